@@ -1,0 +1,40 @@
+namespace CvManager.Resources;
+
+/// <summary>The condition types, and every reason that one is given. Reasons are stable: alerts may test for them.</summary>
+public static class ConditionTypes
+{
+    public const string Ready = nameof(Ready);
+    public const string Reconciling = nameof(Reconciling);
+    public const string Stalled = nameof(Stalled);
+}
+
+public static class ConditionReasons
+{
+    /// <summary>All workloads run the version that the tag stands for.</summary>
+    public const string UpToDate = nameof(UpToDate);
+    public const string RolloutInProgress = nameof(RolloutInProgress);
+    public const string RolloutFailed = nameof(RolloutFailed);
+    /// <summary>The specification cannot be used; the message names field, value and remedy.</summary>
+    public const string InvalidSpec = nameof(InvalidSpec);
+    /// <summary>The tag does not exist in the repository.</summary>
+    public const string TagNotFound = nameof(TagNotFound);
+    /// <summary>R1: the tag exists, but no tag of its image matches versionSyntax.</summary>
+    public const string VersionNotFound = nameof(VersionNotFound);
+    /// <summary>The registry could not be asked; it is tried again.</summary>
+    public const string RegistryUnavailable = nameof(RegistryUnavailable);
+    /// <summary>The registry wants a login, or refuses the one it got.</summary>
+    public const string RegistryUnauthorized = nameof(RegistryUnauthorized);
+    /// <summary>The repository does not exist, or this login may not see it.</summary>
+    public const string RepositoryNotFound = nameof(RepositoryNotFound);
+    public const string WorkloadNotFound = nameof(WorkloadNotFound);
+    public const string ContainerNotFound = nameof(ContainerNotFound);
+    /// <summary>R9: an older resource follows another tag for the same container.</summary>
+    public const string Conflict = nameof(Conflict);
+    /// <summary>R3: somebody keeps putting the image back.</summary>
+    public const string Contended = nameof(Contended);
+    /// <summary>R6: the digest failed before.</summary>
+    public const string Quarantined = nameof(Quarantined);
+    /// <summary>R7.</summary>
+    public const string Suspended = nameof(Suspended);
+    public const string Pinned = nameof(Pinned);
+}

@@ -1,0 +1,132 @@
+using System.Text.Json.Serialization;
+
+namespace CvManager.Resources;
+
+/// <summary>What the user asks for. Defaults are those of the CRD's schema, so that an older object reads the same.</summary>
+public sealed record ContainerVersionSpec
+{
+    /// <summary>R1: what <c>versionSyntax</c> is when it is left out; only then may a digest stand for the version.</summary>
+    public const string DefaultVersionSyntax = "[0-9a-f]{5,40}";
+
+    /// <summary>Registry and repository, without tag or digest; a port is allowed.</summary>
+    public string ImageRepo { get; init; } = "";
+
+    /// <summary>The moving tag to follow.</summary>
+    public string Tag { get; init; } = "";
+
+    /// <summary>A regular expression for the whole of a version tag; null where it was left out (see <see cref="DefaultVersionSyntax"/>).</summary>
+    public string? VersionSyntax { get; init; }
+
+    /// <summary>Seconds, 5 to 86400.</summary>
+    public int PollIntervalSeconds { get; init; } = 300;
+
+    /// <summary>Seconds, 1 to 86400: the longest that one rollout may take.</summary>
+    public int TimeoutSeconds { get; init; } = 900;
+
+    /// <summary>Seconds, 1 to 604800: reported unhealthy when not reconciled for this long.</summary>
+    public int LivenessSeconds { get; init; } = 300;
+
+    /// <summary>Labels of the workloads; all must match, and <c>cvapp</c> is required.</summary>
+    public IReadOnlyDictionary<string, string> Selector { get; init; } = new Dictionary<string, string>();
+
+    public ContainerSpec Container { get; init; } = new();
+
+    public StrategySpec Strategy { get; init; } = new();
+
+    public RollbackSpec Rollback { get; init; } = new();
+
+    public HistorySpec History { get; init; } = new();
+
+    public ConfigSpec? Config { get; init; }
+
+    /// <summary>R7: do nothing while true.</summary>
+    public bool Suspend { get; init; }
+
+    /// <summary>R7: stay on this version, whatever the tag says; empty for none.</summary>
+    public string PinVersion { get; init; } = "";
+
+    /// <summary>Patch <c>repo:version@digest</c> rather than <c>repo:version</c>.</summary>
+    public bool PinDigest { get; init; } = true;
+
+    /// <summary>Names of secrets with credentials for the registry, beside those that the workloads use already.</summary>
+    public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
+
+    /// <summary>The expression in force: the given one, or the default.</summary>
+    [JsonIgnore]
+    public string EffectiveVersionSyntax => VersionSyntax ?? DefaultVersionSyntax;
+}
+
+/// <summary>The container, or init container, of the pod template that gets the version.</summary>
+public sealed record ContainerSpec
+{
+    public string Name { get; init; } = "";
+
+    /// <summary>R5: gates before any workload is touched, in order.</summary>
+    public IReadOnlyList<VerifySpec> Verify { get; init; } = [];
+}
+
+/// <summary>R5: one gate.</summary>
+public sealed record VerifySpec
+{
+    /// <summary><c>Image</c>: a pod of that image, whose exit code 0 passes.</summary>
+    public string Kind { get; init; } = "Image";
+
+    /// <summary>Repository of the image, without tag.</summary>
+    public string Image { get; init; } = "";
+
+    public string Tag { get; init; } = "";
+
+    /// <summary>Seconds, 1 to 86400.</summary>
+    public int TimeoutSeconds { get; init; } = 600;
+}
+
+/// <summary>How workloads are brought to a version.</summary>
+public sealed record StrategySpec
+{
+    public const string Rolling = "Rolling";
+    public const string ServiceBlueGreen = "ServiceBlueGreen";
+
+    public string Kind { get; init; } = Rolling;
+
+    /// <summary>Required by <see cref="ServiceBlueGreen"/>, and of no use otherwise.</summary>
+    public BlueGreenSpec? BlueGreen { get; init; }
+
+    /// <summary>R5: gates between the new colour being up and the cut-over.</summary>
+    public IReadOnlyList<VerifySpec> Verify { get; init; } = [];
+}
+
+/// <summary>R13: two workloads, one Service that selects the live one.</summary>
+public sealed record BlueGreenSpec
+{
+    public string ServiceName { get; init; } = "";
+
+    /// <summary>A Service that is pointed at the idle colour for verification; empty for none.</summary>
+    public string VerificationServiceName { get; init; } = "";
+
+    /// <summary>The labels by which the two colours differ, and that the cut-over changes in the Service's selector.</summary>
+    public IReadOnlyList<string> LabelNames { get; init; } = [];
+
+    public bool ScaleDown { get; init; } = true;
+}
+
+/// <summary>R6.</summary>
+public sealed record RollbackSpec
+{
+    public bool Enabled { get; init; } = true;
+}
+
+/// <summary>R8: the ConfigMap <c>&lt;name&gt;.history</c>; by default named for the workload.</summary>
+public sealed record HistorySpec
+{
+    public bool Enabled { get; init; } = true;
+
+    public string Name { get; init; } = "";
+}
+
+/// <summary>The ConfigMap key that receives the rolled-out version.</summary>
+public sealed record ConfigSpec
+{
+    public string Name { get; init; } = "";
+
+    public string Key { get; init; } = "version";
+}
