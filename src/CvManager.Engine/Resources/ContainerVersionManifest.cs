@@ -1,0 +1,24 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Resources;
+
+/// <summary>Reads ContainerVersions from manifests. Stateless, thread-safe.</summary>
+public static class ContainerVersionManifest
+{
+    /// <summary>True for an object of kind ContainerVersion, whatever its API version.</summary>
+    public static bool IsContainerVersion(JsonNode document) =>
+        document is JsonObject map && map["kind"]?.GetValueKind() == JsonValueKind.String
+        && map["kind"]!.GetValue<string>() == ContainerVersion.KindName;
+
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names every field, value and remedy.</exception>
+    public static ContainerVersion Read(JsonObject manifest)
+    {
+        ContainerVersionValidator.ThrowIfInvalid(manifest);
+        return manifest.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+    }
+
+    /// <summary>The resource as a manifest: the fields that were given, and the defaults.</summary>
+    public static JsonObject Write(ContainerVersion resource) =>
+        JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject();
+}

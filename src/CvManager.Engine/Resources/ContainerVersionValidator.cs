@@ -1,0 +1,122 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace CvManager.Resources;
+
+/// <summary>
+/// What is wrong with a ContainerVersion, all of it at once: the schema's own limits, and what a schema cannot say.
+/// The same answer offline, at an import and in the controller. Stateless, thread-safe.
+/// </summary>
+public static class ContainerVersionValidator
+{
+    /// <summary>Empty where nothing is wrong.</summary>
+    public static IReadOnlyList<ValidationError> Validate(ContainerVersion resource) =>
+        Validate(JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject());
+
+    /// <summary>The same for a manifest, where fields that the resource does not have are found as well.</summary>
+    public static IReadOnlyList<ValidationError> Validate(JsonObject manifest)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        List<ValidationError> errors = [];
+        RequireText(manifest, "apiVersion", $"{ContainerVersion.Group}/{ContainerVersion.Version}", errors);
+        RequireText(manifest, "kind", ContainerVersion.KindName, errors);
+        ValidateName(manifest["metadata"], errors);
+        SchemaValidator.Validate(manifest, CustomResourceDefinition.Schema, "", errors);
+        if (manifest["spec"] is JsonObject spec)
+        {
+            ValidateVersionSyntax(spec, errors);
+            ValidateSelector(spec, errors);
+            ValidateStrategy(spec, errors);
+        }
+
+        return errors;
+    }
+
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names every field, value and remedy.</exception>
+    public static void ThrowIfInvalid(JsonObject manifest)
+    {
+        IReadOnlyList<ValidationError> errors = Validate(manifest);
+        if (errors.Count == 0)
+            return;
+        string name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";
+        throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid,
+            $"ContainerVersion {name} is not valid: {string.Join("; ", errors)}", string.Join(" ", errors.Select(e => $"{e.Field}: {e.Remedy}").Distinct()))
+        {
+            Target = name,
+        };
+    }
+
+    private static void RequireText(JsonObject manifest, string field, string expected, List<ValidationError> errors)
+    {
+        string? found = Text(manifest[field]);
+        if (found is null && manifest[field] is null)
+            errors.Add(new ValidationError(field, "", "is required", $"Write {field}: {expected}."));
+        else if (found is not null && found != expected)
+            errors.Add(new ValidationError(field, $"\"{found}\"", $"is not {expected}", $"Write {field}: {expected}."));
+    }
+
+    private static void ValidateName(JsonNode? metadata, List<ValidationError> errors)
+    {
+        const string remedy = "A DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters.";
+        if (metadata is not JsonObject map || (map["name"] is null && map["generateName"] is null))
+        {
+            errors.Add(new ValidationError("metadata.name", "", "is required", remedy));
+        }
+        else if (map["name"] is { } node && !(Text(node) is { Length: <= 253 } name
+            && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)))
+        {
+            errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a name that Kubernetes takes", remedy));
+        }
+    }
+
+    private static void ValidateVersionSyntax(JsonObject spec, List<ValidationError> errors)
+    {
+        if (Text(spec["versionSyntax"]) is not { Length: > 0 } syntax)
+            return;
+        try
+        {
+            _ = new Regex(syntax, RegexOptions.CultureInvariant);
+        }
+        catch (RegexParseException e)
+        {
+            errors.Add(new ValidationError("spec.versionSyntax", $"\"{syntax}\"", $"is no regular expression: {e.Message}",
+                "Mend the expression, for example '[0-9a-f]{5,40}'; in YAML, put it into single quotes."));
+        }
+    }
+
+    private static void ValidateSelector(JsonObject spec, List<ValidationError> errors)
+    {
+        if (spec["selector"] is not JsonObject selector)
+            return;
+        if (Text(selector[ContainerVersion.SelectorKey]) is "")
+        {
+            errors.Add(new ValidationError("spec.selector.cvapp", "\"\"", "must not be empty",
+                "Give the value that the workloads carry in their label cvapp."));
+        }
+
+        foreach ((string key, _) in selector)
+        {
+            if (!Regex.IsMatch(key, @"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z"))
+            {
+                errors.Add(new ValidationError($"spec.selector.{key}", $"\"{key}\"", "is no label key",
+                    "Letters, digits, '-', '_' and '.', at most 63, after an optional prefix such as example.com/."));
+            }
+        }
+    }
+
+    private static void ValidateStrategy(JsonObject spec, List<ValidationError> errors)
+    {
+        if (spec["strategy"] is not JsonObject strategy)
+            return;
+        bool blueGreen = Text(strategy["kind"]) == StrategySpec.ServiceBlueGreen;
+        if (blueGreen && strategy["blueGreen"] is null)
+        {
+            errors.Add(new ValidationError("spec.strategy.blueGreen", "", "is required when spec.strategy.kind is ServiceBlueGreen",
+                "Give serviceName and labelNames, or use kind Rolling."));
+        }
+    }
+
+    private static string? Text(JsonNode? node) =>
+        node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+}

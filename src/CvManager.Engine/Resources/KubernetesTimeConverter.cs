@@ -1,0 +1,18 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace CvManager.Resources;
+
+/// <summary>
+/// Kubernetes' metav1.Time: RFC 3339 in UTC and whole seconds, the one form that all its clients write
+/// (apimachinery/pkg/apis/meta/v1/time.go). Fractions are read, and dropped when written.
+/// </summary>
+internal sealed class KubernetesTimeConverter : JsonConverter<DateTimeOffset>
+{
+    public override DateTimeOffset Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.GetDateTimeOffset();
+
+    public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
+        writer.WriteStringValue(value.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture));
+}

@@ -1,0 +1,139 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
+
+namespace CvManager.Resources;
+
+/// <summary>
+/// Checks JSON against a structural schema (the part of OpenAPI v3 that CRDs allow and ours uses), so that a manifest is refused
+/// with the same limits offline as by the API server. A field's description in the schema is the remedy. Stateless, thread-safe.
+/// </summary>
+internal static class SchemaValidator
+{
+    private static readonly TimeSpan PatternTimeout = TimeSpan.FromSeconds(1);
+
+    public static void Validate(JsonNode? value, JsonObject schema, string path, List<ValidationError> errors)
+    {
+        string type = schema["type"]!.GetValue<string>();
+        if (!HasType(value, type))
+        {
+            errors.Add(Error(path, value, $"must be {Article(type)}{(type == "string" && value is JsonValue ? ": quote it" : "")}", schema));
+            return;
+        }
+
+        switch (value)
+        {
+            case JsonObject map:
+                ValidateObject(map, schema, path, errors);
+                break;
+            case JsonArray array:
+                ValidateArray(array, schema, path, errors);
+                break;
+            case JsonValue scalar when type == "string":
+                ValidateString(scalar.GetValue<string>(), scalar, schema, path, errors);
+                break;
+            case JsonValue scalar when type == "integer":
+                ValidateInteger(scalar, schema, path, errors);
+                break;
+        }
+    }
+
+    private static void ValidateObject(JsonObject map, JsonObject schema, string path, List<ValidationError> errors)
+    {
+        if (schema["required"] is JsonArray required)
+        {
+            foreach (string name in required.Select(n => n!.GetValue<string>()).Where(n => map[n] is null))
+            {
+                JsonObject about = schema["properties"]?[name] as JsonObject ?? schema;
+                errors.Add(new ValidationError(Join(path, name), "", "is required", Remedy(about, Join(path, name))));
+            }
+        }
+
+        if (schema["maxProperties"] is JsonValue most && map.Count > most.GetValue<int>())
+            errors.Add(Error(path, map, $"has {map.Count} entries; at most {most} are allowed", schema));
+
+        JsonObject? properties = schema["properties"] as JsonObject;
+        JsonObject? additional = schema["additionalProperties"] as JsonObject;
+        foreach ((string name, JsonNode? item) in map)
+        {
+            JsonObject? field = properties?[name] as JsonObject ?? additional;
+            if (field is not null)
+            {
+                // Null is "not set" to the API server, which drops it where the schema does not say nullable.
+                if (item is not null)
+                    Validate(item, field, Join(path, name), errors);
+            }
+            else if (properties is not null)
+            {
+                errors.Add(new ValidationError(Join(path, name), Show(item), "is not a field of it",
+                    $"Remove it or mend its name; known here: {string.Join(", ", properties.Select(p => p.Key))}."));
+            }
+        }
+    }
+
+    private static void ValidateArray(JsonArray array, JsonObject schema, string path, List<ValidationError> errors)
+    {
+        if (schema["maxItems"] is JsonValue most && array.Count > most.GetValue<int>())
+            errors.Add(Error(path, array, $"has {array.Count} items; at most {most} are allowed", schema));
+        if (schema["minItems"] is JsonValue least && array.Count < least.GetValue<int>())
+            errors.Add(Error(path, array, $"has {array.Count} items; at least {least} are needed", schema));
+        for (int i = 0; i < array.Count; i++)
+            Validate(array[i], (JsonObject)schema["items"]!, $"{path}[{i}]", errors);
+    }
+
+    private static void ValidateString(string text, JsonValue value, JsonObject schema, string path, List<ValidationError> errors)
+    {
+        if (schema["enum"] is JsonArray choices && !choices.Any(c => c!.GetValue<string>() == text))
+            errors.Add(Error(path, value, $"must be one of {string.Join(", ", choices)}", schema));
+        else if (schema["minLength"] is JsonValue least && text.Length < least.GetValue<int>())
+            errors.Add(Error(path, value, "must not be empty", schema));
+        else if (schema["maxLength"] is JsonValue most && text.Length > most.GetValue<int>())
+            errors.Add(Error(path, value, $"has {text.Length} characters; at most {most} are allowed", schema));
+        else if (schema["pattern"] is JsonValue pattern && !Matches(text, pattern.GetValue<string>()))
+            errors.Add(Error(path, value, "is not of the form that is needed", schema));
+        else if (schema["format"]?.GetValue<string>() == "date-time" && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
+            errors.Add(Error(path, value, "is no RFC 3339 time", schema));
+    }
+
+    /// <summary>The API server's patterns are RE2, where <c>$</c> is the very end; .NET's would let a line break follow.</summary>
+    private static bool Matches(string text, string pattern) =>
+        Regex.IsMatch(text, pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant, PatternTimeout);
+
+    private static void ValidateInteger(JsonValue value, JsonObject schema, string path, List<ValidationError> errors)
+    {
+        long number = (long)value.Deserialize<decimal>();
+        long least = schema["minimum"]?.Deserialize<long>() ?? long.MinValue;
+        long most = schema["maximum"]?.Deserialize<long>() ?? long.MaxValue;
+        if (number < least || number > most)
+            errors.Add(Error(path, value, $"must be from {least} to {most}", schema));
+    }
+
+    private static bool HasType(JsonNode? value, string type) => type switch
+    {
+        "object" => value is JsonObject,
+        "array" => value is JsonArray,
+        "string" => value?.GetValueKind() == JsonValueKind.String,
+        "boolean" => value?.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
+        "integer" => value?.GetValueKind() == JsonValueKind.Number
+            && decimal.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)
+            && number == decimal.Truncate(number) && number is >= long.MinValue and <= long.MaxValue,
+        _ => throw new InvalidOperationException($"The schema uses the type {type}, which is not read here."),
+    };
+
+    private static ValidationError Error(string path, JsonNode? value, string message, JsonObject schema) =>
+        new(path, Show(value), message, Remedy(schema, path));
+
+    private static string Remedy(JsonObject schema, string path) =>
+        schema["description"]?.GetValue<string>() ?? $"See 'kubectl explain cv.{path}'.";
+
+    private static string Show(JsonNode? value)
+    {
+        string text = value?.ToJsonString() ?? "null";
+        return text.Length <= 80 ? text : string.Concat(text.AsSpan(0, 79), "…");
+    }
+
+    private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
+
+    private static string Article(string type) => type is "object" or "array" or "integer" ? $"an {type}" : $"a {type}";
+}

@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+using Xunit;
+
+namespace CvManager.Unit.Resources;
+
+public sealed class ContainerVersionValidationTests
+{
+    private const string Article = """
+        kind: ContainerVersion
+        apiVersion: custom.k8s.io/v1
+        metadata:
+          name: myappcv
+        spec:
+          imageRepo: 123456789012.dkr.ecr.us-east-1.amazonaws.com/nearmap/cvm-example
+          tag: demo
+          pollIntervalSeconds: 300
+          selector:
+            cvapp: myapp
+          container:
+            name: myapp
+        """;
+
+    [Fact]
+    public void The_articles_own_example_is_valid_and_gets_the_defaults()
+    {
+        ContainerVersion resource = ContainerVersionManifest.Read(Manifest(Article));
+
+        Assert.Empty(ContainerVersionValidator.Validate(resource));
+        Assert.Equal("demo", resource.Spec.Tag);
+        Assert.Equal(900, resource.Spec.TimeoutSeconds);
+        Assert.Equal("Rolling", resource.Spec.Strategy.Kind);
+        Assert.True(resource.Spec.PinDigest);
+        Assert.Null(resource.Spec.VersionSyntax);
+        Assert.Equal("[0-9a-f]{5,40}", resource.Spec.EffectiveVersionSyntax);
+    }
+
+    [Theory]
+    [InlineData("imageRepo", "registry.example.com/app:v1", "spec.imageRepo")]
+    [InlineData("imageRepo", "registry.example.com/app@sha256:abc", "spec.imageRepo")]
+    [InlineData("imageRepo", "Upper/Case", "spec.imageRepo")]
+    [InlineData("imageRepo", "app\n", "spec.imageRepo")]
+    [InlineData("imageRepo", "", "spec.imageRepo")]
+    [InlineData("tag", "a b", "spec.tag")]
+    [InlineData("tag", "-a", "spec.tag")]
+    [InlineData("versionSyntax", "([0-9", "spec.versionSyntax")]
+    [InlineData("pinVersion", "a/b", "spec.pinVersion")]
+    public void A_text_of_the_wrong_form_is_named_with_its_value_and_a_remedy(string field, string value, string path)
+    {
+        JsonObject manifest = Manifest(Article);
+        manifest["spec"]![field] = value;
+
+        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(manifest));
+
+        Assert.Equal(path, error.Field);
+        Assert.Equal(JsonValue.Create(value).ToJsonString(), error.Value);
+        Assert.NotEmpty(error.Remedy);
+    }
+
+    [Theory]
+    [InlineData("127.0.0.1:5000/nearmap/cvm-example")]
+    [InlineData("[::1]:5000/app")]
+    [InlineData("localhost/a/b/c")]
+    [InlineData("nginx")]
+    [InlineData("team/app__x")]
+    public void Repositories_with_ports_and_nested_paths_are_valid(string repository)
+    {
+        JsonObject manifest = Manifest(Article);
+        manifest["spec"]!["imageRepo"] = repository;
+
+        Assert.Empty(ContainerVersionValidator.Validate(manifest));
+    }
+
+    [Theory]
+    [InlineData("pollIntervalSeconds", 4)]
+    [InlineData("pollIntervalSeconds", 86401)]
+    [InlineData("timeoutSeconds", 0)]
+    [InlineData("livenessSeconds", 604801)]
+    public void A_number_out_of_its_range_is_named_with_the_range(string field, int value)
+    {
+        JsonObject manifest = Manifest(Article);
+        manifest["spec"]![field] = value;
+
+        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(manifest));
+
+        Assert.Equal($"spec.{field}", error.Field);
+        Assert.Matches(@"must be from \d+ to \d+", error.Message);
+    }
+
+    [Fact]
+    public void A_tag_that_YAML_reads_as_a_number_is_told_to_be_quoted()
+    {
+        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(
+            Manifest(Article.Replace("tag: demo", "tag: 1.10", StringComparison.Ordinal))));
+
+        Assert.Equal("spec.tag", error.Field);
+        Assert.Contains("quote it", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Everything_that_is_wrong_is_said_at_once()
+    {
+        CvException error = Assert.Throws<CvException>(() => ContainerVersionManifest.Read(Manifest("""
+            apiVersion: custom.k8s.io/v2
+            kind: ContainerVersion
+            metadata: {name: My_App}
+            spec:
+              imageRepo: app:v1
+              tga: demo
+              selector: {app: x}
+              container: {name: app, verify: [{kind: Pod, image: tests, tag: demo}]}
+              strategy: {kind: ServiceBlueGreen}
+            """)));
+
+        Assert.Equal("ContainerVersionInvalid", error.ErrorId);
+        Assert.Equal(CvErrorKind.Invalid, error.Kind);
+        foreach (string field in (string[])["apiVersion", "metadata.name", "spec.imageRepo", "spec.tag", "spec.tga", "spec.selector.cvapp",
+            "spec.container.verify[0].kind", "spec.strategy.blueGreen"])
+        {
+            Assert.Contains(field, error.Message, StringComparison.Ordinal);
+            Assert.Contains(field, error.Remedy, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void A_manifest_that_is_not_an_object_where_it_should_be_is_named_and_no_crash()
+    {
+        JsonObject manifest = Manifest(Article);
+        manifest["spec"]!["selector"] = new JsonArray("cvapp");
+        manifest["spec"]!["container"] = "myapp";
+        manifest["metadata"] = 3;
+
+        string[] expected = ["metadata", "metadata.name", "spec.container", "spec.selector"];
+        Assert.Equal(expected, ContainerVersionValidator.Validate(manifest).Select(e => e.Field).Order(StringComparer.Ordinal));
+    }
+
+    private static JsonObject Manifest(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
+}
