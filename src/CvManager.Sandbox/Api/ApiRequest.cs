@@ -1,0 +1,36 @@
+namespace CvManager.Sandbox.Api;
+
+/// <summary>One request, whatever transport brought it.</summary>
+internal sealed record ApiRequest
+{
+    public required string Method { get; init; }
+
+    /// <summary>The decoded path's segments, none of them empty.</summary>
+    public required IReadOnlyList<string> Path { get; init; }
+
+    public required string RawPathAndQuery { get; init; }
+
+    public required QueryParameters Query { get; init; }
+
+    public string Accept { get; init; } = "";
+
+    public string ContentType { get; init; } = "";
+
+    public string Authorization { get; init; } = "";
+
+    public string UserAgent { get; init; } = "";
+
+    /// <summary>Null where there is none.</summary>
+    public Stream? Body { get; init; }
+
+    /// <summary>Splits a raw request target (<c>/api/v1/pods?watch=1</c>) into decoded segments and parameters.</summary>
+    public static (IReadOnlyList<string> Path, QueryParameters Query) ParseTarget(string target)
+    {
+        int question = target.IndexOf('?', StringComparison.Ordinal);
+        string path = question < 0 ? target : target[..question];
+        var segments = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
+        for (int i = 0; i < segments.Length; i++)
+            segments[i] = Uri.UnescapeDataString(segments[i]);
+        return (segments, QueryParameters.Parse(question < 0 ? "" : target[(question + 1)..]));
+    }
+}

@@ -1,0 +1,44 @@
+using System.Globalization;
+
+namespace CvManager.Sandbox.Api;
+
+/// <summary>The query of a request. A parameter that is given twice has its first value, as in the API server.</summary>
+internal sealed class QueryParameters
+{
+    private readonly Dictionary<string, string> values;
+
+    private QueryParameters(Dictionary<string, string> values) => this.values = values;
+
+    public static QueryParameters Parse(string query)
+    {
+        var values = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        {
+            int equals = pair.IndexOf('=', StringComparison.Ordinal);
+            string name = Decode(equals < 0 ? pair : pair[..equals]);
+            values.TryAdd(name, equals < 0 ? "" : Decode(pair[(equals + 1)..]));
+        }
+        return new QueryParameters(values);
+    }
+
+    /// <summary>Empty where the parameter is missing.</summary>
+    public string this[string name] => values.GetValueOrDefault(name, "");
+
+    public bool Has(string name) => values.ContainsKey(name);
+
+    /// <summary>As the API server reads booleans: present and not <c>false</c> or <c>0</c>.</summary>
+    public bool Flag(string name) => values.TryGetValue(name, out string? value) && value is not ("0" or "false" or "False");
+
+    /// <summary>Null where the parameter is missing or empty.</summary>
+    public long? Integer(string name)
+    {
+        string value = this[name];
+        if (value.Length == 0)
+            return null;
+        if (long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
+            return number;
+        throw ApiException.BadRequest($"strconv.ParseInt: parsing \"{value}\": invalid syntax");
+    }
+
+    private static string Decode(string text) => Uri.UnescapeDataString(text.Replace('+', ' '));
+}

@@ -1,0 +1,62 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Http.Headers;
+using CvManager.Sandbox.Api;
+
+namespace CvManager.Sandbox.Http;
+
+/// <summary>The API server as an <see cref="HttpMessageHandler"/>: no socket, and faults where a simulation wants them.</summary>
+internal sealed class InProcessHandler(ApiServer server, TimeProvider time, FaultInjector? faults) : HttpMessageHandler
+{
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken).ConfigureAwait(false);
+        if (fault.RequestDelay > TimeSpan.Zero)
+            await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropRequest)
+            throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
+        var answer = fault.StatusCode is int code
+            ? ApiResponse.FromError(ApiException.Injected(code, fault))
+            : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        if (fault.AnswerDelay > TimeSpan.Zero)
+            await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropAnswer)
+        {
+            if (answer.Stream is not null)
+                await answer.Stream.DisposeAsync().ConfigureAwait(false);
+            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the answer arrived.");
+        }
+        return Message(request, answer);
+    }
+
+    private static async ValueTask<ApiRequest> ReadAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no address.");
+        var (path, query) = ApiRequest.ParseTarget(uri.IsAbsoluteUri ? uri.PathAndQuery : uri.OriginalString);
+        return new ApiRequest
+        {
+            Method = request.Method.Method,
+            Path = path,
+            RawPathAndQuery = uri.IsAbsoluteUri ? uri.PathAndQuery : uri.OriginalString,
+            Query = query,
+            Accept = request.Headers.Accept.ToString(),
+            ContentType = request.Content?.Headers.ContentType?.ToString() ?? "",
+            Authorization = request.Headers.Authorization?.ToString() ?? "",
+            UserAgent = request.Headers.UserAgent.ToString(),
+            Body = request.Content is null ? null : await request.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false),
+        };
+    }
+
+    private static HttpResponseMessage Message(HttpRequestMessage request, ApiResponse answer)
+    {
+        HttpContent content = answer.Stream is null ? new ReadOnlyMemoryContent(answer.Body) : new StreamContent(answer.Stream);
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(answer.ContentType);
+        var message = new HttpResponseMessage((HttpStatusCode)answer.StatusCode) { Content = content, RequestMessage = request };
+        foreach (string warning in answer.Warnings)
+            message.Headers.TryAddWithoutValidation("Warning", WarningHeader.Format(warning));
+        if (answer.RetryAfterSeconds is int seconds)
+            message.Headers.TryAddWithoutValidation("Retry-After", seconds.ToString(CultureInfo.InvariantCulture));
+        return message;
+    }
+}
