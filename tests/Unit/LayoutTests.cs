@@ -1,0 +1,81 @@
+using System.Text.RegularExpressions;
+using Xunit;
+
+namespace CvManager.Unit;
+
+/// <summary>Imports point one way: a room of the engine knows only the rooms that stand beside it here.</summary>
+public sealed partial class LayoutTests
+{
+    private static readonly Dictionary<string, string[]> Knows = new()
+    {
+        ["Resources"] = [],
+        ["Cluster"] = ["Resources"],
+        ["Registries"] = [],
+        ["Versions"] = ["Resources", "Registries"],
+        ["Workloads"] = ["Resources", "Cluster", "Registries"],
+        ["Records"] = ["Resources", "Cluster", "Workloads"],
+        ["Rollouts"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records"],
+        ["Controller"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records", "Rollouts"],
+        ["Web"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records", "Rollouts", "Controller"],
+    };
+
+    private static readonly string Source = Path.Combine(RepositoryRoot.Path, "src");
+
+    [Fact]
+    public void Every_room_of_the_engine_knows_only_the_rooms_below_it()
+    {
+        List<string> wrong = [];
+        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
+        {
+            string[] path = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), file).Split(Path.DirectorySeparatorChar);
+            if (path.Length == 1)
+                continue;
+            Assert.True(Knows.ContainsKey(path[0]), $"{path[0]} is no room of the engine");
+            string[] allowed = [path[0], .. Knows[path[0]]];
+            wrong.AddRange(RoomsNamedIn(file).Except(allowed).Select(room => $"{string.Join('/', path)} uses {room}"));
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void A_files_namespace_is_its_folder()
+    {
+        List<string> wrong = [];
+        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
+        {
+            string folder = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), Path.GetDirectoryName(file)!);
+            string expected = folder == "." ? "CvManager" : "CvManager." + folder.Replace(Path.DirectorySeparatorChar, '.');
+            if (Namespace().Match(File.ReadAllText(file)).Groups[1].Value is { Length: > 0 } found && found != expected)
+                wrong.Add($"{file}: {found}");
+        }
+
+        Assert.Empty(wrong);
+    }
+
+    [Fact]
+    public void The_engine_and_the_sandbox_know_no_PowerShell_and_the_sandbox_no_engine()
+    {
+        IEnumerable<string> engine = Files(Path.Combine(Source, "CvManager.Engine"))
+            .Where(f => File.ReadAllText(f) is string text && (text.Contains("System.Management.Automation", StringComparison.Ordinal)
+                || text.Contains("CvManager.PowerShell", StringComparison.Ordinal) || text.Contains("CvManager.Sandbox", StringComparison.Ordinal)
+                || text.Contains("Console.Write", StringComparison.Ordinal)));
+        IEnumerable<string> sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => RoomsNamedIn(f).Any());
+
+        Assert.Empty(engine);
+        Assert.Empty(sandbox);
+    }
+
+    private static IEnumerable<string> RoomsNamedIn(string file) =>
+        RoomName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(Knows.ContainsKey).Distinct();
+
+    private static IEnumerable<string> Files(string folder) =>
+        Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+            .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
+
+    [GeneratedRegex(@"\bCvManager\.(\w+)")]
+    private static partial Regex RoomName();
+
+    [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
+    private static partial Regex Namespace();
+}
