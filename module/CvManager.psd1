@@ -1,0 +1,25 @@
+@{
+    RootModule = 'CvManager.psm1'
+    # Stamped by the build from Directory.Build.props.
+    ModuleVersion = '0.1.0'
+    GUID = 'ae064b59-b4bc-426b-94d6-70944e6d7a8d'
+    Author = 'CvManager contributors'
+    CompanyName = 'CvManager contributors'
+    Copyright = 'Copyright (c) CvManager contributors. MIT license.'
+    Description = 'Continuous delivery for Kubernetes by moving tags: follows the tag of a container image in its registry, finds the version that it stands for, and rolls it out to the workloads that a ContainerVersion resource selects.'
+    PowerShellVersion = '7.4'
+    CompatiblePSEditions = @('Core')
+    FormatsToProcess = @('CvManager.Format.ps1xml')
+    TypesToProcess = @('CvManager.Types.ps1xml')
+    FunctionsToExport = @()
+    # Listed one by one, so that PowerShell finds them without loading the module. In alphabetical order of nouns.
+    CmdletsToExport = @(
+    )
+    VariablesToExport = @()
+    AliasesToExport = @()
+    PrivateData = @{
+        PSData = @{
+            Tags = @('Kubernetes', 'ContinuousDelivery', 'Containers', 'Deployment', 'Registry', 'ECR', 'DevOps', 'PSEdition_Core', 'Linux', 'Windows', 'MacOS')
+        }
+    }
+}

@@ -1,0 +1,52 @@
+using System.Management.Automation;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Makes error records of exceptions. PowerShell completes the id to <c>ErrorId,type of the cmdlet</c>.</summary>
+internal static class ErrorRecords
+{
+    /// <param name="exception">A <see cref="CvException"/>; anything else is unexpected.</param>
+    /// <param name="target">What it is about, where the exception does not say.</param>
+    public static ErrorRecord From(Exception exception, object? target = null)
+    {
+        switch (exception)
+        {
+            case CvException known:
+                return new ErrorRecord(known, known.ErrorId, Category(known.Kind), known.Target ?? target)
+                {
+                    ErrorDetails = new ErrorDetails(known.Message) { RecommendedAction = known.Remedy },
+                };
+            // PowerShell's own (a path that does not exist, a prompt where there is nobody to answer) say best themselves what they are.
+            case IContainsErrorRecord { ErrorRecord: { } own }:
+                return new ErrorRecord(own, exception);
+            case OperationCanceledException:
+                return new ErrorRecord(exception, "OperationTimedOut", ErrorCategory.OperationTimeout, target)
+                {
+                    ErrorDetails = new ErrorDetails("The other side did not answer in time.") { RecommendedAction = "Try again; see whether it can be reached." },
+                };
+            default:
+                return new ErrorRecord(exception, "UnexpectedError", ErrorCategory.NotSpecified, target)
+                {
+                    ErrorDetails = new ErrorDetails(exception.Message)
+                    {
+                        RecommendedAction = "This is a defect of CvManager: please report it, with $Error[0].Exception.",
+                    },
+                };
+        }
+    }
+
+    private static ErrorCategory Category(CvErrorKind kind) => kind switch
+    {
+        CvErrorKind.NotFound => ErrorCategory.ObjectNotFound,
+        CvErrorKind.Unauthenticated => ErrorCategory.AuthenticationError,
+        CvErrorKind.Forbidden => ErrorCategory.PermissionDenied,
+        CvErrorKind.Conflict => ErrorCategory.ResourceExists,
+        CvErrorKind.Invalid => ErrorCategory.InvalidData,
+        CvErrorKind.LimitExceeded => ErrorCategory.LimitsExceeded,
+        CvErrorKind.Timeout => ErrorCategory.OperationTimeout,
+        CvErrorKind.Unavailable => ErrorCategory.ConnectionError,
+        CvErrorKind.NotSupported => ErrorCategory.NotImplemented,
+        CvErrorKind.Failed => ErrorCategory.InvalidResult,
+        _ => ErrorCategory.NotSpecified,
+    };
+}

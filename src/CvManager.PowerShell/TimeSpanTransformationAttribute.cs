@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Management.Automation;
+using System.Text.RegularExpressions;
+
+namespace CvManager.PowerShell;
+
+/// <summary>
+/// Lets a TimeSpan parameter take <c>5m</c>, <c>1h30m</c>, <c>500ms</c>, a number of seconds, or what PowerShell takes anyway
+/// (<c>00:05:00</c>). Without it, PowerShell reads the number 90 as 90 ticks.
+/// </summary>
+public sealed partial class TimeSpanTransformationAttribute : ArgumentTransformationAttribute
+{
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        try
+        {
+            return value switch
+            {
+                TimeSpan span => NotNegative(span, value),
+                string text => NotNegative(Parse(text), value),
+                sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal =>
+                    NotNegative(TimeSpan.FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)), value),
+                // Null, a collection: PowerShell's own conversion says what is wrong with it.
+                _ => inputData,
+            };
+        }
+        catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
+        {
+            throw new ArgumentTransformationMetadataException(
+                $"'{value}' is not a length of time: give it as 5m, 1h30m, 500ms, a number of seconds, or hours:minutes:seconds.", e);
+        }
+    }
+
+    private static TimeSpan Parse(string text)
+    {
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))
+            return TimeSpan.FromSeconds(seconds);
+        var parts = Parts().Match(text.Trim());
+        if (!parts.Success || parts.Length == 0)
+            return TimeSpan.Parse(text, CultureInfo.InvariantCulture);
+        return TimeSpan.FromDays(Number("d")) + TimeSpan.FromHours(Number("h")) + TimeSpan.FromMinutes(Number("m"))
+            + TimeSpan.FromSeconds(Number("s")) + TimeSpan.FromMilliseconds(Number("ms"));
+
+        double Number(string unit) =>
+            parts.Groups[unit] is { Success: true } part ? double.Parse(part.ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) : 0;
+    }
+
+    private static TimeSpan NotNegative(TimeSpan span, object value) =>
+        span < TimeSpan.Zero ? throw new ArgumentOutOfRangeException(nameof(value), "A length of time cannot be negative.") : span;
+
+    [GeneratedRegex(
+        @"^(?:(?<d>\d+(?:\.\d+)?)d)?(?:(?<h>\d+(?:\.\d+)?)h)?(?:(?<m>\d+(?:\.\d+)?)m(?!s))?(?:(?<s>\d+(?:\.\d+)?)s)?(?:(?<ms>\d+(?:\.\d+)?)ms)?$",
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+    private static partial Regex Parts();
+}

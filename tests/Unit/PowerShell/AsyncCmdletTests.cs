@@ -1,0 +1,415 @@
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using System.Reflection;
+using CvManager.PowerShell;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>The bridge between async work and the pipeline, with test cmdlets in the real engine.</summary>
+public sealed class AsyncCmdletTests
+{
+    private static PowerShellSession Session() => new(import: false, state =>
+    {
+        foreach (var type in typeof(AsyncCmdletTests).GetNestedTypes(BindingFlags.NonPublic | BindingFlags.Public))
+        {
+            if (type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet)
+                state.Commands.Add(new SessionStateCmdletEntry($"{cmdlet.VerbName}-{cmdlet.NounName}", type, null));
+        }
+    });
+
+    [Fact]
+    public void Output_comes_in_order_through_all_three_hooks()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("1..3 | Send-Async -Count 2");
+
+        result.AssertNoErrors();
+        Assert.Equal(["begin", "1.0", "1.1", "2.0", "2.1", "3.0", "3.1", "end"], result.Output.Select(o => o.BaseObject));
+    }
+
+    [Fact]
+    public void Work_runs_on_the_thread_pool()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("[Environment]::CurrentManagedThreadId; Get-AsyncThread");
+
+        Assert.NotEqual(result.Output[0].BaseObject, result.Output[1].BaseObject);
+    }
+
+    [Fact]
+    public void Every_stream_arrives()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("$DebugPreference = 'Continue'; Write-AsyncStream -Verbose -InformationVariable info; $info");
+
+        result.AssertNoErrors();
+        Assert.Equal(["warned", "logged a warning"], result.Warnings);
+        Assert.Equal(["verbose", "logged"], result.Verbose);
+        Assert.Equal(["busy"], result.Progress.Select(p => p.Activity));
+        Assert.Equal("told", result.Single().BaseObject.ToString());
+    }
+
+    [Fact]
+    public void A_hundred_thousand_objects_pass()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("$n = 0; 0 | Send-Async -Count 100000 | ForEach-Object { $n++ }; $n");
+
+        Assert.Equal(100_002, result.Single().BaseObject);
+    }
+
+    [Fact]
+    public void Work_waits_for_a_slow_consumer()
+    {
+        using var session = Session();
+
+        // The consumer looks at how far the producer is while it holds the first object.
+        var result = session.Invoke(
+            "0 | Send-Async -Count 100000 -Counter $c | ForEach-Object { if ($_ -eq 'begin') { return }; [Threading.Thread]::Sleep(200); $c.Value; break }",
+            ("c", new Counter()));
+
+        Assert.InRange((int)result.Output.Single().BaseObject, 1, 2000);
+    }
+
+    [Fact]
+    public async Task Stopping_cancels_the_work_and_awaits_it()
+    {
+        using var session = Session();
+        var witness = new Witness();
+        session.Runspace.SessionStateProxy.SetVariable("w", witness);
+        using var shell = session.Create("Wait-Async -Witness $w");
+
+        var running = shell.BeginInvoke();
+        await witness.Started.Task.WaitAsync(TestContext.Current.CancellationToken);
+        shell.Stop();
+
+        Assert.True(witness.Ended);
+        Assert.Throws<PipelineStoppedException>(() => shell.EndInvoke(running));
+    }
+
+    [Fact]
+    public void A_consumer_that_has_enough_cancels_the_work()
+    {
+        using var session = Session();
+        var witness = new Witness();
+
+        var result = session.Invoke("Wait-Async -Witness $w | Select-First", ("w", witness));
+
+        result.AssertNoErrors();
+        Assert.Equal("first", result.Single().BaseObject);
+        Assert.True(witness.Ended);
+    }
+
+    [Fact]
+    public void ErrorAction_Stop_cancels_the_work()
+    {
+        using var session = Session();
+        var witness = new Witness();
+
+        var result = session.Invoke("Wait-Async -Witness $w -Fail -ErrorAction Stop", ("w", witness));
+
+        Assert.Equal("TagNotFound,CvManager.Unit.PowerShell.AsyncCmdletTests+WaitAsyncCommand", result.Error().FullyQualifiedErrorId);
+        Assert.True(witness.Ended);
+    }
+
+    [Fact]
+    public void Work_that_does_not_stop_is_given_up_with_a_warning()
+    {
+        using var session = Session();
+        var witness = new Witness();
+
+        var result = session.Invoke("Wait-Async -Witness $w -Stubborn | Select-First", ("w", witness));
+
+        Assert.Equal("first", result.Single().BaseObject);
+        Assert.Contains("WARNING: Wait-Async was cancelled, but did not come to its end within 0.2 s", session.Host.Text, StringComparison.Ordinal);
+        witness.Release.SetResult();
+    }
+
+    [Fact]
+    public void The_time_limit_ends_the_cmdlet()
+    {
+        using var session = Session();
+        var witness = new Witness();
+
+        var result = session.Invoke("Wait-Async -Witness $w -Timeout 0.1", ("w", witness));
+
+        var error = result.Error();
+        Assert.Equal("OperationTimedOut,CvManager.Unit.PowerShell.AsyncCmdletTests+WaitAsyncCommand", error.FullyQualifiedErrorId);
+        Assert.Equal(ErrorCategory.OperationTimeout, error.CategoryInfo.Category);
+        Assert.Equal("Wait-Async did not finish within 0.1 s (-Timeout).", error.ToString());
+    }
+
+    [Theory]
+    [InlineData(CvErrorKind.NotFound, ErrorCategory.ObjectNotFound)]
+    [InlineData(CvErrorKind.Unauthenticated, ErrorCategory.AuthenticationError)]
+    [InlineData(CvErrorKind.Forbidden, ErrorCategory.PermissionDenied)]
+    [InlineData(CvErrorKind.Conflict, ErrorCategory.ResourceExists)]
+    [InlineData(CvErrorKind.Invalid, ErrorCategory.InvalidData)]
+    [InlineData(CvErrorKind.LimitExceeded, ErrorCategory.LimitsExceeded)]
+    [InlineData(CvErrorKind.Timeout, ErrorCategory.OperationTimeout)]
+    [InlineData(CvErrorKind.Unavailable, ErrorCategory.ConnectionError)]
+    [InlineData(CvErrorKind.NotSupported, ErrorCategory.NotImplemented)]
+    [InlineData(CvErrorKind.Failed, ErrorCategory.InvalidResult)]
+    public void A_known_error_is_a_record_of_its_item(CvErrorKind kind, ErrorCategory category)
+    {
+        using var session = Session();
+
+        var result = session.Invoke("1..2 | Test-AsyncFailure -Exception $e", ("e", new CvException("TagNotFound", kind, "No tag 'x'.", "Push it.") { Target = "repo:x" }));
+
+        Assert.Null(result.Terminating);
+        Assert.Equal(2, result.Errors.Count);
+        var error = result.Errors[1];
+        Assert.Equal("TagNotFound,CvManager.Unit.PowerShell.AsyncCmdletTests+TestAsyncFailureCommand", error.FullyQualifiedErrorId);
+        Assert.Equal(category, error.CategoryInfo.Category);
+        Assert.Equal("repo:x", error.TargetObject);
+        Assert.Equal("No tag 'x'.", error.ToString());
+        Assert.Equal("Push it.", error.ErrorDetails.RecommendedAction);
+        Assert.Equal(["end"], result.Output.Select(o => o.BaseObject));
+    }
+
+    [Fact]
+    public void An_unexpected_error_is_kept_whole()
+    {
+        using var session = Session();
+        var defect = new InvalidOperationException("boom");
+
+        var error = session.Invoke("1 | Test-AsyncFailure -Exception $e", ("e", defect)).Error();
+
+        Assert.StartsWith("UnexpectedError,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Same(defect, error.Exception);
+    }
+
+    [Fact]
+    public void An_error_at_the_beginning_or_wrapped_ends_the_pipeline()
+    {
+        using var session = Session();
+        var failure = new CvException("NoCluster", CvErrorKind.Unavailable, "No cluster.", "Start it.");
+
+        foreach (var parameter in (string[])["-AtBeginning", "-Wrap"])
+        {
+            var result = session.Invoke("1..2 | Test-AsyncFailure -Exception $e " + parameter, ("e", failure));
+            Assert.StartsWith("NoCluster,", result.Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+            Assert.Empty(result.Output);
+        }
+    }
+
+    [Fact]
+    public void WhatIf_asks_and_does_nothing()
+    {
+        using var session = Session();
+
+        Assert.False((bool)session.Invoke("Set-Async -WhatIf").Single().BaseObject);
+        Assert.Equal("What if: Performing the operation \"Turn it\" on target \"the thing\".\n", session.Host.Text);
+    }
+
+    [Theory]
+    [InlineData("&Yes", true)]
+    [InlineData("&No", false)]
+    public void Confirm_is_awaited(string answer, bool expected)
+    {
+        using var session = Session();
+        session.Host.Answer = _ => answer;
+
+        Assert.Equal(expected, session.Invoke("Set-Async -Confirm").Single().BaseObject);
+    }
+
+    [Fact]
+    public void Yes_to_all_is_asked_once()
+    {
+        using var session = Session();
+        var asked = 0;
+        session.Host.Answer = _ =>
+        {
+            asked++;
+            return "Yes to &All";
+        };
+
+        var result = session.Invoke("1..3 | Set-Async -Continue");
+
+        Assert.Equal([true, true, true], result.Output.Select(o => o.BaseObject));
+        Assert.Equal(1, asked);
+    }
+
+    [Fact]
+    public void A_prompt_without_anybody_to_answer_is_an_error()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("Set-Async -Confirm");
+
+        Assert.Empty(result.Output);
+        Assert.NotNull(result.Error());
+    }
+
+    public sealed class Counter
+    {
+        private int _value;
+
+        public int Value
+        {
+            get => Volatile.Read(ref _value);
+            set => Volatile.Write(ref _value, value);
+        }
+    }
+
+    public sealed class Witness
+    {
+        public TaskCompletionSource Started { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Release { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        private volatile bool _ended;
+
+        public bool Ended
+        {
+            get => _ended;
+            set => _ended = value;
+        }
+    }
+
+    [Cmdlet(VerbsCommunications.Send, "Async")]
+    public sealed class SendAsyncCommand : AsyncCmdlet
+    {
+        [Parameter(ValueFromPipeline = true)]
+        public int Item { get; set; }
+
+        [Parameter]
+        public int Count { get; set; }
+
+        [Parameter]
+        public Counter Counter { get; set; } = new();
+
+        protected override Task BeginProcessingAsync(CancellationToken cancellationToken) => WriteObjectAsync("begin");
+
+        protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+        {
+            for (var i = 0; i < Count; i++)
+            {
+                await WriteObjectAsync($"{Item}.{i}");
+                Counter.Value = i + 1;
+            }
+        }
+
+        protected override Task EndProcessingAsync(CancellationToken cancellationToken) => WriteObjectAsync("end");
+    }
+
+    [Cmdlet(VerbsCommon.Get, "AsyncThread")]
+    public sealed class GetAsyncThreadCommand : AsyncCmdlet
+    {
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) => WriteObjectAsync(Environment.CurrentManagedThreadId);
+    }
+
+    [Cmdlet(VerbsCommunications.Write, "AsyncStream")]
+    public sealed class WriteAsyncStreamCommand : AsyncCmdlet
+    {
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken)
+        {
+            WriteWarning("warned");
+            WriteVerbose("verbose");
+            WriteDebug("debugged");
+            WriteInformation(new InformationRecord("told", "here"));
+            WriteProgress(new ProgressRecord(1, "busy", "still"));
+#pragma warning disable CA1848, CA2254 // Not a hot path.
+            Microsoft.Extensions.Logging.LoggerExtensions.LogInformation(Logger, "logged");
+            Microsoft.Extensions.Logging.LoggerExtensions.LogWarning(Logger, "logged a warning");
+#pragma warning restore CA1848, CA2254
+            return Task.CompletedTask;
+        }
+    }
+
+    [Cmdlet(VerbsLifecycle.Wait, "Async")]
+    public sealed class WaitAsyncCommand : AsyncCmdlet
+    {
+        [Parameter(Mandatory = true)]
+        public Witness Witness { get; set; } = new();
+
+        [Parameter]
+        public SwitchParameter Fail { get; set; }
+
+        [Parameter]
+        public SwitchParameter Stubborn { get; set; }
+
+        [Parameter]
+        [TimeSpanTransformation]
+        public TimeSpan? Timeout { get; set; }
+
+        protected override TimeSpan? TimeLimit => Timeout;
+
+        protected override TimeSpan StopLimit => Stubborn ? TimeSpan.FromMilliseconds(200) : base.StopLimit;
+
+        protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+        {
+            Witness.Started.SetResult();
+            await WriteObjectAsync("first");
+            if (Fail)
+                await WriteErrorAsync(new CvException("TagNotFound", CvErrorKind.NotFound, "No tag.", "Push it."));
+            try
+            {
+                if (Stubborn)
+                    await Witness.Release.Task;
+                await Task.Delay(System.Threading.Timeout.Infinite, cancellationToken);
+            }
+            finally
+            {
+                // Long enough that a cmdlet that does not await its work is found out.
+                await Task.Delay(50, CancellationToken.None);
+                Witness.Ended = true;
+            }
+        }
+    }
+
+    [Cmdlet(VerbsDiagnostic.Test, "AsyncFailure")]
+    public sealed class TestAsyncFailureCommand : AsyncCmdlet
+    {
+        [Parameter(ValueFromPipeline = true)]
+        public int Item { get; set; }
+
+        [Parameter(Mandatory = true)]
+        public Exception Exception { get; set; } = new InvalidOperationException();
+
+        [Parameter]
+        public SwitchParameter AtBeginning { get; set; }
+
+        [Parameter]
+        public SwitchParameter Wrap { get; set; }
+
+        protected override Task BeginProcessingAsync(CancellationToken cancellationToken) => AtBeginning ? throw Exception : Task.CompletedTask;
+
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) => throw (Wrap ? Terminating(Exception) : Exception);
+
+        protected override Task EndProcessingAsync(CancellationToken cancellationToken) => WriteObjectAsync("end");
+    }
+
+    [Cmdlet(VerbsCommon.Set, "Async", SupportsShouldProcess = true)]
+    public sealed class SetAsyncCommand : AsyncCmdlet
+    {
+        [Parameter(ValueFromPipeline = true)]
+        public int Item { get; set; }
+
+        [Parameter]
+        public SwitchParameter Continue { get; set; }
+
+        protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+            await WriteObjectAsync(Continue ? await ShouldContinueAsync("Really?", "Careful") : await ShouldProcessAsync("the thing", "Turn it"));
+    }
+
+    /// <summary>What Select-Object -First 1 does: it ends the cmdlets before it without stopping the pipeline.</summary>
+    [Cmdlet(VerbsCommon.Select, "First")]
+    public sealed class SelectFirstCommand : PSCmdlet
+    {
+        [Parameter(ValueFromPipeline = true)]
+        public PSObject? InputObject { get; set; }
+
+        protected override void ProcessRecord()
+        {
+            WriteObject(InputObject);
+            var type = typeof(PSCmdlet).Assembly.GetType("System.Management.Automation.StopUpstreamCommandsException", throwOnError: true)!;
+            throw (Exception)Activator.CreateInstance(type, this)!;
+        }
+    }
+}

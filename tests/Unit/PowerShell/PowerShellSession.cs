@@ -1,0 +1,138 @@
+using System.Collections;
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>
+/// A session of the real PowerShell engine that has the module imported from module/ of this checkout, as a user has it. There is
+/// no Utility module: no Select-Object, ConvertTo-Json, Format-Table, Write-Output; use <c>| ForEach-Object</c>, members and C#.
+/// </summary>
+/// <remarks>
+/// <code>
+/// using var session = new PowerShellSession();
+/// var result = session.Invoke("Get-CvContext -KubeConfig $path", ("path", file));
+/// Assert.Equal("prod", result.Single().Properties["Name"].Value);
+/// </code>
+/// Output types of the module live in its own load context: read their properties by name, or with <c>dynamic</c>.
+/// One script at a time; sessions are independent of each other.
+/// </remarks>
+public sealed class PowerShellSession : IDisposable
+{
+    /// <param name="import">False leaves the module to the test.</param>
+    /// <param name="configure">Adds test cmdlets and the like before the session opens.</param>
+    public PowerShellSession(bool import = true, Action<InitialSessionState>? configure = null)
+    {
+        var state = InitialSessionState.CreateDefault2();
+        state.ThrowOnRunspaceOpenError = true;
+        if (import)
+            state.ImportPSModule(ModuleManifest);
+        configure?.Invoke(state);
+        Runspace = RunspaceFactory.CreateRunspace(Host, state);
+        Runspace.Open();
+    }
+
+    public static string ModuleManifest { get; } = Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1");
+
+    public RecordingHost Host { get; } = new();
+
+    public Runspace Runspace { get; }
+
+    /// <summary>Runs a script to its end. A terminating error is in the result, and is not thrown.</summary>
+    public SessionResult Invoke(string script, params (string Name, object? Value)[] variables)
+    {
+        foreach (var (name, value) in variables)
+            Runspace.SessionStateProxy.SetVariable(name, value);
+        using var shell = Create(script);
+        return Collect(shell, () => shell.Invoke());
+    }
+
+    /// <summary>As <see cref="Invoke"/>, with the pipeline's input.</summary>
+    public SessionResult InvokeWithInput(string script, IEnumerable input)
+    {
+        using var shell = Create(script);
+        return Collect(shell, () => shell.Invoke(input));
+    }
+
+    /// <summary>A shell that the test runs itself, with BeginInvoke, to stop it half-way. To be disposed of by the caller.</summary>
+    public System.Management.Automation.PowerShell Create(string script)
+    {
+        var shell = System.Management.Automation.PowerShell.Create();
+        shell.Runspace = Runspace;
+        return shell.AddScript(script);
+    }
+
+    /// <summary>What the session would show on a terminal, by the module's own views.</summary>
+    public string Render(string script, params (string Name, object? Value)[] variables)
+    {
+        foreach (var (name, value) in variables)
+            Runspace.SessionStateProxy.SetVariable(name, value);
+        Host.Clear();
+        using var shell = Create(script).AddCommand("Out-Default");
+        shell.Commands.Commands[^1].MergeMyResults(PipelineResultTypes.Error, PipelineResultTypes.Output);
+        shell.Invoke();
+        return Host.Text;
+    }
+
+    public void Dispose() => Runspace.Dispose();
+
+    private static SessionResult Collect(System.Management.Automation.PowerShell shell, Func<IReadOnlyList<PSObject>> run)
+    {
+        IReadOnlyList<PSObject> output = [];
+        ErrorRecord? terminating = null;
+        try
+        {
+            output = run();
+        }
+        catch (RuntimeException e)
+        {
+            terminating = e.ErrorRecord;
+        }
+        return new SessionResult(
+            output,
+            [.. shell.Streams.Error],
+            terminating,
+            [.. shell.Streams.Warning.Select(w => w.Message)],
+            [.. shell.Streams.Verbose.Select(v => v.Message)],
+            [.. shell.Streams.Progress]);
+    }
+}
+
+/// <summary>What a script left behind.</summary>
+/// <param name="Output">The pipeline's output.</param>
+/// <param name="Errors">Non-terminating errors.</param>
+/// <param name="Terminating">The error that ended the script, if one did.</param>
+/// <param name="Warnings">Their texts.</param>
+/// <param name="Verbose">Their texts.</param>
+/// <param name="Progress">All progress records, in order.</param>
+public sealed record SessionResult(
+    IReadOnlyList<PSObject> Output,
+    IReadOnlyList<ErrorRecord> Errors,
+    ErrorRecord? Terminating,
+    IReadOnlyList<string> Warnings,
+    IReadOnlyList<string> Verbose,
+    IReadOnlyList<ProgressRecord> Progress)
+{
+    /// <summary>The one object that the script is expected to give, without any error.</summary>
+    public PSObject Single()
+    {
+        AssertNoErrors();
+        return Assert.Single(Output);
+    }
+
+    /// <summary>The one error, terminating or not, that the script is expected to give.</summary>
+    public ErrorRecord Error() => Terminating is null ? Assert.Single(Errors) : Terminating;
+
+    public SessionResult AssertNoErrors()
+    {
+        if (Terminating is not null)
+            Assert.Fail($"{Terminating.FullyQualifiedErrorId}: {Terminating}\n{Terminating.Exception}");
+        if (Errors.Count > 0)
+            Assert.Fail($"{Errors[0].FullyQualifiedErrorId}: {Errors[0]}\n{Errors[0].Exception}");
+        return this;
+    }
+
+    /// <summary>A property of each output object.</summary>
+    public IReadOnlyList<T> Values<T>(string property) => [.. Output.Select(o => (T)o.Properties[property].Value)];
+}
