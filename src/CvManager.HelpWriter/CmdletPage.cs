@@ -1,0 +1,104 @@
+using System.Text;
+
+namespace CvManager.HelpWriter;
+
+/// <summary>One page of docs/, as read. Paragraphs are parted by empty lines; inline Markdown stays as it is written.</summary>
+internal sealed class CmdletPage
+{
+    private CmdletPage(string name) => Name = name;
+
+    public string Name { get; }
+
+    public List<string> Synopsis { get; } = [];
+
+    public List<string> Description { get; } = [];
+
+    public List<PageExample> Examples { get; } = [];
+
+    public Dictionary<string, List<string>> Parameters { get; } = new(StringComparer.OrdinalIgnoreCase);
+
+    public List<string> Outputs { get; } = [];
+
+    public List<string> Notes { get; } = [];
+
+    /// <summary>
+    /// The page's form: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced code and
+    /// remarks; <c>## Parameters</c> with <c>### -Name</c>; <c>## Outputs</c>; <c>## Notes</c>.
+    /// </summary>
+    /// <exception cref="InvalidDataException">A heading that is none of these.</exception>
+    public static CmdletPage Read(string path)
+    {
+        string[] lines = File.ReadAllLines(path);
+        CmdletPage page = new(Path.GetFileNameWithoutExtension(path));
+        string section = "";
+        List<string> paragraphs = [];
+        bool fence = false;
+        StringBuilder code = new();
+        StringBuilder paragraph = new();
+        for (int i = 0; i < lines.Length; i++)
+        {
+            string line = lines[i];
+            if (line.StartsWith("```", StringComparison.Ordinal))
+            {
+                fence = !fence;
+                if (!fence && section == "Examples" && page.Examples.Count > 0 && page.Examples[^1].Code.Length == 0)
+                    page.Examples[^1] = page.Examples[^1] with { Code = code.ToString().TrimEnd('\n') };
+                else if (!fence)
+                    paragraphs.Add(code.ToString().TrimEnd('\n'));
+                code.Clear();
+            }
+            else if (fence)
+            {
+                code.Append(line).Append('\n');
+            }
+            else if (line.StartsWith('#'))
+            {
+                End(paragraph, paragraphs);
+                int level = line.TakeWhile(c => c == '#').Count();
+                string title = line[level..].Trim();
+                (section, paragraphs) = (level, section, title) switch
+                {
+                    (1, _, _) when title == page.Name || page.Name == "common-parameters" => ("", page.Synopsis),
+                    (2, _, "Description") => (title, page.Description),
+                    (2, _, "Examples" or "Parameters") => (title, []),
+                    (2, _, "Outputs") => (title, page.Outputs),
+                    (2, _, "Notes") => (title, page.Notes),
+                    (3, "Examples", _) => (section, page.AddExample(title)),
+                    (3, "Parameters", _) when title.StartsWith('-') => (section, page.AddParameter(title[1..])),
+                    _ => throw new InvalidDataException($"{path}({i + 1}): the heading '{line}' has no place in a cmdlet's page."),
+                };
+            }
+            else if (string.IsNullOrWhiteSpace(line))
+            {
+                End(paragraph, paragraphs);
+            }
+            else
+            {
+                // A list item or a table row keeps its line.
+                if (paragraph.Length > 0)
+                    paragraph.Append(line.StartsWith("- ", StringComparison.Ordinal) || line.StartsWith('|') ? '\n' : ' ');
+                paragraph.Append(line.Trim());
+            }
+        }
+
+        End(paragraph, paragraphs);
+        return page;
+    }
+
+    private List<string> AddExample(string title)
+    {
+        Examples.Add(new PageExample(title, "", []));
+        return Examples[^1].Remarks;
+    }
+
+    private List<string> AddParameter(string name) => Parameters[name] = [];
+
+    private static void End(StringBuilder paragraph, List<string> paragraphs)
+    {
+        if (paragraph.Length > 0)
+            paragraphs.Add(paragraph.ToString());
+        paragraph.Clear();
+    }
+}
+
+internal sealed record PageExample(string Title, string Code, List<string> Remarks);

@@ -1,0 +1,94 @@
+using System.Management.Automation;
+using System.Xml.Linq;
+
+namespace CvManager.HelpWriter;
+
+/// <summary>
+/// MAML, the form of help that PowerShell reads (https://learn.microsoft.com/powershell/scripting/developer/help/writing-help-for-windows-powershell-cmdlets).
+/// Syntax comes from the cmdlet itself, words from its page.
+/// </summary>
+internal sealed class MamlDocument
+{
+    private static readonly XNamespace Msh = "http://msh";
+    private static readonly XNamespace Maml = "http://schemas.microsoft.com/maml/2004/10";
+    private static readonly XNamespace Command = "http://schemas.microsoft.com/maml/dev/command/2004/10";
+    private static readonly XNamespace Dev = "http://schemas.microsoft.com/maml/dev/2004/10";
+
+    private readonly XElement _items = new(Msh + "helpItems", new XAttribute("schema", "maml"));
+
+    public void Save(string path) => new XDocument(new XDeclaration("1.0", "utf-8", null), _items).Save(path);
+
+    /// <param name="cmdlet">Its parameter sets are the syntax.</param>
+    /// <param name="page">Its own words.</param>
+    /// <param name="common">Words for parameters that many cmdlets have.</param>
+    /// <returns>What the page lacks, or has too much; empty where page and cmdlet agree.</returns>
+    public IReadOnlyList<string> Add(CmdletInfo cmdlet, CmdletPage page, CmdletPage common)
+    {
+        List<string> wrong = [];
+        Dictionary<string, ParameterMetadata> parameters = cmdlet.Parameters
+            .Where(p => !Cmdlet.CommonParameters.Contains(p.Key) && !Cmdlet.OptionalCommonParameters.Contains(p.Key))
+            .ToDictionary(p => p.Key, p => p.Value, StringComparer.OrdinalIgnoreCase);
+        wrong.AddRange(page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)).Select(p => $"{page.Name}: there is no parameter -{p}"));
+        if (page.Synopsis.Count == 0)
+            wrong.Add($"{page.Name}: no synopsis below the title");
+        if (page.Examples.Count == 0 || page.Examples.Any(e => e.Code.Length == 0))
+            wrong.Add($"{page.Name}: no example, or one without code");
+
+        XElement Parameter(CommandParameterInfo info)
+        {
+            List<string> words = page.Parameters.GetValueOrDefault(info.Name) ?? common.Parameters.GetValueOrDefault(info.Name) ?? [];
+            bool isSwitch = info.ParameterType == typeof(SwitchParameter);
+            return new XElement(Command + "parameter",
+                new XAttribute("required", info.IsMandatory ? "true" : "false"),
+                new XAttribute("variableLength", info.ParameterType.IsArray ? "true" : "false"),
+                new XAttribute("globbing", cmdlet.Parameters[info.Name].Attributes.Any(a => a is SupportsWildcardsAttribute) ? "true" : "false"),
+                new XAttribute("pipelineInput", (info.ValueFromPipeline, info.ValueFromPipelineByPropertyName) switch
+                {
+                    (true, true) => "True (ByPropertyName, ByValue)",
+                    (true, false) => "True (ByValue)",
+                    (false, true) => "True (ByPropertyName)",
+                    _ => "False",
+                }),
+                new XAttribute("position", info.Position < 0 ? "named" : info.Position.ToString(System.Globalization.CultureInfo.InvariantCulture)),
+                new XAttribute("aliases", info.Aliases.Count == 0 ? "none" : string.Join(", ", info.Aliases)),
+                new XElement(Maml + "name", info.Name),
+                new XElement(Maml + "description", Paragraphs(words)),
+                isSwitch ? null : new XElement(Command + "parameterValue", new XAttribute("required", "true"),
+                    new XAttribute("variableLength", info.ParameterType.IsArray ? "true" : "false"), TypeName(info.ParameterType)),
+                new XElement(Dev + "type", new XElement(Maml + "name", TypeName(info.ParameterType)), new XElement(Maml + "uri")));
+        }
+
+        IEnumerable<CommandParameterInfo> Own(CommandParameterSetInfo set) => set.Parameters.Where(p => parameters.ContainsKey(p.Name))
+            .OrderBy(p => p.Position < 0 ? int.MaxValue : p.Position).ThenBy(p => !p.IsMandatory).ThenBy(p => p.Name, StringComparer.Ordinal);
+
+        List<CommandParameterInfo> all = cmdlet.ParameterSets.SelectMany(Own).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).ToList();
+        wrong.AddRange(all.Where(p => !page.Parameters.ContainsKey(p.Name) && !common.Parameters.ContainsKey(p.Name))
+            .Select(p => $"{page.Name}: nothing is said of -{p.Name}"));
+
+        _items.Add(new XElement(Command + "command",
+            new XAttribute(XNamespace.Xmlns + "maml", Maml), new XAttribute(XNamespace.Xmlns + "command", Command), new XAttribute(XNamespace.Xmlns + "dev", Dev),
+            new XElement(Command + "details",
+                new XElement(Command + "name", cmdlet.Name),
+                new XElement(Command + "verb", cmdlet.Verb),
+                new XElement(Command + "noun", cmdlet.Noun),
+                new XElement(Maml + "description", Paragraphs(page.Synopsis))),
+            new XElement(Maml + "description", Paragraphs(page.Description)),
+            new XElement(Command + "syntax", cmdlet.ParameterSets.Select(set =>
+                new XElement(Command + "syntaxItem", new XElement(Maml + "name", cmdlet.Name), Own(set).Select(Parameter)))),
+            new XElement(Command + "parameters", all.Select(Parameter)),
+            new XElement(Command + "returnValues", cmdlet.OutputType.Select(o => new XElement(Command + "returnValue",
+                new XElement(Dev + "type", new XElement(Maml + "name", o.Name)), new XElement(Maml + "description", Paragraphs(page.Outputs))))),
+            new XElement(Maml + "alertSet", new XElement(Maml + "alert", Paragraphs(page.Notes))),
+            new XElement(Command + "examples", page.Examples.Select((e, i) => new XElement(Command + "example",
+                new XElement(Maml + "title", $"--- Example {i + 1}: {e.Title} ---"),
+                new XElement(Dev + "code", e.Code),
+                new XElement(Dev + "remarks", Paragraphs(e.Remarks)))))));
+        return wrong;
+    }
+
+    private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) => paragraphs.Select(p => new XElement(Maml + "para", p));
+
+    private static string TypeName(Type type) =>
+        Nullable.GetUnderlyingType(type) is { } inner ? TypeName(inner)
+        : type.IsArray ? TypeName(type.GetElementType()!) + "[]" : type == typeof(SwitchParameter) ? "SwitchParameter" : type.Name;
+}
