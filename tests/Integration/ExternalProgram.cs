@@ -1,0 +1,48 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace CvManager.Integration;
+
+/// <summary>Runs kubectl, skopeo and their like as a user does: output and exit code are all that is seen.</summary>
+internal static class ExternalProgram
+{
+    /// <summary>Standard output of a run that ends with exit code 0; otherwise the test fails with all that was printed.</summary>
+    public static async Task<string> RunAsync(string program, IEnumerable<string> arguments, string? input = null)
+    {
+        (int code, string output, string error) = await TryAsync(program, arguments, input);
+        if (code != 0)
+            Assert.Fail($"{program} {string.Join(' ', arguments)} ended with {code}:\n{output}\n{error}");
+        return output;
+    }
+
+    public static async Task<(int ExitCode, string Output, string Error)> TryAsync(string program, IEnumerable<string> arguments, string? input = null)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        using Process process = new()
+        {
+            StartInfo = new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                RedirectStandardInput = true,
+            },
+        };
+        process.Start();
+        try
+        {
+            if (input is not null)
+                await process.StandardInput.WriteAsync(input.AsMemory(), limit.Token);
+            process.StandardInput.Close();
+            Task<string> output = process.StandardOutput.ReadToEndAsync(limit.Token);
+            Task<string> error = process.StandardError.ReadToEndAsync(limit.Token);
+            await process.WaitForExitAsync(limit.Token);
+            return (process.ExitCode, await output, await error);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+    }
+}
