@@ -1,0 +1,375 @@
+using CsCheck;
+using CvManager.Controller;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Controller;
+
+public sealed class TagPollerTests : IAsyncLifetime
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
+
+    private readonly FakeTimeProvider time = new();
+    private readonly CancellationTokenSource stop = new();
+    private readonly List<string> woken = [];
+    private readonly FakeRegistry registry;
+    private readonly TagPoller poller;
+    private readonly Task running;
+
+    public TagPollerTests()
+    {
+        registry = new FakeRegistry(time);
+        poller = new TagPoller(registry, woken.Add, time, NullLogger.Instance,
+            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(1) });
+        running = poller.RunAsync(stop.Token);
+    }
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        await stop.CancelAsync();
+        await running;
+        poller.Dispose();
+        stop.Dispose();
+    }
+
+    [Fact]
+    public void The_first_look_is_at_once_and_its_answer_is_kept()
+    {
+        registry.Digests[Tag("app", "prod")] = "sha256:1";
+        poller.Follow("ns/cv", Tag("app", "prod"), Minute);
+
+        Assert.Equal(["ns/cv"], woken);
+        TagState? state = poller.Find(Tag("app", "prod"));
+        Assert.Equal("sha256:1", state?.Digest);
+        Assert.Equal(time.GetUtcNow(), state?.SeenAt);
+        Assert.Null(state?.Error);
+    }
+
+    [Fact]
+    public void A_tag_that_many_follow_costs_one_request_a_poll_and_wakes_them_all_when_it_moves()
+    {
+        registry.Digests[Tag("app", "prod")] = "sha256:1";
+        for (int i = 0; i < 50; i++)
+            poller.Follow($"ns/cv{i}", Tag("app", "prod"), Minute);
+        time.Advance(Minute);
+        int requests = registry.Requests;
+        woken.Clear();
+
+        Minutes(10);
+        Assert.Equal(10, registry.Requests - requests);
+        Assert.Empty(woken);
+
+        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        Minutes(1);
+        Assert.Equal(50, woken.Distinct().Count());
+        Assert.Equal(50, woken.Count);
+    }
+
+    [Fact]
+    public void Looks_are_spread_over_the_interval_also_after_a_pause_of_the_process()
+    {
+        for (int i = 0; i < 300; i++)
+            poller.Follow($"ns/cv{i}", Tag("app" + i, "prod"), 30 * Second);
+        Minutes(1);
+        AssertSpread();
+
+        time.Advance(TimeSpan.FromHours(1));
+        Minutes(1);
+        AssertSpread();
+
+        void AssertSpread()
+        {
+            int[] perSecond = [.. Enumerable.Range(0, 30).Select(_ =>
+            {
+                int before = registry.Requests;
+                time.Advance(Second);
+                return registry.Requests - before;
+            })];
+            Assert.Equal(300, perSecond.Sum());
+            Assert.InRange(perSecond.Max(), 10, 30);
+        }
+    }
+
+    [Fact]
+    public void Tags_of_one_repository_are_looked_at_together_where_one_request_answers_for_several()
+    {
+        registry.PerRequest = 100;
+        for (int i = 0; i < 250; i++)
+        {
+            poller.Follow($"ns/cv{i}", Tag("app", "env" + i), Minute);
+            time.Advance(Second / 10);
+        }
+
+        Minutes(3);
+        int requests = registry.Requests;
+        Minutes(10);
+
+        Assert.Equal(10 * 3, registry.Requests - requests);
+    }
+
+    [Fact]
+    public void Other_credentials_are_another_look()
+    {
+        FollowedTag mine = Tag("app", "prod"), theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
+        registry.Digests[mine] = "sha256:1";
+        registry.Answers[theirs] = new CvException("RegistryUnauthorized", CvErrorKind.Unauthenticated, "no", "log in");
+
+        poller.Follow("ns/mine", mine, Minute);
+        poller.Follow("ns/theirs", theirs, Minute);
+
+        Assert.Equal("sha256:1", poller.Find(mine)?.Digest);
+        Assert.Null(poller.Find(theirs)?.Digest);
+        Assert.Equal("RegistryUnauthorized", poller.Find(theirs)?.Error?.ErrorId);
+    }
+
+    [Fact]
+    public void A_nudge_looks_at_once_at_that_tag_alone()
+    {
+        poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        poller.Follow("ns/b", Tag("app", "demo"), Minute);
+        poller.Follow("ns/c", Tag("other", "prod"), Minute);
+        time.Advance(5 * Second);
+        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        registry.Asked.Clear();
+        woken.Clear();
+
+        Assert.Equal(1, poller.LookNow("r.example", "app", "prod"));
+
+        Assert.Equal([Tag("app", "prod")], registry.Asked);
+        Assert.Equal(["ns/a"], woken);
+        Assert.Equal(2, poller.LookNow("r.example", "app", null));
+        Assert.Equal(0, poller.LookNow("elsewhere.example", "app", null));
+    }
+
+    [Fact]
+    public void Nudges_without_end_cost_one_look_in_their_spacing()
+    {
+        poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
+        int requests = registry.Requests;
+
+        for (int i = 0; i < 100; i++)
+        {
+            poller.LookNow("r.example", "app", "prod");
+            time.Advance(Second / 10);
+        }
+
+        Assert.InRange(registry.Requests - requests, 8, 10);
+    }
+
+    [Fact]
+    public void A_nudge_during_a_look_causes_another_one()
+    {
+        registry.Digests[Tag("app", "prod")] = "sha256:1";
+        registry.Hold("app");
+        poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
+        time.Advance(2 * Second);
+        poller.LookNow("r.example", "app", "prod");
+        Assert.Equal(1, registry.Requests);
+        registry.Digests[Tag("app", "prod")] = "sha256:2";
+
+        registry.Release("app");
+
+        Assert.Equal(2, registry.Requests);
+        Assert.Equal("sha256:2", poller.Find(Tag("app", "prod"))?.Digest);
+    }
+
+    [Fact]
+    public void A_repository_that_hangs_delays_no_other()
+    {
+        registry.Hold("stuck");
+        poller.Follow("ns/stuck", Tag("stuck", "prod"), Minute);
+        registry.Digests[Tag("app", "prod")] = "sha256:1";
+        poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        Minutes(1);
+        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        Minutes(1);
+
+        Assert.Equal(["ns/a", "ns/a"], woken);
+        registry.Release("stuck");
+        Assert.Equal("ns/stuck", woken[^1]);
+    }
+
+    [Fact]
+    public void A_registry_that_is_down_keeps_what_is_known_and_is_asked_again_at_the_interval_at_the_latest()
+    {
+        FollowedTag tag = Tag("app", "prod");
+        registry.Digests[tag] = "sha256:1";
+        poller.Follow("ns/a", tag, Minute);
+        registry.Answers[tag] = new CvException("RegistryUnavailable", CvErrorKind.Unavailable, "down", "wait");
+        Minutes(2);
+        DateTimeOffset seen = poller.Find(tag)!.SeenAt!.Value;
+        woken.Clear();
+        int requests = registry.Requests;
+
+        Minutes(30);
+        Assert.Empty(woken); // said once
+        Assert.InRange(registry.Requests - requests, 30, 60);
+        Assert.Equal("sha256:1", poller.Find(tag)?.Digest);
+        Assert.Equal(seen, poller.Find(tag)?.SeenAt);
+        Assert.Equal("RegistryUnavailable", poller.Find(tag)?.Error?.ErrorId);
+
+        registry.Answers.Remove(tag);
+        Minutes(1);
+        Assert.Equal(["ns/a"], woken);
+        Assert.Null(poller.Find(tag)?.Error);
+    }
+
+    [Fact]
+    public void An_unexpected_exception_is_a_failed_look_and_no_end()
+    {
+        FollowedTag tag = Tag("app", "prod");
+        registry.Throws = new InvalidOperationException("broken");
+        poller.Follow("ns/a", tag, Minute);
+        Assert.Equal("RegistryLookFailed", poller.Find(tag)?.Error?.ErrorId);
+
+        registry.Throws = null;
+        registry.Digests[tag] = "sha256:1";
+        Minutes(1);
+
+        Assert.Equal("sha256:1", poller.Find(tag)?.Digest);
+    }
+
+    [Fact]
+    public void A_tag_that_is_gone_has_no_digest_any_more()
+    {
+        FollowedTag tag = Tag("app", "prod");
+        registry.Digests[tag] = "sha256:1";
+        poller.Follow("ns/a", tag, Minute);
+        registry.Answers[tag] = new CvException("RegistryTagNotFound", CvErrorKind.NotFound, "gone", "tag it");
+        Minutes(2);
+
+        Assert.Null(poller.Find(tag)?.Digest);
+        Assert.Equal(["ns/a", "ns/a"], woken);
+    }
+
+    [Fact]
+    public void Who_follows_another_tag_or_none_is_off_the_books()
+    {
+        poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        poller.Follow("ns/a", Tag("app", "demo"), Minute);
+        Assert.Equal(1, poller.TagCount);
+        Assert.Null(poller.Find(Tag("app", "prod")));
+
+        poller.Unfollow("ns/a");
+        poller.Unfollow("ns/a");
+        Assert.Equal(0, poller.TagCount);
+        int requests = registry.Requests;
+        Minutes(5);
+        Assert.Equal(requests, registry.Requests);
+    }
+
+    [Fact]
+    public void The_shortest_interval_counts_for_as_long_as_somebody_asks_for_it()
+    {
+        FollowedTag tag = Tag("app", "prod");
+        poller.Follow("ns/slow", tag, TimeSpan.FromHours(1));
+        Minutes(60);
+        poller.Follow("ns/fast", tag, Minute);
+        Minutes(1);
+        int requests = registry.Requests;
+        Minutes(10);
+        Assert.Equal(10, registry.Requests - requests);
+
+        poller.Unfollow("ns/fast");
+        Minutes(1);
+        requests = registry.Requests;
+        Minutes(60);
+        Assert.Equal(1, registry.Requests - requests);
+    }
+
+    [Fact]
+    public void No_move_waits_longer_than_the_interval() =>
+        Gen.Select(Gen.Int[1, 5], Gen.Int[0, 1000], Gen.Select(Gen.Int[0, 4], Gen.Int[1, 90]).Array[1, 20], Gen.Int[0, 1])
+            .Sample((tags, seed, moves, together) =>
+            {
+                FakeTimeProvider clock = new();
+                FakeRegistry fake = new(clock) { PerRequest = together == 1 ? 100 : 1 };
+                using TagPoller polling = new(fake, _ => { }, clock, NullLogger.Instance,
+                    new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(seed) });
+                using CancellationTokenSource end = new();
+                Task run = polling.RunAsync(end.Token);
+                for (int i = 0; i < tags; i++)
+                {
+                    fake.Digests[Tag("app", "t" + i)] = "sha256:0";
+                    polling.Follow("ns/" + i, Tag("app", "t" + i), (i + 1) * 20 * Second);
+                }
+
+                int number = 0;
+                foreach ((int which, int wait) in moves)
+                {
+                    clock.Advance(wait * Second);
+                    FollowedTag moved = Tag("app", "t" + (which % tags));
+                    fake.Digests[moved] = $"sha256:{++number}";
+                    DateTimeOffset deadline = clock.GetUtcNow() + ((which % tags) + 1) * 20 * Second;
+                    while (polling.Find(moved)?.Digest != fake.Digests[moved])
+                    {
+                        if (clock.GetUtcNow() >= deadline)
+                            return false;
+                        clock.Advance(Second);
+                    }
+                }
+
+                end.Cancel();
+                return run.IsCompletedSuccessfully;
+            }, iter: 300, threads: 1);
+
+    private static FollowedTag Tag(string repository, string tag) => new(new TagRepository("r.example", repository, ""), tag);
+
+    private void Minutes(int count)
+    {
+        for (int i = 0; i < count * 60; i++)
+            time.Advance(Second);
+    }
+
+    private sealed class FakeRegistry(FakeTimeProvider time) : ITagLookup
+    {
+        private readonly Dictionary<string, TaskCompletionSource> held = [];
+
+        public Dictionary<FollowedTag, string> Digests { get; } = [];
+
+        public Dictionary<FollowedTag, CvException> Answers { get; } = [];
+
+        public List<FollowedTag> Asked { get; } = [];
+
+        public Exception? Throws { get; set; }
+
+        public int PerRequest { get; set; } = 1;
+
+        /// <summary>HTTP requests that a registry of that batch size would have seen.</summary>
+        public int Requests { get; private set; }
+
+        public int TagsPerRequest(TagRepository repository) => PerRequest;
+
+        public void Hold(string repository) => held[repository] = new TaskCompletionSource();
+
+        public void Release(string repository)
+        {
+            held.Remove(repository, out TaskCompletionSource? hold);
+            hold!.SetResult();
+        }
+
+        public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(
+            TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+        {
+            Assert.NotEmpty(tags);
+            Requests += (tags.Count + PerRequest - 1) / PerRequest;
+            Asked.AddRange(tags.Select(tag => new FollowedTag(repository, tag)));
+            if (Throws is not null)
+                throw Throws;
+            Dictionary<string, TagObservation> answers = tags.ToDictionary(tag => tag, tag =>
+            {
+                FollowedTag followed = new(repository, tag);
+                return Answers.TryGetValue(followed, out CvException? error)
+                    ? TagObservation.Failed(error)
+                    : TagObservation.Of(Digests.GetValueOrDefault(followed, "sha256:0"));
+            });
+            if (held.TryGetValue(repository.Repository, out TaskCompletionSource? hold))
+                await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, time, cancellationToken);
+            return answers;
+        }
+    }
+}
