@@ -1,0 +1,49 @@
+using System.Diagnostics;
+using Xunit;
+
+namespace CvManager.Unit.Shell;
+
+/// <summary>Runs the real cvm of this build as a process of its own.</summary>
+internal static class Cvm
+{
+    public static string Path { get; } = Locate();
+
+    /// <summary>Runs it to its end, with standard input closed.</summary>
+    public static async Task<CvmResult> RunAsync(string[] arguments, string input = "", Func<Process, Task>? meanwhile = null)
+    {
+        var cancellationToken = TestContext.Current.CancellationToken;
+        var start = new ProcessStartInfo(Path, arguments)
+        {
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+        };
+        using var process = Process.Start(start)!;
+        try
+        {
+            var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+            var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+            await process.StandardInput.WriteAsync(input);
+            process.StandardInput.Close();
+            if (meanwhile is not null)
+                await meanwhile(process);
+            await process.WaitForExitAsync(cancellationToken).WaitAsync(TimeSpan.FromSeconds(60), cancellationToken);
+            return new CvmResult(process.ExitCode, await output, await errors);
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill();
+        }
+    }
+
+    private static string Locate()
+    {
+        // …/tests/Unit/bin/<configuration>/net10.0/
+        var configuration = Directory.GetParent(AppContext.BaseDirectory.TrimEnd(System.IO.Path.DirectorySeparatorChar))!.Name;
+        var name = OperatingSystem.IsWindows() ? "cvm.exe" : "cvm";
+        return System.IO.Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", configuration, "net10.0", name);
+    }
+}
+
+internal sealed record CvmResult(int ExitCode, string Output, string Errors);
