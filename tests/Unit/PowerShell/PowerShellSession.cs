@@ -75,6 +75,14 @@ public sealed class PowerShellSession : IDisposable
         return Host.Text;
     }
 
+    /// <summary>What Tab would offer at the end of the text.</summary>
+    public IReadOnlyList<string> Complete(string text)
+    {
+        using var shell = System.Management.Automation.PowerShell.Create();
+        shell.Runspace = Runspace;
+        return [.. CommandCompletion.CompleteInput(text, text.Length, null, shell).CompletionMatches.Select(match => match.CompletionText)];
+    }
+
     public void Dispose() => Runspace.Dispose();
 
     private static SessionResult Collect(System.Management.Automation.PowerShell shell, Func<IReadOnlyList<PSObject>> run)

@@ -1,0 +1,50 @@
+using System.Management.Automation;
+using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Lists the contexts of the kubeconfig; asks no cluster.</summary>
+[Cmdlet(VerbsCommon.Get, "CvContext")]
+[OutputType(typeof(CvContext))]
+public sealed class GetCvContextCommand : AsyncCmdlet
+{
+    /// <summary>Names of contexts, wildcards allowed; left out, all.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(ContextCompleter))]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Path of the kubeconfig; left out, the connected one, else $env:KUBECONFIG, else ~/.kube/config.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public string? KubeConfig { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var path = KubeConfig is null ? null : await OnPipelineAsync(() => GetUnresolvedProviderPathFromPSPath(KubeConfig));
+        var contexts = KubeConfigFile.ReadContexts(path);
+        var patterns = new NamePatterns(Name);
+        foreach (var context in contexts.Where(context => patterns.Matches(context.Name)))
+        {
+            await WriteObjectAsync(new CvContext
+            {
+                Name = context.Name,
+                IsCurrent = context.IsCurrent,
+                Cluster = context.Cluster,
+                Server = context.Server,
+                Namespace = context.Namespace,
+                User = context.User,
+                KubeConfig = path,
+            });
+        }
+        foreach (var missing in patterns.ExactNames.Where(name => contexts.All(context => context.Name != name)))
+        {
+            await WriteErrorAsync(new CvException(
+                "ContextNotFound",
+                CvErrorKind.NotFound,
+                $"There is no context '{missing}' in {path ?? "the kubeconfig"}.",
+                "Get-CvContext lists those that there are.")
+            { Target = missing });
+        }
+    }
+}

@@ -1,0 +1,128 @@
+using System.Management.Automation;
+using System.Reflection;
+using System.Xml.Linq;
+using CvManager.PowerShell;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>What all cmdlets have in common.</summary>
+public sealed class CmdletConventionTests
+{
+    private static readonly string s_module = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
+
+    private static readonly IReadOnlyList<Type> s_cmdlets =
+        [.. typeof(AsyncCmdlet).Assembly.GetTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null).OrderBy(NounAndVerb, StringComparer.Ordinal)];
+
+    /// <summary>Verbs of cmdlets that only look or wait.</summary>
+    private static readonly string[] s_harmless = ["Get", "Test", "Wait", "Connect", "Export"];
+
+    [Fact]
+    public void There_are_cmdlets() => Assert.NotEmpty(s_cmdlets);
+
+    [Fact]
+    public void Parameter_sets_are_as_pinned()
+    {
+        using var session = new PowerShellSession();
+
+        var sets = s_cmdlets.SelectMany(type => session.Invoke($"(Get-Command {Name(type)}).ParameterSets").AssertNoErrors().Output.Select(set =>
+            $"{Name(type)} {set.Properties["Name"].Value}: {set}"));
+
+        var pinned = File.ReadAllLines(Path.Combine(RepositoryRoot.Path, "tests", "Unit", "PowerShell", "ParameterSets.txt"));
+        Assert.Equal(string.Join('\n', pinned), string.Join('\n', sets));
+    }
+
+    [Fact]
+    public void Verbs_are_approved_and_nouns_singular()
+    {
+        var approved = typeof(PSObject).Assembly.GetTypes()
+            .Where(type => type is { IsPublic: true, Namespace: "System.Management.Automation" } && type.Name.StartsWith("Verbs", StringComparison.Ordinal))
+            .SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Static))
+            .Select(field => field.Name)
+            .ToHashSet();
+
+        Assert.All(s_cmdlets, type =>
+        {
+            var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+            Assert.Contains(cmdlet.VerbName, approved);
+            Assert.False(cmdlet.NounName.EndsWith('s'), cmdlet.NounName);
+            Assert.True(cmdlet.NounName.StartsWith("Cv", StringComparison.Ordinal) || cmdlet.NounName == "ContainerVersion", cmdlet.NounName);
+            Assert.Equal($"{cmdlet.VerbName}{cmdlet.NounName}Command", type.Name);
+            Assert.True(type.IsSealed, type.Name);
+        });
+    }
+
+    [Fact]
+    public void Whatever_changes_something_has_WhatIf_and_the_rest_has_not() =>
+        Assert.All(s_cmdlets, type =>
+        {
+            var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+            Assert.True(cmdlet.SupportsShouldProcess != s_harmless.Contains(cmdlet.VerbName), Name(type));
+        });
+
+    [Fact]
+    public void Every_cmdlet_says_what_it_gives_and_that_is_our_own() =>
+        Assert.All(s_cmdlets, type =>
+        {
+            var types = OutputTypes(type);
+            Assert.NotEmpty(types);
+            Assert.All(types, output => Assert.True(
+                output.Assembly == typeof(AsyncCmdlet).Assembly || output.Assembly == typeof(string).Assembly, $"{Name(type)} gives {output}"));
+        });
+
+    [Fact]
+    public void No_parameter_is_a_type_of_a_dependency() =>
+        Assert.All(s_cmdlets, type => Assert.All(Parameters(type), parameter =>
+        {
+            var declared = parameter.PropertyType.IsArray ? parameter.PropertyType.GetElementType()! : parameter.PropertyType;
+            declared = Nullable.GetUnderlyingType(declared) ?? declared;
+            Assert.True(
+                declared.Assembly == typeof(AsyncCmdlet).Assembly || declared.Assembly == typeof(PSObject).Assembly || declared.Namespace!.StartsWith("System", StringComparison.Ordinal),
+                $"{Name(type)} -{parameter.Name} is a {declared}");
+        }));
+
+    [Fact]
+    public void Every_output_type_of_ours_has_a_table()
+    {
+        var views = XDocument.Load(Path.Combine(s_module, "CvManager.Format.ps1xml")).Descendants("View")
+            .Where(view => view.Element("TableControl") is not null)
+            .SelectMany(view => view.Element("ViewSelectedBy")!.Elements("TypeName").Select(name => name.Value))
+            .ToHashSet();
+
+        Assert.All(
+            s_cmdlets.SelectMany(OutputTypes).Where(type => type.Assembly == typeof(AsyncCmdlet).Assembly).Distinct(),
+            type => Assert.Contains(type.FullName!, views));
+    }
+
+    [Fact]
+    public void Views_show_properties_that_there_are()
+    {
+        var assembly = typeof(AsyncCmdlet).Assembly;
+
+        Assert.All(XDocument.Load(Path.Combine(s_module, "CvManager.Format.ps1xml")).Descendants("View"), view =>
+        {
+            foreach (var name in view.Element("ViewSelectedBy")!.Elements("TypeName"))
+            {
+                var type = assembly.GetType(name.Value);
+                Assert.True(type is not null, $"There is no type {name.Value}");
+                Assert.All(view.Descendants("PropertyName"), property =>
+                    Assert.True(type.GetProperty(property.Value) is not null, $"{type.Name} has no {property.Value}"));
+            }
+        });
+    }
+
+    [Fact]
+    public void Timeouts_take_what_people_write() =>
+        Assert.All(s_cmdlets.SelectMany(Parameters).Where(parameter => (Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType) == typeof(TimeSpan)), parameter =>
+            Assert.NotNull(parameter.GetCustomAttribute<TimeSpanTransformationAttribute>()));
+
+    private static IReadOnlyList<Type> OutputTypes(Type cmdlet) =>
+        [.. cmdlet.GetCustomAttributes<OutputTypeAttribute>().SelectMany(output => output.Type).Select(output => output.Type)];
+
+    private static IEnumerable<PropertyInfo> Parameters(Type cmdlet) =>
+        cmdlet.GetProperties().Where(property => property.GetCustomAttributes<ParameterAttribute>().Any());
+
+    private static string Name(Type cmdlet) => cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.VerbName}-{attribute.NounName}" : "";
+
+    private static string NounAndVerb(Type cmdlet) => cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.NounName} {attribute.VerbName}" : "";
+}

@@ -1,0 +1,11 @@
+using System.Management.Automation;
+using System.Management.Automation.Internal;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>What a host shows, without colours and without the blanks at the ends of lines.</summary>
+internal static class PlainText
+{
+    public static string Of(string shown) =>
+        string.Join('\n', new StringDecorated(shown).ToString(OutputRendering.PlainText).ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd()));
+}
