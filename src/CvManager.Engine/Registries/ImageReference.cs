@@ -1,0 +1,97 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
+
+namespace CvManager.Registries;
+
+/// <summary>
+/// An image as a pod template names it: <c>[host[:port]/]path[:tag][@digest]</c>, by the distribution project's reference grammar.
+/// </summary>
+public sealed partial record ImageReference
+{
+    /// <param name="repository">Where the image is.</param>
+    /// <param name="tag">Null where the image is named by its digest alone, or by nothing (then the tag <c>latest</c> is meant).</param>
+    /// <param name="digest">Null where it is named by tag.</param>
+    /// <exception cref="CvException"><c>ImageReferenceInvalid</c>.</exception>
+    public ImageReference(ImageRepository repository, string? tag, string? digest)
+    {
+        ArgumentNullException.ThrowIfNull(repository);
+        if ((tag is not null && !IsTag(tag)) || (digest is not null && !IsDigest(digest)))
+            throw Invalid($"{repository}{(tag is null ? "" : ":" + tag)}{(digest is null ? "" : "@" + digest)}");
+        Repository = repository;
+        Tag = tag;
+        Digest = digest;
+    }
+
+    /// <summary>Host and port.</summary>
+    public string Registry => Repository.Registry;
+
+    public ImageRepository Repository { get; }
+
+    public string? Tag { get; }
+
+    /// <summary><c>sha256:…</c>.</summary>
+    public string? Digest { get; }
+
+    /// <exception cref="CvException"><c>ImageReferenceInvalid</c>.</exception>
+    public static ImageReference Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        return TryParse(text, out ImageReference? reference) ? reference : throw Invalid(text);
+    }
+
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageReference? reference)
+    {
+        reference = null;
+        if (string.IsNullOrEmpty(text))
+            return false;
+
+        string? digest = null;
+        string? tag = null;
+        string name = text;
+        int at = name.IndexOf('@', StringComparison.Ordinal);
+        if (at >= 0)
+        {
+            digest = name[(at + 1)..];
+            name = name[..at];
+        }
+
+        // A colon in front of the last slash is a port's.
+        int colon = name.LastIndexOf(':');
+        if (colon > name.LastIndexOf('/'))
+        {
+            tag = name[(colon + 1)..];
+            name = name[..colon];
+        }
+
+        if ((tag is not null && !IsTag(tag)) || (digest is not null && !IsDigest(digest))
+            || !ImageRepository.TryParse(name, out ImageRepository? repository))
+            return false;
+        reference = new ImageReference(repository, tag, digest);
+        return true;
+    }
+
+    /// <summary>Whether a text may be a tag: letters, digits, <c>_</c>, <c>.</c>, <c>-</c>; 1 to 128 of them; no dot or dash first.</summary>
+    public static bool IsTag([NotNullWhen(true)] string? text) => text is not null && TagPattern().IsMatch(text);
+
+    /// <summary>Whether a text is a digest that can be checked: <c>sha256:</c> and 64 or <c>sha512:</c> and 128 lower-case hex digits.</summary>
+    public static bool IsDigest([NotNullWhen(true)] string? text) => text is not null && DigestPattern().IsMatch(text);
+
+    public override string ToString() =>
+        (Tag, Digest) switch
+        {
+            (null, null) => $"{Repository}",
+            (null, _) => $"{Repository}@{Digest}",
+            (_, null) => $"{Repository}:{Tag}",
+            _ => $"{Repository}:{Tag}@{Digest}",
+        };
+
+    private static CvException Invalid(string text) =>
+        new("ImageReferenceInvalid", CvErrorKind.Invalid, $"'{text}' is no image reference.",
+            "Write [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'.") { Target = text };
+
+    [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\z", RegexOptions.CultureInvariant)]
+    private static partial Regex TagPattern();
+
+    [GeneratedRegex(@"\A(?:sha256:[a-f0-9]{64}|sha512:[a-f0-9]{128})\z", RegexOptions.CultureInvariant)]
+    private static partial Regex DigestPattern();
+}

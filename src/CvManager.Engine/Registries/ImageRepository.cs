@@ -1,0 +1,97 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
+
+namespace CvManager.Registries;
+
+/// <summary>
+/// A repository of images: a registry's host and a path in it. Docker Hub's short names are understood as the distribution project's
+/// reference grammar has them (<c>nginx</c> is <c>docker.io/library/nginx</c>). Two are equal where they are the same repository,
+/// however they were written.
+/// </summary>
+public sealed partial class ImageRepository : IEquatable<ImageRepository>
+{
+    /// <summary>Docker Hub's name in references. (Its API has another one: see the registry's client.)</summary>
+    public const string DockerHub = "docker.io";
+
+    private const string OfficialPrefix = "library/";
+    private const int LongestName = 255;
+
+    private readonly string _written;
+
+    private ImageRepository(string written, string registry, string path)
+    {
+        _written = written;
+        Registry = registry;
+        Path = path;
+    }
+
+    /// <summary>Host name and, where one was given, port: <c>docker.io</c>, <c>localhost:5000</c>, <c>[::1]:5000</c>.</summary>
+    public string Registry { get; }
+
+    /// <summary>The path in the registry, without host: <c>library/nginx</c>.</summary>
+    public string Path { get; }
+
+    /// <exception cref="CvException"><c>ImageRepositoryInvalid</c>.</exception>
+    public static ImageRepository Parse(string text)
+    {
+        ArgumentNullException.ThrowIfNull(text);
+        if (TryParse(text, out ImageRepository? repository))
+            return repository;
+        string remedy = ImageReference.TryParse(text, out ImageReference? reference)
+            ? $"Leave tag and digest out: '{reference.Repository}'."
+            : "Write [host[:port]/]path, the path in lower case: 'nginx', 'nearmap/cvm-example', 'registry.example.com:5000/team/app'.";
+        throw new CvException("ImageRepositoryInvalid", CvErrorKind.Invalid, $"'{text}' is no repository of images.", remedy) { Target = text };
+    }
+
+    public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)
+    {
+        repository = null;
+        if (string.IsNullOrEmpty(text) || text.Length > LongestName + 64)
+            return false;
+
+        int slash = text.IndexOf('/', StringComparison.Ordinal);
+        string host = DockerHub;
+        string path = text;
+        if (slash > 0 && IsHost(text[..slash]))
+        {
+            host = text[..slash];
+            path = text[(slash + 1)..];
+        }
+
+        if (host == "index.docker.io")
+            host = DockerHub;
+        if (host == DockerHub && !path.Contains('/', StringComparison.Ordinal))
+            path = OfficialPrefix + path;
+        if (!HostPattern().IsMatch(host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > LongestName)
+            return false;
+        repository = new ImageRepository(text, host, path);
+        return true;
+    }
+
+    /// <summary>As it was written.</summary>
+    public override string ToString() => _written;
+
+    /// <summary>Host and path, nothing left out: <c>docker.io/library/nginx</c>.</summary>
+    public string ToFullString() => $"{Registry}/{Path}";
+
+    public bool Equals(ImageRepository? other) =>
+        other is not null && string.Equals(Registry, other.Registry, StringComparison.OrdinalIgnoreCase) && Path == other.Path;
+
+    public override bool Equals(object? obj) => Equals(obj as ImageRepository);
+
+    public override int GetHashCode() => HashCode.Combine(StringComparer.OrdinalIgnoreCase.GetHashCode(Registry), Path);
+
+    public static bool operator ==(ImageRepository? left, ImageRepository? right) => left is null ? right is null : left.Equals(right);
+
+    public static bool operator !=(ImageRepository? left, ImageRepository? right) => !(left == right);
+
+    // The first part is a host when it cannot be a path component of Docker Hub (reference.go, splitDockerDomain).
+    private static bool IsHost(string first) =>
+        first.AsSpan().IndexOfAny('.', ':') >= 0 || first == "localhost" || first.Any(char.IsAsciiLetterUpper);
+
+    [GeneratedRegex(@"\A(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex HostPattern();
+
+    [GeneratedRegex(@"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex PathPattern();
+}

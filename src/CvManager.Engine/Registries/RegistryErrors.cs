@@ -1,0 +1,70 @@
+namespace CvManager.Registries;
+
+/// <summary>The errors of registries: their ids, and texts that name the repository and what to do.</summary>
+internal static class RegistryErrors
+{
+    public static CvException TagNotFound(ImageRepository repository, string tag) =>
+        Error("RegistryTagNotFound", CvErrorKind.NotFound, $"There is no tag '{tag}' in '{repository}'.",
+            "Check the tag's name, or add it: Add-CvRegistryTag -Repository … -Version … -Tag ….", $"{repository}:{tag}");
+
+    public static CvException VersionNotFound(ImageRepository repository, string version) =>
+        Error("RegistryVersionNotFound", CvErrorKind.NotFound, $"There is no image with the version tag '{version}' in '{repository}'.",
+            "Push the image under its version tag first, or correct the version.", $"{repository}:{version}");
+
+    public static CvException ImageNotFound(ImageRepository repository, string digest) =>
+        Error("RegistryImageNotFound", CvErrorKind.NotFound, $"There is no image '{digest}' in '{repository}'.",
+            "The image, or a part of it, was removed or never pushed whole: push it again.", $"{repository}@{digest}");
+
+    public static CvException RepositoryNotFound(ImageRepository repository, string? said = null) =>
+        Error("RegistryRepositoryNotFound", CvErrorKind.NotFound, $"There is no repository '{repository}'{Quoted(said)}.",
+            "Check registry and path. Some registries answer so, too, when the login may not see the repository.", repository.ToString());
+
+    public static CvException Unauthorized(ImageRepository repository, bool loggedIn, string? said = null) =>
+        Error("RegistryUnauthorized", CvErrorKind.Unauthenticated,
+            loggedIn ? $"The registry does not accept the login for '{repository}'{Quoted(said)}." : $"The registry asks for a login for '{repository}'{Quoted(said)}.",
+            $"Give a credential (-Credential, imagePullSecrets, or log in with 'docker login {repository.Registry}'); where there is one, renew it.",
+            repository.ToString());
+
+    public static CvException Forbidden(ImageRepository repository, string permission, string? said = null) =>
+        Error("RegistryForbidden", CvErrorKind.Forbidden, $"The login has no permission '{permission}' on '{repository}'{Quoted(said)}.",
+            $"Have '{permission}' granted on the repository, or use another credential.", repository.ToString());
+
+    public static CvException Unreachable(ImageRepository repository, string what, Exception? inner = null) =>
+        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {what}",
+            "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), inner);
+
+    public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
+        Error("RegistryTimeout", CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
+            "Try again; check network and proxy where it goes on.", repository.ToString(), inner);
+
+    public static CvException RateLimited(ImageRepository repository, TimeSpan? retryAfter) =>
+        Error("RegistryRateLimited", CvErrorKind.LimitExceeded,
+            $"The registry of '{repository}' answers no more requests for now{(retryAfter is TimeSpan t ? $"; again in {t.TotalSeconds:0} s" : "")}.",
+            "Wait, log in (anonymous use has lower limits), or poll less often.", repository.ToString());
+
+    public static CvException Invalid(ImageRepository repository, string what, Exception? inner = null) =>
+        Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {what}",
+            "Check that host and port are a registry's and not a web page's or proxy's.", repository.ToString(), inner);
+
+    public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
+        Error("RegistryResponseTooLarge", CvErrorKind.LimitExceeded, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
+            "No real one is that large: check what is at that address.", repository.ToString());
+
+    public static CvException TagRemovalUnsupported(ImageRepository repository, string tag) =>
+        Error("RegistryTagRemovalUnsupported", CvErrorKind.NotSupported, $"The registry cannot remove the tag '{tag}' of '{repository}' alone.",
+            "Point the tag at another version, or remove it in the registry's own administration; removing by digest would remove the image.",
+            $"{repository}:{tag}");
+
+    public static CvException LastTag(ImageRepository repository, string tag) =>
+        Error("RegistryLastTag", CvErrorKind.Conflict, $"'{tag}' is the last tag of its image in '{repository}': the image would be removed with it.",
+            "Give the image another tag first, or use -Force to remove both.", $"{repository}:{tag}");
+
+    public static CvException TagInvalid(ImageRepository repository, string tag) =>
+        Error("RegistryTagInvalid", CvErrorKind.Invalid, $"'{tag}' cannot be a tag of '{repository}'.",
+            "A tag has 1 to 128 letters, digits, '_', '.' or '-', and starts with none of the last two.", $"{repository}:{tag}");
+
+    private static CvException Error(string id, CvErrorKind kind, string message, string remedy, string target, Exception? inner = null) =>
+        new(id, kind, message, remedy, inner) { Target = target };
+
+    private static string Quoted(string? said) => string.IsNullOrWhiteSpace(said) ? "" : $" (it says: {said.Trim()})";
+}

@@ -1,0 +1,85 @@
+using CvManager.Registries;
+using Xunit;
+
+namespace CvManager.Unit.Registries;
+
+public sealed class ImageReferenceTests
+{
+    private static readonly string Digest = "sha256:" + new string('a', 64);
+
+    [Theory]
+    [InlineData("nginx", "docker.io", "library/nginx")]
+    [InlineData("nearmap/cvm-example", "docker.io", "nearmap/cvm-example")]
+    [InlineData("docker.io/nginx", "docker.io", "library/nginx")]
+    [InlineData("index.docker.io/library/nginx", "docker.io", "library/nginx")]
+    [InlineData("localhost/app", "localhost", "app")]
+    [InlineData("localhost:5000/team/sub/app", "localhost:5000", "team/sub/app")]
+    [InlineData("[::1]:5000/app", "[::1]:5000", "app")]
+    [InlineData("Registry/app", "Registry", "app")]
+    [InlineData("123456789012.dkr.ecr.us-east-1.amazonaws.com/nearmap/cvm-example", "123456789012.dkr.ecr.us-east-1.amazonaws.com", "nearmap/cvm-example")]
+    public void A_repository_is_host_and_path_and_prints_as_it_was_written(string text, string registry, string path)
+    {
+        ImageRepository repository = ImageRepository.Parse(text);
+
+        Assert.Equal((registry, path, text), (repository.Registry, repository.Path, repository.ToString()));
+    }
+
+    [Fact]
+    public void Repositories_are_equal_however_they_are_written()
+    {
+        Assert.Equal(ImageRepository.Parse("nginx"), ImageRepository.Parse("docker.io/library/nginx"));
+        Assert.NotEqual(ImageRepository.Parse("nginx"), ImageRepository.Parse("localhost/nginx"));
+    }
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("UPPER")]
+    [InlineData("a//b")]
+    [InlineData("/a")]
+    [InlineData("a/")]
+    [InlineData("a__-b")]
+    [InlineData("host:port/app")]
+    [InlineData("https://ghcr.io/app")]
+    [InlineData("app:tag")]
+    [InlineData("app name")]
+    [InlineData("app\n")]
+    public void What_is_no_repository_is_refused(string text)
+    {
+        CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse(text));
+
+        Assert.Equal("ImageRepositoryInvalid", error.ErrorId);
+    }
+
+    [Fact]
+    public void A_repository_with_a_tag_is_refused_with_the_repository_as_remedy()
+    {
+        CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse("localhost:5000/app:demo"));
+
+        Assert.Contains("'localhost:5000/app'", error.Remedy, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("nginx", null, false)]
+    [InlineData("nginx:1.25", "1.25", false)]
+    [InlineData("localhost:5000/app", null, false)]
+    [InlineData("localhost:5000/app:v1", "v1", false)]
+    [InlineData("localhost:5000/app:v1@D", "v1", true)]
+    [InlineData("app@D", null, true)]
+    public void A_reference_is_read_and_prints_as_it_was_written(string text, string? tag, bool digest)
+    {
+        text = text.Replace("D", Digest, StringComparison.Ordinal);
+        ImageReference reference = ImageReference.Parse(text);
+
+        Assert.Equal((tag, digest ? Digest : null, text), (reference.Tag, reference.Digest, reference.ToString()));
+    }
+
+    [Theory]
+    [InlineData("app:")]
+    [InlineData("app:-x")]
+    [InlineData("app:a/b")]
+    [InlineData("app@sha256:abc")]
+    [InlineData("app@")]
+    [InlineData("app:ä")]
+    public void What_is_no_reference_is_refused(string text) =>
+        Assert.Equal("ImageReferenceInvalid", Assert.Throws<CvException>(() => ImageReference.Parse(text)).ErrorId);
+}
