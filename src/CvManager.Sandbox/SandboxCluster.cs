@@ -23,7 +23,9 @@ public sealed class SandboxCluster : IAsyncDisposable
         this.options = options;
         Token = options.Token ?? Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
         server = new ApiServer(options, Token);
-        listener = options.Listen ? LoopbackListener.Start(options.Port, server) : null;
+        listener = options.Listen
+            ? LoopbackListener.Start(options.Port, (context, stopping) => ApiExchange.ServeAsync(server, context, stopping))
+            : null;
     }
 
     /// <summary>Null where the cluster does not listen.</summary>

@@ -1,23 +1,21 @@
-using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
-using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>The API server over HTTP on 127.0.0.1. Disposing it ends every request, watches too.</summary>
+/// <summary>HTTP on 127.0.0.1 for one server. Disposing it ends every request, watches too.</summary>
 internal sealed class LoopbackListener : IAsyncDisposable
 {
     private readonly HttpListener listener;
-    private readonly ApiServer server;
+    private readonly Func<HttpListenerContext, CancellationToken, Task> serve;
     private readonly CancellationTokenSource stopping = new();
     private readonly Task accepting;
     private readonly HashSet<Task> serving = [];
 
-    private LoopbackListener(HttpListener listener, int port, ApiServer server)
+    private LoopbackListener(HttpListener listener, int port, Func<HttpListenerContext, CancellationToken, Task> serve)
     {
         this.listener = listener;
-        this.server = server;
+        this.serve = serve;
         Server = new Uri($"http://127.0.0.1:{port}/");
         accepting = AcceptAsync();
     }
@@ -25,8 +23,10 @@ internal sealed class LoopbackListener : IAsyncDisposable
     public Uri Server { get; }
 
     /// <summary>Starts to listen.</summary>
+    /// <param name="port">0 chooses a free one.</param>
+    /// <param name="serve">Answers one request; its token ends when this is disposed.</param>
     /// <exception cref="HttpListenerException">The given port is taken.</exception>
-    public static LoopbackListener Start(int port, ApiServer server)
+    public static LoopbackListener Start(int port, Func<HttpListenerContext, CancellationToken, Task> serve)
     {
         // Another process may take the free port between its choice and its use.
         for (int attempt = 1; ; attempt++)
@@ -37,7 +37,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
             try
             {
                 listener.Start();
-                return new LoopbackListener(listener, chosen, server);
+                return new LoopbackListener(listener, chosen, serve);
             }
             catch (HttpListenerException) when (port == 0 && attempt < 10)
             {
@@ -95,55 +95,13 @@ internal sealed class LoopbackListener : IAsyncDisposable
     {
         try
         {
-            var response = await server.HandleAsync(Read(context.Request), stopping.Token).ConfigureAwait(false);
-            await WriteAsync(context.Response, response).ConfigureAwait(false);
+            await serve(context, stopping.Token).ConfigureAwait(false);
             context.Response.Close();
         }
         catch (Exception error) when (error is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)
         {
-            // The client went away, or the cluster stops: there is nobody to tell.
+            // The client went away, or the server stops: there is nobody to tell.
             context.Response.Abort();
-        }
-    }
-
-    private static ApiRequest Read(HttpListenerRequest request)
-    {
-        string target = request.RawUrl ?? "/";
-        var (path, query) = ApiRequest.ParseTarget(target);
-        return new ApiRequest
-        {
-            Method = request.HttpMethod,
-            Path = path,
-            RawPathAndQuery = target,
-            Query = query,
-            Accept = request.Headers["Accept"] ?? "",
-            ContentType = request.ContentType ?? "",
-            Authorization = request.Headers["Authorization"] ?? "",
-            UserAgent = request.UserAgent ?? "",
-            Body = request.HasEntityBody ? request.InputStream : null,
-        };
-    }
-
-    private async Task WriteAsync(HttpListenerResponse target, ApiResponse response)
-    {
-        target.StatusCode = response.StatusCode;
-        target.ContentType = response.ContentType;
-        foreach (string warning in response.Warnings)
-            target.AddHeader("Warning", WarningHeader.Format(warning));
-        if (response.RetryAfterSeconds is int seconds)
-            target.AddHeader("Retry-After", seconds.ToString(CultureInfo.InvariantCulture));
-        if (response.Stream is null)
-        {
-            target.ContentLength64 = response.Body.Length;
-            await target.OutputStream.WriteAsync(response.Body, stopping.Token).ConfigureAwait(false);
-            return;
-        }
-        target.SendChunked = true;
-        await using (response.Stream.ConfigureAwait(false))
-        {
-            // Sends the head before the first event: a client waits for it.
-            await target.OutputStream.FlushAsync(stopping.Token).ConfigureAwait(false);
-            await response.Stream.CopyToAsync(target.OutputStream, stopping.Token).ConfigureAwait(false);
         }
     }
 }

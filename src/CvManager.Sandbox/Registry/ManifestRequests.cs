@@ -1,0 +1,76 @@
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>Manifests: GET, HEAD, PUT and DELETE of <c>/v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>.</summary>
+internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion deletion)
+{
+    public async ValueTask<RegistryResponse> AnswerAsync(RegistryRequest request, RegistryTarget target, CancellationToken cancellationToken)
+    {
+        bool byDigest = target.Reference.Contains(':', StringComparison.Ordinal);
+        if (byDigest && !ContentNames.IsDigest(target.Reference))
+            throw RegistryError.DigestInvalid(target.Reference);
+        if (!byDigest && !ContentNames.IsTag(target.Reference))
+            throw RegistryError.TagInvalid(target.Reference);
+        return request.Method switch
+        {
+            "GET" or "HEAD" => Get(request, target),
+            "PUT" => await PutAsync(request, target, byDigest, cancellationToken).ConfigureAwait(false),
+            "DELETE" => Delete(target, byDigest),
+            _ => throw RegistryError.Unsupported(),
+        };
+    }
+
+    private RegistryResponse Get(RegistryRequest request, RegistryTarget target)
+    {
+        var manifest = content.Manifest(target.Repository, target.Reference);
+        if (!Accepts(request.Header("Accept"), manifest.MediaType))
+            throw RegistryError.ManifestUnknown($"{target.Reference} is {manifest.MediaType}, which the request does not accept");
+        string etag = $"\"{manifest.Digest}\"";
+        var response = request.Header("If-None-Match") is { } known && known.Contains(etag, StringComparison.Ordinal)
+            ? new RegistryResponse(304)
+            : new RegistryResponse(200) { Body = manifest.Content, ContentType = manifest.MediaType };
+        return response.With("Docker-Content-Digest", manifest.Digest).With("ETag", etag);
+    }
+
+    private async ValueTask<RegistryResponse> PutAsync(
+        RegistryRequest request, RegistryTarget target, bool byDigest, CancellationToken cancellationToken)
+    {
+        byte[] body = await ReadAsync(request.Body, cancellationToken).ConfigureAwait(false);
+        if (byDigest && !ContentNames.Matches(target.Reference, body))
+            throw RegistryError.DigestInvalid(target.Reference);
+        var manifest = Manifest.Parse(body, request.Header("Content-Type") ?? "", byDigest ? target.Reference : null);
+        content.AddManifest(target.Repository, manifest, byDigest ? null : target.Reference);
+        var response = new RegistryResponse(201)
+            .With("Location", $"{request.Origin}/v2/{target.Repository}/manifests/{manifest.Digest}")
+            .With("Docker-Content-Digest", manifest.Digest);
+        return manifest.Subject is null ? response : response.With("OCI-Subject", manifest.Subject);
+    }
+
+    private RegistryResponse Delete(RegistryTarget target, bool byDigest)
+    {
+        if (deletion == RegistryDeletion.None || (!byDigest && deletion == RegistryDeletion.DigestsOnly))
+            throw RegistryError.Unsupported();
+        if (byDigest)
+            content.RemoveManifest(target.Repository, target.Reference);
+        else
+            content.RemoveTag(target.Repository, target.Reference);
+        return new RegistryResponse(202);
+    }
+
+    /// <summary>As the distribution project does it: a manifest is never converted, what is not accepted is not there.</summary>
+    private static bool Accepts(string? accept, string mediaType) => string.IsNullOrWhiteSpace(accept)
+        || accept.Split(',').Select(a => a.Split(';')[0].Trim()).Any(a => a == mediaType || a is "*/*" or "application/*");
+
+    private static async ValueTask<byte[]> ReadAsync(Stream body, CancellationToken cancellationToken)
+    {
+        using var buffer = new MemoryStream();
+        var chunk = new byte[16 * 1024];
+        int read;
+        while ((read = await body.ReadAsync(chunk, cancellationToken).ConfigureAwait(false)) > 0)
+        {
+            if (buffer.Length + read > Manifest.SizeLimit)
+                throw RegistryError.TooLarge(Manifest.SizeLimit);
+            buffer.Write(chunk, 0, read);
+        }
+        return buffer.ToArray();
+    }
+}

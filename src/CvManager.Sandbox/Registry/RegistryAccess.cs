@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>
+/// Who may do what: basic login, or tokens as the distribution project's token authentication has them. Thread-safe.
+/// </summary>
+internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
+{
+    private readonly ConcurrentDictionary<string, Grant> grants = new();
+
+    /// <summary>Lets a request pass.</summary>
+    /// <exception cref="RegistryError">UNAUTHORIZED with a challenge, or DENIED.</exception>
+    public void Check(RegistryRequest request, RegistryTarget target)
+    {
+        if (login is null)
+            return;
+        bool pull = request.Method is "GET" or "HEAD" && target.Kind != RegistryRequestKind.Upload;
+        string scope = target switch
+        {
+            { Repository.Length: > 0 } => $"repository:{target.Repository}:{(pull ? "pull" : request.Method == "DELETE" ? "delete" : "pull,push")}",
+            { Kind: RegistryRequestKind.Catalog } => "registry:catalog:*",
+            _ => "",
+        };
+        string authorization = request.Header("Authorization") ?? "";
+        if (login.Kind == RegistryLoginKind.Bearer)
+        {
+            CheckToken(request, scope, authorization);
+        }
+        else if (!(IsAccount(authorization) || (authorization.Length == 0 && pull && login.AnonymousPull && target.Repository.Length > 0)))
+        {
+            throw RegistryError.Unauthorized("Basic realm=\"cvm-sandbox\"");
+        }
+        if (!pull && !login.MayPush)
+            throw RegistryError.Denied(target.Repository);
+    }
+
+    /// <summary>The token server: <c>GET /token?service=…&amp;scope=…</c>, with basic login or (where pulling needs none) without.</summary>
+    /// <exception cref="RegistryError">UNAUTHORIZED.</exception>
+    public RegistryResponse IssueToken(RegistryRequest request)
+    {
+        if (login is not { Kind: RegistryLoginKind.Bearer })
+            throw new RegistryError(404, "UNSUPPORTED", "this registry has no token server");
+        if (request.Method != "GET")
+            throw RegistryError.Unsupported();
+        string authorization = request.Header("Authorization") ?? "";
+        bool account = IsAccount(authorization);
+        if (!account && (authorization.Length > 0 || !login.AnonymousPull))
+            throw RegistryError.Unauthorized("Basic realm=\"cvm-sandbox\"");
+
+        HashSet<string> allowed = account ? (login.MayPush ? ["pull", "push", "delete", "*"] : ["pull", "*"]) : ["pull"];
+        var granted = Scopes(request.PathAndQuery).SelectMany(Actions).Where(a => allowed.Contains(a.Action)).ToHashSet();
+        var now = time.GetUtcNow();
+        foreach (var old in grants.Where(g => g.Value.Expires <= now))
+            grants.TryRemove(old);
+        string token = Convert.ToHexString(RandomNumberGenerator.GetBytes(24));
+        grants[token] = new Grant(granted, now + login.TokenLifetime);
+        return RegistryResponse.Json(new JsonObject
+        {
+            ["token"] = token,
+            ["access_token"] = token,
+            ["expires_in"] = (long)login.TokenLifetime.TotalSeconds,
+            ["issued_at"] = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+        });
+    }
+
+    /// <summary>Every token that is out ends now, as when a registry's key changes.</summary>
+    public void RevokeTokens() => grants.Clear();
+
+    private void CheckToken(RegistryRequest request, string scope, string authorization)
+    {
+        string service = new Uri(request.Origin).Authority;
+        string challenge = $"Bearer realm=\"{request.Origin}/token\",service=\"{service}\""
+            + (scope.Length > 0 ? $",scope=\"{scope}\"" : "");
+        if (!authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
+            throw RegistryError.Unauthorized(challenge);
+        if (!grants.TryGetValue(authorization["Bearer ".Length..], out var grant) || grant.Expires <= time.GetUtcNow())
+            throw RegistryError.Unauthorized(challenge + ",error=\"invalid_token\"");
+        // Who may never push is told so (DENIED), rather than sent for another token.
+        if (scope.Length > 0 && !Actions(scope).All(a => grant.Actions.Contains(a) || (!login!.MayPush && a.Action is "push" or "delete")))
+            throw RegistryError.Unauthorized(challenge + ",error=\"insufficient_scope\"");
+    }
+
+    private bool IsAccount(string authorization)
+    {
+        if (!authorization.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
+            return false;
+        byte[] expected = Encoding.UTF8.GetBytes($"{login!.User}:{login.Password}");
+        var sent = new byte[authorization.Length];
+        return Convert.TryFromBase64String(authorization["Basic ".Length..], sent, out int length)
+            && CryptographicOperations.FixedTimeEquals(sent.AsSpan(0, length), expected);
+    }
+
+    /// <summary>All scopes of a query: the parameter may be repeated, and each may hold several with spaces between.</summary>
+    private static IEnumerable<string> Scopes(string pathAndQuery) =>
+        pathAndQuery[(pathAndQuery.IndexOf('?', StringComparison.Ordinal) + 1)..].Split('&')
+            .Where(p => p.StartsWith("scope=", StringComparison.Ordinal))
+            .SelectMany(p => Uri.UnescapeDataString(p["scope=".Length..].Replace('+', ' ')).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+
+    /// <summary><c>repository:a/b:pull,push</c> as (a/b, pull) and (a/b, push).</summary>
+    private static IEnumerable<(string Resource, string Action)> Actions(string scope)
+    {
+        int last = scope.LastIndexOf(':');
+        return last < 0 ? [] : scope[(last + 1)..].Split(',').Select(action => (scope[..last], action));
+    }
+
+    private sealed record Grant(IReadOnlySet<(string Resource, string Action)> Actions, DateTimeOffset Expires);
+}

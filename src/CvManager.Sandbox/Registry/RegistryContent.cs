@@ -1,0 +1,234 @@
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>
+/// Everything the registry keeps, in memory: blobs once for all repositories, and for each repository which blobs, manifests and tags
+/// it has. Thread-safe: each method is one step that others see whole or not at all. Names and digests are well-formed here.
+/// </summary>
+internal sealed class RegistryContent(long totalLimit)
+{
+    private readonly object gate = new();
+    private readonly SortedDictionary<string, Repository> repositories = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SharedBlob> blobs = [];
+    private long total;
+
+    /// <summary>Counts bytes towards the limit, before they are kept.</summary>
+    /// <exception cref="RegistryError">There is no room for them.</exception>
+    public void Reserve(long bytes)
+    {
+        lock (gate)
+        {
+            if (total + bytes > totalLimit)
+                throw RegistryError.Full(totalLimit);
+            total += bytes;
+        }
+    }
+
+    public void Release(long bytes)
+    {
+        lock (gate)
+            total -= bytes;
+    }
+
+    /// <summary>Keeps a blob whose bytes are reserved already; where it is known, they are released.</summary>
+    public void AddBlob(string repository, string digest, ReadOnlyMemory<byte> content)
+    {
+        lock (gate)
+        {
+            if (blobs.TryGetValue(digest, out var blob))
+                total -= content.Length;
+            else
+                blobs.Add(digest, blob = new SharedBlob(content));
+            if (Open(repository).Blobs.Add(digest))
+                blob.Repositories++;
+        }
+    }
+
+    /// <summary>Gives a repository a blob of another one; false where that one has none.</summary>
+    /// <param name="repository">Where it is wanted.</param>
+    /// <param name="digest">The blob.</param>
+    /// <param name="from">Where it is.</param>
+    public bool MountBlob(string repository, string digest, string from)
+    {
+        lock (gate)
+        {
+            if (!repositories.TryGetValue(from, out var source) || !source.Blobs.Contains(digest))
+                return false;
+            if (Open(repository).Blobs.Add(digest))
+                blobs[digest].Repositories++;
+            return true;
+        }
+    }
+
+    public bool TryGetBlob(string repository, string digest, out ReadOnlyMemory<byte> content)
+    {
+        lock (gate)
+        {
+            bool found = repositories.TryGetValue(repository, out var known) && known.Blobs.Contains(digest);
+            content = found ? blobs[digest].Content : default;
+            return found;
+        }
+    }
+
+    public bool RemoveBlob(string repository, string digest)
+    {
+        lock (gate)
+        {
+            if (!repositories.TryGetValue(repository, out var known) || !known.Blobs.Remove(digest))
+                return false;
+            if (--blobs[digest].Repositories == 0)
+            {
+                total -= blobs[digest].Content.Length;
+                blobs.Remove(digest);
+            }
+            return true;
+        }
+    }
+
+    /// <summary>Keeps a manifest, under a tag too where one is given.</summary>
+    /// <exception cref="RegistryError">Something that it refers to is missing, or there is no room.</exception>
+    public void AddManifest(string repository, Manifest manifest, string? tag)
+    {
+        lock (gate)
+        {
+            var known = repositories.GetValueOrDefault(repository) ?? new Repository();
+            if (FirstMissing(known, manifest, deep: false) is string missing)
+                throw RegistryError.ManifestBlobUnknown(missing);
+            if (!known.Manifests.ContainsKey(manifest.Digest))
+                Reserve(manifest.Content.Length);
+            repositories[repository] = known;
+            known.Manifests[manifest.Digest] = manifest;
+            if (tag is not null)
+                known.Tags[tag] = manifest.Digest;
+        }
+    }
+
+    /// <param name="repository">Its repository.</param>
+    /// <param name="reference">A tag or a digest.</param>
+    /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
+    public Manifest Manifest(string repository, string reference)
+    {
+        lock (gate)
+            return Find(repository, reference);
+    }
+
+    /// <summary>The manifest with all that a node needs to run it; null where a part of it is missing.</summary>
+    /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
+    public Manifest? CompleteManifest(string repository, string reference)
+    {
+        lock (gate)
+        {
+            var manifest = Find(repository, reference);
+            return FirstMissing(repositories[repository], manifest, deep: true) is null ? manifest : null;
+        }
+    }
+
+    public void SetTag(string repository, string tag, string digest)
+    {
+        lock (gate)
+        {
+            Find(repository, digest);
+            repositories[repository].Tags[tag] = digest;
+        }
+    }
+
+    public void RemoveTag(string repository, string tag)
+    {
+        lock (gate)
+        {
+            if (!Known(repository).Tags.Remove(tag))
+                throw RegistryError.ManifestUnknown(tag);
+        }
+    }
+
+    /// <summary>Removes a manifest and the tags that point at it.</summary>
+    public void RemoveManifest(string repository, string digest)
+    {
+        lock (gate)
+        {
+            var manifest = Find(repository, digest);
+            var known = repositories[repository];
+            known.Manifests.Remove(digest);
+            total -= manifest.Content.Length;
+            foreach (string tag in known.Tags.Where(t => t.Value == digest).Select(t => t.Key).ToList())
+                known.Tags.Remove(tag);
+        }
+    }
+
+    /// <summary>In ordinal order.</summary>
+    /// <exception cref="RegistryError">NAME_UNKNOWN.</exception>
+    public IReadOnlyList<string> Tags(string repository)
+    {
+        lock (gate)
+            return [.. Known(repository).Tags.Keys];
+    }
+
+    /// <summary>The repositories that have a manifest, in ordinal order.</summary>
+    public IReadOnlyList<string> Repositories()
+    {
+        lock (gate)
+            return [.. repositories.Where(r => r.Value.Manifests.Count > 0).Select(r => r.Key)];
+    }
+
+    public IReadOnlyList<Manifest> Referrers(string repository, string subject)
+    {
+        lock (gate)
+        {
+            return repositories.TryGetValue(repository, out var known)
+                ? [.. known.Manifests.Values.Where(m => m.Subject == subject).OrderBy(m => m.Digest, StringComparer.Ordinal)]
+                : [];
+        }
+    }
+
+    /// <summary>Removes the layers of an image, of each platform's image where it is an index.</summary>
+    public void RemoveLayers(string repository, string reference)
+    {
+        lock (gate)
+        {
+            var manifest = Find(repository, reference);
+            foreach (string child in manifest.Children)
+                RemoveLayers(repository, child);
+            foreach (string layer in manifest.Blobs.Skip(1))
+                RemoveBlob(repository, layer);
+        }
+    }
+
+    private static string? FirstMissing(Repository known, Manifest manifest, bool deep) =>
+        manifest.Blobs.FirstOrDefault(b => !known.Blobs.Contains(b))
+        ?? manifest.Children.FirstOrDefault(c => !known.Manifests.TryGetValue(c, out var child)
+            || (deep && FirstMissing(known, child, deep) is not null));
+
+    private Manifest Find(string repository, string reference)
+    {
+        var known = Known(repository);
+        string? digest = reference.Contains(':', StringComparison.Ordinal) ? reference : known.Tags.GetValueOrDefault(reference);
+        return digest is not null && known.Manifests.TryGetValue(digest, out var manifest) ? manifest
+            : throw RegistryError.ManifestUnknown(reference);
+    }
+
+    private Repository Known(string repository) =>
+        repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
+
+    private Repository Open(string repository)
+    {
+        if (!repositories.TryGetValue(repository, out var known))
+            repositories.Add(repository, known = new Repository());
+        return known;
+    }
+
+    private sealed class Repository
+    {
+        public HashSet<string> Blobs { get; } = [];
+
+        public Dictionary<string, Manifest> Manifests { get; } = [];
+
+        public SortedDictionary<string, string> Tags { get; } = new(StringComparer.Ordinal);
+    }
+
+    private sealed class SharedBlob(ReadOnlyMemory<byte> content)
+    {
+        public ReadOnlyMemory<byte> Content { get; } = content;
+
+        /// <summary>How many repositories have it.</summary>
+        public int Repositories { get; set; }
+    }
+}

@@ -1,0 +1,54 @@
+using System.Net;
+
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>The registry as an <see cref="HttpMessageHandler"/>: no socket, and faults where a simulation wants them.</summary>
+internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, FaultInjector? faults) : HttpMessageHandler
+{
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        cancellationToken.ThrowIfCancellationRequested();
+        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken).ConfigureAwait(false);
+        if (fault.RequestDelay > TimeSpan.Zero)
+            await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropRequest)
+            throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
+        var answer = fault.StatusCode is int status
+            ? RegistryResponse.FromError(RegistryError.Injected(status, fault))
+            : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+        if (fault.AnswerDelay > TimeSpan.Zero)
+            await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropAnswer)
+            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the answer arrived.");
+        return Message(request, answer);
+    }
+
+    private static async ValueTask<RegistryRequest> ReadAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no address.");
+        return new RegistryRequest
+        {
+            Method = request.Method.Method,
+            PathAndQuery = uri.PathAndQuery,
+            Origin = uri.GetLeftPart(UriPartial.Authority),
+            Header = name => request.Headers.NonValidated.TryGetValues(name, out var values)
+                || (request.Content?.Headers.NonValidated.TryGetValues(name, out values) ?? false) ? string.Join(", ", values) : null,
+            Body = request.Content is null ? Stream.Null : await request.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false),
+        };
+    }
+
+    private static HttpResponseMessage Message(HttpRequestMessage request, RegistryResponse answer)
+    {
+        var content = new ReadOnlyMemoryContent(answer.Body);
+        var message = new HttpResponseMessage((HttpStatusCode)answer.Status) { Content = content, RequestMessage = request };
+        if (answer.ContentType is not null)
+            content.Headers.TryAddWithoutValidation("Content-Type", answer.ContentType);
+        content.Headers.ContentLength = answer.Length ?? answer.Body.Length;
+        foreach (var (name, value) in answer.Headers)
+        {
+            if (!message.Headers.TryAddWithoutValidation(name, value))
+                content.Headers.TryAddWithoutValidation(name, value);
+        }
+        return message;
+    }
+}

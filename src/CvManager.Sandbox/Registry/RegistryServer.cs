@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using CvManager.Sandbox.Api;
+
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>
+/// The registry without a transport: a request in, an answer out, as the OCI distribution specification 1.1 has them. Thread-safe. It
+/// never throws for what a client did wrong; that is an answer too.
+/// </summary>
+internal sealed class RegistryServer
+{
+    private readonly SandboxRegistryOptions options;
+    private readonly RegistryAccess access;
+    private readonly RequestBudget? budget;
+    private readonly ManifestRequests manifests;
+    private readonly BlobRequests blobs;
+    private readonly ListRequests lists;
+    private readonly ConcurrentDictionary<(string Method, RegistryRequestKind Kind), long> counts = new();
+
+    public RegistryServer(SandboxRegistryOptions options, RegistryContent content)
+    {
+        this.options = options;
+        access = new RegistryAccess(options.Login, options.TimeProvider);
+        budget = options.RateLimit is null ? null : new RequestBudget(options.RateLimit, options.TimeProvider);
+        manifests = new ManifestRequests(content, options.Deletion);
+        blobs = new BlobRequests(content, new UploadSessions(content, options.BlobLimit, options.TimeProvider), options.Deletion);
+        lists = new ListRequests(content, options.PageSize);
+    }
+
+    public bool Available { get; set; } = true;
+
+    public RegistryAccess Access => access;
+
+    public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Counts => counts;
+
+    public void ForgetCounts() => counts.Clear();
+
+    public async ValueTask<RegistryResponse> HandleAsync(RegistryRequest request, CancellationToken cancellationToken)
+    {
+        var (path, query) = ApiRequest.ParseTarget(request.PathAndQuery);
+        var target = RegistryTarget.Parse(path);
+        counts.AddOrUpdate((request.Method, target.Kind), 1, (_, count) => count + 1);
+        RegistryResponse response;
+        IReadOnlyList<KeyValuePair<string, string>> limits = [];
+        try
+        {
+            if (!Available)
+                throw RegistryError.Unavailable();
+            if (target.Kind == RegistryRequestKind.Token)
+            {
+                response = access.IssueToken(request);
+            }
+            else
+            {
+                if (budget is not null && Counts(request, target))
+                    limits = budget.Spend();
+                access.Check(request, target);
+                response = await AnswerAsync(request, target, query, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (RegistryError error)
+        {
+            response = RegistryResponse.FromError(error);
+        }
+        foreach (var header in limits)
+            response.With(header.Key, header.Value);
+        response.With("Docker-Distribution-Api-Version", "registry/2.0");
+        if (request.Method == "HEAD")
+            response = response.HeadersOnly();
+        options.RequestLog?.Invoke(new RegistryRequestRecord(options.TimeProvider.GetUtcNow(), request.Method, target.Kind,
+            target.Repository, target.Reference, request.PathAndQuery, request.Header("User-Agent") ?? "", response.Status));
+        return response;
+
+        bool Counts(RegistryRequest spent, RegistryTarget what) => options.RateLimit!.ManifestGetsOnly
+            ? what.Kind == RegistryRequestKind.Manifest && spent.Method == "GET"
+            : what != RegistryTarget.Base;
+    }
+
+    private ValueTask<RegistryResponse> AnswerAsync(
+        RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
+    {
+        if (target == RegistryTarget.Base)
+            return new(request.Method is "GET" or "HEAD" ? RegistryResponse.Json(new System.Text.Json.Nodes.JsonObject()) : throw RegistryError.Unsupported());
+        if (target.Kind != RegistryRequestKind.Catalog && !ContentNames.IsRepository(target.Repository))
+            throw target == RegistryTarget.Nothing ? new RegistryError(404, "NAME_UNKNOWN", "no such path") : RegistryError.NameInvalid(target.Repository);
+        return target.Kind switch
+        {
+            RegistryRequestKind.Manifest => manifests.AnswerAsync(request, target, cancellationToken),
+            RegistryRequestKind.Blob => new(blobs.Answer(request, target)),
+            RegistryRequestKind.Upload => blobs.UploadAsync(request, target, query, cancellationToken),
+            _ => new(lists.Answer(request, target, query)),
+        };
+    }
+}

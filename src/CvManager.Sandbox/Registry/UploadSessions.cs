@@ -1,0 +1,76 @@
+using System.Collections.Concurrent;
+
+namespace CvManager.Sandbox.Registry;
+
+/// <summary>Blobs on their way in. Thread-safe; one upload takes one request at a time.</summary>
+internal sealed class UploadSessions(RegistryContent content, long blobLimit, TimeProvider time)
+{
+    /// <summary>An upload that nobody went on with for so long is forgotten: its bytes count towards the limit.</summary>
+    private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
+
+    private readonly ConcurrentDictionary<string, Upload> uploads = new();
+
+    public Upload Begin(string repository)
+    {
+        foreach (var old in uploads.Values.Where(u => time.GetUtcNow() - u.LastUse > Abandoned))
+            Forget(old);
+        var upload = new Upload(Guid.NewGuid().ToString(), repository) { LastUse = time.GetUtcNow() };
+        uploads[upload.Id] = upload;
+        return upload;
+    }
+
+    /// <exception cref="RegistryError">BLOB_UPLOAD_UNKNOWN.</exception>
+    public Upload Find(string repository, string id)
+    {
+        if (!uploads.TryGetValue(id, out var upload) || upload.Repository != repository)
+            throw RegistryError.UploadUnknown(id);
+        upload.LastUse = time.GetUtcNow();
+        return upload;
+    }
+
+    /// <summary>Adds what the client sends.</summary>
+    /// <exception cref="RegistryError">It is too much; what came until then is kept, the rest is not read.</exception>
+    public async ValueTask AppendAsync(Upload upload, Stream body, CancellationToken cancellationToken)
+    {
+        var chunk = new byte[64 * 1024];
+        int read;
+        while ((read = await body.ReadAsync(chunk, cancellationToken).ConfigureAwait(false)) > 0)
+        {
+            if (upload.Bytes.Length + read > blobLimit)
+                throw RegistryError.TooLarge(blobLimit);
+            content.Reserve(read);
+            upload.Bytes.Write(chunk, 0, read);
+        }
+    }
+
+    /// <summary>Makes the upload a blob. Wrong or right, the upload is over.</summary>
+    /// <exception cref="RegistryError">DIGEST_INVALID.</exception>
+    public void Finish(Upload upload, string digest)
+    {
+        var bytes = new ReadOnlyMemory<byte>(upload.Bytes.GetBuffer(), 0, (int)upload.Bytes.Length);
+        if (!ContentNames.IsDigest(digest) || !ContentNames.Matches(digest, bytes.Span))
+        {
+            Forget(upload);
+            throw RegistryError.DigestInvalid(digest);
+        }
+        if (uploads.TryRemove(upload.Id, out _))
+            content.AddBlob(upload.Repository, digest, bytes);
+    }
+
+    public void Forget(Upload upload)
+    {
+        if (uploads.TryRemove(upload.Id, out _))
+            content.Release(upload.Bytes.Length);
+    }
+
+    internal sealed class Upload(string id, string repository)
+    {
+        public string Id { get; } = id;
+
+        public string Repository { get; } = repository;
+
+        public MemoryStream Bytes { get; } = new();
+
+        public DateTimeOffset LastUse { get; set; }
+    }
+}
