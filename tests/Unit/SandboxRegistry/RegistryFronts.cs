@@ -1,0 +1,109 @@
+using System.Net;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox;
+using CvManager.Sandbox.Registry;
+using Xunit;
+
+namespace CvManager.Unit.SandboxRegistry;
+
+/// <summary>A registry and a client of it, over a socket or in process: what holds for one front holds for the other.</summary>
+internal sealed class RegistryFronts : IAsyncDisposable
+{
+    private RegistryFronts(CvManager.Sandbox.Registry.SandboxRegistry registry, HttpClient client)
+    {
+        Registry = registry;
+        Client = client;
+    }
+
+    public CvManager.Sandbox.Registry.SandboxRegistry Registry { get; }
+
+    public HttpClient Client { get; }
+
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    /// <param name="socket">Whether requests go over a socket.</param>
+    /// <param name="options">Listen is set by <paramref name="socket"/>.</param>
+    /// <param name="faults">For the front without a socket.</param>
+    public static async Task<RegistryFronts> StartAsync(bool socket, SandboxRegistryOptions? options = null, FaultInjector? faults = null)
+    {
+        var registry = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync((options ?? new()) with { Listen = socket }, Cancellation);
+        HttpClient client = socket ? new() : new(registry.CreateHandler(faults));
+        client.BaseAddress = registry.Server ?? new Uri("http://" + registry.Host);
+        return new RegistryFronts(registry, client);
+    }
+
+    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string address, byte[]? body = null, string? contentType = null,
+        params (string Name, string Value)[] headers)
+    {
+        HttpRequestMessage request = new(method, address);
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(body);
+            if (contentType is not null)
+                request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
+        }
+        foreach (var (name, value) in headers)
+        {
+            if (!request.Headers.TryAddWithoutValidation(name, value))
+                request.Content!.Headers.TryAddWithoutValidation(name, value);
+        }
+        return Client.SendAsync(request, Cancellation);
+    }
+
+    /// <summary>Sends, and fails the test where the status is another one.</summary>
+    public async Task<HttpResponseMessage> ExpectAsync(HttpStatusCode status, HttpMethod method, string address, byte[]? body = null,
+        string? contentType = null, params (string Name, string Value)[] headers)
+    {
+        var response = await SendAsync(method, address, body, contentType, headers);
+        Assert.True(response.StatusCode == status,
+            $"{method} {address}: {response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}");
+        return response;
+    }
+
+    /// <summary>Sends, and fails the test unless the answer is the error with this code and status.</summary>
+    public async Task<HttpResponseMessage> ExpectErrorAsync(HttpStatusCode status, string code, HttpMethod method, string address,
+        byte[]? body = null, string? contentType = null, params (string Name, string Value)[] headers)
+    {
+        var response = await ExpectAsync(status, method, address, body, contentType, headers);
+        var json = await JsonAsync(response);
+        Assert.Equal(code, json["errors"]![0]!["code"]!.GetValue<string>());
+        Assert.NotEmpty(json["errors"]![0]!["message"]!.GetValue<string>());
+        return response;
+    }
+
+    public async Task<string> PushBlobAsync(string repository, byte[] content)
+    {
+        string digest = ContentNames.Sha256(content);
+        await ExpectAsync(HttpStatusCode.Created, HttpMethod.Post, $"/v2/{repository}/blobs/uploads/?digest={digest}", content, "application/octet-stream");
+        return digest;
+    }
+
+    public static async Task<JsonNode> JsonAsync(HttpResponseMessage response) =>
+        JsonNode.Parse(await response.Content.ReadAsStringAsync(Cancellation))!;
+
+    public static string Header(HttpResponseMessage response, string name) =>
+        response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
+            ? string.Join(", ", values) : "";
+
+    /// <summary>An image manifest of blobs that need not be there.</summary>
+    public static byte[] ImageManifest(string config, params string[] layers) => Utf8(new JsonObject
+    {
+        ["schemaVersion"] = 2,
+        ["mediaType"] = Manifest.OciImage,
+        ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", config),
+        ["layers"] = new JsonArray([.. layers.Select(l => (JsonNode)Descriptor("application/vnd.oci.image.layer.v1.tar", l))]),
+    });
+
+    public static JsonObject Descriptor(string mediaType, string digest, int size = 2) =>
+        new() { ["mediaType"] = mediaType, ["digest"] = digest, ["size"] = size };
+
+    public static byte[] Utf8(JsonNode json) => Encoding.UTF8.GetBytes(json.ToJsonString());
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await Registry.DisposeAsync();
+    }
+}
