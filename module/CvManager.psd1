@@ -14,6 +14,7 @@
     FunctionsToExport = @()
     # Listed one by one, so that PowerShell finds them without loading the module. In alphabetical order of nouns.
     CmdletsToExport = @(
+        'Test-ContainerVersion'
         'Get-CvContext'
     )
     VariablesToExport = @()

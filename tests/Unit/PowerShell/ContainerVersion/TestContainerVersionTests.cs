@@ -1,0 +1,160 @@
+using System.Collections;
+using System.Management.Automation;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+public sealed class TestContainerVersionTests : IDisposable
+{
+    private const string Good = """
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata:
+          name: myappcv
+          namespace: shop
+        spec:
+          imageRepo: registry.example.com/team/myapp
+          tag: demo
+          selector: {cvapp: myapp}
+          container: {name: myapp}
+        """;
+
+    private readonly PowerShellSession session = new();
+    private readonly string folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
+
+    public void Dispose()
+    {
+        session.Dispose();
+        Directory.Delete(folder, recursive: true);
+    }
+
+    [Fact]
+    public void A_good_manifest_has_no_problems()
+    {
+        PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
+
+        Assert.Equal(("shop", "myappcv", true, "pipeline"), (Text(test, "Namespace"), Text(test, "Name"), test.Properties["Valid"].Value, Text(test, "Source")));
+        Assert.Empty(Problems(test));
+    }
+
+    [Theory]
+    [InlineData("tag: demo", "tag: demo\n  versionSyntax: '[0-9a-f'", "spec.versionSyntax", "is no regular expression")]
+    [InlineData("team/myapp", "team/myapp:1.0", "spec.imageRepo", "is not of the form that is needed")]
+    [InlineData("tag: demo", "tag: 'de mo'", "spec.tag", "is not of the form that is needed")]
+    [InlineData("tag: demo", "pollIntervalSeconds: 1\n  tag: demo", "spec.pollIntervalSeconds", "must be from 5 to 86400")]
+    [InlineData("{cvapp: myapp}", "{app: myapp}", "spec.selector.cvapp", "is required")]
+    [InlineData("container: {name: myapp}", "", "spec.container", "is required")]
+    public void A_broken_field_is_named_with_its_value_and_a_remedy(string from, string to, string field, string message)
+    {
+        PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good.Replace(from, to, StringComparison.Ordinal))).Single();
+
+        dynamic problem = Assert.Single(Problems(test).Cast<object>());
+        Assert.Equal(field, (string)problem.Field);
+        Assert.StartsWith(message, (string)problem.Message);
+        Assert.NotEmpty((string)problem.Remedy);
+        Assert.Equal(false, test.Properties["Valid"].Value);
+    }
+
+    [Fact]
+    public void Files_folders_and_wildcards_give_each_document_its_own_answer()
+    {
+        File.WriteAllText(Path.Combine(folder, "a.yaml"), Good + "\n---\n" + Good.Replace("myappcv", "other", StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(folder, "b.json"), """{"kind":"ContainerVersion","apiVersion":"custom.k8s.io/v1"}""");
+        File.WriteAllText(Path.Combine(folder, "readme.txt"), "no manifest");
+
+        Assert.Equal(["myappcv", "other", ""], session.Invoke("Test-ContainerVersion $path", ("path", folder)).AssertNoErrors().Values<string>("Name"));
+        Assert.Equal(["myappcv", "other"], session.Invoke("Test-ContainerVersion $path/*.yaml").AssertNoErrors().Values<string>("Name"));
+        Assert.Equal(["myappcv", "other"], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(new FileInfo(Path.Combine(folder, "a.yaml")), "a.yaml") })
+            .AssertNoErrors().Values<string>("Name"));
+    }
+
+    [Fact]
+    public void Text_comes_from_the_pipeline_whole_or_line_by_line()
+    {
+        string two = Good + "\n---\n" + Good;
+
+        Assert.Equal([true, true], session.InvokeWithInput("$input | Test-ContainerVersion", two.Split('\n').Select(line => FromProvider(line, "cv.yaml")))
+            .AssertNoErrors().Values<bool>("Valid"));
+        Assert.Equal([true, true], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(two, "cv.yaml") })
+            .AssertNoErrors().Values<bool>("Valid"));
+        Assert.Equal([false, true], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { """{"kind":"ContainerVersion"}""", Good })
+            .AssertNoErrors().Values<bool>("Valid"));
+    }
+
+    [Fact]
+    public void The_items_of_a_list_are_tested_one_by_one()
+    {
+        string list = "apiVersion: v1\nkind: List\nitems:\n- " + Good.Replace("\n", "\n  ", StringComparison.Ordinal);
+
+        Assert.Equal("myappcv", Text(session.Invoke("$text | Test-ContainerVersion", ("text", list)).Single(), "Name"));
+    }
+
+    [Fact]
+    public void Other_kinds_are_passed_over()
+    {
+        SessionResult result = session.Invoke("Test-ContainerVersion -Manifest $text -Verbose",
+            ("text", "kind: Deployment\nmetadata: {name: myapp}\n---\n" + Good)).AssertNoErrors();
+
+        Assert.Equal(["myappcv"], result.Values<string>("Name"));
+        Assert.Contains(result.Verbose, line => line.Contains("Deployment myapp", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void They_are_a_table()
+    {
+        string bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
+
+        string text = PlainText.Of(session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
+
+        Assert.Contains("Namespace Name    Valid Problems", text, StringComparison.Ordinal);
+        Assert.Contains("spec.tag: \"\": must not be empty", text, StringComparison.Ordinal);
+        Assert.Contains("spec.pollIntervalSeconds: 1: must be from 5 to 86400", text, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Quiet_is_one_boolean()
+    {
+        string bad = Good.Replace("tag: demo", "tag: ''", StringComparison.Ordinal);
+
+        Assert.True((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $a -Quiet", ("a", Good), ("b", bad)).Single().BaseObject);
+        Assert.False((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $b -Quiet").Single().BaseObject);
+        Assert.False((bool)Assert.Single(session.Invoke("Test-ContainerVersion -Manifest \"a: [`n\" -Quiet").Output).BaseObject);
+    }
+
+    [Theory]
+    [InlineData("Test-ContainerVersion -LiteralPath /nowhere/cv.yaml", "ManifestNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Test-ContainerVersion /nowhere/cv.yaml", "PathNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("Test-ContainerVersion -Manifest \"a: [`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
+    [InlineData("Test-ContainerVersion -Manifest \"[1]`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
+    public void What_cannot_be_read_is_an_error(string script, string id, ErrorCategory category)
+    {
+        ErrorRecord error = session.Invoke(script).Error();
+
+        Assert.Equal($"{id},CvManager.PowerShell.TestContainerVersionCommand", error.FullyQualifiedErrorId);
+        Assert.Equal(category, error.CategoryInfo.Category);
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_leaves_the_others_alone()
+    {
+        File.WriteAllText(Path.Combine(folder, "a.yaml"), "a: [");
+        File.WriteAllText(Path.Combine(folder, "b.yaml"), Good);
+
+        SessionResult result = session.Invoke("Test-ContainerVersion $path", ("path", folder));
+
+        Assert.Single(result.Errors);
+        Assert.Equal(["myappcv"], result.Values<string>("Name"));
+    }
+
+    /// <summary>As Get-Item and Get-Content hand it over.</summary>
+    private PSObject FromProvider(object value, string file)
+    {
+        PSObject wrapped = new(value);
+        wrapped.Properties.Add(new PSNoteProperty("PSPath", $@"Microsoft.PowerShell.Core\FileSystem::{Path.Combine(folder, file)}"));
+        return wrapped;
+    }
+
+    private static string Text(PSObject value, string property) => (string)value.Properties[property].Value;
+
+    private static IEnumerable Problems(PSObject test) => (IEnumerable)test.Properties["Problems"].Value;
+}
