@@ -1,0 +1,80 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Cluster;
+
+/// <summary>Turns what an API server or the network says into errors that people can act on.</summary>
+internal static class ClusterErrors
+{
+    public static CvException From(Exception failure, Uri server)
+    {
+        string why = (failure.InnerException ?? failure).Message;
+        bool certificate = failure.InnerException is System.Security.Authentication.AuthenticationException;
+        return certificate
+            ? new CvException("ClusterCertificateInvalid", CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
+                "Give the cluster's certificate-authority in the kubeconfig.", failure) { Target = server.ToString() }
+            : new CvException("ClusterUnreachable", CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
+                "See whether the cluster is up and the context is the right one (Get-CvContext).", failure) { Target = server.ToString() };
+    }
+
+    public static CvException NoJson(string title, Exception? inner) => new("ClusterAnswerInvalid", CvErrorKind.Invalid,
+        $"What was answered for {title} is no JSON object: no Kubernetes API server, or something between.", "See the server's address in the kubeconfig.", inner) { Target = title };
+
+    /// <param name="text">The body, a <c>Status</c> where the API server itself answered.</param>
+    public static CvException FromAnswer(int code, string text, HttpMethod method, string title)
+    {
+        JsonObject? status = null;
+        try
+        {
+            status = JsonNode.Parse(text) as JsonObject;
+        }
+        catch (JsonException)
+        {
+            // "404 page not found", or a proxy's page: the code is all that there is to go by.
+        }
+
+        return FromStatus(code, status, method, title);
+    }
+
+    /// <summary>Kubernetes API conventions, "Response Status Kind".</summary>
+    public static CvException FromStatus(int code, JsonObject? status, HttpMethod method, string title)
+    {
+        string reason = status?["reason"]?.GetValue<string>() ?? "";
+        string message = status?["message"]?.GetValue<string>() ?? $"the API server answered {code}";
+        string did = $"{Verb(method)} {title}";
+        (string id, CvErrorKind kind, string remedy) = (code, reason) switch
+        {
+            (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
+            (403, _) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
+            (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && (status is null || status["details"]?["name"] is null) =>
+                ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
+            (404, _) => ("ResourceNotFound", CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
+            (409, "AlreadyExists") => ("ResourceAlreadyExists", CvErrorKind.Conflict, "Use another name, or change the one that exists."),
+            (409, _) => ("ResourceConflict", CvErrorKind.Conflict, "Somebody else changed it meanwhile: read it again, and try again."),
+            (410, _) => ("ResourceExpired", CvErrorKind.Conflict, "Read it again from the beginning."),
+            (400 or 422, _) => ("ResourceInvalid", CvErrorKind.Invalid, Remedy(status)),
+            (429, _) => ("ClusterRateLimited", CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
+            (408 or 504, _) => ("ClusterTimeout", CvErrorKind.Timeout, "Try again; the API server is slow."),
+            (>= 500, _) => ("ClusterFailed", CvErrorKind.Unavailable, "Try again; the fault is the API server's."),
+            _ => ("ClusterRefused", CvErrorKind.Invalid, "See the API server's message."),
+        };
+        string said = id == "CrdNotInstalled" ? "The cluster does not serve containerversions.custom.k8s.io." : $"Could not {did}: {message}";
+        return new CvException(id, kind, said, remedy) { Target = title };
+    }
+
+    private static string Remedy(JsonObject? status)
+    {
+        IEnumerable<string?> fields = (status?["details"]?["causes"] as JsonArray)?.Select(c => c?["field"]?.GetValue<string>()).Where(f => f is not null).Distinct() ?? [];
+        string named = string.Join(", ", fields);
+        return named.Length == 0 ? "Mend the object as the message says." : $"Mend {named}.";
+    }
+
+    private static string Verb(HttpMethod method) => method.Method switch
+    {
+        "GET" => "read",
+        "POST" => "create",
+        "PUT" => "replace",
+        "PATCH" => "patch",
+        _ => "delete",
+    };
+}

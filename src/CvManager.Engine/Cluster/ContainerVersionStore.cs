@@ -1,0 +1,55 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+
+namespace CvManager.Cluster;
+
+/// <summary>The ContainerVersions of a cluster. Thread-safe.</summary>
+public sealed class ContainerVersionStore(ClusterConnection cluster)
+{
+    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    public async Task<ContainerVersion> GetAsync(string space, string name, CancellationToken cancellationToken) =>
+        Read(await cluster.GetAsync(Path(space, name), cancellationToken));
+
+    /// <param name="space">Null for all namespaces.</param>
+    /// <exception cref="CvException"><c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? space, string? labelSelector, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(space), labelSelector, null, cancellationToken);
+        return items.Select(Read).ToList();
+    }
+
+    /// <summary>Writes the status alone, and only while the resource is still the one that was read.</summary>
+    /// <exception cref="CvException"><c>ResourceConflict</c> where somebody else wrote meanwhile.</exception>
+    public async Task<ContainerVersion> UpdateStatusAsync(ContainerVersion resource, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        JsonObject body = ContainerVersionManifest.Write(resource);
+        return Read(await cluster.ReplaceAsync(Path(resource.Metadata.Namespace, resource.Metadata.Name, "status"), body, cancellationToken));
+    }
+
+    /// <summary>Changes fields of the specification by a merge patch; null takes a field away.</summary>
+    public async Task<ContainerVersion> PatchSpecAsync(string space, string name, JsonObject spec, CancellationToken cancellationToken) =>
+        Read(await cluster.PatchAsync(Path(space, name), PatchKind.Merge, new JsonObject { ["spec"] = spec }, cancellationToken));
+
+    public async Task DeleteAsync(string space, string name, CancellationToken cancellationToken) =>
+        await cluster.DeleteAsync(Path(space, name), cancellationToken);
+
+    internal static ResourcePath Path(string? space, string? name = null, string? subresource = null) =>
+        new(ContainerVersion.Group, ContainerVersion.Version, ContainerVersion.Plural, space, name, subresource);
+
+    private static ContainerVersion Read(JsonObject json)
+    {
+        try
+        {
+            return json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+        }
+        catch (JsonException e)
+        {
+            // Possible only where the installed CRD is older or looser than ours.
+            string name = $"{json["metadata"]?["namespace"]}/{json["metadata"]?["name"]}";
+            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {name} has a field of another type than the resource's: {e.Path}",
+                "Update the custom resource definition (Install-CvController -CrdOnly) and mend the object.", e) { Target = name };
+        }
+    }
+}

@@ -1,0 +1,55 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Cluster;
+
+public enum ImagePatchOutcome
+{
+    Swapped,
+
+    /// <summary>The container or its image is another by now: read it and plan again.</summary>
+    Changed,
+
+    /// <summary>The object does not exist any more.</summary>
+    Gone,
+}
+
+/// <summary>R3: compare and swap of one image, by a JSON patch (RFC 6902) that tests what it replaces.</summary>
+internal static class ImagePatch
+{
+    /// <param name="containers">JSON pointer of the container's list.</param>
+    /// <exception cref="CvException">The API server refused for another reason than the tests, or could not be asked.</exception>
+    public static async Task<ImagePatchOutcome> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
+        string container, string from, string to, CancellationToken cancellationToken)
+    {
+        JsonArray patch =
+        [
+            new JsonObject { ["op"] = "test", ["path"] = $"{containers}/{index}/name", ["value"] = container },
+            new JsonObject { ["op"] = "test", ["path"] = $"{containers}/{index}/image", ["value"] = from },
+            new JsonObject { ["op"] = "replace", ["path"] = $"{containers}/{index}/image", ["value"] = to },
+        ];
+        try
+        {
+            await cluster.PatchAsync(path, PatchKind.Json, patch, cancellationToken);
+            return ImagePatchOutcome.Swapped;
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
+        {
+            return ImagePatchOutcome.Gone;
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceConflict")
+        {
+            return ImagePatchOutcome.Changed;
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceInvalid")
+        {
+            // A failed test and an object that validation refuses are both 422: the object itself tells which it was.
+            JsonNode? node = await cluster.GetAsync(path, cancellationToken);
+            foreach (string step in $"{containers}/{index}".Split('/', StringSplitOptions.RemoveEmptyEntries))
+                node = node is JsonArray list ? list.ElementAtOrDefault(int.Parse(step, System.Globalization.CultureInfo.InvariantCulture)) : node?[step];
+            bool same = node?["name"]?.GetValue<string>() == container && node["image"]?.GetValue<string>() == from;
+            if (same)
+                throw;
+            return ImagePatchOutcome.Changed;
+        }
+    }
+}
