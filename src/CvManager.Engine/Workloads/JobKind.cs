@@ -1,0 +1,21 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Workloads;
+
+internal sealed class JobKind : WorkloadKind
+{
+    public override string Name => "Job";
+
+    public override string Group => "batch";
+
+    public override string Plural => "jobs";
+
+    public override Delivery Delivery => Delivery.Recreate;
+
+    /// <summary>A Job's rollout is over once it is created anew: whether it then succeeds is its own business (R4).</summary>
+    public override WorkloadProgress Progress(JsonObject json) => WorkloadProgress.Done("created");
+
+    protected override int? DesiredPods(JsonObject json) => json.Number("spec", "parallelism") ?? 1;
+
+    protected override int AvailablePods(JsonObject json) => json.Number("status", "active") ?? 0;
+}

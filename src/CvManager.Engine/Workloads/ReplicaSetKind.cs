@@ -1,0 +1,31 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Workloads;
+
+internal sealed class ReplicaSetKind : WorkloadKind
+{
+    public override string Name => "ReplicaSet";
+
+    public override string Group => "apps";
+
+    public override string Plural => "replicasets";
+
+    public override Delivery Delivery => Delivery.PatchTemplateAndReplacePods;
+
+    /// <summary>A ReplicaSet never touches pods that it has: whether they run the new image, the pods themselves must say.</summary>
+    public override WorkloadProgress Progress(JsonObject json)
+    {
+        if (!IsObserved(json))
+            return WorkloadProgress.Waiting("waiting for the specification to be observed");
+        int desired = json.Number("spec", "replicas") ?? 1;
+        int all = json.Number("status", "replicas") ?? 0;
+        int available = json.Number("status", "availableReplicas") ?? 0;
+        return all != desired ? WorkloadProgress.Waiting($"{all} of {desired} pods exist")
+            : available < desired ? WorkloadProgress.Waiting($"{available} of {desired} pods are available")
+            : WorkloadProgress.Done($"{available} of {desired} pods are available");
+    }
+
+    protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;
+
+    protected override int AvailablePods(JsonObject json) => json.Number("status", "availableReplicas") ?? 0;
+}

@@ -1,0 +1,73 @@
+namespace CvManager.Workloads;
+
+/// <summary>What a workload looked like when it was read: no more of it than decisions need. Immutable.</summary>
+public sealed record Workload
+{
+    public required string Kind { get; init; }
+
+    public required string Namespace { get; init; }
+
+    public required string Name { get; init; }
+
+    public required string Uid { get; init; }
+
+    public long Generation { get; init; }
+
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>Containers of the pod template, then its init containers, each in the template's order.</summary>
+    public IReadOnlyList<WorkloadContainer> Containers { get; init; } = [];
+
+    /// <summary>A label selector for its pods; empty where it has none of its own to be found by.</summary>
+    public string PodSelector { get; init; } = "";
+
+    /// <summary>Null where the kind has no such number (a CronJob).</summary>
+    public int? DesiredPods { get; init; }
+
+    public int AvailablePods { get; init; }
+
+    /// <summary>kind/name of the controller that owns it; such an object is left to that controller (R4). Null for none.</summary>
+    public string? Controller { get; init; }
+
+    /// <summary>How far its present specification has been rolled out.</summary>
+    public WorkloadProgress Progress { get; init; } = WorkloadProgress.Done("");
+
+    /// <summary>Kind/name, as messages name it.</summary>
+    public string Reference => $"{Kind}/{Name}";
+
+    /// <summary>The container or init container of that name; null where there is none.</summary>
+    public WorkloadContainer? FindContainer(string name) => Containers.FirstOrDefault(c => c.Name == name);
+
+    /// <summary>True where every label of a selector is on the workload.</summary>
+    public bool IsSelectedBy(IReadOnlyDictionary<string, string> selector) =>
+        selector.Count > 0 && selector.All(label => Labels.TryGetValue(label.Key, out string? value) && value == label.Value);
+}
+
+/// <summary>A container of a pod template.</summary>
+/// <param name="Name">Unique in the template.</param>
+/// <param name="Image">As it is written there.</param>
+/// <param name="IsInit">True for an init container.</param>
+/// <param name="Index">Its place in its own list.</param>
+/// <param name="ImageManager">The field manager that wrote the image last, where the API server tells.</param>
+public sealed record WorkloadContainer(string Name, string Image, bool IsInit, int Index, string? ImageManager = null);
+
+/// <summary>How far a workload has got with its present specification.</summary>
+/// <param name="State">Whether it is done.</param>
+/// <param name="Message">In words, as <c>kubectl rollout status</c> would say it.</param>
+public sealed record WorkloadProgress(ProgressState State, string Message)
+{
+    public static WorkloadProgress Done(string message) => new(ProgressState.Done, message);
+
+    public static WorkloadProgress Waiting(string message) => new(ProgressState.Waiting, message);
+
+    public static WorkloadProgress Failed(string message) => new(ProgressState.Failed, message);
+}
+
+public enum ProgressState
+{
+    Waiting,
+    Done,
+
+    /// <summary>Its own controller has given up; only for the kinds that say so (R4).</summary>
+    Failed,
+}

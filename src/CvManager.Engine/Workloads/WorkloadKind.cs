@@ -1,0 +1,115 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Workloads;
+
+/// <summary>How a kind gets another image (R4).</summary>
+public enum Delivery
+{
+    /// <summary>The pod template's image is patched, and the kind's own controller does the rest.</summary>
+    PatchTemplate,
+
+    /// <summary>The template is patched, and then its pods are replaced one by one by us.</summary>
+    PatchTemplateAndReplacePods,
+
+    /// <summary>Its template cannot be changed: it is deleted and created anew, when it is not active.</summary>
+    Recreate,
+}
+
+/// <summary>One of the seven kinds: where its parts are, and when it is done. Stateless, thread-safe.</summary>
+/// <remarks>What depends on the kind is in its class and nowhere else.</remarks>
+public abstract class WorkloadKind
+{
+    public static IReadOnlyList<WorkloadKind> All { get; } =
+    [
+        new DeploymentKind(), new StatefulSetKind(), new DaemonSetKind(), new ReplicaSetKind(), new PodKind(), new JobKind(), new CronJobKind(),
+    ];
+
+    public abstract string Name { get; }
+
+    /// <summary>Empty for the core group.</summary>
+    public abstract string Group { get; }
+
+    /// <summary>The versions that can be used, the best first.</summary>
+    public virtual IReadOnlyList<string> Versions => ["v1"];
+
+    public abstract string Plural { get; }
+
+    /// <summary>The names that lead to the pod's specification.</summary>
+    public virtual IReadOnlyList<string> PodSpecPath => ["spec", "template", "spec"];
+
+    public virtual Delivery Delivery => Delivery.PatchTemplate;
+
+    /// <summary>Whether its pods come and go by a controller, and so may be looked at for evidence of trouble.</summary>
+    public virtual bool HasPods => true;
+
+    public static WorkloadKind Find(string name) => All.FirstOrDefault(k => k.Name == name)
+        ?? throw new ArgumentException($"{name} is none of the kinds that are rolled out.", nameof(name));
+
+    /// <summary>Takes what decisions need from an object of this kind.</summary>
+    public Workload Read(JsonObject json)
+    {
+        JsonNode? podSpec = json.At([.. PodSpecPath]);
+        return new Workload
+        {
+            Kind = Name,
+            Namespace = json.Text("metadata", "namespace") ?? "",
+            Name = json.Text("metadata", "name") ?? "",
+            Uid = json.Text("metadata", "uid") ?? "",
+            Generation = json.Long("metadata", "generation"),
+            Labels = json.Map("metadata", "labels"),
+            Containers = [.. Containers(json, podSpec, "containers", false), .. Containers(json, podSpec, "initContainers", true)],
+            PodSelector = PodSelector(json),
+            DesiredPods = DesiredPods(json),
+            AvailablePods = AvailablePods(json),
+            Controller = json.Items("metadata", "ownerReferences").Where(o => o.Flag("controller"))
+                .Select(o => $"{o.Text("kind")}/{o.Text("name")}").FirstOrDefault(),
+            Progress = Progress(json),
+        };
+    }
+
+    /// <summary>The JSON pointer of a container's list.</summary>
+    public string ContainersPointer(bool init) => $"/{string.Join('/', PodSpecPath)}/{(init ? "initContainers" : "containers")}";
+
+    /// <summary>Pure: how far the object has got with the specification that it has.</summary>
+    public abstract WorkloadProgress Progress(JsonObject json);
+
+    protected abstract int? DesiredPods(JsonObject json);
+
+    protected abstract int AvailablePods(JsonObject json);
+
+    /// <summary>True once the kind's controller has seen the present specification.</summary>
+    protected static bool IsObserved(JsonObject json) => json.Long("status", "observedGeneration") >= json.Long("metadata", "generation");
+
+    /// <summary>spec.selector in the form that a list request takes.</summary>
+    private static string PodSelector(JsonObject json)
+    {
+        IEnumerable<string> labels = json.Map("spec", "selector", "matchLabels").Select(l => $"{l.Key}={l.Value}");
+        IEnumerable<string> expressions = json.Items("spec", "selector", "matchExpressions").Select(e =>
+        {
+            string values = string.Join(',', (e["values"] as JsonArray)?.Select(v => v?.ToString()) ?? []);
+            return e.Text("operator") switch
+            {
+                "In" => $"{e.Text("key")} in ({values})",
+                "NotIn" => $"{e.Text("key")} notin ({values})",
+                "Exists" => e.Text("key")!,
+                _ => $"!{e.Text("key")}",
+            };
+        });
+        return string.Join(',', labels.Concat(expressions));
+    }
+
+    private IEnumerable<WorkloadContainer> Containers(JsonObject json, JsonNode? podSpec, string list, bool init) =>
+        podSpec.Items(list).Select((c, i) =>
+        {
+            string name = c.Text("name") ?? "";
+            return new WorkloadContainer(name, c.Text("image") ?? "", init, i, ImageManager(json, list, name));
+        });
+
+    /// <summary>Who wrote a container's image last, from managedFields (R3 names them).</summary>
+    private string? ImageManager(JsonObject json, string list, string container)
+    {
+        string[] path = ["fieldsV1", .. PodSpecPath.Select(p => "f:" + p), "f:" + list, $$"""k:{"name":"{{container}}"}""", "f:image"];
+        return json.Items("metadata", "managedFields").Where(m => m.At(path) is not null)
+            .OrderBy(m => m.Text("time"), StringComparer.Ordinal).LastOrDefault()?.Text("manager");
+    }
+}

@@ -1,0 +1,93 @@
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+using CvManager.Workloads;
+using Xunit;
+
+namespace CvManager.Unit.Workloads;
+
+/// <summary>R4: when each kind is done, and when it failed.</summary>
+public sealed class WorkloadProgressTests
+{
+    [Theory]
+    [InlineData("{observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "observed")]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 2, availableReplicas: 3}", ProgressState.Waiting, "2 of 3 new replicas")]
+    [InlineData("{observedGeneration: 2, replicas: 4, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "1 old replicas")]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 2}", ProgressState.Waiting, "2 of 3 updated")]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Done, "3 of 3")]
+    [InlineData("{observedGeneration: 2, updatedReplicas: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: too late}]}", ProgressState.Failed, "too late")]
+    [InlineData("{observedGeneration: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}", ProgressState.Waiting, "observed")]
+    public void A_Deployment_is_done_when_kubectl_rollout_status_would_say_so(string status, ProgressState state, string message) =>
+        AssertProgress("Deployment", "{replicas: 3}", status, state, message);
+
+    [Theory]
+    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "2 of 3")]
+    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 3, readyReplicas: 3, currentRevision: b, updateRevision: b}", ProgressState.Done, "3 of 3")]
+    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Done, "3 of 3")]
+    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "partition 2")]
+    [InlineData("{replicas: 3, updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "OnDelete: 2 of 3")]
+    public void A_StatefulSet_honours_its_partition_and_OnDelete(string spec, string status, ProgressState state, string message) =>
+        AssertProgress("StatefulSet", spec, status, state, message);
+
+    [Theory]
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "1 of 2")]
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}", ProgressState.Waiting, "1 of 2 updated")]
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}", ProgressState.Done, "2 of 2")]
+    [InlineData("{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "OnDelete: 1 of 2")]
+    public void A_DaemonSet_is_done_when_all_its_nodes_have_it(string spec, string status, ProgressState state, string message) =>
+        AssertProgress("DaemonSet", spec, status, state, message);
+
+    [Theory]
+    [InlineData("{containerStatuses: [{name: main, image: 'r/a:1'}], conditions: [{type: Ready, status: 'True'}]}", ProgressState.Waiting, "still runs r/a:1")]
+    [InlineData("{containerStatuses: [{name: main, image: 'r/a:2'}], conditions: [{type: Ready, status: 'False'}]}", ProgressState.Waiting, "not ready")]
+    [InlineData("{containerStatuses: [{name: main, image: 'docker.io/r/a:2'}], conditions: [{type: Ready, status: 'True'}]}", ProgressState.Done, "ready")]
+    public void A_Pod_is_done_when_it_runs_the_image_and_is_ready(string status, ProgressState state, string message) =>
+        AssertProgress("Pod", "{containers: [{name: main, image: 'r/a:2'}]}", status, state, message);
+
+    [Fact]
+    public void Containers_and_init_containers_are_read_from_where_each_kind_has_them()
+    {
+        JsonObject cronJob = Json("""
+            {metadata: {name: a, namespace: b}, spec: {jobTemplate: {spec: {template: {spec: {
+              containers: [{name: x, image: 'i:1'}, {name: main, image: 'i:2'}], initContainers: [{name: setup, image: 'i:3'}]}}}}}}
+            """);
+
+        Workload workload = WorkloadKind.Find("CronJob").Read(cronJob);
+
+        Assert.Equal(("i:2", false, 1), (workload.FindContainer("main")!.Image, workload.FindContainer("main")!.IsInit, workload.FindContainer("main")!.Index));
+        Assert.Equal(("i:3", true, 0), (workload.FindContainer("setup")!.Image, workload.FindContainer("setup")!.IsInit, workload.FindContainer("setup")!.Index));
+        Assert.Equal("/spec/jobTemplate/spec/template/spec/initContainers", WorkloadKind.Find("CronJob").ContainersPointer(init: true));
+        Assert.Equal("/spec/containers", WorkloadKind.Find("Pod").ContainersPointer(init: false));
+    }
+
+    [Fact]
+    public void The_controller_the_pods_labels_and_the_images_last_manager_are_known()
+    {
+        Workload workload = WorkloadKind.Find("ReplicaSet").Read(Json("""
+            metadata:
+              name: a
+              namespace: b
+              ownerReferences: [{kind: Deployment, name: app, controller: true}]
+              managedFields:
+              - {manager: kubectl, time: '2026-01-01T00:00:00Z', fieldsV1: {'f:spec': {'f:template': {'f:spec': {'f:containers': {'k:{"name":"main"}': {'f:image': {}}}}}}}}
+              - {manager: argocd, time: '2026-01-02T00:00:00Z', fieldsV1: {'f:spec': {'f:template': {'f:spec': {'f:containers': {'k:{"name":"main"}': {'f:image': {}}}}}}}}
+              - {manager: other, time: '2026-01-03T00:00:00Z', fieldsV1: {'f:spec': {'f:replicas': {}}}}
+            spec:
+              selector: {matchLabels: {app: x}, matchExpressions: [{key: tier, operator: In, values: [a, b]}, {key: old, operator: DoesNotExist}]}
+              template: {spec: {containers: [{name: main, image: i}]}}
+            """));
+
+        Assert.Equal("Deployment/app", workload.Controller);
+        Assert.Equal("app=x,tier in (a,b),!old", workload.PodSelector);
+        Assert.Equal("argocd", workload.FindContainer("main")!.ImageManager);
+    }
+
+    private static void AssertProgress(string kind, string spec, string status, ProgressState state, string message)
+    {
+        WorkloadProgress progress = WorkloadKind.Find(kind).Progress(Json($"{{metadata: {{generation: 2}}, spec: {spec}, status: {status}}}"));
+
+        Assert.Equal(state, progress.State);
+        Assert.Contains(message, progress.Message, StringComparison.Ordinal);
+    }
+
+    private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
+}
