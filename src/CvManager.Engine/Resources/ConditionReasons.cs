@@ -34,6 +34,8 @@ public static class ConditionReasons
     public const string Contended = nameof(Contended);
     /// <summary>R6: the digest failed before.</summary>
     public const string Quarantined = nameof(Quarantined);
+    /// <summary>The resource asks for what this version of CvManager does not do.</summary>
+    public const string NotSupported = nameof(NotSupported);
     /// <summary>R7.</summary>
     public const string Suspended = nameof(Suspended);
     public const string Pinned = nameof(Pinned);

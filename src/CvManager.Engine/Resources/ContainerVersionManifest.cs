@@ -21,4 +21,8 @@ public static class ContainerVersionManifest
     /// <summary>The resource as a manifest: the fields that were given, and the defaults.</summary>
     public static JsonObject Write(ContainerVersion resource) =>
         JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject();
+
+    /// <summary>True where two have the same status, as it is written.</summary>
+    internal static bool StatusEquals(ContainerVersion one, ContainerVersion other) => JsonNode.DeepEquals(
+        JsonSerializer.SerializeToNode(one.Status, ResourceJson.Options), JsonSerializer.SerializeToNode(other.Status, ResourceJson.Options));
 }

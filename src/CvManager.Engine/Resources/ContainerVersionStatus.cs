@@ -65,6 +65,16 @@ public sealed record RolloutStatus
     public DateTimeOffset? Deadline { get; init; }
 
     public IReadOnlyList<WorkloadRolloutStatus> Workloads { get; init; } = [];
+
+    /// <summary>Null while it goes on.</summary>
+    public DateTimeOffset? FinishedAt { get; init; }
+
+    /// <summary>R3: how many rollouts of this digest were needed because somebody changed the image back; 0 for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Repeats { get; init; }
+
+    /// <summary>Why it failed.</summary>
+    public string? Message { get; init; }
 }
 
 /// <summary>The phases of a rollout and of each workload in it.</summary>

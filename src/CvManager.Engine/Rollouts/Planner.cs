@@ -1,0 +1,188 @@
+using CvManager.Resources;
+using CvManager.Versions;
+using CvManager.Workloads;
+
+namespace CvManager.Rollouts;
+
+/// <summary>What a plan is made from: everything that was read, and nothing that has to be.</summary>
+public sealed record PlanInput
+{
+    public required ContainerVersion Resource { get; init; }
+
+    /// <summary>What the tag, or the pinned version, stands for; null where <see cref="Problem"/> says why not.</summary>
+    public ResolvedVersion? Version { get; init; }
+
+    /// <summary>Why the version is not known.</summary>
+    public CvException? Problem { get; init; }
+
+    /// <summary>Every workload of the namespace that carries the label cvapp.</summary>
+    public required IReadOnlyList<Workload> Workloads { get; init; }
+
+    /// <summary>Every ContainerVersion of the namespace, the resource itself among them or not.</summary>
+    public required IReadOnlyList<ContainerVersion> Neighbours { get; init; }
+}
+
+/// <summary>
+/// R2: what would change now. Pure: no I/O, no clock, no randomness; the same input gives the same plan, and thread-safe for that.
+/// </summary>
+public static class Planner
+{
+    /// <summary>R3: this often is an image put back that somebody else changed; then it is left to them.</summary>
+    public const int MostRepeats = 3;
+
+    public static RolloutPlan Plan(PlanInput input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        ContainerVersion resource = input.Resource;
+        ContainerVersionSpec spec = resource.Spec;
+
+        IReadOnlyList<ValidationError> errors = ContainerVersionValidator.Validate(resource);
+        if (errors.Count > 0)
+        {
+            return Stalled(input, ConditionReasons.InvalidSpec, string.Join("; ", errors.Select(e => $"{e} ({e.Remedy})")));
+        }
+
+        List<Workload> workloads = input.Workloads
+            .Where(w => w.Namespace == resource.Metadata.Namespace && w.Controller is null && w.IsSelectedBy(spec.Selector))
+            .OrderBy(w => w.Kind, StringComparer.Ordinal).ThenBy(w => w.Name, StringComparer.Ordinal).ToList();
+        if (spec.Suspend)
+        {
+            return new RolloutPlan
+            {
+                Resource = resource, Verdict = PlanVerdict.Held, Reason = ConditionReasons.Suspended, Workloads = workloads,
+                Version = input.Version?.Version, Digest = input.Version?.Digest,
+                Message = "It is suspended: nothing is rolled out until somebody resumes it.",
+            };
+        }
+
+        if (input.Version is null)
+            return Stalled(input, Reason(input.Problem), input.Problem is null ? "The version is not known." : $"{input.Problem.Message} {input.Problem.Remedy}", workloads);
+        if (workloads.Count == 0)
+        {
+            return Stalled(input, ConditionReasons.WorkloadNotFound,
+                $"No workload of namespace {resource.Metadata.Namespace} has the labels {string.Join(",", spec.Selector.Select(l => $"{l.Key}={l.Value}"))}; label one, or mend spec.selector.");
+        }
+
+        if (workloads.FirstOrDefault(w => w.FindContainer(spec.Container.Name) is null) is { } lacking)
+        {
+            return Stalled(input, ConditionReasons.ContainerNotFound,
+                $"{lacking.Reference} has no container {spec.Container.Name}; it has {string.Join(", ", lacking.Containers.Select(c => c.Name))}. Mend spec.container.name.", workloads);
+        }
+
+        if (spec.Strategy.Kind != StrategySpec.Rolling || spec.Container.Verify.Count > 0)
+        {
+            return Stalled(input, ConditionReasons.NotSupported,
+                "This version of CvManager has neither the strategy ServiceBlueGreen nor spec.container.verify; nothing is rolled out without its gates.", workloads);
+        }
+
+        if (Rival(input, workloads) is { } rival)
+            return Stalled(input, ConditionReasons.Conflict, rival, workloads);
+        return PlanChanges(input, input.Version, workloads);
+    }
+
+    private static RolloutPlan PlanChanges(PlanInput input, ResolvedVersion version, List<Workload> workloads)
+    {
+        ContainerVersion resource = input.Resource;
+        ContainerVersionSpec spec = resource.Spec;
+        string target = TargetImage.Of(spec, version.Version, version.Digest);
+        List<PlannedChange> changes = workloads.Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
+            .Where(c => !TargetImage.IsRunning(c.Container.Image, spec, version.Version, version.Digest)).ToList();
+        RolloutPlan plan = new()
+        {
+            Resource = resource, Verdict = PlanVerdict.UpToDate, Reason = ConditionReasons.UpToDate, Message = "",
+            Version = version.Version, Digest = version.Digest, Workloads = workloads,
+        };
+        string pinned = spec.PinVersion.Length > 0 ? " (pinned)" : "";
+        QuarantinedDigest? quarantined = resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == version.Digest);
+        if (changes.Count == 0)
+        {
+            // Where a failed version was left in place, it is up to date only once its workloads have recovered.
+            return quarantined is null || workloads.TrueForAll(w => w.Progress.State == ProgressState.Done)
+                ? plan with { Message = $"{Count(workloads)} on version {version.Version}{pinned}." }
+                : plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.RolloutFailed, Message = $"Version {version.Version} failed: {quarantined.Reason}" };
+        }
+
+        if (quarantined is not null)
+        {
+            return plan with
+            {
+                Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.Quarantined,
+                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves, or somebody resumes it.",
+            };
+        }
+
+        if (Contender(resource, version.Digest, changes) is { } contender)
+            return plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.Contended, Message = contender };
+        return plan with
+        {
+            Verdict = PlanVerdict.RollOut, Reason = ConditionReasons.RolloutInProgress, Changes = changes,
+            Message = $"Roll out version {version.Version}{pinned} to {string.Join(", ", changes.Select(c => c.Workload.Reference))}.",
+        };
+    }
+
+    /// <summary>R9: the older resource has the container; the younger one names it and waits.</summary>
+    private static string? Rival(PlanInput input, List<Workload> workloads)
+    {
+        ContainerVersion resource = input.Resource;
+        foreach (ContainerVersion other in input.Neighbours.Order(ByAge.Instance))
+        {
+            if (other.Metadata.Name == resource.Metadata.Name)
+                return null;
+            if (other.Metadata.Namespace == resource.Metadata.Namespace && other.Metadata.DeletionTimestamp is null
+                && other.Spec.Container.Name == resource.Spec.Container.Name
+                && workloads.FirstOrDefault(w => w.IsSelectedBy(other.Spec.Selector)) is { } shared)
+            {
+                return $"Container {resource.Spec.Container.Name} of {shared.Reference} belongs to the older ContainerVersion {other.Metadata.Name}; "
+                    + "give one of the two another selector or container, or remove it.";
+            }
+        }
+
+        return null;
+    }
+
+    /// <summary>R3: someone who keeps putting another image is not fought.</summary>
+    private static string? Contender(ContainerVersion resource, string digest, List<PlannedChange> changes)
+    {
+        if (resource.Status?.Rollout is not { } last || last.Digest != digest || last.Repeats < MostRepeats || !RolloutPhase.IsFinal(last.Phase)
+            || resource.Status.ObservedGeneration != resource.Metadata.Generation)
+        {
+            return null;
+        }
+
+        PlannedChange change = changes[0];
+        string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
+        return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} after {last.Repeats} rollouts of version {last.Version}; "
+            + "it is left so until the tag moves, the resource changes, or somebody resumes it.";
+    }
+
+    private static RolloutPlan Stalled(PlanInput input, string reason, string message, IReadOnlyList<Workload>? workloads = null) => new()
+    {
+        Resource = input.Resource, Verdict = PlanVerdict.Stalled, Reason = reason, Message = message,
+        Version = input.Version?.Version, Digest = input.Version?.Digest, Workloads = workloads ?? [],
+    };
+
+    private static string Reason(CvException? problem) => problem switch
+    {
+        { ErrorId: "RegistryTagNotFound" } => ConditionReasons.TagNotFound,
+        { ErrorId: "RegistryRepositoryNotFound" } => ConditionReasons.RepositoryNotFound,
+        { ErrorId: "VersionNotFound" or "RegistryVersionNotFound" } => ConditionReasons.VersionNotFound,
+        { ErrorId: "VersionSyntaxInvalid" } => ConditionReasons.InvalidSpec,
+        { Kind: CvErrorKind.Unauthenticated or CvErrorKind.Forbidden } => ConditionReasons.RegistryUnauthorized,
+        _ => ConditionReasons.RegistryUnavailable,
+    };
+
+    private static string Count(List<Workload> workloads) =>
+        workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
+
+    /// <summary>Oldest first; those of one second by name.</summary>
+    private sealed class ByAge : IComparer<ContainerVersion>
+    {
+        public static ByAge Instance { get; } = new();
+
+        public int Compare(ContainerVersion? x, ContainerVersion? y)
+        {
+            int age = Nullable.Compare(x?.Metadata.CreationTimestamp, y?.Metadata.CreationTimestamp);
+            return age != 0 ? age : string.CompareOrdinal(x?.Metadata.Name, y?.Metadata.Name);
+        }
+    }
+}

@@ -1,0 +1,245 @@
+using CvManager.Resources;
+using CvManager.Rollouts;
+using CvManager.Versions;
+using CvManager.Workloads;
+using Xunit;
+
+namespace CvManager.Unit.Rollouts;
+
+public sealed class PlannerTests
+{
+    private const string Digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    private const string Other = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Fact]
+    public void A_workload_on_another_version_gets_the_version_with_its_digest()
+    {
+        RolloutPlan plan = Plan(Resource(), "r.example/app:1111111");
+
+        Assert.Equal(PlanVerdict.RollOut, plan.Verdict);
+        PlannedChange change = Assert.Single(plan.Changes);
+        Assert.Equal($"r.example/app:2222222@{Digest}", change.ToImage);
+        Assert.Equal($"Set Deployment/app main = r.example/app:2222222@{Digest} (was r.example/app:1111111)", change.ToString());
+    }
+
+    [Fact]
+    public void Without_pinDigest_the_image_is_repository_and_version() =>
+        Assert.Equal("r.example/app:2222222",
+            Assert.Single(Plan(Resource(s => s with { PinDigest = false }), "r.example/app:1111111").Changes).ToImage);
+
+    [Theory]
+    [InlineData($"r.example/app:2222222@{Digest}")]
+    [InlineData("r.example/app:2222222")]
+    [InlineData($"r.example/app@{Digest}")]
+    public void However_the_version_is_written_a_workload_that_runs_it_is_up_to_date(string image)
+    {
+        RolloutPlan plan = Plan(Resource(), image);
+
+        Assert.Equal(PlanVerdict.UpToDate, plan.Verdict);
+        Assert.Empty(plan.Changes);
+    }
+
+    [Theory]
+    [InlineData($"r.example/app:2222222@{Other}")]
+    [InlineData("other.example/app:2222222")]
+    [InlineData("r.example/app")]
+    [InlineData("r.example/app:demo")]
+    [InlineData("not a reference!")]
+    public void What_is_not_surely_the_version_is_changed(string image) =>
+        Assert.Equal(PlanVerdict.RollOut, Plan(Resource(), image).Verdict);
+
+    [Fact]
+    public void Where_the_digest_is_the_version_the_image_has_no_tag()
+    {
+        RolloutPlan plan = Planner.Plan(new PlanInput
+        {
+            Resource = Resource(), Version = new ResolvedVersion("demo", Digest, Digest, Noon), Workloads = [Deployment("r.example/app:1")], Neighbours = [],
+        });
+
+        Assert.Equal($"r.example/app@{Digest}", Assert.Single(plan.Changes).ToImage);
+    }
+
+    [Fact]
+    public void Docker_Hubs_short_and_long_names_are_one_repository() =>
+        Assert.Equal(PlanVerdict.UpToDate, Plan(Resource(s => s with { ImageRepo = "nginx" }), "docker.io/library/nginx:2222222").Verdict);
+
+    [Fact]
+    public void A_suspended_resource_is_held_and_still_says_what_the_tag_stands_for()
+    {
+        RolloutPlan plan = Plan(Resource(s => s with { Suspend = true }), "r.example/app:1111111");
+
+        Assert.Equal((PlanVerdict.Held, ConditionReasons.Suspended, "2222222"), (plan.Verdict, plan.Reason, plan.Version));
+        Assert.Empty(plan.Changes);
+    }
+
+    [Fact]
+    public void A_quarantined_digest_stays_out()
+    {
+        ContainerVersion resource = Resource() with
+        {
+            Status = new ContainerVersionStatus { Quarantined = [new QuarantinedDigest { Digest = Digest, Version = "2222222", Reason = "it crashed", At = Noon }] },
+        };
+
+        RolloutPlan plan = Plan(resource, "r.example/app:1111111");
+
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.Quarantined), (plan.Verdict, plan.Reason));
+        Assert.Contains("it crashed", plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_failed_version_that_was_left_in_place_is_up_to_date_once_its_workloads_recovered()
+    {
+        ContainerVersion resource = Resource() with
+        {
+            Status = new ContainerVersionStatus { Quarantined = [new QuarantinedDigest { Digest = Digest, Version = "2222222", Reason = "late", At = Noon }] },
+        };
+        Workload waiting = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 1") };
+
+        Assert.Equal(ConditionReasons.RolloutFailed, Plan(resource, waiting).Reason);
+        Assert.Equal(PlanVerdict.UpToDate, Plan(resource, waiting with { Progress = WorkloadProgress.Done("1 of 1") }).Verdict);
+    }
+
+    [Fact]
+    public void A_container_that_is_not_there_is_named_with_those_that_are()
+    {
+        RolloutPlan plan = Plan(Resource(s => s with { Container = new ContainerSpec { Name = "web" } }), "r.example/app:1111111");
+
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.ContainerNotFound), (plan.Verdict, plan.Reason));
+        Assert.Contains("no container web; it has main, setup", plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_init_container_gets_the_version_too()
+    {
+        PlannedChange change = Assert.Single(Plan(Resource(s => s with { Container = new ContainerSpec { Name = "setup" } }), "r.example/app:1111111").Changes);
+
+        Assert.True(change.Container.IsInit);
+    }
+
+    [Fact]
+    public void No_workload_is_a_condition_that_names_the_labels()
+    {
+        RolloutPlan plan = Plan(Resource(s => s with { Selector = new Dictionary<string, string> { ["cvapp"] = "nobody" } }), "r.example/app:1111111");
+
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.WorkloadNotFound), (plan.Verdict, plan.Reason));
+        Assert.Contains("cvapp=nobody", plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_object_that_a_controller_owns_is_left_to_it()
+    {
+        RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111"),
+            Deployment("r.example/app:0") with { Kind = "ReplicaSet", Name = "app-5d4", Controller = "Deployment/app" });
+
+        Assert.Equal("Deployment/app", Assert.Single(plan.Changes).Workload.Reference);
+    }
+
+    [Fact]
+    public void Of_two_resources_for_one_container_the_older_goes_on_and_the_younger_names_it()
+    {
+        ContainerVersion older = Resource("older", Noon);
+        ContainerVersion younger = Resource("younger", Noon.AddSeconds(1));
+
+        RolloutPlan first = Plan(older, [older, younger], Deployment("r.example/app:1111111"));
+        RolloutPlan second = Plan(younger, [older, younger], Deployment("r.example/app:1111111"));
+
+        Assert.Equal(PlanVerdict.RollOut, first.Verdict);
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.Conflict), (second.Verdict, second.Reason));
+        Assert.Contains("older ContainerVersion older", second.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_two_resources_of_one_second_the_first_by_name_goes_on()
+    {
+        ContainerVersion a = Resource("a", Noon);
+        ContainerVersion b = Resource("b", Noon);
+
+        Assert.Equal(PlanVerdict.RollOut, Plan(a, [b, a], Deployment("r.example/app:1111111")).Verdict);
+        Assert.Equal(ConditionReasons.Conflict, Plan(b, [b, a], Deployment("r.example/app:1111111")).Reason);
+    }
+
+    [Fact]
+    public void Two_resources_for_two_containers_of_one_workload_do_not_conflict()
+    {
+        ContainerVersion main = Resource("a", Noon);
+        ContainerVersion setup = Resource("b", Noon, s => s with { Container = new ContainerSpec { Name = "setup" } });
+
+        Assert.Equal(PlanVerdict.RollOut, Plan(setup, [main, setup], Deployment("r.example/app:1111111")).Verdict);
+    }
+
+    [Fact]
+    public void Somebody_who_keeps_changing_the_image_back_is_not_fought_for_ever()
+    {
+        ContainerVersion Repeated(int repeats) => Resource() with
+        {
+            Status = new ContainerVersionStatus
+            {
+                ObservedGeneration = 1,
+                Rollout = new RolloutStatus { Digest = Digest, Version = "2222222", Phase = RolloutPhase.Succeeded, Repeats = repeats },
+            },
+        };
+
+        Assert.Equal(PlanVerdict.RollOut, Plan(Repeated(2), "r.example/app:1111111").Verdict);
+        RolloutPlan third = Plan(Repeated(3), "r.example/app:1111111");
+        Assert.Equal(ConditionReasons.Contended, third.Reason);
+        Assert.Contains("field manager helm", third.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("RegistryTagNotFound", CvErrorKind.NotFound, ConditionReasons.TagNotFound)]
+    [InlineData("VersionNotFound", CvErrorKind.NotFound, ConditionReasons.VersionNotFound)]
+    [InlineData("RegistryUnauthorized", CvErrorKind.Unauthenticated, ConditionReasons.RegistryUnauthorized)]
+    [InlineData("RegistryRepositoryNotFound", CvErrorKind.NotFound, ConditionReasons.RepositoryNotFound)]
+    [InlineData("RegistryUnreachable", CvErrorKind.Unavailable, ConditionReasons.RegistryUnavailable)]
+    public void Why_a_version_is_not_known_is_the_conditions_reason(string id, CvErrorKind kind, string reason)
+    {
+        RolloutPlan plan = Planner.Plan(new PlanInput
+        {
+            Resource = Resource(), Problem = new CvException(id, kind, "It is so.", "Do this."), Workloads = [Deployment("r.example/app:1")], Neighbours = [],
+        });
+
+        Assert.Equal((PlanVerdict.Stalled, reason, "It is so. Do this."), (plan.Verdict, plan.Reason, plan.Message));
+    }
+
+    [Fact]
+    public void A_broken_specification_is_named_field_by_field()
+    {
+        RolloutPlan plan = Plan(Resource(s => s with { VersionSyntax = "([", ImageRepo = "app:v1" }), "r.example/app:1");
+
+        Assert.Equal(ConditionReasons.InvalidSpec, plan.Reason);
+        Assert.Contains("spec.versionSyntax", plan.Message, StringComparison.Ordinal);
+        Assert.Contains("spec.imageRepo", plan.Message, StringComparison.Ordinal);
+    }
+
+    private static RolloutPlan Plan(ContainerVersion resource, string image) => Plan(resource, Deployment(image));
+
+    private static RolloutPlan Plan(ContainerVersion resource, params Workload[] workloads) => Plan(resource, [resource], workloads);
+
+    private static RolloutPlan Plan(ContainerVersion resource, IReadOnlyList<ContainerVersion> neighbours, params Workload[] workloads) =>
+        Planner.Plan(new PlanInput
+        {
+            Resource = resource, Version = new ResolvedVersion("demo", Digest, "2222222", Noon), Workloads = workloads, Neighbours = neighbours,
+        });
+
+    private static ContainerVersion Resource(Func<ContainerVersionSpec, ContainerVersionSpec> change) => Resource("app", Noon, change);
+
+    private static ContainerVersion Resource(string name = "app", DateTimeOffset? created = null, Func<ContainerVersionSpec, ContainerVersionSpec>? change = null)
+    {
+        ContainerVersionSpec spec = new()
+        {
+            ImageRepo = "r.example/app", Tag = "demo", Selector = new Dictionary<string, string> { ["cvapp"] = "app" }, Container = new ContainerSpec { Name = "main" },
+        };
+        return new ContainerVersion
+        {
+            Metadata = new ResourceMetadata { Name = name, Namespace = "default", Generation = 1, CreationTimestamp = created ?? Noon },
+            Spec = change?.Invoke(spec) ?? spec,
+        };
+    }
+
+    private static Workload Deployment(string image) => new()
+    {
+        Kind = "Deployment", Namespace = "default", Name = "app", Uid = "1", Labels = new Dictionary<string, string> { ["cvapp"] = "app" },
+        Containers = [new WorkloadContainer("main", image, false, 0, "helm"), new WorkloadContainer("setup", image, true, 0)],
+    };
+}
