@@ -7,6 +7,11 @@ namespace CvManager.Cluster;
 /// <summary>The ContainerVersions of a cluster. Thread-safe.</summary>
 public sealed class ContainerVersionStore(ClusterConnection cluster)
 {
+    /// <summary>Of its own, so that what the controller writes is not taken away by the next manifest.</summary>
+    private const string ApplyManager = "cvmanager-import";
+
+    private static readonly string[] ServerFields = ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"];
+
     /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
     public async Task<ContainerVersion> GetAsync(string space, string name, CancellationToken cancellationToken) =>
         Read(await cluster.GetAsync(Path(space, name), cancellationToken));
@@ -17,6 +22,25 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     {
         IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(space), labelSelector, null, cancellationToken);
         return items.Select(Read).ToList();
+    }
+
+    /// <summary>
+    /// Creates or changes a resource by server-side apply: what the manifest no longer says is taken away, what others wrote stays.
+    /// What only the API server writes (status, uid, managedFields) is left out, so that an exported object can be applied again.
+    /// </summary>
+    /// <exception cref="CvException"><c>ResourceInvalid</c> with the fields, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    public async Task<ContainerVersion> ApplyAsync(string space, JsonObject manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(manifest);
+        JsonObject body = (JsonObject)manifest.DeepClone();
+        body.Remove("status");
+        JsonObject metadata = (JsonObject)body["metadata"]!;
+        foreach (string field in ServerFields)
+            metadata.Remove(field);
+        metadata["namespace"] = space;
+        if (metadata["name"] is null)
+            return Read(await cluster.CreateAsync(Path(space), body, cancellationToken));
+        return Read(await cluster.PatchAsync(Path(space, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
     }
 
     /// <summary>Writes the status alone, and only while the resource is still the one that was read.</summary>

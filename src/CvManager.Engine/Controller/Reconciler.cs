@@ -61,11 +61,18 @@ public sealed partial class Reconciler
         Planner.Plan((await LookAsync(resource, snapshot, cancellationToken)).Input);
 
     /// <summary>Runs one step, and writes the status where it changed.</summary>
+    /// <param name="resource">As it is in the snapshot.</param>
+    /// <param name="snapshot">What <see cref="ReadAsync"/> just read.</param>
+    /// <param name="approve">Sees the plan that is about to be carried out; where it says no, nothing at all is written. Null approves.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused, or could not be asked; <c>ResourceConflict</c> where it is to be read again.</exception>
-    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
+    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, NamespaceSnapshot snapshot,
+        Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
         (PlanInput input, LatestVersion? latest) = await LookAsync(resource, snapshot, cancellationToken);
         RolloutPlan plan = Planner.Plan(input);
+        if (approve is not null && !await approve(plan))
+            return new ReconcileResult(plan, resource, null, null);
         ContainerVersionStatus before = resource.Status ?? new ContainerVersionStatus();
         ContainerVersionStatus status = before with { Latest = latest, Quarantined = StillQuarantined(before, latest) };
         plan = plan with { Resource = resource with { Status = status } };

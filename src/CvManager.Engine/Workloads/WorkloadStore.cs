@@ -37,6 +37,17 @@ public sealed class WorkloadStore(ClusterConnection cluster)
         }
     }
 
+    /// <summary>Creates a workload from a manifest.</summary>
+    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
+    public Task CreateAsync(WorkloadKind kind, string space, JsonObject manifest, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(kind);
+        ArgumentNullException.ThrowIfNull(manifest);
+        // The version is the manifest's own: that is what its fields were written for.
+        string version = manifest.Text("apiVersion")?.Split('/')[^1] ?? kind.Versions[0];
+        return cluster.CreateAsync(new ResourcePath(kind.Group, version, kind.Plural, space), manifest, cancellationToken);
+    }
+
     /// <summary>R3: compare and swap of one image.</summary>
     public Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken)
     {

@@ -157,6 +157,9 @@ internal sealed record ManifestDocument(string Source, JsonObject Json)
 
     public string Kind => Text(Json["kind"]) ?? "object without a kind";
 
+    /// <summary>Empty for the core group.</summary>
+    public string ApiGroup => Text(Json["apiVersion"]) is { } version && version.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? version[..slash] : "";
+
     public string? Name => Text(Json["metadata"]?["name"]);
 
     public string? Namespace => Text(Json["metadata"]?["namespace"]);

@@ -1,0 +1,96 @@
+using CvManager.Resources;
+using Resource = CvManager.Resources.ContainerVersion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>A ContainerVersion, as Get-ContainerVersion shows it.</summary>
+public sealed record ContainerVersionInfo
+{
+    public string Namespace { get; init; } = "";
+
+    public string Name { get; init; } = "";
+
+    /// <summary>Registry and repository, without tag.</summary>
+    public string ImageRepo { get; init; } = "";
+
+    /// <summary>The moving tag that is followed.</summary>
+    public string Tag { get; init; } = "";
+
+    /// <summary>The version that was rolled out last, or is being rolled out; null before the first.</summary>
+    public string? Version { get; init; }
+
+    /// <summary>Progressing, Success or Failed; null before the first rollout.</summary>
+    public string? Status { get; init; }
+
+    /// <summary>When <see cref="Status"/> became what it is.</summary>
+    public DateTimeOffset? StatusTime { get; init; }
+
+    /// <summary>The last version that was rolled out with success.</summary>
+    public string? SuccessVersion { get; init; }
+
+    /// <summary>Null while the controller has not said.</summary>
+    public bool? Ready { get; init; }
+
+    /// <summary>Why it is ready or not, in one word.</summary>
+    public string? Reason { get; init; }
+
+    /// <summary>The same in a sentence.</summary>
+    public string? Message { get; init; }
+
+    /// <summary>The version that the tag stood for when it was last looked at.</summary>
+    public string? LatestVersion { get; init; }
+
+    public string? LatestDigest { get; init; }
+
+    /// <summary>The container that gets the version.</summary>
+    public string Container { get; init; } = "";
+
+    /// <summary>Labels of the workloads.</summary>
+    public IReadOnlyDictionary<string, string> Selector { get; init; } = new Dictionary<string, string>();
+
+    /// <summary>True where nothing is rolled out until somebody resumes it.</summary>
+    public bool Suspended { get; init; }
+
+    /// <summary>The version that it is held on; null where it follows the tag.</summary>
+    public string? PinVersion { get; init; }
+
+    public DateTimeOffset? Created { get; init; }
+
+    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+
+    internal static ContainerVersionInfo Of(Resource resource)
+    {
+        var status = resource.Status;
+        var conditions = status?.Conditions ?? [];
+        // Stalled and Reconciling say more than Ready does, while they are true.
+        var telling = conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+            ?? conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
+        return new ContainerVersionInfo
+        {
+            Namespace = resource.Metadata.Namespace ?? "",
+            Name = resource.Metadata.Name,
+            ImageRepo = resource.Spec.ImageRepo,
+            Tag = resource.Spec.Tag,
+            Version = status?.CurrVersion,
+            Status = status?.CurrStatus,
+            StatusTime = status?.CurrStatusTime,
+            SuccessVersion = status?.SuccessVersion,
+            Ready = conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready)?.Status switch
+            {
+                "True" => true,
+                "False" => false,
+                _ => null,
+            },
+            Reason = telling?.Reason,
+            Message = telling?.Message,
+            LatestVersion = status?.Latest?.Version,
+            LatestDigest = status?.Latest?.Digest,
+            Container = resource.Spec.Container.Name,
+            Selector = resource.Spec.Selector,
+            Suspended = resource.Spec.Suspend,
+            PinVersion = resource.Spec.PinVersion.Length > 0 ? resource.Spec.PinVersion : null,
+            Created = resource.Metadata.CreationTimestamp,
+            Labels = resource.Metadata.Labels ?? new Dictionary<string, string>(),
+        };
+    }
+}
