@@ -86,7 +86,7 @@ internal sealed class MamlDocument
         return wrong;
     }
 
-    private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) => paragraphs.Select(p => new XElement(Maml + "para", p));
+    private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) => paragraphs.Select(p => new XElement(Maml + "para", p.Replace("`", "", StringComparison.Ordinal)));
 
     private static string TypeName(Type type) =>
         Nullable.GetUnderlyingType(type) is { } inner ? TypeName(inner)
