@@ -46,6 +46,10 @@ internal static class RegistryErrors
         Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {what}",
             "Check that host and port are a registry's and not a web page's or proxy's.", repository.ToString(), inner);
 
+    public static CvException Refused(ImageRepository repository, string what, int status, string? said) =>
+        Error("RegistryRefused", CvErrorKind.Invalid, $"The registry of '{repository}' refused {what}: status {status}{Quoted(said)}.",
+            "Check whether tags of the repository are immutable or protected by a rule of the registry.", repository.ToString());
+
     public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
         Error("RegistryResponseTooLarge", CvErrorKind.LimitExceeded, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
             "No real one is that large: check what is at that address.", repository.ToString());

@@ -1,0 +1,75 @@
+using System.Security.Cryptography;
+using System.Text.Json.Serialization;
+
+namespace CvManager.Registries.Oci;
+
+/// <summary>What is read of a manifest or an index, in the formats of OCI and of Docker.</summary>
+internal sealed class ImageManifest
+{
+    public const string OciIndex = "application/vnd.oci.image.index.v1+json";
+    public const string OciManifest = "application/vnd.oci.image.manifest.v1+json";
+    public const string DockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+    public const string DockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+
+    public static readonly IReadOnlyList<string> MediaTypes = [OciIndex, DockerList, OciManifest, DockerManifest];
+
+    [JsonPropertyName("manifests")]
+    public List<ManifestDescriptor?>? Manifests { get; init; }
+
+    [JsonPropertyName("config")]
+    public ManifestDescriptor? Config { get; init; }
+
+    [JsonPropertyName("annotations")]
+    public Dictionary<string, string?>? Annotations { get; init; }
+
+    public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerList;
+
+    /// <summary>The digest of a content, by the algorithm of <paramref name="like"/>.</summary>
+    public static string DigestOf(ReadOnlySpan<byte> content, string like) =>
+        like.StartsWith("sha512:", StringComparison.Ordinal)
+            ? "sha512:" + Convert.ToHexString(SHA512.HashData(content)).ToLowerInvariant()
+            : "sha256:" + Convert.ToHexString(SHA256.HashData(content)).ToLowerInvariant();
+}
+
+/// <summary>What a manifest says of another content.</summary>
+internal sealed class ManifestDescriptor
+{
+    [JsonPropertyName("mediaType")]
+    public string? MediaType { get; init; }
+
+    [JsonPropertyName("digest")]
+    public string? Digest { get; init; }
+
+    [JsonPropertyName("platform")]
+    public ManifestPlatform? Platform { get; init; }
+}
+
+internal sealed class ManifestPlatform
+{
+    [JsonPropertyName("os")]
+    public string? Os { get; init; }
+}
+
+/// <summary>What is read of an image's configuration.</summary>
+internal sealed class ImageConfiguration
+{
+    [JsonPropertyName("config")]
+    public ContainerConfiguration? Config { get; init; }
+}
+
+internal sealed class ContainerConfiguration
+{
+    [JsonPropertyName("Labels")]
+    public Dictionary<string, string?>? Labels { get; init; }
+}
+
+internal sealed class TagList
+{
+    [JsonPropertyName("tags")]
+    public List<string?>? Tags { get; init; }
+}
+
+[JsonSerializable(typeof(ImageManifest))]
+[JsonSerializable(typeof(ImageConfiguration))]
+[JsonSerializable(typeof(TagList))]
+internal sealed partial class ManifestJson : JsonSerializerContext;

@@ -1,0 +1,59 @@
+using System.Net;
+using System.Net.Http.Headers;
+
+namespace CvManager.Registries.Oci;
+
+/// <summary>One request to a registry, such that it can be sent more than once.</summary>
+internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageRepository Repository, RegistryAccess Access)
+{
+    /// <summary>What is read, for error messages: "a manifest".</summary>
+    public string What { get; init; } = "an answer";
+
+    /// <summary>The most bytes of body that are read.</summary>
+    public int Limit { get; init; } = 1024 * 1024;
+
+    public IReadOnlyList<string> Accept { get; init; } = [];
+
+    public ReadOnlyMemory<byte>? Body { get; init; }
+
+    public string? ContentType { get; init; }
+}
+
+/// <summary>An answer, read whole.</summary>
+internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri Uri)
+{
+    public string? ContentType { get; init; }
+
+    public string? ContentDigest { get; init; }
+
+    public string? Link { get; init; }
+
+    public Uri? Location { get; init; }
+
+    public TimeSpan? RetryAfter { get; init; }
+
+    public IReadOnlyList<Challenge> Challenges { get; init; } = [];
+
+    public bool IsSuccess => (int)Status is >= 200 and < 300;
+
+    public static RegistryResponse Of(HttpResponseMessage message, byte[] body, Uri uri, DateTimeOffset now) =>
+        new(message.StatusCode, body, uri)
+        {
+            ContentType = message.Content.Headers.ContentType?.MediaType,
+            ContentDigest = First(message.Headers, "Docker-Content-Digest"),
+            Link = First(message.Headers, "Link"),
+            Location = message.Headers.Location,
+            RetryAfter = message.Headers.RetryAfter switch
+            {
+                { Delta: TimeSpan delta } => delta,
+                { Date: DateTimeOffset date } => date > now ? date - now : TimeSpan.Zero,
+                _ => null,
+            },
+            Challenges = message.StatusCode == HttpStatusCode.Unauthorized && message.Headers.NonValidated.TryGetValues("WWW-Authenticate", out HeaderStringValues lines)
+                ? Challenge.ParseAll(lines)
+                : [],
+        };
+
+    private static string? First(HttpResponseHeaders headers, string name) =>
+        headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.FirstOrDefault() : null;
+}

@@ -1,0 +1,22 @@
+namespace CvManager.Registries;
+
+/// <summary>How registries are talked to.</summary>
+public sealed record RegistryClientOptions
+{
+    public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>The longest that one attempt of a request may take, the login that it needs included.</summary>
+    public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often a request is tried again after a network failure, 429 or 5xx; 0 to 10.</summary>
+    public int Retries { get; init; } = 3;
+
+    /// <summary>The wait before the first further attempt; it doubles, with jitter. A <c>Retry-After</c> is obeyed instead.</summary>
+    public TimeSpan RetryDelay { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>A registry that asks for a longer wait than this is not waited for: the request fails with <c>RegistryRateLimited</c>.</summary>
+    public TimeSpan LongestRetryAfter { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>Registries (<c>host[:port]</c>) that are spoken to in plain HTTP, beside those on this machine's loopback.</summary>
+    public IReadOnlySet<string> PlainHttpRegistries { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+}

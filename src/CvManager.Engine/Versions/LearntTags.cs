@@ -1,0 +1,69 @@
+using CvManager.Registries;
+
+namespace CvManager.Versions;
+
+/// <summary>What has been learnt, in memory: at most so many tags, those learnt longest ago forgotten first.</summary>
+public sealed class LearntTags(int capacity = LearntTags.DefaultCapacity) : ILearntTags
+{
+    public const int DefaultCapacity = 200_000;
+
+    private readonly object _lock = new();
+    private readonly Dictionary<(ImageRepository Repository, string Tag), LinkedListNode<Known>> _byTag = [];
+    private readonly Dictionary<(ImageRepository Repository, string Digest), List<string>> _byDigest = [];
+    private readonly LinkedList<Known> _oldestFirst = [];
+
+    public string? DigestOf(ImageRepository repository, string versionTag)
+    {
+        lock (_lock)
+            return _byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? node) ? node.Value.Digest : null;
+    }
+
+    public IReadOnlyList<string> TagsOf(ImageRepository repository, string digest)
+    {
+        lock (_lock)
+            return _byDigest.TryGetValue((repository, digest), out List<string>? tags) ? [.. tags] : [];
+    }
+
+    public void Learn(ImageRepository repository, string versionTag, string digest)
+    {
+        lock (_lock)
+        {
+            if (_byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? present))
+            {
+                if (present.Value.Digest == digest)
+                    return;
+                Remove(present);
+            }
+
+            var known = new Known(repository, versionTag, digest);
+            _byTag.Add((repository, versionTag), _oldestFirst.AddLast(known));
+            if (!_byDigest.TryGetValue((repository, digest), out List<string>? tags))
+                _byDigest.Add((repository, digest), tags = []);
+            tags.Add(versionTag);
+            if (_byTag.Count > capacity)
+                Remove(_oldestFirst.First!);
+        }
+    }
+
+    public void Forget(ImageRepository repository, string versionTag)
+    {
+        lock (_lock)
+        {
+            if (_byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? node))
+                Remove(node);
+        }
+    }
+
+    private void Remove(LinkedListNode<Known> node)
+    {
+        Known known = node.Value;
+        _oldestFirst.Remove(node);
+        _byTag.Remove((known.Repository, known.Tag));
+        List<string> tags = _byDigest[(known.Repository, known.Digest)];
+        tags.Remove(known.Tag);
+        if (tags.Count == 0)
+            _byDigest.Remove((known.Repository, known.Digest));
+    }
+
+    private sealed record Known(ImageRepository Repository, string Tag, string Digest);
+}

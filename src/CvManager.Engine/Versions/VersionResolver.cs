@@ -1,0 +1,118 @@
+using CvManager.Registries;
+
+namespace CvManager.Versions;
+
+/// <summary>
+/// Finds what tags stand for (R1): one request for the digest, and only where the digest has no known version, those that find it.
+/// </summary>
+public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags learnt, TimeProvider time) : IVersionResolver
+{
+    private const int ParallelLookups = 8;
+
+    private static readonly string[] VersionLabels = ["org.opencontainers.image.version", "org.opencontainers.image.revision"];
+
+    // Images that are named by their digest: that stays their name, and is not looked for again.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _unnamed = new(10_000);
+
+    public async Task<ResolvedVersion> ResolveAsync(
+        ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(repository);
+        ArgumentNullException.ThrowIfNull(followedTags);
+        VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
+        IRegistry registry = registries.For(repository);
+        TagDigest? found = await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
+        DateTimeOffset seenAt = time.GetUtcNow();
+        if (found is null)
+        {
+            await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
+            throw RegistryErrors.TagNotFound(repository, tag);
+        }
+
+        var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
+        var search = new Search(registry, repository, found.Digest, syntax, moving);
+        string version = await FindVersionAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false)
+            ?? (syntax.IsDefault ? found.Digest : throw VersionNotFound(repository, tag, syntax));
+        return new ResolvedVersion(tag, found.Digest, version, seenAt);
+    }
+
+    private async Task<string?> FindVersionAsync(Search search, IReadOnlyList<string>? imageTags, CancellationToken cancellationToken)
+    {
+        // A registry that tells all tags of the image in its one answer leaves nothing to look for.
+        if (imageTags is not null)
+            return search.Candidates(imageTags) is [string told, ..] ? told : null;
+        if (search.Candidates(learnt.TagsOf(search.Repository, search.Digest)) is [string known, ..])
+            return known;
+        if (search.Syntax.IsDefault && _unnamed.Contains((search.Repository, search.Digest)))
+            return null;
+        string? version = await FindByLabelsAsync(search, cancellationToken).ConfigureAwait(false)
+            ?? await FindInListAsync(search, cancellationToken).ConfigureAwait(false);
+        if (version is null && search.Syntax.IsDefault)
+            _unnamed.Add((search.Repository, search.Digest));
+        return version;
+    }
+
+    private async Task<string?> FindByLabelsAsync(Search search, CancellationToken cancellationToken)
+    {
+        IReadOnlyDictionary<string, string> labels =
+            await search.Registry.ReadLabelsAsync(search.Repository, search.Digest, cancellationToken).ConfigureAwait(false);
+        IEnumerable<string> named = VersionLabels.Select(l => labels.GetValueOrDefault(l)).OfType<string>().Where(ImageReference.IsTag);
+        foreach (string candidate in search.Candidates(named.Distinct(StringComparer.Ordinal)))
+        {
+            // A label says what the image was built as, not what it was pushed as.
+            if (await LookAsync(search, candidate, cancellationToken).ConfigureAwait(false) == search.Digest)
+                return candidate;
+        }
+
+        return null;
+    }
+
+    private async Task<string?> FindInListAsync(Search search, CancellationToken cancellationToken)
+    {
+        // Read to its end before anything is concluded: an exception half-way leaves no partial listing behind.
+        List<string> tags = [];
+        await foreach (RegistryTag tag in search.Registry.ListTagsAsync(search.Repository, cancellationToken).ConfigureAwait(false))
+        {
+            tags.Add(tag.Tag);
+            if (tag.Digest is not null && search.IsCandidate(tag.Tag))
+                learnt.Learn(search.Repository, tag.Tag, tag.Digest);
+        }
+
+        IReadOnlyList<string> candidates = search.Candidates(tags);
+        await Parallel.ForEachAsync(
+            candidates.Where(t => learnt.DigestOf(search.Repository, t) is null),
+            new ParallelOptions { MaxDegreeOfParallelism = ParallelLookups, CancellationToken = cancellationToken },
+            async (candidate, token) => await LookAsync(search, candidate, token).ConfigureAwait(false)).ConfigureAwait(false);
+        return candidates.FirstOrDefault(t => learnt.DigestOf(search.Repository, t) == search.Digest);
+    }
+
+    /// <summary>Reads a version tag's digest and keeps it.</summary>
+    private async Task<string?> LookAsync(Search search, string versionTag, CancellationToken cancellationToken)
+    {
+        TagDigest? found = await search.Registry.FindTagAsync(search.Repository, versionTag, cancellationToken).ConfigureAwait(false);
+        if (found is null)
+            learnt.Forget(search.Repository, versionTag);
+        else
+            learnt.Learn(search.Repository, versionTag, found.Digest);
+        return found?.Digest;
+    }
+
+    /// <summary>A missing tag and a missing repository have the same answer to a HEAD: only the list tells them apart.</summary>
+    private static async Task ThrowWhereNoRepositoryAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
+    {
+        await foreach (RegistryTag _ in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
+            return;
+    }
+
+    private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
+        new("VersionNotFound", CvErrorKind.NotFound,
+            $"The image that the tag '{tag}' of '{repository}' points at has no tag that matches versionSyntax '{syntax.Pattern}'.",
+            "Push the image under its version tag as well, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
+
+    private sealed record Search(IRegistry Registry, ImageRepository Repository, string Digest, VersionSyntax Syntax, HashSet<string> Moving)
+    {
+        public bool IsCandidate(string tag) => !Moving.Contains(tag) && Syntax.IsVersion(tag);
+
+        public IReadOnlyList<string> Candidates(IEnumerable<string> tags) => Syntax.Matching(tags.Where(t => !Moving.Contains(t)));
+    }
+}
