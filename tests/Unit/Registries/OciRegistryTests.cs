@@ -1,0 +1,187 @@
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Sandbox.Registry;
+using Xunit;
+
+namespace CvManager.Unit.Registries;
+
+// The tests of that room have its name as their namespace.
+using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
+
+/// <summary>The client against the sandbox's registry, which checks what it is asked.</summary>
+public sealed class OciRegistryTests
+{
+    private static readonly ImageRepository App = ImageRepository.Parse("registry.sandbox/team/app");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_tag_is_found_by_one_HEAD()
+    {
+        await using SandboxRegistry sandbox = await Sandbox();
+        string digest = sandbox.PushImage("team/app", "demo", platforms: ["linux/amd64", "linux/arm64"]);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal(digest, (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
+        Assert.Null(await catalog.For(App).FindTagAsync(App, "qa", Token));
+        Assert.Equal(2, sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]);
+    }
+
+    [Fact]
+    public async Task Tags_are_listed_over_all_pages()
+    {
+        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, PageSize = 2 });
+        foreach (string tag in (string[])["a", "b", "c", "d", "e"])
+            sandbox.PushImage("team/app", tag);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        List<string> tags = [];
+        await foreach (RegistryTag tag in catalog.For(App).ListTagsAsync(App, Token))
+            tags.Add(tag.Tag);
+
+        Assert.Equal(["a", "b", "c", "d", "e"], tags);
+    }
+
+    [Fact]
+    public async Task A_tag_is_moved_in_three_requests_and_again_in_two()
+    {
+        await using SandboxRegistry sandbox = await Sandbox();
+        string former = sandbox.PushImage("team/app", "demo");
+        string digest = sandbox.PushImage("team/app", "v2", platforms: ["linux/amd64", "linux/arm64"]);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        TagMove move = await catalog.For(App).AddTagAsync(App, "v2", "demo", Token);
+        Assert.Equal(new TagMove(App, "demo", "v2", digest, former, false), move);
+        Assert.Equal(digest, sandbox.Digest("team/app", "demo"));
+        Assert.Equal(3, sandbox.Requests.Values.Sum());
+
+        sandbox.ForgetRequests();
+        Assert.True((await catalog.For(App).AddTagAsync(App, "v2", "demo", Token)).AlreadyThere);
+        Assert.Equal(2, sandbox.Requests.Values.Sum());
+    }
+
+    [Fact]
+    public async Task A_tag_cannot_be_moved_to_a_version_that_is_not_there()
+    {
+        await using SandboxRegistry sandbox = await Sandbox();
+        string former = sandbox.PushImage("team/app", "demo");
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal("RegistryVersionNotFound", await ErrorId(() => catalog.For(App).AddTagAsync(App, "v2", "demo", Token)));
+        Assert.Equal(former, sandbox.Digest("team/app", "demo"));
+    }
+
+    [Theory]
+    [InlineData(RegistryDeletion.TagsAndDigests, null)]
+    [InlineData(RegistryDeletion.DigestsOnly, "RegistryTagRemovalUnsupported")]
+    [InlineData(RegistryDeletion.None, "RegistryTagRemovalUnsupported")]
+    public async Task Removing_a_tag_leaves_the_image(RegistryDeletion deletion, string? error)
+    {
+        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, Deletion = deletion });
+        string digest = sandbox.PushImage("team/app", "v1");
+        sandbox.Tag("team/app", "demo", digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal(error, await ErrorId(() => catalog.For(App).RemoveTagAsync(App, "demo", false, Token)));
+
+        Assert.Equal(error is null ? ["v1"] : ["demo", "v1"], sandbox.Tags("team/app"));
+        Assert.Equal(digest, sandbox.Digest("team/app", "v1"));
+    }
+
+    [Fact]
+    public async Task Labels_of_an_index_are_those_of_its_first_platform()
+    {
+        await using SandboxRegistry sandbox = await Sandbox();
+        string digest = sandbox.PushImage("team/app", "demo", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "v1" }, ["linux/amd64", "linux/arm64"]);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal("v1", (await catalog.For(App).ReadLabelsAsync(App, digest, Token))["org.opencontainers.image.version"]);
+    }
+
+    [Theory]
+    [InlineData(RegistryLoginKind.Basic)]
+    [InlineData(RegistryLoginKind.Bearer)]
+    public async Task A_login_is_asked_for_once(RegistryLoginKind kind)
+    {
+        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { Kind = kind } });
+        sandbox.PushImage("team/app", "v1");
+        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        using RegistryCatalog anonymous = Catalog(sandbox);
+        using RegistryCatalog wrong = Catalog(sandbox, RegistryCredential.OfPassword("ci", "falsch"));
+        using RegistryCatalog right = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
+
+        Assert.Equal("RegistryUnauthorized", await ErrorId(() => anonymous.For(app).FindTagAsync(app, "v1", Token)));
+        Assert.Equal("RegistryUnauthorized", await ErrorId(() => wrong.For(app).FindTagAsync(app, "v1", Token)));
+        await right.For(app).AddTagAsync(app, "v1", "demo", Token);
+        sandbox.ForgetRequests();
+        await right.For(app).AddTagAsync(app, "v1", "demo", Token);
+        Assert.Equal(2, sandbox.Requests.Values.Sum());
+    }
+
+    [Fact]
+    public async Task A_token_is_renewed_before_it_ends_and_when_it_was_revoked()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        await using SandboxRegistry sandbox = await Sandbox(new()
+        {
+            Listen = false, HostWithoutSocket = "127.0.0.1:1", TimeProvider = time,
+            Login = new("ci", "geheim") { Kind = RegistryLoginKind.Bearer, TokenLifetime = TimeSpan.FromSeconds(2) },
+        });
+        sandbox.PushImage("team/app", "v1");
+        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        using var catalog = new RegistryCatalog(
+            new() { TimeProvider = time, RetryDelay = TimeSpan.Zero }, new FixedCredential(RegistryCredential.OfPassword("ci", "geheim")), sandbox.CreateHandler());
+        await catalog.For(app).FindTagAsync(app, "v1", Token);
+        sandbox.ForgetRequests();
+
+        time.Advance(TimeSpan.FromSeconds(1.7));
+        await catalog.For(app).FindTagAsync(app, "v1", Token);
+        // A new token first, and no refused request.
+        Assert.Equal((1, 1), (sandbox.Requests[("GET", RegistryRequestKind.Token)], sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]));
+
+        sandbox.RevokeTokens();
+        Assert.NotNull(await catalog.For(app).FindTagAsync(app, "v1", Token));
+    }
+
+    [Fact]
+    public async Task A_login_without_the_right_to_push_is_told_so()
+    {
+        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { MayPush = false } });
+        sandbox.PushImage("team/app", "v1");
+        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        using RegistryCatalog catalog = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(app).AddTagAsync(app, "v1", "demo", Token));
+
+        Assert.Equal("RegistryForbidden", error.ErrorId);
+        Assert.Contains("'push'", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_down_or_limits_is_tried_again_and_then_told_of()
+    {
+        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, RateLimit = new(1, TimeSpan.FromHours(1)) });
+        sandbox.PushImage("team/app", "v1");
+        using RegistryCatalog catalog = Catalog(sandbox);
+        await catalog.For(App).FindTagAsync(App, "v1", Token);
+        Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
+
+        sandbox.Available = false;
+        sandbox.ForgetRequests();
+        Assert.Equal("RegistryUnreachable", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
+        Assert.Equal(4, sandbox.Requests.Values.Sum());
+    }
+
+    private static Task<SandboxRegistry> Sandbox(SandboxRegistryOptions? options = null) =>
+        SandboxRegistry.StartAsync(options ?? new() { Listen = false }, Token);
+
+    private static RegistryCatalog Catalog(SandboxRegistry sandbox, RegistryCredential? credential = null) =>
+        new(new() { RetryDelay = TimeSpan.FromMilliseconds(1) }, new FixedCredential(credential), sandbox.CreateHandler());
+
+    internal static async Task<string?> ErrorId(Func<Task> action) => (await Record.ExceptionAsync(action)) switch
+    {
+        null => null,
+        CvException error => error.ErrorId,
+        Exception other => other.ToString(),
+    };
+}

@@ -1,0 +1,146 @@
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Sandbox.Registry;
+using CvManager.Versions;
+using Xunit;
+
+namespace CvManager.Unit.Versions;
+
+// The tests of that room have its name as their namespace.
+using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
+
+public sealed class VersionResolverTests
+{
+    private static readonly ImageRepository App = ImageRepository.Parse("registry.sandbox/app");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_tag_stands_for_the_version_tag_of_its_image_and_the_second_look_is_one_HEAD()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        sandbox.PushImage("app", "aaaaa11");
+        string digest = sandbox.PushImage("app", "bbbbb22");
+        sandbox.Tag("app", "demo", digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+
+        ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
+        Assert.Equal(("demo", digest, "bbbbb22"), (version.Tag, version.Digest, version.Version));
+
+        sandbox.ForgetRequests();
+        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        Assert.Equal(1, sandbox.Requests.Values.Sum());
+        Assert.Equal(1, sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]);
+    }
+
+    [Fact]
+    public async Task A_label_that_a_tag_confirms_saves_the_list()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "abc1234" });
+        sandbox.Tag("app", "demo", digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal("abc1234", await Version(catalog, "demo", null));
+        Assert.DoesNotContain(sandbox.Requests.Keys, k => k.Kind == RegistryRequestKind.Tags);
+    }
+
+    [Fact]
+    public async Task A_label_that_no_tag_confirms_is_not_believed()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        var label = new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" };
+        sandbox.PushImage("app", "abc1234");
+        string digest = sandbox.PushImage("app", "def5678", label);
+        sandbox.Tag("app", "demo", digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        Assert.Equal("def5678", await Version(catalog, "demo", null));
+    }
+
+    [Fact]
+    public async Task Of_several_the_longest_then_the_first_in_ordinal_order()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        string digest = sandbox.PushImage("app", "abc12");
+        foreach (string tag in (string[])["fedcba9", "abcdef1", "beefbeefbeef", "demo"])
+            sandbox.Tag("app", tag, digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+
+        // The longest is a moving tag itself.
+        Assert.Equal("abcdef1", await Version(catalog, "demo", null, "beefbeefbeef"));
+    }
+
+    [Fact]
+    public async Task Without_a_version_tag_the_digest_is_the_version_unless_a_syntax_was_given()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        string digest = sandbox.PushImage("app", "demo");
+        using RegistryCatalog catalog = Catalog(sandbox);
+        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+
+        Assert.Equal(digest, (await resolver.ResolveAsync(App, "demo", null, [], Token)).Version);
+        Assert.Equal("VersionNotFound", (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId);
+
+        sandbox.ForgetRequests();
+        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        Assert.Equal(1, sandbox.Requests.Values.Sum());
+    }
+
+    [Theory]
+    [InlineData("qa", "app", "RegistryTagNotFound")]
+    [InlineData("demo", "nowhere", "RegistryRepositoryNotFound")]
+    public async Task What_is_not_there_is_named(string tag, string path, string error)
+    {
+        await using SandboxRegistry sandbox = await Start();
+        sandbox.PushImage("app", "demo");
+        using RegistryCatalog catalog = Catalog(sandbox);
+        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+
+        CvException thrown = await Assert.ThrowsAsync<CvException>(
+            () => resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), tag, null, [], Token));
+
+        Assert.Equal(error, thrown.ErrorId);
+    }
+
+    [Theory]
+    [InlineData("(", "VersionSyntaxInvalid")]
+    [InlineData("a)|(b", "VersionSyntaxInvalid")]
+    [InlineData("(?<x>(a+)+)(?=$)(?!z)\\k<x>b", "VersionSyntaxTimeout")]
+    public void A_bad_syntax_is_named(string syntax, string error)
+    {
+        CvException thrown = Assert.Throws<CvException>(() => VersionSyntax.Of(syntax).IsVersion(new string('a', 128)));
+
+        Assert.Equal(error, thrown.ErrorId);
+    }
+
+    [Theory]
+    [InlineData("v1|v2", "v2", true)]
+    [InlineData("v1|v2", "v10", false)]
+    [InlineData("(a+)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false)]
+    [InlineData("[0-9]+", "12\n", false)]
+    public void The_whole_tag_must_match(string syntax, string tag, bool matches) => Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
+
+    [Fact]
+    public void What_was_learnt_first_is_forgotten_first()
+    {
+        var learnt = new LearntTags(2);
+        learnt.Learn(App, "a", "1");
+        learnt.Learn(App, "b", "1");
+        learnt.Learn(App, "c", "1");
+        learnt.Learn(App, "b", "2");
+
+        Assert.Null(learnt.DigestOf(App, "a"));
+        Assert.Equal("2", learnt.DigestOf(App, "b"));
+        Assert.Equal(["c"], learnt.TagsOf(App, "1"));
+    }
+
+    private static Task<SandboxRegistry> Start() => SandboxRegistry.StartAsync(new() { Listen = false }, Token);
+
+    private static RegistryCatalog Catalog(SandboxRegistry sandbox) =>
+        new(new() { RetryDelay = TimeSpan.FromMilliseconds(1) }, FixedCredential.Anonymous, sandbox.CreateHandler());
+
+    private static async Task<string> Version(RegistryCatalog catalog, string tag, string? syntax, params string[] followed) =>
+        (await new VersionResolver(catalog, new LearntTags(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)).Version;
+}
