@@ -15,7 +15,11 @@
     # Listed one by one, so that PowerShell finds them without loading the module. In alphabetical order of nouns.
     CmdletsToExport = @(
         'Test-ContainerVersion'
+        'Connect-CvCluster'
         'Get-CvContext'
+        'Start-CvSandbox'
+        'Stop-CvSandbox'
+        'Add-CvSandboxImage'
     )
     VariablesToExport = @()
     AliasesToExport = @()

@@ -21,15 +21,21 @@ public sealed class GetCvContextCommand : AsyncCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var path = KubeConfig is null ? null : await OnPipelineAsync(() => GetUnresolvedProviderPathFromPSPath(KubeConfig));
+        var (session, given) = await OnPipelineAsync(() => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var connected = SessionConnection.Of(session);
+        var path = given ?? connected?.KubeConfig;
         var contexts = KubeConfigFile.ReadContexts(path);
+        var current = connected is not null && connected.KubeConfig == path
+            ? connected.Cluster.ContextName
+            : contexts.FirstOrDefault(context => context.IsCurrent)?.Name;
+
         var patterns = new NamePatterns(Name);
         foreach (var context in contexts.Where(context => patterns.Matches(context.Name)))
         {
             await WriteObjectAsync(new CvContext
             {
                 Name = context.Name,
-                IsCurrent = context.IsCurrent,
+                IsCurrent = context.Name == current,
                 Cluster = context.Cluster,
                 Server = context.Server,
                 Namespace = context.Namespace,

@@ -1,0 +1,20 @@
+using CvManager.Cluster;
+
+namespace CvManager.PowerShell.Completion;
+
+/// <summary>Names of ContainerVersions in the namespace that is meant.</summary>
+public sealed class ContainerVersionCompleter : ClusterCompleter
+{
+    private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
+        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
+    {
+        var everywhere = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
+        var space = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var resources = await new ContainerVersionStore(cluster).ListAsync(space, request.Text("LabelSelector"), cancellationToken);
+        return
+        [
+            .. resources.DistinctBy(resource => resource.Metadata.Name)
+                .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Spec.Tag}")),
+        ];
+    }
+}

@@ -1,0 +1,75 @@
+using System.Management.Automation;
+using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>
+/// Chooses the cluster of this session: cmdlets without -Context and -KubeConfig use it from now on. It is asked for its version, so
+/// that an address or a credential that is wrong is told here.
+/// </summary>
+[Cmdlet(VerbsCommunications.Connect, "CvCluster")]
+[OutputType(typeof(CvContext))]
+public sealed class ConnectCvClusterCommand : AsyncCmdlet
+{
+    /// <summary>Left out, the kubeconfig's current context, or the pod's own cluster.</summary>
+    [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("Name")]
+    [ArgumentCompleter(typeof(ContextCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Context { get; set; }
+
+    /// <summary>Left out, $env:KUBECONFIG, else ~/.kube/config.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public string? KubeConfig { get; set; }
+
+    /// <summary>How long to wait for the cluster's answer.</summary>
+    [Parameter]
+    [TimeSpanTransformation]
+    public TimeSpan? Timeout { get; set; }
+
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    protected override TimeSpan? TimeLimit => Timeout;
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var (session, path) = await OnPipelineAsync(
+            () => (SessionMemory.Current, string.IsNullOrEmpty(KubeConfig) ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path, Context = Context });
+        try
+        {
+            var version = await cluster.GetRawAsync("version", cancellationToken);
+            WriteVerbose($"{cluster.Server} is Kubernetes {version["gitVersion"]}.");
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
+        {
+            // It is there and knows who we are: that it tells its version to others only is its own affair.
+            WriteVerbose($"{cluster.Server} does not tell its version.");
+        }
+        catch
+        {
+            cluster.Dispose();
+            throw;
+        }
+        await new SessionConnection(cluster, path).TakeOverAsync(session);
+        if (PassThru)
+            await WriteObjectAsync(Describe(cluster, path));
+    }
+
+    private static CvContext Describe(ClusterConnection cluster, string? path)
+    {
+        var context = cluster.ContextName.Length == 0 ? null : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
+        return new CvContext
+        {
+            Name = cluster.ContextName,
+            IsCurrent = true,
+            Cluster = context?.Cluster ?? "",
+            Server = cluster.Server.ToString().TrimEnd('/'),
+            Namespace = cluster.DefaultNamespace,
+            User = context?.User ?? "",
+            KubeConfig = path,
+        };
+    }
+}

@@ -1,0 +1,68 @@
+using System.Collections;
+using System.Globalization;
+using System.Management.Automation;
+using CvManager.Sandbox.Registry;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Puts a small image of its own into the sandbox's registry, as a build would push one.</summary>
+[Cmdlet(VerbsCommon.Add, "CvSandboxImage", SupportsShouldProcess = true)]
+[OutputType(typeof(CvSandboxImage))]
+public sealed class AddCvSandboxImageCommand : AsyncCmdlet
+{
+    /// <summary>The repository, with or without the registry before it.</summary>
+    [Parameter(Mandatory = true, Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string Repository { get; set; } = "";
+
+    /// <summary>The tags to give it; those that exist are moved onto it.</summary>
+    [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
+    [ValidateNotNullOrEmpty]
+    public string[] Tag { get; set; } = [];
+
+    /// <summary>Labels of the image, such as org.opencontainers.image.version.</summary>
+    [Parameter]
+    public Hashtable Label { get; set; } = [];
+
+    /// <summary>An image that cannot be pulled: its tags are there, its layers are not.</summary>
+    [Parameter]
+    public SwitchParameter Broken { get; set; }
+
+    /// <summary>The sandbox; left out, the one that was started last.</summary>
+    [Parameter]
+    [ValidateNotNull]
+    public CvSandbox? Sandbox { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var session = await OnPipelineAsync(() => SessionMemory.Current);
+        var sandbox = session.All<RunningSandbox>().LastOrDefault(running => Sandbox is null || running.Description == Sandbox)
+            ?? throw RunningSandbox.NotRunning(Sandbox?.Server);
+        var registry = sandbox.Registry;
+        var name = Repository.StartsWith(registry.Host + "/", StringComparison.Ordinal) ? Repository[(registry.Host.Length + 1)..] : Repository;
+        var repository = $"{registry.Host}/{name}";
+        if (!await ShouldProcessAsync($"{repository}:{string.Join(',', Tag)}", Broken ? "Add image that cannot be pulled" : "Add image"))
+            return;
+        var digest = Push(registry, name);
+        await WriteObjectAsync(new CvSandboxImage { Repository = repository, Tag = Tag, Digest = digest, Pullable = !Broken });
+    }
+
+    private string Push(SandboxRegistry registry, string name)
+    {
+        try
+        {
+            var labels = Label.Cast<DictionaryEntry>().ToDictionary(
+                entry => Convert.ToString(entry.Key, CultureInfo.InvariantCulture)!, entry => Convert.ToString(entry.Value, CultureInfo.InvariantCulture) ?? "");
+            var digest = registry.PushImage(name, Tag[0], labels);
+            foreach (var tag in Tag.Skip(1))
+                registry.Tag(name, tag, digest);
+            if (Broken)
+                registry.BreakImage(name, Tag[0]);
+            return digest;
+        }
+        catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+        {
+            throw new CvException("SandboxImageInvalid", CvErrorKind.Invalid, e.Message, "See that repository and tags are valid names, in lower case.", e) { Target = name };
+        }
+    }
+}

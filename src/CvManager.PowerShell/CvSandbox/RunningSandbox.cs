@@ -1,0 +1,77 @@
+using CvManager.Sandbox;
+using CvManager.Sandbox.Registry;
+
+namespace CvManager.PowerShell;
+
+/// <summary>A sandbox of a session: cluster, registry and kubeconfig file. Kept by <see cref="SessionMemory"/>.</summary>
+internal sealed class RunningSandbox : IAsyncDisposable
+{
+    private readonly SandboxCluster _cluster;
+
+    private RunningSandbox(SandboxCluster cluster, SandboxRegistry registry, string kubeConfig)
+    {
+        _cluster = cluster;
+        Registry = registry;
+        Description = new CvSandbox
+        {
+            Server = cluster.Server!.ToString().TrimEnd('/'),
+            Registry = registry.Host,
+            KubeConfig = kubeConfig,
+            Context = SandboxCluster.ContextName,
+        };
+    }
+
+    public SandboxRegistry Registry { get; }
+
+    public CvSandbox Description { get; }
+
+    /// <param name="port">Of the API server; 0 for a free one.</param>
+    /// <param name="registryPort">Of the registry; 0 for a free one.</param>
+    /// <param name="kubeConfig">Path of the file to write; null for one of its own in the folder for temporary files.</param>
+    /// <param name="cancellationToken">Nothing is left behind when it is cancelled.</param>
+    public static async Task<RunningSandbox> StartAsync(int port, int registryPort, string? kubeConfig, CancellationToken cancellationToken)
+    {
+        var registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { Port = registryPort }, cancellationToken);
+        SandboxCluster? cluster = null;
+        try
+        {
+            cluster = await SandboxCluster.StartAsync(new SandboxOptions { Port = port, Images = registry }, cancellationToken);
+            var path = kubeConfig ?? Path.Combine(Path.GetTempPath(), $"cvm-sandbox-{Guid.NewGuid():n}.kubeconfig");
+            await WritePrivateAsync(path, cluster.KubeConfigYaml, cancellationToken);
+            return new RunningSandbox(cluster, registry, path);
+        }
+        catch
+        {
+            if (cluster is not null)
+                await cluster.DisposeAsync();
+            await registry.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <param name="server">The server of the one that is missed; null where any would do.</param>
+    public static CvException NotRunning(string? server) => new(
+        "SandboxNotRunning",
+        CvErrorKind.NotFound,
+        server is null ? "No sandbox runs in this session." : $"The sandbox {server} does not run in this session.",
+        "Start-CvSandbox starts one.")
+    { Target = server };
+
+    public async ValueTask DisposeAsync()
+    {
+        // First of all, and before anything is awaited: at the end of a process there may be no second chance.
+        File.Delete(Description.KubeConfig);
+        await _cluster.DisposeAsync();
+        await Registry.DisposeAsync();
+    }
+
+    /// <summary>The file holds a credential: nobody else may read it, not even for a moment.</summary>
+    private static async Task WritePrivateAsync(string path, string text, CancellationToken cancellationToken)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };
+        if (!OperatingSystem.IsWindows())
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        await using var file = new StreamWriter(path, options);
+        await file.WriteAsync(text.AsMemory(), cancellationToken);
+    }
+}

@@ -1,0 +1,67 @@
+using System.Management.Automation;
+using System.Net;
+using CvManager.Cluster;
+
+namespace CvManager.PowerShell;
+
+/// <summary>
+/// Starts a Kubernetes cluster and a registry in this process, on loopback, and connects the session to it. It ends with
+/// Stop-CvSandbox, the session, or the process.
+/// </summary>
+[Cmdlet(VerbsLifecycle.Start, "CvSandbox", SupportsShouldProcess = true)]
+[OutputType(typeof(CvSandbox))]
+public sealed class StartCvSandboxCommand : AsyncCmdlet
+{
+    /// <summary>Path of the kubeconfig to write, which must not exist; left out, one in the folder for temporary files.</summary>
+    [Parameter(Position = 0)]
+    [ValidateNotNullOrEmpty]
+    public string? KubeConfig { get; set; }
+
+    /// <summary>Port of the API server; 0 for a free one.</summary>
+    [Parameter]
+    [ValidateRange(0, 65535)]
+    public int Port { get; set; }
+
+    /// <summary>Port of the registry; 0 for a free one.</summary>
+    [Parameter]
+    [ValidateRange(0, 65535)]
+    public int RegistryPort { get; set; }
+
+    /// <summary>Leaves the session's connection as it is.</summary>
+    [Parameter]
+    public SwitchParameter NoConnect { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var (session, path) = await OnPipelineAsync(() => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        if (!await ShouldProcessAsync(path ?? "a cluster and a registry on loopback", "Start sandbox"))
+            return;
+        var sandbox = await StartAsync(path, cancellationToken);
+        session.Keep(sandbox);
+        if (!NoConnect)
+        {
+            var options = new ClusterOptions { KubeConfigPath = sandbox.Description.KubeConfig };
+            await new SessionConnection(ClusterConnection.Connect(options), options.KubeConfigPath).TakeOverAsync(session);
+        }
+        await WriteObjectAsync(sandbox.Description);
+    }
+
+    private async Task<RunningSandbox> StartAsync(string? path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await RunningSandbox.StartAsync(Port, RegistryPort, path, cancellationToken);
+        }
+        catch (HttpListenerException e)
+        {
+            throw new CvException(
+                "SandboxPortTaken", CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} of 127.0.0.1 is taken: {e.Message}", "Give other ports, or none: free ones are found.", e);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new CvException(
+                "SandboxKubeConfigNotWritten", CvErrorKind.Conflict, $"'{path}' cannot be written: {e.Message}", "Give the path of a file that does not exist yet.", e)
+            { Target = path };
+        }
+    }
+}

@@ -1,0 +1,36 @@
+using System.Management.Automation;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Stops sandboxes of this session, with all that is in them, and removes their kubeconfig files.</summary>
+[Cmdlet(VerbsLifecycle.Stop, "CvSandbox", SupportsShouldProcess = true)]
+[OutputType(typeof(void))]
+public sealed class StopCvSandboxCommand : AsyncCmdlet
+{
+    /// <summary>What Start-CvSandbox gave; left out, all of this session.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public CvSandbox[]? Sandbox { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var session = await OnPipelineAsync(() => SessionMemory.Current);
+        var running = session.All<RunningSandbox>();
+        foreach (var sandbox in Sandbox ?? [.. running.Select(r => r.Description)])
+        {
+            if (running.FirstOrDefault(r => r.Description == sandbox) is { } found)
+                await StopAsync(found, session);
+            else
+                await WriteErrorAsync(RunningSandbox.NotRunning(sandbox.Server));
+        }
+    }
+
+    private async Task StopAsync(RunningSandbox sandbox, SessionMemory session)
+    {
+        if (!await ShouldProcessAsync(sandbox.Description.Server, "Stop sandbox") || !session.TakeOut(sandbox))
+            return;
+        if (SessionConnection.Of(session) is { } connection && connection.KubeConfig == sandbox.Description.KubeConfig && session.TakeOut(connection))
+            await connection.DisposeAsync();
+        await sandbox.DisposeAsync();
+    }
+}

@@ -1,0 +1,21 @@
+namespace CvManager.Unit.PowerShell;
+
+internal static class KubeConfigs
+{
+    /// <summary>One context, named test, for a server.</summary>
+    public static string For(string server, string token = "token") =>
+        $$"""
+        apiVersion: v1
+        kind: Config
+        current-context: test
+        clusters:
+        - name: test
+          cluster: {server: "{{server}}" }
+        users:
+        - name: test
+          user: {token: "{{token}}" }
+        contexts:
+        - name: test
+          context: {cluster: test, user: test, namespace: shop}
+        """;
+}
