@@ -6,20 +6,24 @@ namespace CvManager.Resources;
 /// </summary>
 public static class ConditionList
 {
+    // Of what is not the case. Never empty: Kubernetes 1.20 reads an empty string in a custom resource as null, and refuses that.
+    private const string NotReconciling = "No rollout is in progress.";
+    private const string NotStalled = "Nobody has to change anything.";
+
     public static IReadOnlyList<Condition> Ready(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now) =>
-        Of(former, ("True", reason, message), ("False", reason, ""), ("False", reason, ""), generation, now);
+        Of(former, ("True", reason, message), ("False", reason, NotReconciling), ("False", reason, NotStalled), generation, now);
 
     public static IReadOnlyList<Condition> Reconciling(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now) =>
-        Of(former, ("False", reason, message), ("True", reason, message), ("False", reason, ""), generation, now);
+        Of(former, ("False", reason, message), ("True", reason, message), ("False", reason, NotStalled), generation, now);
 
     public static IReadOnlyList<Condition> Stalled(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now) =>
-        Of(former, ("False", reason, message), ("False", reason, ""), ("True", reason, message), generation, now);
+        Of(former, ("False", reason, message), ("False", reason, NotReconciling), ("True", reason, message), generation, now);
 
     /// <summary>Nothing is known to be wrong but that it cannot be looked at: Ready stays what it was.</summary>
     public static IReadOnlyList<Condition> Stale(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now)
     {
         string ready = Find(former, ConditionTypes.Ready)?.Status ?? "Unknown";
-        return Of(former, (ready, reason, message), (ready == "True" ? "False" : "True", reason, message), ("False", reason, ""), generation, now);
+        return Of(former, (ready, reason, message), (ready == "True" ? "False" : "True", reason, message), ("False", reason, NotStalled), generation, now);
     }
 
     public static Condition? Find(IReadOnlyList<Condition>? conditions, string type) => conditions?.FirstOrDefault(c => c.Type == type);
