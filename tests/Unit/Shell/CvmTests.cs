@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Reflection.Emit;
 using System.Runtime.InteropServices;
 using Xunit;
 
@@ -130,6 +132,31 @@ public sealed class CvmTests : IDisposable
     {
         Assert.Matches(@"^cvm \d+\.\d+\.\d+ \(PowerShell 7\.\d+\.\d+\)\n$", (await Cvm.RunAsync(["-Version"])).Output);
         Assert.StartsWith("Usage: cvm FILE", (await Cvm.RunAsync(["-Help"])).Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_module_loads_by_its_name_and_beside_other_versions_of_its_dependencies()
+    {
+        string[] names = ["YamlDotNet", "AWSSDK.Core", "KubernetesClient"];
+        foreach (var name in names)
+        {
+            var other = new PersistedAssemblyBuilder(new AssemblyName(name) { Version = new Version(1, 2, 3, 4) }, typeof(object).Assembly);
+            other.DefineDynamicModule(name);
+            other.Save(Path.Combine(_folder, name + ".dll"));
+        }
+        var script = Script("""
+            foreach ($other in $args) { ([Reflection.Assembly]::LoadFrom([IO.Path]::Combine($PSScriptRoot, "$other.dll"))).GetName().Version.ToString() }
+            $sandbox = Start-CvSandbox
+            (Get-CvContext).Server -eq $sandbox.Server
+            $sandbox.KubeConfig
+            """);
+
+        var result = await Cvm.RunAsync([script, .. names]);
+
+        Assert.Empty(result.Errors);
+        var lines = result.Output.TrimEnd().Split('\n');
+        Assert.Equal(["1.2.3.4", "1.2.3.4", "1.2.3.4", "True"], lines[..4]);
+        Assert.False(File.Exists(lines[4]), "The sandbox ends with the process.");
     }
 
     [Theory]

@@ -1,0 +1,39 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $sandbox = Start-CvSandbox -NoConnect
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Connect-CvCluster' {
+    It 'is silent, and gives the context with -PassThru' {
+        Connect-CvCluster -KubeConfig $sandbox.KubeConfig | Should -BeNullOrEmpty
+        ($sandbox | Connect-CvCluster -PassThru).Server | Should -Be $sandbox.Server
+    }
+
+    It 'belongs to the runspace' {
+        Connect-CvCluster -KubeConfig $sandbox.KubeConfig
+        $servers = 1 | ForEach-Object -Parallel {
+            Import-Module $using:PSScriptRoot/../../module/CvManager.psd1
+            (Get-CvContext).Server
+        }
+        $servers | Should -Not -Contain $sandbox.Server
+    }
+
+    It 'says what is wrong, and what to do' {
+        Connect-CvCluster nope -KubeConfig $sandbox.KubeConfig -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'KubeContextNotFound,CvManager.PowerShell.ConnectCvClusterCommand'
+        $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
+        $failure[0].ErrorDetails.RecommendedAction | Should -Match 'Get-CvContext'
+    }
+
+    It 'takes a time as people write it' {
+        { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -Timeout 1m30s -ErrorAction Stop } | Should -Not -Throw
+        { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -Timeout soon } | Should -Throw '*5m, 1h30m*'
+    }
+}

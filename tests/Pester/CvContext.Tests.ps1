@@ -1,0 +1,54 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $config = Join-Path $TestDrive 'config'
+    Set-Content $config @'
+apiVersion: v1
+kind: Config
+current-context: prod
+clusters:
+- {name: east, cluster: {server: "https://east.example:6443"}}
+users:
+- {name: deployer, user: {token: s3cret}}
+contexts:
+- {name: prod, context: {cluster: east, user: deployer, namespace: shop}}
+- {name: qa, context: {cluster: east, user: deployer}}
+'@
+}
+
+Describe 'Get-CvContext' {
+    It 'lists contexts without credentials' {
+        $contexts = Get-CvContext -KubeConfig $config
+        $contexts.Name | Should -Be 'prod', 'qa'
+        $contexts.IsCurrent | Should -Be $true, $false
+        $contexts | ConvertTo-Json | Should -Not -Match 's3cret'
+    }
+
+    It 'reads the files of KUBECONFIG' {
+        $before = $env:KUBECONFIG
+        try {
+            $env:KUBECONFIG = $config
+            (Get-CvContext | Where-Object IsCurrent).Namespace | Should -Be 'shop'
+        }
+        finally {
+            $env:KUBECONFIG = $before
+        }
+    }
+
+    It 'takes wildcards and paths of drives' {
+        (Get-CvContext q* -KubeConfig TestDrive:/config).Name | Should -Be 'qa'
+        Get-CvContext x* -KubeConfig $config | Should -BeNullOrEmpty
+    }
+
+    It 'says which name does not exist' {
+        { Get-CvContext nope -KubeConfig $config -ErrorAction Stop } |
+            Should -Throw -ErrorId 'ContextNotFound,CvManager.PowerShell.GetCvContextCommand'
+    }
+
+    It 'completes names' {
+        $line = "Get-CvContext -KubeConfig $config -Name p"
+        (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be 'prod'
+    }
+}

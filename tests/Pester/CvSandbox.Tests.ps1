@@ -1,0 +1,70 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $pwsh = (Get-Process -Id $PID).Path
+}
+
+Describe 'Start-CvSandbox and Stop-CvSandbox' {
+    AfterEach {
+        Stop-CvSandbox -ErrorAction Ignore
+    }
+
+    It 'connects the session, and takes everything away again' {
+        $sandbox = Start-CvSandbox
+        (Get-CvContext).Server | Should -Be $sandbox.Server
+        Test-Path $sandbox.KubeConfig | Should -BeTrue
+        Stop-CvSandbox
+        Test-Path $sandbox.KubeConfig | Should -BeFalse
+        { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -ErrorAction Stop } |
+            Should -Throw -ErrorId 'KubeConfigNotFound,CvManager.PowerShell.ConnectCvClusterCommand'
+    }
+
+    It 'leaves nothing behind when the process ends' {
+        $path = & $pwsh -NoProfile -Command "Import-Module '$((Get-Module CvManager).Path -replace 'psm1$', 'psd1')'; (Start-CvSandbox).KubeConfig"
+        $path | Should -Not -BeNullOrEmpty
+        Test-Path $path | Should -BeFalse
+    }
+
+    It 'speaks HTTP to others' {
+        $sandbox = Start-CvSandbox -NoConnect
+        (Invoke-WebRequest "http://$($sandbox.Registry)/v2/").StatusCode | Should -Be 200
+        (Invoke-WebRequest "$($sandbox.Server)/version" -SkipHttpErrorCheck).StatusCode | Should -BeIn 200, 401
+    }
+
+    It 'starts and stops nothing with -WhatIf' {
+        Start-CvSandbox -WhatIf | Should -BeNullOrEmpty
+        $sandbox = Start-CvSandbox
+        Stop-CvSandbox -WhatIf
+        Test-Path $sandbox.KubeConfig | Should -BeTrue
+    }
+}
+
+Describe 'Add-CvSandboxImage' {
+    BeforeAll {
+        $sandbox = Start-CvSandbox
+    }
+
+    AfterAll {
+        Stop-CvSandbox
+    }
+
+    It 'gives one image all tags' {
+        $image = Add-CvSandboxImage team/app 1a2b3c4, demo
+        $image.Image | Should -Be "$($sandbox.Registry)/team/app:1a2b3c4"
+        foreach ($tag in '1a2b3c4', 'demo') {
+            $answer = Invoke-WebRequest -Method Head "http://$($sandbox.Registry)/v2/team/app/manifests/$tag"
+            "$($answer.Headers['Docker-Content-Digest'])" | Should -Be $image.Digest
+        }
+    }
+
+    It 'makes a new image each time' {
+        (Add-CvSandboxImage team/app one).Digest | Should -Not -Be (Add-CvSandboxImage team/app one).Digest
+    }
+
+    It 'refuses names that are none' {
+        { Add-CvSandboxImage 'No Such' x -ErrorAction Stop } |
+            Should -Throw -ErrorId 'SandboxImageInvalid,CvManager.PowerShell.AddCvSandboxImageCommand'
+    }
+}

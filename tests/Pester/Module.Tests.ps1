@@ -1,0 +1,69 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    $manifest = Join-Path $PSScriptRoot '../../module/CvManager.psd1'
+    $listed = (Import-PowerShellDataFile $manifest).CmdletsToExport | Sort-Object
+    $pwsh = (Get-Process -Id $PID).Path
+}
+
+Describe 'The module' {
+    It 'has a valid manifest' {
+        $tested = Test-ModuleManifest $manifest -ErrorAction Stop
+        $tested.PowerShellVersion | Should -Be '7.4'
+        $tested.CompatiblePSEditions | Should -Be 'Core'
+    }
+
+    It 'exports what the manifest lists, also when it is imported again' {
+        Import-Module $manifest
+        (Get-Module CvManager).ExportedCmdlets.Keys | Sort-Object | Should -Be $listed
+        Import-Module $manifest -Force
+        (Get-Module CvManager).ExportedCmdlets.Keys | Sort-Object | Should -Be $listed
+        Remove-Module CvManager
+        Import-Module $manifest
+        Get-Command -Module CvManager | Sort-Object Name | ForEach-Object Name | Should -Be $listed
+    }
+
+    It 'works in parallel runspaces' {
+        $counts = 1..4 | ForEach-Object -Parallel {
+            Import-Module $using:manifest
+            (Get-Command -Module CvManager).Count
+        }
+        $counts | Should -Be (@($listed.Count) * 4)
+    }
+
+    It 'works where its dependencies are loaded already' {
+        $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'others')
+        Copy-Item (Join-Path $manifest '../bin/*.dll') $folder
+        $script = Join-Path $folder 'others.ps1'
+        Set-Content $script @"
+            foreach (`$name in 'YamlDotNet', 'AWSSDK.Core', 'KubernetesClient') {
+                `$null = [Reflection.Assembly]::LoadFrom((Join-Path '$folder' "`$name.dll"))
+            }
+            Import-Module '$manifest'
+            `$sandbox = Start-CvSandbox
+            (Get-CvContext).Server -eq `$sandbox.Server
+            Stop-CvSandbox
+            @([AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -eq 'YamlDotNet' }).Count
+"@
+        & $pwsh -NoProfile -File $script | Should -Be 'True', '2'
+        $LASTEXITCODE | Should -Be 0
+    }
+
+    It 'has help for every cmdlet, with examples' {
+        Import-Module $manifest
+        foreach ($name in $listed) {
+            $help = Get-Help $name
+            $help.Synopsis | Should -Not -BeNullOrEmpty -Because $name
+            $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'without help there is only the syntax'
+            @($help.examples.example).Count | Should -BeGreaterThan 0 -Because $name
+        }
+    }
+
+    It 'shows every output type as a table of its own' {
+        Import-Module $manifest
+        foreach ($type in Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique) {
+            Get-FormatData -TypeName $type | Should -Not -BeNullOrEmpty -Because $type
+        }
+    }
+}
