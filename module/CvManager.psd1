@@ -17,6 +17,7 @@
         'Test-ContainerVersion'
         'Connect-CvCluster'
         'Get-CvContext'
+        'Install-CvController'
         'Start-CvSandbox'
         'Stop-CvSandbox'
         'Add-CvSandboxImage'

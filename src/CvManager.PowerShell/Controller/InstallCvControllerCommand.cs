@@ -1,0 +1,52 @@
+using System.Management.Automation;
+using CvManager.Cluster;
+using CvManager.Resources;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Puts the custom resource definition into a cluster, or prints it.</summary>
+[Cmdlet(VerbsLifecycle.Install, "CvController", DefaultParameterSetName = InstallSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CvControllerObject), ParameterSetName = [InstallSet])]
+[OutputType(typeof(string), ParameterSetName = [YamlSet])]
+public sealed class InstallCvControllerCommand : ClusterCmdlet
+{
+    private const string InstallSet = "Install";
+    private const string YamlSet = "AsYaml";
+
+    /// <summary>The custom resource definition alone.</summary>
+    [Parameter(Mandatory = true)]
+    public SwitchParameter CrdOnly { get; set; }
+
+    /// <summary>Prints the manifest and asks no cluster.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = YamlSet)]
+    public SwitchParameter AsYaml { get; set; }
+
+    [Parameter(ParameterSetName = InstallSet)]
+    public SwitchParameter PassThru { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        if (AsYaml)
+        {
+            await WriteObjectAsync(CustomResourceDefinition.Yaml);
+            return;
+        }
+
+        var cluster = await ConnectAsync(cancellationToken);
+        var server = cluster.Server.ToString().TrimEnd('/');
+        if (!await ShouldProcessAsync($"{CustomResourceDefinition.Name} at {server}", "Install custom resource definition"))
+            return;
+        var outcome = await CrdInstallation.InstallAsync(cluster, TimeProvider.System, cancellationToken);
+        WriteVerbose($"{CustomResourceDefinition.Name}: {outcome}.");
+        if (PassThru)
+        {
+            await WriteObjectAsync(new CvControllerObject
+            {
+                Kind = "CustomResourceDefinition",
+                Name = CustomResourceDefinition.Name,
+                Outcome = outcome.ToString(),
+                Server = server,
+            });
+        }
+    }
+}
