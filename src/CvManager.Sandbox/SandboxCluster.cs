@@ -1,6 +1,10 @@
 using System.Security.Cryptography;
+using System.Text;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Controllers;
 using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox;
 
@@ -15,17 +19,31 @@ public sealed class SandboxCluster : IAsyncDisposable
     public const string ContextName = "cvm-sandbox";
 
     private readonly SandboxOptions options;
+    private readonly ObjectStore store;
+    private readonly EventLoop loop;
     private readonly ApiServer server;
-    private readonly LoopbackListener? listener;
+    private readonly ApiListener? listener;
 
     private SandboxCluster(SandboxOptions options)
     {
         this.options = options;
         Token = options.Token ?? Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
-        server = new ApiServer(options, Token);
-        listener = options.Listen
-            ? LoopbackListener.Start(options.Port, (context, stopping) => ApiExchange.ServeAsync(server, context, stopping))
-            : null;
+        store = new ObjectStore(options.WatchHistory);
+        loop = new EventLoop(options.TimeProvider);
+        var identifiers = new Identifiers(options.Seed);
+        var catalog = new KindCatalog(new BuiltInKinds(identifiers));
+        var writer = new ObjectWriter(store, identifiers, options.TimeProvider);
+        var reader = new ObjectReader(store, identifiers, loop, options);
+        var cluster = new ClusterState(options, store, catalog, writer, loop, identifiers);
+        lock (store.Gate)
+        {
+            _ = new CustomResourceController(cluster);
+            InitialObjects.Create(cluster);
+        }
+        server = new ApiServer(options, Token, store, catalog, reader,
+            new ObjectRequests(store, writer, reader),
+            new Subresources(store, writer, reader, (_, _) => ""));
+        listener = options.Listen ? ApiListener.Start(options.Port, server) : null;
     }
 
     /// <summary>Null where the cluster does not listen.</summary>
@@ -41,7 +59,7 @@ public sealed class SandboxCluster : IAsyncDisposable
         clusters:
         - name: {{ContextName}}
           cluster:
-            server: {{Server?.ToString().TrimEnd('/') ?? "http://" + ContextName}}
+            server: {{Server?.ToString().TrimEnd('/') ?? "http://" + ContextName}}{{Authority}}
         users:
         - name: {{ContextName}}
           user:
@@ -56,8 +74,15 @@ public sealed class SandboxCluster : IAsyncDisposable
 
         """;
 
+    /// <summary>PEM of the certificate authority behind <see cref="Server"/>; null where the cluster does not listen.</summary>
+    public string? AuthorityPem => listener?.AuthorityPem;
+
+    private string Authority => AuthorityPem is string pem
+        ? $"\n    certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(pem))}"
+        : "";
+
     /// <summary>Starts a cluster.</summary>
-    /// <exception cref="System.Net.HttpListenerException">The given port is taken.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The given port is taken.</exception>
     public static Task<SandboxCluster> StartAsync(SandboxOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -71,9 +96,28 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// </summary>
     public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new InProcessHandler(server, options.TimeProvider, faults);
 
+    /// <summary>What went wrong inside the cluster itself: always empty, unless it has a defect.</summary>
+    public IReadOnlyCollection<Exception> Errors => loop.Errors;
+
+    /// <summary>Forgets the history of changes, as a real cluster does every few minutes: watches from before now are answered 410.</summary>
+    public void CompactHistory()
+    {
+        lock (store.Gate)
+        {
+            foreach (var table in store.Tables)
+                table.Compact(store.Revision);
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
+        loop.Dispose();
         if (listener is not null)
             await listener.DisposeAsync().ConfigureAwait(false);
+        lock (store.Gate)
+        {
+            foreach (var table in store.Tables)
+                table.EndWatches();
+        }
     }
 }

@@ -6,7 +6,7 @@ internal sealed record ApiRequest
     public required string Method { get; init; }
 
     /// <summary>The decoded path's segments, none of them empty.</summary>
-    public required IReadOnlyList<string> Path { get; init; }
+    public required string[] Path { get; init; }
 
     public required string RawPathAndQuery { get; init; }
 
@@ -24,7 +24,7 @@ internal sealed record ApiRequest
     public Stream? Body { get; init; }
 
     /// <summary>Splits a raw request target (<c>/api/v1/pods?watch=1</c>) into decoded segments and parameters.</summary>
-    public static (IReadOnlyList<string> Path, QueryParameters Query) ParseTarget(string target)
+    public static (string[] Path, QueryParameters Query) ParseTarget(string target)
     {
         int question = target.IndexOf('?', StringComparison.Ordinal);
         string path = question < 0 ? target : target[..question];

@@ -1,17 +1,27 @@
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Discovery;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// The API server without a transport: a request in, an answer out. Thread-safe. It never throws for what a client did wrong; that is
-/// an answer too.
+/// The API server without a transport: a request in, an answer out. Thread-safe: requests are carried out one after the other under the
+/// store's lock. It never throws for what a client did wrong; that is an answer too.
 /// </summary>
-internal sealed class ApiServer(SandboxOptions options, string token)
+internal sealed class ApiServer(
+    SandboxOptions options, string token, ObjectStore store, KindCatalog catalog, ObjectReader reader, ObjectRequests objects, Subresources subresources)
 {
     /// <summary>The API server's own limit on request bodies, 3 MiB.</summary>
     public const int BodyLimit = 3 * 1024 * 1024;
 
     public const string KubernetesVersion = "v1.31.4";
+
+    private static readonly string[] RootPaths =
+        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+
+    private readonly DiscoveryDocuments discovery = new(catalog);
+    private readonly OpenApiDocuments openApi = new(catalog);
 
     public async ValueTask<ApiResponse> HandleAsync(ApiRequest request, CancellationToken cancellationToken)
     {
@@ -20,7 +30,8 @@ internal sealed class ApiServer(SandboxOptions options, string token)
         {
             Authenticate(request);
             byte[] body = request.Body is null ? [] : await ReadBodyAsync(request.Body, cancellationToken).ConfigureAwait(false);
-            response = Answer(request, body);
+            lock (store.Gate)
+                response = Answer(request, body);
         }
         catch (ApiException error)
         {
@@ -31,16 +42,128 @@ internal sealed class ApiServer(SandboxOptions options, string token)
         return response;
     }
 
-    private static ApiResponse Answer(ApiRequest request, byte[] body)
+    private ApiResponse Answer(ApiRequest request, byte[] body)
     {
-        _ = body;
-        return request.Path switch
+        switch (request.Path)
         {
-            ["healthz" or "livez" or "readyz", ..] => ApiResponse.FromText("ok"),
-            ["version"] => ApiResponse.FromJson(Version()),
-            _ => throw ApiException.NoSuchPath(),
+            case ["healthz" or "livez" or "readyz", ..]:
+                return ApiResponse.FromText("ok");
+            case ["version"]:
+                return ApiResponse.FromJson(Version());
+            case []:
+                return ApiResponse.FromJson(Paths());
+            case ["api"]:
+                return ApiResponse.FromJson(DiscoveryDocuments.CoreVersions("127.0.0.1"));
+            case ["apis"]:
+                return ApiResponse.FromJson(discovery.Groups());
+            case ["apis", var group]:
+                return Document(discovery.Group(group));
+            case ["api", var version]:
+                return Document(discovery.Resources("", version));
+            case ["apis", var group, var version]:
+                return Document(discovery.Resources(group, version));
+            case ["openapi", ..]:
+                return openApi.Answer(request) ?? NoPage();
+            case ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
+                return AccessReview(request, body);
+            case ["api", var version, .. var rest]:
+                return Objects(request, body, "", version, rest);
+            case ["apis", var group, var version, .. var rest]:
+                return Objects(request, body, group, version, rest);
+            default:
+                return NoPage();
+        }
+    }
+
+    private ApiResponse Objects(ApiRequest http, byte[] body, string group, string version, string[] path)
+    {
+        string ns = "";
+        bool inNamespace = path is ["namespaces", _, not ("status" or "finalize"), ..];
+        if (inNamespace)
+        {
+            ns = path[1];
+            path = path[2..];
+        }
+        if (catalog.Find(group, version, path[0]) is not var (type, served))
+            return catalog.GroupVersions().Contains((group, version)) && !IsCustomGroup(group) ? throw ApiException.NoSuchPath() : NoPage();
+        // One object of a namespaced resource is only found in its namespace; everything else has no namespace.
+        if (path.Length > 3 || (path.Length > 1 && type.Namespaced != inNamespace) || (inNamespace && !type.Namespaced))
+            throw ApiException.NoSuchPath();
+        var request = new ObjectRequest(http, body, type, served)
+        {
+            Namespace = ns,
+            Name = path.Length > 1 ? path[1] : "",
+            Subresource = path.Length > 2 ? path[2] : "",
+        };
+        if (request.Name.Length == 0)
+            return Collection(request);
+        if (request.Subresource.Length == 0 || (request.Subresource == "status" && served.HasStatus))
+            return Object(request);
+        return subresources.Answer(request);
+    }
+
+    private ApiResponse Collection(ObjectRequest request)
+    {
+        bool scoped = !request.Type.Namespaced || request.Namespace.Length > 0;
+        return request.Http.Method switch
+        {
+            "GET" when request.Query.Flag("watch") => reader.Watch(request),
+            "GET" => reader.List(request),
+            "POST" when scoped => objects.Create(request),
+            "DELETE" when scoped => objects.DeleteCollection(request),
+            _ => throw ApiException.MethodNotAllowed(),
         };
     }
+
+    private ApiResponse Object(ObjectRequest request) => request.Http.Method switch
+    {
+        "GET" when request.Query.Flag("watch") && request.Subresource.Length == 0 => reader.Watch(request),
+        "GET" => reader.Get(request),
+        "PUT" => objects.Update(request),
+        "PATCH" => objects.Patch(request),
+        "DELETE" when request.Subresource.Length == 0 => objects.Delete(request),
+        _ => throw ApiException.MethodNotAllowed(),
+    };
+
+    /// <summary>Everything is allowed: there is no authorization here.</summary>
+    private static ApiResponse AccessReview(ApiRequest request, byte[] body)
+    {
+        if (request.Method != "POST")
+            throw ApiException.MethodNotAllowed();
+        JsonObject? review;
+        try
+        {
+            review = JsonText.Parse(body) as JsonObject;
+        }
+        catch (System.Text.Json.JsonException error)
+        {
+            throw ApiException.BadRequest(error.Message);
+        }
+        return ApiResponse.FromJson(new JsonObject
+        {
+            ["kind"] = "SelfSubjectAccessReview",
+            ["apiVersion"] = "authorization.k8s.io/v1",
+            ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
+            ["spec"] = review.Obj("spec")?.DeepClone() ?? new JsonObject(),
+            ["status"] = new JsonObject { ["allowed"] = true },
+        }, 201);
+    }
+
+    private bool IsCustomGroup(string group) => catalog.Types.Any(type => type.IsCustom && type.Group == group);
+
+    private static ApiResponse Document(JsonObject? document) => document is null ? NoPage() : ApiResponse.FromJson(document);
+
+    private static ApiResponse NoPage() => ApiResponse.FromText("404 page not found\n", 404);
+
+    private JsonObject Paths() => new()
+    {
+        ["paths"] = new JsonArray(
+        [
+            .. RootPaths.Concat(catalog.GroupVersions().Where(pair => pair.Group.Length > 0).Select(pair => $"/apis/{pair.Group}/{pair.Version}"))
+                .Order(StringComparer.Ordinal)
+                .Select(path => JsonValue.Create(path)),
+        ]),
+    };
 
     private void Authenticate(ApiRequest request)
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -7,17 +8,70 @@ namespace CvManager.Sandbox.Api;
 /// <summary>JSON as it goes over the wire: compact, and escaped no more than JSON asks for.</summary>
 internal static class JsonText
 {
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private const int DepthLimit = 256;
 
-    private static readonly JsonSerializerOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DepthLimit };
+
+    private static readonly JsonSerializerOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DepthLimit };
 
     public static byte[] Utf8(JsonNode node)
     {
-        var buffer = new System.Buffers.ArrayBufferWriter<byte>(1024);
+        var buffer = new ArrayBufferWriter<byte>(1024);
         using (var writer = new Utf8JsonWriter(buffer, Compact))
             node.WriteTo(writer, Options);
         return buffer.WrittenSpan.ToArray();
     }
 
     public static string Text(JsonNode? node) => node?.ToJsonString(Options) ?? "null";
+
+    /// <summary>
+    /// Reads a whole document. Numbers become long or double, as they do in Kubernetes. Of a field given twice the last one counts, and
+    /// its path goes into <paramref name="duplicates"/>; JsonNode's own parser would throw, and only once the field is looked at.
+    /// </summary>
+    /// <exception cref="JsonException">It is no JSON, or too deep.</exception>
+    public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string>? duplicates = null)
+    {
+        var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = DepthLimit });
+        reader.Read();
+        var node = Read(ref reader, "", duplicates);
+        while (reader.Read())
+        {
+            // The reader itself refuses anything but white space behind the document.
+        }
+        return node;
+    }
+
+    private static JsonNode? Read(ref Utf8JsonReader reader, string path, List<string>? duplicates)
+    {
+        switch (reader.TokenType)
+        {
+            case JsonTokenType.StartObject:
+                var node = new JsonObject();
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
+                {
+                    string name = reader.GetString()!;
+                    string inner = duplicates is null ? "" : path.Length == 0 ? name : $"{path}.{name}";
+                    if (duplicates is not null && node.ContainsKey(name))
+                        duplicates.Add(inner);
+                    reader.Read();
+                    node[name] = Read(ref reader, inner, duplicates);
+                }
+                return node;
+            case JsonTokenType.StartArray:
+                var array = new JsonArray();
+                while (reader.Read() && reader.TokenType != JsonTokenType.EndArray)
+                    array.Add(Read(ref reader, duplicates is null ? "" : $"{path}[{array.Count}]", duplicates));
+                return array;
+            case JsonTokenType.String:
+                return JsonValue.Create(reader.GetString());
+            case JsonTokenType.Number:
+                return reader.TryGetInt64(out long whole) ? JsonValue.Create(whole) : JsonValue.Create(reader.GetDouble());
+            case JsonTokenType.True:
+                return JsonValue.Create(true);
+            case JsonTokenType.False:
+                return JsonValue.Create(false);
+            default:
+                return null;
+        }
+    }
 }

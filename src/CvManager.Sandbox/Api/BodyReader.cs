@@ -1,0 +1,112 @@
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Schemas;
+
+namespace CvManager.Sandbox.Api;
+
+/// <summary>Turns request bodies into objects of the requested type.</summary>
+internal static class BodyReader
+{
+    /// <summary>The object of a POST or PUT, in storage form.</summary>
+    /// <exception cref="ApiException">400, 415, 422 (kind of a custom resource).</exception>
+    public static JsonObject ReadObject(ObjectRequest request, WriteContext context)
+    {
+        var duplicates = new List<string>();
+        var node = Parse(request, duplicates);
+        if (node is not JsonObject body)
+            throw Unreadable(request, "json: cannot unmarshal into Go value of type map[string]interface {}");
+        CheckKind(request, body);
+        return Shape(request, body, context, duplicates);
+    }
+
+    /// <summary>Any JSON or YAML body, by its content type.</summary>
+    public static JsonNode? Parse(ObjectRequest request, List<string>? duplicates = null)
+    {
+        string type = MediaType(request.Http.ContentType);
+        if (type is not ("" or "application/json" or "application/yaml" or "text/json"))
+        {
+            throw ApiException.UnsupportedMediaType(
+                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
+        }
+        try
+        {
+            return type == "application/yaml" ? YamlText.Parse(request.Body) : request.Body.Length == 0 ? new JsonObject() : JsonText.Parse(request.Body, duplicates);
+        }
+        catch (JsonException error)
+        {
+            throw ApiException.BadRequest(
+                $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {error.Message} ({Snippet(request.Body)})");
+        }
+    }
+
+    /// <summary>Drops what the type does not have, as strictly as the client asked, and converts to the storage version.</summary>
+    public static JsonObject Shape(ObjectRequest request, JsonObject body, WriteContext context, IReadOnlyList<string>? duplicates = null)
+    {
+        if (body.TryGetPropertyValue("metadata", out var meta) && meta is not JsonObject and not null)
+            throw Unreadable(request, $"json: cannot unmarshal {meta.Kind().ToString().ToLowerInvariant()} into Go struct field {request.Type.Kind}.metadata of type v1.ObjectMeta");
+        body.Ensure("metadata");
+        var unknown = new List<string>();
+        try
+        {
+            ObjectShape.Prune(request.Version.Schema, body, unknown);
+        }
+        catch (ObjectShapeException error)
+        {
+            throw Unreadable(request, error.Message);
+        }
+        var problems = unknown.Select(path => $"unknown field {JsonAccess.Quoted(path)}")
+            .Concat((duplicates ?? []).Select(path => $"duplicate field {JsonAccess.Quoted(path)}")).ToList();
+        if (problems.Count > 0 && context.Validation == FieldValidation.Strict)
+            throw Unreadable(request, "strict decoding error: " + string.Join(", ", problems));
+        if (context.Validation == FieldValidation.Warn)
+            context.Warnings.AddRange(problems);
+        if (request.Version.ToStorage is not null)
+            body = request.Version.ToStorage(body);
+        body["kind"] = request.Type.Kind;
+        body["apiVersion"] = request.Type.Storage.ApiVersion;
+        return body;
+    }
+
+    public static string MediaType(string contentType)
+    {
+        int end = contentType.IndexOf(';', StringComparison.Ordinal);
+        return (end < 0 ? contentType : contentType[..end]).Trim().ToLowerInvariant();
+    }
+
+    public static ApiException Unreadable(ObjectRequest request, string why) => ApiException.BadRequest(
+        $"{request.Type.Kind} in version \"{request.Version.Version}\" cannot be handled as a {request.Type.Kind}: {why}");
+
+    private static void CheckKind(ObjectRequest request, JsonObject body)
+    {
+        string kind = body.Str("kind");
+        string apiVersion = body.Str("apiVersion");
+        var type = request.Type;
+        if (type.IsCustom)
+        {
+            if (kind.Length == 0)
+                throw Unreadable(request, $"unmarshalerDecoder: Object 'Kind' is missing in '{Snippet(request.Body)}'");
+            if (apiVersion.Length == 0)
+                throw Unreadable(request, $"unmarshalerDecoder: Object 'apiVersion' is missing in '{Snippet(request.Body)}'");
+            var causes = new CauseList();
+            if (kind != type.Kind)
+                causes.Invalid("kind", kind, $"must be {type.Kind}");
+            if (apiVersion != request.Version.ApiVersion)
+                causes.Invalid("apiVersion", apiVersion, $"must be {request.Version.ApiVersion}");
+            if (!causes.IsEmpty)
+                throw ApiException.Invalid(type.Group, kind, body.Str("metadata", "name"), causes.Causes);
+            return;
+        }
+        if ((kind.Length > 0 && kind != type.Kind) || (apiVersion.Length > 0 && apiVersion != request.Version.ApiVersion))
+        {
+            string given = apiVersion.Length == 0 ? request.Version.ApiVersion : apiVersion;
+            string version = given[(given.IndexOf('/', StringComparison.Ordinal) + 1)..];
+            throw ApiException.BadRequest(kind.Length == 0 || kind == type.Kind
+                ? $"the API version in the data ({given}) does not match the expected API version ({request.Version.ApiVersion})"
+                : $"{kind} in version \"{version}\" cannot be handled as a {type.Kind}: converting ({version}.{kind}) to ({type.Group}.{type.Kind}): unknown conversion");
+        }
+    }
+
+    private static string Snippet(byte[] body) => Encoding.UTF8.GetString(body.AsSpan(0, Math.Min(body.Length, 100)));
+}

@@ -1,0 +1,172 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Api;
+
+/// <summary>Writes stored objects in one version and form: whole, as rows of a table, or their metadata alone.</summary>
+internal sealed class ObjectEncoder
+{
+    private static readonly byte[] NewLine = "}\n"u8.ToArray();
+
+    private readonly ResourceType type;
+    private readonly ServedVersion version;
+    private readonly OutputForm form;
+    private readonly string includeObject;
+    private readonly TimeProvider time;
+    private bool headed;
+
+    /// <param name="type">The resource.</param>
+    /// <param name="version">The version it is asked for in.</param>
+    /// <param name="form">From the Accept header.</param>
+    /// <param name="includeObject">What a table's rows carry: None, Metadata (default) or Object.</param>
+    /// <param name="time">For ages.</param>
+    public ObjectEncoder(ResourceType type, ServedVersion version, OutputForm form, string includeObject, TimeProvider time)
+    {
+        this.type = type;
+        this.version = version;
+        this.form = form;
+        this.includeObject = includeObject;
+        this.time = time;
+    }
+
+    /// <summary>The object in the requested version. Not to be changed.</summary>
+    public static JsonObject Body(StoredObject item, ResourceType type, ServedVersion version)
+    {
+        if (ReferenceEquals(version, type.Storage))
+            return item.Body;
+        var body = version.FromStorage is null ? item.Body.Clone() : version.FromStorage(item.Body);
+        body["apiVersion"] = version.ApiVersion;
+        return body;
+    }
+
+    public byte[] One(StoredObject item) => form.Kind switch
+    {
+        OutputKind.Table => JsonText.Utf8(Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") })),
+        OutputKind.Metadata => JsonText.Utf8(Metadata(item, withType: true)),
+        _ => Whole(item),
+    };
+
+    public byte[] List(IReadOnlyList<StoredObject> items, JsonObject listMeta)
+    {
+        switch (form.Kind)
+        {
+            case OutputKind.Table:
+                return JsonText.Utf8(Table(items, listMeta));
+            case OutputKind.Metadata:
+                return JsonText.Utf8(new JsonObject
+                {
+                    ["kind"] = "PartialObjectMetadataList",
+                    ["apiVersion"] = form.ApiVersion,
+                    ["metadata"] = listMeta,
+                    ["items"] = new JsonArray([.. items.Select(item => (JsonNode)Metadata(item, withType: true))]),
+                });
+        }
+        string kind = type.ListKind.Length > 0 ? type.ListKind : type.Kind + "List";
+        var buffer = new ArrayBufferWriter<byte>(4096);
+        buffer.Write(Encoding.UTF8.GetBytes($"{{\"kind\":\"{kind}\",\"apiVersion\":\"{version.ApiVersion}\",\"metadata\":{JsonText.Text(listMeta)},\"items\":["));
+        for (int i = 0; i < items.Count; i++)
+        {
+            if (i > 0)
+                buffer.Write(","u8);
+            WriteListItem(buffer, Whole(items[i]));
+        }
+        buffer.Write("]}"u8);
+        return buffer.WrittenSpan.ToArray();
+    }
+
+    /// <summary>One line of a watch.</summary>
+    public ReadOnlyMemory<byte> Event(string eventType, StoredObject item)
+    {
+        byte[] content;
+        if (form.Kind == OutputKind.Table)
+        {
+            var table = Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") });
+            // Only the first table of a watch has to say what its columns are.
+            if (headed)
+                table["columnDefinitions"] = null;
+            headed = true;
+            content = JsonText.Utf8(table);
+        }
+        else
+        {
+            content = One(item);
+        }
+        return Line(eventType, content);
+    }
+
+    public ReadOnlyMemory<byte> Bookmark(long revision)
+    {
+        var meta = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture), ["creationTimestamp"] = null };
+        var body = form.Kind switch
+        {
+            OutputKind.Table => new JsonObject { ["kind"] = "Table", ["apiVersion"] = form.ApiVersion, ["metadata"] = meta, ["columnDefinitions"] = null, ["rows"] = new JsonArray() },
+            OutputKind.Metadata => new JsonObject { ["kind"] = "PartialObjectMetadata", ["apiVersion"] = form.ApiVersion, ["metadata"] = meta },
+            _ => new JsonObject { ["kind"] = type.Kind, ["apiVersion"] = version.ApiVersion, ["metadata"] = meta },
+        };
+        return Line("BOOKMARK", JsonText.Utf8(body));
+    }
+
+    public static ReadOnlyMemory<byte> Error(ApiException error) => Line("ERROR", JsonText.Utf8(error.ToStatus()));
+
+    private static byte[] Line(string eventType, byte[] content)
+    {
+        byte[] head = Encoding.ASCII.GetBytes($"{{\"type\":\"{eventType}\",\"object\":");
+        return [.. head, .. content, .. NewLine];
+    }
+
+    private byte[] Whole(StoredObject item) =>
+        ReferenceEquals(version, type.Storage) ? item.Utf8 : JsonText.Utf8(ObjectWriter.Order(Body(item, type, version).Clone()));
+
+    /// <summary>Items of built-in lists do not repeat kind and apiVersion, which stand first in every stored object.</summary>
+    private void WriteListItem(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> item)
+    {
+        ReadOnlySpan<byte> next = "\"metadata\":"u8;
+        int cut = type.IsCustom ? -1 : item.IndexOf(next);
+        if (cut < 0)
+        {
+            buffer.Write(item);
+            return;
+        }
+        buffer.Write("{"u8);
+        buffer.Write(item[cut..]);
+    }
+
+    private JsonObject Metadata(StoredObject item, bool withType)
+    {
+        var partial = new JsonObject();
+        if (withType)
+        {
+            partial["kind"] = "PartialObjectMetadata";
+            partial["apiVersion"] = form.ApiVersion;
+        }
+        partial["metadata"] = item.Body["metadata"]!.DeepClone();
+        return partial;
+    }
+
+    private JsonObject Table(IReadOnlyList<StoredObject> items, JsonObject listMeta)
+    {
+        var now = time.GetUtcNow();
+        return new JsonObject
+        {
+            ["kind"] = "Table",
+            ["apiVersion"] = form.ApiVersion,
+            ["metadata"] = listMeta,
+            ["columnDefinitions"] = version.Table.Definitions(),
+            ["rows"] = new JsonArray([.. items.Select(item => (JsonNode)Row(item, now))]),
+        };
+    }
+
+    private JsonObject Row(StoredObject item, DateTimeOffset now)
+    {
+        var row = new JsonObject { ["cells"] = version.Table.Cells(item.Body, now) };
+        if (includeObject == "Object")
+            row["object"] = Body(item, type, version).DeepClone();
+        else if (includeObject != "None")
+            row["object"] = Metadata(item, withType: true);
+        return row;
+    }
+}

@@ -1,0 +1,221 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Api;
+
+/// <summary>GET: one object, a list, or a watch. Called with the store's lock held.</summary>
+internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, EventLoop loop, SandboxOptions options)
+{
+    private const int DefaultWatchSeconds = 1800;
+
+    public ApiResponse Get(ObjectRequest request)
+    {
+        var item = Find(request);
+        return new ApiResponse { Body = Encoder(request, isList: false).One(item) };
+    }
+
+    /// <exception cref="ApiException">404.</exception>
+    public StoredObject Find(ObjectRequest request) =>
+        store.Table(request.Type).Find(request.Namespace, request.Name)
+        ?? throw ApiException.NotFound(request.Type.Group, request.Type.Plural, request.Name);
+
+    public ApiResponse List(ObjectRequest request)
+    {
+        var filter = Filter(request);
+        var table = store.Table(request.Type);
+        long limit = request.Query.Integer("limit") ?? 0;
+        var token = ContinueToken.Parse(request.Query["continue"]);
+        long? asked = Revision(request.Query["resourceVersion"]);
+        string match = CheckMatch(request, asked, token is not null);
+        long revision = store.Revision;
+        IReadOnlyList<StoredObject> all;
+        if (token is not null && token.Revision > 0)
+        {
+            revision = token.Revision;
+            all = table.ListAt(filter.Namespace, revision, "The provided continue parameter is too old to display a consistent list result. "
+                + "You can start a new list without the continue parameter.");
+        }
+        else if (asked is > 0 && (match == "Exact" || (match.Length == 0 && limit > 0)))
+        {
+            CheckReached(asked.Value);
+            revision = asked.Value;
+            all = table.ListAt(filter.Namespace, revision, "The resourceVersion for the provided list is too old.");
+        }
+        else
+        {
+            CheckReached(asked ?? 0);
+            all = table.List(filter.Namespace);
+        }
+        var page = new List<StoredObject>();
+        var meta = new JsonObject();
+        int index = 0;
+        for (; index < all.Count && (limit <= 0 || page.Count < limit); index++)
+        {
+            if (token is not null && string.CompareOrdinal(all[index].Key, token.After) <= 0)
+                continue;
+            if (filter.Matches(all[index]))
+                page.Add(all[index]);
+        }
+        meta["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture);
+        if (index < all.Count && page.Count > 0)
+        {
+            meta["continue"] = new ContinueToken(revision, page[^1].Key).ToString();
+            if (filter.IsEverything)
+                meta["remainingItemCount"] = all.Count - index;
+        }
+        return new ApiResponse { Body = Encoder(request, isList: true).List(page, meta), Warnings = Warnings(request) };
+    }
+
+    public ApiResponse Watch(ObjectRequest request)
+    {
+        var filter = Filter(request);
+        var table = store.Table(request.Type);
+        var encoder = Encoder(request, isList: false);
+        long from = Revision(request.Query["resourceVersion"]) ?? 0;
+        Watch? watch = null;
+        var timers = new List<LoopEntry>();
+        var stream = new WatchStream(Wake, _ => Close());
+        watch = new Watch(table, filter, encoder.Event, stream);
+        if (from == 0)
+        {
+            foreach (var item in table.List(filter.Namespace))
+                watch.OfferInitial(item);
+        }
+        else if (from < table.HistoryStart)
+        {
+            // Once the parameters are right, every error of a watch is an event.
+            stream.Write(ObjectEncoder.Error(ApiException.Expired($"too old resource version: {from} ({table.HistoryStart})")));
+            stream.End();
+            return new ApiResponse { Stream = stream };
+        }
+        else
+        {
+            foreach (var change in table.ChangesAfter(from))
+                watch.Offer(change);
+        }
+        table.Attach(watch);
+        long seconds = request.Query.Integer("timeoutSeconds") is > 0 and long given ? given : DefaultWatchSeconds + identifiers.Next(DefaultWatchSeconds);
+        timers.Add(loop.Post(TimeSpan.FromSeconds(seconds), EndWatch));
+        if (request.Query.Flag("allowWatchBookmarks"))
+            timers.Add(loop.Post(options.BookmarkInterval, Bookmark));
+        return new ApiResponse { Stream = stream, Warnings = Warnings(request) };
+
+        void EndWatch()
+        {
+            lock (store.Gate)
+            {
+                if (request.Query.Flag("allowWatchBookmarks"))
+                    watch.Write(encoder.Bookmark(store.Revision));
+                watch.End();
+            }
+        }
+
+        void Bookmark()
+        {
+            lock (store.Gate)
+            {
+                watch.Write(encoder.Bookmark(store.Revision));
+                timers[1] = loop.Post(options.BookmarkInterval, Bookmark);
+            }
+        }
+
+        void Close()
+        {
+            lock (store.Gate)
+            {
+                table.Detach(watch!);
+                foreach (var timer in timers)
+                    timer.Dispose();
+            }
+        }
+    }
+
+    public ObjectEncoder Encoder(ObjectRequest request, bool isList) =>
+        new(request.Type, request.Version, OutputForm.Negotiate(request.Http.Accept, isList), request.Query["includeObject"], options.TimeProvider);
+
+    public static ObjectFilter Filter(ObjectRequest request)
+    {
+        var fields = FieldSelector.Parse(request.Query["fieldSelector"], request.Type);
+        return new ObjectFilter(request.Namespace, LabelSelector.Parse(request.Query["labelSelector"]), fields);
+    }
+
+    private static string[] Warnings(ObjectRequest request) =>
+        request.Version.DeprecationWarning.Length > 0 ? [request.Version.DeprecationWarning] : [];
+
+    private static long? Revision(string text)
+    {
+        if (text.Length == 0)
+            return null;
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long revision)
+            ? revision
+            : throw new ApiException(500, "", $"resourceVersion: Invalid value: {JsonAccess.Quoted(text)}: strconv.ParseUint: parsing {JsonAccess.Quoted(text)}: invalid syntax");
+    }
+
+    private static string CheckMatch(ObjectRequest request, long? revision, bool continued)
+    {
+        string match = request.Query["resourceVersionMatch"];
+        if (match.Length == 0)
+            return match;
+        string? why = revision is null ? "resourceVersionMatch is forbidden unless resourceVersion is provided"
+            : continued ? "resourceVersionMatch is forbidden when continue is provided"
+            : match == "Exact" && revision == 0 ? "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""
+            : null;
+        var causes = new Kinds.CauseList();
+        if (why is not null)
+            causes.Forbidden("resourceVersionMatch", why);
+        else if (match is not ("Exact" or "NotOlderThan"))
+            causes.NotSupported("resourceVersionMatch", match, "Exact", "NotOlderThan", "");
+        return causes.IsEmpty ? match : throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
+    }
+
+    private void CheckReached(long revision)
+    {
+        if (revision <= store.Revision)
+            return;
+        throw new ApiException(504, "Timeout", $"Timeout: Too large resource version: {revision}, current: {store.Revision}")
+        {
+            RetryAfterSeconds = 1,
+            Details = new("", "", "") { Causes = [new StatusCause("ResourceVersionTooLarge", "Too large resource version", "")] },
+        };
+    }
+
+    private void Wake(Action reader)
+    {
+        if (options.Deterministic)
+            loop.Post(TimeSpan.Zero, reader);
+        else
+            ThreadPool.UnsafeQueueUserWorkItem(static action => action(), reader, preferLocal: false);
+    }
+
+    /// <summary>Where a list goes on: opaque to clients, in the API server's own encoding.</summary>
+    private sealed record ContinueToken(long Revision, string After)
+    {
+        public static ContinueToken? Parse(string text)
+        {
+            if (text.Length == 0)
+                return null;
+            try
+            {
+                string padded = text.Replace('-', '+').Replace('_', '/');
+                padded += new string('=', (4 - (padded.Length % 4)) % 4);
+                var token = JsonText.Parse(Convert.FromBase64String(padded));
+                if (token.Str("v") == "meta.k8s.io/v1" && token.Str("start") is { Length: > 0 } start)
+                    return new ContinueToken(token.Int("rv") ?? 0, start.TrimEnd('\0'));
+                throw ApiException.BadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+            }
+            catch (Exception error) when (error is FormatException or JsonException)
+            {
+                throw ApiException.BadRequest("invalid continue token: continue key is not valid: " + error.Message);
+            }
+        }
+
+        public override string ToString()
+        {
+            var token = new JsonObject { ["v"] = "meta.k8s.io/v1", ["rv"] = Revision, ["start"] = After + "\0" };
+            return Convert.ToBase64String(Encoding.UTF8.GetBytes(token.ToJsonString())).TrimEnd('=').Replace('+', '-').Replace('/', '_');
+        }
+    }
+}

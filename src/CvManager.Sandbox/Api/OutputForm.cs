@@ -1,0 +1,47 @@
+
+namespace CvManager.Sandbox.Api;
+
+internal enum OutputKind
+{
+    Object,
+    Table,
+    Metadata,
+}
+
+/// <summary>The form that a client wants its answer in, from the Accept header.</summary>
+internal sealed record OutputForm(OutputKind Kind, string ApiVersion)
+{
+    private static readonly OutputForm Plain = new(OutputKind.Object, "");
+
+    /// <exception cref="ApiException">406: nothing that the client takes can be made.</exception>
+    public static OutputForm Negotiate(string accept, bool isList)
+    {
+        if (accept.Length == 0)
+            return Plain;
+        foreach (string range in accept.Split(','))
+        {
+            string[] parts = range.Split(';', StringSplitOptions.TrimEntries);
+            string type = parts[0].Trim();
+            if (type is not ("application/json" or "*/*" or "application/*"))
+                continue;
+            string form = Parameter(parts, "as");
+            if (form.Length == 0)
+                return Plain;
+            string version = Parameter(parts, "v");
+            if (Parameter(parts, "g") != "meta.k8s.io" || version is not ("v1" or "v1beta1"))
+                continue;
+            if (form == "Table")
+                return new OutputForm(OutputKind.Table, "meta.k8s.io/" + version);
+            if (form == (isList ? "PartialObjectMetadataList" : "PartialObjectMetadata"))
+                return new OutputForm(OutputKind.Metadata, "meta.k8s.io/" + version);
+        }
+        throw new ApiException(406, "NotAcceptable", "only the following media types are accepted: application/json");
+    }
+
+    private static string Parameter(string[] parts, string name)
+    {
+        string prefix = name + "=";
+        string? part = parts.FirstOrDefault(item => item.StartsWith(prefix, StringComparison.Ordinal));
+        return part is null ? "" : part[prefix.Length..];
+    }
+}

@@ -1,0 +1,120 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+
+namespace CvManager.Sandbox.Discovery;
+
+/// <summary>What clients ask to find out what is served. Called with the store's lock held.</summary>
+internal sealed class DiscoveryDocuments(KindCatalog catalog)
+{
+    private static readonly string[] Verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
+
+    private static readonly string[] StatusVerbs = ["get", "patch", "update"];
+
+    public static JsonObject CoreVersions(string host) => new()
+    {
+        ["kind"] = "APIVersions",
+        ["versions"] = new JsonArray("v1"),
+        ["serverAddressByClientCIDRs"] = new JsonArray(new JsonObject { ["clientCIDR"] = "0.0.0.0/0", ["serverAddress"] = host }),
+    };
+
+    public JsonObject Groups() => new()
+    {
+        ["kind"] = "APIGroupList",
+        ["apiVersion"] = "v1",
+        ["groups"] = new JsonArray([.. GroupNames().Select(group => (JsonNode)Describe(group, isItem: true))]),
+    };
+
+    /// <summary>Null for a group that is not served.</summary>
+    public JsonObject? Group(string group) => GroupNames().Contains(group) ? Describe(group, isItem: false) : null;
+
+    /// <summary>Null for a version that is not served.</summary>
+    public JsonObject? Resources(string group, string version)
+    {
+        var resources = new JsonArray();
+        bool any = group == "authorization.k8s.io" && version == "v1";
+        if (any)
+        {
+            resources.Add((JsonNode)new JsonObject
+            {
+                ["name"] = "selfsubjectaccessreviews",
+                ["singularName"] = "selfsubjectaccessreview",
+                ["namespaced"] = false,
+                ["kind"] = "SelfSubjectAccessReview",
+                ["verbs"] = new JsonArray("create"),
+            });
+        }
+        foreach (var type in catalog.Types.OrderBy(type => type.Plural, StringComparer.Ordinal))
+        {
+            if (type.Version(group, version) is not ServedVersion served)
+                continue;
+            any = true;
+            resources.Add((JsonNode)Resource(type));
+            if (served.HasStatus)
+                resources.Add((JsonNode)Sub(type, "status", type.Kind, StatusVerbs));
+            if (served.Scale is not null)
+                resources.Add((JsonNode)Sub(type, "scale", "Scale", StatusVerbs, "autoscaling", "v1"));
+            foreach (var sub in type.Subresources)
+                resources.Add((JsonNode)Sub(type, sub.Name, sub.Kind, sub.Verbs, sub.Group == group ? "" : sub.Group, sub.Group == group ? "" : sub.Version));
+        }
+        if (!any)
+            return null;
+        return new JsonObject
+        {
+            ["kind"] = "APIResourceList",
+            ["apiVersion"] = "v1",
+            ["groupVersion"] = group.Length == 0 ? version : $"{group}/{version}",
+            ["resources"] = resources,
+        };
+    }
+
+    private IEnumerable<string> GroupNames() => catalog.GroupVersions().Select(pair => pair.Group)
+        .Append("authorization.k8s.io").Where(group => group.Length > 0).Distinct().Order(StringComparer.Ordinal);
+
+    private JsonObject Describe(string group, bool isItem)
+    {
+        var versions = catalog.GroupVersions().Where(pair => pair.Group == group).Select(pair => pair.Version).Distinct().ToList();
+        if (versions.Count == 0)
+            versions.Add("v1");
+        JsonObject Version(string name) => new() { ["groupVersion"] = $"{group}/{name}", ["version"] = name };
+        var description = new JsonObject();
+        if (!isItem)
+        {
+            description["kind"] = "APIGroup";
+            description["apiVersion"] = "v1";
+        }
+        description["name"] = group;
+        description["versions"] = new JsonArray([.. versions.Select(name => (JsonNode)Version(name))]);
+        description["preferredVersion"] = Version(versions[0]);
+        return description;
+    }
+
+    private static JsonObject Resource(ResourceType type)
+    {
+        var resource = new JsonObject
+        {
+            ["name"] = type.Plural,
+            ["singularName"] = type.Singular,
+            ["namespaced"] = type.Namespaced,
+            ["kind"] = type.Kind,
+            ["verbs"] = Texts(Verbs),
+        };
+        if (type.ShortNames.Count > 0)
+            resource["shortNames"] = Texts(type.ShortNames);
+        if (type.Categories.Count > 0)
+            resource["categories"] = Texts(type.Categories);
+        return resource;
+    }
+
+    private static JsonObject Sub(ResourceType type, string name, string kind, IReadOnlyList<string> verbs, string group = "", string version = "")
+    {
+        var resource = new JsonObject { ["name"] = $"{type.Plural}/{name}", ["singularName"] = "", ["namespaced"] = type.Namespaced };
+        resource.SetOrRemove("group", group);
+        resource.SetOrRemove("version", version);
+        resource["kind"] = kind;
+        resource["verbs"] = Texts(verbs);
+        return resource;
+    }
+
+    private static JsonArray Texts(IReadOnlyList<string> texts) => new([.. texts.Select(text => JsonValue.Create(text))]);
+}

@@ -1,0 +1,101 @@
+using System.Globalization;
+
+namespace CvManager.Sandbox.Http;
+
+/// <summary>The body of one request, by its length or in chunks. Read-only, asynchronous.</summary>
+internal sealed class HttpBodyStream : Stream
+{
+    private readonly HttpLineReader reader;
+    private readonly bool chunked;
+    private long left;
+
+    private HttpBodyStream(HttpLineReader reader, bool chunked, long length)
+    {
+        this.reader = reader;
+        this.chunked = chunked;
+        left = length;
+        IsAtEnd = !chunked && length == 0;
+    }
+
+    public bool IsAtEnd { get; private set; }
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    /// <summary>Null for a request without a body.</summary>
+    /// <exception cref="InvalidDataException">The headers contradict each other or make no sense.</exception>
+    public static HttpBodyStream? Create(HttpLineReader reader, HttpRequestHead head)
+    {
+        if (head["Transfer-Encoding"] is { Length: > 0 } encoding)
+        {
+            return encoding.Equals("chunked", StringComparison.OrdinalIgnoreCase)
+                ? new HttpBodyStream(reader, chunked: true, 0)
+                : throw new InvalidDataException("unsupported transfer encoding");
+        }
+        if (head["Content-Length"] is not { Length: > 0 } text)
+            return null;
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length))
+            throw new InvalidDataException("malformed content length");
+        return new HttpBodyStream(reader, chunked: false, length);
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        if (IsAtEnd || buffer.IsEmpty)
+            return 0;
+        if (chunked && left == 0 && !await NextChunkAsync(cancellationToken).ConfigureAwait(false))
+            return 0;
+        int read = await reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken).ConfigureAwait(false);
+        if (read == 0)
+            throw new IOException("The connection ended in the middle of a body.");
+        left -= read;
+        if (left == 0 && !chunked)
+            IsAtEnd = true;
+        else if (left == 0)
+            await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+        return read;
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>Not supported: bodies are read asynchronously.</summary>
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    private async ValueTask<bool> NextChunkAsync(CancellationToken cancellationToken)
+    {
+        string line = await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) ?? "";
+        string size = line.Split(';', 2)[0].Trim();
+        if (!long.TryParse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out left) || left < 0)
+            throw new InvalidDataException("malformed chunk");
+        if (left > 0)
+            return true;
+        while (await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { Length: > 0 })
+        {
+            // Trailers say nothing to this server.
+        }
+        IsAtEnd = true;
+        return false;
+    }
+}

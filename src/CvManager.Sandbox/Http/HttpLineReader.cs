@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace CvManager.Sandbox.Http;
+
+/// <summary>Reads lines and bytes from one connection, with one buffer for both.</summary>
+internal sealed class HttpLineReader(Stream stream)
+{
+    private const int LineLimit = 64 * 1024;
+
+    private readonly byte[] buffer = new byte[16 * 1024];
+    private int start;
+    private int end;
+
+    /// <summary>The next line without its end; null where the connection ends before it.</summary>
+    /// <exception cref="InvalidDataException">The line is longer than any that makes sense.</exception>
+    public async ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken)
+    {
+        var line = new MemoryStream();
+        while (true)
+        {
+            if (!await WaitForDataAsync(cancellationToken).ConfigureAwait(false))
+                return null;
+            int feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
+            int size = feed < 0 ? end - start : feed;
+            line.Write(buffer, start, size);
+            start += feed < 0 ? size : size + 1;
+            if (line.Length > LineLimit)
+                throw new InvalidDataException("line too long");
+            if (feed >= 0)
+                return Encoding.UTF8.GetString(line.GetBuffer(), 0, (int)line.Length).TrimEnd('\r');
+        }
+    }
+
+    /// <summary>0 where the connection has ended.</summary>
+    public async ValueTask<int> ReadAsync(Memory<byte> target, CancellationToken cancellationToken)
+    {
+        if (!await WaitForDataAsync(cancellationToken).ConfigureAwait(false))
+            return 0;
+        int size = Math.Min(target.Length, end - start);
+        buffer.AsMemory(start, size).CopyTo(target);
+        start += size;
+        return size;
+    }
+
+    /// <summary>False where the connection has ended.</summary>
+    public async ValueTask<bool> WaitForDataAsync(CancellationToken cancellationToken)
+    {
+        if (start < end)
+            return true;
+        start = 0;
+        end = 0;
+        end = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+        return end > 0;
+    }
+}

@@ -1,0 +1,50 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+
+namespace CvManager.Sandbox.Kinds;
+
+/// <summary>Collects what is wrong with an object, in the words of apimachinery's field errors.</summary>
+internal sealed class CauseList
+{
+    private readonly List<StatusCause> causes = [];
+
+    public IReadOnlyList<StatusCause> Causes => causes;
+
+    public bool IsEmpty => causes.Count == 0;
+
+    public void Required(string field, string detail = "") =>
+        Add("FieldValueRequired", field, "Required value" + (detail.Length == 0 ? "" : ": " + detail));
+
+    public void Invalid(string field, JsonNode? value, string detail) =>
+        Add("FieldValueInvalid", field, $"Invalid value: {Show(value)}: {detail}");
+
+    /// <summary>With a value that is already printed, where Go prints a struct.</summary>
+    public void InvalidPrinted(string field, string value, string detail) =>
+        Add("FieldValueInvalid", field, $"Invalid value: {value}: {detail}");
+
+    public void NotSupported(string field, JsonNode? value, params IEnumerable<string> supported) =>
+        Add("FieldValueNotSupported", field,
+            $"Unsupported value: {Show(value)}: supported values: {string.Join(", ", supported.Select(JsonAccess.Quoted))}");
+
+    public void Duplicate(string field, JsonNode? value) => Add("FieldValueDuplicate", field, $"Duplicate value: {Show(value)}");
+
+    public void Forbidden(string field, string detail) => Add("FieldValueForbidden", field, $"Forbidden: {detail}");
+
+    public void TooLong(string field, string detail) => Add("FieldValueTooLong", field, $"Too long: {detail}");
+
+    public void TooMany(string field, long count, long limit) =>
+        Add("FieldValueInvalid", field, $"Too many: {count}: must have at most {limit} items");
+
+    public void NotFound(string field, JsonNode? value) => Add("FieldValueNotFound", field, $"Not found: {Show(value)}");
+
+    public void Add(string reason, string field, string message) => causes.Add(new StatusCause(reason, message, field));
+
+    /// <exception cref="ApiException">422 where anything was collected.</exception>
+    public void Throw(ResourceType type, string name)
+    {
+        if (causes.Count > 0)
+            throw ApiException.Invalid(type.Group, type.Kind, name, causes);
+    }
+
+    private static string Show(JsonNode? value) => value is null ? "null" : JsonText.Text(value);
+}

@@ -1,0 +1,30 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Sandbox.Kinds;
+
+/// <summary>The two forms of events: core/v1, in which they are kept, and events.k8s.io/v1.</summary>
+internal static class EventForms
+{
+    private static readonly (string Core, string Newer)[] Names =
+    [
+        ("involvedObject", "regarding"),
+        ("message", "note"),
+        ("source", "deprecatedSource"),
+        ("firstTimestamp", "deprecatedFirstTimestamp"),
+        ("lastTimestamp", "deprecatedLastTimestamp"),
+        ("count", "deprecatedCount"),
+        ("reportingComponent", "reportingController"),
+    ];
+
+    public static JsonObject FromCore(JsonObject body) => Rename(body, Names.ToDictionary(pair => pair.Core, pair => pair.Newer));
+
+    public static JsonObject ToCore(JsonObject body) => Rename(body, Names.ToDictionary(pair => pair.Newer, pair => pair.Core));
+
+    private static JsonObject Rename(JsonObject body, Dictionary<string, string> names)
+    {
+        var renamed = new JsonObject();
+        foreach (var (name, value) in body)
+            renamed[names.GetValueOrDefault(name, name)] = value?.DeepClone();
+        return renamed;
+    }
+}

@@ -1,0 +1,197 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Schemas;
+
+namespace CvManager.Sandbox.Patching;
+
+/// <summary>Which fields two states of an object differ in, at the grain of ownership: scalars, atomic lists and maps are one field.</summary>
+internal static class FieldDifference
+{
+    /// <summary>Fields that no one owns: the server writes them.</summary>
+    private static readonly HashSet<string> ServerMetadata = new(StringComparer.Ordinal)
+    {
+        "name", "namespace", "uid", "creationTimestamp", "selfLink", "generation", "managedFields", "resourceVersion",
+    };
+
+    /// <summary>Objects and lists that a built-in type has even when it is empty, so that filling them adds no field of their own.</summary>
+    private static readonly HashSet<string> AlwaysThere = new(StringComparer.Ordinal)
+    {
+        "f:metadata", "f:spec", "f:status", "f:strategy", "f:updateStrategy", "f:template", "f:jobTemplate", "f:containers",
+    };
+
+    /// <summary>What was added or modified, and what was removed.</summary>
+    public static (FieldSet Changed, FieldSet Removed) Compare(SchemaNode schema, JsonObject? before, JsonObject after)
+    {
+        var changed = new FieldSet();
+        var removed = new FieldSet();
+        bool builtIn = schema.Name.Length > 0;
+        foreach (string name in Names(before, after))
+        {
+            if (name is "apiVersion" or "kind")
+                continue;
+            string element = "f:" + name;
+            var (inner, gone) = name == "metadata"
+                ? Metadata(before?.Obj(name), after.Obj(name), builtIn)
+                : Node(schema.Field(name) ?? SchemaNode.Untyped, element, before?[name], after[name], builtIn);
+            changed.Add(element, inner);
+            removed.Add(element, gone);
+        }
+        return (changed, removed);
+    }
+
+    /// <summary>All fields that an applied configuration sets. Unlike in <see cref="Compare"/>, an object is a field of its own only where it is empty.</summary>
+    public static FieldSet Of(SchemaNode schema, JsonObject applied)
+    {
+        var set = new FieldSet();
+        foreach (var (name, value) in applied)
+        {
+            if (name is "apiVersion" or "kind")
+                continue;
+            if (name == "metadata")
+            {
+                var inner = new FieldSet();
+                foreach (var (field, item) in (value as JsonObject) ?? [])
+                {
+                    if (!ServerMetadata.Contains(field))
+                        inner.Add("f:" + field, Fields(MetadataField(field), item));
+                }
+                set.Add("f:metadata", inner);
+                continue;
+            }
+            set.Add("f:" + name, Fields(schema.Field(name) ?? SchemaNode.Untyped, value));
+        }
+        return set;
+    }
+
+    /// <summary>The path element of an item of an associative list; null where it lacks its keys.</summary>
+    public static string? ItemElement(SchemaNode list, JsonNode? item)
+    {
+        if (list.List == ListType.Set)
+            return "v:" + JsonText.Text(item);
+        if (item is not JsonObject entry)
+            return null;
+        var keys = new JsonObject();
+        foreach (string key in list.ListKeys.Order(StringComparer.Ordinal))
+        {
+            if (entry[key] is JsonNode value)
+                keys[key] = value.DeepClone();
+            else if (key == "protocol")
+                keys[key] = "TCP"; // the one key with a default
+            else if (list.ListKeys.Count == 1)
+                return null;
+        }
+        return keys.Count == 0 ? null : "k:" + JsonText.Text(keys);
+    }
+
+    /// <summary>True where the value has fields or items of its own, rather than being one field.</summary>
+    public static bool IsGranular(SchemaNode schema, JsonNode? value) => value switch
+    {
+        JsonObject => !schema.Atomic && schema.Type is SchemaType.Object or SchemaType.Any,
+        JsonArray => schema.Type == SchemaType.Array && schema.List != ListType.Atomic,
+        _ => false,
+    };
+
+    private static FieldSet Fields(SchemaNode schema, JsonNode? value)
+    {
+        var set = new FieldSet();
+        if (!IsGranular(schema, value) || value is JsonObject { Count: 0 } or JsonArray { Count: 0 })
+        {
+            set.Member = true;
+        }
+        else if (value is JsonObject fields)
+        {
+            foreach (var (name, inner) in fields)
+                set.Add("f:" + name, Fields(schema.Field(name) ?? SchemaNode.Untyped, inner));
+        }
+        else
+        {
+            foreach (var item in (JsonArray)value!)
+            {
+                if (ItemElement(schema, item) is not string element)
+                    continue;
+                var inner = schema.List == ListType.Set ? FieldSet.Leaf() : Fields(schema.Items!, item);
+                inner.Member = true;
+                set.Add(element, inner);
+            }
+        }
+        return set;
+    }
+
+    private static SchemaNode MetadataField(string name) => BuiltInSchemas.Get("ObjectMeta").Field(name) ?? SchemaNode.Untyped;
+
+    private static (FieldSet? Changed, FieldSet? Removed) Metadata(JsonObject? before, JsonObject? after, bool builtIn)
+    {
+        var changed = new FieldSet();
+        var removed = new FieldSet();
+        foreach (string name in Names(before, after))
+        {
+            if (ServerMetadata.Contains(name))
+                continue;
+            string element = "f:" + name;
+            var (inner, gone) = Node(MetadataField(name), element, before?[name], after?[name], builtIn);
+            changed.Add(element, inner);
+            removed.Add(element, gone);
+        }
+        return (changed, removed);
+    }
+
+    private static (FieldSet? Changed, FieldSet? Removed) Node(
+        SchemaNode schema, string element, JsonNode? before, JsonNode? after, bool builtIn)
+    {
+        if (before is null && after is null)
+            return (null, null);
+        bool granular = (before is null || IsGranular(schema, before)) && (after is null || IsGranular(schema, after))
+            && (before is null || after is null || before.GetValueKind() == after.GetValueKind());
+        if (!granular)
+        {
+            if (after is null)
+                return (null, FieldSet.Leaf());
+            return before is null || !JsonAccess.Same(before, after) ? (FieldSet.Leaf(), null) : (null, null);
+        }
+        var changed = new FieldSet { Member = before is null && !(builtIn && AlwaysThere.Contains(element)) };
+        var removed = new FieldSet { Member = after is null };
+        if ((before ?? after) is JsonObject)
+        {
+            foreach (string name in Names(before as JsonObject, after as JsonObject))
+            {
+                var (inner, gone) = Node(
+                    schema.Field(name) ?? SchemaNode.Untyped, "f:" + name, before?[name], after?[name], builtIn);
+                changed.Add("f:" + name, inner);
+                removed.Add("f:" + name, gone);
+            }
+        }
+        else
+        {
+            var left = Index(schema, before as JsonArray);
+            var right = Index(schema, after as JsonArray);
+            foreach (string item in left.Keys.Union(right.Keys))
+            {
+                var (inner, gone) = schema.List == ListType.Set
+                    ? (left.ContainsKey(item) ? null : FieldSet.Leaf(), right.ContainsKey(item) ? null : FieldSet.Leaf())
+                    : Node(schema.Items!, item, left.GetValueOrDefault(item), right.GetValueOrDefault(item), builtIn);
+                changed.Add(item, inner);
+                removed.Add(item, gone);
+            }
+        }
+        return (changed, removed);
+    }
+
+    private static Dictionary<string, JsonNode?> Index(SchemaNode schema, JsonArray? list)
+    {
+        var index = new Dictionary<string, JsonNode?>(StringComparer.Ordinal);
+        foreach (var item in list ?? [])
+        {
+            if (ItemElement(schema, item) is string element)
+                index[element] = item;
+        }
+        return index;
+    }
+
+    private static IEnumerable<string> Names(JsonObject? before, JsonObject? after)
+    {
+        if (before is null)
+            return (after ?? []).Select(pair => pair.Key);
+        var names = before.Select(pair => pair.Key);
+        return after is null ? names : names.Concat(after.Select(pair => pair.Key).Where(name => !before.ContainsKey(name)));
+    }
+}

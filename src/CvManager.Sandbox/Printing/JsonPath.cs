@@ -1,0 +1,130 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+
+namespace CvManager.Sandbox.Printing;
+
+/// <summary>
+/// The JSONPath that printer columns and scale paths are written in: fields (<c>.a.b</c>, <c>['a']</c>, <c>\.</c> for a dot in a
+/// name), indices, <c>[*]</c> and filters that compare one field with a literal (<c>[?(@.type=="Ready")]</c>).
+/// </summary>
+internal sealed class JsonPath
+{
+    private readonly IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps;
+
+    private JsonPath(IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps) => this.steps = steps;
+
+    /// <summary>A path that cannot be read selects nothing.</summary>
+    public static JsonPath Parse(string text)
+    {
+        var steps = new List<Func<JsonNode?, IEnumerable<JsonNode?>>>();
+        int position = 0;
+        while (position < text.Length)
+        {
+            if (text[position] == '.')
+            {
+                position++;
+                string name = ReadName(text, ref position);
+                if (name.Length > 0)
+                    steps.Add(name == "*" ? All : node => Field(node, name));
+            }
+            else if (text[position] == '[')
+            {
+                int end = Closing(text, position);
+                if (end < 0 || Bracket(text[(position + 1)..end]) is not Func<JsonNode?, IEnumerable<JsonNode?>> step)
+                    return new JsonPath([_ => []]);
+                steps.Add(step);
+                position = end + 1;
+            }
+            else
+            {
+                string name = ReadName(text, ref position);
+                steps.Add(node => Field(node, name));
+            }
+        }
+        return new JsonPath(steps);
+    }
+
+    public IEnumerable<JsonNode> Select(JsonNode root)
+    {
+        IEnumerable<JsonNode?> nodes = [root];
+        foreach (var step in steps)
+            nodes = nodes.SelectMany(step);
+        return nodes.OfType<JsonNode>();
+    }
+
+    private static IEnumerable<JsonNode?> Field(JsonNode? node, string name) => node.At(name) is JsonNode value ? [value] : [];
+
+    private static IEnumerable<JsonNode?> All(JsonNode? node) => node switch
+    {
+        JsonArray array => array,
+        JsonObject fields => fields.Select(pair => pair.Value),
+        _ => [],
+    };
+
+    private static string ReadName(string text, ref int position)
+    {
+        var name = new StringBuilder();
+        while (position < text.Length && text[position] is not ('.' or '['))
+        {
+            if (text[position] == '\\' && position + 1 < text.Length)
+                position++;
+            name.Append(text[position++]);
+        }
+        return name.ToString();
+    }
+
+    private static int Closing(string text, int open)
+    {
+        char quote = '\0';
+        int depth = 0;
+        for (int i = open; i < text.Length; i++)
+        {
+            char letter = text[i];
+            if (quote != '\0')
+                quote = letter == quote ? '\0' : quote;
+            else if (letter is '\'' or '"')
+                quote = letter;
+            else if (letter == '[')
+                depth++;
+            else if (letter == ']' && --depth == 0)
+                return i;
+        }
+        return -1;
+    }
+
+    private static Func<JsonNode?, IEnumerable<JsonNode?>>? Bracket(string inner)
+    {
+        inner = inner.Trim();
+        if (inner == "*")
+            return All;
+        if (int.TryParse(inner, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int index))
+            return node => node is JsonArray array && Math.Abs(index + 0.5) < array.Count + 0.5 ? [array[index < 0 ? array.Count + index : index]] : [];
+        if (inner.Length >= 2 && inner[0] is '\'' or '"' && inner[^1] == inner[0])
+            return node => Field(node, inner[1..^1]);
+        if (inner.StartsWith("?(", StringComparison.Ordinal) && inner.EndsWith(')'))
+            return Filter(inner[2..^1]);
+        return null;
+    }
+
+    private static Func<JsonNode?, IEnumerable<JsonNode?>>? Filter(string condition)
+    {
+        bool equal = true;
+        int at = condition.IndexOf("==", StringComparison.Ordinal);
+        if (at < 0)
+        {
+            equal = false;
+            at = condition.IndexOf("!=", StringComparison.Ordinal);
+        }
+        string left = (at < 0 ? condition : condition[..at]).Trim();
+        if (!left.StartsWith('@'))
+            return null;
+        var path = Parse(left[1..]);
+        if (at < 0)
+            return node => All(node).Where(item => item is not null && path.Select(item).Any());
+        string literal = condition[(at + 2)..].Trim().Trim('"', '\'');
+        return node => All(node).Where(item =>
+            item is not null && path.Select(item).Any(value => (value.AsText() ?? JsonText.Text(value)) == literal) == equal);
+    }
+}

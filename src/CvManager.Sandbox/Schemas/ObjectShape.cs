@@ -1,0 +1,137 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+
+namespace CvManager.Sandbox.Schemas;
+
+/// <summary>Brings what a client sent into its type's shape: unknown fields are dropped and told, defaults of a schema filled in.</summary>
+internal static class ObjectShape
+{
+    private static readonly Lazy<SchemaNode> ObjectMeta = new(() => BuiltInSchemas.Get("ObjectMeta"));
+
+    /// <summary>Drops fields that the type does not have.</summary>
+    /// <param name="schema">The type of the whole object.</param>
+    /// <param name="body">Changed in place.</param>
+    /// <param name="unknown">Gets the paths of what was dropped.</param>
+    /// <exception cref="ApiException">400: a built-in type's field has another type.</exception>
+    public static void Prune(SchemaNode schema, JsonObject body, List<string> unknown)
+    {
+        foreach (string name in body.Select(pair => pair.Key).ToList())
+        {
+            if (name is "apiVersion" or "kind")
+                continue;
+            var field = name == "metadata" ? ObjectMeta.Value : schema.Field(name);
+            PruneField(schema, field, body, name, "", unknown);
+        }
+    }
+
+    /// <summary>Fills in the defaults of a custom resource's schema; a null that may not be null makes room for its default.</summary>
+    public static void FillDefaults(SchemaNode schema, JsonNode? value)
+    {
+        switch (value)
+        {
+            case JsonObject fields:
+                foreach (var (name, property) in schema.Properties)
+                {
+                    if (property.Rules?.Default is not JsonNode fallback)
+                        continue;
+                    if (!fields.TryGetPropertyValue(name, out var present) || (present is null && !property.Rules.Nullable))
+                        fields[name] = fallback.DeepClone();
+                }
+                foreach (var (name, inner) in fields)
+                {
+                    if (schema.Field(name) is SchemaNode field)
+                        FillDefaults(field, inner);
+                }
+                break;
+            case JsonArray items when schema.Items is not null:
+                foreach (var item in items)
+                    FillDefaults(schema.Items, item);
+                break;
+        }
+    }
+
+    private static void PruneField(SchemaNode owner, SchemaNode? field, JsonObject parent, string name, string path, List<string> unknown)
+    {
+        string at = path.Length == 0 ? name : $"{path}.{name}";
+        if (field is null)
+        {
+            unknown.Add(at);
+            parent.Remove(name);
+            return;
+        }
+        bool builtIn = field.Rules is null && !ReferenceEquals(field, SchemaNode.Untyped);
+        var value = parent[name];
+        if (value is null)
+        {
+            // Go leaves a field alone that is given as null.
+            if (builtIn)
+                parent.Remove(name);
+            return;
+        }
+        if (builtIn)
+            CheckType(owner, field, value, at);
+        PruneValue(field, value, at, unknown);
+    }
+
+    private static void PruneValue(SchemaNode schema, JsonNode? value, string path, List<string> unknown)
+    {
+        if (value is JsonObject fields && !(schema.PreserveUnknown && schema.Properties.Count == 0 && schema.Values is null))
+        {
+            bool embedded = schema.Rules?.EmbeddedResource == true;
+            foreach (string name in fields.Select(pair => pair.Key).ToList())
+            {
+                if (embedded && name is "apiVersion" or "kind" or "metadata")
+                    continue;
+                PruneField(schema, schema.Field(name), fields, name, path, unknown);
+            }
+        }
+        else if (value is JsonArray items && schema.Items is not null)
+        {
+            for (int i = 0; i < items.Count; i++)
+            {
+                if (schema.Items.Rules is null && items[i] is JsonNode item)
+                    CheckType(schema, schema.Items, item, $"{path}[{i}]");
+                PruneValue(schema.Items, items[i], $"{path}[{i}]", unknown);
+            }
+        }
+    }
+
+    private static void CheckType(SchemaNode owner, SchemaNode schema, JsonNode value, string path)
+    {
+        var kind = value.Kind();
+        bool right = schema.Type switch
+        {
+            SchemaType.Object => kind == JsonValueKind.Object,
+            SchemaType.Array => kind == JsonValueKind.Array,
+            SchemaType.String => kind == JsonValueKind.String,
+            SchemaType.Integer => value.AsInteger() is not null,
+            SchemaType.Number => kind == JsonValueKind.Number,
+            SchemaType.Boolean => kind is JsonValueKind.True or JsonValueKind.False,
+            SchemaType.IntOrString => kind is JsonValueKind.String or JsonValueKind.Number,
+            _ => true,
+        };
+        if (right)
+            return;
+        string found = kind switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.Number => "number",
+            JsonValueKind.String => "string",
+            _ => "bool",
+        };
+        string wanted = schema.Type switch
+        {
+            SchemaType.Object => schema.Name.Length > 0 ? "v1." + schema.Name : "map[string]string",
+            SchemaType.Array => $"[]{(schema.Items!.Name.Length > 0 ? "v1." + schema.Items.Name : "string")}",
+            SchemaType.Integer => schema.Format,
+            SchemaType.Boolean => "bool",
+            _ => "string",
+        };
+        throw new ObjectShapeException($"json: cannot unmarshal {found} into Go struct field {owner.Name}.{path} of type {wanted}");
+    }
+}
+
+/// <summary>A built-in object that does not fit its type.</summary>
+internal sealed class ObjectShapeException(string message) : Exception(message);

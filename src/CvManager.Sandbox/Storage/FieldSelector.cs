@@ -1,0 +1,73 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>A field selector (<c>metadata.name=a,status.phase!=Running</c>) over the fields that the resource supports.</summary>
+internal sealed class FieldSelector
+{
+    private readonly IReadOnlyList<(string Field, string Value, bool Equal)> requirements;
+
+    private FieldSelector(IReadOnlyList<(string Field, string Value, bool Equal)> requirements) => this.requirements = requirements;
+
+    public bool IsEverything => requirements.Count == 0;
+
+    /// <summary>The name that metadata.name is asked to be; null where it is not.</summary>
+    public string? Name => requirements.Where(item => item is { Field: "metadata.name", Equal: true }).Select(item => item.Value).FirstOrDefault();
+
+    /// <exception cref="ApiException">400 for a field that is not supported, and for what cannot be read.</exception>
+    public static FieldSelector Parse(string text, ResourceType type)
+    {
+        var list = new List<(string, string, bool)>();
+        foreach (string term in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        {
+            bool equal = true;
+            int at = term.IndexOf("!=", StringComparison.Ordinal);
+            int length = 2;
+            if (at >= 0)
+            {
+                equal = false;
+            }
+            else if ((at = term.IndexOf("==", StringComparison.Ordinal)) < 0)
+            {
+                at = term.IndexOf('=', StringComparison.Ordinal);
+                length = 1;
+            }
+            if (at < 0)
+                throw ApiException.BadRequest($"invalid selector: '{text}'; can't understand '{term}'");
+            string field = term[..at];
+            if (!type.SelectableFields.Contains(field))
+                throw ApiException.BadRequest($"field label not supported: {field}");
+            list.Add((field, term[(at + length)..], equal));
+        }
+        return new FieldSelector(list);
+    }
+
+    public bool Matches(JsonObject body)
+    {
+        foreach (var (field, value, equal) in requirements)
+        {
+            if ((Read(body, field) == value) != equal)
+                return false;
+        }
+        return true;
+    }
+
+    private static string Read(JsonObject body, string field)
+    {
+        // The one selectable field that is no path: who wrote an event.
+        if (field == "source")
+            return body.Str("source", "component") is { Length: > 0 } component ? component : body.Str("reportingComponent");
+        JsonNode? node = body;
+        foreach (string name in field.Split('.'))
+            node = node.At(name);
+        return node.Kind() switch
+        {
+            JsonValueKind.String => node.AsText()!,
+            JsonValueKind.Null => field is "spec.hostNetwork" or "spec.unschedulable" ? "false" : "",
+            _ => JsonText.Text(node),
+        };
+    }
+}

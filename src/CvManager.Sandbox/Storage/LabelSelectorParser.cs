@@ -1,0 +1,141 @@
+using CvManager.Sandbox.Api;
+using static CvManager.Sandbox.Storage.LabelSelector;
+
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>The grammar of label selectors in queries (apimachinery's labels package), with its messages.</summary>
+internal sealed class LabelSelectorParser(string text)
+{
+    private const string Symbols = "=!(),<>";
+    private int position;
+
+    public List<Requirement> Parse()
+    {
+        var list = new List<Requirement>();
+        while (true)
+        {
+            string token = Peek();
+            if (token.Length == 0 && list.Count > 0)
+                throw Unexpected(token, "identifier after ','");
+            list.Add(ParseRequirement());
+            token = Next();
+            if (token.Length == 0)
+                return list;
+            if (token != ",")
+                throw Unexpected(token, "',' or 'end of string'");
+        }
+    }
+
+    private Requirement ParseRequirement()
+    {
+        string token = Next();
+        if (token == "!")
+            return new Requirement(Key(Next()), SelectorOperator.DoesNotExist, []);
+        string key = Key(token);
+        switch (Peek())
+        {
+            case "" or ",":
+                return new Requirement(key, SelectorOperator.Exists, []);
+            case "=" or "==":
+                Next();
+                return new Requirement(key, SelectorOperator.In, [Value()]);
+            case "!=":
+                Next();
+                return new Requirement(key, SelectorOperator.NotIn, [Value()]);
+            case ">":
+                Next();
+                return new Requirement(key, SelectorOperator.GreaterThan, [Value()]);
+            case "<":
+                Next();
+                return new Requirement(key, SelectorOperator.LessThan, [Value()]);
+            case "in":
+                Next();
+                return new Requirement(key, SelectorOperator.In, Values());
+            case "notin":
+                Next();
+                return new Requirement(key, SelectorOperator.NotIn, Values());
+            default:
+                throw Unexpected(Next(), "in, notin, =, ==, !=, gt, lt");
+        }
+    }
+
+    private static string Key(string token)
+    {
+        if (token.Length == 0 || Symbols.Contains(token[0]))
+            throw Unexpected(token, "!, identifier, or 'end of string'");
+        if (NameRules.QualifiedName(token) is string problem)
+            throw ApiException.BadRequest($"unable to parse requirement: <nil>: Invalid value: {JsonAccess.Quoted(token)}: {problem}");
+        return token;
+    }
+
+    private string Value()
+    {
+        string token = Peek();
+        if (token is "" or ",")
+            return "";
+        Next();
+        if (Symbols.Contains(token[0]))
+            throw Unexpected(token, "identifier");
+        return token;
+    }
+
+    private List<string> Values()
+    {
+        string token = Next();
+        if (token != "(")
+            throw Unexpected(token, "'('");
+        var values = new List<string>();
+        while (true)
+        {
+            token = Next();
+            if (token == ")")
+            {
+                values.Add("");
+                return values;
+            }
+            if (token.Length == 0 || (Symbols.Contains(token[0]) && token != ","))
+                throw Unexpected(token, "',', ')' or identifier");
+            if (token == ",")
+            {
+                values.Add("");
+                continue;
+            }
+            values.Add(token);
+            token = Next();
+            if (token == ")")
+                return values;
+            if (token != ",")
+                throw Unexpected(token, "',' or ')'");
+        }
+    }
+
+    private string Peek()
+    {
+        int before = position;
+        string token = Next();
+        position = before;
+        return token;
+    }
+
+    private string Next()
+    {
+        while (position < text.Length && char.IsWhiteSpace(text[position]))
+            position++;
+        int start = position;
+        if (start == text.Length)
+            return "";
+        if (Symbols.Contains(text[start]))
+        {
+            position++;
+            if (position < text.Length && text[position] == '=' && text[start] is '=' or '!' && text[start..(position + 1)] is "==" or "!=")
+                position++;
+            return text[start..position];
+        }
+        while (position < text.Length && !char.IsWhiteSpace(text[position]) && !Symbols.Contains(text[position]))
+            position++;
+        return text[start..position];
+    }
+
+    private static ApiException Unexpected(string found, string expected) =>
+        ApiException.BadRequest($"unable to parse requirement: found '{found}', expected: {expected}");
+}

@@ -1,0 +1,85 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>
+/// All objects of the cluster, under one revision counter and one lock. Every member but <see cref="Gate"/> is called with the lock
+/// held; nothing awaits in it.
+/// </summary>
+internal sealed class ObjectStore(int historyLimit)
+{
+    private readonly Dictionary<(string Group, string Resource), ResourceTable> tables = [];
+    private readonly Dictionary<string, (ResourceTable Table, StoredObject Object)> byUid = new(StringComparer.Ordinal);
+    private readonly List<Action<StoreChange>> observers = [];
+
+    public object Gate { get; } = new();
+
+    /// <summary>The revision of the last change. A fresh cluster does not start at 0: clients take that for "any".</summary>
+    public long Revision { get; private set; } = 1;
+
+    public IEnumerable<ResourceTable> Tables => tables.Values;
+
+    public ResourceTable Table(ResourceType type)
+    {
+        var key = (type.Group, type.Plural);
+        if (!tables.TryGetValue(key, out var table))
+            tables[key] = table = new ResourceTable(type, historyLimit, Revision);
+        return table;
+    }
+
+    /// <summary>The table of a custom resource that is no longer served.</summary>
+    public void Remove(ResourceType type)
+    {
+        if (tables.Remove((type.Group, type.Plural), out var table))
+            table.EndWatches();
+    }
+
+    public (ResourceTable Table, StoredObject Object)? ByUid(string uid) => byUid.TryGetValue(uid, out var found) ? found : null;
+
+    /// <summary>Told of each change, in order, with the lock held; an observer only takes notes.</summary>
+    public void Observe(Action<StoreChange> observer) => observers.Add(observer);
+
+    /// <summary>Writes a new object, whose body gets its resource version and belongs to the store from now on.</summary>
+    public StoredObject Add(ResourceTable table, JsonObject body, Patching.FieldOwners owners)
+    {
+        var added = Stamp(body, owners);
+        table.Put(added);
+        byUid[added.Uid] = (table, added);
+        Publish(new StoreChange(ChangeKind.Added, table, added, null));
+        return added;
+    }
+
+    public StoredObject Replace(ResourceTable table, StoredObject previous, JsonObject body, Patching.FieldOwners owners)
+    {
+        var changed = Stamp(body, owners);
+        table.Put(changed);
+        byUid[changed.Uid] = (table, changed);
+        Publish(new StoreChange(ChangeKind.Modified, table, changed, previous));
+        return changed;
+    }
+
+    public StoredObject Delete(ResourceTable table, StoredObject previous)
+    {
+        var last = Stamp(previous.Body.Clone(), previous.Owners);
+        table.Drop(previous.Key);
+        byUid.Remove(previous.Uid);
+        Publish(new StoreChange(ChangeKind.Deleted, table, last, previous));
+        return last;
+    }
+
+    private StoredObject Stamp(JsonObject body, Patching.FieldOwners owners)
+    {
+        Revision++;
+        body.Meta()["resourceVersion"] = Revision.ToString(System.Globalization.CultureInfo.InvariantCulture);
+        return new StoredObject(body, Revision) { Owners = owners };
+    }
+
+    private void Publish(StoreChange change)
+    {
+        change.Table.Log(change);
+        foreach (var observer in observers)
+            observer(change);
+    }
+}

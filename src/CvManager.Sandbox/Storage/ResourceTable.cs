@@ -1,0 +1,116 @@
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>The objects of one resource, sorted as etcd sorts them, and its latest changes. Guarded by the store's lock.</summary>
+internal sealed class ResourceTable(ResourceType type, int historyLimit, long createdAt)
+{
+    private readonly Dictionary<string, StoredObject> byKey = new(StringComparer.Ordinal);
+    private readonly List<StoredObject> sorted = [];
+    private readonly Queue<StoreChange> history = new();
+    private readonly List<Watch> watches = [];
+
+    public ResourceType Type { get; set; } = type;
+
+    public int Count => sorted.Count;
+
+    /// <summary>Changes after this revision are all remembered.</summary>
+    public long HistoryStart { get; private set; } = createdAt;
+
+    public StoredObject? Find(string ns, string name) => byKey.GetValueOrDefault(StoredObject.KeyOf(ns, name));
+
+    /// <summary>All objects, or those of one namespace, in the order of their keys.</summary>
+    public IReadOnlyList<StoredObject> List(string ns)
+    {
+        if (ns.Length == 0)
+            return [.. sorted];
+        int from = LowerBound(ns + "/");
+        int to = LowerBound(ns + "0"); // '0' follows '/'
+        return sorted.GetRange(from, to - from);
+    }
+
+    /// <summary>The objects as they were at an older revision.</summary>
+    /// <exception cref="ApiException">410: the revision is older than the history.</exception>
+    public IReadOnlyList<StoredObject> ListAt(string ns, long revision, string messageWhenTooOld)
+    {
+        if (revision < HistoryStart)
+            throw ApiException.Expired(messageWhenTooOld);
+        var later = history.Where(change => change.Revision > revision).ToList();
+        if (later.Count == 0)
+            return List(ns);
+        var state = new SortedDictionary<string, StoredObject>(StringComparer.Ordinal);
+        foreach (var item in List(ns))
+            state[item.Key] = item;
+        for (int i = later.Count - 1; i >= 0; i--)
+        {
+            var change = later[i];
+            if (ns.Length > 0 && change.Current.Namespace != ns)
+                continue;
+            if (change.Previous is null)
+                state.Remove(change.Current.Key);
+            else
+                state[change.Current.Key] = change.Previous;
+        }
+        return [.. state.Values];
+    }
+
+    public IEnumerable<StoreChange> ChangesAfter(long revision) => history.Where(change => change.Revision > revision);
+
+    public void Put(StoredObject item)
+    {
+        int at = LowerBound(item.Key);
+        if (at < sorted.Count && sorted[at].Key == item.Key)
+            sorted[at] = item;
+        else
+            sorted.Insert(at, item);
+        byKey[item.Key] = item;
+    }
+
+    public void Drop(string key)
+    {
+        byKey.Remove(key);
+        sorted.RemoveAt(LowerBound(key));
+    }
+
+    public void Log(StoreChange change)
+    {
+        history.Enqueue(change);
+        while (history.Count > historyLimit)
+            HistoryStart = history.Dequeue().Revision;
+        foreach (var watch in watches)
+            watch.Offer(change);
+    }
+
+    /// <summary>Forgets all changes, as etcd does when it is compacted.</summary>
+    public void Compact(long revision)
+    {
+        history.Clear();
+        HistoryStart = revision;
+    }
+
+    public void Attach(Watch watch) => watches.Add(watch);
+
+    public void Detach(Watch watch) => watches.Remove(watch);
+
+    public void EndWatches()
+    {
+        foreach (var watch in watches.ToArray())
+            watch.End();
+    }
+
+    private int LowerBound(string key)
+    {
+        int low = 0;
+        int high = sorted.Count;
+        while (low < high)
+        {
+            int middle = (low + high) >>> 1;
+            if (string.CompareOrdinal(sorted[middle].Key, key) < 0)
+                low = middle + 1;
+            else
+                high = middle;
+        }
+        return low;
+    }
+}

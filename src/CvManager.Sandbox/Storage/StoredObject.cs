@@ -1,0 +1,48 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Patching;
+
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>
+/// One object at one revision, in its resource's storage version. Immutable: whoever wants to change it clones <see cref="Body"/>.
+/// The lazy parts are filled under the store's lock.
+/// </summary>
+internal sealed class StoredObject
+{
+    private byte[]? utf8;
+    private FieldOwners? owners;
+
+    public StoredObject(JsonObject body, long revision)
+    {
+        Body = body;
+        Revision = revision;
+        Namespace = body.Namespace();
+        Name = body.Name();
+        Uid = body.Uid();
+        Key = KeyOf(Namespace, Name);
+    }
+
+    public JsonObject Body { get; }
+
+    public long Revision { get; }
+
+    public string Namespace { get; }
+
+    public string Name { get; }
+
+    public string Uid { get; }
+
+    /// <summary>Sorts as etcd's keys do.</summary>
+    public string Key { get; }
+
+    public byte[] Utf8 => utf8 ??= JsonText.Utf8(Body);
+
+    public FieldOwners Owners
+    {
+        get => owners ??= FieldOwners.Parse(Body.Arr("metadata", "managedFields"));
+        init => owners = value;
+    }
+
+    public static string KeyOf(string ns, string name) => ns.Length == 0 ? name : ns + "/" + name;
+}

@@ -1,0 +1,194 @@
+namespace CvManager.Sandbox.Storage;
+
+/// <summary>
+/// The lines of one watch, written by the store and read by one client. Reading waits for the next line; 0 bytes are the end.
+/// Thread-safe for one reader and any writers.
+/// </summary>
+/// <param name="wake">Runs a reader's continuation; never called with a lock of this class held.</param>
+/// <param name="onClose">Called once, when the reader is done with the stream.</param>
+internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClose) : Stream
+{
+    /// <summary>A reader this far behind is cut off, as the API server does with slow watchers.</summary>
+    private const int PendingLimit = 100_000;
+
+    private readonly object sync = new();
+    private readonly Queue<ReadOnlyMemory<byte>> pending = new();
+    /// <summary>What is left of a line that did not fit into the reader's buffer.</summary>
+    private ReadOnlyMemory<byte> rest;
+    private TaskCompletionSource? waiting;
+    private bool ended;
+    private bool stalled;
+    private Exception? broken;
+    private bool closed;
+    private int linesLeft = int.MaxValue;
+    private Action? onLinesLeft;
+
+    public override bool CanRead => true;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => false;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public void Write(ReadOnlyMemory<byte> line)
+    {
+        lock (sync)
+        {
+            if (ended || closed)
+                return;
+            pending.Enqueue(line);
+            if (pending.Count > PendingLimit)
+                ended = true;
+        }
+        Wake();
+    }
+
+    /// <summary>Ends the stream after what is already written.</summary>
+    public void End()
+    {
+        lock (sync)
+        {
+            ended = true;
+            linesLeft = int.MaxValue;
+        }
+        Wake();
+    }
+
+    /// <summary>Ends it now, with a last line or an error; what is written is lost.</summary>
+    public void Break(Exception? error, ReadOnlyMemory<byte> lastLine = default)
+    {
+        lock (sync)
+        {
+            pending.Clear();
+            rest = lastLine;
+            linesLeft = int.MaxValue;
+            broken = error;
+            ended = true;
+        }
+        Wake();
+    }
+
+    /// <summary>From now on nothing arrives, and no end either.</summary>
+    public void Stall()
+    {
+        lock (sync)
+            stalled = true;
+    }
+
+    /// <summary>Calls back once this many more lines have been read.</summary>
+    public void AfterLines(int count, Action action)
+    {
+        lock (sync)
+        {
+            linesLeft = count;
+            onLinesLeft = action;
+        }
+        if (count == 0)
+            action();
+    }
+
+    public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+    {
+        while (true)
+        {
+            Task wait;
+            Action? reached = null;
+            int read = 0;
+            lock (sync)
+            {
+                if (!stalled && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
+                {
+                    read = Take(buffer.Span, ref reached);
+                }
+                else if (!stalled && ended)
+                {
+                    return broken is null ? 0 : throw new IOException("The watch was broken.", broken);
+                }
+                waiting ??= new TaskCompletionSource();
+                wait = waiting.Task;
+            }
+            reached?.Invoke();
+            if (read > 0)
+                return read;
+            await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    /// <summary>Not supported: a watch is read asynchronously.</summary>
+    public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    public override void Flush()
+    {
+    }
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+    protected override void Dispose(bool disposing)
+    {
+        bool first;
+        lock (sync)
+        {
+            first = !closed;
+            closed = true;
+            ended = true;
+            pending.Clear();
+        }
+        if (disposing && first)
+        {
+            onClose(this);
+            Wake();
+        }
+        base.Dispose(disposing);
+    }
+
+    /// <summary>Copies what fits, but no line beyond the last that may be read.</summary>
+    private int Take(Span<byte> buffer, ref Action? reached)
+    {
+        int total = 0;
+        while (total < buffer.Length && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
+        {
+            if (rest.IsEmpty)
+            {
+                rest = pending.Dequeue();
+                if (linesLeft != int.MaxValue)
+                    linesLeft--;
+            }
+            int size = Math.Min(rest.Length, buffer.Length - total);
+            rest.Span[..size].CopyTo(buffer[total..]);
+            total += size;
+            rest = rest[size..];
+        }
+        if (rest.IsEmpty && linesLeft == 0)
+        {
+            reached = onLinesLeft;
+            onLinesLeft = null;
+        }
+        return total;
+    }
+
+    private void Wake()
+    {
+        TaskCompletionSource? reader;
+        lock (sync)
+        {
+            reader = waiting;
+            waiting = null;
+        }
+        if (reader is not null)
+            wake(reader.SetResult);
+    }
+}
