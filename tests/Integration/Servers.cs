@@ -17,6 +17,9 @@ internal static class Servers
     /// <summary>host:port of an OCI registry over plain HTTP, without a login.</summary>
     public static string Registry => Require("CVM_REGISTRY");
 
+    /// <summary>Address of a server that emulates AWS (moto).</summary>
+    public static string AwsEndpoint => Require("CVM_AWS_ENDPOINT");
+
     [SuppressMessage("Design", "CA1065", Justification = "A test that needs a server cannot go on without it.")]
     private static string Require(string name) =>
         Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CvManager.Registries.Credentials;
+using CvManager.Registries.Ecr;
 using CvManager.Registries.Oci;
 
 namespace CvManager.Registries;
@@ -12,6 +13,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private readonly ICredentialSource _credentials;
     private readonly HttpMessageInvoker _http;
     private readonly bool _ownsHttp;
+    private readonly ConcurrentBag<IDisposable> _owned = [];
 
     /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
@@ -36,16 +38,30 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     {
         ArgumentNullException.ThrowIfNull(repository);
         return _registries.GetOrAdd(
-            repository.Registry, (_, self) => new Lazy<IRegistry>(self.Make), this).Value;
+            repository.Registry, (name, self) => new Lazy<IRegistry>(() => self.Make(name)), this).Value;
     }
 
     public void Dispose()
     {
+        while (_owned.TryTake(out IDisposable? owned))
+            owned.Dispose();
         if (_ownsHttp)
             _http.Dispose();
     }
 
-    private OciRegistry Make() => new(new RegistryTransport(_http, _credentials, _options), _options);
+    private IRegistry Make(string name) => EcrHost.TryParse(name, out EcrHost? ecr) ? MakeEcr(name, ecr) : MakeOci(_credentials);
+
+    private OciRegistry MakeOci(ICredentialSource credentials) => new(new RegistryTransport(_http, credentials, _options), _options);
+
+    private EcrRegistry MakeEcr(string name, EcrHost host)
+    {
+        AmazonECRClient client = EcrConnection.Open(
+            host, _http, new EcrCredentials(_credentials, name), _options.RequestTimeout, _options.Retries);
+        EcrLogin login = new(client, name, _options.RequestTimeout, _options.TimeProvider);
+        _owned.Add(client);
+        _owned.Add(login);
+        return new EcrRegistry(client, host.AccountId, _options.RequestTimeout, MakeOci(login));
+    }
 
     private static SocketsHttpHandler NetworkHandler() =>
         new()

@@ -1,0 +1,41 @@
+using Amazon.Runtime;
+using Amazon.Runtime.Credentials.Internal;
+using Amazon.Runtime.Identity;
+using CvManager.Registries.Credentials;
+
+namespace CvManager.Registries.Ecr;
+
+/// <summary>
+/// The AWS credentials for one registry: an access key, where a person gave one for it; otherwise what the SDK's own chain finds
+/// (environment, profile, SSO, web identity, pod identity, instance), which renews what expires. Asked before each request. Thread-safe.
+/// </summary>
+/// <param name="registry">The host name that the access key is for.</param>
+internal sealed class EcrCredentials(ICredentialSource source, string registry) : IIdentityResolverConfiguration, IIdentityResolver<AWSCredentials>
+{
+    // A source is asked by repository; which one of the registry's does not matter to it.
+    private readonly ImageRepository _any = ImageRepository.Parse($"{registry}/any");
+
+    public IIdentityResolver GetIdentityResolver<T>()
+        where T : BaseIdentity => typeof(T) == typeof(AWSCredentials) ? this : DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<T>();
+
+    public async Task<AWSCredentials> ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken = default)
+    {
+        RegistryCredential? given = await source.FindAsync(_any, cancellationToken).ConfigureAwait(false);
+        // The logins of 'docker login' to ECR are called AWS and end after 12 hours; those are for its OCI endpoint.
+        if (given is { IdentityToken: null } && given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal))
+            return new BasicAWSCredentials(given.UserName, given.Password);
+        IIdentityResolver<AWSCredentials> chain = (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
+        AWSCredentials found = await chain.ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+        // The signer asks synchronously: what it gets is at hand.
+        ImmutableCredentials now = await found.GetCredentialsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        return now.UseToken ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token) : new BasicAWSCredentials(now.AccessKey, now.SecretKey);
+    }
+
+    async Task<BaseIdentity> IIdentityResolver.ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken) =>
+        await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+
+    /// <remarks>The SDK's asynchronous calls, the only ones in use, do not come here.</remarks>
+    public AWSCredentials ResolveIdentity(IClientConfig clientConfig) => throw new NotSupportedException("ECR is asked asynchronously only.");
+
+    BaseIdentity IIdentityResolver.ResolveIdentity(IClientConfig clientConfig) => ResolveIdentity(clientConfig);
+}

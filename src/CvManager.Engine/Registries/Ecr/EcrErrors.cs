@@ -1,0 +1,61 @@
+using System.Net;
+using Amazon.Runtime;
+
+namespace CvManager.Registries.Ecr;
+
+/// <summary>What goes wrong with ECR, in the words of all registries.</summary>
+internal static class EcrErrors
+{
+    /// <param name="repository">What was asked for.</param>
+    /// <param name="operation">The operation, which is the permission's name, too: <c>DescribeImages</c>.</param>
+    /// <param name="timeout">The time limit of one attempt.</param>
+    /// <param name="error">Nothing that <see cref="Handles"/> refuses.</param>
+    public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error) => error switch
+    {
+        AmazonUnmarshallingException garbled => RegistryErrors.Invalid(repository, garbled.Message, garbled),
+        AmazonServiceException service => From(repository, operation, service),
+        OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
+        HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, error.Message, error),
+        AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(repository, error.Message, error),
+        _ => Unidentified(repository, error),
+    };
+
+    /// <summary>Whether an exception of the SDK is an answer of the service or the network; anything else is a defect.</summary>
+    public static bool Handles(Exception error) =>
+        error is AmazonServiceException or AmazonClientException or OperationCanceledException or HttpRequestException or WebException or IOException;
+
+    private static CvException From(ImageRepository repository, string operation, AmazonServiceException error)
+    {
+        switch (error.ErrorCode)
+        {
+            case "RepositoryNotFoundException":
+                return RegistryErrors.RepositoryNotFound(repository, error.Message);
+            case "AccessDeniedException" or "AccessDenied":
+                return RegistryErrors.Forbidden(repository, "ecr:" + operation, error.Message);
+            case "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidSignatureException" or "SignatureDoesNotMatch"
+                or "ExpiredTokenException" or "ExpiredToken" or "MissingAuthenticationTokenException" or "IncompleteSignatureException":
+                return RegistryErrors.Unauthorized(repository, loggedIn: true, error.Message);
+            case "ThrottlingException" or "Throttling" or "TooManyRequestsException" or "RequestLimitExceeded":
+                return RegistryErrors.RateLimited(repository, null);
+            case "ImageTagAlreadyExistsException":
+                return new CvException("RegistryTagImmutable", CvErrorKind.Conflict,
+                    $"The tags of '{repository}' are immutable: {error.Message}",
+                    "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.", error)
+                { Target = repository.ToString() };
+            case "ReferencedImagesNotFoundException":
+                return new CvException("RegistryImageIncomplete", CvErrorKind.NotFound,
+                    $"The image index in '{repository}' names images that are not there: {error.Message}",
+                    "Push the images of all its platforms, then the index.", error) { Target = repository.ToString() };
+            default:
+                return (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException"
+                    ? RegistryErrors.Unreachable(repository, $"{error.StatusCode} {error.Message}".Trim(), error)
+                    : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, error.Message);
+        }
+    }
+
+    // What is left comes from the credential chain: no source had any, a profile or role cannot be used, no region.
+    private static CvException Unidentified(ImageRepository repository, Exception error) =>
+        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {error.Message}",
+            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.", error)
+        { Target = repository.ToString() };
+}

@@ -1,0 +1,35 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Text.RegularExpressions;
+
+namespace CvManager.Registries.Ecr;
+
+/// <summary>The host name of a private ECR registry, taken apart: it tells account, region and which endpoint to ask.</summary>
+/// <param name="AccountId">The registry's id: the twelve digits of the account.</param>
+/// <param name="Region">For example <c>us-east-1</c>.</param>
+/// <param name="Fips">The FIPS endpoint is meant.</param>
+/// <param name="DualStack">The endpoint with IPv6 addresses is meant.</param>
+/// <remarks>
+/// Names as the Amazon ECR user guide has them ("Amazon ECR private registry", "Making requests to Amazon ECR registries"):
+/// <c>dkr.ecr[-fips].REGION.amazonaws.com[.cn]</c>, and dual-stack <c>dkr-ecr[-fips].REGION.on.aws</c> (China: <c>on.amazonwebservices.com.cn</c>).
+/// public.ecr.aws is none of them: it is an OCI registry like any other.
+/// </remarks>
+internal sealed partial record EcrHost(string AccountId, string Region, bool Fips, bool DualStack)
+{
+    public static bool TryParse(string host, [NotNullWhen(true)] out EcrHost? parsed)
+    {
+        Match match = Pattern().Match(host);
+        parsed = match.Success
+            ? new EcrHost(
+                match.Groups["account"].Value,
+                match.Groups["region"].Value.ToLowerInvariant(),
+                match.Groups["fips"].Success,
+                match.Groups["dual"].Success)
+            : null;
+        return parsed is not null;
+    }
+
+    // The last four suffixes are those of the sovereign and isolated partitions.
+    [GeneratedRegex(@"\A(?<account>[0-9]{12})\.(?:dkr\.ecr(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)|(?<dual>dkr-ecr)(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:on\.aws|on\.amazonwebservices\.com\.cn|on\.amazonwebservices\.eu))\z",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    private static partial Regex Pattern();
+}

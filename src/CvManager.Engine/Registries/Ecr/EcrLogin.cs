@@ -1,0 +1,67 @@
+using System.Text;
+using CvManager.Registries.Credentials;
+
+namespace CvManager.Registries.Ecr;
+
+/// <summary>
+/// The login to a private ECR registry's OCI endpoint, by <c>GetAuthorizationToken</c>. A token lives 12 hours; it is renewed before
+/// its end, so that no request meets an expired one. Thread-safe: whoever comes while a token is fetched waits for that one.
+/// </summary>
+/// <param name="client">Belongs to the caller.</param>
+/// <param name="registry">The host name that the login is for: it is given to no other.</param>
+/// <param name="timeout">The client's time limit of one attempt, for what is said when it is over.</param>
+internal sealed class EcrLogin(AmazonECRClient client, string registry, TimeSpan timeout, TimeProvider time) : ICredentialSource, IDisposable
+{
+    private readonly SemaphoreSlim _fetching = new(1);
+    private Token? _token;
+
+    public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
+    {
+        if (!string.Equals(repository.Registry, registry, StringComparison.OrdinalIgnoreCase))
+            return null;
+        if (Volatile.Read(ref _token) is { } token && token.RenewAt > time.GetUtcNow())
+            return token.Credential;
+        await _fetching.WaitAsync(cancellationToken).ConfigureAwait(false);
+        try
+        {
+            if (_token is { } fetched && fetched.RenewAt > time.GetUtcNow())
+                return fetched.Credential;
+            Token renewed = await FetchAsync(repository, cancellationToken).ConfigureAwait(false);
+            Volatile.Write(ref _token, renewed);
+            return renewed.Credential;
+        }
+        finally
+        {
+            _fetching.Release();
+        }
+    }
+
+    public void Dispose() => _fetching.Dispose();
+
+    private async Task<Token> FetchAsync(ImageRepository repository, CancellationToken cancellationToken)
+    {
+        GetAuthorizationTokenResponse answer;
+        try
+        {
+            answer = await client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested)
+        {
+            throw EcrErrors.From(repository, "GetAuthorizationToken", timeout, e);
+        }
+
+        if (answer.AuthorizationData is not [{ AuthorizationToken: string encoded, ExpiresAt: { } expires }, ..])
+            throw RegistryErrors.Invalid(repository, "no authorization token.");
+        byte[] decoded = new byte[encoded.Length];
+        if (!Convert.TryFromBase64String(encoded, decoded, out int length)
+            || Encoding.UTF8.GetString(decoded, 0, length).Split(':', 2) is not [string user, string password])
+            throw RegistryErrors.Invalid(repository, "an authorization token that is none.");
+        DateTimeOffset now = time.GetUtcNow();
+        TimeSpan life = new DateTimeOffset(expires, TimeSpan.Zero) - now;
+        // A tenth of its life, at most five minutes, is kept for the requests that are under way with it.
+        TimeSpan margin = TimeSpan.FromTicks(Math.Min(life.Ticks / 10, TimeSpan.FromMinutes(5).Ticks));
+        return new Token(RegistryCredential.OfPassword(user, password), now + life - margin);
+    }
+
+    private sealed record Token(RegistryCredential Credential, DateTimeOffset RenewAt);
+}

@@ -1,0 +1,264 @@
+using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
+using Amazon.Runtime;
+
+namespace CvManager.Registries.Ecr;
+
+/// <summary>One private registry of Amazon ECR, by its API: a request answers for up to 100 tags, with all tags of their images.</summary>
+/// <param name="client">Belongs to the caller.</param>
+/// <param name="registryId">The account.</param>
+/// <param name="timeout">The client's time limit of one attempt, for what is said when it is over.</param>
+/// <param name="images">The same registry by its OCI endpoint, for what the API does not tell: the labels of images.</param>
+internal sealed partial class EcrRegistry(AmazonECRClient client, string registryId, TimeSpan timeout, IRegistry images) : IRegistry
+{
+    /// <summary>The most that <c>imageIds</c> takes.</summary>
+    private const int BatchSize = 100;
+
+    /// <summary>A repository holds at most 100,000 images unless the quota was raised; this is ten times that.</summary>
+    private const int MostPages = 1000;
+
+    private static readonly List<string> AcceptedMediaTypes =
+    [
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+    ];
+
+    public int TagsPerRequest => BatchSize;
+
+    public async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) =>
+        (await FindTagsAsync(repository, [tag], cancellationToken).ConfigureAwait(false)).GetValueOrDefault(tag);
+
+    public async Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
+        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
+    {
+        Dictionary<string, TagDigest> found = new(StringComparer.Ordinal);
+        foreach (string[] batch in tags.Distinct(StringComparer.Ordinal).Chunk(BatchSize))
+            await FindBatchAsync(repository, [.. batch], found, cancellationToken).ConfigureAwait(false);
+        return found;
+    }
+
+    public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
+        ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string? next = null;
+        for (int page = 0; page < MostPages; page++)
+        {
+            DescribeImagesResponse answer = await CallAsync(repository, "DescribeImages", token => client.DescribeImagesAsync(
+                new DescribeImagesRequest
+                {
+                    RegistryId = registryId,
+                    RepositoryName = repository.Path,
+                    Filter = new DescribeImagesFilter { TagStatus = "TAGGED" },
+                    MaxResults = 1000,
+                    NextToken = next,
+                },
+                token), cancellationToken).ConfigureAwait(false);
+            foreach (ImageDetail image in answer.ImageDetails ?? [])
+            {
+                foreach (string tag in image.ImageTags ?? [])
+                    yield return new RegistryTag(tag, image.ImageDigest);
+            }
+
+            if (string.IsNullOrEmpty(answer.NextToken))
+                yield break;
+            if (answer.NextToken == next)
+                throw RegistryErrors.Invalid(repository, "its list of images goes round in a circle.");
+            next = answer.NextToken;
+        }
+
+        throw RegistryErrors.TooLarge(repository, "a list of images", MostPages * 1000L);
+    }
+
+    public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
+        ImageRepository repository, string digest, CancellationToken cancellationToken) => images.ReadLabelsAsync(repository, digest, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <remarks>Two requests; one where the tag is there already.</remarks>
+    public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
+    {
+        RequireTag(repository, version);
+        RequireTag(repository, tag);
+        (Image image, string? former) = await ReadVersionAsync(repository, version, tag, cancellationToken).ConfigureAwait(false);
+        string digest = image.ImageId!.ImageDigest!;
+        if (former == digest)
+            return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
+        PutImageRequest put = new()
+        {
+            RegistryId = registryId,
+            RepositoryName = repository.Path,
+            ImageManifest = image.ImageManifest,
+            ImageManifestMediaType = image.ImageManifestMediaType,
+            ImageTag = tag,
+        };
+        PutImageResponse? answer = await PutAsync(repository, put, cancellationToken).ConfigureAwait(false);
+        // Null: somebody else moved it there meanwhile.
+        if (answer is null)
+            return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
+        // The service computes it of what it stored.
+        string? stored = answer.Image?.ImageId?.ImageDigest;
+        return stored == digest
+            ? new TagMove(repository, tag, version, digest, former, AlreadyThere: false)
+            : throw RegistryErrors.Invalid(repository, $"the image '{version}' is {digest}, but what was tagged '{tag}' is {stored ?? "nothing"}.");
+    }
+
+    public async Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken)
+    {
+        RequireTag(repository, tag);
+        if (!force)
+        {
+            TagDigest found = await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false)
+                ?? throw RegistryErrors.TagNotFound(repository, tag);
+            if (found.ImageTags is not { Count: > 1 })
+                throw RegistryErrors.LastTag(repository, tag);
+        }
+
+        // By the tag alone: with a digest beside it, the image would go.
+        BatchDeleteImageResponse answer = await CallAsync(repository, "BatchDeleteImage", token => client.BatchDeleteImageAsync(
+            new BatchDeleteImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = [new ImageIdentifier { ImageTag = tag }] },
+            token), cancellationToken).ConfigureAwait(false);
+        if (answer.Failures is [ImageFailure failure, ..])
+        {
+            throw failure.FailureCode == "ImageNotFound"
+                ? RegistryErrors.TagNotFound(repository, tag)
+                : RegistryErrors.Refused(repository, $"to remove the tag '{tag}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
+        }
+    }
+
+    /// <summary>
+    /// One missing tag makes the service refuse the whole batch. It names one: that is left out and the rest asked for again. Where more
+    /// are missing, one BatchGetImage tells all of them, so that the requests do not grow with the number of missing tags.
+    /// </summary>
+    private async Task FindBatchAsync(
+        ImageRepository repository, List<string> tags, Dictionary<string, TagDigest> found, CancellationToken cancellationToken)
+    {
+        int refusals = 0;
+        while (tags.Count > 0)
+        {
+            DescribeImagesResponse answer;
+            try
+            {
+                answer = await CallAsync(repository, "DescribeImages", token => client.DescribeImagesAsync(
+                    new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = Identifiers(tags) },
+                    token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
+            }
+            catch (AmazonServiceException missing) when (missing.ErrorCode == "ImageNotFoundException")
+            {
+                if (tags.Count == 1)
+                    return;
+                bool named = MissingTag().Match(missing.Message) is { Success: true } match && tags.Remove(match.Groups[1].Value);
+                if (++refusals > 1 || !named)
+                    await KeepPresentAsync(repository, tags, cancellationToken).ConfigureAwait(false);
+                // Somebody may remove tags all the time; that is not waited for.
+                if (refusals > 3)
+                    throw RegistryErrors.Invalid(repository, "tags vanish while they are read.", missing);
+                continue;
+            }
+
+            foreach (ImageDetail image in answer.ImageDetails ?? [])
+            {
+                if (image.ImageDigest is null || image.ImageTags is null)
+                    continue;
+                TagDigest digest = new(image.ImageDigest, image.ImageTags);
+                foreach (string tag in image.ImageTags.Intersect(tags, StringComparer.Ordinal))
+                    found[tag] = digest;
+            }
+
+            return;
+        }
+    }
+
+    private async Task KeepPresentAsync(ImageRepository repository, List<string> tags, CancellationToken cancellationToken)
+    {
+        BatchGetImageResponse answer = await GetAsync(repository, Identifiers(tags), cancellationToken).ConfigureAwait(false);
+        foreach (ImageFailure failure in answer.Failures ?? [])
+        {
+            if (failure.FailureCode == "ImageNotFound" && failure.ImageId?.ImageTag is string missing)
+                tags.Remove(missing);
+        }
+    }
+
+    /// <summary>The image of a version, and in the same request what the tag points at.</summary>
+    private async Task<(Image Version, string? FormerDigest)> ReadVersionAsync(
+        ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
+    {
+        List<string> asked = version == tag ? [version] : [version, tag];
+        BatchGetImageResponse answer = await GetAsync(repository, Identifiers(asked), cancellationToken).ConfigureAwait(false);
+        foreach (ImageFailure failure in answer.Failures ?? [])
+        {
+            string? about = failure.ImageId?.ImageTag;
+            if (failure.FailureCode != "ImageNotFound")
+                throw RegistryErrors.Refused(repository, $"to read '{about}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
+            if (about == version)
+                throw RegistryErrors.VersionNotFound(repository, version);
+            asked.Remove(about ?? "");
+        }
+
+        List<Image> images = (answer.Images ?? []).Where(i => i.ImageId?.ImageDigest is not null && i.ImageManifest is not null)
+            .DistinctBy(i => i.ImageId!.ImageDigest).ToList();
+        if (images.Count == 0)
+            throw RegistryErrors.Invalid(repository, $"neither an image nor an error for '{version}'.");
+        if (images.Count == 1)
+            return (images[0], asked.Count > 1 || version == tag ? images[0].ImageId!.ImageDigest : null);
+
+        // Two images: the answer says which is which, unless it calls them by other tags of theirs.
+        Image? named = images.Find(i => i.ImageId!.ImageTag == version);
+        Image? other = images.Find(i => i.ImageId!.ImageTag == tag);
+        if (named is null && other is null)
+        {
+            TagDigest found = await FindTagAsync(repository, version, cancellationToken).ConfigureAwait(false)
+                ?? throw RegistryErrors.VersionNotFound(repository, version);
+            named = images.Find(i => i.ImageId!.ImageDigest == found.Digest)
+                ?? throw RegistryErrors.Invalid(repository, $"'{version}' changed while it was read.");
+        }
+
+        named ??= images.Find(i => i != other)!;
+        return (named, images.Find(i => i != named)!.ImageId!.ImageDigest);
+    }
+
+    private async Task<PutImageResponse?> PutAsync(ImageRepository repository, PutImageRequest request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await CallAsync(repository, "PutImage", token => client.PutImageAsync(request, token), cancellationToken,
+                expected: "ImageAlreadyExistsException").ConfigureAwait(false);
+        }
+        catch (AmazonServiceException e) when (e.ErrorCode == "ImageAlreadyExistsException")
+        {
+            return null;
+        }
+    }
+
+    private Task<BatchGetImageResponse> GetAsync(ImageRepository repository, List<ImageIdentifier> ids, CancellationToken cancellationToken) =>
+        CallAsync(repository, "BatchGetImage", token => client.BatchGetImageAsync(
+            new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
+            token), cancellationToken);
+
+    /// <param name="expected">An error code that is the caller's to handle.</param>
+    private async Task<T> CallAsync<T>(
+        ImageRepository repository, string operation, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken, string? expected = null)
+    {
+        try
+        {
+            return await call(cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested
+            && (expected is null || (e as AmazonServiceException)?.ErrorCode != expected))
+        {
+            throw EcrErrors.From(repository, operation, timeout, e);
+        }
+    }
+
+    private static List<ImageIdentifier> Identifiers(IEnumerable<string> tags) => tags.Select(t => new ImageIdentifier { ImageTag = t }).ToList();
+
+    private static void RequireTag(ImageRepository repository, string tag)
+    {
+        if (!ImageReference.IsTag(tag))
+            throw RegistryErrors.TagInvalid(repository, tag);
+    }
+
+    // "The image with imageId {imageDigest:'null', imageTag:'demo'} does not exist within the repository …"
+    [GeneratedRegex("imageTag:'([^']+)'", RegexOptions.CultureInvariant)]
+    private static partial Regex MissingTag();
+}

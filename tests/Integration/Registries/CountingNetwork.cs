@@ -1,0 +1,17 @@
+namespace CvManager.Integration.Registries;
+
+/// <summary>The network, counting requests.</summary>
+internal sealed class CountingNetwork() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
+{
+    private int _requests;
+
+    public int Requests => Volatile.Read(ref _requests);
+
+    public void Reset() => Volatile.Write(ref _requests, 0);
+
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _requests);
+        return base.SendAsync(request, cancellationToken);
+    }
+}

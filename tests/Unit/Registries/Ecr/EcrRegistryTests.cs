@@ -1,0 +1,409 @@
+using System.Net;
+using System.Text;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Registries.Ecr;
+using Xunit;
+
+namespace CvManager.Unit.Registries.Ecr;
+
+public sealed class EcrRegistryTests : IDisposable
+{
+    private static readonly FixedCredential Key = new(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret"));
+
+    private static readonly ImageRepository Repository = ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app");
+
+    private readonly EcrService _service = new();
+    private readonly HttpMessageInvoker _http;
+    private readonly AmazonECRClient _client;
+    private readonly EcrRegistry _registry;
+
+    public EcrRegistryTests()
+    {
+        _http = new HttpMessageInvoker(_service);
+        Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
+        _client = EcrConnection.Open(host, _http, new EcrCredentials(Key, Repository.Registry), TimeSpan.FromSeconds(10), 0);
+        _registry = new EcrRegistry(_client, host.AccountId, TimeSpan.FromSeconds(10), new NoLabels());
+    }
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose()
+    {
+        _client.Dispose();
+        _http.Dispose();
+        _service.Dispose();
+    }
+
+    [Fact]
+    public async Task One_request_tells_digest_and_all_tags_of_the_image()
+    {
+        string digest = _service.Push("a", "6e4ae1c", "demo", "qa");
+
+        TagDigest? found = await _registry.FindTagAsync(Repository, "demo", Token);
+
+        Assert.Equal(digest, found?.Digest);
+        Assert.Equal(["6e4ae1c", "demo", "qa"], found?.ImageTags);
+        (string operation, _, var body) = Assert.Single(_service.Requests);
+        Assert.Equal("DescribeImages", operation);
+        Assert.Equal("123456789012", (string?)body["registryId"]);
+    }
+
+    [Fact]
+    public async Task A_hundred_tags_cost_one_request_and_one_more_costs_two()
+    {
+        string[] tags = [.. Enumerable.Range(0, 101).Select(i => $"env-{i}")];
+        foreach (string tag in tags)
+            _service.Push(tag, tag);
+
+        Assert.Equal(100, (await _registry.FindTagsAsync(Repository, tags[..100], Token)).Count);
+        Assert.Single(_service.Requests);
+        Assert.Equal(101, (await _registry.FindTagsAsync(Repository, tags, Token)).Count);
+        Assert.Equal(3, _service.Requests.Count);
+        Assert.Equal(100, _registry.TagsPerRequest);
+    }
+
+    [Fact]
+    public async Task A_missing_tag_refuses_the_batch_and_costs_one_request_more()
+    {
+        string digest = _service.Push("a", "1111111", "demo");
+
+        var found = await _registry.FindTagsAsync(Repository, ["gone", "demo"], Token);
+
+        Assert.Equal(digest, Assert.Single(found).Value.Digest);
+        Assert.Equal(["DescribeImages", "DescribeImages"], _service.Operations);
+    }
+
+    [Fact]
+    public async Task Many_missing_tags_cost_no_request_each()
+    {
+        string digest = _service.Push("a", "1111111", "demo");
+        string[] missing = [.. Enumerable.Range(0, 60).Select(i => $"gone-{i}")];
+
+        var found = await _registry.FindTagsAsync(Repository, [.. missing, "demo", "1111111"], Token);
+
+        Assert.Equal(["1111111", "demo"], found.Keys.Order(StringComparer.Ordinal));
+        Assert.All(found.Values, f => Assert.Equal(digest, f.Digest));
+        Assert.Equal(["DescribeImages", "DescribeImages", "BatchGetImage", "DescribeImages"], _service.Operations);
+        Assert.Empty(await _registry.FindTagsAsync(Repository, missing, Token));
+    }
+
+    [Fact]
+    public async Task A_missing_tag_alone_is_no_error()
+    {
+        _service.Push("a", "1111111");
+
+        Assert.Null(await _registry.FindTagAsync(Repository, "demo", Token));
+    }
+
+    [Fact]
+    public async Task All_tags_come_page_by_page()
+    {
+        _service.PageSize = 2;
+        Dictionary<string, string> pushed = [];
+        for (int i = 0; i < 5; i++)
+            pushed[$"v{i}"] = _service.Push($"{i}", $"v{i}");
+
+        Dictionary<string, string> listed = [];
+        await foreach (RegistryTag tag in _registry.ListTagsAsync(Repository, Token))
+            listed.Add(tag.Tag, tag.Digest!);
+
+        Assert.Equivalent(pushed, listed, strict: true);
+        Assert.Equal(3, _service.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_list_that_goes_round_in_a_circle_ends_with_an_error()
+    {
+        _service.Fault = (_, _) => Json("""{"imageDetails":[{"imageDigest":"sha256:1","imageTags":["a"]}],"nextToken":"again"}""");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        {
+            await foreach (RegistryTag _ in _registry.ListTagsAsync(Repository, Token))
+            {
+            }
+        });
+
+        Assert.Equal("RegistryResponseInvalid", error.ErrorId);
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_tag_moves_in_two_requests_that_tell_where_it_was(bool namesImagesByLatestTag)
+    {
+        _service.NamesImagesByLatestTag = namesImagesByLatestTag;
+        string former = _service.Push("a", "1111111", "demo");
+        string next = _service.Push("b", "2222222");
+
+        TagMove move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
+
+        Assert.Equal(new TagMove(Repository, "demo", "2222222", next, former, AlreadyThere: false), move);
+        Assert.Equal(next, _service.DigestOf("demo"));
+        Assert.Equal(former, _service.DigestOf("1111111"));
+        Assert.Equal(["BatchGetImage", "PutImage"], _service.Operations);
+    }
+
+    [Fact]
+    public async Task Images_that_are_called_by_other_tags_are_told_apart()
+    {
+        _service.NamesImagesByLatestTag = true;
+        string former = _service.Push("a", "1111111", "demo", "prod");
+        string next = _service.Push("b", "2222222", "qa");
+
+        TagMove move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
+
+        Assert.Equal((next, former), (move.Digest, move.FormerDigest));
+        Assert.Equal(next, _service.DigestOf("demo"));
+    }
+
+    [Fact]
+    public async Task A_new_tag_came_from_nowhere()
+    {
+        string digest = _service.Push("a", "1111111");
+
+        TagMove move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
+
+        Assert.Equal((digest, null, false), (move.Digest, move.FormerDigest, move.AlreadyThere));
+        Assert.Equal(digest, _service.DigestOf("demo"));
+    }
+
+    [Fact]
+    public async Task A_tag_that_is_there_already_is_left_alone()
+    {
+        string digest = _service.Push("a", "1111111", "demo");
+
+        TagMove move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
+
+        Assert.Equal((true, digest), (move.AlreadyThere, move.FormerDigest));
+        Assert.Equal(["BatchGetImage"], _service.Operations);
+    }
+
+    [Fact]
+    public async Task Somebody_elses_same_move_meanwhile_is_success()
+    {
+        _service.Push("a", "1111111");
+        _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageAlreadyExistsException", "already exists") : null;
+
+        Assert.True((await _registry.AddTagAsync(Repository, "1111111", "demo", Token)).AlreadyThere);
+    }
+
+    [Fact]
+    public async Task A_version_that_does_not_exist_moves_nothing()
+    {
+        string former = _service.Push("a", "1111111", "demo");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "2222222", "demo", Token));
+
+        Assert.Equal(("RegistryVersionNotFound", CvErrorKind.NotFound), (error.ErrorId, error.Kind));
+        Assert.Equal(former, _service.DigestOf("demo"));
+        Assert.Equal(["BatchGetImage"], _service.Operations);
+    }
+
+    [Fact]
+    public async Task Another_image_than_the_versions_is_not_called_success()
+    {
+        _service.Push("a", "1111111");
+        _service.Fault = (operation, _) => operation == "PutImage" ? Json("""{"image":{"imageId":{"imageDigest":"sha256:0","imageTag":"demo"}}}""") : null;
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+
+        Assert.Equal("RegistryResponseInvalid", error.ErrorId);
+    }
+
+    [Fact]
+    public async Task A_tag_goes_alone()
+    {
+        string digest = _service.Push("a", "1111111", "demo");
+
+        await _registry.RemoveTagAsync(Repository, "demo", force: false, Token);
+
+        Assert.Equal(["1111111"], _service.TagsOf(digest));
+        Assert.Equal("""[{"imageTag":"demo"}]""", _service.Requests[^1].Body["imageIds"]!.ToJsonString());
+    }
+
+    [Fact]
+    public async Task The_last_tag_stays_without_force()
+    {
+        string digest = _service.Push("a", "demo");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force: false, Token));
+        Assert.Equal("RegistryLastTag", error.ErrorId);
+        Assert.Equal(["demo"], _service.TagsOf(digest));
+
+        await _registry.RemoveTagAsync(Repository, "demo", force: true, Token);
+        Assert.Null(_service.DigestOf("demo"));
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_tag_that_does_not_exist_cannot_be_removed(bool force)
+    {
+        _service.Push("a", "1111111");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force, Token));
+
+        Assert.Equal("RegistryTagNotFound", error.ErrorId);
+    }
+
+    [Theory]
+    [InlineData("AccessDeniedException", 400, "RegistryForbidden", CvErrorKind.Forbidden)]
+    [InlineData("ExpiredTokenException", 400, "RegistryUnauthorized", CvErrorKind.Unauthenticated)]
+    [InlineData("UnrecognizedClientException", 400, "RegistryUnauthorized", CvErrorKind.Unauthenticated)]
+    [InlineData("ThrottlingException", 400, "RegistryRateLimited", CvErrorKind.LimitExceeded)]
+    [InlineData("ServerException", 500, "RegistryUnreachable", CvErrorKind.Unavailable)]
+    [InlineData("InvalidParameterException", 400, "RegistryRefused", CvErrorKind.Invalid)]
+    public async Task What_the_service_refuses_is_said_in_the_words_of_all_registries(string code, int status, string id, CvErrorKind kind)
+    {
+        _service.Fault = (_, _) => EcrService.Error(code, "User: arn:aws:iam::123456789012:user/ci is not allowed", (HttpStatusCode)status);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal((id, kind), (error.ErrorId, error.Kind));
+        Assert.NotEmpty(error.Remedy);
+        Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_missing_permission_is_named()
+    {
+        _service.Push("a", "1111111");
+        _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("AccessDeniedException", "no") : null;
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+
+        Assert.Contains("ecr:PutImage", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Immutable_tags_are_said_so()
+    {
+        _service.Push("a", "1111111");
+        _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageTagAlreadyExistsException", "tag is immutable") : null;
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+
+        Assert.Equal(("RegistryTagImmutable", CvErrorKind.Conflict), (error.ErrorId, error.Kind));
+    }
+
+    [Fact]
+    public async Task A_repository_that_does_not_exist_is_named()
+    {
+        CvException error = await Assert.ThrowsAsync<CvException>(() =>
+            _registry.FindTagAsync(ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody/here"), "demo", Token));
+
+        Assert.Equal("RegistryRepositoryNotFound", error.ErrorId);
+        Assert.Contains("nobody/here", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("<html><body>Welcome</body></html>")]
+    [InlineData("""{"imageDetails": [{"imageDigest":""")]
+    [InlineData("null")]
+    public async Task An_answer_that_is_none_is_an_error(string text)
+    {
+        _service.Fault = (_, _) => Json(text);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal("RegistryResponseInvalid", error.ErrorId);
+    }
+
+    [Fact]
+    public async Task An_answer_without_end_is_read_up_to_a_limit()
+    {
+        using EndlessText endless = new();
+        _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(endless) };
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal("RegistryResponseInvalid", error.ErrorId);
+        Assert.InRange(endless.Given, 1, 40L * 1024 * 1024);
+    }
+
+    [Fact]
+    public async Task A_network_failure_is_no_defect()
+    {
+        _service.Fault = (_, _) => throw new HttpRequestException("Connection refused");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal(("RegistryUnreachable", CvErrorKind.Unavailable), (error.ErrorId, error.Kind));
+    }
+
+    [Fact]
+    public async Task A_cancelled_request_is_cancelled()
+    {
+        using CancellationTokenSource cancel = new();
+        _service.Fault = (_, _) =>
+        {
+            cancel.Cancel();
+            throw new OperationCanceledException(cancel.Token);
+        };
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => _registry.FindTagAsync(Repository, "demo", cancel.Token));
+    }
+
+    private static HttpResponseMessage Json(string text) =>
+        new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/x-amz-json-1.1") };
+
+    private sealed class EndlessText : Stream
+    {
+        private bool _begun;
+
+        public long Given { get; private set; }
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override int Read(byte[] buffer, int offset, int count)
+        {
+            buffer.AsSpan(offset, count).Fill((byte)' ');
+            if (!_begun)
+                buffer[offset] = (byte)'{';
+            _begun = true;
+            Given += count;
+            return count;
+        }
+
+        public override void Flush() => throw new NotSupportedException();
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+    }
+
+    /// <summary>Stands where the OCI endpoint does; these tests read no labels.</summary>
+    private sealed class NoLabels : IRegistry
+    {
+        public int TagsPerRequest => 1;
+
+        public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+
+        public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+}

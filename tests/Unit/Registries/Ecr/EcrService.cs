@@ -1,0 +1,222 @@
+using System.Net;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Unit.Registries.Ecr;
+
+/// <summary>
+/// Amazon ECR's side of the wire, as its API reference describes the five operations: one missing tag refuses a whole DescribeImages,
+/// and the last tag takes its image along. Counts requests by operation.
+/// </summary>
+internal sealed class EcrService : HttpMessageHandler
+{
+    private readonly object _gate = new();
+    private readonly Dictionary<string, (string Manifest, List<string> Tags)> _images = [];
+
+    public List<(string Operation, Uri Uri, JsonObject Body)> Requests { get; } = [];
+
+    public string Repository { get; set; } = "team/app";
+
+    /// <summary>Answers instead of the service where it returns something.</summary>
+    public Func<string, JsonObject, HttpResponseMessage?>? Fault { get; set; }
+
+    public TimeSpan TokenLife { get; set; } = TimeSpan.FromHours(12);
+
+    public TimeProvider Time { get; set; } = TimeProvider.System;
+
+    /// <summary>How BatchGetImage calls an image: by the tag that was asked for, or (as some emulations) by its latest one.</summary>
+    public bool NamesImagesByLatestTag { get; set; }
+
+    public int PageSize { get; set; } = 1000;
+
+    public string Push(string content, params string[] tags)
+    {
+        string manifest = $$"""{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":["{{content}}"]}""";
+        string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
+        lock (_gate)
+        {
+            _images.TryAdd(digest, (manifest, []));
+            foreach (string tag in tags)
+                Move(tag, digest);
+        }
+
+        return digest;
+    }
+
+    public string? DigestOf(string tag)
+    {
+        lock (_gate)
+            return Find(tag);
+    }
+
+    public IReadOnlyList<string> TagsOf(string digest)
+    {
+        lock (_gate)
+            return _images.TryGetValue(digest, out var image) ? [.. image.Tags] : [];
+    }
+
+    public IEnumerable<string> Operations => Requests.Select(r => r.Operation);
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        string operation = request.Headers.GetValues("X-Amz-Target").Single().Split('.')[1];
+        JsonObject body = JsonNode.Parse(await request.Content!.ReadAsStringAsync(cancellationToken))!.AsObject();
+        lock (_gate)
+        {
+            Requests.Add((operation, request.RequestUri!, body));
+            if (Fault?.Invoke(operation, body) is { } fault)
+                return fault;
+            if (!request.Headers.TryGetValues("Authorization", out var authorization) || !authorization.Single().StartsWith("AWS4-HMAC-SHA256", StringComparison.Ordinal))
+                return Error("MissingAuthenticationTokenException", "Missing Authentication Token");
+            if (operation != "GetAuthorizationToken" && (string?)body["repositoryName"] != Repository)
+            {
+                return Error("RepositoryNotFoundException",
+                    $"The repository with name '{body["repositoryName"]}' does not exist in the registry with id '{body["registryId"]}'");
+            }
+
+            return operation switch
+            {
+                "DescribeImages" => Describe(body),
+                "BatchGetImage" => Get(body),
+                "PutImage" => Put(body),
+                "BatchDeleteImage" => Delete(body),
+                "GetAuthorizationToken" => Token(),
+                _ => Error("InvalidAction", operation),
+            };
+        }
+    }
+
+    public static HttpResponseMessage Error(string code, string message, HttpStatusCode status = HttpStatusCode.BadRequest) =>
+        Answer(new JsonObject { ["__type"] = code, ["message"] = message }, status);
+
+    private static HttpResponseMessage Answer(JsonObject body, HttpStatusCode status = HttpStatusCode.OK) =>
+        new(status) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/x-amz-json-1.1") };
+
+    private HttpResponseMessage Describe(JsonObject body)
+    {
+        IEnumerable<string> digests;
+        int skip = 0;
+        if (body["imageIds"] is JsonArray ids)
+        {
+            if (ids.Count > 100)
+                return Error("InvalidParameterException", "'imageIds' failed to satisfy constraint: Member must have length less than or equal to 100");
+            List<string> found = [];
+            foreach (JsonNode? id in ids)
+            {
+                if (Find((string)id!["imageTag"]!) is not { } digest)
+                {
+                    return Error("ImageNotFoundException", $"The image with imageId {{imageDigest:'null', imageTag:'{id["imageTag"]}'}} does not exist within the "
+                        + $"repository with name '{Repository}' in the registry with id '{body["registryId"]}'");
+                }
+
+                found.Add(digest);
+            }
+
+            digests = found.Distinct();
+        }
+        else
+        {
+            digests = _images.Where(i => i.Value.Tags.Count > 0).Select(i => i.Key).Order(StringComparer.Ordinal);
+            skip = int.Parse((string?)body["nextToken"] ?? "0", null);
+        }
+
+        string[] all = [.. digests];
+        JsonObject answer = new()
+        {
+            ["imageDetails"] = new JsonArray([.. all.Skip(skip).Take(PageSize).Select(d => new JsonObject
+            {
+                ["imageDigest"] = d,
+                ["imageTags"] = new JsonArray([.. _images[d].Tags.Select(t => (JsonNode)t)]),
+                ["imagePushedAt"] = 1.6E9,
+            })]),
+        };
+        if (skip + PageSize < all.Length)
+            answer["nextToken"] = $"{skip + PageSize}";
+        return Answer(answer);
+    }
+
+    private HttpResponseMessage Get(JsonObject body)
+    {
+        JsonArray images = [];
+        JsonArray failures = [];
+        foreach (JsonNode? id in body["imageIds"]!.AsArray())
+        {
+            string tag = (string)id!["imageTag"]!;
+            if (Find(tag) is { } digest)
+                images.Add(Image(digest, NamesImagesByLatestTag ? _images[digest].Tags[^1] : tag));
+            else
+                failures.Add(new JsonObject { ["imageId"] = new JsonObject { ["imageTag"] = tag }, ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
+        }
+
+        return Answer(new JsonObject { ["images"] = images, ["failures"] = failures });
+    }
+
+    private HttpResponseMessage Put(JsonObject body)
+    {
+        string tag = (string)body["imageTag"]!;
+        string manifest = (string)body["imageManifest"]!;
+        string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
+        if (Find(tag) == digest)
+            return Error("ImageAlreadyExistsException", $"Image with digest '{digest}' and tag '{tag}' already exists");
+        _images.TryAdd(digest, (manifest, []));
+        Move(tag, digest);
+        return Answer(new JsonObject { ["image"] = Image(digest, tag) });
+    }
+
+    private HttpResponseMessage Delete(JsonObject body)
+    {
+        JsonArray deleted = [];
+        JsonArray failures = [];
+        foreach (JsonNode? id in body["imageIds"]!.AsArray())
+        {
+            if (id!["imageDigest"] is { } whole)
+            {
+                _images.Remove((string)whole!);
+                deleted.Add(id.DeepClone());
+                continue;
+            }
+
+            string tag = (string)id["imageTag"]!;
+            if (Find(tag) is not { } digest)
+            {
+                failures.Add(new JsonObject { ["imageId"] = id.DeepClone(), ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
+                continue;
+            }
+
+            _images[digest].Tags.Remove(tag);
+            if (_images[digest].Tags.Count == 0)
+                _images.Remove(digest);
+            deleted.Add(new JsonObject { ["imageDigest"] = digest, ["imageTag"] = tag });
+        }
+
+        return Answer(new JsonObject { ["imageIds"] = deleted, ["failures"] = failures });
+    }
+
+    private HttpResponseMessage Token() => Answer(new JsonObject
+    {
+        ["authorizationData"] = new JsonArray(new JsonObject
+        {
+            ["authorizationToken"] = Convert.ToBase64String(Encoding.UTF8.GetBytes($"AWS:token-{Requests.Count(r => r.Operation == "GetAuthorizationToken")}")),
+            ["expiresAt"] = (Time.GetUtcNow() + TokenLife).ToUnixTimeMilliseconds() / 1000.0,
+            ["proxyEndpoint"] = "https://123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        }),
+    });
+
+    private JsonObject Image(string digest, string tag) => new()
+    {
+        ["imageId"] = new JsonObject { ["imageDigest"] = digest, ["imageTag"] = tag },
+        ["imageManifest"] = _images[digest].Manifest,
+        ["imageManifestMediaType"] = "application/vnd.oci.image.manifest.v1+json",
+        ["repositoryName"] = Repository,
+    };
+
+    private string? Find(string tag) => _images.FirstOrDefault(i => i.Value.Tags.Contains(tag)).Key;
+
+    private void Move(string tag, string digest)
+    {
+        foreach (var image in _images.Values)
+            image.Tags.Remove(tag);
+        _images[digest].Tags.Add(tag);
+    }
+}
