@@ -189,15 +189,18 @@ public sealed class ClusterConnection : IDisposable
     {
         string query = Query(("watch", "1"), ("allowWatchBookmarks", "true"), ("labelSelector", labelSelector), ("resourceVersion", resourceVersion),
             ("timeoutSeconds", timeoutSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture)));
-        using HttpResponseMessage response = await OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, cancellationToken);
-        await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        // A half-open connection says nothing for ever: the server itself ends the watch before this does.
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        limit.CancelAfter(TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout);
+        using HttpResponseMessage response = await InTimeAsync(OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, limit.Token));
+        await using Stream stream = await response.Content.ReadAsStreamAsync(limit.Token);
         using StreamReader reader = new(stream);
         while (true)
         {
             string? line;
             try
             {
-                line = await reader.ReadLineAsync(cancellationToken);
+                line = await InTimeAsync(reader.ReadLineAsync(limit.Token).AsTask());
             }
             catch (Exception e) when (e is IOException or HttpRequestException)
             {
@@ -215,6 +218,19 @@ public sealed class ClusterConnection : IDisposable
             if (type == "ERROR")
                 throw ClusterErrors.FromStatus(item["code"]?.GetValue<int>() ?? 500, item, HttpMethod.Get, path.Title);
             yield return (type, item);
+        }
+
+        async Task<T> InTimeAsync<T>(Task<T> step)
+        {
+            try
+            {
+                return await step;
+            }
+            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                throw new CvException("ClusterTimeout", CvErrorKind.Timeout, $"{Server} did not end the watch of {path.Title} after {timeoutSeconds} s.",
+                    "See whether the connection to the API server is cut off, then try again.", e) { Target = path.Title };
+            }
         }
     }
 
@@ -263,9 +279,17 @@ public sealed class ClusterConnection : IDisposable
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType!);
         }
 
-        if (_credentials is not null)
-            await _credentials.ProcessHttpRequestAsync(request, cancellationToken);
         HttpResponseMessage response;
+        try
+        {
+            if (_credentials is not null)
+                await _credentials.ProcessHttpRequestAsync(request, cancellationToken);
+        }
+        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or UnauthorizedAccessException or IOException)
+        {
+            throw ClusterErrors.NoCredential(e, Server);
+        }
+
         try
         {
             response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);

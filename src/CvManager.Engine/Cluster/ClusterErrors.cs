@@ -17,6 +17,13 @@ internal static class ClusterErrors
                 "See whether the cluster is up and the context is the right one (Get-CvContext).", failure) { Target = server.ToString() };
     }
 
+    /// <summary>The credential could not be had: an exec plugin or a token file failed.</summary>
+    public static CvException NoCredential(Exception failure, Uri server) => new("ClusterUnauthorized", CvErrorKind.Unauthenticated,
+        $"There is no credential for {server}: {failure.Message}", "Log in again, and see the user's exec or token file in the kubeconfig.", failure)
+    {
+        Target = server.ToString(),
+    };
+
     public static CvException NoJson(string title, Exception? inner) => new("ClusterAnswerInvalid", CvErrorKind.Invalid,
         $"What was answered for {title} is no JSON object: no Kubernetes API server, or something between.", "See the server's address in the kubeconfig.", inner) { Target = title };
 
@@ -39,14 +46,14 @@ internal static class ClusterErrors
     /// <summary>Kubernetes API conventions, "Response Status Kind".</summary>
     public static CvException FromStatus(int code, JsonObject? status, HttpMethod method, string title)
     {
-        string reason = status?["reason"]?.GetValue<string>() ?? "";
-        string message = status?["message"]?.GetValue<string>() ?? $"the API server answered {code}";
+        string reason = Text(status?["reason"]) ?? "";
+        string message = Text(status?["message"]) ?? $"the API server answered {code}";
         string did = $"{Verb(method)} {title}";
         (string id, CvErrorKind kind, string remedy) = (code, reason) switch
         {
             (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
             (403, _) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
-            (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && (status is null || status["details"]?["name"] is null) =>
+            (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && Text((status?["details"] as JsonObject)?["name"]) is null =>
                 ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
             (404, _) => ("ResourceNotFound", CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
             (409, "AlreadyExists") => ("ResourceAlreadyExists", CvErrorKind.Conflict, "Use another name, or change the one that exists."),
@@ -64,10 +71,13 @@ internal static class ClusterErrors
 
     private static string Remedy(JsonObject? status)
     {
-        IEnumerable<string?> fields = (status?["details"]?["causes"] as JsonArray)?.Select(c => c?["field"]?.GetValue<string>()).Where(f => f is not null).Distinct() ?? [];
+        IEnumerable<string> fields = ((status?["details"] as JsonObject)?["causes"] as JsonArray)?.Select(cause => Text((cause as JsonObject)?["field"])).OfType<string>().Distinct() ?? [];
         string named = string.Join(", ", fields);
         return named.Length == 0 ? "Mend the object as the message says." : $"Mend {named}.";
     }
+
+    /// <summary>Null for anything but a string: something between may answer in a shape of its own.</summary>
+    private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
 
     private static string Verb(HttpMethod method) => method.Method switch
     {

@@ -13,6 +13,10 @@ public enum CrdInstallationOutcome
 /// <summary>Puts the custom resource definition into a cluster, and waits until it is served.</summary>
 public static class CrdInstallation
 {
+    private const int MostAttempts = 3;
+
+    private static readonly string[] Maps = ["labels", "annotations"];
+    private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly ResourcePath Path = new("apiextensions.k8s.io", "v1", "customresourcedefinitions", null, CustomResourceDefinition.Name);
 
@@ -21,41 +25,67 @@ public static class CrdInstallation
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(time);
-        JsonObject? before = await FindAsync(cluster, cancellationToken);
-        JsonObject after;
-        CrdInstallationOutcome outcome;
-        if (before is null)
+        (JsonObject after, CrdInstallationOutcome outcome) = await WriteAsync(cluster, cancellationToken);
+        // Established a moment before its paths answer: both are waited for.
+        long started = time.GetTimestamp();
+        while (!IsEstablished(after) || !await AnswersAsync(cluster, cancellationToken))
         {
-            after = await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken);
-            outcome = CrdInstallationOutcome.Created;
-        }
-        else
-        {
-            JsonObject manifest = CustomResourceDefinition.Json;
-            manifest["metadata"]!["resourceVersion"] = before["metadata"]!["resourceVersion"]!.DeepClone();
-            after = await cluster.ReplaceAsync(Path, manifest, cancellationToken);
-            bool same = JsonNode.DeepEquals(after["metadata"]!["resourceVersion"], before["metadata"]!["resourceVersion"]);
-            outcome = same ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated;
-        }
-
-        DateTimeOffset deadline = time.GetUtcNow() + Limit;
-        while (!IsServed(after))
-        {
-            if (time.GetUtcNow() >= deadline)
+            if (time.GetElapsedTime(started) >= Limit)
             {
                 throw new CvException("CrdNotEstablished", CvErrorKind.Timeout, $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
                     "See its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
             }
 
-            await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
+            await Task.Delay(Interval, time, cancellationToken);
             after = await cluster.GetAsync(Path, cancellationToken);
         }
 
-        // Established a moment before its paths answer: the first list tells that they do.
-        while (!await AnswersAsync(cluster, cancellationToken) && time.GetUtcNow() < deadline)
-            await Task.Delay(TimeSpan.FromMilliseconds(100), time, cancellationToken);
         return outcome;
     }
+
+    private static async Task<(JsonObject Definition, CrdInstallationOutcome Outcome)> WriteAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            try
+            {
+                if (await FindAsync(cluster, cancellationToken) is not { } before)
+                    return (await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken), CrdInstallationOutcome.Created);
+                JsonObject after = await cluster.ReplaceAsync(Path, Renewed(before), cancellationToken);
+                return (after, IsSame(before, after) ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated);
+            }
+            catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceAlreadyExists" && attempt < MostAttempts)
+            {
+                // Somebody else installs it as well, or the API server has just written its status: read it again.
+            }
+        }
+    }
+
+    /// <summary>
+    /// The definition that is there, with our specification. Labels and annotations of others (Helm's, kubectl's) stay. Server-side
+    /// apply would do the same, but an API server before 1.23 refuses to apply <c>x-kubernetes-validations</c>, which it prunes otherwise.
+    /// </summary>
+    private static JsonObject Renewed(JsonObject before)
+    {
+        JsonObject manifest = CustomResourceDefinition.Json;
+        JsonObject renewed = (JsonObject)before.DeepClone();
+        renewed["spec"] = manifest["spec"]!.DeepClone();
+        foreach (string map in Maps)
+        {
+            foreach ((string key, JsonNode? value) in manifest["metadata"]![map] as JsonObject ?? [])
+            {
+                if (renewed["metadata"]![map] is not JsonObject)
+                    renewed["metadata"]![map] = new JsonObject();
+                renewed["metadata"]![map]![key] = value?.DeepClone();
+            }
+        }
+
+        return renewed;
+    }
+
+    /// <summary>The resource version tells too much: the first writer after a creation changes it by becoming a field manager.</summary>
+    private static bool IsSame(JsonObject before, JsonObject after) =>
+        Maps.Append("generation").All(field => JsonNode.DeepEquals(before["metadata"]![field], after["metadata"]![field]));
 
     private static async Task<JsonObject?> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
@@ -82,6 +112,6 @@ public static class CrdInstallation
         }
     }
 
-    private static bool IsServed(JsonObject crd) => (crd["status"]?["conditions"] as JsonArray)?.Any(c =>
+    private static bool IsEstablished(JsonObject crd) => (crd["status"]?["conditions"] as JsonArray)?.Any(c =>
         c?["type"]?.GetValue<string>() == "Established" && c["status"]?.GetValue<string>() == "True") == true;
 }

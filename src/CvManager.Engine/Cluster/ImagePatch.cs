@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 
 namespace CvManager.Cluster;
@@ -43,13 +45,40 @@ internal static class ImagePatch
         catch (CvException e) when (e.ErrorId == "ResourceInvalid")
         {
             // A failed test and an object that validation refuses are both 422: the object itself tells which it was.
-            JsonNode? node = await cluster.GetAsync(path, cancellationToken);
-            foreach (string step in $"{containers}/{index}".Split('/', StringSplitOptions.RemoveEmptyEntries))
-                node = node is JsonArray list ? list.ElementAtOrDefault(int.Parse(step, System.Globalization.CultureInfo.InvariantCulture)) : node?[step];
-            bool same = node?["name"]?.GetValue<string>() == container && node["image"]?.GetValue<string>() == from;
+            if (await FindAsync(cluster, path, cancellationToken) is not { } now)
+                return ImagePatchOutcome.Gone;
+            bool same = At(now, $"{containers}/{index}/name") == container && At(now, $"{containers}/{index}/image") == from;
             if (same)
                 throw;
             return ImagePatchOutcome.Changed;
         }
+    }
+
+    private static async Task<JsonObject?> FindAsync(ClusterConnection cluster, ResourcePath path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await cluster.GetAsync(path, cancellationToken);
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>The string at a JSON pointer; null where there is none.</summary>
+    private static string? At(JsonNode? node, string pointer)
+    {
+        foreach (string step in pointer.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            node = node switch
+            {
+                JsonArray list => list.ElementAtOrDefault(int.Parse(step, CultureInfo.InvariantCulture)),
+                JsonObject map => map[step],
+                _ => null,
+            };
+        }
+
+        return node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
     }
 }

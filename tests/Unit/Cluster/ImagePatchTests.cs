@@ -1,0 +1,87 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using Xunit;
+
+namespace CvManager.Unit.Cluster;
+
+/// <summary>R3, with the answers of Kubernetes 1.20: a failed test is 422 without a cause, and so is a pointer to nothing.</summary>
+public sealed class ImagePatchTests
+{
+    private const string Containers = "/spec/template/spec/containers";
+    private static readonly ResourcePath Web = new("apps", "v1", "deployments", "shop", "web");
+    private static readonly string TestFailed = ScriptedServer.Status(422, "Invalid", "the server rejected our request due to an error in our request");
+
+    [Fact]
+    public async Task Name_and_image_are_tested_before_the_image_alone_is_replaced()
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, "{}");
+
+        Assert.Equal(ImagePatchOutcome.Swapped, await SwapAsync(server));
+
+        JsonArray patch = JsonNode.Parse(Assert.Single(server.Requests).Body)!.AsArray();
+        Assert.Equal(
+            ["test /spec/template/spec/containers/1/name main", "test /spec/template/spec/containers/1/image r/a:1", "replace /spec/template/spec/containers/1/image r/a:2"],
+            patch.Select(step => $"{step!["op"]} {step["path"]} {step["value"]}"));
+    }
+
+    [Theory]
+    [InlineData("""[{"name":"side"},{"name":"main","image":"r/a:9"}]""")]
+    [InlineData("""[{"name":"side"},{"name":"other","image":"r/a:1"}]""")]
+    [InlineData("""[{"name":"main","image":"r/a:1"}]""")]
+    [InlineData("""[{"name":"side"},null]""")]
+    [InlineData("null")]
+    public async Task A_container_that_is_another_by_now_is_no_error(string containers)
+    {
+        using ScriptedServer server = new(request => request.Method == "PATCH"
+            ? ScriptedServer.Answer(422, TestFailed)
+            : ScriptedServer.Answer(200, """{"spec":{"template":{"spec":{"containers":HERE}}}}""".Replace("HERE", containers, StringComparison.Ordinal)));
+
+        Assert.Equal(ImagePatchOutcome.Changed, await SwapAsync(server));
+    }
+
+    [Fact]
+    public async Task A_conflict_of_writers_is_no_error() =>
+        Assert.Equal(ImagePatchOutcome.Changed, await SwapAsync(ScriptedServer.Always(409, ScriptedServer.Status(409, "Conflict", "modified"))));
+
+    [Fact]
+    public async Task An_object_that_is_gone_is_no_error() =>
+        Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(ScriptedServer.Always(404, ScriptedServer.Status(404, "NotFound", "not found"))));
+
+    [Fact]
+    public async Task An_object_that_goes_between_the_patch_and_the_look_is_gone()
+    {
+        using ScriptedServer server = new(request => request.Method == "PATCH"
+            ? ScriptedServer.Answer(422, TestFailed)
+            : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "not found")));
+
+        Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(server));
+    }
+
+    [Fact]
+    public async Task A_refusal_of_the_new_image_is_an_error()
+    {
+        using ScriptedServer server = new(request => request.Method == "PATCH"
+            ? ScriptedServer.Answer(422, ScriptedServer.Status(422, "Invalid", "Required value"))
+            : ScriptedServer.Answer(200, """{"spec":{"template":{"spec":{"containers":[{"name":"side"},{"name":"main","image":"r/a:1"}]}}}}"""));
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => SwapAsync(server));
+
+        Assert.Equal("ResourceInvalid", error.ErrorId);
+    }
+
+    [Theory]
+    [InlineData(403, "Forbidden", "ClusterForbidden")]
+    [InlineData(500, "InternalError", "ClusterFailed")]
+    public async Task Other_failures_are_errors(int code, string reason, string errorId)
+    {
+        CvException error = await Assert.ThrowsAsync<CvException>(() => SwapAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "no"))));
+
+        Assert.Equal(errorId, error.ErrorId);
+    }
+
+    private static async Task<ImagePatchOutcome> SwapAsync(ScriptedServer server)
+    {
+        using ClusterConnection cluster = server.Connect();
+        return await cluster.SwapImageAsync(Web, Containers, 1, "main", "r/a:1", "r/a:2", TestContext.Current.CancellationToken);
+    }
+}
