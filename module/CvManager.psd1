@@ -14,13 +14,17 @@
     FunctionsToExport = @()
     # Listed one by one, so that PowerShell finds them without loading the module. In alphabetical order of nouns.
     CmdletsToExport = @(
+        'Get-ContainerVersion'
+        'Import-ContainerVersion'
         'Test-ContainerVersion'
         'Connect-CvCluster'
         'Get-CvContext'
         'Install-CvController'
+        'Start-CvReconcile'
         'Start-CvSandbox'
         'Stop-CvSandbox'
         'Add-CvSandboxImage'
+        'Get-CvWorkload'
     )
     VariablesToExport = @()
     AliasesToExport = @()

@@ -1,6 +1,8 @@
 using System.Management.Automation;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 
 namespace CvManager.PowerShell;
@@ -8,7 +10,7 @@ namespace CvManager.PowerShell;
 /// <summary>
 /// The base of cmdlets that read manifests: files, folders, or text from the pipeline, as YAML or JSON, any number of documents in each.
 /// </summary>
-public abstract class ManifestCmdlet : AsyncCmdlet
+public abstract class ManifestCmdlet : ClusterCmdlet
 {
     internal const string PathSet = "Path";
     internal const string LiteralPathSet = "LiteralPath";
@@ -34,6 +36,12 @@ public abstract class ManifestCmdlet : AsyncCmdlet
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
     [AllowEmptyString]
     public string[] Manifest { get; set; } = [];
+
+    /// <summary>Of objects that name none; left out, the context's own namespace.</summary>
+    [Parameter]
+    [ArgumentCompleter(typeof(NamespaceCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string? Namespace { get; set; }
 
     /// <summary>True once a file or document has become an error record.</summary>
     private protected bool AnyFailed { get; private set; }
@@ -69,6 +77,21 @@ public abstract class ManifestCmdlet : AsyncCmdlet
 
     protected override Task EndProcessingAsync(CancellationToken cancellationToken) =>
         _lines.Count == 0 ? Task.CompletedTask : ReadAsync(string.Join('\n', _lines), "pipeline", cancellationToken);
+
+    /// <exception cref="CvException"><c>NamespaceMismatch</c>: the object names another one than -Namespace.</exception>
+    private protected string NamespaceOf(ManifestDocument document, ClusterConnection cluster)
+    {
+        if (Namespace is not null && document.Namespace is { } own && own != Namespace)
+        {
+            throw new CvException("NamespaceMismatch", CvErrorKind.Invalid,
+                $"{document.Kind} {document.Name} is of namespace '{own}', and -Namespace is '{Namespace}'.", "Leave out one of the two.")
+            {
+                Target = $"{own}/{document.Name}",
+            };
+        }
+
+        return document.Namespace ?? Namespace ?? cluster.DefaultNamespace;
+    }
 
     private static bool IsLine(string text)
     {

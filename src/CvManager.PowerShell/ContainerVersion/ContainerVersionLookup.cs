@@ -1,0 +1,58 @@
+using CvManager.Cluster;
+using Resource = CvManager.Resources.ContainerVersion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Finds the ContainerVersions that a cmdlet's -Name, -Namespace and -LabelSelector mean.</summary>
+internal static class ContainerVersionLookup
+{
+    /// <param name="cluster">Where they are.</param>
+    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="names">Exact names must exist; wildcards need not match.</param>
+    /// <param name="labelSelector">Null for all.</param>
+    /// <param name="notFound">Gets an error for each exact name that is not there.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
+    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    public static async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? space, NamePatterns names, string? labelSelector,
+        Func<CvException, Task> notFound, CancellationToken cancellationToken)
+    {
+        var store = new ContainerVersionStore(cluster);
+        if (space is null || labelSelector is not null || !names.OnlyExact)
+            return await SelectAsync(await store.ListAsync(space, labelSelector, cancellationToken), names, space, notFound);
+
+        List<Resource> found = [];
+        foreach (var name in names.ExactNames)
+        {
+            try
+            {
+                found.Add(await store.GetAsync(space, name, cancellationToken));
+            }
+            catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+            {
+                await notFound(Missing(name, space));
+            }
+        }
+
+        return found;
+    }
+
+    /// <summary>Those of a list that are meant, in the order of namespace and name.</summary>
+    public static async Task<IReadOnlyList<Resource>> SelectAsync(IEnumerable<Resource> all, NamePatterns names, string? space, Func<CvException, Task> notFound)
+    {
+        var found = all.Where(resource => names.Matches(resource.Metadata.Name))
+            .OrderBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal)
+            .ToList();
+        foreach (var name in names.ExactNames.Where(name => found.TrueForAll(resource => resource.Metadata.Name != name)))
+            await notFound(Missing(name, space));
+        return found;
+    }
+
+    private static CvException Missing(string name, string? space) => new(
+        "ContainerVersionNotFound",
+        CvErrorKind.NotFound,
+        space is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{space}'.",
+        "Get-ContainerVersion -AllNamespaces lists those that there are.")
+    {
+        Target = space is null ? name : $"{space}/{name}",
+    };
+}

@@ -1,0 +1,26 @@
+using System.Management.Automation;
+using CvManager.PowerShell.Completion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Lists ContainerVersions: what they follow, what was rolled out, and how they are.</summary>
+[Cmdlet(VerbsCommon.Get, "ContainerVersion", DefaultParameterSetName = NamespaceSet)]
+[OutputType(typeof(ContainerVersionInfo))]
+public sealed class GetContainerVersionCommand : NamespacedCmdlet
+{
+    /// <summary>Names, wildcards allowed; left out, all.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = await ResolveNamespaceAsync(cancellationToken);
+        var found = await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        foreach (var resource in found)
+            await WriteObjectAsync(ContainerVersionInfo.Of(resource));
+    }
+}

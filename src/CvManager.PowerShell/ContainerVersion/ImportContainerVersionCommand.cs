@@ -1,0 +1,56 @@
+using System.Management.Automation;
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Workloads;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Applies ContainerVersions from manifests.</summary>
+[Cmdlet(VerbsData.Import, "ContainerVersion", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[OutputType(typeof(ContainerVersionInfo))]
+public sealed class ImportContainerVersionCommand : ManifestCmdlet
+{
+    /// <summary>Creates the workloads of the same manifests that do not exist yet.</summary>
+    [Parameter]
+    public SwitchParameter IncludeWorkload { get; set; }
+
+    private protected override async Task ProcessDocumentAsync(ManifestDocument document, CancellationToken cancellationToken)
+    {
+        if (document.IsContainerVersion)
+            await ApplyAsync(document, cancellationToken);
+        else if (WorkloadKind.All.FirstOrDefault(kind => kind.Name == document.Kind && kind.Group == document.ApiGroup) is not { } kind)
+            WriteWarning($"{document.Source}: passed over {document.Kind} {document.Name}, which is no ContainerVersion.");
+        else if (IncludeWorkload)
+            await CreateAsync(document, kind, cancellationToken);
+        else
+            WriteWarning($"{document.Source}: passed over {document.Kind} {document.Name}; -IncludeWorkload creates workloads that do not exist yet.");
+    }
+
+    private async Task ApplyAsync(ManifestDocument document, CancellationToken cancellationToken)
+    {
+        ContainerVersionValidator.ThrowIfInvalid(document.Json);
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = NamespaceOf(document, cluster);
+        if (!await ShouldProcessAsync($"{space}/{document.Name}", "Apply ContainerVersion"))
+            return;
+        var applied = await new ContainerVersionStore(cluster).ApplyAsync(space, document.Json, cancellationToken);
+        await WriteObjectAsync(ContainerVersionInfo.Of(applied));
+    }
+
+    private async Task CreateAsync(ManifestDocument document, WorkloadKind kind, CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = NamespaceOf(document, cluster);
+        if (!await ShouldProcessAsync($"{space}/{document.Name}", $"Create {document.Kind} where there is none"))
+            return;
+        try
+        {
+            await new WorkloadStore(cluster).CreateAsync(kind, space, document.Json, cancellationToken);
+            WriteVerbose($"Created {document.Kind} {space}/{document.Name}.");
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        {
+            WriteVerbose($"{document.Kind} {space}/{document.Name} exists, and was left as it is.");
+        }
+    }
+}

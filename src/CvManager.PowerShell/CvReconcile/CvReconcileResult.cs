@@ -1,0 +1,106 @@
+using CvManager.Controller;
+using CvManager.Resources;
+using CvManager.Rollouts;
+
+namespace CvManager.PowerShell;
+
+/// <summary>What a look at one ContainerVersion led to, or would lead to.</summary>
+public sealed record CvReconcileResult
+{
+    public string Namespace { get; init; } = "";
+
+    /// <summary>Name of the ContainerVersion.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>
+    /// UpToDate; Planned (with -WhatIf, or where a person said no); Progressing, Verifying, RollingBack (it goes on); Succeeded,
+    /// Failed, RolledBack, Superseded (a rollout that ended); Held (a person's decision); Stalled (somebody has to change something).
+    /// </summary>
+    public string Outcome { get; init; } = "";
+
+    /// <summary>The version that the workloads should run; null where none could be found.</summary>
+    public string? Version { get; init; }
+
+    public string? Digest { get; init; }
+
+    /// <summary>Why, in one word; the reason of the resource's condition.</summary>
+    public string Reason { get; init; } = "";
+
+    /// <summary>The same in a sentence.</summary>
+    public string Message { get; init; } = "";
+
+    /// <summary>What was planned, container by container; empty where there was nothing to change.</summary>
+    public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
+
+    /// <summary>Null where all is well, or a person wanted it so.</summary>
+    internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
+        ? Failure(ConditionReasons.RolloutFailed, "Mend the image and move the tag onto it; Resume-ContainerVersion lets the same one be tried again.")
+        : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
+        : null;
+
+    internal static CvReconcileResult Of(ReconcileResult result)
+    {
+        var (plan, resource) = (result.Plan, result.Resource);
+        var (outcome, rollout) = result switch
+        {
+            { Finished: { } finished } => (finished.Phase, finished),
+            { IsInProgress: true } => (resource.Status!.Rollout!.Phase, resource.Status.Rollout),
+            { Plan.Verdict: PlanVerdict.RollOut } => ("Planned", null),
+            _ => (plan.Verdict.ToString(), null),
+        };
+        var telling = resource.Status?.Conditions?.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+            ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
+        return new CvReconcileResult
+        {
+            Namespace = resource.Metadata.Namespace ?? "",
+            Name = resource.Metadata.Name,
+            Outcome = outcome,
+            Version = rollout?.Version ?? plan.Version,
+            Digest = rollout?.Digest ?? plan.Digest,
+            Reason = rollout is null ? plan.Reason : telling?.Reason ?? plan.Reason,
+            Message = rollout is null ? plan.Message : telling?.Message ?? rollout.Message ?? plan.Message,
+            Change = [.. plan.Changes.Select(change => new CvPlannedChange
+            {
+                Kind = change.Workload.Kind,
+                Workload = change.Workload.Name,
+                Container = change.Container.Name,
+                FromImage = change.Container.Image,
+                ToImage = change.ToImage,
+                Action = change.ToString(),
+            })],
+        };
+    }
+
+    private CvException Failure(string reason, string remedy) => new(reason, Kind(reason), Message, remedy) { Target = $"{Namespace}/{Name}" };
+
+    private static CvErrorKind Kind(string reason) => reason switch
+    {
+        ConditionReasons.TagNotFound or ConditionReasons.VersionNotFound or ConditionReasons.RepositoryNotFound
+            or ConditionReasons.WorkloadNotFound or ConditionReasons.ContainerNotFound => CvErrorKind.NotFound,
+        ConditionReasons.InvalidSpec => CvErrorKind.Invalid,
+        ConditionReasons.RegistryUnavailable => CvErrorKind.Unavailable,
+        ConditionReasons.RegistryUnauthorized => CvErrorKind.Unauthenticated,
+        ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
+        ConditionReasons.NotSupported => CvErrorKind.NotSupported,
+        _ => CvErrorKind.Failed,
+    };
+}
+
+/// <summary>One container of one workload that gets another image.</summary>
+public sealed record CvPlannedChange
+{
+    public string Kind { get; init; } = "";
+
+    public string Workload { get; init; } = "";
+
+    public string Container { get; init; } = "";
+
+    public string FromImage { get; init; } = "";
+
+    public string ToImage { get; init; } = "";
+
+    /// <summary>In a sentence.</summary>
+    public string Action { get; init; } = "";
+
+    public override string ToString() => Action;
+}

@@ -1,0 +1,98 @@
+using System.Management.Automation;
+using CvManager.Controller;
+using CvManager.PowerShell.Completion;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Resources;
+using CvManager.Rollouts;
+using CvManager.Versions;
+using Microsoft.Extensions.Logging.Abstractions;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Looks at ContainerVersions once, and rolls out what their tags stand for by now.</summary>
+[Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[OutputType(typeof(CvReconcileResult))]
+public sealed class StartCvReconcileCommand : NamespacedCmdlet
+{
+    private readonly List<(string? Space, string[] Names)> _asked = [];
+
+    /// <summary>Names, wildcards allowed; left out, all.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Waits until each rollout has come to its end.</summary>
+    [Parameter]
+    public SwitchParameter Wait { get; set; }
+
+    /// <summary>What the pipeline names is gathered first, so that each namespace is read once, and waits are side by side.</summary>
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+        _asked.Add((await ResolveNamespaceAsync(cancellationToken), Name));
+
+    protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
+    {
+        foreach (var asked in _asked.GroupBy(one => one.Space))
+            await RunAsync(asked.Key, new NamePatterns(asked.Any(one => one.Names.Length == 0) ? [] : [.. asked.SelectMany(one => one.Names)]), cancellationToken);
+    }
+
+    private async Task RunAsync(string? space, NamePatterns names, CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
+            ? LanguagePrimitives.IsTrue(given)
+            : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
+        using var registries = new RegistryCatalog(new RegistryClientOptions(), FixedCredential.Anonymous);
+        var versions = new VersionResolver(registries, new LearntTags(), TimeProvider.System);
+        // Without a log: what it would say is in the results and errors.
+        var pass = new ReconcilePass(new Reconciler(cluster, versions, registries, TimeProvider.System, NullLogger.Instance), TimeProvider.System);
+        await pass.RunAsync(
+            space,
+            snapshot => LabelSelector is null
+                ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, space, e => WriteErrorAsync(e))
+                : ContainerVersionLookup.FindAsync(cluster, space, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
+            new ReconcilePassOptions
+            {
+                Wait = Wait,
+                Approve = plan => ApproveAsync(plan, whatIf),
+                Ended = EndAsync,
+                Failed = (resource, error) => WriteErrorAsync(error, resource.Key),
+                Progressed = ShowProgress,
+            },
+            cancellationToken);
+    }
+
+    /// <summary>One question for each resource whose rollout would begin; with -WhatIf, nothing at all is written.</summary>
+    private async Task<bool> ApproveAsync(RolloutPlan plan, bool whatIf)
+    {
+        var inProgress = plan.Resource.Status?.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase);
+        if (plan.Verdict != PlanVerdict.RollOut || inProgress)
+            return !whatIf;
+        return await ShouldProcessAsync(plan.Resource.Key, $"Roll out version {plan.Version}: {string.Join("; ", plan.Changes)}") && !whatIf;
+    }
+
+    private async Task EndAsync(ReconcileResult result)
+    {
+        var shown = CvReconcileResult.Of(result);
+        if (Wait)
+            WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome) { RecordType = ProgressRecordType.Completed });
+        await WriteObjectAsync(shown);
+        if (shown.Error is { } error)
+            await WriteErrorAsync(error);
+    }
+
+    private Task ShowProgress(ReconcileResult result)
+    {
+        var shown = CvReconcileResult.Of(result);
+        WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", result.Resource.Key)
+        {
+            CurrentOperation = shown.Message,
+        });
+        return Task.CompletedTask;
+    }
+
+    /// <summary>Several rollouts at once have a bar each.</summary>
+    private static int ActivityOf(ReconcileResult result) => result.Resource.Key.GetHashCode(StringComparison.Ordinal) & int.MaxValue;
+}
