@@ -13,6 +13,12 @@ public sealed record ContainerVersionTest
 
     public IReadOnlyList<ContainerVersionProblem> Problems { get; init; } = [];
 
+    /// <summary>What a reconcile would do now, in a sentence; null where no cluster was asked.</summary>
+    public string? Plan { get; init; }
+
+    /// <summary>What it would change; empty where nothing, or where no cluster was asked.</summary>
+    public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
+
     /// <summary>The file, <c>pipeline</c>, or <c>cluster</c>.</summary>
     public string Source { get; init; } = "";
 }

@@ -1,18 +1,69 @@
 using System.Management.Automation;
+using CvManager.Controller;
+using CvManager.PowerShell.Completion;
 using CvManager.Resources;
+using CvManager.Rollouts;
+using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Says what is wrong with ContainerVersions, before they reach a cluster.</summary>
+/// <summary>Says what is wrong with ContainerVersions: in manifests, before they reach a cluster, or there, with what would be rolled out.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ContainerVersion", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ContainerVersionTest), typeof(bool))]
 public sealed class TestContainerVersionCommand : ManifestCmdlet
 {
+    private const string NameSet = "Name";
+
     private bool _anyInvalid;
+
+    /// <summary>Of resources in the cluster; wildcards allowed.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = NameSet)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    [Parameter(ParameterSetName = NameSet)]
+    public SwitchParameter AllNamespaces { get; set; }
 
     /// <summary>Gives one boolean for all of them together.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
+
+    protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+        ParameterSetName == NameSet ? TestInClusterAsync(cancellationToken) : base.ProcessRecordAsync(cancellationToken);
+
+    private async Task TestInClusterAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = AllNamespaces ? null : Namespace ?? cluster.DefaultNamespace;
+        using var scope = new ReconcilerScope(cluster);
+        var snapshot = await scope.Reconciler.ReadAsync(space, cancellationToken);
+        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(Name), space, async e =>
+        {
+            _anyInvalid = true;
+            await WriteErrorAsync(e);
+        });
+        foreach (var resource in found)
+            await WriteAsync(await TestAsync(scope.Reconciler, resource, snapshot, cancellationToken));
+    }
+
+    private static async Task<ContainerVersionTest> TestAsync(Reconciler reconciler, Resource resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
+    {
+        var problems = ProblemsOf(ContainerVersionValidator.Validate(resource));
+        var plan = await reconciler.PlanAsync(resource, snapshot, cancellationToken);
+        if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
+            problems = [new ContainerVersionProblem { Message = plan.Message, Remedy = $"{plan.Reason}: see the message." }];
+        return new ContainerVersionTest
+        {
+            Namespace = resource.Metadata.Namespace ?? "",
+            Name = resource.Metadata.Name,
+            Source = "cluster",
+            Problems = problems,
+            Plan = plan.Message,
+            Change = CvPlannedChange.Of(plan),
+        };
+    }
 
     private protected override async Task ProcessDocumentAsync(ManifestDocument document, CancellationToken cancellationToken)
     {
@@ -22,22 +73,13 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             return;
         }
 
-        var test = new ContainerVersionTest
+        await WriteAsync(new ContainerVersionTest
         {
             Namespace = document.Namespace ?? "",
             Name = document.Name ?? "",
             Source = document.Source,
-            Problems = [.. ContainerVersionValidator.Validate(document.Json).Select(error => new ContainerVersionProblem
-            {
-                Field = error.Field,
-                Value = error.Value,
-                Message = error.Message,
-                Remedy = error.Remedy,
-            })],
-        };
-        _anyInvalid |= !test.Valid;
-        if (!Quiet)
-            await WriteObjectAsync(test);
+            Problems = ProblemsOf(ContainerVersionValidator.Validate(document.Json)),
+        });
     }
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
@@ -46,4 +88,16 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
         if (Quiet)
             await WriteObjectAsync(!_anyInvalid && !AnyFailed);
     }
+
+    private async Task WriteAsync(ContainerVersionTest test)
+    {
+        _anyInvalid |= !test.Valid;
+        if (!Quiet)
+            await WriteObjectAsync(test);
+    }
+
+    private static IReadOnlyList<ContainerVersionProblem> ProblemsOf(IEnumerable<ValidationError> errors) =>
+    [
+        .. errors.Select(error => new ContainerVersionProblem { Field = error.Field, Value = error.Value, Message = error.Message, Remedy = error.Remedy }),
+    ];
 }

@@ -59,15 +59,7 @@ public sealed record CvReconcileResult
             Digest = rollout?.Digest ?? plan.Digest,
             Reason = rollout is null ? plan.Reason : telling?.Reason ?? plan.Reason,
             Message = rollout is null ? plan.Message : telling?.Message ?? rollout.Message ?? plan.Message,
-            Change = [.. plan.Changes.Select(change => new CvPlannedChange
-            {
-                Kind = change.Workload.Kind,
-                Workload = change.Workload.Name,
-                Container = change.Container.Name,
-                FromImage = change.Container.Image,
-                ToImage = change.ToImage,
-                Action = change.ToString(),
-            })],
+            Change = CvPlannedChange.Of(plan),
         };
     }
 
@@ -101,6 +93,19 @@ public sealed record CvPlannedChange
 
     /// <summary>In a sentence.</summary>
     public string Action { get; init; } = "";
+
+    internal static IReadOnlyList<CvPlannedChange> Of(RolloutPlan plan) =>
+    [
+        .. plan.Changes.Select(change => new CvPlannedChange
+        {
+            Kind = change.Workload.Kind,
+            Workload = change.Workload.Name,
+            Container = change.Container.Name,
+            FromImage = change.Container.Image,
+            ToImage = change.ToImage,
+            Action = change.ToString(),
+        }),
+    ];
 
     public override string ToString() => Action;
 }

@@ -1,12 +1,8 @@
 using System.Management.Automation;
 using CvManager.Controller;
 using CvManager.PowerShell.Completion;
-using CvManager.Registries;
-using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Versions;
-using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.PowerShell;
 
@@ -44,10 +40,8 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
         var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
             ? LanguagePrimitives.IsTrue(given)
             : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
-        using var registries = new RegistryCatalog(new RegistryClientOptions(), FixedCredential.Anonymous);
-        var versions = new VersionResolver(registries, new LearntTags(), TimeProvider.System);
-        // Without a log: what it would say is in the results and errors.
-        var pass = new ReconcilePass(new Reconciler(cluster, versions, registries, TimeProvider.System, NullLogger.Instance), TimeProvider.System);
+        using var scope = new ReconcilerScope(cluster);
+        var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         await pass.RunAsync(
             space,
             snapshot => LabelSelector is null

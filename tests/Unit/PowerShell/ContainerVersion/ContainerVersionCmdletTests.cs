@@ -1,0 +1,156 @@
+using System.Management.Automation;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>The cmdlets of ContainerVersions, on a sandbox of their own.</summary>
+public sealed class ContainerVersionCmdletTests : IDisposable
+{
+    private const string Former = "6e4ae1c";
+    private const string Next = "9f8e7d6";
+
+    private readonly PowerShellSession session = new();
+    private readonly string manifest;
+
+    public ContainerVersionCmdletTests()
+    {
+        PSObject sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
+        string registry = (string)sandbox.Properties["Registry"].Value;
+        manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
+            .Replace("${ECR_ENDPOINT}", registry, StringComparison.Ordinal);
+        session.Invoke("$repository = $registry + '/nearmap/cvm-example'; $manifest = $text", ("registry", registry), ("text", manifest)).AssertNoErrors();
+        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Former}, demo").AssertNoErrors();
+    }
+
+    public void Dispose()
+    {
+        session.Invoke("Stop-CvSandbox");
+        session.Dispose();
+    }
+
+    [Fact]
+    public void An_applied_manifest_is_listed_and_can_be_applied_again()
+    {
+        SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
+
+        Assert.Equal(["myappcv"], imported.Values<string>("Name"));
+        Assert.Equal(["demo"], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("Tag"));
+        Assert.Equal(["myapp"], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Name"));
+        Assert.Equal([Former], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version"));
+        Assert.Single(session.Invoke("$manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors().Output);
+        Assert.Single(session.Invoke("Get-ContainerVersion").AssertNoErrors().Output);
+    }
+
+    [Fact]
+    public void Workloads_are_left_out_with_a_word_unless_they_are_asked_for()
+    {
+        SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion").AssertNoErrors();
+
+        Assert.Contains("passed over Deployment myapp", Assert.Single(imported.Warnings), StringComparison.Ordinal);
+        Assert.Empty(session.Invoke("Get-CvWorkload").AssertNoErrors().Output);
+    }
+
+    [Fact]
+    public void WhatIf_applies_nothing()
+    {
+        Assert.Empty(session.Invoke("$manifest | Import-ContainerVersion -IncludeWorkload -WhatIf").AssertNoErrors().Output);
+
+        Assert.Empty(session.Invoke("Get-ContainerVersion").AssertNoErrors().Output);
+    }
+
+    [Fact]
+    public void Names_that_are_not_there_are_errors_and_wildcards_are_not()
+    {
+        session.Invoke("$manifest | Import-ContainerVersion -WarningAction SilentlyContinue").AssertNoErrors();
+
+        Assert.Empty(session.Invoke("Get-ContainerVersion nope*").AssertNoErrors().Output);
+        Assert.Equal(["myappcv"], session.Invoke("Get-ContainerVersion MYAPP* -AllNamespaces").AssertNoErrors().Values<string>("Name"));
+        foreach (string script in new[] { "Get-ContainerVersion nope", "Get-ContainerVersion nope -AllNamespaces", "Start-CvReconcile nope", "Test-ContainerVersion -Name nope" })
+        {
+            ErrorRecord error = session.Invoke(script).Error();
+            Assert.StartsWith("ContainerVersionNotFound,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+            Assert.Equal(ErrorCategory.ObjectNotFound, error.CategoryInfo.Category);
+        }
+    }
+
+    [Theory]
+    [InlineData("tag: demo", "tag: demo\n  versionSyntax: '[0-9'", "ContainerVersionInvalid")]
+    [InlineData("nearmap/cvm-example\n  tag", "nearmap/cvm-example:1\n  tag", "ContainerVersionInvalid")]
+    [InlineData("name: myappcv", "name: myappcv\n  namespace: other", "NamespaceMismatch")]
+    public void A_resource_that_is_wrong_is_refused_and_nothing_is_applied(string from, string to, string id)
+    {
+        string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
+        Assert.NotEqual(manifest, wrong);
+
+        ErrorRecord error = session.Invoke("$wrong | Import-ContainerVersion -Namespace default -WarningAction SilentlyContinue", ("wrong", wrong)).Error();
+
+        Assert.StartsWith(id + ",", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal(ErrorCategory.InvalidData, error.CategoryInfo.Category);
+        Assert.NotEmpty(error.ErrorDetails.RecommendedAction);
+        Assert.Empty(session.Invoke("Get-ContainerVersion").AssertNoErrors().Output);
+    }
+
+    [Fact]
+    public void A_plan_is_shown_and_nothing_is_written()
+    {
+        session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
+        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
+
+        PSObject planned = session.Invoke("Start-CvReconcile -WhatIf").Single();
+        PSObject tested = session.Invoke("Test-ContainerVersion -Name *").Single();
+
+        Assert.Equal(("Planned", Next), ((string)planned.Properties["Outcome"].Value, (string)planned.Properties["Version"].Value));
+        Assert.Contains($"{Next}@sha256:", session.Host.Text, StringComparison.Ordinal);
+        Assert.Equal($"Roll out version {Next} to Deployment/myapp.", tested.Properties["Plan"].Value);
+        Assert.Equal([Former], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version"));
+        Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<bool?>("Ready"));
+    }
+
+    [Fact]
+    public void One_pass_patches_and_says_so()
+    {
+        session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
+        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
+
+        PSObject result = session.Invoke("Get-ContainerVersion | Start-CvReconcile").Single();
+
+        Assert.Equal(Next, result.Properties["Version"].Value);
+        Assert.Equal([Next], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version"));
+        Assert.Equal([Next], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("Version"));
+    }
+
+    [Theory]
+    [InlineData("tag: demo", "tag: prod", "TagNotFound")]
+    [InlineData("nearmap/cvm-example\n  tag", "nearmap/other\n  tag", "RepositoryNotFound")]
+    [InlineData("tag: demo", "tag: demo\n  versionSyntax: 'v[0-9]+'", "VersionNotFound")]
+    [InlineData("container:\n    name: myapp", "container:\n    name: other", "ContainerNotFound")]
+    [InlineData("selector:\n    cvapp: myapp", "selector:\n    cvapp: other", "WorkloadNotFound")]
+    public void What_cannot_be_done_is_an_error_by_its_reason_and_a_condition(string from, string to, string reason)
+    {
+        string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
+        Assert.NotEqual(manifest, wrong);
+        session.Invoke("$null = $wrong | Import-ContainerVersion -IncludeWorkload", ("wrong", wrong)).AssertNoErrors();
+
+        SessionResult result = session.Invoke("Start-CvReconcile");
+
+        Assert.Equal($"{reason},CvManager.PowerShell.StartCvReconcileCommand", result.Error().FullyQualifiedErrorId);
+        Assert.Equal(["Stalled"], result.Values<string>("Outcome"));
+        Assert.Equal([reason], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("Reason"));
+        Assert.Equal([false], session.Invoke("Test-ContainerVersion -Name *").AssertNoErrors().Values<bool>("Valid"));
+    }
+
+    [Fact]
+    public void Of_two_resources_on_one_container_the_younger_stalls_and_names_the_other()
+    {
+        string second = manifest[(manifest.IndexOf("---", StringComparison.Ordinal) + 3)..].Replace("name: myappcv", "name: zweite", StringComparison.Ordinal);
+        session.Invoke("$null = $manifest, $second | Import-ContainerVersion -IncludeWorkload", ("second", second)).AssertNoErrors();
+
+        SessionResult result = session.Invoke("Start-CvReconcile");
+
+        ErrorRecord error = result.Error();
+        Assert.StartsWith("Conflict,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal("default/zweite", error.TargetObject);
+        Assert.Contains("myappcv", error.ToString(), StringComparison.Ordinal);
+        Assert.Equal(["UpToDate", "Stalled"], result.Values<string>("Outcome").Order(StringComparer.Ordinal).Reverse());
+    }
+}
