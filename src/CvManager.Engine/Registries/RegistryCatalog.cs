@@ -13,15 +13,19 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private readonly ICredentialSource _credentials;
     private readonly HttpMessageInvoker _http;
     private readonly bool _ownsHttp;
+    private readonly string _login;
+    private readonly ConcurrentDictionary<(string Registry, string Login), RequestBudget> _budgets;
     private readonly ConcurrentBag<IDisposable> _owned = [];
 
     /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
-        : this(options, credentials, new HttpMessageInvoker(handler ?? NetworkHandler(), disposeHandler: handler is null), ownsHttp: true)
+        : this(options, credentials, new HttpMessageInvoker(handler ?? NetworkHandler(), disposeHandler: handler is null), ownsHttp: true, "", [])
     {
     }
 
-    private RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageInvoker http, bool ownsHttp)
+    private RegistryCatalog(
+        RegistryClientOptions options, ICredentialSource credentials, HttpMessageInvoker http, bool ownsHttp, string login,
+        ConcurrentDictionary<(string Registry, string Login), RequestBudget> budgets)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(credentials);
@@ -29,10 +33,18 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         _credentials = credentials;
         _http = http;
         _ownsHttp = ownsHttp;
+        _login = login;
+        _budgets = budgets;
     }
 
+    /// <summary>What was spent at each registry, and what is left (R11); of those made by <see cref="With"/>, too.</summary>
+    public IReadOnlyList<RegistryBudget> Budgets =>
+        [.. _budgets.Select(b => new RegistryBudget(b.Key.Registry, b.Key.Login, b.Value.State)).OrderBy(b => b.Registry, StringComparer.Ordinal).ThenBy(b => b.Login, StringComparer.Ordinal)];
+
     /// <summary>The same registries with other credentials, over the same connections: it must not outlive this one.</summary>
-    public RegistryCatalog With(ICredentialSource credentials) => new(_options, credentials, _http, ownsHttp: false);
+    /// <param name="login">Stands for the credentials, and is no secret itself: each login has request budgets of its own.</param>
+    public RegistryCatalog With(ICredentialSource credentials, string login = "") =>
+        new(_options, credentials, _http, ownsHttp: false, login, _budgets);
 
     public IRegistry For(ImageRepository repository)
     {
@@ -49,18 +61,34 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             _http.Dispose();
     }
 
-    private IRegistry Make(string name) => EcrHost.TryParse(name, out EcrHost? ecr) ? MakeEcr(name, ecr) : MakeOci(_credentials);
-
-    private OciRegistry MakeOci(ICredentialSource credentials) => new(new RegistryTransport(_http, credentials, _options), _options);
-
-    private EcrRegistry MakeEcr(string name, EcrHost host)
+    private IRegistry Make(string name)
     {
-        AmazonECRClient client = EcrConnection.Open(
-            host, _http, new EcrCredentials(_credentials, name), _options.RequestTimeout, _options.Retries);
-        EcrLogin login = new(client, name, _options.RequestTimeout, _options.TimeProvider);
+        RequestBudget budget = _budgets.GetOrAdd((name.ToLowerInvariant(), _login), static (key, options) => NewBudget(key.Registry, options), _options);
+        return EcrHost.TryParse(name, out EcrHost? ecr) ? MakeEcr(name, ecr, budget) : MakeOci(_credentials, budget);
+    }
+
+    private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
+        new(new RegistryTransport(_http, credentials, budget, _options), _options);
+
+    private EcrRegistry MakeEcr(string name, EcrHost host, RequestBudget budget)
+    {
+        AmazonECRClient client = EcrConnection.Open(host, _http, new EcrCredentials(_credentials, name), _options.RequestTimeout);
+        EcrCaller caller = new(client, budget, _options);
+        EcrLogin login = new(caller, name, _options.TimeProvider);
         _owned.Add(client);
         _owned.Add(login);
-        return new EcrRegistry(client, host.AccountId, _options.RequestTimeout, MakeOci(login));
+        return new EcrRegistry(caller, host.AccountId, MakeOci(login, budget));
+    }
+
+    private static RequestBudget NewBudget(string registry, RegistryClientOptions options)
+    {
+        // Docker Hub refuses whoever asks for much more than this for minutes.
+        bool scarce = registry == ImageRepository.DockerHub;
+        return new RequestBudget(
+            scarce ? Math.Min(10, options.RequestsPerSecond) : options.RequestsPerSecond,
+            scarce ? Math.Min(40, options.RequestBurst) : options.RequestBurst,
+            options.LongestRetryAfter,
+            options.TimeProvider);
     }
 
     private static SocketsHttpHandler NetworkHandler() =>
@@ -73,3 +101,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
         };
 }
+
+/// <summary>What was spent at one registry with one login, and what is left.</summary>
+/// <param name="Login">Stands for the credentials; empty for the usual ones.</param>
+public sealed record RegistryBudget(string Registry, string Login, RequestBudgetState State);

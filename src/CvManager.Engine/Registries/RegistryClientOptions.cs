@@ -19,4 +19,10 @@ public sealed record RegistryClientOptions
 
     /// <summary>Registries (<c>host[:port]</c>) that are spoken to in plain HTTP, beside those on this machine's loopback.</summary>
     public IReadOnlySet<string> PlainHttpRegistries { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The most requests a second, in the long run, to one registry with one login; more than 0.</summary>
+    public double RequestsPerSecond { get; init; } = 200;
+
+    /// <summary>The most requests at once, after a time of rest, to one registry with one login; at least 1.</summary>
+    public int RequestBurst { get; init; } = 200;
 }

@@ -166,9 +166,16 @@ public sealed class OciRegistryTests
         await catalog.For(App).FindTagAsync(App, "v1", Token);
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
 
-        sandbox.Available = false;
+        // It asked for rest: until that is over, it is left alone.
         sandbox.ForgetRequests();
-        Assert.Equal("RegistryUnreachable", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
+        Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
+        Assert.Empty(sandbox.Requests);
+        RegistryBudget budget = Assert.Single(catalog.Budgets);
+        Assert.Equal((App.Registry, 2, 1), (budget.Registry, budget.State.Spent, budget.State.Refused));
+
+        sandbox.Available = false;
+        using RegistryCatalog later = Catalog(sandbox);
+        Assert.Equal("RegistryUnreachable", await ErrorId(() => later.For(App).FindTagAsync(App, "v1", Token)));
         Assert.Equal(4, sandbox.Requests.Values.Sum());
     }
 

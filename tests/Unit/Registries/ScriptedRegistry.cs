@@ -10,7 +10,7 @@ internal sealed class ScriptedRegistry(Func<HttpRequestMessage, HttpResponseMess
 {
     public List<(string Method, Uri Uri, string? Authorization)> Requests { get; } = [];
 
-    public RegistryClientOptions Options { get; init; } = new() { RetryDelay = TimeSpan.FromMilliseconds(1) };
+    public RegistryClientOptions Options { get; init; } = new() { RetryDelay = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 1e6 };
 
     public RegistryCatalog Catalog(RegistryCredential? credential = null) => new(Options, new FixedCredential(credential), this);
 

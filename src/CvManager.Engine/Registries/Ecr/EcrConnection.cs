@@ -10,9 +10,8 @@ internal static class EcrConnection
     /// <param name="http">Belongs to the caller, and outlives the client.</param>
     /// <param name="credentials">Those of the registry.</param>
     /// <param name="timeout">The longest that one attempt may take.</param>
-    /// <param name="retries">How often a request is tried again after a network failure, a throttling or a failure of the service.</param>
     public static AmazonECRClient Open(
-        EcrHost host, HttpMessageInvoker http, EcrCredentials credentials, TimeSpan timeout, int retries)
+        EcrHost host, HttpMessageInvoker http, EcrCredentials credentials, TimeSpan timeout)
     {
         AmazonECRConfig config = new()
         {
@@ -22,7 +21,8 @@ internal static class EcrConnection
             UseFIPSEndpoint = host.Fips,
             UseDualstackEndpoint = host.DualStack,
             Timeout = timeout,
-            MaxErrorRetry = retries,
+            // See EcrCaller: each attempt counts.
+            MaxErrorRetry = 0,
             HttpClientFactory = new SharedConnections(http, timeout),
             IdentityResolverConfiguration = credentials,
         };

@@ -24,6 +24,20 @@ internal static class EcrErrors
     public static bool Handles(Exception error) =>
         error is AmazonServiceException or AmazonClientException or OperationCanceledException or HttpRequestException or WebException or IOException;
 
+    public static bool IsThrottling(AmazonServiceException error) =>
+        error.ErrorCode is "ThrottlingException" or "Throttling" or "TooManyRequestsException" or "RequestLimitExceeded" || (int)error.StatusCode == 429;
+
+    /// <summary>Whether the same request may do better a moment later.</summary>
+    public static bool MayPass(Exception error) => error switch
+    {
+        AmazonUnmarshallingException => false,
+        AmazonServiceException service => IsThrottling(service) || IsOutage(service),
+        AmazonClientException client => client.InnerException is HttpRequestException or IOException,
+        _ => error is HttpRequestException or IOException,
+    };
+
+    private static bool IsOutage(AmazonServiceException error) => (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException";
+
     private static CvException From(ImageRepository repository, string operation, AmazonServiceException error)
     {
         switch (error.ErrorCode)
@@ -35,8 +49,6 @@ internal static class EcrErrors
             case "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidSignatureException" or "SignatureDoesNotMatch"
                 or "ExpiredTokenException" or "ExpiredToken" or "MissingAuthenticationTokenException" or "IncompleteSignatureException":
                 return RegistryErrors.Unauthorized(repository, loggedIn: true, error.Message);
-            case "ThrottlingException" or "Throttling" or "TooManyRequestsException" or "RequestLimitExceeded":
-                return RegistryErrors.RateLimited(repository, null);
             case "ImageTagAlreadyExistsException":
                 return new CvException("RegistryTagImmutable", CvErrorKind.Conflict,
                     $"The tags of '{repository}' are immutable: {error.Message}",
@@ -47,7 +59,9 @@ internal static class EcrErrors
                     $"The image index in '{repository}' names images that are not there: {error.Message}",
                     "Push the images of all its platforms, then the index.", error) { Target = repository.ToString() };
             default:
-                return (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException"
+                if (IsThrottling(error))
+                    return RegistryErrors.RateLimited(repository, null);
+                return IsOutage(error)
                     ? RegistryErrors.Unreachable(repository, $"{error.StatusCode} {error.Message}".Trim(), error)
                     : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, error.Message);
         }

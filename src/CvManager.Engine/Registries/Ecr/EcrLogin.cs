@@ -7,10 +7,8 @@ namespace CvManager.Registries.Ecr;
 /// The login to a private ECR registry's OCI endpoint, by <c>GetAuthorizationToken</c>. A token lives 12 hours; it is renewed before
 /// its end, so that no request meets an expired one. Thread-safe: whoever comes while a token is fetched waits for that one.
 /// </summary>
-/// <param name="client">Belongs to the caller.</param>
 /// <param name="registry">The host name that the login is for: it is given to no other.</param>
-/// <param name="timeout">The client's time limit of one attempt, for what is said when it is over.</param>
-internal sealed class EcrLogin(AmazonECRClient client, string registry, TimeSpan timeout, TimeProvider time) : ICredentialSource, IDisposable
+internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time) : ICredentialSource, IDisposable
 {
     private readonly SemaphoreSlim _fetching = new(1);
     private Token? _token;
@@ -40,16 +38,8 @@ internal sealed class EcrLogin(AmazonECRClient client, string registry, TimeSpan
 
     private async Task<Token> FetchAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
-        GetAuthorizationTokenResponse answer;
-        try
-        {
-            answer = await client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested)
-        {
-            throw EcrErrors.From(repository, "GetAuthorizationToken", timeout, e);
-        }
-
+        GetAuthorizationTokenResponse answer = await ecr.CallAsync(repository, "GetAuthorizationToken",
+            (client, token) => client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), token), cancellationToken).ConfigureAwait(false);
         if (answer.AuthorizationData is not [{ AuthorizationToken: string encoded, ExpiresAt: { } expires }, ..])
             throw RegistryErrors.Invalid(repository, "no authorization token.");
         byte[] decoded = new byte[encoded.Length];

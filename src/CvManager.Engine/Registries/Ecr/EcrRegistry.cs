@@ -5,11 +5,9 @@ using Amazon.Runtime;
 namespace CvManager.Registries.Ecr;
 
 /// <summary>One private registry of Amazon ECR, by its API: a request answers for up to 100 tags, with all tags of their images.</summary>
-/// <param name="client">Belongs to the caller.</param>
 /// <param name="registryId">The account.</param>
-/// <param name="timeout">The client's time limit of one attempt, for what is said when it is over.</param>
 /// <param name="images">The same registry by its OCI endpoint, for what the API does not tell: the labels of images.</param>
-internal sealed partial class EcrRegistry(AmazonECRClient client, string registryId, TimeSpan timeout, IRegistry images) : IRegistry
+internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IRegistry images) : IRegistry
 {
     /// <summary>The most that <c>imageIds</c> takes.</summary>
     private const int BatchSize = 100;
@@ -45,7 +43,7 @@ internal sealed partial class EcrRegistry(AmazonECRClient client, string registr
         string? next = null;
         for (int page = 0; page < MostPages; page++)
         {
-            DescribeImagesResponse answer = await CallAsync(repository, "DescribeImages", token => client.DescribeImagesAsync(
+            DescribeImagesResponse answer = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
                 new DescribeImagesRequest
                 {
                     RegistryId = registryId,
@@ -115,7 +113,7 @@ internal sealed partial class EcrRegistry(AmazonECRClient client, string registr
         }
 
         // By the tag alone: with a digest beside it, the image would go.
-        BatchDeleteImageResponse answer = await CallAsync(repository, "BatchDeleteImage", token => client.BatchDeleteImageAsync(
+        BatchDeleteImageResponse answer = await ecr.CallAsync(repository, "BatchDeleteImage", (client, token) => client.BatchDeleteImageAsync(
             new BatchDeleteImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = [new ImageIdentifier { ImageTag = tag }] },
             token), cancellationToken).ConfigureAwait(false);
         if (answer.Failures is [ImageFailure failure, ..])
@@ -139,7 +137,7 @@ internal sealed partial class EcrRegistry(AmazonECRClient client, string registr
             DescribeImagesResponse answer;
             try
             {
-                answer = await CallAsync(repository, "DescribeImages", token => client.DescribeImagesAsync(
+                answer = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
                     new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = Identifiers(tags) },
                     token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
             }
@@ -221,7 +219,7 @@ internal sealed partial class EcrRegistry(AmazonECRClient client, string registr
     {
         try
         {
-            return await CallAsync(repository, "PutImage", token => client.PutImageAsync(request, token), cancellationToken,
+            return await ecr.CallAsync(repository, "PutImage", (client, token) => client.PutImageAsync(request, token), cancellationToken,
                 expected: "ImageAlreadyExistsException").ConfigureAwait(false);
         }
         catch (AmazonServiceException e) when (e.ErrorCode == "ImageAlreadyExistsException")
@@ -231,24 +229,9 @@ internal sealed partial class EcrRegistry(AmazonECRClient client, string registr
     }
 
     private Task<BatchGetImageResponse> GetAsync(ImageRepository repository, List<ImageIdentifier> ids, CancellationToken cancellationToken) =>
-        CallAsync(repository, "BatchGetImage", token => client.BatchGetImageAsync(
+        ecr.CallAsync(repository, "BatchGetImage", (client, token) => client.BatchGetImageAsync(
             new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
             token), cancellationToken);
-
-    /// <param name="expected">An error code that is the caller's to handle.</param>
-    private async Task<T> CallAsync<T>(
-        ImageRepository repository, string operation, Func<CancellationToken, Task<T>> call, CancellationToken cancellationToken, string? expected = null)
-    {
-        try
-        {
-            return await call(cancellationToken).ConfigureAwait(false);
-        }
-        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested
-            && (expected is null || (e as AmazonServiceException)?.ErrorCode != expected))
-        {
-            throw EcrErrors.From(repository, operation, timeout, e);
-        }
-    }
 
     private static List<ImageIdentifier> Identifiers(IEnumerable<string> tags) => tags.Select(t => new ImageIdentifier { ImageTag = t }).ToList();
 

@@ -18,18 +18,21 @@ internal sealed class RegistryTransport
 
     private readonly HttpMessageInvoker _http;
     private readonly RegistryClientOptions _options;
+    private readonly RequestBudget _budget;
     private readonly RegistryAuthenticator _authenticator;
-    private readonly ResiliencePipeline<(RegistryResponse Response, bool LoggedIn)> _pipeline;
+    private readonly ResiliencePipeline<(RegistryResponse Response, bool LoggedIn)> _retries;
+    private readonly ResiliencePipeline<(RegistryResponse Response, bool LoggedIn)> _limit;
 
-    public RegistryTransport(HttpMessageInvoker http, ICredentialSource credentials, RegistryClientOptions options)
+    public RegistryTransport(HttpMessageInvoker http, ICredentialSource credentials, RequestBudget budget, RegistryClientOptions options)
     {
         _http = http;
+        _budget = budget;
         _options = options;
         _authenticator = new RegistryAuthenticator(new TokenServer(http, options), credentials, options.TimeProvider);
-        var pipeline = new ResiliencePipelineBuilder<(RegistryResponse Response, bool LoggedIn)> { TimeProvider = options.TimeProvider };
+        var retries = new ResiliencePipelineBuilder<(RegistryResponse Response, bool LoggedIn)> { TimeProvider = options.TimeProvider };
         if (options.Retries > 0)
         {
-            pipeline.AddRetry(new RetryStrategyOptions<(RegistryResponse Response, bool LoggedIn)>
+            retries.AddRetry(new RetryStrategyOptions<(RegistryResponse Response, bool LoggedIn)>
             {
                 MaxRetryAttempts = options.Retries,
                 Delay = options.RetryDelay,
@@ -40,7 +43,9 @@ internal sealed class RegistryTransport
             });
         }
 
-        _pipeline = pipeline.AddTimeout(options.RequestTimeout).Build();
+        _retries = retries.Build();
+        _limit = new ResiliencePipelineBuilder<(RegistryResponse Response, bool LoggedIn)> { TimeProvider = options.TimeProvider }
+            .AddTimeout(options.RequestTimeout).Build();
     }
 
     /// <summary>Sends a request, which is one that can be sent again without harm.</summary>
@@ -68,8 +73,15 @@ internal sealed class RegistryTransport
     {
         try
         {
-            return await _pipeline.ExecuteAsync(
-                static (state, token) => new ValueTask<(RegistryResponse, bool)>(state.Self.AttemptAsync(state.Request, token)),
+            return await _retries.ExecuteAsync(
+                static async (state, token) =>
+                {
+                    // The wait for its turn is no part of the time that the registry has to answer.
+                    await state.Self._budget.SpendAsync(state.Request.Repository, token).ConfigureAwait(false);
+                    return await state.Self._limit.ExecuteAsync(
+                        static (inner, limited) => new ValueTask<(RegistryResponse, bool)>(inner.Self.AttemptAsync(inner.Request, limited)),
+                        state, token).ConfigureAwait(false);
+                },
                 (Self: this, Request: request),
                 cancellationToken).ConfigureAwait(false);
         }
@@ -97,6 +109,7 @@ internal sealed class RegistryTransport
             if (answer is not null)
             {
                 grant = answer;
+                await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
                 response = await FollowAsync(request, grant, cancellationToken).ConfigureAwait(false);
             }
         }
@@ -119,6 +132,8 @@ internal sealed class RegistryTransport
             if (next.Scheme is not ("https" or "http") || (uri.Scheme == "https" && next.Scheme == "http") || (!reads && !SameServer(next, uri)))
                 throw RegistryErrors.Invalid(request.Repository, $"it redirects to {next.GetLeftPart(UriPartial.Authority)}, which is not followed.");
             uri = next;
+            if (SameServer(uri, request.Uri))
+                await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
         }
     }
 
@@ -136,6 +151,8 @@ internal sealed class RegistryTransport
         }
 
         using HttpResponseMessage answer = await _http.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        if (SameServer(uri, request.Uri))
+            _budget.Heed(answer);
         // A HEAD's Content-Length is that of a body that does not come.
         byte[] read = request.Method == HttpMethod.Head
             ? []

@@ -17,13 +17,16 @@ public sealed class EcrRegistryTests : IDisposable
     private readonly HttpMessageInvoker _http;
     private readonly AmazonECRClient _client;
     private readonly EcrRegistry _registry;
+    private readonly RequestBudget _budget;
 
     public EcrRegistryTests()
     {
         _http = new HttpMessageInvoker(_service);
         Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
-        _client = EcrConnection.Open(host, _http, new EcrCredentials(Key, Repository.Registry), TimeSpan.FromSeconds(10), 0);
-        _registry = new EcrRegistry(_client, host.AccountId, TimeSpan.FromSeconds(10), new NoLabels());
+        _client = EcrConnection.Open(host, _http, new EcrCredentials(Key, Repository.Registry), TimeSpan.FromSeconds(10));
+        RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.Zero };
+        _budget = new RequestBudget(1000, 1000, TimeSpan.Zero, TimeProvider.System);
+        _registry = new EcrRegistry(new EcrCaller(_client, _budget, options), host.AccountId, new NoLabels());
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -263,6 +266,29 @@ public sealed class EcrRegistryTests : IDisposable
         Assert.Equal((id, kind), (error.ErrorId, error.Kind));
         Assert.NotEmpty(error.Remedy);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_passing_failure_is_tried_again_and_each_attempt_is_spent()
+    {
+        string digest = _service.Push("a", "1111111");
+        _service.Fault = (_, _) => _service.Requests.Count == 1 ? EcrService.Error("ServerException", "try again", HttpStatusCode.InternalServerError) : null;
+
+        Assert.Equal(digest, (await _registry.FindTagAsync(Repository, "1111111", Token))?.Digest);
+        Assert.Equal(2, _service.Requests.Count);
+        Assert.Equal(2, _budget.State.Spent);
+    }
+
+    [Fact]
+    public async Task A_throttling_holds_up_all_further_requests()
+    {
+        _service.Fault = (_, _) => EcrService.Error("ThrottlingException", "Rate exceeded");
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal("RegistryRateLimited", error.ErrorId);
+        Assert.Single(_service.Requests);
+        Assert.NotNull(_budget.State.PausedUntil);
     }
 
     [Fact]

@@ -1,0 +1,218 @@
+using System.Net.Http.Headers;
+
+namespace CvManager.Registries;
+
+/// <summary>
+/// How many requests one registry may still be sent with one login (R11): a token bucket, held back further where the registry says so.
+/// Thread-safe. Requests go in the order in which they asked.
+/// </summary>
+/// <remarks>
+/// Not System.Threading.RateLimiting's bucket: that one has a clock of its own, and all time here is the <see cref="TimeProvider"/>'s.
+/// </remarks>
+public sealed class RequestBudget
+{
+    private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestUntoldPause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan LongestToldPause = TimeSpan.FromHours(6);
+
+    private readonly object _lock = new();
+    private readonly TimeProvider _time;
+    private readonly double _perSecond;
+    private readonly int _burst;
+    private readonly TimeSpan _longestWait;
+    private double _tokens;
+    private DateTimeOffset _filledAt;
+    private DateTimeOffset _pausedUntil;
+    private TimeSpan _untoldPause = FirstPause;
+    private long _spent;
+    private long _refused;
+    private int _waiting;
+    private long? _limit;
+    private long? _remaining;
+
+    /// <param name="perSecond">Requests a second in the long run; more than 0.</param>
+    /// <param name="burst">Requests at once after a time of rest; at least 1.</param>
+    /// <param name="longestWait">A request that would have to wait longer is not sent: it fails at once.</param>
+    public RequestBudget(double perSecond, int burst, TimeSpan longestWait, TimeProvider time)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(perSecond);
+        ArgumentOutOfRangeException.ThrowIfLessThan(burst, 1);
+        ArgumentNullException.ThrowIfNull(time);
+        (_perSecond, _burst, _longestWait, _time) = (perSecond, burst, longestWait, time);
+        _tokens = burst;
+        _filledAt = time.GetUtcNow();
+    }
+
+    /// <summary>Waits until one request more may be sent.</summary>
+    /// <exception cref="CvException"><c>RegistryRateLimited</c>: that is too far off.</exception>
+    internal async ValueTask SpendAsync(ImageRepository repository, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            TimeSpan wait;
+            lock (_lock)
+            {
+                wait = Reserve(_time.GetUtcNow());
+                if (wait > _longestWait)
+                {
+                    GiveBack();
+                    throw RegistryErrors.RateLimited(repository, wait);
+                }
+
+                if (wait <= TimeSpan.Zero)
+                {
+                    _spent++;
+                    return;
+                }
+
+                _waiting++;
+            }
+
+            bool waited = false;
+            try
+            {
+                await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
+                waited = true;
+            }
+            finally
+            {
+                lock (_lock)
+                {
+                    _waiting--;
+                    // The registry may have asked for rest meanwhile: then the place in the queue is taken anew, behind it.
+                    if (waited && _pausedUntil <= _time.GetUtcNow())
+                        _spent++;
+                    else
+                    {
+                        waited = false;
+                        GiveBack();
+                    }
+                }
+            }
+
+            if (waited)
+                return;
+        }
+    }
+
+    /// <summary>Learns from an answer what the registry allows.</summary>
+    internal void Heed(HttpResponseMessage response)
+    {
+        DateTimeOffset now = _time.GetUtcNow();
+        long? remaining = Number(response.Headers, "ratelimit-remaining") ?? Number(response.Headers, "x-ratelimit-remaining");
+        long? limit = Number(response.Headers, "ratelimit-limit") ?? Number(response.Headers, "x-ratelimit-limit");
+        lock (_lock)
+        {
+            _limit = limit ?? _limit;
+            _remaining = remaining ?? _remaining;
+            if ((int)response.StatusCode == 429)
+                Refuse(now, RetryAfter(response.Headers.RetryAfter, now) ?? Reset(response.Headers, now));
+            else if (remaining == 0 && Reset(response.Headers, now) is { } reset)
+                Pause(now, reset);
+            else if ((int)response.StatusCode < 400)
+                _untoldPause = FirstPause;
+        }
+    }
+
+    /// <summary>The registry refused for having been asked too much, without saying for how long.</summary>
+    internal void HeedRefusal()
+    {
+        lock (_lock)
+            Refuse(_time.GetUtcNow(), null);
+    }
+
+    /// <summary>What is spent and left now.</summary>
+    public RequestBudgetState State
+    {
+        get
+        {
+            lock (_lock)
+            {
+                DateTimeOffset now = _time.GetUtcNow();
+                Fill(now);
+                return new RequestBudgetState(_spent, _refused, _waiting, (int)Math.Max(0, Math.Floor(_tokens)), _burst, _perSecond,
+                    _pausedUntil > now ? _pausedUntil : null, _limit, _remaining);
+            }
+        }
+    }
+
+    /// <summary>Takes a token, which may be one of the future, and says how long until it is there.</summary>
+    private TimeSpan Reserve(DateTimeOffset now)
+    {
+        Fill(now);
+        _tokens--;
+        TimeSpan wait = _filledAt > now ? _filledAt - now : TimeSpan.Zero;
+        return _tokens >= 0 ? wait : wait + TimeSpan.FromSeconds(-_tokens / _perSecond);
+    }
+
+    private void GiveBack() => _tokens = Math.Min(_burst, _tokens + 1);
+
+    private void Fill(DateTimeOffset now)
+    {
+        // After a pause begins, this is the time of its end.
+        if (now <= _filledAt)
+            return;
+        _tokens = Math.Min(_burst, _tokens + ((now - _filledAt).TotalSeconds * _perSecond));
+        _filledAt = now;
+    }
+
+    private void Refuse(DateTimeOffset now, TimeSpan? told)
+    {
+        _refused++;
+        if (told is { } rest)
+        {
+            Pause(now, rest);
+            return;
+        }
+
+        // Answers that were on their way when the pause began do not prolong it.
+        if (_pausedUntil > now)
+            return;
+        Pause(now, _untoldPause);
+        _untoldPause = TimeSpan.FromTicks(Math.Min(_untoldPause.Ticks * 2, LongestUntoldPause.Ticks));
+    }
+
+    private void Pause(DateTimeOffset now, TimeSpan rest)
+    {
+        DateTimeOffset until = now + TimeSpan.FromTicks(Math.Clamp(rest.Ticks, 0, LongestToldPause.Ticks));
+        if (until <= _pausedUntil)
+            return;
+        Fill(now);
+        _pausedUntil = until;
+        // The bucket is empty at the end of the pause, so that those who waited go at its rate and not all at once.
+        _tokens = Math.Min(_tokens, 0);
+        _filledAt = until;
+    }
+
+    private static TimeSpan? RetryAfter(RetryConditionHeaderValue? value, DateTimeOffset now) => value?.Delta ?? (value?.Date is { } date ? date - now : null);
+
+    /// <summary>Seconds from now, or (GitHub, GitLab) the time itself in seconds since 1970.</summary>
+    private static TimeSpan? Reset(HttpResponseHeaders headers, DateTimeOffset now)
+    {
+        if ((Number(headers, "ratelimit-reset") ?? Number(headers, "x-ratelimit-reset")) is not { } value)
+            return null;
+        return value > 1_000_000_000 ? DateTimeOffset.FromUnixTimeSeconds(Math.Min(value, 253_402_300_799)) - now : TimeSpan.FromSeconds(value);
+    }
+
+    /// <summary>Docker Hub adds the window: <c>100;w=21600</c>.</summary>
+    private static long? Number(HttpResponseHeaders headers, string name) =>
+        headers.TryGetValues(name, out IEnumerable<string>? values) && values.FirstOrDefault() is string value
+        && long.TryParse(value.AsSpan(0, value.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : value.Length),
+            System.Globalization.NumberStyles.Integer, System.Globalization.CultureInfo.InvariantCulture, out long number) && number >= 0
+            ? number
+            : null;
+}
+
+/// <summary>What is spent of a budget, and what is left.</summary>
+/// <param name="Spent">Requests sent since the process began.</param>
+/// <param name="Refused">How many of them the registry refused for being too many.</param>
+/// <param name="Waiting">Requests that wait for their turn now.</param>
+/// <param name="Available">Requests that could be sent at once.</param>
+/// <param name="Burst">The most that <paramref name="Available"/> can be.</param>
+/// <param name="PerSecond">How many are added a second.</param>
+/// <param name="PausedUntil">Until when the registry asked for rest; null where it did not.</param>
+/// <param name="RegistryLimit">The registry's own limit, where it tells it (<c>ratelimit-limit</c>).</param>
+/// <param name="RegistryRemaining">What the registry says is left of that.</param>
+public sealed record RequestBudgetState(
+    long Spent, long Refused, int Waiting, int Available, int Burst, double PerSecond, DateTimeOffset? PausedUntil, long? RegistryLimit, long? RegistryRemaining);
