@@ -1,0 +1,76 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Conformance;
+
+/// <summary>
+/// What CvManager and its users rely on of a Kubernetes API server. The sandbox and a real control plane both pass it; where they
+/// differ, the sandbox is wrong. Each test has a namespace of its own.
+/// </summary>
+public abstract partial class ConformanceSuite : IAsyncLifetime
+{
+    private ApiClient? _api;
+
+    protected ApiClient Api => _api ?? throw new InvalidOperationException("The suite has not connected.");
+
+    /// <summary>The test's own namespace.</summary>
+    protected string Space { get; } = $"conformance-{Guid.NewGuid().ToString("N")[..10]}";
+
+    protected string ConfigMaps => $"/api/v1/namespaces/{Space}/configmaps";
+
+    protected string Deployments => $"/apis/apps/v1/namespaces/{Space}/deployments";
+
+    protected string ReplicaSets => $"/apis/apps/v1/namespaces/{Space}/replicasets";
+
+    protected string Pods => $"/api/v1/namespaces/{Space}/pods";
+
+    public async ValueTask InitializeAsync()
+    {
+        _api = new ApiClient(await ConnectAsync());
+        (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{Space}}}"}}"""))).Ok();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        GC.SuppressFinalize(this);
+        if (_api is not null)
+            await _api.DeleteAsync($"/api/v1/namespaces/{Space}");
+        _api?.Dispose();
+        await DisconnectAsync();
+    }
+
+    /// <summary>A client with the server's address as base address, and its credentials.</summary>
+    protected abstract Task<HttpClient> ConnectAsync();
+
+    protected virtual ValueTask DisconnectAsync() => ValueTask.CompletedTask;
+
+    protected static JsonObject Json(string text) => JsonNode.Parse(text)!.AsObject();
+
+    protected static string Version(JsonObject item) => item["metadata"]!["resourceVersion"]!.GetValue<string>();
+
+    protected static string Name(JsonNode item) => item["metadata"]!["name"]!.GetValue<string>();
+
+    protected static IEnumerable<JsonObject> Items(JsonObject list) => list["items"]!.AsArray().Select(i => i!.AsObject());
+
+    protected Task<Answer> CreateConfigMapAsync(string name, string labels = "{}", string more = "") =>
+        Api.PostAsync(ConfigMaps, Json($$$"""{"metadata":{"name":"{{{name}}}","labels":{{{labels}}}{{{more}}}},"data":{"a":"1"}}"""));
+
+    protected static JsonObject Deployment(string name = "app", string image = "r.example/app:1", int replicas = 2, string spec = "") => Json($$$$$"""
+        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{{{name}}}}}"},
+         "spec":{"replicas":{{{{{replicas}}}}},{{{{{spec}}}}}"selector":{"matchLabels":{"app":"{{{{{name}}}}}"}},
+           "template":{"metadata":{"labels":{"app":"{{{{{name}}}}}"}},"spec":{"terminationGracePeriodSeconds":1,"containers":[
+             {"name":"main","image":"{{{{{image}}}}}","env":[{"name":"A","value":"1"}]},{"name":"side","image":"r.example/side:1"}]}}}}
+        """);
+
+    protected static JsonObject? Condition(JsonObject item, string type) =>
+        (item["status"]?["conditions"] as JsonArray)?.Select(c => c!.AsObject()).FirstOrDefault(c => c["type"]!.GetValue<string>() == type);
+
+    protected static bool IsRolledOut(JsonObject deployment)
+    {
+        JsonNode? status = deployment["status"];
+        int wanted = deployment["spec"]!["replicas"]!.GetValue<int>();
+        int Count(string field) => status?[field]?.GetValue<int>() ?? 0;
+        return (status?["observedGeneration"]?.GetValue<long>() ?? 0) >= deployment["metadata"]!["generation"]!.GetValue<long>()
+            && Count("updatedReplicas") == wanted && Count("replicas") == wanted && Count("availableReplicas") == wanted;
+    }
+}
