@@ -28,6 +28,10 @@ public interface IRegistry
     /// </summary>
     Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 
+    /// <summary>Checks that an index and the images of all its platforms are there. A request for the index, and for each image at most one.</summary>
+    /// <exception cref="CvException"><c>RegistryImageIncomplete</c>: one is missing. <c>RegistryImageNotFound</c>: the index is.</exception>
+    Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken);
+
     /// <summary>Points <paramref name="tag"/> at the image that the tag <paramref name="version"/> points at. Idempotent.</summary>
     /// <exception cref="CvException"><c>RegistryVersionNotFound</c>: there is no such version; and those of every method.</exception>
     Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken);
@@ -51,7 +55,8 @@ public interface IRegistryCatalog
 /// <summary>What a tag points at.</summary>
 /// <param name="Digest"><c>sha256:…</c>, of the index where the tag points at one.</param>
 /// <param name="ImageTags">All tags of that image, where the registry tells them in the same answer; otherwise null.</param>
-public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null);
+/// <param name="IsIndex">True where that is an index: images for several platforms.</param>
+public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false);
 
 /// <summary>A tag out of a list of them.</summary>
 /// <param name="Digest">Null where the registry's list has none; then <see cref="IRegistry.FindTagAsync"/> tells.</param>

@@ -15,6 +15,10 @@ internal static class RegistryErrors
         Error("RegistryImageNotFound", CvErrorKind.NotFound, $"There is no image '{digest}' in '{repository}'.",
             "The image, or a part of it, was removed or never pushed whole: push it again.", $"{repository}@{digest}");
 
+    public static CvException ImageIncomplete(ImageRepository repository, string indexDigest, string missing, Exception? inner = null) =>
+        Error("RegistryImageIncomplete", CvErrorKind.NotFound, $"The image index '{indexDigest}' in '{repository}' names an image that is not there: {missing}.",
+            "Push the images of all its platforms, then the index.", $"{repository}@{indexDigest}", inner);
+
     public static CvException RepositoryNotFound(ImageRepository repository, string? said = null) =>
         Error("RegistryRepositoryNotFound", CvErrorKind.NotFound, $"There is no repository '{repository}'{Quoted(said)}.",
             "Check registry and path. Some registries answer so, too, when the login may not see the repository.", repository.ToString());

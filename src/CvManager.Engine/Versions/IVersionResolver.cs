@@ -9,7 +9,8 @@ public interface IVersionResolver
     /// <param name="versionSyntax">A regular expression for whole version tags; null where none was given, which is the default syntax.</param>
     /// <param name="followedTags">The moving tags of this repository, which are never a version. <paramref name="tag"/> need not be in it.</param>
     /// <exception cref="CvException">
-    /// <c>RegistryTagNotFound</c>, <c>VersionNotFound</c>, <c>VersionSyntaxInvalid</c>, <c>VersionSyntaxTimeout</c>, and those of
+    /// <c>RegistryTagNotFound</c>, <c>VersionNotFound</c>, <c>VersionSyntaxInvalid</c>, <c>VersionSyntaxTimeout</c>,
+    /// <c>RegistryImageIncomplete</c> (an index of which images are missing is not rolled out), and those of
     /// <see cref="IRegistry"/>.
     /// </exception>
     Task<ResolvedVersion> ResolveAsync(

@@ -14,6 +14,9 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     // Images that are named by their digest: that stays their name, and is not looked for again.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _unnamed = new(10_000);
 
+    // Indexes whose images are all there: what a digest names does not change.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
+
     public async Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
     {
@@ -27,6 +30,13 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         {
             await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
             throw RegistryErrors.TagNotFound(repository, tag);
+        }
+
+        // A tag may be moved before the images of all platforms are pushed, or after they were cleaned away.
+        if (found.IsIndex && !_whole.Contains((repository, found.Digest)))
+        {
+            await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
+            _whole.Add((repository, found.Digest));
         }
 
         var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };

@@ -35,6 +35,31 @@ public sealed class VersionResolverTests
     }
 
     [Fact]
+    public async Task An_index_is_rolled_out_only_with_the_images_of_all_its_platforms()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        string digest = sandbox.PushImage("app", "abc1234", platforms: ["linux/amd64", "linux/arm64"]);
+        sandbox.Tag("app", "demo", digest);
+        using RegistryCatalog catalog = Catalog(sandbox);
+        Assert.Equal("abc1234", await Version(catalog, "demo", null));
+
+        using HttpMessageInvoker http = new(sandbox.CreateHandler());
+        const string manifests = "https://registry.sandbox/v2/app/manifests/";
+        using HttpRequestMessage get = new(HttpMethod.Get, manifests + digest);
+        get.Headers.TryAddWithoutValidation("Accept", "application/vnd.oci.image.index.v1+json");
+        using HttpResponseMessage index = await http.SendAsync(get, Token);
+        using var read = System.Text.Json.JsonDocument.Parse(await index.Content.ReadAsStringAsync(Token));
+        string child = read.RootElement.GetProperty("manifests")[1].GetProperty("digest").GetString()!;
+        using HttpRequestMessage delete = new(HttpMethod.Delete, manifests + child);
+        using HttpResponseMessage deleted = await http.SendAsync(delete, Token);
+        Assert.True(deleted.IsSuccessStatusCode);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => Version(catalog, "demo", null));
+        Assert.Equal("RegistryImageIncomplete", error.ErrorId);
+        Assert.Contains(child, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task A_label_that_a_tag_confirms_saves_the_list()
     {
         await using SandboxRegistry sandbox = await Start();

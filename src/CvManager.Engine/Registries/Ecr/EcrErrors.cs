@@ -55,9 +55,7 @@ internal static class EcrErrors
                     "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.", error)
                 { Target = repository.ToString() };
             case "ReferencedImagesNotFoundException":
-                return new CvException("RegistryImageIncomplete", CvErrorKind.NotFound,
-                    $"The image index in '{repository}' names images that are not there: {error.Message}",
-                    "Push the images of all its platforms, then the index.", error) { Target = repository.ToString() };
+                return RegistryErrors.ImageIncomplete(repository, "(pushed)", error.Message, error);
             default:
                 if (IsThrottling(error))
                     return RegistryErrors.RateLimited(repository, null);

@@ -1,6 +1,8 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using System.Text.RegularExpressions;
 using Amazon.Runtime;
+using CvManager.Registries.Oci;
 
 namespace CvManager.Registries.Ecr;
 
@@ -15,13 +17,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     /// <summary>A repository holds at most 100,000 images unless the quota was raised; this is ten times that.</summary>
     private const int MostPages = 1000;
 
-    private static readonly List<string> AcceptedMediaTypes =
-    [
-        "application/vnd.oci.image.index.v1+json",
-        "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json",
-        "application/vnd.docker.distribution.manifest.v2+json",
-    ];
+    private static readonly List<string> AcceptedMediaTypes = [.. ImageManifest.MediaTypes];
 
     public int TagsPerRequest => BatchSize;
 
@@ -71,6 +67,32 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
         ImageRepository repository, string digest, CancellationToken cancellationToken) => images.ReadLabelsAsync(repository, digest, cancellationToken);
+
+    /// <inheritdoc/>
+    /// <remarks>Two requests.</remarks>
+    public async Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken)
+    {
+        BatchGetImageResponse answer = await GetAsync(repository, [new ImageIdentifier { ImageDigest = indexDigest }], cancellationToken).ConfigureAwait(false);
+        if (answer.Images is not [{ ImageManifest: string text }, ..])
+            throw RegistryErrors.ImageNotFound(repository, indexDigest);
+        List<ImageIdentifier> children = [.. ReadIndex(repository, text).Manifests?
+            .Where(c => c is { Digest: not null } && c.Platform?.Os != "unknown").Select(c => new ImageIdentifier { ImageDigest = c!.Digest }) ?? []];
+        if (children.Count > BatchSize)
+            throw RegistryErrors.Invalid(repository, $"an index of more than {BatchSize} images.");
+        if (children.Count == 0)
+            return;
+        try
+        {
+            await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
+                new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = children },
+                token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
+        }
+        catch (AmazonServiceException e) when (e.ErrorCode == "ImageNotFoundException")
+        {
+            string missing = MissingDigest().Match(e.Message) is { Success: true } match ? match.Groups[1].Value : "one of its platforms";
+            throw RegistryErrors.ImageIncomplete(repository, indexDigest, missing, e);
+        }
+    }
 
     /// <inheritdoc/>
     /// <remarks>Two requests; one where the tag is there already.</remarks>
@@ -158,7 +180,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             {
                 if (image.ImageDigest is null || image.ImageTags is null)
                     continue;
-                TagDigest digest = new(image.ImageDigest, image.ImageTags);
+                TagDigest digest = new(image.ImageDigest, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""));
                 foreach (string tag in image.ImageTags.Intersect(tags, StringComparer.Ordinal))
                     found[tag] = digest;
             }
@@ -233,6 +255,18 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
             token), cancellationToken);
 
+    private static ImageManifest ReadIndex(ImageRepository repository, string text)
+    {
+        try
+        {
+            return JsonSerializer.Deserialize(text, ManifestJson.Default.ImageManifest) ?? throw RegistryErrors.Invalid(repository, "an empty manifest.");
+        }
+        catch (JsonException e)
+        {
+            throw RegistryErrors.Invalid(repository, "a manifest that is no JSON.", e);
+        }
+    }
+
     private static List<ImageIdentifier> Identifiers(IEnumerable<string> tags) => tags.Select(t => new ImageIdentifier { ImageTag = t }).ToList();
 
     private static void RequireTag(ImageRepository repository, string tag)
@@ -244,4 +278,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     // "The image with imageId {imageDigest:'null', imageTag:'demo'} does not exist within the repository …"
     [GeneratedRegex("imageTag:'([^']+)'", RegexOptions.CultureInvariant)]
     private static partial Regex MissingTag();
+
+    [GeneratedRegex("imageDigest:'([^']+)'", RegexOptions.CultureInvariant)]
+    private static partial Regex MissingDigest();
 }

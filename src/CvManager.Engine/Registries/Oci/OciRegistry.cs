@@ -14,6 +14,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     private const int MostPages = 10_000;
     private const int MostTags = 1_000_000;
     private const int MostEmptyPages = 16;
+    private const int MostPlatforms = 100;
 
     public int TagsPerRequest => 1;
 
@@ -110,6 +111,26 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
     }
 
+    public async Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken)
+    {
+        ImageManifest index = await ReadManifestAsync(repository, indexDigest, cancellationToken).ConfigureAwait(false);
+        if (index.Manifests is { Count: > MostPlatforms })
+            throw RegistryErrors.Invalid(repository, $"an index of more than {MostPlatforms} images.");
+        foreach (ManifestDescriptor? child in index.Manifests ?? [])
+        {
+            // Attestations and the like, which no node pulls, are for the platform "unknown".
+            if (child is null || child.Platform?.Os == "unknown")
+                continue;
+            string digest = DigestIn(repository, child);
+            RegistryResponse response = await transport.SendAsync(
+                new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{digest}"), repository, RegistryAccess.Pull) { Accept = ImageManifest.MediaTypes },
+                cancellationToken).ConfigureAwait(false);
+            if (response.Status == HttpStatusCode.NotFound)
+                throw RegistryErrors.ImageIncomplete(repository, indexDigest, digest);
+            Successful(repository, response);
+        }
+    }
+
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(version);
@@ -166,12 +187,12 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         {
             // The specification only recommends the header.
             return await GetManifestAsync(repository, tag, access, cancellationToken).ConfigureAwait(false) is RegistryResponse read
-                ? new TagDigest(CheckedDigest(repository, read, tag))
+                ? new TagDigest(CheckedDigest(repository, read, tag), IsIndex: ImageManifest.IsIndex(read.ContentType ?? ""))
                 : null;
         }
 
         return ImageReference.IsDigest(response.ContentDigest)
-            ? new TagDigest(response.ContentDigest)
+            ? new TagDigest(response.ContentDigest, IsIndex: ImageManifest.IsIndex(response.ContentType ?? ""))
             : throw RegistryErrors.Invalid(repository, "what it gives as a digest is none.");
     }
 

@@ -269,6 +269,27 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
+    public async Task An_index_whose_images_are_not_all_there_is_told()
+    {
+        string present = _service.Push("amd64", "amd64");
+        string missing = "sha256:" + new string('9', 64);
+        string whole = _service.PushIndex([present], "1111111", "demo");
+        string broken = _service.PushIndex([present, missing], "2222222");
+
+        Assert.True((await _registry.FindTagAsync(Repository, "demo", Token))?.IsIndex);
+        Assert.False((await _registry.FindTagAsync(Repository, "amd64", Token))?.IsIndex);
+        _service.Requests.Clear();
+        await _registry.RequireWholeAsync(Repository, whole, Token);
+        Assert.Equal(["BatchGetImage", "DescribeImages"], _service.Operations);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireWholeAsync(Repository, broken, Token));
+        Assert.Equal("RegistryImageIncomplete", error.ErrorId);
+        Assert.Contains(missing, error.Message, StringComparison.Ordinal);
+        error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireWholeAsync(Repository, missing, Token));
+        Assert.Equal("RegistryImageNotFound", error.ErrorId);
+    }
+
+    [Fact]
     public async Task A_passing_failure_is_tried_again_and_each_attempt_is_spent()
     {
         string digest = _service.Push("a", "1111111");
@@ -427,6 +448,8 @@ public sealed class EcrRegistryTests : IDisposable
 
         public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+
+        public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
 

@@ -11,6 +11,9 @@ namespace CvManager.Unit.Registries.Ecr;
 /// </summary>
 internal sealed class EcrService : HttpMessageHandler
 {
+    private const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+    private const string IndexType = "application/vnd.oci.image.index.v1+json";
+
     private readonly object _gate = new();
     private readonly Dictionary<string, (string Manifest, List<string> Tags)> _images = [];
 
@@ -30,9 +33,14 @@ internal sealed class EcrService : HttpMessageHandler
 
     public int PageSize { get; set; } = 1000;
 
-    public string Push(string content, params string[] tags)
+    public string Push(string content, params string[] tags) =>
+        Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","layers":["{{content}}"]}""", tags);
+
+    public string PushIndex(string[] children, params string[] tags) =>
+        Store($$"""{"schemaVersion":2,"mediaType":"{{IndexType}}","manifests":[{{string.Join(',', children.Select(c => $$$"""{"mediaType":"{{{ManifestType}}}","digest":"{{{c}}}","platform":{"os":"linux"}}"""))}}]}""", tags);
+
+    private string Store(string manifest, string[] tags)
     {
-        string manifest = $$"""{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":["{{content}}"]}""";
         string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
         lock (_gate)
         {
@@ -104,9 +112,9 @@ internal sealed class EcrService : HttpMessageHandler
             List<string> found = [];
             foreach (JsonNode? id in ids)
             {
-                if (Find((string)id!["imageTag"]!) is not { } digest)
+                if (Find(id!) is not { } digest)
                 {
-                    return Error("ImageNotFoundException", $"The image with imageId {{imageDigest:'null', imageTag:'{id["imageTag"]}'}} does not exist within the "
+                    return Error("ImageNotFoundException", $"The image with imageId {{imageDigest:'{id!["imageDigest"] ?? "null"}', imageTag:'{id["imageTag"] ?? "null"}'}} does not exist within the "
                         + $"repository with name '{Repository}' in the registry with id '{body["registryId"]}'");
                 }
 
@@ -128,6 +136,7 @@ internal sealed class EcrService : HttpMessageHandler
             {
                 ["imageDigest"] = d,
                 ["imageTags"] = new JsonArray([.. _images[d].Tags.Select(t => (JsonNode)t)]),
+                ["imageManifestMediaType"] = TypeOf(d),
                 ["imagePushedAt"] = 1.6E9,
             })]),
         };
@@ -142,11 +151,10 @@ internal sealed class EcrService : HttpMessageHandler
         JsonArray failures = [];
         foreach (JsonNode? id in body["imageIds"]!.AsArray())
         {
-            string tag = (string)id!["imageTag"]!;
-            if (Find(tag) is { } digest)
-                images.Add(Image(digest, NamesImagesByLatestTag ? _images[digest].Tags[^1] : tag));
+            if (Find(id!) is { } digest)
+                images.Add(Image(digest, NamesImagesByLatestTag ? _images[digest].Tags[^1] : (string?)id!["imageTag"]));
             else
-                failures.Add(new JsonObject { ["imageId"] = new JsonObject { ["imageTag"] = tag }, ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
+                failures.Add(new JsonObject { ["imageId"] = id!.DeepClone(), ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
         }
 
         return Answer(new JsonObject { ["images"] = images, ["failures"] = failures });
@@ -203,13 +211,17 @@ internal sealed class EcrService : HttpMessageHandler
         }),
     });
 
-    private JsonObject Image(string digest, string tag) => new()
+    private JsonObject Image(string digest, string? tag) => new()
     {
         ["imageId"] = new JsonObject { ["imageDigest"] = digest, ["imageTag"] = tag },
         ["imageManifest"] = _images[digest].Manifest,
-        ["imageManifestMediaType"] = "application/vnd.oci.image.manifest.v1+json",
+        ["imageManifestMediaType"] = TypeOf(digest),
         ["repositoryName"] = Repository,
     };
+
+    private string TypeOf(string digest) => (string)JsonNode.Parse(_images[digest].Manifest)!["mediaType"]!;
+
+    private string? Find(JsonNode id) => id["imageTag"] is { } tag ? Find((string)tag!) : (string?)id["imageDigest"] is { } digest && _images.ContainsKey(digest) ? digest : null;
 
     private string? Find(string tag) => _images.FirstOrDefault(i => i.Value.Tags.Contains(tag)).Key;
 
