@@ -21,6 +21,7 @@ public sealed class SandboxCluster : IAsyncDisposable
     private readonly SandboxOptions options;
     private readonly ObjectStore store;
     private readonly EventLoop loop;
+    private readonly Kubelet kubelet;
     private readonly ApiServer server;
     private readonly ApiListener? listener;
 
@@ -37,12 +38,21 @@ public sealed class SandboxCluster : IAsyncDisposable
         var cluster = new ClusterState(options, store, catalog, writer, loop, identifiers);
         lock (store.Gate)
         {
+            var owners = new OwnerIndex(store);
+            var events = new EventRecorder(cluster);
+            var pods = new PodControl(cluster, owners, events);
             _ = new CustomResourceController(cluster);
+            _ = new NamespaceController(cluster);
+            _ = new GarbageCollector(cluster, owners);
+            _ = new DeploymentController(pods);
+            _ = new ReplicaSetController(pods);
+            _ = new Scheduler(cluster, events);
+            kubelet = new Kubelet(cluster, events);
             InitialObjects.Create(cluster);
         }
         server = new ApiServer(options, Token, store, catalog, reader,
             new ObjectRequests(store, writer, reader),
-            new Subresources(store, writer, reader, (_, _) => ""));
+            new Subresources(store, writer, reader, Kubelet.Log));
         listener = options.Listen ? ApiListener.Start(options.Port, server) : null;
     }
 
@@ -94,7 +104,7 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// The cluster without a socket: requests to any host name are answered by it. Each client gets its own handler, and with it its
     /// own faults. Requests carry the token as over HTTP.
     /// </summary>
-    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new InProcessHandler(server, options.TimeProvider, faults);
+    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new InProcessHandler(server, options.TimeProvider, loop, faults);
 
     /// <summary>What went wrong inside the cluster itself: always empty, unless it has a defect.</summary>
     public IReadOnlyCollection<Exception> Errors => loop.Errors;
@@ -116,6 +126,7 @@ public sealed class SandboxCluster : IAsyncDisposable
             await listener.DisposeAsync().ConfigureAwait(false);
         lock (store.Gate)
         {
+            kubelet.Dispose();
             foreach (var table in store.Tables)
                 table.EndWatches();
         }

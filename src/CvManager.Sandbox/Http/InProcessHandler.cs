@@ -2,11 +2,12 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Http;
 
 /// <summary>The API server as an <see cref="HttpMessageHandler"/>: no socket, and faults where a simulation wants them.</summary>
-internal sealed class InProcessHandler(ApiServer server, TimeProvider time, FaultInjector? faults) : HttpMessageHandler
+internal sealed class InProcessHandler(ApiServer server, TimeProvider time, EventLoop loop, FaultInjector? faults) : HttpMessageHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
@@ -27,6 +28,8 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Faul
                 await answer.Stream.DisposeAsync().ConfigureAwait(false);
             throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the answer arrived.");
         }
+        if (fault.Watch is not null && answer.Stream is WatchStream watch)
+            WatchFaults.Apply(watch, fault.Watch, loop);
         return Message(request, answer);
     }
 

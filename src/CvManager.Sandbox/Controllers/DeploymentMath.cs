@@ -1,0 +1,80 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Controllers;
+
+/// <summary>The numbers and names of rollouts.</summary>
+internal static class DeploymentMath
+{
+    public const string HashLabel = "pod-template-hash";
+    public const string Revision = "deployment.kubernetes.io/revision";
+    public const string DesiredReplicas = "deployment.kubernetes.io/desired-replicas";
+    public const string MaxReplicas = "deployment.kubernetes.io/max-replicas";
+
+    public static long Replicas(StoredObject item) => item.Body.Int("spec", "replicas") ?? 1;
+
+    public static long Replicas(IEnumerable<StoredObject> sets) => sets.Sum(Replicas);
+
+    public static long Status(StoredObject? set, string field) => set?.Body.Int("status", field) ?? 0;
+
+    public static bool IsRolling(StoredObject deployment) => deployment.Body.Str("spec", "strategy", "type") == "RollingUpdate";
+
+    public static long MaxSurge(StoredObject deployment) =>
+        IsRolling(deployment) ? Resolve(deployment, "maxSurge", roundUp: true) : 0;
+
+    public static long MaxUnavailable(StoredObject deployment)
+    {
+        long replicas = Replicas(deployment);
+        if (!IsRolling(deployment) || replicas == 0)
+            return 0;
+        long unavailable = Resolve(deployment, "maxUnavailable", roundUp: false);
+        // Both rounded to nothing, and the rollout could not move.
+        if (unavailable == 0 && MaxSurge(deployment) == 0)
+            unavailable = 1;
+        return Math.Min(unavailable, replicas);
+    }
+
+    public static long? RevisionOf(StoredObject item) =>
+        long.TryParse(item.Body.Annotations().Str(Revision), NumberStyles.None, CultureInfo.InvariantCulture, out long revision) ? revision : null;
+
+    /// <summary>A short name for a pod template: the same one for the same template and collision count.</summary>
+    public static string TemplateHash(JsonNode template, long? collisions)
+    {
+        uint hash = 2166136261;
+        foreach (byte value in Encoding.UTF8.GetBytes(JsonText.Text(template) + collisions))
+            hash = unchecked((hash ^ value) * 16777619);
+        const string Letters = "bcdfghjklmnpqrstvwxz2456789";
+        return string.Concat(hash.ToString(CultureInfo.InvariantCulture).Select(digit => Letters[digit % Letters.Length]));
+    }
+
+    /// <summary>Whether two pod templates are the same but for the label that the hash itself puts on.</summary>
+    public static bool SameTemplate(JsonObject? left, JsonObject? right) => JsonAccess.Same(WithoutHash(left), WithoutHash(right));
+
+    /// <summary>A value of maxSurge, maxUnavailable or the like.</summary>
+    public static long Resolve(JsonNode? value, long total, bool roundUp)
+    {
+        if (value.AsInteger() is long number)
+            return number;
+        if (value.AsText() is not string text || !int.TryParse(text.TrimEnd('%'), NumberStyles.None, CultureInfo.InvariantCulture, out int percent))
+            return 0;
+        return roundUp ? ((percent * total) + 99) / 100 : percent * total / 100;
+    }
+
+    private static long Resolve(StoredObject deployment, string field, bool roundUp) =>
+        Resolve(deployment.Body.At("spec", "strategy", "rollingUpdate", field), Replicas(deployment), roundUp);
+
+    private static JsonObject? WithoutHash(JsonObject? template)
+    {
+        if (template is null)
+            return null;
+        var copy = template.Clone();
+        var labels = copy.Labels();
+        labels?.Remove(HashLabel);
+        if (labels is { Count: 0 })
+            copy.Meta().Remove("labels");
+        return copy;
+    }
+}

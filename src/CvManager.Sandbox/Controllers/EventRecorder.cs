@@ -1,0 +1,92 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Controllers;
+
+/// <summary>Writes Events as the cluster's components do: repetitions are counted, and after an hour an event is gone.</summary>
+internal sealed class EventRecorder(ClusterState cluster)
+{
+    private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
+
+    private readonly Dictionary<(string Uid, string Reason, string Message), string> names = [];
+
+    public void Normal(ResourceType type, StoredObject about, string component, string reason, string message) =>
+        Record(type, about, component, "Normal", reason, message);
+
+    public void Warning(ResourceType type, StoredObject about, string component, string reason, string message) =>
+        Record(type, about, component, "Warning", reason, message);
+
+    private void Record(ResourceType type, StoredObject about, string component, string eventType, string reason, string message)
+    {
+        string ns = about.Namespace.Length > 0 ? about.Namespace : "default";
+        var key = (about.Uid, reason, message);
+        string now = cluster.Timestamp;
+        try
+        {
+            if (names.TryGetValue(key, out string? name) && cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject present)
+            {
+                cluster.Update(BuiltInKinds.Events, present, body =>
+                {
+                    body["count"] = (body.Int("count") ?? 1) + 1;
+                    body["lastTimestamp"] = now;
+                }, component);
+                return;
+            }
+            name = $"{about.Name}.{cluster.Loop.Now.UtcTicks.ToString("x16", CultureInfo.InvariantCulture)[..12]}{cluster.Identifiers.Suffix(4)}";
+            cluster.Create(BuiltInKinds.Events, ns, Body(type, about, component, eventType, reason, message, name, now), component);
+            names[key] = name;
+            cluster.Loop.Post(Lifetime, () => Expire(key, ns, name));
+        }
+        catch (ApiException)
+        {
+            // Events are written on a best-effort basis: in a namespace that is going away there can be no new ones.
+        }
+    }
+
+    private static JsonObject Body(
+        ResourceType type, StoredObject about, string component, string eventType, string reason, string message, string name, string now)
+    {
+        var source = new JsonObject { ["component"] = component };
+        if (component == ControllerIdentity.Kubelet)
+            source.SetOrRemove("host", about.Body.Str("spec", "nodeName"));
+        return new JsonObject
+        {
+            ["kind"] = "Event",
+            ["apiVersion"] = "v1",
+            ["metadata"] = new JsonObject { ["name"] = name },
+            ["involvedObject"] = new JsonObject
+            {
+                ["kind"] = type.Kind,
+                ["namespace"] = about.Namespace,
+                ["name"] = about.Name,
+                ["uid"] = about.Uid,
+                ["apiVersion"] = type.Storage.ApiVersion,
+                ["resourceVersion"] = about.Body.Str("metadata", "resourceVersion"),
+            },
+            ["reason"] = reason,
+            ["message"] = message,
+            ["source"] = source,
+            ["firstTimestamp"] = now,
+            ["lastTimestamp"] = now,
+            ["count"] = 1L,
+            ["type"] = eventType,
+            ["eventTime"] = null,
+            ["reportingComponent"] = component,
+            ["reportingInstance"] = source.Str("host"),
+        };
+    }
+
+    private void Expire((string Uid, string Reason, string Message) key, string ns, string name)
+    {
+        lock (cluster.Store.Gate)
+        {
+            if (names.TryGetValue(key, out string? current) && current == name)
+                names.Remove(key);
+            if (cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject old)
+                cluster.Delete(BuiltInKinds.Events, old);
+        }
+    }
+}

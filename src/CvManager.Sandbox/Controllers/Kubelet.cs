@@ -1,0 +1,358 @@
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Controllers;
+
+/// <summary>
+/// The kubelets of all nodes, without containers: it pulls images, pretends to run them as their tags say, and reports what a real one
+/// would. Keys are pods.
+/// </summary>
+internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : ControllerBase(cluster), IDisposable
+{
+    private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LastBackOff = TimeSpan.FromMinutes(5);
+
+    private readonly Dictionary<string, PodRun> runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Node, string Image), string> pulled = [];
+
+    private static ResourceType Pods => BuiltInKinds.Pods;
+
+    public void Dispose()
+    {
+        foreach (var run in runs.Values)
+            run.Dispose();
+        runs.Clear();
+    }
+
+    /// <summary>What a pod's container has written to its log.</summary>
+    public static string Log(StoredObject pod, string container)
+    {
+        var status = pod.Body.Items("status", "containerStatuses").Concat(pod.Body.Items("status", "initContainerStatuses"))
+            .FirstOrDefault(entry => entry.Str("name") == container);
+        var log = new StringBuilder();
+        var ended = status.Obj("state", "terminated") ?? status.Obj("lastState", "terminated");
+        string started = status.Str("state", "running", "startedAt") is { Length: > 0 } running ? running : ended.Str("startedAt");
+        if (started.Length > 0)
+            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} starting {status.Str("image")}\n");
+        if (status.Obj("state", "running") is not null)
+            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} {(status.Bool("ready") ? "ready" : "waiting to get ready")}\n");
+        if (ended is not null)
+            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{ended.Str("finishedAt")} {(ended.Int("exitCode") == 0 ? "done" : "error: exiting with code " + ended.Int("exitCode"))}\n");
+        return log.ToString();
+    }
+
+    protected override void OnChange(StoreChange change)
+    {
+        if (!ReferenceEquals(change.Table.Type, Pods))
+            return;
+        if (change.Kind == ChangeKind.Deleted)
+        {
+            if (runs.Remove(change.Current.Uid, out var run))
+                run.Dispose();
+        }
+        else if (change.Current.Body.Str("spec", "nodeName").Length > 0)
+        {
+            Enqueue(change.Current.Key);
+        }
+    }
+
+    protected override void Reconcile(string key)
+    {
+        if (Find(Pods, key) is not StoredObject pod)
+            return;
+        if (!runs.TryGetValue(pod.Uid, out var run))
+        {
+            // A pod that has ended stays as it is; one of an unknown node has no kubelet.
+            if (PodControl.IsFinished(pod) && !pod.Body.IsDeleting())
+                return;
+            if (Cluster.Store.Table(BuiltInKinds.Nodes).Find("", pod.Body.Str("spec", "nodeName")) is null)
+                return;
+            run = new PodRun(pod, Cluster.Timestamp);
+            runs[pod.Uid] = run;
+        }
+        if (pod.Body.IsDeleting())
+        {
+            Stop(pod, run);
+            return;
+        }
+        Sync(pod, run);
+    }
+
+    /// <summary>Starts what has to start, and reports.</summary>
+    private void Sync(StoredObject pod, PodRun run)
+    {
+        var specs = PodTemplates.AllContainers(pod.Body.Obj("spec")!).ToDictionary(spec => spec.Str("name"), StringComparer.Ordinal);
+        foreach (var container in run.Containers)
+        {
+            string image = specs[container.Name].Str("image");
+            if (container.Image.Length > 0 && container.Image != image && !container.IsInit)
+                Replace(pod, container);
+            bool isTurn = container.IsInit ? ReferenceEquals(run.NextInit, container) : run.NextInit is null;
+            if (isTurn && container.Image != image && container.Phase is ContainerPhase.Creating or ContainerPhase.PullFailed)
+            {
+                container.Image = image;
+                container.Reason = "ContainerCreating";
+                Pull(pod, run, container, specs[container.Name]);
+            }
+        }
+        Report(pod, run);
+    }
+
+    /// <summary>The image of a container was changed in place.</summary>
+    private void Replace(StoredObject pod, ContainerRun container)
+    {
+        container.Pending?.Dispose();
+        if (container.Phase is ContainerPhase.Running or ContainerPhase.BackOff)
+        {
+            events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Killing", $"Container {container.Name} definition changed, will be restarted");
+            if (container.Phase == ContainerPhase.Running)
+                container.LastTerminated = container.End(0, Cluster.Timestamp);
+            container.Restarts++;
+        }
+        container.Phase = ContainerPhase.Creating;
+        container.Ready = false;
+        container.Failures = 0;
+        container.Message = "";
+    }
+
+    private void Pull(StoredObject pod, PodRun run, ContainerRun container, JsonObject spec)
+    {
+        string image = container.Image;
+        string policy = spec.Str("imagePullPolicy");
+        var key = (pod.Body.Str("spec", "nodeName"), image);
+        if (!ContainerBehaviour.IsReference(image))
+        {
+            Refuse("InvalidImageName", $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format", "InspectFailed");
+            return;
+        }
+        if (policy != "Always" && pulled.TryGetValue(key, out string? present))
+        {
+            events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulled", $"Container image \"{image}\" already present on machine");
+            StartLater(run, container, present);
+            return;
+        }
+        if (policy == "Never")
+        {
+            Refuse("ErrImageNeverPull", $"Container image \"{image}\" is not present with pull policy of Never", "ErrImageNeverPull");
+            return;
+        }
+        events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulling", $"Pulling image \"{image}\"");
+        var pull = Cluster.Options.Images is IImageSource images
+            ? images.PullAsync(image, run.Ended)
+            : ValueTask.FromResult(WithoutSource(image));
+        if (pull.IsCompletedSuccessfully)
+        {
+            var result = pull.Result;
+            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => Pulled(run, container, image, result));
+        }
+        else
+        {
+            _ = AwaitPullAsync(run, container, image, pull.AsTask());
+        }
+
+        void Refuse(string reason, string message, string eventReason)
+        {
+            container.Phase = ContainerPhase.PullFailed;
+            container.Reason = reason;
+            container.Message = message;
+            events.Warning(Pods, pod, ControllerIdentity.Kubelet, eventReason, message);
+        }
+    }
+
+    private async Task AwaitPullAsync(PodRun run, ContainerRun container, string image, Task<ImagePull> pull)
+    {
+        ImagePull result;
+        try
+        {
+            result = await pull.ConfigureAwait(false);
+        }
+        catch (OperationCanceledException)
+        {
+            return; // the pod is gone
+        }
+        catch (Exception error)
+        {
+            // A source should not throw; to the pod it is a registry that gives no answer.
+            result = new ImagePull(ImagePullOutcome.Unreachable, null, error.Message);
+        }
+        Cluster.Loop.Post(TimeSpan.Zero, () => Pulled(run, container, image, result));
+    }
+
+    private static ImagePull WithoutSource(string image) => ContainerBehaviour.Of(image).CannotBePulled
+        ? new ImagePull(ImagePullOutcome.NotFound, null, $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found")
+        : new ImagePull(ImagePullOutcome.Pulled, "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(image))).ToLowerInvariant(), "");
+
+    private void Pulled(PodRun run, ContainerRun container, string image, ImagePull result) => With(run, container, image, pod =>
+    {
+        if (result.Outcome == ImagePullOutcome.Pulled)
+        {
+            string id = $"{Repository(image)}@{result.Digest}";
+            pulled[(pod.Body.Str("spec", "nodeName"), image)] = id;
+            events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulled", $"Successfully pulled image \"{image}\" in 0s (0s including waiting). Image size: 0 bytes.");
+            container.Failures = 0;
+            StartLater(run, container, id);
+            return;
+        }
+        container.Phase = ContainerPhase.PullFailed;
+        container.Reason = "ErrImagePull";
+        container.Message = result.Message;
+        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", $"Failed to pull image \"{image}\": {result.Message}");
+        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", "Error: ErrImagePull");
+        var delay = BackOff(container);
+        Report(pod, run);
+        // The kubelet looks again soon, and then says that it waits.
+        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, again =>
+        {
+            container.Reason = "ImagePullBackOff";
+            container.Message = $"Back-off pulling image \"{image}\": ErrImagePull: {result.Message}";
+            events.Normal(Pods, again, ControllerIdentity.Kubelet, "BackOff", $"Back-off pulling image \"{image}\"");
+            events.Warning(Pods, again, ControllerIdentity.Kubelet, "Failed", "Error: ImagePullBackOff");
+            Report(again, run);
+            container.Pending = Cluster.Loop.Post(delay, () => With(run, container, image, later =>
+                Pull(later, run, container, PodTemplates.AllContainers(later.Body.Obj("spec")!).First(spec => spec.Str("name") == container.Name))));
+        }));
+    });
+
+    private void StartLater(PodRun run, ContainerRun container, string imageId)
+    {
+        string image = container.Image;
+        container.Phase = ContainerPhase.Creating;
+        container.Reason = "ContainerCreating";
+        container.Message = "";
+        container.Pending?.Dispose();
+        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, pod => Start(pod, run, container, imageId)));
+    }
+
+    private void Start(StoredObject pod, PodRun run, ContainerRun container, string imageId)
+    {
+        string image = container.Image;
+        var behaviour = container.Behaviour;
+        string policy = pod.Body.Str("spec", "restartPolicy");
+        if (run.Address.Length == 0)
+            run.Address = Cluster.Identifiers.NewPodAddress();
+        container.ImageId = imageId;
+        container.ContainerId = "sandbox://" + Cluster.Identifiers.Suffix(32);
+        container.StartedAt = Cluster.Timestamp;
+        container.Phase = ContainerPhase.Running;
+        container.Message = "";
+        container.Terminated = null;
+        events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Created", $"Created container {container.Name}");
+        events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Started", $"Started container {container.Name}");
+        container.Ready = !container.IsInit && !behaviour.NeverReady && !behaviour.Crashes && !(behaviour.Fails && policy == "Always");
+        bool crashes = behaviour.Crashes || (behaviour.Fails && policy != "Never");
+        if (container.IsInit)
+            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => With(run, container, image, later => End(later, run, container, crashes || behaviour.Fails ? 1 : 0)));
+        else if (crashes)
+            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, later => End(later, run, container, 1)));
+        else if (policy != "Always" && !behaviour.Sleeps)
+            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => With(run, container, image, later => End(later, run, container, behaviour.Fails ? 1 : 0)));
+        Report(pod, run);
+    }
+
+    /// <summary>A container has ended by itself: for good, or until its restart.</summary>
+    private void End(StoredObject pod, PodRun run, ContainerRun container, long exitCode)
+    {
+        var ended = container.End(exitCode, Cluster.Timestamp);
+        string policy = pod.Body.Str("spec", "restartPolicy");
+        container.Ready = false;
+        bool again = exitCode != 0 ? policy != "Never" : policy == "Always" && !container.IsInit;
+        if (!again)
+        {
+            container.Phase = ContainerPhase.Ended;
+            container.Terminated = ended;
+            Report(pod, run);
+            if (container.IsInit && exitCode == 0)
+                Sync(pod, run);
+            return;
+        }
+        container.LastTerminated = ended;
+        // The first restart comes at once, the next ones after a back-off that doubles.
+        bool first = container.Failures == 0;
+        var delay = first ? TimeSpan.FromSeconds(1) : BackOff(container);
+        container.Failures = Math.Max(1, container.Failures);
+        container.Phase = ContainerPhase.BackOff;
+        container.Reason = "CrashLoopBackOff";
+        container.Message = $"back-off {(first ? 10 : (int)delay.TotalSeconds)}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
+        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "BackOff", $"Back-off restarting failed container {container.Name} in pod {pod.Name}_{pod.Namespace}({pod.Uid})");
+        string image = container.Image;
+        container.Pending = Cluster.Loop.Post(delay, () => With(run, container, image, later =>
+        {
+            container.Restarts++;
+            Start(later, run, container, container.ImageId);
+        }));
+        Report(pod, run);
+    }
+
+    private void Stop(StoredObject pod, PodRun run)
+    {
+        if (run.Stopping)
+            return;
+        run.Stopping = true;
+        foreach (var container in run.Containers)
+        {
+            container.Pending?.Dispose();
+            if (container.Phase == ContainerPhase.Running)
+                events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Killing", $"Stopping container {container.Name}");
+        }
+        var grace = TimeSpan.FromSeconds(pod.Body.Int("metadata", "deletionGracePeriodSeconds") ?? 0);
+        var delay = grace < Cluster.Options.ContainerStopDelay ? grace : Cluster.Options.ContainerStopDelay;
+        Cluster.Loop.Post(delay, () => Stopped(run));
+    }
+
+    private void Stopped(PodRun run)
+    {
+        lock (Cluster.Store.Gate)
+        {
+            if (Cluster.Store.ByUid(run.Uid) is not var (_, pod))
+                return;
+            foreach (var container in run.Containers.Where(container => container.Phase is ContainerPhase.Running or ContainerPhase.BackOff))
+            {
+                container.Phase = ContainerPhase.Ended;
+                container.Ready = false;
+                container.Terminated = container.End(pod.Body.Str("spec", "restartPolicy") == "Always" ? 0 : 137, Cluster.Timestamp);
+            }
+            // A finalizer may keep the pod: then it stays, without containers.
+            if (pod.Body.Arr("metadata", "finalizers") is { Count: > 0 })
+                Report(pod, run);
+            if (Cluster.Store.ByUid(run.Uid) is var (_, last))
+                Cluster.Delete(Pods, last, new DeleteOptions { GracePeriodSeconds = 0 });
+        }
+    }
+
+    /// <summary>Goes on with a container, if it still is there and has the image that this is about.</summary>
+    private void With(PodRun run, ContainerRun container, string image, Action<StoredObject> action)
+    {
+        lock (Cluster.Store.Gate)
+        {
+            if (run.Stopping || container.Image != image || !runs.ContainsKey(run.Uid))
+                return;
+            if (Cluster.Store.ByUid(run.Uid) is var (_, pod) && !pod.Body.IsDeleting())
+                action(pod);
+        }
+    }
+
+    private void Report(StoredObject pod, PodRun run)
+    {
+        if (Cluster.Store.ByUid(pod.Uid) is var (_, current))
+            Cluster.UpdateStatus(Pods, current, run.Status(current.Body, Cluster.Timestamp), ControllerIdentity.Kubelet);
+    }
+
+    private static TimeSpan BackOff(ContainerRun container)
+    {
+        double seconds = FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(container.Failures, 10));
+        container.Failures++;
+        return TimeSpan.FromSeconds(Math.Min(seconds, LastBackOff.TotalSeconds));
+    }
+
+    private static string Repository(string image)
+    {
+        string name = image.Split('@', 2)[0];
+        int slash = name.LastIndexOf('/');
+        int colon = name.IndexOf(':', slash + 1);
+        return colon < 0 ? name : name[..colon];
+    }
+}

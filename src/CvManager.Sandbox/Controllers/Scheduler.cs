@@ -1,0 +1,95 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Controllers;
+
+/// <summary>Binds pods to nodes: to the one with the fewest pods among those that the pod may run on.</summary>
+internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : ControllerBase(cluster)
+{
+    private const string Component = "default-scheduler";
+
+    private readonly Dictionary<string, int> podsByNode = new(StringComparer.Ordinal);
+    private readonly HashSet<string> waiting = new(StringComparer.Ordinal);
+
+    /// <summary>True where the node's labels, and the pod's selector and affinity, allow the pod there.</summary>
+    public static bool Fits(JsonObject spec, StoredObject node)
+    {
+        if (!LabelSelector.FromMap(spec.Obj("nodeSelector")).Matches(node.Body.Labels()))
+            return false;
+        var terms = spec.Items("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms").ToList();
+        return terms.Count == 0 || terms.Any(term =>
+            LabelSelector.FromObject(new JsonObject { ["matchExpressions"] = term["matchExpressions"]?.DeepClone() })!.Matches(node.Body.Labels())
+            && LabelSelector.FromObject(new JsonObject { ["matchExpressions"] = term["matchFields"]?.DeepClone() })!
+                .Matches(new JsonObject { ["metadata.name"] = node.Name }));
+    }
+
+    protected override void OnChange(StoreChange change)
+    {
+        if (ReferenceEquals(change.Table.Type, BuiltInKinds.Nodes))
+        {
+            foreach (string key in waiting)
+                Enqueue(key);
+            return;
+        }
+        if (!ReferenceEquals(change.Table.Type, BuiltInKinds.Pods))
+            return;
+        string before = change.Previous?.Body.Str("spec", "nodeName") ?? "";
+        string now = change.Kind == ChangeKind.Deleted ? "" : change.Current.Body.Str("spec", "nodeName");
+        Count(before, -1);
+        Count(now, 1);
+        if (change.Kind == ChangeKind.Deleted)
+            waiting.Remove(change.Current.Key);
+        else if (now.Length == 0 && change.Kind == ChangeKind.Added)
+            Enqueue(change.Current.Key);
+    }
+
+    protected override void Reconcile(string key)
+    {
+        if (Find(BuiltInKinds.Pods, key) is not StoredObject pod || pod.Body.Str("spec", "nodeName").Length > 0 || pod.Body.IsDeleting())
+            return;
+        var spec = pod.Body.Obj("spec")!;
+        if (spec.Arr("schedulingGates") is { Count: > 0 } || spec.Str("schedulerName") != Component)
+            return;
+        var nodes = Cluster.Store.Table(BuiltInKinds.Nodes).List("");
+        var node = nodes.Where(node => !node.Body.Bool("spec", "unschedulable") && Fits(spec, node))
+            .MinBy(node => podsByNode.GetValueOrDefault(node.Name));
+        if (node is null)
+        {
+            waiting.Add(key);
+            string message = $"0/{nodes.Count} nodes are available: {nodes.Count} node(s) didn't match Pod's node affinity/selector.";
+            var status = pod.Body.Obj("status")!.Clone();
+            status["conditions"] = new JsonArray(Condition("False", "Unschedulable", message));
+            Cluster.UpdateStatus(BuiltInKinds.Pods, pod, status, ControllerIdentity.Scheduler);
+            events.Warning(BuiltInKinds.Pods, pod, Component, "FailedScheduling", message);
+            return;
+        }
+        waiting.Remove(key);
+        pod = Cluster.Update(BuiltInKinds.Pods, pod, body => body.Ensure("spec")["nodeName"] = node.Name, ControllerIdentity.Scheduler);
+        var bound = pod.Body.Obj("status")!.Clone();
+        bound["conditions"] = new JsonArray(Condition("True", "", ""));
+        Cluster.UpdateStatus(BuiltInKinds.Pods, pod, bound, ControllerIdentity.Scheduler);
+        events.Normal(BuiltInKinds.Pods, pod, Component, "Scheduled", $"Successfully assigned {pod.Key} to {node.Name}");
+    }
+
+    private JsonObject Condition(string status, string reason, string message)
+    {
+        var condition = new JsonObject
+        {
+            ["type"] = "PodScheduled",
+            ["status"] = status,
+            ["lastProbeTime"] = null,
+            ["lastTransitionTime"] = Cluster.Timestamp,
+        };
+        condition.SetOrRemove("reason", reason);
+        condition.SetOrRemove("message", message);
+        return condition;
+    }
+
+    private void Count(string node, int change)
+    {
+        if (node.Length > 0)
+            podsByNode[node] = podsByNode.GetValueOrDefault(node) + change;
+    }
+}
