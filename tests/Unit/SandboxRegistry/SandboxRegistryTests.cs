@@ -1,0 +1,205 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox;
+using CvManager.Sandbox.Registry;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.SandboxRegistry;
+
+public sealed class SandboxRegistryTests
+{
+    private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task A_pushed_image_is_whole_over_HTTP(bool socket)
+    {
+        await using var fronts = await RegistryFronts.StartAsync(socket);
+        string digest = fronts.Registry.PushImage("a/b", "6e4ae1c", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" });
+        fronts.Registry.Tag("a/b", "demo", digest);
+
+        var manifest = await RegistryFronts.JsonAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/a/b/manifests/demo"));
+        var config = await RegistryFronts.JsonAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get,
+            $"/v2/a/b/blobs/{manifest["config"]!["digest"]}"));
+        JsonNode layer = Assert.Single(manifest["layers"]!.AsArray())!;
+        var head = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/a/b/blobs/{layer["digest"]}");
+
+        Assert.Equal("6e4ae1c", config["config"]!["Labels"]!["org.opencontainers.image.version"]!.GetValue<string>());
+        Assert.Equal("amd64", config["architecture"]!.GetValue<string>());
+        Assert.Equal(layer["size"]!.GetValue<long>(), head.Content.Headers.ContentLength);
+        Assert.Equal(digest, fronts.Registry.Digest("a/b", "demo"));
+        Assert.Null(fronts.Registry.Digest("a/b", "prod"));
+        Assert.Equal(["6e4ae1c", "demo"], fronts.Registry.Tags("a/b"));
+        Assert.Empty(fronts.Registry.Tags("nowhere"));
+    }
+
+    [Fact]
+    public async Task An_image_for_several_platforms_is_an_index_of_whole_images()
+    {
+        await using var fronts = await RegistryFronts.StartAsync(socket: false);
+        string digest = fronts.Registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64/v8"]);
+
+        var got = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{digest}");
+        JsonArray children = (await RegistryFronts.JsonAsync(got))["manifests"]!.AsArray();
+
+        Assert.Equal(Manifest.OciIndex, got.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(["amd64", "arm64"], children.Select(c => c!["platform"]!["architecture"]!.GetValue<string>()));
+        Assert.Equal("v8", children[1]!["platform"]!["variant"]!.GetValue<string>());
+        foreach (JsonNode? child in children)
+            await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{child!["digest"]}");
+        Assert.Equal(["demo"], fronts.Registry.Tags("a"));
+    }
+
+    [Fact]
+    public async Task Each_image_is_its_own_and_the_same_pushes_make_the_same_images()
+    {
+        FakeTimeProvider time = new(DateTimeOffset.UnixEpoch);
+        await using var one = await StartAsync(new() { Listen = false, TimeProvider = time });
+        await using var two = await StartAsync(new() { Listen = false, TimeProvider = time });
+
+        string first = one.PushImage("a", "demo");
+        string second = one.PushImage("a", "demo");
+
+        Assert.NotEqual(first, second);
+        Assert.Equal(first, two.PushImage("a", "demo"));
+        Assert.Equal(second, two.PushImage("a", "demo"));
+    }
+
+    [Fact]
+    public async Task Malformed_names_and_unknown_digests_are_refused()
+    {
+        await using var registry = await StartAsync(new() { Listen = false });
+        registry.PushImage("a", "demo");
+
+        Assert.Throws<ArgumentException>(() => registry.PushImage("A", "demo"));
+        Assert.Throws<ArgumentException>(() => registry.PushImage("a", "a b"));
+        Assert.Throws<ArgumentException>(() => registry.PushImage("a", "demo", platforms: ["linux"]));
+        Assert.Throws<InvalidOperationException>(() => registry.Tag("a", "prod", ContentNames.Sha256([1])));
+        Assert.Throws<InvalidOperationException>(() => registry.Untag("a", "prod"));
+        Assert.Throws<InvalidOperationException>(() => registry.BreakImage("b", "demo"));
+        registry.Untag("a", "demo");
+        Assert.Empty(registry.Tags("a"));
+    }
+
+    [Theory]
+    [InlineData("{0}/a/b:demo", ImagePullOutcome.Pulled)]
+    [InlineData("{0}/a/b:demo@{1}", ImagePullOutcome.Pulled)]
+    [InlineData("{0}/a/b:gone@{1}", ImagePullOutcome.Pulled)]
+    [InlineData("{0}/a/b@{1}", ImagePullOutcome.Pulled)]
+    [InlineData("{0}/a/b", ImagePullOutcome.NotFound)]
+    [InlineData("{0}/a/b:prod", ImagePullOutcome.NotFound)]
+    [InlineData("{0}/a/b:demo@sha256:0000000000000000000000000000000000000000000000000000000000000000", ImagePullOutcome.NotFound)]
+    [InlineData("{0}/a:demo", ImagePullOutcome.NotFound)]
+    [InlineData("{0}/a/b:broken", ImagePullOutcome.NotFound)]
+    [InlineData("{0}/a/b:broken-index", ImagePullOutcome.NotFound)]
+    [InlineData("a/b:demo", ImagePullOutcome.Unreachable)]
+    [InlineData("nginx", ImagePullOutcome.Unreachable)]
+    [InlineData("ghcr.io/a/b:demo", ImagePullOutcome.Unreachable)]
+    [InlineData("127.0.0.1:1/a/b:demo", ImagePullOutcome.Unreachable)]
+    public async Task A_node_pulls_what_is_there_and_whole(string image, ImagePullOutcome outcome)
+    {
+        foreach (bool listen in (bool[])[true, false])
+        {
+            await using var registry = await StartAsync(new() { Listen = listen });
+            string digest = registry.PushImage("a/b", "demo");
+            registry.PushImage("a/b", "broken");
+            registry.BreakImage("a/b", "broken");
+            registry.PushImage("a/b", "broken-index", platforms: ["linux/amd64", "linux/arm64"]);
+            registry.BreakImage("a/b", "broken-index");
+            string reference = string.Format(System.Globalization.CultureInfo.InvariantCulture, image, registry.Host, digest);
+
+            var pull = await registry.PullAsync(reference, Cancellation);
+
+            Assert.Equal(outcome, pull.Outcome);
+            Assert.Equal(outcome == ImagePullOutcome.Pulled ? digest : null, pull.Digest);
+            Assert.Equal(outcome == ImagePullOutcome.Pulled, pull.Message.Length == 0);
+            Assert.Equal(["broken", "broken-index", "demo"], registry.Tags("a/b"));
+        }
+    }
+
+    [Fact]
+    public async Task A_node_is_kept_out_where_it_has_no_login_and_nobody_is_let_in_while_the_registry_is_down()
+    {
+        RegistryLogin login = new("ci", "s3cret");
+        await using var open = await StartAsync(new() { Listen = false, Login = login });
+        await using var closed = await StartAsync(new() { Listen = false, Login = login, NodesAreLoggedIn = false });
+        open.PushImage("a", "demo");
+        closed.PushImage("a", "demo");
+
+        Assert.Equal(ImagePullOutcome.Pulled, (await open.PullAsync($"{open.Host}/a:demo", Cancellation)).Outcome);
+        Assert.Equal(ImagePullOutcome.Unauthorized, (await closed.PullAsync($"{closed.Host}/a:demo", Cancellation)).Outcome);
+        open.Available = false;
+        Assert.Equal(ImagePullOutcome.Unreachable, (await open.PullAsync($"{open.Host}/a:demo", Cancellation)).Outcome);
+        using HttpClient client = new(open.CreateHandler());
+        Assert.Equal(HttpStatusCode.ServiceUnavailable, (await client.GetAsync($"http://{open.Host}/v2/", Cancellation)).StatusCode);
+    }
+
+    [Theory, InlineData(true), InlineData(false)]
+    public async Task Every_request_is_counted_and_logged(bool socket)
+    {
+        List<RegistryRequestRecord> log = [];
+        await using var fronts = await RegistryFronts.StartAsync(socket, new() { RequestLog = log.Add });
+        fronts.Registry.PushImage("a/b", "demo");
+        Assert.Empty(fronts.Registry.Requests);
+
+        await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo", null, null, ("User-Agent", "test/1"));
+        await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo");
+        await fronts.ExpectAsync(HttpStatusCode.NotFound, HttpMethod.Get, "/v2/a/c/tags/list?n=5");
+
+        Assert.Equal(2, fronts.Registry.Requests[("HEAD", RegistryRequestKind.Manifest)]);
+        Assert.Equal(1, fronts.Registry.Requests[("GET", RegistryRequestKind.Tags)]);
+        Assert.Equal(2, fronts.Registry.Requests.Count);
+        Assert.Equal(("HEAD", RegistryRequestKind.Manifest, "a/b", "demo", "test/1", 200),
+            (log[0].Method, log[0].Kind, log[0].Repository, log[0].Reference, log[0].UserAgent, log[0].StatusCode));
+        Assert.Equal(("/v2/a/c/tags/list?n=5", 404), (log[2].PathAndQuery, log[2].StatusCode));
+        fronts.Registry.ForgetRequests();
+        Assert.Empty(fronts.Registry.Requests);
+    }
+
+    [Fact]
+    public async Task Faults_come_to_one_client_alone()
+    {
+        FakeTimeProvider time = new();
+        RequestFault fault = new() { StatusCode = 429, RetryAfterSeconds = 7 };
+        await using var fronts = await RegistryFronts.StartAsync(socket: false, new() { TimeProvider = time }, (_, _) => new(fault));
+        fronts.Registry.PushImage("a", "demo");
+        using HttpClient other = new(fronts.Registry.CreateHandler());
+
+        var refused = await fronts.ExpectErrorAsync((HttpStatusCode)429, "TOOMANYREQUESTS", HttpMethod.Get, "/v2/a/manifests/demo");
+        Assert.Equal(TimeSpan.FromSeconds(7), refused.Headers.RetryAfter?.Delta);
+        Assert.Equal(HttpStatusCode.OK, (await other.GetAsync($"http://{fronts.Registry.Host}/v2/a/manifests/demo", Cancellation)).StatusCode);
+
+        fault = new() { DropRequest = true };
+        await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
+        Assert.Equal(["demo"], fronts.Registry.Tags("a"));
+        fault = new() { DropAnswer = true };
+        await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
+        Assert.Empty(fronts.Registry.Tags("a"));
+
+        fault = new() { RequestDelay = TimeSpan.FromSeconds(3), AnswerDelay = TimeSpan.FromSeconds(4) };
+        var slow = fronts.SendAsync(HttpMethod.Get, "/v2/");
+        time.Advance(TimeSpan.FromSeconds(3));
+        Assert.False(slow.IsCompleted);
+        time.Advance(TimeSpan.FromSeconds(4));
+        Assert.Equal(HttpStatusCode.OK, (await slow).StatusCode);
+    }
+
+    [Fact]
+    public async Task It_listens_on_the_port_that_it_is_given_until_it_is_disposed()
+    {
+        int port;
+        await using (var registry = await StartAsync(new()))
+        {
+            port = registry.Server!.Port;
+            Assert.Equal($"127.0.0.1:{port}", registry.Host);
+            await Assert.ThrowsAsync<HttpListenerException>(() => StartAsync(new() { Port = port }));
+        }
+
+        using TcpClient nobody = new();
+        await Assert.ThrowsAsync<SocketException>(() => nobody.ConnectAsync(IPAddress.Loopback, port, Cancellation).AsTask());
+    }
+
+    private static Task<CvManager.Sandbox.Registry.SandboxRegistry> StartAsync(SandboxRegistryOptions options) =>
+        CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(options, Cancellation);
+}
