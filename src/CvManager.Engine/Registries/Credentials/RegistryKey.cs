@@ -1,0 +1,43 @@
+namespace CvManager.Registries.Credentials;
+
+/// <summary>The keys under which docker configs keep logins: <c>host[:port][/path]</c>, once also with scheme and API version.</summary>
+internal static class RegistryKey
+{
+    /// <summary>Docker Hub's key, as docker writes it and as its helper programs know it.</summary>
+    public const string DockerHub = "https://index.docker.io/v1/";
+
+    /// <summary>What helper programs are asked for.</summary>
+    public static string Of(ImageRepository repository) =>
+        repository.Registry == ImageRepository.DockerHub ? DockerHub : repository.Registry;
+
+    /// <summary>How long the path of a key is that covers a repository; null where it does not cover it.</summary>
+    public static int? Match(string key, ImageRepository repository)
+    {
+        string rest = key;
+        int scheme = rest.IndexOf("://", StringComparison.Ordinal);
+        if (scheme >= 0)
+            rest = rest[(scheme + 3)..];
+        rest = rest.TrimEnd('/');
+        int slash = rest.IndexOf('/', StringComparison.Ordinal);
+        string host = slash < 0 ? rest : rest[..slash];
+        string path = slash < 0 ? "" : rest[(slash + 1)..];
+        if (path is "v1" or "v2")
+            path = "";
+        if (host is "index.docker.io" or "registry-1.docker.io")
+            host = ImageRepository.DockerHub;
+        bool covers = HostMatches(host, repository.Registry)
+            && (path.Length == 0 || repository.Path == path || repository.Path.StartsWith(path + "/", StringComparison.Ordinal));
+        return covers ? path.Length : null;
+    }
+
+    // A star stands for one part of a host name, or some of its characters (Kubernetes, "Interpretation of config.json").
+    private static bool HostMatches(string pattern, string host)
+    {
+        if (!pattern.Contains('*', StringComparison.Ordinal))
+            return pattern.Equals(host, StringComparison.OrdinalIgnoreCase);
+        string[] wanted = pattern.Split('.');
+        string[] parts = host.Split('.');
+        return wanted.Length == parts.Length
+            && wanted.Zip(parts).All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.First, p.Second, ignoreCase: true));
+    }
+}

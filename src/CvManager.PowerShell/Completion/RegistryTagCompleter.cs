@@ -1,0 +1,25 @@
+using CvManager.Registries;
+
+namespace CvManager.PowerShell.Completion;
+
+/// <summary>Tags of the repository that stands on the command line.</summary>
+public sealed class RegistryTagCompleter : Completer
+{
+    private const int Most = 1000;
+
+    internal override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)
+    {
+        if (!ImageRepository.TryParse(request.Text("Repository"), out var repository))
+            return [];
+        using var registries = RegistryCmdlet.Open(credential: null);
+        List<CompletionCandidate> tags = [];
+        await foreach (var tag in registries.For(repository).ListTagsAsync(repository, cancellationToken))
+        {
+            tags.Add(new CompletionCandidate(tag.Tag));
+            if (tags.Count == Most)
+                break;
+        }
+
+        return tags;
+    }
+}

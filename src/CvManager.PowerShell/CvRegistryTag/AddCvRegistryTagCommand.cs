@@ -1,0 +1,53 @@
+using System.Management.Automation;
+using CvManager.PowerShell.Completion;
+using CvManager.Registries;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Points tags at the image of a version: the step of a pipeline that releases.</summary>
+[Cmdlet(VerbsCommon.Add, "CvRegistryTag", SupportsShouldProcess = true)]
+[OutputType(typeof(CvRegistryTag))]
+public sealed class AddCvRegistryTagCommand : RegistryCmdlet
+{
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
+    [Alias("ImageRepo")]
+    [ValidateNotNullOrEmpty]
+    public string Repository { get; set; } = "";
+
+    /// <summary>The image's version tag, or its digest.</summary>
+    [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string Version { get; set; } = "";
+
+    /// <summary>The tags to point at it. Not taken from the pipeline: what comes along there are the tags to promote from.</summary>
+    [Parameter(Mandatory = true)]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Tag { get; set; } = [];
+
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var repository = ImageRepository.Parse(Repository);
+        foreach (var tag in Tag)
+        {
+            if (await ShouldProcessAsync($"{repository}:{tag}", $"Point at version {Version}"))
+                await GuardAsync(() => AddAsync(repository, tag, cancellationToken));
+        }
+    }
+
+    private async Task AddAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
+    {
+        var move = await Registries.For(repository).AddTagAsync(repository, Version, tag, cancellationToken);
+        WriteVerbose(move switch
+        {
+            { AlreadyThere: true } => $"{repository}:{tag} pointed at {Version} ({move.Digest}) already.",
+            { FormerDigest: null } => $"{repository}:{tag} is new, and points at {Version} ({move.Digest}).",
+            _ => $"{repository}:{tag} moved from {move.FormerDigest} to {Version} ({move.Digest}).",
+        });
+        if (PassThru)
+            await WriteObjectAsync(new CvRegistryTag { Repository = Repository, Tag = tag, Digest = move.Digest, Version = Version });
+    }
+}

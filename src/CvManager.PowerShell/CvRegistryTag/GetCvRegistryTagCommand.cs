@@ -1,0 +1,128 @@
+using System.Management.Automation;
+using CvManager.PowerShell.Completion;
+using CvManager.Registries;
+using CvManager.Versions;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Lists the tags of a repository with the version that each stands for.</summary>
+[Cmdlet(VerbsCommon.Get, "CvRegistryTag", DefaultParameterSetName = TagSet)]
+[OutputType(typeof(CvRegistryTag))]
+public sealed class GetCvRegistryTagCommand : RegistryCmdlet
+{
+    private const string TagSet = "Tag";
+    private const string VersionSet = "Version";
+
+    private readonly LearntTags _learnt = new();
+
+    [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Alias("ImageRepo")]
+    [ValidateNotNullOrEmpty]
+    public string Repository { get; set; } = "";
+
+    /// <summary>Names of tags, wildcards allowed; left out, all.</summary>
+    [Parameter(Position = 1, ParameterSetName = TagSet)]
+    [SupportsWildcards]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
+    public string[] Tag { get; set; } = [];
+
+    /// <summary>A version tag or a digest: all tags of that image.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
+    [ValidateNotNullOrEmpty]
+    public string Version { get; set; } = "";
+
+    /// <summary>A regular expression for whole tags that says which of them are versions; left out, short and long git SHAs are.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    public string? VersionSyntax { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var repository = ImageRepository.Parse(Repository);
+        var syntax = Versions.VersionSyntax.Of(VersionSyntax);
+        var registry = Registries.For(repository);
+        var patterns = new NamePatterns(Tag);
+        if (ParameterSetName == VersionSet)
+            await ListImageAsync(registry, repository, cancellationToken);
+        else if (Tag.Length == 0)
+            await ListAllAsync(registry, repository, syntax, cancellationToken);
+        else
+            await ResolveAsync(registry, repository, patterns, syntax, cancellationToken);
+    }
+
+    /// <summary>
+    /// Versions are written as they come. What another tag stands for is known once the list has ended: it may be its last entry.
+    /// </summary>
+    private async Task ListAllAsync(IRegistry registry, ImageRepository repository, VersionSyntax syntax, CancellationToken cancellationToken)
+    {
+        List<KeyValuePair<string, string>> others = [];
+        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, cancellationToken))
+        {
+            if (syntax.IsVersion(tag))
+            {
+                _learnt.Learn(repository, tag, digest);
+                await WriteTagAsync(tag, digest, tag);
+            }
+            else
+            {
+                others.Add(new(tag, digest));
+            }
+        }
+
+        foreach (var (tag, digest) in others)
+        {
+            var version = syntax.Matching(_learnt.TagsOf(repository, digest)) is [var best, ..] ? best : syntax.IsDefault ? digest : null;
+            await WriteTagAsync(tag, digest, version);
+        }
+    }
+
+    private async Task ResolveAsync(
+        IRegistry registry, ImageRepository repository, NamePatterns patterns, VersionSyntax syntax, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<string> tags = patterns.ExactNames;
+        if (!patterns.OnlyExact)
+        {
+            List<string> listed = [];
+            await foreach (var tag in registry.ListTagsAsync(repository, cancellationToken))
+            {
+                if (patterns.Matches(tag.Tag))
+                    listed.Add(tag.Tag);
+            }
+
+            // An exact name that is not in the list becomes the error that it is.
+            tags = [.. listed.Union(patterns.ExactNames, StringComparer.Ordinal)];
+        }
+
+        var resolver = new VersionResolver(Registries, _learnt, TimeProvider.System);
+        foreach (var tag in tags)
+        {
+            await GuardAsync(async () =>
+            {
+                // A version stands for itself.
+                var isVersion = syntax.IsVersion(tag);
+                var resolved = isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
+                    ? new ResolvedVersion(tag, found.Digest, tag, default)
+                    : await resolver.ResolveAsync(repository, tag, VersionSyntax, [], cancellationToken);
+                await WriteTagAsync(tag, resolved.Digest, resolved.Version);
+            });
+        }
+    }
+
+    private async Task ListImageAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
+    {
+        var image = ImageReference.IsDigest(Version) ? Version : (await registry.FindTagAsync(repository, Version, cancellationToken))?.Digest;
+        if (image is null)
+        {
+            throw new CvException("RegistryVersionNotFound", CvErrorKind.NotFound, $"There is no image with the version tag '{Version}' in '{repository}'.",
+                "See Get-CvRegistryTag without -Version for the tags that there are.") { Target = $"{repository}:{Version}" };
+        }
+
+        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, cancellationToken))
+        {
+            if (digest == image)
+                await WriteTagAsync(tag, digest, Version);
+        }
+    }
+
+    private Task WriteTagAsync(string tag, string digest, string? version) =>
+        WriteObjectAsync(new CvRegistryTag { Repository = Repository, Tag = tag, Digest = digest, Version = version });
+}

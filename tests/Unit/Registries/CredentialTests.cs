@@ -1,0 +1,144 @@
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using Xunit;
+
+namespace CvManager.Unit.Registries;
+
+public sealed class CredentialTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-credentials-");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Theory]
+    [InlineData("nginx", "hub")]
+    [InlineData("registry.test/app", "whole")]
+    [InlineData("registry.test/team/app", "team")]
+    [InlineData("registry.test/teammate/app", "whole")]
+    [InlineData("eu.cloud.test/app", "star")]
+    [InlineData("a.eu.cloud.test/app", null)]
+    [InlineData("localhost:5000/app", "port")]
+    [InlineData("localhost:5001/app", null)]
+    public async Task The_login_with_the_longest_path_is_taken(string repository, string? user)
+    {
+        var source = new DockerConfigText(
+            """
+            {"auths": {
+              "https://index.docker.io/v1/": {"username": "hub", "password": "p"},
+              "https://registry.test/v2/": {"username": "whole", "password": "p"},
+              "registry.test/team": {"username": "team", "password": "p"},
+              "*.cloud.test": {"username": "star", "password": "p"},
+              "localhost:5000": {"auth": "cG9ydDpwYXNzOndvcmQ="}}}
+            """, "Secret default/regcred");
+
+        RegistryCredential? credential = await source.FindAsync(ImageRepository.Parse(repository), Token);
+
+        Assert.Equal(user, credential?.UserName);
+        if (user == "port")
+            Assert.Equal("pass:word", credential!.Password);
+    }
+
+    [Fact]
+    public async Task An_identity_token_goes_before_a_password()
+    {
+        var source = new DockerConfigText("""{"auths": {"registry.test": {"auth": "YTpi", "identitytoken": "long-lived"}}}""", "text");
+
+        Assert.Equal("long-lived", (await source.FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.IdentityToken);
+    }
+
+    [Theory]
+    [InlineData("{\"auths\": {\"registry.test\": {\"auth\": \"geheim!\"}}}")]
+    [InlineData("{\"auths\": {\"registry.test\": {\"auth\": \"Z2VoZWlt\"}}}")]
+    [InlineData("{\"auths\": \"geheim\"}")]
+    public async Task What_cannot_be_read_is_told_without_being_quoted(string json)
+    {
+        CvException error = await Assert.ThrowsAsync<CvException>(
+            async () => await new DockerConfigText(json, "Secret default/regcred").FindAsync(ImageRepository.Parse("registry.test/app"), Token));
+
+        Assert.Equal("RegistryCredentialInvalid", error.ErrorId);
+        Assert.Contains("Secret default/regcred", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("geheim", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_credential_prints_no_secret()
+    {
+        Assert.DoesNotContain("geheim", RegistryCredential.OfPassword("ci", "geheim").ToString(), StringComparison.Ordinal);
+        Assert.DoesNotContain("geheim", RegistryCredential.OfIdentityToken("geheim").ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_file_is_where_the_environment_says()
+    {
+        Assert.Equal("/a/auth.json", DockerConfigFile.PathOf(n => n == "REGISTRY_AUTH_FILE" ? "/a/auth.json" : "/b"));
+        Assert.Equal(Path.Combine("/b", "config.json"), DockerConfigFile.PathOf(n => n == "DOCKER_CONFIG" ? "/b" : null));
+        Assert.EndsWith(Path.Combine(".docker", "config.json"), DockerConfigFile.PathOf(_ => null), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task No_file_is_no_credential()
+    {
+        var source = new DockerConfigFile(Path.Combine(_folder.FullName, "config.json"), TimeProvider.System);
+
+        Assert.Null(await source.FindAsync(ImageRepository.Parse("nginx"), Token));
+    }
+
+    [Theory]
+    [InlineData("cat >/dev/null; echo '{\"Username\":\"helped\",\"Secret\":\"s\"}'", "helped", null)]
+    [InlineData("read key; echo \"{\\\"Username\\\":\\\"$key\\\",\\\"Secret\\\":\\\"s\\\"}\"", "registry.test", null)]
+    [InlineData("echo 'credentials not found in native keychain'; exit 1", "written", null)]
+    [InlineData("echo 'geheim'; exit 3", null, "exit code 3")]
+    [InlineData("echo 'geheim'", null, "no JSON")]
+    public async Task A_helper_program_is_asked_first(string script, string? user, string? complaint)
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "the helper is a shell script");
+        string program = Path.Combine(_folder.FullName, "docker-credential-cvmtest");
+        await File.WriteAllTextAsync(program, $"#!/bin/sh\n{script}\n", Token);
+        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        string config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(config,
+            """{"credHelpers": {"registry.test": "cvmtest"}, "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
+        string? path = Environment.GetEnvironmentVariable("PATH");
+        Environment.SetEnvironmentVariable("PATH", $"{_folder.FullName}{Path.PathSeparator}{path}");
+        try
+        {
+            var source = new DockerConfigFile(config, TimeProvider.System);
+            ValueTask<RegistryCredential?> asked = source.FindAsync(ImageRepository.Parse("registry.test/app"), Token);
+            if (complaint is null)
+            {
+                Assert.Equal(user, (await asked)?.UserName);
+                return;
+            }
+
+            CvException error = await Assert.ThrowsAsync<CvException>(async () => await asked);
+            Assert.Contains(complaint, error.Message, StringComparison.Ordinal);
+            Assert.DoesNotContain("geheim", error.ToString(), StringComparison.Ordinal);
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("PATH", path);
+        }
+    }
+
+    [Fact]
+    public async Task A_helper_that_is_not_there_is_named()
+    {
+        string config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all"}""", Token);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(
+            async () => await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("nginx"), Token));
+
+        Assert.Contains("docker-credential-nowhere-at-all", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_first_source_that_has_one_gives_it()
+    {
+        var chain = new CredentialChain(FixedCredential.Anonymous, new FixedCredential(RegistryCredential.OfPassword("second", "p")), new FixedCredential(null));
+
+        Assert.Equal("second", (await chain.FindAsync(ImageRepository.Parse("nginx"), Token))?.UserName);
+    }
+}
