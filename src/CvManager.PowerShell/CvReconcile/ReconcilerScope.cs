@@ -10,7 +10,7 @@ namespace CvManager.PowerShell;
 /// <summary>A reconciler for the length of one cmdlet, with the registries that it asks.</summary>
 internal sealed class ReconcilerScope : IDisposable
 {
-    private readonly RegistryCatalog _registries = new(new RegistryClientOptions(), FixedCredential.Anonymous);
+    private readonly RegistryCatalog _registries = new(new RegistryClientOptions(), DockerConfigFile.OfEnvironment(TimeProvider.System));
 
     public ReconcilerScope(ClusterConnection cluster)
     {

@@ -96,7 +96,8 @@ public sealed class CredentialTests : IDisposable
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the helper is a shell script");
         string program = Path.Combine(_folder.FullName, "docker-credential-cvmtest");
         await File.WriteAllTextAsync(program, $"#!/bin/sh\n{script}\n", Token);
-        File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         string config = Path.Combine(_folder.FullName, "config.json");
         await File.WriteAllTextAsync(config,
             """{"credHelpers": {"registry.test": "cvmtest"}, "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
