@@ -36,15 +36,15 @@ internal sealed record TagPollerOptions
 /// </remarks>
 internal sealed partial class TagPoller : IDisposable
 {
-    private readonly object gate = new();
-    private readonly Dictionary<string, Repository> repositories = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, (Tag Tag, TimeSpan Interval)> following = new(StringComparer.Ordinal);
-    private readonly ITagLookup registry;
-    private readonly Action<string> wake;
-    private readonly TimeProvider time;
-    private readonly TagPollerOptions options;
-    private readonly ILogger logger;
-    private readonly WorkQueue queue;
+    private readonly object _gate = new();
+    private readonly Dictionary<string, Repository> _repositories = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, (Tag Tag, TimeSpan Interval)> _following = new(StringComparer.Ordinal);
+    private readonly ITagLookup _registry;
+    private readonly Action<string> _wake;
+    private readonly TimeProvider _time;
+    private readonly TagPollerOptions _options;
+    private readonly ILogger _logger;
+    private readonly WorkQueue _queue;
 
     /// <param name="registry">Who is asked.</param>
     /// <param name="wake">Gets the key of each follower that has something to do; quick, and throws nothing.</param>
@@ -53,15 +53,15 @@ internal sealed partial class TagPoller : IDisposable
     /// <param name="options">Null for the defaults.</param>
     public TagPoller(ITagLookup registry, Action<string> wake, TimeProvider time, ILogger logger, TagPollerOptions? options = null)
     {
-        this.registry = registry;
-        this.wake = wake;
-        this.time = time;
-        this.logger = logger;
-        this.options = options ?? new TagPollerOptions();
-        queue = new WorkQueue(time, new WorkQueueOptions
+        _registry = registry;
+        _wake = wake;
+        _time = time;
+        _logger = logger;
+        _options = options ?? new TagPollerOptions();
+        _queue = new WorkQueue(_time, new WorkQueueOptions
         {
-            Random = this.options.Random,
-            AllowSynchronousContinuations = this.options.AllowSynchronousContinuations,
+            Random = _options.Random,
+            AllowSynchronousContinuations = _options.AllowSynchronousContinuations,
         });
     }
 
@@ -70,8 +70,8 @@ internal sealed partial class TagPoller : IDisposable
     {
         get
         {
-            lock (gate)
-                return repositories.Values.Sum(repository => repository.Tags.Count);
+            lock (_gate)
+                return _repositories.Values.Sum(repository => repository.Tags.Count);
         }
     }
 
@@ -81,9 +81,9 @@ internal sealed partial class TagPoller : IDisposable
     public void Follow(string follower, FollowedTag followed, TimeSpan interval)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
-        lock (gate)
+        lock (_gate)
         {
-            if (following.TryGetValue(follower, out var former))
+            if (_following.TryGetValue(follower, out var former))
             {
                 if (former.Tag.Followed == followed && former.Interval == interval)
                     return;
@@ -92,12 +92,12 @@ internal sealed partial class TagPoller : IDisposable
             }
 
             string key = followed.Repository.ToString();
-            if (!repositories.TryGetValue(key, out Repository? repository))
-                repositories.Add(key, repository = new Repository(key, followed.Repository));
+            if (!_repositories.TryGetValue(key, out Repository? repository))
+                _repositories.Add(key, repository = new Repository(key, followed.Repository));
             if (!repository.Tags.TryGetValue(followed.Tag, out Tag? tag))
-                repository.Tags.Add(followed.Tag, tag = new Tag(followed, repository, time.GetTimestamp()));
+                repository.Tags.Add(followed.Tag, tag = new Tag(followed, repository, _time.GetTimestamp()));
             tag.Followers[follower] = interval;
-            following[follower] = (tag, interval);
+            _following[follower] = (tag, interval);
             TimeSpan shortest = tag.Followers.Values.Min();
             if (tag.Interval != shortest)
             {
@@ -113,9 +113,9 @@ internal sealed partial class TagPoller : IDisposable
     /// <summary>That follower follows nothing any more.</summary>
     public void Unfollow(string follower)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (following.Remove(follower, out var former))
+            if (_following.Remove(follower, out var former))
                 Leave(follower, former.Tag);
         }
     }
@@ -123,9 +123,9 @@ internal sealed partial class TagPoller : IDisposable
     /// <summary>What is known of a tag; null before its first look ended, and where nobody follows it.</summary>
     public TagState? Find(FollowedTag followed)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return repositories.TryGetValue(followed.Repository.ToString(), out Repository? repository)
+            return _repositories.TryGetValue(followed.Repository.ToString(), out Repository? repository)
                 && repository.Tags.TryGetValue(followed.Tag, out Tag? tag)
                 ? tag.State
                 : null;
@@ -140,9 +140,9 @@ internal sealed partial class TagPoller : IDisposable
     public int LookNow(string registryHost, string repositoryPath, string? tagName)
     {
         int count = 0;
-        lock (gate)
+        lock (_gate)
         {
-            foreach (Repository repository in repositories.Values)
+            foreach (Repository repository in _repositories.Values)
             {
                 if (repository.Id.Registry != registryHost || repository.Id.Repository != repositoryPath)
                     continue;
@@ -151,8 +151,8 @@ internal sealed partial class TagPoller : IDisposable
                     if (tagName is not null && tag.Followed.Tag != tagName)
                         continue;
                     count++;
-                    long now = time.GetTimestamp();
-                    tag.Due = Math.Min(tag.Due, tag.LookedAt is { } last ? Math.Max(now, Later(last, options.NudgeSpacing)) : now);
+                    long now = _time.GetTimestamp();
+                    tag.Due = Math.Min(tag.Due, tag.LookedAt is { } last ? Math.Max(now, Later(last, _options.NudgeSpacing)) : now);
                 }
 
                 Schedule(repository);
@@ -168,7 +168,7 @@ internal sealed partial class TagPoller : IDisposable
         try
         {
             // No number of workers: the registry's budget limits requests, and a slow repository must not take another one's turn.
-            while (await queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
+            while (await _queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
                 _ = LookAsync(key, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -176,11 +176,11 @@ internal sealed partial class TagPoller : IDisposable
         }
         finally
         {
-            await queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
+            await _queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
         }
     }
 
-    public void Dispose() => queue.Dispose();
+    public void Dispose() => _queue.Dispose();
 
     /// <summary>Looks at what is due in one repository. Never throws; always completes the key.</summary>
     private async Task LookAsync(string key, CancellationToken cancellationToken)
@@ -195,24 +195,24 @@ internal sealed partial class TagPoller : IDisposable
         }
         catch (Exception error)
         {
-            LogUnexpected(logger, key, error);
+            LogUnexpected(_logger, key, error);
         }
         finally
         {
-            queue.Complete(key, result);
+            _queue.Complete(key, result);
         }
     }
 
     private async Task<WorkResult> LookAtRepositoryAsync(string key, CancellationToken cancellationToken)
     {
         Repository? repository;
-        lock (gate)
+        lock (_gate)
         {
-            if (!repositories.TryGetValue(key, out repository))
+            if (!_repositories.TryGetValue(key, out repository))
                 return WorkResult.Done;
         }
 
-        List<Tag> tags = Begin(repository, registry.TagsPerRequest(repository.Id) > 1);
+        List<Tag> tags = Begin(repository, _registry.TagsPerRequest(repository.Id) > 1);
         IReadOnlyDictionary<string, TagObservation> answers = tags.Count == 0
             ? new Dictionary<string, TagObservation>()
             : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Followed.Tag)], cancellationToken).ConfigureAwait(false);
@@ -224,7 +224,7 @@ internal sealed partial class TagPoller : IDisposable
     {
         try
         {
-            return await registry.LookAsync(repository, tags, cancellationToken).ConfigureAwait(false);
+            return await _registry.LookAsync(repository, tags, cancellationToken).ConfigureAwait(false);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
@@ -237,9 +237,9 @@ internal sealed partial class TagPoller : IDisposable
     /// <summary>Takes the tags to look at now: those that are due and, where a request has room for more, those that soon would be.</summary>
     private List<Tag> Begin(Repository repository, bool together)
     {
-        lock (gate)
+        lock (_gate)
         {
-            long now = time.GetTimestamp();
+            long now = _time.GetTimestamp();
             List<Tag> tags = [.. repository.Tags.Values.Where(tag => tag.Due <= now)];
             if (together && tags.Count > 0)
                 tags.AddRange(repository.Tags.Values.Where(tag => tag.Due > now && tag.Due <= Later(now, tag.Interval / 2)));
@@ -260,28 +260,28 @@ internal sealed partial class TagPoller : IDisposable
     {
         List<string> woken = [];
         WorkResult result;
-        lock (gate)
+        lock (_gate)
         {
-            long now = time.GetTimestamp();
+            long now = _time.GetTimestamp();
             // One draw for all of them, so that those who are looked at together stay together.
-            double phase = options.Random.NextDouble();
+            double phase = _options.Random.NextDouble();
             foreach (Tag tag in tags)
             {
                 if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out TagObservation? answer) ? answer : LeftOut(tag)))
                     woken.AddRange(tag.Followers.Keys);
                 long due = tag.Failures > 0
-                    ? Later(now, Shorter(options.Backoff.After(tag.Failures, options.Random), tag.Interval))
+                    ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _options.Random), tag.Interval))
                     : Later(tag.LookedAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
                 tag.Due = Math.Min(tag.Due, due);
             }
 
             result = repository.Tags.Count == 0
                 ? WorkResult.Done
-                : WorkResult.ComeAgain(time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
+                : WorkResult.ComeAgain(_time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
         }
 
         foreach (string follower in woken)
-            wake(follower);
+            _wake(follower);
         return result;
     }
 
@@ -295,9 +295,9 @@ internal sealed partial class TagPoller : IDisposable
         if (seen.Error is not { } error)
         {
             tag.Failures = 0;
-            tag.State = new TagState { Digest = seen.Digest, SeenAt = time.GetUtcNow() };
+            tag.State = new TagState { Digest = seen.Digest, SeenAt = _time.GetUtcNow() };
             if (former?.Error is not null)
-                LogWorksAgain(logger, tag.Followed);
+                LogWorksAgain(_logger, tag.Followed);
             return former?.Digest != seen.Digest || former?.Error is not null;
         }
 
@@ -309,7 +309,7 @@ internal sealed partial class TagPoller : IDisposable
         tag.State = new TagState { Digest = gone ? null : former?.Digest, SeenAt = gone ? null : former?.SeenAt, Error = error };
         bool news = former?.Error is not { } known || known.ErrorId != error.ErrorId || known.Kind != error.Kind;
         if (news)
-            LogFails(logger, tag.Followed, error.Message);
+            LogFails(_logger, tag.Followed, error.Message);
         return news;
     }
 
@@ -325,17 +325,17 @@ internal sealed partial class TagPoller : IDisposable
 
         tag.Repository.Tags.Remove(tag.Followed.Tag);
         if (tag.Repository.Tags.Count == 0)
-            repositories.Remove(tag.Repository.Key);
+            _repositories.Remove(tag.Repository.Key);
     }
 
     private void Schedule(Repository repository)
     {
         long due = repository.Tags.Values.Min(tag => tag.Due);
         if (due != long.MaxValue)
-            queue.EnqueueAfter(repository.Key, time.GetElapsedTime(time.GetTimestamp(), due));
+            _queue.EnqueueAfter(repository.Key, _time.GetElapsedTime(_time.GetTimestamp(), due));
     }
 
-    private long Later(long timestamp, TimeSpan wait) => timestamp + (long)Math.Ceiling(wait.TotalSeconds * time.TimestampFrequency);
+    private long Later(long timestamp, TimeSpan wait) => timestamp + (long)Math.Ceiling(wait.TotalSeconds * _time.TimestampFrequency);
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 

@@ -42,23 +42,23 @@ internal sealed class WorkQueue : IDisposable
     // ITimer takes less than 2^32 ms; waking once a day for nothing costs nothing.
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
 
-    private readonly object gate = new();
-    private readonly TimeProvider time;
-    private readonly WorkQueueOptions options;
-    private readonly Dictionary<string, Entry> entries = new(StringComparer.Ordinal);
-    private readonly SortedSet<Entry> schedule = new(ByDueTime.Instance);
-    private readonly LinkedList<Waiter> waiters = new();
-    private readonly ITimer timer;
-    private long armedFor = long.MaxValue;
-    private long sequence;
-    private int working;
-    private TaskCompletionSource? drained;
+    private readonly object _gate = new();
+    private readonly TimeProvider _time;
+    private readonly WorkQueueOptions _options;
+    private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
+    private readonly SortedSet<Entry> _schedule = new(ByDueTime.Instance);
+    private readonly LinkedList<Waiter> _waiters = new();
+    private readonly ITimer _timer;
+    private long _armedFor = long.MaxValue;
+    private long _sequence;
+    private int _working;
+    private TaskCompletionSource? _drained;
 
     public WorkQueue(TimeProvider time, WorkQueueOptions? options = null)
     {
-        this.time = time;
-        this.options = options ?? new WorkQueueOptions();
-        timer = time.CreateTimer(static state => ((WorkQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _time = time;
+        _options = options ?? new WorkQueueOptions();
+        _timer = _time.CreateTimer(static state => ((WorkQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Keys that wait, due or not.</summary>
@@ -66,8 +66,8 @@ internal sealed class WorkQueue : IDisposable
     {
         get
         {
-            lock (gate)
-                return schedule.Count;
+            lock (_gate)
+                return _schedule.Count;
         }
     }
 
@@ -76,8 +76,8 @@ internal sealed class WorkQueue : IDisposable
     {
         get
         {
-            lock (gate)
-                return working;
+            lock (_gate)
+                return _working;
         }
     }
 
@@ -86,10 +86,10 @@ internal sealed class WorkQueue : IDisposable
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
-                return schedule.Min is { } next && next.Due < time.GetTimestamp()
-                    ? time.GetElapsedTime(next.Due)
+                return _schedule.Min is { } next && next.Due < _time.GetTimestamp()
+                    ? _time.GetElapsedTime(next.Due)
                     : TimeSpan.Zero;
             }
         }
@@ -107,15 +107,15 @@ internal sealed class WorkQueue : IDisposable
     {
         cancellationToken.ThrowIfCancellationRequested();
         Waiter waiter;
-        lock (gate)
+        lock (_gate)
         {
-            if (drained is not null)
+            if (_drained is not null)
                 return Task.FromResult<string?>(null);
             // Where somebody waits already, nothing is due.
-            if (waiters.Count == 0 && TryTake(out string? key))
+            if (_waiters.Count == 0 && TryTake(out string? key))
                 return Task.FromResult<string?>(key);
-            waiter = new Waiter(this, options.AllowSynchronousContinuations);
-            waiters.AddLast(waiter.Node);
+            waiter = new Waiter(this, _options.AllowSynchronousContinuations);
+            _waiters.AddLast(waiter.Node);
             Arm();
         }
 
@@ -130,17 +130,17 @@ internal sealed class WorkQueue : IDisposable
     {
         List<(Waiter, string)>? handed = null;
         TaskCompletionSource? end = null;
-        lock (gate)
+        lock (_gate)
         {
-            if (!entries.TryGetValue(key, out Entry? entry) || !entry.Working)
+            if (!_entries.TryGetValue(key, out Entry? entry) || !entry.Working)
                 throw new InvalidOperationException($"Nobody works on '{key}'.");
             entry.Working = false;
-            working--;
-            if (drained is not null)
+            _working--;
+            if (_drained is not null)
             {
-                entries.Remove(key);
-                if (working == 0)
-                    end = drained;
+                _entries.Remove(key);
+                if (_working == 0)
+                    end = _drained;
             }
             else
             {
@@ -161,21 +161,21 @@ internal sealed class WorkQueue : IDisposable
     {
         Task end;
         List<Waiter> released;
-        lock (gate)
+        lock (_gate)
         {
-            if (drained is null)
+            if (_drained is null)
             {
-                drained = new TaskCompletionSource(ContinuationOptions);
-                foreach (Entry entry in schedule)
-                    entries.Remove(entry.Key);
-                schedule.Clear();
-                if (working == 0)
-                    drained.SetResult();
+                _drained = new TaskCompletionSource(ContinuationOptions);
+                foreach (Entry entry in _schedule)
+                    _entries.Remove(entry.Key);
+                _schedule.Clear();
+                if (_working == 0)
+                    _drained.SetResult();
             }
 
-            released = [.. waiters];
-            waiters.Clear();
-            end = drained.Task;
+            released = [.. _waiters];
+            _waiters.Clear();
+            end = _drained.Task;
         }
 
         foreach (Waiter waiter in released)
@@ -184,21 +184,21 @@ internal sealed class WorkQueue : IDisposable
     }
 
     /// <summary>Ends the timer. Whoever still waits, waits until cancelled: shut down first.</summary>
-    public void Dispose() => timer.Dispose();
+    public void Dispose() => _timer.Dispose();
 
     private TaskCreationOptions ContinuationOptions =>
-        options.AllowSynchronousContinuations ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously;
+        _options.AllowSynchronousContinuations ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously;
 
     private void Add(string key, TimeSpan delay)
     {
         ArgumentException.ThrowIfNullOrEmpty(key);
         List<(Waiter, string)>? handed;
-        lock (gate)
+        lock (_gate)
         {
-            if (drained is not null)
+            if (_drained is not null)
                 return;
-            if (!entries.TryGetValue(key, out Entry? entry))
-                entries.Add(key, entry = new Entry(key));
+            if (!_entries.TryGetValue(key, out Entry? entry))
+                _entries.Add(key, entry = new Entry(key));
             Ask(entry, Math.Max(DueIn(delay), entry.NotBefore));
             handed = Hand();
         }
@@ -212,18 +212,18 @@ internal sealed class WorkQueue : IDisposable
         if (due >= entry.Due)
             return;
         if (!entry.Working)
-            schedule.Remove(entry);
+            _schedule.Remove(entry);
         entry.Due = due;
-        entry.Sequence = ++sequence;
+        entry.Sequence = ++_sequence;
         if (!entry.Working)
-            schedule.Add(entry);
+            _schedule.Add(entry);
     }
 
     private void Settle(Entry entry, WorkResult result)
     {
         // Asked for while it was worked on: the place in the line is the one of that moment.
         if (entry.Due != long.MaxValue)
-            schedule.Add(entry);
+            _schedule.Add(entry);
 
         if (!result.IsFailure)
         {
@@ -235,30 +235,30 @@ internal sealed class WorkQueue : IDisposable
         else
         {
             entry.Failures = Math.Min(entry.Failures + 1, 1000);
-            entry.NotBefore = DueIn(options.Backoff.Initial / 2);
+            entry.NotBefore = DueIn(_options.Backoff.Initial / 2);
             if (entry.Due < entry.NotBefore)
             {
-                schedule.Remove(entry);
+                _schedule.Remove(entry);
                 entry.Due = entry.NotBefore;
-                schedule.Add(entry);
+                _schedule.Add(entry);
             }
 
-            Ask(entry, DueIn(options.Backoff.After(entry.Failures, options.Random)));
+            Ask(entry, DueIn(_options.Backoff.After(entry.Failures, _options.Random)));
         }
 
         if (entry.Due == long.MaxValue)
-            entries.Remove(entry.Key);
+            _entries.Remove(entry.Key);
     }
 
     private bool TryTake([NotNullWhen(true)] out string? key)
     {
         key = null;
-        if (schedule.Min is not { } entry || entry.Due > time.GetTimestamp())
+        if (_schedule.Min is not { } entry || entry.Due > _time.GetTimestamp())
             return false;
-        schedule.Remove(entry);
+        _schedule.Remove(entry);
         entry.Due = long.MaxValue;
         entry.Working = true;
-        working++;
+        _working++;
         key = entry.Key;
         return true;
     }
@@ -267,9 +267,9 @@ internal sealed class WorkQueue : IDisposable
     private List<(Waiter, string)>? Hand()
     {
         List<(Waiter, string)>? handed = null;
-        while (waiters.First is { } first && TryTake(out string? key))
+        while (_waiters.First is { } first && TryTake(out string? key))
         {
-            waiters.RemoveFirst();
+            _waiters.RemoveFirst();
             (handed ??= []).Add((first.Value, key));
         }
 
@@ -288,21 +288,21 @@ internal sealed class WorkQueue : IDisposable
     /// <summary>Sets the one timer for the key that is next, where somebody waits for it.</summary>
     private void Arm()
     {
-        if (waiters.Count == 0 || schedule.Min is not { } next || next.Due == armedFor)
+        if (_waiters.Count == 0 || _schedule.Min is not { } next || next.Due == _armedFor)
             return;
-        armedFor = next.Due;
-        TimeSpan wait = time.GetElapsedTime(time.GetTimestamp(), next.Due);
+        _armedFor = next.Due;
+        TimeSpan wait = _time.GetElapsedTime(_time.GetTimestamp(), next.Due);
         // Timers cut to whole milliseconds: rounded up, it does not wake too early and has to go round again.
         wait = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(wait.TotalMilliseconds)));
-        timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
+        _timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
     }
 
     private void OnTimer()
     {
         List<(Waiter, string)>? handed;
-        lock (gate)
+        lock (_gate)
         {
-            armedFor = long.MaxValue;
+            _armedFor = long.MaxValue;
             handed = Hand();
         }
 
@@ -311,10 +311,10 @@ internal sealed class WorkQueue : IDisposable
 
     private long DueIn(TimeSpan delay)
     {
-        long now = time.GetTimestamp();
+        long now = _time.GetTimestamp();
         if (delay <= TimeSpan.Zero)
             return now;
-        double ticks = Math.Ceiling(delay.TotalSeconds * time.TimestampFrequency);
+        double ticks = Math.Ceiling(delay.TotalSeconds * _time.TimestampFrequency);
         // The greatest value means "not asked for". Added as integers: a timestamp has more digits than a double.
         return ticks < long.MaxValue / 2 - now ? now + (long)ticks : long.MaxValue / 2;
     }
@@ -349,31 +349,31 @@ internal sealed class WorkQueue : IDisposable
 
     private sealed class Waiter
     {
-        private readonly WorkQueue queue;
-        private readonly TaskCompletionSource<string?> source;
-        private CancellationTokenRegistration registration;
+        private readonly WorkQueue _queue;
+        private readonly TaskCompletionSource<string?> _source;
+        private CancellationTokenRegistration _registration;
 
         public Waiter(WorkQueue queue, bool synchronous)
         {
-            this.queue = queue;
-            source = new TaskCompletionSource<string?>(
+            _queue = queue;
+            _source = new TaskCompletionSource<string?>(
                 synchronous ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
             Node = new LinkedListNode<Waiter>(this);
         }
 
         public LinkedListNode<Waiter> Node { get; }
 
-        public Task<string?> Task => source.Task;
+        public Task<string?> Task => _source.Task;
 
         public void CancelWith(CancellationToken cancellationToken)
         {
             CancellationTokenRegistration registered = cancellationToken.UnsafeRegister(
                 static (state, token) => ((Waiter)state!).Cancel(token), this);
-            lock (queue.gate)
+            lock (_queue._gate)
             {
                 if (Node.List is not null)
                 {
-                    registration = registered;
+                    _registration = registered;
                     return;
                 }
             }
@@ -384,21 +384,21 @@ internal sealed class WorkQueue : IDisposable
 
         public void SetResult(string? key)
         {
-            registration.Unregister();
-            source.SetResult(key);
+            _registration.Unregister();
+            _source.SetResult(key);
         }
 
         private void Cancel(CancellationToken cancellationToken)
         {
-            lock (queue.gate)
+            lock (_queue._gate)
             {
                 // Where it is no longer in line, it has got a key (or the end), and takes it.
                 if (Node.List is null)
                     return;
-                queue.waiters.Remove(Node);
+                _queue._waiters.Remove(Node);
             }
 
-            source.TrySetCanceled(cancellationToken);
+            _source.TrySetCanceled(cancellationToken);
         }
     }
 }

@@ -11,73 +11,73 @@ public sealed class TagPollerTests : IAsyncLifetime
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan Minute = TimeSpan.FromMinutes(1);
 
-    private readonly FakeTimeProvider time = new();
-    private readonly CancellationTokenSource stop = new();
-    private readonly List<string> woken = [];
-    private readonly FakeRegistry registry;
-    private readonly TagPoller poller;
-    private readonly Task running;
+    private readonly FakeTimeProvider _time = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly List<string> _woken = [];
+    private readonly FakeRegistry _registry;
+    private readonly TagPoller _poller;
+    private readonly Task _running;
 
     public TagPollerTests()
     {
-        registry = new FakeRegistry(time);
-        poller = new TagPoller(registry, woken.Add, time, NullLogger.Instance,
+        _registry = new FakeRegistry(_time);
+        _poller = new TagPoller(_registry, _woken.Add, _time, NullLogger.Instance,
             new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(1) });
-        running = poller.RunAsync(stop.Token);
+        _running = _poller.RunAsync(_stop.Token);
     }
 
     public ValueTask InitializeAsync() => ValueTask.CompletedTask;
 
     public async ValueTask DisposeAsync()
     {
-        await stop.CancelAsync();
-        await running;
-        poller.Dispose();
-        stop.Dispose();
+        await _stop.CancelAsync();
+        await _running;
+        _poller.Dispose();
+        _stop.Dispose();
     }
 
     [Fact]
     public void The_first_look_is_at_once_and_its_answer_is_kept()
     {
-        registry.Digests[Tag("app", "prod")] = "sha256:1";
-        poller.Follow("ns/cv", Tag("app", "prod"), Minute);
+        _registry.Digests[Tag("app", "prod")] = "sha256:1";
+        _poller.Follow("ns/cv", Tag("app", "prod"), Minute);
 
-        Assert.Equal(["ns/cv"], woken);
-        TagState? state = poller.Find(Tag("app", "prod"));
+        Assert.Equal(["ns/cv"], _woken);
+        TagState? state = _poller.Find(Tag("app", "prod"));
         Assert.Equal("sha256:1", state?.Digest);
-        Assert.Equal(time.GetUtcNow(), state?.SeenAt);
+        Assert.Equal(_time.GetUtcNow(), state?.SeenAt);
         Assert.Null(state?.Error);
     }
 
     [Fact]
     public void A_tag_that_many_follow_costs_one_request_a_poll_and_wakes_them_all_when_it_moves()
     {
-        registry.Digests[Tag("app", "prod")] = "sha256:1";
+        _registry.Digests[Tag("app", "prod")] = "sha256:1";
         for (int i = 0; i < 50; i++)
-            poller.Follow($"ns/cv{i}", Tag("app", "prod"), Minute);
-        time.Advance(Minute);
-        int requests = registry.Requests;
-        woken.Clear();
+            _poller.Follow($"ns/cv{i}", Tag("app", "prod"), Minute);
+        _time.Advance(Minute);
+        int requests = _registry.Requests;
+        _woken.Clear();
 
         Minutes(10);
-        Assert.Equal(10, registry.Requests - requests);
-        Assert.Empty(woken);
+        Assert.Equal(10, _registry.Requests - requests);
+        Assert.Empty(_woken);
 
-        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        _registry.Digests[Tag("app", "prod")] = "sha256:2";
         Minutes(1);
-        Assert.Equal(50, woken.Distinct().Count());
-        Assert.Equal(50, woken.Count);
+        Assert.Equal(50, _woken.Distinct().Count());
+        Assert.Equal(50, _woken.Count);
     }
 
     [Fact]
     public void Looks_are_spread_over_the_interval_also_after_a_pause_of_the_process()
     {
         for (int i = 0; i < 300; i++)
-            poller.Follow($"ns/cv{i}", Tag("app" + i, "prod"), 30 * Second);
+            _poller.Follow($"ns/cv{i}", Tag("app" + i, "prod"), 30 * Second);
         Minutes(1);
         AssertSpread();
 
-        time.Advance(TimeSpan.FromHours(1));
+        _time.Advance(TimeSpan.FromHours(1));
         Minutes(1);
         AssertSpread();
 
@@ -85,9 +85,9 @@ public sealed class TagPollerTests : IAsyncLifetime
         {
             int[] perSecond = [.. Enumerable.Range(0, 30).Select(_ =>
             {
-                int before = registry.Requests;
-                time.Advance(Second);
-                return registry.Requests - before;
+                int before = _registry.Requests;
+                _time.Advance(Second);
+                return _registry.Requests - before;
             })];
             Assert.Equal(300, perSecond.Sum());
             Assert.InRange(perSecond.Max(), 10, 30);
@@ -97,188 +97,188 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void Tags_of_one_repository_are_looked_at_together_where_one_request_answers_for_several()
     {
-        registry.PerRequest = 100;
+        _registry.PerRequest = 100;
         for (int i = 0; i < 250; i++)
         {
-            poller.Follow($"ns/cv{i}", Tag("app", "env" + i), Minute);
-            time.Advance(Second / 10);
+            _poller.Follow($"ns/cv{i}", Tag("app", "env" + i), Minute);
+            _time.Advance(Second / 10);
         }
 
         Minutes(3);
-        int requests = registry.Requests;
+        int requests = _registry.Requests;
         Minutes(10);
 
-        Assert.Equal(10 * 3, registry.Requests - requests);
+        Assert.Equal(10 * 3, _registry.Requests - requests);
     }
 
     [Fact]
     public void Other_credentials_are_another_look()
     {
         FollowedTag mine = Tag("app", "prod"), theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
-        registry.Digests[mine] = "sha256:1";
-        registry.Answers[theirs] = new CvException("RegistryUnauthorized", CvErrorKind.Unauthenticated, "no", "log in");
+        _registry.Digests[mine] = "sha256:1";
+        _registry.Answers[theirs] = new CvException("RegistryUnauthorized", CvErrorKind.Unauthenticated, "no", "log in");
 
-        poller.Follow("ns/mine", mine, Minute);
-        poller.Follow("ns/theirs", theirs, Minute);
+        _poller.Follow("ns/mine", mine, Minute);
+        _poller.Follow("ns/theirs", theirs, Minute);
 
-        Assert.Equal("sha256:1", poller.Find(mine)?.Digest);
-        Assert.Null(poller.Find(theirs)?.Digest);
-        Assert.Equal("RegistryUnauthorized", poller.Find(theirs)?.Error?.ErrorId);
+        Assert.Equal("sha256:1", _poller.Find(mine)?.Digest);
+        Assert.Null(_poller.Find(theirs)?.Digest);
+        Assert.Equal("RegistryUnauthorized", _poller.Find(theirs)?.Error?.ErrorId);
     }
 
     [Fact]
     public void A_nudge_looks_at_once_at_that_tag_alone()
     {
-        poller.Follow("ns/a", Tag("app", "prod"), Minute);
-        poller.Follow("ns/b", Tag("app", "demo"), Minute);
-        poller.Follow("ns/c", Tag("other", "prod"), Minute);
-        time.Advance(5 * Second);
-        registry.Digests[Tag("app", "prod")] = "sha256:2";
-        registry.Asked.Clear();
-        woken.Clear();
+        _poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        _poller.Follow("ns/b", Tag("app", "demo"), Minute);
+        _poller.Follow("ns/c", Tag("other", "prod"), Minute);
+        _time.Advance(5 * Second);
+        _registry.Digests[Tag("app", "prod")] = "sha256:2";
+        _registry.Asked.Clear();
+        _woken.Clear();
 
-        Assert.Equal(1, poller.LookNow("r.example", "app", "prod"));
+        Assert.Equal(1, _poller.LookNow("r.example", "app", "prod"));
 
-        Assert.Equal([Tag("app", "prod")], registry.Asked);
-        Assert.Equal(["ns/a"], woken);
-        Assert.Equal(2, poller.LookNow("r.example", "app", null));
-        Assert.Equal(0, poller.LookNow("elsewhere.example", "app", null));
+        Assert.Equal([Tag("app", "prod")], _registry.Asked);
+        Assert.Equal(["ns/a"], _woken);
+        Assert.Equal(2, _poller.LookNow("r.example", "app", null));
+        Assert.Equal(0, _poller.LookNow("elsewhere.example", "app", null));
     }
 
     [Fact]
     public void Nudges_without_end_cost_one_look_in_their_spacing()
     {
-        poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
-        int requests = registry.Requests;
+        _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
+        int requests = _registry.Requests;
 
         for (int i = 0; i < 100; i++)
         {
-            poller.LookNow("r.example", "app", "prod");
-            time.Advance(Second / 10);
+            _poller.LookNow("r.example", "app", "prod");
+            _time.Advance(Second / 10);
         }
 
-        Assert.InRange(registry.Requests - requests, 8, 10);
+        Assert.InRange(_registry.Requests - requests, 8, 10);
     }
 
     [Fact]
     public void A_nudge_during_a_look_causes_another_one()
     {
-        registry.Digests[Tag("app", "prod")] = "sha256:1";
-        registry.Hold("app");
-        poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
-        time.Advance(2 * Second);
-        poller.LookNow("r.example", "app", "prod");
-        Assert.Equal(1, registry.Requests);
-        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        _registry.Digests[Tag("app", "prod")] = "sha256:1";
+        _registry.Hold("app");
+        _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
+        _time.Advance(2 * Second);
+        _poller.LookNow("r.example", "app", "prod");
+        Assert.Equal(1, _registry.Requests);
+        _registry.Digests[Tag("app", "prod")] = "sha256:2";
 
-        registry.Release("app");
+        _registry.Release("app");
 
-        Assert.Equal(2, registry.Requests);
-        Assert.Equal("sha256:2", poller.Find(Tag("app", "prod"))?.Digest);
+        Assert.Equal(2, _registry.Requests);
+        Assert.Equal("sha256:2", _poller.Find(Tag("app", "prod"))?.Digest);
     }
 
     [Fact]
     public void A_repository_that_hangs_delays_no_other()
     {
-        registry.Hold("stuck");
-        poller.Follow("ns/stuck", Tag("stuck", "prod"), Minute);
-        registry.Digests[Tag("app", "prod")] = "sha256:1";
-        poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        _registry.Hold("stuck");
+        _poller.Follow("ns/stuck", Tag("stuck", "prod"), Minute);
+        _registry.Digests[Tag("app", "prod")] = "sha256:1";
+        _poller.Follow("ns/a", Tag("app", "prod"), Minute);
         Minutes(1);
-        registry.Digests[Tag("app", "prod")] = "sha256:2";
+        _registry.Digests[Tag("app", "prod")] = "sha256:2";
         Minutes(1);
 
-        Assert.Equal(["ns/a", "ns/a"], woken);
-        registry.Release("stuck");
-        Assert.Equal("ns/stuck", woken[^1]);
+        Assert.Equal(["ns/a", "ns/a"], _woken);
+        _registry.Release("stuck");
+        Assert.Equal("ns/stuck", _woken[^1]);
     }
 
     [Fact]
     public void A_registry_that_is_down_keeps_what_is_known_and_is_asked_again_at_the_interval_at_the_latest()
     {
         FollowedTag tag = Tag("app", "prod");
-        registry.Digests[tag] = "sha256:1";
-        poller.Follow("ns/a", tag, Minute);
-        registry.Answers[tag] = new CvException("RegistryUnavailable", CvErrorKind.Unavailable, "down", "wait");
+        _registry.Digests[tag] = "sha256:1";
+        _poller.Follow("ns/a", tag, Minute);
+        _registry.Answers[tag] = new CvException("RegistryUnavailable", CvErrorKind.Unavailable, "down", "wait");
         Minutes(2);
-        DateTimeOffset seen = poller.Find(tag)!.SeenAt!.Value;
-        woken.Clear();
-        int requests = registry.Requests;
+        DateTimeOffset seen = _poller.Find(tag)!.SeenAt!.Value;
+        _woken.Clear();
+        int requests = _registry.Requests;
 
         Minutes(30);
-        Assert.Empty(woken); // said once
-        Assert.InRange(registry.Requests - requests, 30, 60);
-        Assert.Equal("sha256:1", poller.Find(tag)?.Digest);
-        Assert.Equal(seen, poller.Find(tag)?.SeenAt);
-        Assert.Equal("RegistryUnavailable", poller.Find(tag)?.Error?.ErrorId);
+        Assert.Empty(_woken); // said once
+        Assert.InRange(_registry.Requests - requests, 30, 60);
+        Assert.Equal("sha256:1", _poller.Find(tag)?.Digest);
+        Assert.Equal(seen, _poller.Find(tag)?.SeenAt);
+        Assert.Equal("RegistryUnavailable", _poller.Find(tag)?.Error?.ErrorId);
 
-        registry.Answers.Remove(tag);
+        _registry.Answers.Remove(tag);
         Minutes(1);
-        Assert.Equal(["ns/a"], woken);
-        Assert.Null(poller.Find(tag)?.Error);
+        Assert.Equal(["ns/a"], _woken);
+        Assert.Null(_poller.Find(tag)?.Error);
     }
 
     [Fact]
     public void An_unexpected_exception_is_a_failed_look_and_no_end()
     {
         FollowedTag tag = Tag("app", "prod");
-        registry.Throws = new InvalidOperationException("broken");
-        poller.Follow("ns/a", tag, Minute);
-        Assert.Equal("RegistryLookFailed", poller.Find(tag)?.Error?.ErrorId);
+        _registry.Throws = new InvalidOperationException("broken");
+        _poller.Follow("ns/a", tag, Minute);
+        Assert.Equal("RegistryLookFailed", _poller.Find(tag)?.Error?.ErrorId);
 
-        registry.Throws = null;
-        registry.Digests[tag] = "sha256:1";
+        _registry.Throws = null;
+        _registry.Digests[tag] = "sha256:1";
         Minutes(1);
 
-        Assert.Equal("sha256:1", poller.Find(tag)?.Digest);
+        Assert.Equal("sha256:1", _poller.Find(tag)?.Digest);
     }
 
     [Fact]
     public void A_tag_that_is_gone_has_no_digest_any_more()
     {
         FollowedTag tag = Tag("app", "prod");
-        registry.Digests[tag] = "sha256:1";
-        poller.Follow("ns/a", tag, Minute);
-        registry.Answers[tag] = new CvException("RegistryTagNotFound", CvErrorKind.NotFound, "gone", "tag it");
+        _registry.Digests[tag] = "sha256:1";
+        _poller.Follow("ns/a", tag, Minute);
+        _registry.Answers[tag] = new CvException("RegistryTagNotFound", CvErrorKind.NotFound, "gone", "tag it");
         Minutes(2);
 
-        Assert.Null(poller.Find(tag)?.Digest);
-        Assert.Equal(["ns/a", "ns/a"], woken);
+        Assert.Null(_poller.Find(tag)?.Digest);
+        Assert.Equal(["ns/a", "ns/a"], _woken);
     }
 
     [Fact]
     public void Who_follows_another_tag_or_none_is_off_the_books()
     {
-        poller.Follow("ns/a", Tag("app", "prod"), Minute);
-        poller.Follow("ns/a", Tag("app", "demo"), Minute);
-        Assert.Equal(1, poller.TagCount);
-        Assert.Null(poller.Find(Tag("app", "prod")));
+        _poller.Follow("ns/a", Tag("app", "prod"), Minute);
+        _poller.Follow("ns/a", Tag("app", "demo"), Minute);
+        Assert.Equal(1, _poller.TagCount);
+        Assert.Null(_poller.Find(Tag("app", "prod")));
 
-        poller.Unfollow("ns/a");
-        poller.Unfollow("ns/a");
-        Assert.Equal(0, poller.TagCount);
-        int requests = registry.Requests;
+        _poller.Unfollow("ns/a");
+        _poller.Unfollow("ns/a");
+        Assert.Equal(0, _poller.TagCount);
+        int requests = _registry.Requests;
         Minutes(5);
-        Assert.Equal(requests, registry.Requests);
+        Assert.Equal(requests, _registry.Requests);
     }
 
     [Fact]
     public void The_shortest_interval_counts_for_as_long_as_somebody_asks_for_it()
     {
         FollowedTag tag = Tag("app", "prod");
-        poller.Follow("ns/slow", tag, TimeSpan.FromHours(1));
+        _poller.Follow("ns/slow", tag, TimeSpan.FromHours(1));
         Minutes(60);
-        poller.Follow("ns/fast", tag, Minute);
+        _poller.Follow("ns/fast", tag, Minute);
         Minutes(1);
-        int requests = registry.Requests;
+        int requests = _registry.Requests;
         Minutes(10);
-        Assert.Equal(10, registry.Requests - requests);
+        Assert.Equal(10, _registry.Requests - requests);
 
-        poller.Unfollow("ns/fast");
+        _poller.Unfollow("ns/fast");
         Minutes(1);
-        requests = registry.Requests;
+        requests = _registry.Requests;
         Minutes(60);
-        Assert.Equal(1, registry.Requests - requests);
+        Assert.Equal(1, _registry.Requests - requests);
     }
 
     [Fact]
@@ -322,10 +322,10 @@ public sealed class TagPollerTests : IAsyncLifetime
     private void Minutes(int count)
     {
         for (int i = 0; i < count * 60; i++)
-            time.Advance(Second);
+            _time.Advance(Second);
     }
 
-    private sealed class FakeRegistry(FakeTimeProvider time) : ITagLookup
+    private sealed class FakeRegistry(FakeTimeProvider _time) : ITagLookup
     {
         private readonly Dictionary<string, TaskCompletionSource> held = [];
 
@@ -368,7 +368,7 @@ public sealed class TagPollerTests : IAsyncLifetime
                     : TagObservation.Of(Digests.GetValueOrDefault(followed, "sha256:0"));
             });
             if (held.TryGetValue(repository.Repository, out TaskCompletionSource? hold))
-                await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, time, cancellationToken);
+                await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, _time, cancellationToken);
             return answers;
         }
     }
