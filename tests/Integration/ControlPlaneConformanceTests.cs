@@ -1,6 +1,5 @@
 using CvManager.Conformance;
 using k8s;
-using Xunit;
 
 namespace CvManager.Integration;
 
