@@ -91,7 +91,8 @@ internal sealed class RegistryContent(long totalLimit)
         lock (gate)
         {
             var known = repositories.GetValueOrDefault(repository) ?? new Repository();
-            if (FirstMissing(known, manifest, deep: false) is string missing)
+            // One that is there already may be given another tag even where its layers are gone: that is how a broken image is released.
+            if (!known.Manifests.ContainsKey(manifest.Digest) && FirstMissing(known, manifest, deep: false) is string missing)
                 throw RegistryError.ManifestBlobUnknown(missing);
             if (!known.Manifests.ContainsKey(manifest.Digest))
                 Reserve(manifest.Content.Length);

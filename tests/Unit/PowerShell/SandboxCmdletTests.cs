@@ -79,7 +79,7 @@ public sealed class SandboxCmdletTests : IDisposable
 
         Assert.Empty(session.Invoke("Start-CvSandbox -WhatIf").AssertNoErrors().Output);
         Assert.True(File.Exists((string)session.Invoke("$s = Start-CvSandbox; Stop-CvSandbox -WhatIf; Add-CvSandboxImage a b -WhatIf; $s.KubeConfig").Single().BaseObject));
-        Assert.Contains("What if: Performing the operation \"Stop sandbox\" on target \"http://127.0.0.1:", session.Host.Text, StringComparison.Ordinal);
+        Assert.Contains("What if: Performing the operation \"Stop sandbox\" on target \"https://127.0.0.1:", session.Host.Text, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -112,6 +112,16 @@ public sealed class SandboxCmdletTests : IDisposable
         Assert.All(result.Errors, error => Assert.Equal("SandboxImageInvalid,CvManager.PowerShell.AddCvSandboxImageCommand", error.FullyQualifiedErrorId));
         Assert.Equal(2, result.Errors.Count);
         Assert.Equal([false], result.Values<bool>("Pullable"));
+    }
+
+    [Fact]
+    public void A_broken_image_can_be_released_but_not_pulled()
+    {
+        using var session = new PowerShellSession();
+
+        var moved = session.Invoke("$null = Start-CvSandbox; $image = Add-CvSandboxImage team/app 1a2b3c4 -Broken; Add-CvRegistryTag $image.Repository -Version 1a2b3c4 -Tag demo -PassThru");
+
+        Assert.Equal("demo", moved.Single().Properties["Tag"].Value);
     }
 
     [Fact]
