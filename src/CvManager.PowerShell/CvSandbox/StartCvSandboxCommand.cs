@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Net;
+using System.Net.Sockets;
 using CvManager.Cluster;
 
 namespace CvManager.PowerShell;
@@ -52,7 +53,7 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         {
             return await RunningSandbox.StartAsync(Port, RegistryPort, path, cancellationToken);
         }
-        catch (HttpListenerException e)
+        catch (Exception e) when (e is HttpListenerException or SocketException)
         {
             throw new CvException(
                 "SandboxPortTaken", CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} of 127.0.0.1 is taken: {e.Message}", "Give other ports, or none: free ones are found.", e);

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;
@@ -60,7 +61,11 @@ public sealed class ConnectCvClusterTests : IDisposable
         using var session = new PowerShellSession();
         dynamic sandbox = session.Invoke("Start-CvSandbox -NoConnect").Single().BaseObject;
 
-        var error = session.Invoke("Connect-CvCluster -KubeConfig $k", ("k", Write(KubeConfigs.For(sandbox.Server, "s3cret")))).Error();
+        string config = File.ReadAllText((string)sandbox.KubeConfig);
+        var wrong = Regex.Replace(config, "token: .*", "token: s3cret");
+        Assert.NotEqual(config, wrong);
+
+        var error = session.Invoke("Connect-CvCluster -KubeConfig $k", ("k", Write(wrong))).Error();
 
         Assert.Equal("ClusterUnauthorized,CvManager.PowerShell.ConnectCvClusterCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.AuthenticationError, error.CategoryInfo.Category);

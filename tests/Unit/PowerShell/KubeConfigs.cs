@@ -3,7 +3,7 @@ namespace CvManager.Unit.PowerShell;
 internal static class KubeConfigs
 {
     /// <summary>One context, named test, for a server.</summary>
-    public static string For(string server, string token = "token") =>
+    public static string For(string server) =>
         $$"""
         apiVersion: v1
         kind: Config
@@ -13,7 +13,7 @@ internal static class KubeConfigs
           cluster: {server: "{{server}}" }
         users:
         - name: test
-          user: {token: "{{token}}" }
+          user: {token: token }
         contexts:
         - name: test
           context: {cluster: test, user: test, namespace: shop}
