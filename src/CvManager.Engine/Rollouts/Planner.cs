@@ -51,7 +51,7 @@ public static class Planner
             {
                 Resource = resource, Verdict = PlanVerdict.Held, Reason = ConditionReasons.Suspended, Workloads = workloads,
                 Version = input.Version?.Version, Digest = input.Version?.Digest,
-                Message = "It is suspended: nothing is rolled out until somebody resumes it.",
+                Message = "It is suspended: nothing is rolled out until spec.suspend is false.",
             };
         }
 
@@ -107,7 +107,7 @@ public static class Planner
             return plan with
             {
                 Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.Quarantined,
-                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves, or somebody resumes it.",
+                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves.",
             };
         }
 
@@ -152,7 +152,7 @@ public static class Planner
         PlannedChange change = changes[0];
         string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
         return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} after {last.Repeats} rollouts of version {last.Version}; "
-            + "it is left so until the tag moves, the resource changes, or somebody resumes it.";
+            + "it is left so until the tag moves or the resource changes.";
     }
 
     private static RolloutPlan Stalled(PlanInput input, string reason, string message, IReadOnlyList<Workload>? workloads = null) => new()

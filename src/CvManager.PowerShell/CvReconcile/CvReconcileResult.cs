@@ -34,7 +34,7 @@ public sealed record CvReconcileResult
 
     /// <summary>Null where all is well, or a person wanted it so.</summary>
     internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
-        ? Failure(ConditionReasons.RolloutFailed, "Mend the image and move the tag onto it; Resume-ContainerVersion lets the same one be tried again.")
+        ? Failure(ConditionReasons.RolloutFailed, "Mend the image, push it as another version, and move the tag onto that one.")
         : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
         : null;
 

@@ -27,11 +27,11 @@ internal sealed class ClusterState(
         writer.Create(type, ns, body, Context(type, manager));
 
     /// <summary>Changes a copy of the object and writes it; nothing where the change changes nothing.</summary>
-    public StoredObject Update(ResourceType type, StoredObject item, Action<JsonObject> change, string manager = ControllerIdentity.ControllerManager)
+    public StoredObject Update(ResourceType type, StoredObject item, Action<JsonObject> change, string manager = ControllerIdentity.ControllerManager, string subresource = "")
     {
         var body = item.Body.Clone();
         change(body);
-        return writer.Update(type, item, body, Context(type, manager));
+        return writer.Update(type, item, body, Context(type, manager, subresource));
     }
 
     public StoredObject UpdateStatus(ResourceType type, StoredObject item, JsonObject status, string manager = ControllerIdentity.ControllerManager)

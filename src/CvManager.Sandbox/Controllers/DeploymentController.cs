@@ -221,7 +221,8 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         }
         string revision = (DeploymentMath.RevisionOf(fresh) ?? newest).ToString(CultureInfo.InvariantCulture);
         if (deployment.Body.Annotations().Str(DeploymentMath.Revision) != revision)
-            deployment = Cluster.Update(Type, deployment, body => body.Ensure("metadata", "annotations")[DeploymentMath.Revision] = revision);
+            // Through the status, as the real one: an annotation written there is no new generation.
+            deployment = Cluster.Update(Type, deployment, body => body.Ensure("metadata", "annotations")[DeploymentMath.Revision] = revision, subresource: "status");
         return fresh;
     }
 

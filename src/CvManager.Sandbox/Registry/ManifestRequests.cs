@@ -19,11 +19,13 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
         };
     }
 
+    /// <summary>
+    /// A manifest is given in the form that it has, whatever the request accepts: it is never converted, and HttpListener keeps only
+    /// the last of several Accept headers, of which skopeo sends one a media type.
+    /// </summary>
     private RegistryResponse Get(RegistryRequest request, RegistryTarget target)
     {
         var manifest = content.Manifest(target.Repository, target.Reference);
-        if (!Accepts(request.Header("Accept"), manifest.MediaType))
-            throw RegistryError.ManifestUnknown($"{target.Reference} is {manifest.MediaType}, which the request does not accept");
         string etag = $"\"{manifest.Digest}\"";
         var response = request.Header("If-None-Match") is { } known && known.Contains(etag, StringComparison.Ordinal)
             ? new RegistryResponse(304)
@@ -55,10 +57,6 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
             content.RemoveTag(target.Repository, target.Reference);
         return new RegistryResponse(202);
     }
-
-    /// <summary>As the distribution project does it: a manifest is never converted, what is not accepted is not there.</summary>
-    private static bool Accepts(string? accept, string mediaType) => string.IsNullOrWhiteSpace(accept)
-        || accept.Split(',').Select(a => a.Split(';')[0].Trim()).Any(a => a == mediaType || a is "*/*" or "application/*");
 
     private static async ValueTask<byte[]> ReadAsync(Stream body, CancellationToken cancellationToken)
     {
