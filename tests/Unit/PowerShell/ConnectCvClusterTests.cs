@@ -61,15 +61,11 @@ public sealed class ConnectCvClusterTests : IDisposable
         using var session = new PowerShellSession();
         dynamic sandbox = session.Invoke("Start-CvSandbox -NoConnect").Single().BaseObject;
 
-<<<<<<< HEAD
         string config = File.ReadAllText((string)sandbox.KubeConfig);
         var wrong = Regex.Replace(config, "token: .*", "token: s3cret");
         Assert.NotEqual(config, wrong);
 
         var error = session.Invoke("Connect-CvCluster -KubeConfig $k", ("k", Write(wrong))).Error();
-=======
-        var error = session.Invoke("Connect-CvCluster -KubeConfig $k", ("k", Write(System.Text.RegularExpressions.Regex.Replace(File.ReadAllText((string)sandbox.KubeConfig), "token: .*", "token: s3cret")))).Error();
->>>>>>> d2ebbf6 (Mend what the suites found in the sandbox: generations, several Accept headers, taken ports)
 
         Assert.Equal("ClusterUnauthorized,CvManager.PowerShell.ConnectCvClusterCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.AuthenticationError, error.CategoryInfo.Category);
