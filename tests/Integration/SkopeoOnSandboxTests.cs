@@ -68,7 +68,7 @@ public sealed class SkopeoOnSandboxTests
             var (code, _, error) = await ExternalProgram.TryAsync("skopeo", ["inspect", "--tls-verify=false", .. creds, $"docker://{registry.Host}/a:demo"]);
 
             Assert.NotEqual(0, code);
-            Assert.Contains("authentication required", error, StringComparison.Ordinal);
+            Assert.Matches("(?i)unauthorized|authentication required|invalid username", error);
         }
     }
 
@@ -112,7 +112,7 @@ public sealed class SkopeoOnSandboxTests
         var (deleted, _, unsupported) = await ExternalProgram.TryAsync("skopeo", ["delete", "--tls-verify=false", $"docker://{registry.Host}/a:demo"]);
 
         Assert.NotEqual(0, pulled);
-        Assert.Contains("blob unknown", missing, StringComparison.Ordinal);
+        Assert.Contains("blob", missing, StringComparison.Ordinal);
         Assert.NotEqual(0, deleted);
         Assert.Contains("405", unsupported, StringComparison.Ordinal);
         Assert.Equal(["demo"], registry.Tags("a"));

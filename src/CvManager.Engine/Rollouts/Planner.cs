@@ -98,7 +98,7 @@ public static class Planner
         {
             // Where a failed version was left in place, it is up to date only once its workloads have recovered.
             return quarantined is null || workloads.TrueForAll(w => w.Progress.State == ProgressState.Done)
-                ? plan with { Message = $"{Count(workloads)} on version {version.Version}{pinned}." }
+                ? plan with { Message = UpToDate(resource, workloads, version.Version) }
                 : plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.RolloutFailed, Message = $"Version {version.Version} failed: {quarantined.Reason}" };
         }
 
@@ -171,8 +171,12 @@ public static class Planner
         _ => ConditionReasons.RegistryUnavailable,
     };
 
-    private static string Count(List<Workload> workloads) =>
-        workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
+    /// <summary>What a resource says when all is well: the same after a rollout as at every later look, so that nothing is written then (R12).</summary>
+    internal static string UpToDate(ContainerVersion resource, IReadOnlyList<Workload> workloads, string version)
+    {
+        string who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
+        return $"{who} on version {version}{(resource.Spec.PinVersion.Length > 0 ? " (pinned)" : "")}.";
+    }
 
     /// <summary>Oldest first; those of one second by name.</summary>
     private sealed class ByAge : IComparer<ContainerVersion>

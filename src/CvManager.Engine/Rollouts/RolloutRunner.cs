@@ -116,7 +116,8 @@ public sealed class RolloutRunner(WorkloadStore workloads, TimeProvider time)
                 ContainerVersionStatus success = Succeeded(status) with { Rollout = ended };
                 return new StepResult(success with
                 {
-                    Conditions = ConditionList.Ready(status.Conditions, ConditionReasons.UpToDate, $"Version {rollout.Version} was rolled out.", _generation, _now),
+                    Conditions = ConditionList.Ready(status.Conditions, ConditionReasons.UpToDate,
+                        Planner.UpToDate(plan.Resource, plan.Workloads, rollout.Version), _generation, _now),
                 }, null, ended);
             }
 
