@@ -75,6 +75,12 @@ public static class Planner
                 "This version of CvManager has neither the strategy ServiceBlueGreen nor spec.container.verify; nothing is rolled out without its gates.", workloads);
         }
 
+        if (workloads.Find(w => WorkloadKind.Find(w.Kind).Delivery != Delivery.PatchTemplate) is { } unsupported)
+        {
+            return Stalled(input, ConditionReasons.NotSupported,
+                $"This version of CvManager does not roll out to a {unsupported.Kind} of its own ({unsupported.Reference}): its pods would stay on the former image. Take the label cvapp from it.", workloads);
+        }
+
         if (Rival(input, workloads) is { } rival)
             return Stalled(input, ConditionReasons.Conflict, rival, workloads);
         return PlanChanges(input, input.Version, workloads);

@@ -135,6 +135,29 @@ public sealed class PlannerTests
         Assert.Equal("Deployment/app", Assert.Single(plan.Changes).Workload.Reference);
     }
 
+    [Theory]
+    [InlineData("ReplicaSet")]
+    [InlineData("Job")]
+    public void A_kind_whose_pods_would_stay_on_the_former_image_is_refused_and_named(string kind)
+    {
+        RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111") with { Kind = kind });
+
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.NotSupported), (plan.Verdict, plan.Reason));
+        Assert.Contains($"{kind}/app", plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Gates_and_strategies_that_are_not_carried_out_hold_the_rollout_back()
+    {
+        ContainerSpec gated = new() { Name = "main", Verify = [new VerifySpec { Image = "tests", Tag = "demo" }] };
+
+        Assert.Equal(ConditionReasons.NotSupported, Plan(Resource(s => s with { Container = gated }), "r.example/app:1111111").Reason);
+        Assert.Equal(ConditionReasons.NotSupported, Plan(Resource(s => s with
+        {
+            Strategy = new StrategySpec { Kind = StrategySpec.ServiceBlueGreen, BlueGreen = new BlueGreenSpec { ServiceName = "app", LabelNames = ["colour"] } },
+        }), "r.example/app:1111111").Reason);
+    }
+
     [Fact]
     public void Of_two_resources_for_one_container_the_older_goes_on_and_the_younger_names_it()
     {
