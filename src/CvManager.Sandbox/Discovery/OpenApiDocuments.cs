@@ -11,13 +11,19 @@ namespace CvManager.Sandbox.Discovery;
 /// </summary>
 internal sealed class OpenApiDocuments(KindCatalog catalog)
 {
-
+    /// <summary>
+    /// The OpenAPI v2 document in the one form that kubectl before 1.27 reads (gnostic's openapiv2.Document in protobuf: field 1 is
+    /// swagger). It defines no kind, so that such a kubectl leaves all checks to the server, which makes them anyway.
+    /// </summary>
+    private static readonly byte[] EmptyVersion2 = [0x0A, 0x03, (byte)'2', (byte)'.', (byte)'0'];
 
     /// <summary>Null for a document that does not exist.</summary>
     public ApiResponse? Answer(ApiRequest request)
     {
         switch (request.Path)
         {
+            case [_, "v2"]:
+                return new ApiResponse { ContentType = "application/octet-stream", Body = EmptyVersion2 };
             case [_, "v3"]:
                 return ApiResponse.FromJson(Index());
             case [_, "v3", "api", var version]:
