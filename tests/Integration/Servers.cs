@@ -17,6 +17,13 @@ internal static class Servers
     /// <summary>host:port of an OCI registry over plain HTTP, without a login.</summary>
     public static string Registry => Require("CVM_REGISTRY");
 
+    /// <summary>host:port of one that asks for user and password.</summary>
+    public static string RegistryWithLogin => Require("CVM_REGISTRY_LOGIN");
+
+    public static string RegistryUser => Require("CVM_REGISTRY_USER");
+
+    public static string RegistryPassword => Require("CVM_REGISTRY_PASSWORD");
+
     /// <summary>Address of a server that emulates AWS (moto).</summary>
     public static string AwsEndpoint => Require("CVM_AWS_ENDPOINT");
 

@@ -1,0 +1,188 @@
+using System.Management.Automation;
+using System.Security;
+using System.Text;
+using CvManager.Unit.PowerShell;
+using Xunit;
+
+namespace CvManager.Integration.Registries;
+
+/// <summary>The tag cmdlets on docker-registry: open, with user and password, and with a token server.</summary>
+public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture<TokenRegistry>, IDisposable
+{
+    private readonly PowerShellSession _session = new();
+    private readonly string _path = $"tags-{Guid.NewGuid().ToString("N")[..8]}/app";
+
+    private string Open => $"{Servers.Registry}/{_path}";
+
+    private string Closed => $"{Servers.RegistryWithLogin}/{_path}";
+
+    private string Tokened => $"{tokens.Host}/{_path}";
+
+    private static string Login => $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
+
+    public void Dispose() => _session.Dispose();
+
+    [Fact]
+    public async Task A_pipeline_releases_promotes_and_goes_back()
+    {
+        using ImageLayout first = new("1a2b3c4", new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "1a2b3c4" });
+        using ImageLayout second = new("5d6e7f8");
+        await first.PushAsync($"{Open}:1a2b3c4");
+        await first.PushAsync($"{Open}:demo");
+        await second.PushAsync($"{Open}:5d6e7f8");
+
+        SessionResult moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -PassThru -Verbose", Open).AssertNoErrors();
+        Assert.Equal(["demo", "qa"], moved.Values<string>("Tag"));
+        Assert.Contains(moved.Verbose, v => v.Contains($"demo moved from {first.ManifestDigest} to 5d6e7f8 ({second.ManifestDigest})", StringComparison.Ordinal));
+        Assert.Contains(moved.Verbose, v => v.Contains("qa is new", StringComparison.Ordinal));
+        Invoke("Get-CvRegistryTag $repository -Tag qa | Add-CvRegistryTag -Tag prod", Open).AssertNoErrors();
+        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag prod -Verbose", Open).AssertNoErrors().Verbose,
+            v => v.Contains("already", StringComparison.Ordinal));
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Open).AssertNoErrors();
+
+        SessionResult all = Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors();
+        Assert.Equivalent(
+            new Dictionary<string, string> { ["1a2b3c4"] = "1a2b3c4", ["5d6e7f8"] = "5d6e7f8", ["demo"] = "1a2b3c4", ["prod"] = "5d6e7f8", ["qa"] = "5d6e7f8" },
+            all.Output.ToDictionary(o => (string)o.Properties["Tag"].Value, o => (string)o.Properties["Version"].Value), strict: true);
+        Assert.Equal("1a2b3c4", Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Version"].Value);
+        Assert.Equal(["5d6e7f8", "prod", "qa"], Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", Open).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        // What skopeo reads is what was written.
+        Assert.Equal(second.ManifestDigest, (await ExternalProgram.RunAsync("skopeo",
+            ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", $"docker://{Open}:prod"])).Trim());
+    }
+
+    [Fact]
+    public async Task What_is_not_there_is_named_and_moves_nothing()
+    {
+        using ImageLayout image = new("1a2b3c4");
+        await image.PushAsync($"{Open}:1a2b3c4");
+        await image.PushAsync($"{Open}:demo");
+
+        AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo", Open));
+        AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository", Open + "/nowhere"));
+        AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open + "/nowhere"));
+        AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository nothing", Open));
+        AssertError("VersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo -VersionSyntax 'v[0-9]+'", Open));
+        // This registry removes by digest only, and that would remove the version as well.
+        AssertError("RegistryTagRemovalUnsupported", ErrorCategory.NotImplemented, Invoke("Remove-CvRegistryTag $repository demo", Open));
+        Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Digest"].Value);
+    }
+
+    [Fact]
+    public async Task A_tag_that_points_at_nothing_is_no_tag()
+    {
+        using ImageLayout gone = new("1a2b3c4");
+        using ImageLayout other = new("5d6e7f8");
+        await gone.PushAsync($"{Open}:demo");
+        await other.PushAsync($"{Open}:5d6e7f8");
+        using HttpClient http = new();
+        // The registry keeps the tag, and answers 404 for what it points at.
+        using HttpResponseMessage deleted = await http.DeleteAsync(
+            new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/{gone.ManifestDigest}"), TestContext.Current.CancellationToken);
+        Assert.True(deleted.IsSuccessStatusCode);
+
+        AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
+        Assert.Equal(["5d6e7f8"], Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors().Values<string>("Tag"));
+        AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version demo -Tag qa", Open));
+        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -Verbose", Open).AssertNoErrors().Verbose, v => v.Contains("is new", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task User_and_password_are_given_or_found_in_the_docker_config()
+    {
+        using ImageLayout image = new("1a2b3c4");
+        await image.PushAsync($"{Closed}:1a2b3c4", Login);
+
+        AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError, Invoke("Get-CvRegistryTag $repository", Closed));
+        ErrorRecord wrong = AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError,
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Closed, Credential(Servers.RegistryUser, "falsches-wort")));
+        Assert.DoesNotContain("falsches-wort", wrong.Exception.ToString(), StringComparison.Ordinal);
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential", Closed,
+            Credential(Servers.RegistryUser, Servers.RegistryPassword)).AssertNoErrors();
+
+        string auth = Convert.ToBase64String(Encoding.UTF8.GetBytes(Login));
+        using DockerConfigFolder docker = new($$"""{"auths": {"{{Servers.RegistryWithLogin}}": {"auth": "{{auth}}"} } }""");
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag qa", Closed).AssertNoErrors();
+        Assert.Equal(["1a2b3c4", "demo", "qa"], Invoke("Get-CvRegistryTag $repository", Closed).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_token_server_gives_a_token_for_what_is_done()
+    {
+        using ImageLayout image = new("1a2b3c4");
+        await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
+        int before = tokens.Tokens.Scopes.Count;
+
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo, qa -Credential $credential", Tokened, Credential("ci", "pushes")).AssertNoErrors();
+
+        // One token serves all of it: looking, reading, and writing both tags.
+        Assert.Equal([$"repository:{_path}:pull,push"], tokens.Tokens.Scopes.Skip(before));
+        Assert.Equal(["1a2b3c4", "demo", "qa"],
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("reader", "reads")).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+    }
+
+    [Fact]
+    public async Task A_login_without_the_right_is_told_which_one()
+    {
+        using ImageLayout image = new("1a2b3c4");
+        await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
+
+        ErrorRecord error = AssertError("RegistryForbidden", ErrorCategory.PermissionDenied,
+            Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential", Tokened, Credential("reader", "reads")));
+
+        Assert.Contains("'push'", error.ToString(), StringComparison.Ordinal);
+        AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError,
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("ci", "falsch")));
+    }
+
+    [Fact]
+    public async Task A_refresh_token_of_the_docker_config_is_exchanged()
+    {
+        using ImageLayout image = new("1a2b3c4");
+        await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
+        using DockerConfigFolder docker = new($$"""{"auths": {"{{tokens.Host}}": {"identitytoken": "{{SigningTokenServer.RefreshToken}}"} } }""");
+
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Tokened).AssertNoErrors();
+
+        Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Tokened).Single().Properties["Digest"].Value);
+    }
+
+    private SessionResult Invoke(string script, string repository, PSCredential? credential = null) =>
+        _session.Invoke(script, ("repository", repository), ("credential", credential));
+
+    private static ErrorRecord AssertError(string id, ErrorCategory category, SessionResult result)
+    {
+        ErrorRecord error = result.Error();
+        Assert.StartsWith(id + ",", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal(category, error.CategoryInfo.Category);
+        Assert.NotEmpty(error.ErrorDetails.RecommendedAction);
+        return error;
+    }
+
+    private static PSCredential Credential(string user, string password)
+    {
+        SecureString secret = new();
+        foreach (char c in password)
+            secret.AppendChar(c);
+        return new PSCredential(user, secret);
+    }
+
+    /// <summary>What `docker login` would have left behind; the tests of this class, which alone set it, run one after another.</summary>
+    private sealed class DockerConfigFolder : IDisposable
+    {
+        private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-docker-");
+        private readonly string? _former = Environment.GetEnvironmentVariable("DOCKER_CONFIG");
+
+        public DockerConfigFolder(string json)
+        {
+            File.WriteAllText(Path.Combine(_folder.FullName, "config.json"), json);
+            Environment.SetEnvironmentVariable("DOCKER_CONFIG", _folder.FullName);
+        }
+
+        public void Dispose()
+        {
+            Environment.SetEnvironmentVariable("DOCKER_CONFIG", _former);
+            _folder.Delete(recursive: true);
+        }
+    }
+}
