@@ -104,9 +104,9 @@ internal sealed class EventLoop : IDisposable
             return;
         armed = next.Due;
         var delay = next.Due - time.GetUtcNow();
-        // Timers count whole milliseconds and round down; one that fires early would spin until it is due.
-        delay = delay <= TimeSpan.Zero ? TimeSpan.Zero : TimeSpan.FromMilliseconds(Math.Ceiling(delay.TotalMilliseconds));
-        timer.Change(delay, Timeout.InfiniteTimeSpan);
+        // Timers count whole milliseconds and round down; one that fires early would spin until it is due. And never zero: a virtual
+        // clock fires such a timer inside of Change, on the thread that posts and with the locks that it holds.
+        timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(delay.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
     }
 }
 

@@ -78,7 +78,8 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
         history.Enqueue(change);
         while (history.Count > historyLimit)
             HistoryStart = history.Dequeue().Revision;
-        foreach (var watch in watches)
+        // Over a copy: a reader that the line wakes may end its watch.
+        foreach (var watch in watches.ToArray())
             watch.Offer(change);
     }
 

@@ -1,0 +1,82 @@
+using CvManager.Sandbox;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Sandbox;
+
+public sealed class EventLoopTests : IDisposable
+{
+    private static readonly TimeSpan Tick = TimeSpan.FromMilliseconds(1);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly EventLoop _loop;
+    private readonly List<string> _done = [];
+
+    public EventLoopTests() => _loop = new EventLoop(_time);
+
+    public void Dispose() => _loop.Dispose();
+
+    [Fact]
+    public void What_is_due_at_once_does_not_run_inside_of_the_post()
+    {
+        object gate = new();
+        bool held = false;
+
+        lock (gate)
+        {
+            _loop.Post(TimeSpan.Zero, () =>
+            {
+                held = Monitor.IsEntered(gate);
+                _done.Add("now");
+            });
+            Assert.Empty(_done);
+        }
+
+        _time.Advance(Tick);
+        Assert.Equal(["now"], _done);
+        Assert.False(held);
+    }
+
+    [Fact]
+    public void What_an_action_posts_runs_after_it_and_in_order()
+    {
+        _loop.Post(TimeSpan.Zero, () =>
+        {
+            _loop.Post(TimeSpan.Zero, () => _done.Add("inner"));
+            _done.Add("outer");
+        });
+        _loop.Post(TimeSpan.Zero, () => _done.Add("second"));
+
+        _time.Advance(Tick);
+
+        Assert.Equal(["outer", "second", "inner"], _done);
+    }
+
+    [Fact]
+    public void Actions_run_by_due_time_and_not_before_it()
+    {
+        _loop.Post(Tick * 20, () => _done.Add("late"));
+        _loop.Post(Tick * 10, () => _done.Add("early"));
+        using LoopEntry called = _loop.Post(Tick * 10, () => _done.Add("called off"));
+        called.Dispose();
+
+        _time.Advance(Tick * 9);
+        Assert.Empty(_done);
+        _time.Advance(Tick);
+        Assert.Equal(["early"], _done);
+        _time.Advance(Tick * 10);
+        Assert.Equal(["early", "late"], _done);
+    }
+
+    [Fact]
+    public void What_an_action_throws_is_kept_and_the_next_one_runs()
+    {
+        _loop.Post(TimeSpan.Zero, () => throw new InvalidOperationException("broken"));
+        _loop.Post(TimeSpan.Zero, () => _done.Add("next"));
+
+        _time.Advance(Tick);
+
+        Assert.Equal(["next"], _done);
+        Assert.Equal("broken", Assert.Single(_loop.Errors).Message);
+    }
+}
