@@ -1,10 +1,12 @@
 using System.Collections.Concurrent;
+using System.Collections.Specialized;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Web;
 
 namespace CvManager.Integration.Registries;
 
@@ -76,13 +78,13 @@ internal sealed class SigningTokenServer : IAsyncDisposable
 
     private async Task<string?> AnswerAsync(HttpListenerRequest request, IReadOnlyDictionary<string, (string Password, string[] Actions)> users)
     {
-        Dictionary<string, string> asked = Pairs(request.Url!.Query);
+        NameValueCollection asked = HttpUtility.ParseQueryString(request.Url!.Query);
         string? user = null;
         if (request.HttpMethod == "POST")
         {
             using StreamReader reader = new(request.InputStream);
-            asked = Pairs(await reader.ReadToEndAsync());
-            user = asked.GetValueOrDefault("grant_type") == "refresh_token" && asked.GetValueOrDefault("refresh_token") == RefreshToken ? "refresher" : null;
+            asked = HttpUtility.ParseQueryString(await reader.ReadToEndAsync());
+            user = asked["grant_type"] == "refresh_token" && asked["refresh_token"] == RefreshToken ? "refresher" : null;
         }
         else if (request.Headers["Authorization"] is ['B', 'a', 's', 'i', 'c', ' ', .. string encoded])
         {
@@ -90,13 +92,15 @@ internal sealed class SigningTokenServer : IAsyncDisposable
             user = users.TryGetValue(login[0], out (string Password, string[] Actions) known) && known.Password == login[1] ? login[0] : null;
         }
 
-        if (user is null || asked.GetValueOrDefault("service") != Service)
+        if (user is null || asked["service"] != Service)
             return null;
-        string scope = asked.GetValueOrDefault("scope") ?? "";
-        _scopes.Enqueue(scope);
         JsonArray access = [];
-        if (scope.Split(':') is [var type, .. var name, var actions])
+        // Who pushes may ask for several: the repository's own, and those that layers may be mounted from.
+        foreach (string scope in asked.GetValues("scope") ?? [])
         {
+            _scopes.Enqueue(scope);
+            if (scope.Split(':') is not [var type, .. var name, var actions])
+                continue;
             access.Add(new JsonObject
             {
                 ["type"] = type,
@@ -130,8 +134,4 @@ internal sealed class SigningTokenServer : IAsyncDisposable
     private static string Encoded(JsonObject json) => Url(Encoding.UTF8.GetBytes(json.ToJsonString()));
 
     private static string Url(byte[] bytes) => Convert.ToBase64String(bytes).TrimEnd('=').Replace('+', '-').Replace('/', '_');
-
-    private static Dictionary<string, string> Pairs(string query) =>
-        query.TrimStart('?').Split('&', StringSplitOptions.RemoveEmptyEntries).Select(p => p.Split('=', 2))
-            .ToDictionary(p => p[0], p => WebUtility.UrlDecode(p[^1]), StringComparer.Ordinal);
 }
