@@ -21,6 +21,7 @@
         'Get-CvContext'
         'Install-CvController'
         'Start-CvReconcile'
+        'Get-CvRegistryBudget'
         'Add-CvRegistryTag'
         'Get-CvRegistryTag'
         'Remove-CvRegistryTag'

@@ -42,6 +42,20 @@ internal sealed class SessionMemory
             _kept.Add(item);
     }
 
+    /// <summary>The one that is kept of this type, made where there is none yet.</summary>
+    public T Only<T>(Func<T> make)
+        where T : IAsyncDisposable
+    {
+        lock (_lock)
+        {
+            if (_kept.OfType<T>().FirstOrDefault() is { } kept)
+                return kept;
+            var made = make();
+            _kept.Add(made);
+            return made;
+        }
+    }
+
     /// <summary>Hands it back for disposal; false where somebody else did already.</summary>
     public bool TakeOut(IAsyncDisposable item)
     {

@@ -20,6 +20,7 @@ public sealed class RequestBudget
     private readonly double _perSecond;
     private readonly int _burst;
     private readonly TimeSpan _longestWait;
+    private readonly DateTimeOffset _since;
     private double _tokens;
     private DateTimeOffset _filledAt;
     private DateTimeOffset _pausedUntil;
@@ -40,7 +41,7 @@ public sealed class RequestBudget
         ArgumentNullException.ThrowIfNull(time);
         (_perSecond, _burst, _longestWait, _time) = (perSecond, burst, longestWait, time);
         _tokens = burst;
-        _filledAt = time.GetUtcNow();
+        _filledAt = _since = time.GetUtcNow();
     }
 
     /// <summary>Waits until one request more may be sent.</summary>
@@ -131,7 +132,7 @@ public sealed class RequestBudget
             {
                 DateTimeOffset now = _time.GetUtcNow();
                 Fill(now);
-                return new RequestBudgetState(_spent, _refused, _waiting, (int)Math.Max(0, Math.Floor(_tokens)), _burst, _perSecond,
+                return new RequestBudgetState(_since, _spent, _refused, _waiting, (int)Math.Max(0, Math.Floor(_tokens)), _burst, _perSecond,
                     _pausedUntil > now ? _pausedUntil : null, _limit, _remaining);
             }
         }
@@ -205,7 +206,8 @@ public sealed class RequestBudget
 }
 
 /// <summary>What is spent of a budget, and what is left.</summary>
-/// <param name="Spent">Requests sent since the process began.</param>
+/// <param name="Since">When the registry was first to be asked; what is spent is counted from then.</param>
+/// <param name="Spent">Requests sent.</param>
 /// <param name="Refused">How many of them the registry refused for being too many.</param>
 /// <param name="Waiting">Requests that wait for their turn now.</param>
 /// <param name="Available">Requests that could be sent at once.</param>
@@ -215,4 +217,4 @@ public sealed class RequestBudget
 /// <param name="RegistryLimit">The registry's own limit, where it tells it (<c>ratelimit-limit</c>).</param>
 /// <param name="RegistryRemaining">What the registry says is left of that.</param>
 public sealed record RequestBudgetState(
-    long Spent, long Refused, int Waiting, int Available, int Burst, double PerSecond, DateTimeOffset? PausedUntil, long? RegistryLimit, long? RegistryRemaining);
+    DateTimeOffset Since, long Spent, long Refused, int Waiting, int Available, int Burst, double PerSecond, DateTimeOffset? PausedUntil, long? RegistryLimit, long? RegistryRemaining);

@@ -11,7 +11,7 @@ public sealed class RegistryTagCompleter : Completer
     {
         if (!ImageRepository.TryParse(request.Text("Repository"), out var repository))
             return [];
-        using var registries = RegistryCmdlet.Open(credential: null);
+        using var registries = SessionRegistries.Of(request.Session).Open();
         List<CompletionCandidate> tags = [];
         await foreach (var tag in registries.For(repository).ListTagsAsync(repository, cancellationToken))
         {

@@ -37,7 +37,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var space = AllNamespaces ? null : Namespace ?? cluster.DefaultNamespace;
-        using var scope = new ReconcilerScope(cluster);
+        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var snapshot = await scope.Reconciler.ReadAsync(space, cancellationToken);
         var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(Name), space, async e =>
         {

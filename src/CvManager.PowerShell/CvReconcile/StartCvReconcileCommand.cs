@@ -40,7 +40,7 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
         var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
             ? LanguagePrimitives.IsTrue(given)
             : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
-        using var scope = new ReconcilerScope(cluster);
+        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         await pass.RunAsync(
             space,

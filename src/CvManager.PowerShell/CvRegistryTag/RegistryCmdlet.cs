@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using CvManager.Registries;
-using CvManager.Registries.Credentials;
 
 namespace CvManager.PowerShell;
 
@@ -14,12 +13,10 @@ public abstract class RegistryCmdlet : AsyncCmdlet
     [Credential]
     public PSCredential? Credential { get; set; }
 
-    private protected RegistryCatalog Registries => _registries ??= Open(Credential);
+    private protected RegistryCatalog Registries => _registries ?? throw new InvalidOperationException("The base's BeginProcessingAsync was not called.");
 
-    /// <summary>Registries with a credential that was given, or else with those that docker and podman would use here.</summary>
-    internal static RegistryCatalog Open(PSCredential? credential) =>
-        new(new RegistryClientOptions(), credential is null ? DockerConfigFile.OfEnvironment(TimeProvider.System) : new FixedCredential(
-            RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)));
+    protected override async Task BeginProcessingAsync(CancellationToken cancellationToken) =>
+        _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential);
 
     /// <summary>An error of one tag leaves the others alone.</summary>
     private protected async Task GuardAsync(Func<Task> work)

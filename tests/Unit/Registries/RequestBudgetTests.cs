@@ -152,7 +152,7 @@ public sealed class RequestBudgetTests
 
         budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "76;w=21600")));
 
-        Assert.Equal(new RequestBudgetState(0, 0, 0, 40, 40, 10, null, 100, 76), budget.State);
+        Assert.Equal(new RequestBudgetState(_time.GetUtcNow(), 0, 0, 0, 40, 40, 10, null, 100, 76), budget.State);
     }
 
     [Fact]
