@@ -46,6 +46,10 @@ public sealed class SandboxCluster : IAsyncDisposable
             _ = new GarbageCollector(cluster, owners);
             _ = new DeploymentController(pods);
             _ = new ReplicaSetController(pods);
+            _ = new StatefulSetController(pods);
+            _ = new DaemonSetController(pods);
+            _ = new JobController(pods);
+            _ = new CronJobController(pods);
             _ = new Scheduler(cluster, events);
             kubelet = new Kubelet(cluster, events);
             InitialObjects.Create(cluster);

@@ -184,6 +184,5 @@ public abstract partial class ConformanceSuite
         Assert.Contains(immutable["details"]!["causes"]!.AsArray(), c => c!["field"]!.GetValue<string>() == "spec.selector");
     }
 
-    private async Task SetImageAsync(string image) => (await Api.PatchAsync($"{Deployments}/app", ApiClient.StrategicMergePatch,
-        Json($$$$$"""{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"{{{{{image}}}}}"}]}}}}"""))).Ok();
+    private Task SetImageAsync(string image) => SetImageAsync(Deployments, image);
 }

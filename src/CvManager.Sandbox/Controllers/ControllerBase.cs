@@ -13,6 +13,7 @@ internal abstract class ControllerBase
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly HashSet<string> queued = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LoopEntry> alarms = new(StringComparer.Ordinal);
 
     protected ControllerBase(ClusterState cluster)
     {
@@ -34,6 +35,17 @@ internal abstract class ControllerBase
 
     /// <summary>Looks at a key again later, beside whatever else is queued for it.</summary>
     protected void EnqueueAfter(string key, TimeSpan delay) => EnqueueAfter(key, delay, once: false);
+
+    /// <summary>Looks at a key again at a time, in place of the time that was set for it before.</summary>
+    protected void SetAlarm(string key, DateTimeOffset? time)
+    {
+        if (alarms.Remove(key, out var former))
+            former.Dispose();
+        if (time is not DateTimeOffset at)
+            return;
+        var delay = at - Now;
+        alarms[key] = Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, wasQueued: false));
+    }
 
     protected StoredObject? Find(ResourceType type, string key)
     {

@@ -37,8 +37,12 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
     public static bool IsAvailable(StoredObject pod, long minReadySeconds, DateTimeOffset now) =>
         IsReady(pod) && (minReadySeconds == 0 || AvailableAt(pod, minReadySeconds) <= now);
 
+    /// <summary>When the next of these pods that are ready will have been so for long enough; null where none has to wait for it.</summary>
+    public static DateTimeOffset? NextAvailable(IEnumerable<StoredObject> pods, long minReadySeconds, DateTimeOffset now) => pods
+        .Where(IsReady).Select(pod => (DateTimeOffset?)AvailableAt(pod, minReadySeconds)).Where(time => time > now).Min();
+
     /// <summary>The pods that the owner controls, after adopting free ones that its selector matches and releasing those it does not match any more.</summary>
-    public IReadOnlyList<StoredObject> Claim(ResourceType type, StoredObject owner, LabelSelector selector)
+    public IReadOnlyList<StoredObject> Claim(ResourceType type, StoredObject owner, LabelSelector selector, Func<StoredObject, bool>? mayAdopt = null)
     {
         var claimed = new List<StoredObject>();
         foreach (var pod in owners.Controlled(BuiltInKinds.Pods, owner.Uid).ToList())
@@ -52,13 +56,15 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
             return claimed;
         foreach (var pod in owners.Free(BuiltInKinds.Pods, owner.Namespace))
         {
-            if (IsActive(pod) && selector.Matches(pod.Body.Labels()))
+            if (IsActive(pod) && selector.Matches(pod.Body.Labels()) && mayAdopt?.Invoke(pod) != false)
                 claimed.Add(cluster.Update(BuiltInKinds.Pods, pod, body => Adopt(body, type, owner)));
         }
         return claimed;
     }
 
-    public StoredObject Create(ResourceType type, StoredObject owner, JsonObject template, string component, Action<JsonObject>? finish = null)
+    /// <summary>Makes a pod of a template, after a last change by <paramref name="finish"/>, and tells it by an event.</summary>
+    public StoredObject Create(
+        ResourceType type, StoredObject owner, JsonObject template, string component, Action<JsonObject>? finish = null, string? message = null)
     {
         var meta = new JsonObject { ["generateName"] = owner.Name + "-" };
         if (template.Labels() is JsonObject labels)
@@ -79,7 +85,7 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         try
         {
             var created = cluster.Create(BuiltInKinds.Pods, owner.Namespace, pod);
-            events.Normal(type, owner, component, "SuccessfulCreate", $"Created pod: {created.Name}");
+            events.Normal(type, owner, component, "SuccessfulCreate", message ?? $"Created pod: {created.Name}");
             return created;
         }
         catch (ApiException error)
@@ -89,10 +95,10 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         }
     }
 
-    public void Delete(ResourceType type, StoredObject owner, StoredObject pod, string component)
+    public void Delete(ResourceType type, StoredObject owner, StoredObject pod, string component, string? message = null)
     {
         cluster.Delete(BuiltInKinds.Pods, pod);
-        events.Normal(type, owner, component, "SuccessfulDelete", $"Deleted pod: {pod.Name}");
+        events.Normal(type, owner, component, "SuccessfulDelete", message ?? $"Deleted pod: {pod.Name}");
     }
 
     /// <summary>The order in which pods are given up: the least useful ones first.</summary>

@@ -8,6 +8,9 @@ namespace CvManager.Sandbox.Controllers;
 /// <summary>Binds pods to nodes: to the one with the fewest pods among those that the pod may run on.</summary>
 internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : ControllerBase(cluster)
 {
+    /// <summary>The taint of nodes that take no new pods, but those that tolerate it.</summary>
+    public const string Unschedulable = "node.kubernetes.io/unschedulable";
+
     private const string Component = "default-scheduler";
 
     private readonly Dictionary<string, int> podsByNode = new(StringComparer.Ordinal);
@@ -52,8 +55,9 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
         var spec = pod.Body.Obj("spec")!;
         if (spec.Arr("schedulingGates") is { Count: > 0 } || spec.Str("schedulerName") != Component)
             return;
+        bool ignoresCordon = spec.Items("tolerations").Any(toleration => toleration.Str("key") is Unschedulable or "" && toleration.Str("operator") == "Exists");
         var nodes = Cluster.Store.Table(BuiltInKinds.Nodes).List("");
-        var node = nodes.Where(node => !node.Body.Bool("spec", "unschedulable") && Fits(spec, node))
+        var node = nodes.Where(node => (ignoresCordon || !node.Body.Bool("spec", "unschedulable")) && Fits(spec, node))
             .MinBy(node => podsByNode.GetValueOrDefault(node.Name));
         if (node is null)
         {

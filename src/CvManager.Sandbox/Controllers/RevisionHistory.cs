@@ -1,0 +1,79 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Storage;
+
+namespace CvManager.Sandbox.Controllers;
+
+/// <summary>The ControllerRevisions of StatefulSets or DaemonSets: each is a pod template that the object has, or had.</summary>
+/// <param name="pods">Where the owners are looked up.</param>
+/// <param name="type">The owners' kind.</param>
+/// <param name="hashLabel">The label that a revision carries its hash in.</param>
+internal sealed class RevisionHistory(PodControl pods, ResourceType type, string hashLabel)
+{
+    private const long DefaultLimit = 10;
+
+    private static ResourceType Revisions => BuiltInKinds.ControllerRevisions;
+
+    public static JsonObject Template(StoredObject revision)
+    {
+        var template = revision.Body.Obj("data", "spec", "template")!.Clone();
+        template.Remove("$patch");
+        return template;
+    }
+
+    public string Hash(StoredObject revision) => revision.Body.Labels().Str(hashLabel);
+
+    /// <summary>All of an owner's, the oldest first.</summary>
+    public List<StoredObject> Of(StoredObject owner) => [.. pods.Owners.Controlled(Revisions, owner.Uid).OrderBy(Number)];
+
+    /// <summary>The revision of the owner's present template, as the newest; made where there is none.</summary>
+    public StoredObject Sync(StoredObject owner)
+    {
+        var all = Of(owner);
+        long newest = all.Count == 0 ? 0 : Number(all[^1]);
+        var template = owner.Body.Obj("spec", "template")!;
+        var same = all.LastOrDefault(revision => JsonAccess.Same(Template(revision), template));
+        if (same is null)
+            return Create(owner, template, newest + 1);
+        return Number(same) == newest
+            ? same
+            : pods.Cluster.Update(Revisions, same, body => body["revision"] = newest + 1);
+    }
+
+    /// <summary>Deletes the oldest of those that no pod has and nothing refers to, beyond revisionHistoryLimit.</summary>
+    public void Truncate(StoredObject owner, IReadOnlySet<string> live)
+    {
+        var idle = Of(owner).Where(revision => !live.Contains(revision.Name) && !live.Contains(Hash(revision))).ToList();
+        long surplus = idle.Count - (owner.Body.Int("spec", "revisionHistoryLimit") ?? DefaultLimit);
+        foreach (var revision in idle.Take((int)Math.Max(0, surplus)))
+            pods.Cluster.Delete(Revisions, revision);
+    }
+
+    private static long Number(StoredObject revision) => revision.Body.Int("revision") ?? 0;
+
+    private StoredObject Create(StoredObject owner, JsonObject template, long number)
+    {
+        long collisions = 0;
+        string hash = DeploymentMath.TemplateHash(template, null);
+        while (pods.Cluster.Store.Table(Revisions).Find(owner.Namespace, $"{owner.Name}-{hash}") is not null)
+            hash = DeploymentMath.TemplateHash(template, ++collisions);
+        var labels = template.Labels()?.Clone() ?? [];
+        labels[hashLabel] = hash;
+        var data = template.Clone();
+        data["$patch"] = "replace";
+        return pods.Cluster.Create(Revisions, owner.Namespace, new JsonObject
+        {
+            ["kind"] = Revisions.Kind,
+            ["apiVersion"] = Revisions.Storage.ApiVersion,
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = $"{owner.Name}-{hash}",
+                ["labels"] = labels,
+                ["ownerReferences"] = new JsonArray(PodControl.OwnerReference(type, owner)),
+            },
+            ["data"] = new JsonObject { ["spec"] = new JsonObject { ["template"] = data } },
+            ["revision"] = number,
+        });
+    }
+}
