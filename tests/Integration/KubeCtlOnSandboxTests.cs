@@ -1,0 +1,161 @@
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using CvManager.Unit;
+using Xunit;
+
+namespace CvManager.Integration;
+
+/// <summary>The real kubectl on the sandbox, over TLS: what a user does with the article's example.</summary>
+public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private readonly string _kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-{Guid.NewGuid():N}.yaml");
+    private SandboxCluster _cluster = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _cluster = await SandboxCluster.StartAsync(new SandboxOptions(), Token);
+        await File.WriteAllTextAsync(_kubeConfig, _cluster.KubeConfigYaml, Token);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _cluster.DisposeAsync();
+        File.Delete(_kubeConfig);
+        Assert.Empty(_cluster.Errors);
+    }
+
+    [Fact]
+    public async Task It_applies_shows_patches_scales_follows_and_deletes_the_articles_example()
+    {
+        await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "-f", "-");
+        await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
+        string example = await ExampleAsync();
+        Assert.Contains("deployment.apps/myapp created", await KubeCtlAsync(example, "apply", "-f", "-"), StringComparison.Ordinal);
+        await KubeCtlAsync(null, "rollout", "status", "deployment/myapp", "--timeout=30s");
+        Assert.Contains("deployment.apps/myapp unchanged", await KubeCtlAsync(example, "apply", "-f", "-"), StringComparison.Ordinal);
+        Assert.Contains("2/2", await KubeCtlAsync(null, "get", "deployment", "myapp"), StringComparison.Ordinal);
+
+        // As tables, YAML, JSON, and in words.
+        string wide = await KubeCtlAsync(null, "get", "deployments,replicasets,pods", "-o", "wide");
+        Assert.Matches(@"deployment\.apps/myapp +2/2 +2 +2 +\S+ +myapp +r\.example/nearmap/cvm-example:6e4ae1c +app=myapp", wide);
+        Assert.Matches(@"pod/myapp-\S+ +1/1 +Running +0 +\S+ +10\.244\.\S+ +sandbox-\d", wide);
+        Assert.Contains("image: r.example/nearmap/cvm-example:6e4ae1c", await KubeCtlAsync(null, "get", "deployment", "myapp", "-o", "yaml"), StringComparison.Ordinal);
+        Assert.Equal("ContainerVersion", JsonNode.Parse(await KubeCtlAsync(null, "get", "cv", "myappcv", "-o", "json"))!["kind"]!.GetValue<string>());
+        Assert.Matches(@"^NAME +TAG +VERSION +STATUS +READY +AGE\s+myappcv +demo ", await KubeCtlAsync(null, "get", "cv"));
+        string described = await KubeCtlAsync(null, "describe", "deployment", "myapp");
+        Assert.Contains("2 desired | 2 updated | 2 total | 2 available | 0 unavailable", described, StringComparison.Ordinal);
+        Assert.Contains("ScalingReplicaSet", described, StringComparison.Ordinal);
+        Assert.Contains("Successfully assigned", await KubeCtlAsync(null, "describe", "pods", "-l", "app=myapp"), StringComparison.Ordinal);
+
+        // Four ways to change it.
+        await PatchAsync("json", """[{"op":"test","path":"/spec/replicas","value":2},{"op":"add","path":"/metadata/labels/team","value":"maps"}]""");
+        await PatchAsync("merge", """{"spec":{"minReadySeconds":1}}""");
+        await PatchAsync("strategic", """{"spec":{"template":{"spec":{"containers":[{"name":"myapp","env":[{"name":"A","value":"1"}]}]}}}}""");
+        await KubeCtlAsync(null, "set", "image", "deployment/myapp", "myapp=r.example/nearmap/cvm-example:9f8e7d6");
+        await KubeCtlAsync(null, "rollout", "status", "deployment/myapp", "--timeout=30s");
+        JsonNode patched = JsonNode.Parse(await KubeCtlAsync(null, "get", "deployment", "myapp", "-o", "json"))!;
+        JsonNode container = patched["spec"]!["template"]!["spec"]!["containers"]![0]!;
+        Assert.Equal(("maps", 1, "1", "r.example/nearmap/cvm-example:9f8e7d6"), (patched["metadata"]!["labels"]!["team"]!.GetValue<string>(),
+            patched["spec"]!["minReadySeconds"]!.GetValue<int>(), container["env"]![0]!["value"]!.GetValue<string>(), container["image"]!.GetValue<string>()));
+        Assert.Contains("with revision #3", await KubeCtlAsync(null, "rollout", "history", "deployment/myapp", "--revision=3"), StringComparison.Ordinal);
+        await KubeCtlAsync(null, "rollout", "undo", "deployment/myapp");
+
+        await KubeCtlAsync(null, "scale", "deployment/myapp", "--replicas=3");
+        await KubeCtlAsync(null, "wait", "--for=condition=Available", "deployment/myapp", "--timeout=30s");
+        await KubeCtlAsync(null, "rollout", "status", "deployment/myapp", "--timeout=30s");
+        string pod = (await KubeCtlAsync(null, "get", "pods", "-o", "jsonpath={.items[0].metadata.name}")).Trim();
+        Assert.Contains("starting r.example/nearmap/cvm-example:6e4ae1c", await KubeCtlAsync(null, "logs", pod), StringComparison.Ordinal);
+
+        await KubeCtlAsync(null, "delete", "deployment", "myapp", "--wait", "--timeout=30s");
+        await KubeCtlAsync(null, "wait", "--for=delete", "pod", "-l", "app=myapp", "--timeout=30s");
+        await KubeCtlAsync(null, "delete", "cv", "myappcv");
+        Assert.Contains("NotFound", (await ExternalProgram.TryAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "get", "cv", "myappcv"])).Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_applies_on_the_server_with_owners_of_fields_and_conflicts()
+    {
+        await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "--server-side", "-f", "-");
+        await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
+        string example = await ExampleAsync();
+
+        Assert.Contains("deployment.apps/myapp serverside-applied", await KubeCtlAsync(example, "apply", "--server-side", "-f", "-"), StringComparison.Ordinal);
+        await KubeCtlAsync(null, "scale", "deployment/myapp", "--replicas=1");
+        (int code, _, string error) = await ExternalProgram.TryAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "apply", "--server-side", "-f", "-"], example);
+        Assert.NotEqual(0, code);
+        Assert.Contains(".spec.replicas", error, StringComparison.Ordinal);
+
+        await KubeCtlAsync(example, "apply", "--server-side", "--force-conflicts", "-f", "-");
+        Assert.Equal("2", await KubeCtlAsync(null, "get", "deployment", "myapp", "-o", "jsonpath={.spec.replicas}"));
+    }
+
+    [Theory]
+    [InlineData("StatefulSet", "\"serviceName\":\"app\",\"replicas\":2,")]
+    [InlineData("DaemonSet", "")]
+    public async Task It_follows_rollouts_of_the_other_kinds(string kind, string spec)
+    {
+        string name = $"{kind.ToLowerInvariant()}/app";
+        await KubeCtlAsync($$$"""
+            {"apiVersion":"apps/v1","kind":"{{{kind}}}","metadata":{"name":"app"},"spec":{ {{{spec}}}"selector":{"matchLabels":{"app":"app"} },
+              "template":{"metadata":{"labels":{"app":"app"} },"spec":{"terminationGracePeriodSeconds":1,"containers":[{"name":"main","image":"r.example/app:1"}]} } } }
+            """, "apply", "-f", "-");
+        await KubeCtlAsync(null, "rollout", "status", name, "--timeout=30s");
+
+        await KubeCtlAsync(null, "set", "image", name, "main=r.example/app:2");
+        await KubeCtlAsync(null, "rollout", "status", name, "--timeout=30s");
+
+        Assert.Equal("r.example/app:2 r.example/app:2", await KubeCtlAsync(null, "get", "pods", "-o", "jsonpath={.items[*].spec.containers[0].image}"));
+        Assert.Contains("SuccessfulDelete", await KubeCtlAsync(null, "describe", name), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_runs_jobs_and_waits_for_them()
+    {
+        await KubeCtlAsync(null, "create", "job", "app", "--image=r.example/app:1");
+        await KubeCtlAsync(null, "wait", "--for=condition=Complete", "job/app", "--timeout=30s");
+        Assert.Matches(@"app +(Complete +)?1/1 ", await KubeCtlAsync(null, "get", "job", "app"));
+        Assert.Contains("done", await KubeCtlAsync(null, "logs", "job/app"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_watches_what_changes()
+    {
+        await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1");
+        using Process watch = new()
+        {
+            StartInfo = new ProcessStartInfo(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "get", "deployment", "app", "-w", "--output-watch-events"]) { RedirectStandardOutput = true },
+        };
+        watch.Start();
+        try
+        {
+            using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+            limit.CancelAfter(TimeSpan.FromSeconds(30));
+            string line = await watch.StandardOutput.ReadLineAsync(limit.Token) ?? "";
+            Assert.Matches("^EVENT +NAME +READY", line);
+            Assert.Matches("^ADDED +app ", await watch.StandardOutput.ReadLineAsync(limit.Token));
+
+            await KubeCtlAsync(null, "delete", "deployment", "app");
+
+            while (!line.StartsWith("DELETED", StringComparison.Ordinal))
+                line = await watch.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The watch ended by itself.");
+        }
+        finally
+        {
+            watch.Kill();
+            await watch.WaitForExitAsync(CancellationToken.None);
+        }
+    }
+
+    private static async Task<string> ExampleAsync() =>
+        (await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"), Token))
+        .Replace("${ECR_ENDPOINT}", "r.example", StringComparison.Ordinal);
+
+    private Task<string> PatchAsync(string type, string patch) => KubeCtlAsync(null, "patch", "deployment", "myapp", "--type", type, "-p", patch);
+
+    private Task<string> KubeCtlAsync(string? input, params string[] arguments) =>
+        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, .. arguments], input);
+}
