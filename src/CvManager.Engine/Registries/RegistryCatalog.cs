@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CvManager.Registries.Credentials;
+using CvManager.Registries.DockerHub;
 using CvManager.Registries.Ecr;
 using CvManager.Registries.Oci;
 
@@ -63,8 +64,22 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
     private IRegistry Make(string name)
     {
-        RequestBudget budget = _budgets.GetOrAdd((name.ToLowerInvariant(), _login), static (key, options) => NewBudget(key.Registry, options), _options);
-        return EcrHost.TryParse(name, out EcrHost? ecr) ? MakeEcr(name, ecr, budget) : MakeOci(_credentials, budget);
+        RequestBudget budget = Budget(name);
+        if (EcrHost.TryParse(name, out EcrHost? ecr))
+            return MakeEcr(name, ecr, budget);
+        OciRegistry registry = MakeOci(_credentials, budget);
+        return name == ImageRepository.DockerHub ? MakeDockerHub(registry) : registry;
+    }
+
+    private RequestBudget Budget(string host) =>
+        _budgets.GetOrAdd((host.ToLowerInvariant(), _login), static (key, options) => NewBudget(key.Registry, options), _options);
+
+    private DockerHubRegistry MakeDockerHub(OciRegistry registry)
+    {
+        RegistryTransport transport = new(_http, FixedCredential.Anonymous, Budget(HubApi.Host), _options);
+        HubLogin login = new(transport, _credentials, _options.TimeProvider);
+        _owned.Add(login);
+        return new DockerHubRegistry(registry, new HubTagList(transport, login));
     }
 
     private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
@@ -82,13 +97,15 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
     private static RequestBudget NewBudget(string registry, RegistryClientOptions options)
     {
-        // Docker Hub refuses whoever asks for much more than this for minutes.
-        bool scarce = registry == ImageRepository.DockerHub;
+        // Docker Hub refuses whoever asks for much more than this for minutes; its API allows 180 requests a minute.
+        (double perSecond, int burst) = registry switch
+        {
+            ImageRepository.DockerHub => (10, 40),
+            HubApi.Host => (2.5, 30),
+            _ => (options.RequestsPerSecond, options.RequestBurst),
+        };
         return new RequestBudget(
-            scarce ? Math.Min(10, options.RequestsPerSecond) : options.RequestsPerSecond,
-            scarce ? Math.Min(40, options.RequestBurst) : options.RequestBurst,
-            options.LongestRetryAfter,
-            options.TimeProvider);
+            Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.LongestRetryAfter, options.TimeProvider);
     }
 
     private static SocketsHttpHandler NetworkHandler() =>

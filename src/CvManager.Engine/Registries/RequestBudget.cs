@@ -108,8 +108,8 @@ public sealed class RequestBudget
             _limit = limit ?? _limit;
             _remaining = remaining ?? _remaining;
             if ((int)response.StatusCode == 429)
-                Refuse(now, RetryAfter(response.Headers.RetryAfter, now) ?? Reset(response.Headers, now));
-            else if (remaining == 0 && Reset(response.Headers, now) is { } reset)
+                Refuse(now, RetryAfter(response.Headers.RetryAfter, now) ?? Reset(response.Headers, now) ?? Share(response.Headers, limit));
+            else if (remaining == 0 && (Reset(response.Headers, now) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
                 Pause(now, reset);
             else if ((int)response.StatusCode < 400)
                 _untoldPause = FirstPause;
@@ -195,6 +195,23 @@ public sealed class RequestBudget
             return null;
         return value > 1_000_000_000 ? DateTimeOffset.FromUnixTimeSeconds(Math.Min(value, 253_402_300_799)) - now : TimeSpan.FromSeconds(value);
     }
+
+    /// <summary>
+    /// The time in which one request more is allowed, on the average, where the registry tells its window (Docker Hub: <c>0;w=21600</c>)
+    /// but not when that ends.
+    /// </summary>
+    private static TimeSpan? Share(HttpResponseHeaders headers, long? limit)
+    {
+        if (limit is not > 0 || !headers.TryGetValues("ratelimit-remaining", out IEnumerable<string>? values) || values.FirstOrDefault() is not string value)
+            return null;
+        int at = value.IndexOf(";w=", StringComparison.Ordinal);
+        return at >= 0 && uint.TryParse(value.AsSpan(at + 3), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out uint seconds)
+            ? TimeSpan.FromSeconds((double)seconds / limit.Value)
+            : null;
+    }
+
+    /// <summary>A HEAD that is answered although nothing remains is none of what the registry counts (Docker Hub: "pulls" are GETs of manifests).</summary>
+    private static bool Counts(HttpResponseMessage response) => response.RequestMessage?.Method != HttpMethod.Head;
 
     /// <summary>Docker Hub adds the window: <c>100;w=21600</c>.</summary>
     private static long? Number(HttpResponseHeaders headers, string name) =>

@@ -14,6 +14,9 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageReposito
 
     public IReadOnlyList<string> Accept { get; init; } = [];
 
+    /// <summary>A right that was obtained elsewhere; null for the one that the server's challenges are answered with.</summary>
+    public Grant? Grant { get; init; }
+
     public ReadOnlyMemory<byte>? Body { get; init; }
 
     public string? ContentType { get; init; }

@@ -100,9 +100,9 @@ internal sealed class RegistryTransport
 
     private async Task<(RegistryResponse Response, bool LoggedIn)> AttemptAsync(RegistryRequest request, CancellationToken cancellationToken)
     {
-        Grant? grant = await _authenticator.PresentAsync(request.Repository, request.Access, cancellationToken).ConfigureAwait(false);
+        Grant? grant = request.Grant ?? await _authenticator.PresentAsync(request.Repository, request.Access, cancellationToken).ConfigureAwait(false);
         RegistryResponse response = await FollowAsync(request, grant, cancellationToken).ConfigureAwait(false);
-        if (response.Status == HttpStatusCode.Unauthorized && SameServer(response.Uri, request.Uri))
+        if (response.Status == HttpStatusCode.Unauthorized && request.Grant is null && SameServer(response.Uri, request.Uri))
         {
             Grant? answer = await _authenticator
                 .AnswerAsync(request.Repository, request.Access, response.Challenges, grant, cancellationToken).ConfigureAwait(false);

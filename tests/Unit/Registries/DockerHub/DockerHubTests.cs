@@ -1,0 +1,194 @@
+using System.Net;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Versions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Registries.DockerHub;
+
+/// <summary>Docker Hub: what it is asked, and what where it refuses.</summary>
+public sealed class DockerHubTests
+{
+    private static readonly ImageRepository App = ImageRepository.Parse("nearmap/cvm-example");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_Hubs_list_tells_all_digests_a_hundred_at_a_time()
+    {
+        HubServer hub = new();
+        for (int i = 0; i < 250; i++)
+            hub.Push($"aaaa{i:x3}", $"image {i}");
+        using ScriptedRegistry handler = new(hub.Answer);
+        using RegistryCatalog catalog = handler.Catalog();
+
+        List<RegistryTag> tags = await List(catalog, App);
+
+        Assert.Equal(250, tags.Count);
+        Assert.All(tags, t => Assert.Equal(HubServer.DigestOf($"image {Convert.ToInt32(t.Tag[4..], 16)}"), t.Digest));
+        Assert.Equal(["hub.docker.com", "hub.docker.com", "hub.docker.com"], handler.Requests.Select(r => r.Uri.Host));
+        Assert.All(handler.Requests, r => Assert.Null(r.Authorization));
+        Assert.Equal(3, catalog.Budgets.Single(b => b.Registry == "hub.docker.com").State.Spent);
+        Assert.Equal(0, catalog.Budgets.Single(b => b.Registry == "docker.io").State.Spent);
+    }
+
+    [Fact]
+    public async Task A_version_is_found_without_a_request_for_each_tag()
+    {
+        HubServer hub = new();
+        for (int i = 0; i < 80; i++)
+            hub.Push($"bbbb{i:x3}", $"image {i}");
+        hub.Push("demo", "image 42");
+        using ScriptedRegistry handler = new(hub.Answer);
+        using RegistryCatalog catalog = handler.Catalog();
+        VersionResolver resolver = new(catalog, new LearntTags(), TimeProvider.System);
+
+        ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
+
+        Assert.Equal("bbbb02a", version.Version);
+        // A HEAD that is refused, its token, the HEAD; the manifest for its labels; and the one page.
+        Assert.Equal(
+            ["HEAD registry-1.docker.io", "GET auth.docker.io", "HEAD registry-1.docker.io", "GET registry-1.docker.io", "GET hub.docker.com"],
+            handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}"));
+        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        Assert.Equal(6, handler.Requests.Count);
+    }
+
+    [Fact]
+    public async Task Official_images_are_in_the_namespace_library()
+    {
+        HubServer hub = new() { Path = "library/nginx" };
+        hub.Push("1.29", "nginx");
+        using ScriptedRegistry handler = new(hub.Answer);
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal("1.29", Assert.Single(await List(catalog, ImageRepository.Parse("nginx"))).Tag);
+        Assert.Equal(HubServer.DigestOf("nginx"), (await catalog.For(ImageRepository.Parse("nginx")).FindTagAsync(ImageRepository.Parse("nginx"), "1.29", Token))?.Digest);
+    }
+
+    [Theory]
+    [InlineData(HttpStatusCode.Unauthorized)]
+    [InlineData(HttpStatusCode.Forbidden)]
+    [InlineData(HttpStatusCode.NotFound)]
+    [InlineData(HttpStatusCode.TooManyRequests)]
+    [InlineData(HttpStatusCode.InternalServerError)]
+    public async Task Where_the_Hub_refuses_the_registrys_own_list_serves(HttpStatusCode status)
+    {
+        HubServer hub = new() { ApiFails = status };
+        hub.Push("1a2b3c4", "one");
+        hub.Push("demo", "one");
+        using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal([new RegistryTag("1a2b3c4", null), new RegistryTag("demo", null)], await List(catalog, App));
+        Assert.Equal("1a2b3c4", (await new VersionResolver(catalog, new LearntTags(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)).Version);
+    }
+
+    [Fact]
+    public async Task Where_the_Hub_stops_half_way_nothing_is_missing_or_told_twice()
+    {
+        HubServer hub = new();
+        for (int i = 0; i < 150; i++)
+            hub.Push($"aaaa{i:x3}", $"image {i}");
+        hub.PageRead = _ => hub.ApiFails = HttpStatusCode.BadGateway;
+        using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
+        using RegistryCatalog catalog = handler.Catalog();
+
+        List<RegistryTag> tags = await List(catalog, App);
+
+        Assert.Equal(150, tags.Select(t => t.Tag).Distinct(StringComparer.Ordinal).Count());
+        Assert.Equal((150, 100), (tags.Count, tags.Count(t => t.Digest is not null)));
+    }
+
+    [Fact]
+    public async Task A_tag_that_goes_while_the_list_is_read_hides_no_other()
+    {
+        HubServer hub = new();
+        for (int i = 0; i < 150; i++)
+            hub.Push($"aaaa{i:x3}", $"image {i}");
+        // Those behind the first page move up: one of them is on no page that is read.
+        hub.PageRead = page =>
+        {
+            if (page == 1)
+                hub.Remove("aaaa095");
+        };
+        using ScriptedRegistry handler = new(hub.Answer);
+        using RegistryCatalog catalog = handler.Catalog();
+
+        List<RegistryTag> tags = await List(catalog, App);
+
+        Assert.Superset(Enumerable.Range(0, 150).Where(i => i != 0x95).Select(i => $"aaaa{i:x3}").ToHashSet(), tags.Select(t => t.Tag).ToHashSet());
+    }
+
+    [Fact]
+    public async Task A_private_repository_is_read_with_the_login()
+    {
+        HubServer hub = new() { IsPrivate = true };
+        hub.Push("1a2b3c4", "one");
+        using ScriptedRegistry handler = new(hub.Answer);
+        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, HubServer.Password));
+
+        Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
+        Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
+
+        // One login serves both.
+        Assert.Equal(["POST /v2/auth/token", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags"],
+            handler.Requests.Select(r => $"{r.Method} {r.Uri.AbsolutePath}"));
+        Assert.Equal([null, "Bearer hub-token", "Bearer hub-token"], handler.Requests.Select(r => r.Authorization));
+    }
+
+    [Fact]
+    public async Task A_login_that_the_Hub_refuses_is_told_of_by_the_registry_and_not_tried_again_at_once()
+    {
+        HubServer hub = new() { IsPrivate = true };
+        hub.Push("1a2b3c4", "one");
+        using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
+        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, "falsch"));
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => List(catalog, App));
+        await Assert.ThrowsAsync<CvException>(() => List(catalog, App));
+
+        Assert.Equal("RegistryUnauthorized", error.ErrorId);
+        Assert.DoesNotContain("falsch", error.ToString(), StringComparison.Ordinal);
+        Assert.Single(handler.Requests, r => r.Uri.Host == "hub.docker.com");
+    }
+
+    [Fact]
+    public async Task When_its_pulls_are_used_up_the_registry_is_left_alone_until_one_more_is_allowed()
+    {
+        FakeTimeProvider time = new(DateTimeOffset.UnixEpoch);
+        HubServer hub = new() { RateLimit = (100, 0), ApiFails = HttpStatusCode.NotFound };
+        hub.Push("demo", "one");
+        using ScriptedRegistry handler = new(hub.Answer) { Options = new() { TimeProvider = time, Retries = 0 } };
+        using RegistryCatalog catalog = handler.Catalog();
+        IRegistry registry = catalog.For(App);
+
+        // Digests are read by HEAD, which is no pull.
+        Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
+        Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
+        Assert.Equal("RegistryRateLimited", await OciRegistryTests.ErrorId(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token)));
+
+        int asked = handler.Requests.Count;
+        RequestBudgetState budget = catalog.Budgets.Single(b => b.Registry == "docker.io").State;
+        // 100 pulls in six hours are one in 216 s.
+        Assert.Equal(time.GetUtcNow() + TimeSpan.FromSeconds(216), budget.PausedUntil);
+        Assert.Equal((100L, 0L, 1L), (budget.RegistryLimit, budget.RegistryRemaining, budget.Refused));
+        Assert.Equal("RegistryRateLimited", await OciRegistryTests.ErrorId(() => registry.FindTagAsync(App, "demo", Token)));
+        Assert.Equal(asked, handler.Requests.Count);
+
+        hub.RateLimit = (100, 1);
+        time.Advance(TimeSpan.FromSeconds(217));
+        Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
+    }
+
+    private static RegistryClientOptions Fast => new() { Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1) };
+
+    private static async Task<List<RegistryTag>> List(RegistryCatalog catalog, ImageRepository repository)
+    {
+        List<RegistryTag> tags = [];
+        await foreach (RegistryTag tag in catalog.For(repository).ListTagsAsync(repository, Token))
+            tags.Add(tag);
+        return tags;
+    }
+}
