@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using CvManager.Registries.Credentials;
 using CvManager.Registries.Oci;
 
 namespace CvManager.Registries.DockerHub;

@@ -94,7 +94,7 @@ internal sealed class HubServer
         return Json(body);
     }
 
-    private HttpResponseMessage Token(HttpRequestMessage request)
+    private static HttpResponseMessage Token(HttpRequestMessage request)
     {
         string login = "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
         string? given = request.Headers.Authorization?.ToString();
