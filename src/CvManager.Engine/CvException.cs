@@ -53,6 +53,9 @@ public class CvException : Exception
 
     public CvErrorKind Kind { get; }
 
+    /// <summary>True where trying again later may help, without anybody mending anything.</summary>
+    public bool IsTransient => Kind is CvErrorKind.Unavailable or CvErrorKind.Timeout or CvErrorKind.LimitExceeded;
+
     /// <summary>One or two sentences: what the reader can do.</summary>
     public string Remedy { get; }
 

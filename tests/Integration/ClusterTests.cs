@@ -37,7 +37,7 @@ public sealed class ClusterTests : IDisposable
         Assert.Equal(ImagePatchOutcome.Changed, await store.SwapImageAsync(read, container with { Index = 7 }, "r/a:3", Token));
         Assert.Equal(ImagePatchOutcome.Gone, await store.SwapImageAsync(read with { Name = "gone" }, container, "r/a:3", Token));
 
-        Workload after = (await store.FindAsync("Deployment", _space, "app", Token))!;
+        Workload after = (await store.FindAsync(read, Token))!;
         Assert.Equal("r/a:2", after.FindContainer("main")!.Image);
         Assert.Equal("cvmanager", after.FindContainer("main")!.ImageManager);
     }

@@ -40,12 +40,14 @@ public sealed class ClusterConnection : IDisposable
     private readonly IDisposable _owner;
     private readonly HttpClient _http;
     private readonly ServiceClientCredentials? _credentials;
+    private readonly TimeProvider _time;
 
-    private ClusterConnection(IDisposable owner, HttpClient http, ServiceClientCredentials? credentials, Uri server, string context, string space)
+    private ClusterConnection(IDisposable owner, HttpClient http, ServiceClientCredentials? credentials, Uri server, string context, string space, TimeProvider time)
     {
         _owner = owner;
         _http = http;
         _credentials = credentials;
+        _time = time;
         Server = server;
         ContextName = context;
         DefaultNamespace = space;
@@ -105,12 +107,14 @@ public sealed class ClusterConnection : IDisposable
     /// <param name="handler">Not disposed of with the connection.</param>
     /// <param name="server">The address that requests are made out to.</param>
     /// <param name="token">A bearer token, or null.</param>
-    public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string space = "default")
+    /// <param name="space">The default namespace.</param>
+    /// <param name="time">What time limits are measured by; null for the system's clock.</param>
+    public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string space = "default", TimeProvider? time = null)
     {
         HttpClient http = new(handler, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
         if (token is not null)
             http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return new ClusterConnection(http, http, null, server, "", space);
+        return new ClusterConnection(http, http, null, server, "", space, time ?? TimeProvider.System);
     }
 
     /// <summary>One object.</summary>
@@ -118,15 +122,21 @@ public sealed class ClusterConnection : IDisposable
         await SendAsync(HttpMethod.Get, path, "", null, null, cancellationToken);
 
     /// <summary>All objects of a collection, in pages; begun again when its continuation expires.</summary>
-    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourcePath path, string? labelSelector, string? fieldSelector, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourcePath path, string? labelSelector, string? fieldSelector, CancellationToken cancellationToken) =>
+        (await ListAsync(path, labelSelector, fieldSelector, item => item, cancellationToken)).Items;
+
+    /// <summary>The same, and the resource version that a watch goes on from; each object is read as its page comes.</summary>
+    /// <param name="read">What is kept of an object.</param>
+    internal async Task<ObjectList<T>> ListAsync<T>(ResourcePath path, string? labelSelector, string? fieldSelector, Func<JsonObject, T> read, CancellationToken cancellationToken)
     {
         string filter = Query(("labelSelector", labelSelector), ("fieldSelector", fieldSelector), ("limit", PageSize.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         for (int attempt = 1; ; attempt++)
         {
-            List<JsonObject> items = [];
+            List<T> items = [];
             try
             {
                 string? next = null;
+                string version;
                 do
                 {
                     JsonObject page = await SendAsync(HttpMethod.Get, path, next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}", null, null, cancellationToken);
@@ -134,13 +144,15 @@ public sealed class ClusterConnection : IDisposable
                     {
                         // An item of its own lets the page's other items go.
                         item.Parent!.AsArray().Remove(item);
-                        items.Add(item);
+                        items.Add(read(item));
                     }
 
                     next = page["metadata"]?["continue"]?.GetValue<string>();
+                    // All pages are of one moment, and have its version.
+                    version = page["metadata"]?["resourceVersion"]?.GetValue<string>() ?? "";
                 }
                 while (!string.IsNullOrEmpty(next));
-                return items;
+                return new ObjectList<T>(items, version);
             }
             catch (CvException e) when (e.ErrorId == "ResourceExpired" && attempt < 3)
             {
@@ -190,8 +202,8 @@ public sealed class ClusterConnection : IDisposable
         string query = Query(("watch", "1"), ("allowWatchBookmarks", "true"), ("labelSelector", labelSelector), ("resourceVersion", resourceVersion),
             ("timeoutSeconds", timeoutSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture)));
         // A half-open connection says nothing for ever: the server itself ends the watch before this does.
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout);
+        using CancellationTokenSource watchdog = new(TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout, _time);
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         using HttpResponseMessage response = await InTimeAsync(OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, limit.Token));
         await using Stream stream = await response.Content.ReadAsStreamAsync(limit.Token);
         using StreamReader reader = new(stream);
@@ -243,7 +255,7 @@ public sealed class ClusterConnection : IDisposable
         configuration.UserAgent = FieldManager;
         Kubernetes client = new(configuration);
         return new ClusterConnection(client, client.HttpClient, client.Credentials, client.BaseUri, context,
-            string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace);
+            string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace, TimeProvider.System);
     }
 
     private Task<JsonObject> SendAsync(HttpMethod method, ResourcePath path, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
@@ -251,8 +263,8 @@ public sealed class ClusterConnection : IDisposable
 
     private async Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        limit.CancelAfter(RequestTimeout);
+        using CancellationTokenSource timeout = new(RequestTimeout, _time);
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         try
         {
             using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, limit.Token);
@@ -349,3 +361,8 @@ public sealed class ClusterConnection : IDisposable
         return string.Join('&', parts);
     }
 }
+
+/// <summary>A collection as it was at one moment.</summary>
+/// <param name="Items">What was kept of its objects.</param>
+/// <param name="ResourceVersion">That moment: a watch from here on misses nothing.</param>
+internal sealed record ObjectList<T>(IReadOnlyList<T> Items, string ResourceVersion);

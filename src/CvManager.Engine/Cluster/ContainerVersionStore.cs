@@ -62,7 +62,8 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     internal static ResourcePath Path(string? space, string? name = null, string? subresource = null) =>
         new(ContainerVersion.Group, ContainerVersion.Version, ContainerVersion.Plural, space, name, subresource);
 
-    private static ContainerVersion Read(JsonObject json)
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>: a field of another type than the resource's.</exception>
+    internal static ContainerVersion Read(JsonObject json)
     {
         try
         {

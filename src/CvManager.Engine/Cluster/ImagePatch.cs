@@ -18,9 +18,10 @@ public enum ImagePatchOutcome
 /// <summary>R3: compare and swap of one image, by a JSON patch (RFC 6902) that tests what it replaces.</summary>
 internal static class ImagePatch
 {
+    /// <returns>What came of it, and the object as it is after that where the API server told.</returns>
     /// <param name="containers">JSON pointer of the container's list.</param>
     /// <exception cref="CvException">The API server refused for another reason than the tests, or could not be asked.</exception>
-    public static async Task<ImagePatchOutcome> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
+    public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
         string container, string from, string to, CancellationToken cancellationToken)
     {
         JsonArray patch =
@@ -31,26 +32,25 @@ internal static class ImagePatch
         ];
         try
         {
-            await cluster.PatchAsync(path, PatchKind.Json, patch, cancellationToken);
-            return ImagePatchOutcome.Swapped;
+            return (ImagePatchOutcome.Swapped, await cluster.PatchAsync(path, PatchKind.Json, patch, cancellationToken));
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
         {
-            return ImagePatchOutcome.Gone;
+            return (ImagePatchOutcome.Gone, null);
         }
         catch (CvException e) when (e.ErrorId == "ResourceConflict")
         {
-            return ImagePatchOutcome.Changed;
+            return (ImagePatchOutcome.Changed, null);
         }
         catch (CvException e) when (e.ErrorId == "ResourceInvalid")
         {
             // A failed test and an object that validation refuses are both 422: the object itself tells which it was.
             if (await FindAsync(cluster, path, cancellationToken) is not { } now)
-                return ImagePatchOutcome.Gone;
+                return (ImagePatchOutcome.Gone, null);
             bool same = At(now, $"{containers}/{index}/name") == container && At(now, $"{containers}/{index}/image") == from;
             if (same)
                 throw;
-            return ImagePatchOutcome.Changed;
+            return (ImagePatchOutcome.Changed, now);
         }
     }
 

@@ -1,3 +1,5 @@
+using CvManager.Registries;
+
 namespace CvManager.Controller;
 
 /// <summary>One repository as it is polled.</summary>
@@ -18,7 +20,7 @@ internal readonly record struct FollowedTag(TagRepository Repository, string Tag
     public override string ToString() => $"{Repository.Registry}/{Repository.Repository}:{Tag}";
 }
 
-/// <summary>What one look at a tag gave: a digest, or why there is none.</summary>
+/// <summary>What one look at a tag gave: a digest, or why that is not known.</summary>
 internal sealed record TagObservation
 {
     private TagObservation()
@@ -26,12 +28,12 @@ internal sealed record TagObservation
     }
 
     /// <summary>What the tag points at; null where that could not be learnt.</summary>
-    public string? Digest { get; private init; }
+    public TagDigest? Found { get; private init; }
 
-    /// <summary>Null where there is a digest. <see cref="CvErrorKind.NotFound"/> where tag or repository do not exist.</summary>
+    /// <summary>Null where that is known. <see cref="CvErrorKind.NotFound"/> where tag or repository do not exist.</summary>
     public CvException? Error { get; private init; }
 
-    public static TagObservation Of(string digest) => new() { Digest = digest };
+    public static TagObservation Of(TagDigest found) => new() { Found = found };
 
     public static TagObservation Failed(CvException error) => new() { Error = error };
 }
@@ -39,13 +41,13 @@ internal sealed record TagObservation
 /// <summary>What is known of a followed tag.</summary>
 internal sealed record TagState
 {
-    /// <summary>The last digest seen; kept while the registry cannot be asked. Null before the first one, and once the tag is gone.</summary>
-    public string? Digest { get; init; }
+    /// <summary>What it pointed at when last seen; kept while the registry cannot be asked. Null before that, and once the tag is gone.</summary>
+    public TagDigest? Found { get; init; }
 
-    /// <summary>When the digest was last confirmed.</summary>
+    /// <summary>When that was last confirmed.</summary>
     public DateTimeOffset? SeenAt { get; init; }
 
-    /// <summary>Why the last look gave no digest; null where it did.</summary>
+    /// <summary>Why the last look told nothing; null where it did.</summary>
     public CvException? Error { get; init; }
 }
 

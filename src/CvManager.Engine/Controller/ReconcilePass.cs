@@ -79,7 +79,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 
         try
         {
-            ReconcileResult result = await reconciler.ReconcileAsync(resource, snapshot, options.Approve, cancellationToken);
+            ReconcileResult result = await reconciler.ReconcileAsync(resource, snapshot.Around(resource), options.Approve, cancellationToken);
             if (result.ComeAgain is { } wait && (options.Wait || wait == TimeSpan.Zero))
             {
                 if (options.Progressed is { } progressed)

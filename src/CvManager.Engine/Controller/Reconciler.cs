@@ -1,5 +1,4 @@
 using CvManager.Cluster;
-using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Rollouts;
 using CvManager.Versions;
@@ -13,7 +12,8 @@ namespace CvManager.Controller;
 /// <param name="Resource">The resource as it is now.</param>
 /// <param name="ComeAgain">When there is something to do or to see again; null where the next poll is soon enough.</param>
 /// <param name="Finished">The rollout that ended with this step.</param>
-public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? ComeAgain, RolloutStatus? Finished)
+/// <param name="Problem">Why the version is not known; null where it is.</param>
+public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? ComeAgain, RolloutStatus? Finished, CvException? Problem = null)
 {
     /// <summary>True while a rollout is in progress.</summary>
     public bool IsInProgress => Resource.Status?.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase);
@@ -28,18 +28,21 @@ public sealed partial class Reconciler
 {
     private readonly ContainerVersionStore _resources;
     private readonly WorkloadStore _workloads;
-    private readonly IVersionResolver _versions;
-    private readonly IRegistryCatalog _registries;
+    private readonly IResourceVersions _versions;
     private readonly RolloutRunner _runner;
     private readonly TimeProvider _time;
     private readonly ILogger _log;
 
-    public Reconciler(ClusterConnection cluster, IVersionResolver versions, IRegistryCatalog registries, TimeProvider time, ILogger log)
+    /// <param name="cluster">Where resources and workloads are.</param>
+    /// <param name="versions">What their tags stand for.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Gets how rollouts end, and what is wrong with a registry.</param>
+    /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
+    public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null)
     {
         _resources = new ContainerVersionStore(cluster);
-        _workloads = new WorkloadStore(cluster);
+        _workloads = new WorkloadStore(cluster, seen);
         _versions = versions;
-        _registries = registries;
         _runner = new RolloutRunner(_workloads, time);
         _time = time;
         _log = log;
@@ -57,20 +60,24 @@ public sealed partial class Reconciler
     }
 
     /// <summary>R2: what would change now. Changes nothing.</summary>
-    public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken) =>
-        Planner.Plan((await LookAsync(resource, snapshot, cancellationToken)).Input);
+    public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+        Planner.Plan((await LookAsync(resource, surroundings, cancellationToken)).Input);
 
     /// <summary>Runs one step, and writes the status where it changed.</summary>
-    /// <param name="resource">As it is in the snapshot.</param>
-    /// <param name="snapshot">What <see cref="ReadAsync"/> just read.</param>
+    /// <param name="resource">As it was last seen; its status is written only while it is still that.</param>
+    /// <param name="surroundings">As they were last seen.</param>
     /// <param name="approve">Sees the plan that is about to be carried out; where it says no, nothing at all is written. Null approves.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused, or could not be asked; <c>ResourceConflict</c> where it is to be read again.</exception>
-    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, NamespaceSnapshot snapshot,
+    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, Surroundings surroundings,
         Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
-        (PlanInput input, LatestVersion? latest) = await LookAsync(resource, snapshot, cancellationToken);
+        ArgumentNullException.ThrowIfNull(resource);
+        (PlanInput input, LatestVersion? latest) = await LookAsync(resource, surroundings, cancellationToken);
         RolloutPlan plan = Planner.Plan(input);
+        // Nobody has looked at the tag yet: whoever does wakes it.
+        if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
+            return new ReconcileResult(plan, resource, null, null);
         if (approve is not null && !await approve(plan))
             return new ReconcileResult(plan, resource, null, null);
         ContainerVersionStatus before = resource.Status ?? new ContainerVersionStatus();
@@ -83,44 +90,44 @@ public sealed partial class Reconciler
         written = await WriteAsync(written, after, cancellationToken);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
-        return new ReconcileResult(plan, written, step.ComeAgain, step.Finished);
+        return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, input.Problem);
     }
 
     /// <summary>What the tag stands for, and what a plan is made from.</summary>
-    private async Task<(PlanInput Input, LatestVersion? Latest)> LookAsync(ContainerVersion resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
+    private async Task<(PlanInput Input, LatestVersion? Latest)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
     {
-        PlanInput input = new() { Resource = resource, Workloads = snapshot.Workloads, Neighbours = snapshot.Resources };
+        PlanInput input = new() { Resource = resource, Workloads = surroundings.Workloads, Neighbours = surroundings.Neighbours };
         LatestVersion? latest = resource.Status?.Latest;
         if (ContainerVersionValidator.Validate(resource).Count > 0)
             return (input, latest);
+        bool pinned = resource.Spec.PinVersion.Length > 0;
+        ResolvedVersion? version = null;
+        CvException? problem = null;
         try
         {
-            ContainerVersionSpec spec = resource.Spec;
-            ImageRepository repository = ImageRepository.Parse(spec.ImageRepo);
-            string[] followed = snapshot.Resources.Where(r => r.Spec.ImageRepo == spec.ImageRepo).Select(r => r.Spec.Tag).Append(spec.Tag).Distinct().ToArray();
-            ResolvedVersion version = await _versions.ResolveAsync(repository, spec.Tag, spec.VersionSyntax, followed, cancellationToken);
-            if (latest is null || latest.Tag != version.Tag || latest.Digest != version.Digest || latest.Version != version.Version)
+            version = await _versions.FindAsync(resource, surroundings, cancellationToken);
+            if (version is not null && (latest is null || latest.Tag != version.Tag || latest.Digest != version.Digest || latest.Version != version.Version))
                 latest = new LatestVersion { Tag = version.Tag, Version = version.Version, Digest = version.Digest, SeenAt = version.SeenAt };
-            if (spec.PinVersion.Length > 0)
-                version = await PinnedAsync(repository, spec, cancellationToken);
-            return (input with { Version = version }, latest);
         }
         catch (CvException e)
         {
-            LogProblem(resource.Key, e.Message);
-            return (input with { Problem = e }, latest);
+            problem = e;
         }
-    }
 
-    /// <summary>R7: the version that a person decided for.</summary>
-    private async Task<ResolvedVersion> PinnedAsync(ImageRepository repository, ContainerVersionSpec spec, CancellationToken cancellationToken)
-    {
-        if (spec.PinVersion.StartsWith("sha256:", StringComparison.Ordinal))
-            return new ResolvedVersion(spec.Tag, spec.PinVersion, spec.PinVersion, _time.GetUtcNow());
-        TagDigest pinned = await _registries.For(repository).FindTagAsync(repository, spec.PinVersion, cancellationToken)
-            ?? throw new CvException("RegistryVersionNotFound", CvErrorKind.NotFound, $"{repository} has no version {spec.PinVersion}, which spec.pinVersion names.",
-                "Pin a version that exists, or resume following the tag.");
-        return new ResolvedVersion(spec.Tag, pinned.Digest, spec.PinVersion, _time.GetUtcNow());
+        // A pin holds whatever becomes of the tag (R7).
+        try
+        {
+            if (pinned)
+                (version, problem) = (await _versions.FindPinnedAsync(resource, surroundings, cancellationToken), null);
+        }
+        catch (CvException e)
+        {
+            (version, problem) = (null, e);
+        }
+
+        if (problem is not null)
+            LogProblem(resource.Key, problem.Message);
+        return (input with { Version = version, Problem = problem }, latest);
     }
 
     /// <summary>R6: quarantine lasts until the tag moves.</summary>
@@ -145,6 +152,3 @@ public sealed partial class Reconciler
     [LoggerMessage(2, LogLevel.Warning, "{Resource}: {Message}")]
     private partial void LogProblem(string resource, string message);
 }
-
-/// <summary>The ContainerVersions and workloads of one namespace, or of all, at one time.</summary>
-public sealed record NamespaceSnapshot(IReadOnlyList<ContainerVersion> Resources, IReadOnlyList<Workload> Workloads);

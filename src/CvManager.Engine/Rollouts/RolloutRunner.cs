@@ -17,8 +17,10 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAga
 /// <remarks>Thread-safe; two calls for one resource at the same time are the caller's mistake, and end in a status conflict.</remarks>
 public sealed class RolloutRunner(WorkloadStore workloads, TimeProvider time)
 {
-    /// <summary>How soon a rollout in progress is looked at again where no event comes.</summary>
-    public static readonly TimeSpan ProgressInterval = TimeSpan.FromSeconds(1);
+    // How soon a rollout in progress is looked at again where no event comes: evidence of trouble is wanted within seconds at first,
+    // and a rollout that takes an hour need not be looked at 3600 times.
+    private static readonly TimeSpan LeastWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
     /// <summary>Runs what can be run now.</summary>
     /// <param name="plan">Made from the world as it was just read.</param>
@@ -129,7 +131,7 @@ public sealed class RolloutRunner(WorkloadStore workloads, TimeProvider time)
 
             string waiting = string.Join("; ", workloads.Where(w => w.Phase == RolloutPhase.Progressing || w.Phase == RolloutPhase.Pending)
                 .Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
-            return new StepResult(Progressing(rollout, $"Rolling out version {rollout.Version}: {waiting}"), ProgressInterval);
+            return new StepResult(Progressing(rollout, $"Rolling out version {rollout.Version}: {waiting}"), Wait(rollout));
         }
 
         private async Task<WorkloadRolloutStatus> RollOutAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken)
@@ -201,7 +203,7 @@ public sealed class RolloutRunner(WorkloadStore workloads, TimeProvider time)
                 {
                     Rollout = rollout,
                     Conditions = ConditionList.Reconciling(status.Conditions, ConditionReasons.RolloutFailed, $"Version {rollout.Version} failed and is rolled back: {rollout.Message}", _generation, _now),
-                }, ProgressInterval);
+                }, Wait(rollout));
             }
 
             string stuck = string.Join("; ", workloads.Where(w => !RolloutPhase.IsFinal(w.Phase)).Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
@@ -226,6 +228,12 @@ public sealed class RolloutRunner(WorkloadStore workloads, TimeProvider time)
             return workload.Progress.State == ProgressState.Done
                 ? entry with { Phase = RolloutPhase.RolledBack, Message = $"back on {entry.FromImage}" }
                 : entry with { Phase = RolloutPhase.RollingBack, Message = workload.Progress.Message };
+        }
+
+        private TimeSpan Wait(RolloutStatus rollout)
+        {
+            TimeSpan wait = (_now - rollout.StartedAt) / 10;
+            return wait < LeastWait ? LeastWait : wait > LongestWait ? LongestWait : wait;
         }
 
         private StepResult End(ContainerVersionStatus failed, RolloutStatus rollout)

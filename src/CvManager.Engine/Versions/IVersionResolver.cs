@@ -5,6 +5,10 @@ namespace CvManager.Versions;
 /// <summary>Finds what a tag stands for (R1). Thread-safe.</summary>
 public interface IVersionResolver
 {
+    /// <summary>What a tag points at now. One request.</summary>
+    /// <exception cref="CvException"><c>RegistryTagNotFound</c>, <c>RegistryRepositoryNotFound</c>, and those of <see cref="IRegistry"/>.</exception>
+    Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken);
+
     /// <summary>Reads the tag's digest, and finds its version where the digest is new. One request where it is not.</summary>
     /// <param name="versionSyntax">A regular expression for whole version tags; null where none was given, which is the default syntax.</param>
     /// <param name="followedTags">The moving tags of this repository, which are never a version. <paramref name="tag"/> need not be in it.</param>
@@ -15,6 +19,23 @@ public interface IVersionResolver
     /// </exception>
     Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken);
+
+    /// <summary>The same for a tag that somebody has looked at already: no request where the version of its digest is known.</summary>
+    /// <param name="found">What the tag pointed at.</param>
+    /// <param name="seenAt">When that was seen.</param>
+    /// <inheritdoc cref="ResolveAsync(ImageRepository, string, string?, IReadOnlyCollection{string}, CancellationToken)" path="/param|/exception"/>
+    Task<ResolvedVersion> ResolveAsync(ImageRepository repository, string tag, TagDigest found, DateTimeOffset seenAt, string? versionSyntax,
+        IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken);
+
+    /// <summary>The version that a person pinned (R7): a version tag, or a digest. No request where it was seen before.</summary>
+    /// <param name="tag">The tag that would be followed otherwise.</param>
+    /// <exception cref="CvException"><c>RegistryVersionNotFound</c>, and those of <see cref="IRegistry"/>.</exception>
+    Task<ResolvedVersion> ResolvePinAsync(ImageRepository repository, string tag, string pinned, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// That a digest had this version when it was looked for last, by this process or one before it: it is not looked for again.
+    /// </summary>
+    void Remember(ImageRepository repository, string version, string digest);
 }
 
 /// <summary>What a tag stood for when it was looked at.</summary>

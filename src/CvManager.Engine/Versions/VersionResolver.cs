@@ -14,23 +14,39 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     // Images that are named by their digest: that stays their name, and is not looked for again.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _unnamed = new(10_000);
 
+    // Fruitless looks, by when: whoever asks again at once gets the same answer without asking the registry.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest, string Syntax, long Minute)> _lacking = new(10_000);
+
     // Indexes whose images are all there: what a digest names does not change.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
+
+    public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(repository);
+        IRegistry registry = registries.For(repository);
+        if (await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) is { } found)
+            return found;
+        await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
+        throw RegistryErrors.TagNotFound(repository, tag);
+    }
 
     public async Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
     {
+        // Before the registry is asked for what could not be used.
+        _ = VersionSyntax.Of(versionSyntax);
+        TagDigest found = await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
+        return await ResolveAsync(repository, tag, found, time.GetUtcNow(), versionSyntax, followedTags, cancellationToken).ConfigureAwait(false);
+    }
+
+    public async Task<ResolvedVersion> ResolveAsync(ImageRepository repository, string tag, TagDigest found, DateTimeOffset seenAt, string? versionSyntax,
+        IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
+    {
         ArgumentNullException.ThrowIfNull(repository);
+        ArgumentNullException.ThrowIfNull(found);
         ArgumentNullException.ThrowIfNull(followedTags);
         VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
         IRegistry registry = registries.For(repository);
-        TagDigest? found = await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
-        DateTimeOffset seenAt = time.GetUtcNow();
-        if (found is null)
-        {
-            await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
-            throw RegistryErrors.TagNotFound(repository, tag);
-        }
 
         // A tag may be moved before the images of all platforms are pushed, or after they were cleaned away.
         if (found.IsIndex && !_whole.Contains((repository, found.Digest)))
@@ -41,9 +57,43 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
 
         var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
         var search = new Search(registry, repository, found.Digest, syntax, moving);
-        string version = await FindVersionAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false)
-            ?? (syntax.IsDefault ? found.Digest : throw VersionNotFound(repository, tag, syntax));
+        string? version = await FindVersionAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
+        if (version is null && !syntax.IsDefault)
+        {
+            _lacking.Add(Lacking(search));
+            throw VersionNotFound(repository, tag, syntax);
+        }
+
+        version ??= found.Digest;
         return new ResolvedVersion(tag, found.Digest, version, seenAt);
+    }
+
+    public async Task<ResolvedVersion> ResolvePinAsync(ImageRepository repository, string tag, string pinned, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(repository);
+        ArgumentNullException.ThrowIfNull(pinned);
+        DateTimeOffset seenAt = time.GetUtcNow();
+        if (pinned.StartsWith("sha256:", StringComparison.Ordinal))
+            return new ResolvedVersion(tag, pinned, pinned, seenAt);
+        if (learnt.DigestOf(repository, pinned) is not { } digest)
+        {
+            TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
+                ?? throw new CvException("RegistryVersionNotFound", CvErrorKind.NotFound, $"{repository} has no version {pinned}, which spec.pinVersion names.",
+                    "Pin a version that exists, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
+            digest = found.Digest;
+            learnt.Learn(repository, pinned, digest);
+        }
+
+        return new ResolvedVersion(tag, digest, pinned, seenAt);
+    }
+
+    public void Remember(ImageRepository repository, string version, string digest)
+    {
+        _whole.Add((repository, digest));
+        if (version == digest)
+            _unnamed.Add((repository, digest));
+        else
+            learnt.Learn(repository, version, digest);
     }
 
     private async Task<string?> FindVersionAsync(Search search, IReadOnlyList<string>? imageTags, CancellationToken cancellationToken)
@@ -53,7 +103,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             return search.Candidates(imageTags) is [string told, ..] ? told : null;
         if (search.Candidates(learnt.TagsOf(search.Repository, search.Digest)) is [string known, ..])
             return known;
-        if (search.Syntax.IsDefault && _unnamed.Contains((search.Repository, search.Digest)))
+        if (search.Syntax.IsDefault ? _unnamed.Contains((search.Repository, search.Digest)) : _lacking.Contains(Lacking(search)))
             return null;
         string? version = await FindByLabelsAsync(search, cancellationToken).ConfigureAwait(false)
             ?? await FindInListAsync(search, cancellationToken).ConfigureAwait(false);
@@ -61,6 +111,9 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             _unnamed.Add((search.Repository, search.Digest));
         return version;
     }
+
+    private (ImageRepository, string, string, long) Lacking(Search search) =>
+        (search.Repository, search.Digest, search.Syntax.Pattern, time.GetUtcNow().Ticks / TimeSpan.TicksPerMinute);
 
     private async Task<string?> FindByLabelsAsync(Search search, CancellationToken cancellationToken)
     {

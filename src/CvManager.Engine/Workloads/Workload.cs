@@ -5,11 +5,17 @@ public sealed record Workload
 {
     public required string Kind { get; init; }
 
+    /// <summary>The version of the kind's API group that the cluster serves.</summary>
+    public required string ApiVersion { get; init; }
+
     public required string Namespace { get; init; }
 
     public required string Name { get; init; }
 
     public required string Uid { get; init; }
+
+    /// <summary>Which state of the object this is; opaque but for being equal or not.</summary>
+    public string ResourceVersion { get; init; } = "";
 
     public long Generation { get; init; }
 
@@ -20,6 +26,12 @@ public sealed record Workload
 
     /// <summary>A label selector for its pods; empty where it has none of its own to be found by.</summary>
     public string PodSelector { get; init; } = "";
+
+    /// <summary>The Secrets that its pods pull images with.</summary>
+    public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
+
+    /// <summary>The service account of its pods, which may name further such Secrets.</summary>
+    public string ServiceAccount { get; init; } = "default";
 
     /// <summary>Null where the kind has no such number (a CronJob).</summary>
     public int? DesiredPods { get; init; }

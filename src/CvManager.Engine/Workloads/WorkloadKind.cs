@@ -46,18 +46,24 @@ public abstract class WorkloadKind
         ?? throw new ArgumentException($"{name} is none of the kinds that are rolled out.", nameof(name));
 
     /// <summary>Takes what decisions need from an object of this kind.</summary>
-    public Workload Read(JsonObject json)
+    /// <param name="json">As the API server writes it; an object out of a list says neither its kind nor its version.</param>
+    /// <param name="version">The API version that it was read in; null for the best one.</param>
+    public Workload Read(JsonObject json, string? version = null)
     {
         JsonNode? podSpec = json.At([.. PodSpecPath]);
         return new Workload
         {
             Kind = Name,
+            ApiVersion = version ?? Versions[0],
             Namespace = json.Text("metadata", "namespace") ?? "",
             Name = json.Text("metadata", "name") ?? "",
             Uid = json.Text("metadata", "uid") ?? "",
+            ResourceVersion = json.Text("metadata", "resourceVersion") ?? "",
             Generation = json.Long("metadata", "generation"),
             Labels = json.Map("metadata", "labels"),
             Containers = [.. Containers(json, podSpec, "containers", false), .. Containers(json, podSpec, "initContainers", true)],
+            ImagePullSecrets = [.. podSpec.Items("imagePullSecrets").Select(s => s.Text("name")).OfType<string>()],
+            ServiceAccount = podSpec.Text("serviceAccountName") ?? "default",
             PodSelector = PodSelector(json),
             DesiredPods = DesiredPods(json),
             AvailablePods = AvailablePods(json),

@@ -1,18 +1,16 @@
-using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
-/// <summary>Reads workloads, and changes one container's image and nothing else (R3).</summary>
-/// <remarks>Thread-safe. Remembers which API version a cluster serves of each kind, for the connection's life.</remarks>
-public sealed class WorkloadStore(ClusterConnection cluster)
+/// <summary>Reads workloads, and changes one container's image and nothing else (R3). Thread-safe.</summary>
+/// <param name="cluster">Where they are.</param>
+/// <param name="seen">Gets each workload as the API server tells it in answer to a change, before any watch does; null for nobody.</param>
+public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? seen = null)
 {
     /// <summary>Pods looked at for evidence of trouble: the first few tell as much as a thousand.</summary>
     private const int MostPods = 50;
-
-    private readonly ConcurrentDictionary<string, string> _served = new(StringComparer.Ordinal);
 
     /// <summary>All workloads that carry the label cvapp. A kind that the cluster does not serve is passed over (R4).</summary>
     /// <param name="space">Null for all namespaces.</param>
@@ -23,13 +21,13 @@ public sealed class WorkloadStore(ClusterConnection cluster)
         return lists.SelectMany(list => list).ToList();
     }
 
-    /// <summary>One workload as it is now; null where it is gone.</summary>
-    public async Task<Workload?> FindAsync(string kind, string space, string name, CancellationToken cancellationToken)
+    /// <summary>A workload as it is now; null where it is gone.</summary>
+    public async Task<Workload?> FindAsync(Workload workload, CancellationToken cancellationToken)
     {
-        WorkloadKind reader = WorkloadKind.Find(kind);
+        ArgumentNullException.ThrowIfNull(workload);
         try
         {
-            return reader.Read(await cluster.GetAsync(Path(reader, space, name), cancellationToken));
+            return Read(WorkloadKind.Find(workload.Kind), await cluster.GetAsync(PathOf(workload), cancellationToken), workload.ApiVersion);
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
         {
@@ -49,13 +47,16 @@ public sealed class WorkloadStore(ClusterConnection cluster)
     }
 
     /// <summary>R3: compare and swap of one image.</summary>
-    public Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken)
+    public async Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(container);
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);
-        return cluster.SwapImageAsync(Path(kind, workload.Namespace, workload.Name), kind.ContainersPointer(container.IsInit), container.Index,
+        (ImagePatchOutcome outcome, JsonObject? now) = await cluster.SwapImageAsync(PathOf(workload), kind.ContainersPointer(container.IsInit), container.Index,
             container.Name, container.Image, to, cancellationToken);
+        if (now is not null)
+            Read(kind, now, workload.ApiVersion);
+        return outcome;
     }
 
     /// <summary>What the kubelets say of the workload's pods of the present image; null where they say nothing bad.</summary>
@@ -65,7 +66,7 @@ public sealed class WorkloadStore(ClusterConnection cluster)
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);
         if (kind is PodKind)
         {
-            JsonObject pod = await cluster.GetAsync(Path(kind, workload.Namespace, workload.Name), cancellationToken);
+            JsonObject pod = await cluster.GetAsync(PathOf(workload), cancellationToken);
             return PodTrouble.Find([pod], container);
         }
 
@@ -77,13 +78,11 @@ public sealed class WorkloadStore(ClusterConnection cluster)
 
     private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? space, CancellationToken cancellationToken)
     {
-        foreach (string version in _served.TryGetValue(kind.Name, out string? known) ? [known] : kind.Versions)
+        foreach (ResourcePath path in PathsOf(kind, space))
         {
             try
             {
-                IReadOnlyList<JsonObject> items = await cluster.ListAsync(new ResourcePath(kind.Group, version, kind.Plural, space), ContainerVersion.SelectorKey, null, cancellationToken);
-                _served[kind.Name] = version;
-                return items.Select(kind.Read).ToList();
+                return (await cluster.ListAsync(path, ContainerVersion.SelectorKey, null, item => kind.Read(item, path.Version), cancellationToken)).Items;
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
@@ -94,6 +93,21 @@ public sealed class WorkloadStore(ClusterConnection cluster)
         return [];
     }
 
-    private ResourcePath Path(WorkloadKind kind, string space, string name) =>
-        new(kind.Group, _served.GetValueOrDefault(kind.Name, kind.Versions[0]), kind.Plural, space, name);
+    /// <summary>A kind's collection in each version that can be read, the best first.</summary>
+    /// <param name="space">Null for all namespaces.</param>
+    internal static IReadOnlyList<ResourcePath> PathsOf(WorkloadKind kind, string? space) =>
+        [.. kind.Versions.Select(version => new ResourcePath(kind.Group, version, kind.Plural, space))];
+
+    private static ResourcePath PathOf(Workload workload)
+    {
+        WorkloadKind kind = WorkloadKind.Find(workload.Kind);
+        return new ResourcePath(kind.Group, workload.ApiVersion, kind.Plural, workload.Namespace, workload.Name);
+    }
+
+    private Workload Read(WorkloadKind kind, JsonObject json, string version)
+    {
+        Workload workload = kind.Read(json, version);
+        seen?.Invoke(workload);
+        return workload;
+    }
 }

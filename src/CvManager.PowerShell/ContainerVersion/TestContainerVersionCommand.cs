@@ -51,7 +51,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     private static async Task<ContainerVersionTest> TestAsync(Reconciler reconciler, Resource resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
     {
         var problems = ProblemsOf(ContainerVersionValidator.Validate(resource));
-        var plan = await reconciler.PlanAsync(resource, snapshot, cancellationToken);
+        var plan = await reconciler.PlanAsync(resource, snapshot.Around(resource), cancellationToken);
         if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
             problems = [new ContainerVersionProblem { Message = plan.Message, Remedy = $"{plan.Reason}: see the message." }];
         return new ContainerVersionTest

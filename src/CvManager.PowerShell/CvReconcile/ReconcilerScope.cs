@@ -1,7 +1,6 @@
 using CvManager.Cluster;
 using CvManager.Controller;
 using CvManager.Registries;
-using CvManager.Versions;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.PowerShell;
@@ -10,16 +9,21 @@ namespace CvManager.PowerShell;
 internal sealed class ReconcilerScope : IDisposable
 {
     private readonly RegistryCatalog _registries;
+    private readonly AskedVersions _versions;
 
     public ReconcilerScope(ClusterConnection cluster, SessionMemory session)
     {
         _registries = SessionRegistries.Of(session).Open();
-        var versions = new VersionResolver(_registries, new LearntTags(), TimeProvider.System);
         // Without a log: what it would say is in the results and errors.
-        Reconciler = new Reconciler(cluster, versions, _registries, TimeProvider.System, NullLogger.Instance);
+        _versions = new AskedVersions(cluster, _registries, TimeProvider.System, NullLogger.Instance);
+        Reconciler = new Reconciler(cluster, _versions, TimeProvider.System, NullLogger.Instance);
     }
 
     public Reconciler Reconciler { get; }
 
-    public void Dispose() => _registries.Dispose();
+    public void Dispose()
+    {
+        _versions.Dispose();
+        _registries.Dispose();
+    }
 }

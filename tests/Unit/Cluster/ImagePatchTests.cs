@@ -82,6 +82,6 @@ public sealed class ImagePatchTests
     private static async Task<ImagePatchOutcome> SwapAsync(ScriptedServer server)
     {
         using ClusterConnection cluster = server.Connect();
-        return await cluster.SwapImageAsync(Web, Containers, 1, "main", "r/a:1", "r/a:2", TestContext.Current.CancellationToken);
+        return (await cluster.SwapImageAsync(Web, Containers, 1, "main", "r/a:1", "r/a:2", TestContext.Current.CancellationToken)).Outcome;
     }
 }

@@ -1,5 +1,6 @@
 using CsCheck;
 using CvManager.Controller;
+using CvManager.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -44,7 +45,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         Assert.Equal(["ns/cv"], _woken);
         TagState? state = _poller.Find(Tag("app", "prod"));
-        Assert.Equal("sha256:1", state?.Digest);
+        Assert.Equal("sha256:1", state?.Found?.Digest);
         Assert.Equal(_time.GetUtcNow(), state?.SeenAt);
         Assert.Null(state?.Error);
     }
@@ -121,8 +122,8 @@ public sealed class TagPollerTests : IAsyncLifetime
         _poller.Follow("ns/mine", mine, Minute);
         _poller.Follow("ns/theirs", theirs, Minute);
 
-        Assert.Equal("sha256:1", _poller.Find(mine)?.Digest);
-        Assert.Null(_poller.Find(theirs)?.Digest);
+        Assert.Equal("sha256:1", _poller.Find(mine)?.Found?.Digest);
+        Assert.Null(_poller.Find(theirs)?.Found?.Digest);
         Assert.Equal("RegistryUnauthorized", _poller.Find(theirs)?.Error?.ErrorId);
     }
 
@@ -174,7 +175,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Release("app");
 
         Assert.Equal(2, _registry.Requests);
-        Assert.Equal("sha256:2", _poller.Find(Tag("app", "prod"))?.Digest);
+        Assert.Equal("sha256:2", _poller.Find(Tag("app", "prod"))?.Found?.Digest);
     }
 
     [Fact]
@@ -208,7 +209,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         Minutes(30);
         Assert.Empty(_woken); // said once
         Assert.InRange(_registry.Requests - requests, 30, 60);
-        Assert.Equal("sha256:1", _poller.Find(tag)?.Digest);
+        Assert.Equal("sha256:1", _poller.Find(tag)?.Found?.Digest);
         Assert.Equal(seen, _poller.Find(tag)?.SeenAt);
         Assert.Equal("RegistryUnavailable", _poller.Find(tag)?.Error?.ErrorId);
 
@@ -230,7 +231,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Digests[tag] = "sha256:1";
         Minutes(1);
 
-        Assert.Equal("sha256:1", _poller.Find(tag)?.Digest);
+        Assert.Equal("sha256:1", _poller.Find(tag)?.Found?.Digest);
     }
 
     [Fact]
@@ -242,7 +243,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Answers[tag] = new CvException("RegistryTagNotFound", CvErrorKind.NotFound, "gone", "tag it");
         Minutes(2);
 
-        Assert.Null(_poller.Find(tag)?.Digest);
+        Assert.Null(_poller.Find(tag)?.Found?.Digest);
         Assert.Equal(["ns/a", "ns/a"], _woken);
     }
 
@@ -305,7 +306,7 @@ public sealed class TagPollerTests : IAsyncLifetime
                     FollowedTag moved = Tag("app", "t" + (which % tags));
                     fake.Digests[moved] = $"sha256:{++number}";
                     DateTimeOffset deadline = clock.GetUtcNow() + ((which % tags) + 1) * 20 * Second;
-                    while (polling.Find(moved)?.Digest != fake.Digests[moved])
+                    while (polling.Find(moved)?.Found?.Digest != fake.Digests[moved])
                     {
                         if (clock.GetUtcNow() >= deadline)
                             return false;
@@ -365,7 +366,7 @@ public sealed class TagPollerTests : IAsyncLifetime
                 FollowedTag followed = new(repository, tag);
                 return Answers.TryGetValue(followed, out CvException? error)
                     ? TagObservation.Failed(error)
-                    : TagObservation.Of(Digests.GetValueOrDefault(followed, "sha256:0"));
+                    : TagObservation.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
             });
             if (held.TryGetValue(repository.Repository, out TaskCompletionSource? hold))
                 await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, _time, cancellationToken);

@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using CvManager.Cluster;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Resources;
+using CvManager.Versions;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Controller;
+
+/// <summary>
+/// Asks the registry when a resource is looked at, for a pass that a person or a pipeline started: once for each tag, however many
+/// follow it (R11), and again after some seconds where the pass waits. Thread-safe.
+/// </summary>
+public sealed class AskedVersions : IResourceVersions, IDisposable
+{
+    /// <summary>The shortest poll interval there is.</summary>
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+
+    private readonly RegistryLogins _logins;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<FollowedTag, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
+
+    /// <param name="cluster">Whose imagePullSecrets are used; null for none.</param>
+    /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
+    /// <param name="own">Those credentials.</param>
+    public AskedVersions(ClusterConnection? cluster, RegistryCatalog registries, ICredentialSource own, TimeProvider time, ILogger logger)
+    {
+        _logins = new RegistryLogins(cluster, registries, own, new LearntTags(), time, logger);
+        _time = time;
+    }
+
+    public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(surroundings);
+        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
+        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Tag);
+        TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Tag, cancellationToken)).WaitAsync(cancellationToken);
+        return await login.Versions.ResolveAsync(repository, resource.Spec.Tag, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
+    }
+
+    public async Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(surroundings);
+        RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
+        return await login.Versions.ResolvePinAsync(ImageRepository.Parse(resource.Spec.ImageRepo), resource.Spec.Tag, resource.Spec.PinVersion, cancellationToken);
+    }
+
+    public void Dispose() => _logins.Dispose();
+
+    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+        _logins.OfAsync(resource, surroundings.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), cancellationToken);
+
+    private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
+    {
+        long now = _time.GetTimestamp();
+        (Lazy<Task<TagDigest>> answer, _) = _answers.AddOrUpdate(followed,
+            _ => (new Lazy<Task<TagDigest>>(ask), now),
+            (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now));
+        return answer.Value;
+    }
+}

@@ -1,0 +1,237 @@
+using System.Globalization;
+using CvManager.Resources;
+using CvManager.Workloads;
+
+namespace CvManager.Controller;
+
+/// <summary>
+/// The ContainerVersions and workloads of the cluster as the watches tell them, indexed by what a plan asks for: memory, and the cost of a
+/// look, follow what is managed.
+/// </summary>
+/// <remarks>
+/// Thread-safe. What the API server tells in answer to a write of ours is taken in as well, so that the next step does not act on
+/// the state from before it; an older state never takes a newer one's place. Keys are namespace/name. Who has something to do is
+/// woken outside the lock.
+/// </remarks>
+/// <param name="wake">Gets the key of each resource that has something to look at; quick, and throws nothing.</param>
+internal sealed class ClusterView(Action<string> wake)
+{
+    private readonly object _gate = new();
+    private readonly Dictionary<string, ContainerVersion> _resources = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _resourcesOfApp = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _workloadsOfApp = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
+
+    /// <summary>Every resource.</summary>
+    public IReadOnlyList<ContainerVersion> Resources
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _resources.Values];
+        }
+    }
+
+    public ContainerVersion? Find(string key)
+    {
+        lock (_gate)
+            return _resources.GetValueOrDefault(key);
+    }
+
+    public Surroundings Around(ContainerVersion resource)
+    {
+        lock (_gate)
+        {
+            string app = AppOf(resource);
+            return new Surroundings(
+                _workloadsOfApp.TryGetValue(app, out HashSet<string>? workloads) ? [.. workloads.Select(key => _workloads[key])] : [],
+                _resourcesOfApp.TryGetValue(app, out HashSet<string>? resources) ? [.. resources.Select(key => _resources[key])] : [],
+                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : []);
+        }
+    }
+
+    /// <summary>A state of a resource, from a watch or from an answer.</summary>
+    public void Set(ContainerVersion resource)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            _resources.TryGetValue(resource.Key, out ContainerVersion? former);
+            if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNewer(resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
+                return;
+            // The status of a resource is nobody's business but its own.
+            bool asBefore = former is not null && former.Metadata.Uid == resource.Metadata.Uid && former.Metadata.Generation == resource.Metadata.Generation
+                && former.Metadata.DeletionTimestamp == resource.Metadata.DeletionTimestamp;
+            if (former is not null)
+                Unlist(former, asBefore ? [] : woken);
+            List(resource, asBefore ? [] : woken);
+            woken.Add(resource.Key);
+        }
+
+        Wake(woken);
+    }
+
+    public void Remove(string key)
+    {
+        HashSet<string> woken = [key];
+        lock (_gate)
+        {
+            if (_resources.TryGetValue(key, out ContainerVersion? former))
+                Unlist(former, woken);
+        }
+
+        Wake(woken);
+    }
+
+    /// <summary>A state of a workload, from a watch or from an answer.</summary>
+    public void Set(Workload workload)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            string key = KeyOf(workload);
+            if (_workloads.TryGetValue(key, out Workload? former))
+            {
+                if (former.Uid == workload.Uid && !IsNewer(workload.ResourceVersion, former.ResourceVersion))
+                    return;
+                Unlist(former, woken);
+            }
+
+            _workloads.Add(key, workload);
+            string app = AppOf(workload);
+            In(_workloadsOfApp, app).Add(key);
+            AddResourcesOf(app, woken);
+        }
+
+        Wake(woken);
+    }
+
+    public void Remove(Workload workload)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            if (_workloads.TryGetValue(KeyOf(workload), out Workload? former))
+                Unlist(former, woken);
+        }
+
+        Wake(woken);
+    }
+
+    /// <summary>Where a reflector of ContainerVersions keeps what it sees.</summary>
+    /// <param name="space">The namespace that it watches; null for all.</param>
+    public IReflection<ContainerVersion> ForResources(string? space) => new ResourceReflection(this, space);
+
+    /// <summary>Where a reflector of one kind of workloads keeps what it sees.</summary>
+    /// <inheritdoc cref="ForResources" path="/param"/>
+    public IReflection<Workload> ForWorkloads(string kind, string? space) => new WorkloadReflection(this, kind, space);
+
+    private void List(ContainerVersion resource, HashSet<string> woken)
+    {
+        _resources.Add(resource.Key, resource);
+        string app = AppOf(resource);
+        In(_resourcesOfApp, app).Add(resource.Key);
+        AddResourcesOf(app, woken);
+        if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags))
+            _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
+        tags[resource.Spec.Tag] = tags.GetValueOrDefault(resource.Spec.Tag) + 1;
+    }
+
+    private void Unlist(ContainerVersion resource, HashSet<string> woken)
+    {
+        _resources.Remove(resource.Key);
+        string app = AppOf(resource);
+        AddResourcesOf(app, woken);
+        Out(_resourcesOfApp, app, resource.Key);
+        Dictionary<string, int> tags = _tagsOfRepository[resource.Spec.ImageRepo];
+        if (--tags[resource.Spec.Tag] == 0)
+            tags.Remove(resource.Spec.Tag);
+        if (tags.Count == 0)
+            _tagsOfRepository.Remove(resource.Spec.ImageRepo);
+    }
+
+    private void Unlist(Workload workload, HashSet<string> woken)
+    {
+        string key = KeyOf(workload);
+        _workloads.Remove(key);
+        string app = AppOf(workload);
+        AddResourcesOf(app, woken);
+        Out(_workloadsOfApp, app, key);
+    }
+
+    private void AddResourcesOf(string app, HashSet<string> woken)
+    {
+        if (_resourcesOfApp.TryGetValue(app, out HashSet<string>? keys))
+            woken.UnionWith(keys);
+    }
+
+    private void Wake(IEnumerable<string> keys)
+    {
+        foreach (string key in keys.Order(StringComparer.Ordinal))
+            wake(key);
+    }
+
+    /// <summary>
+    /// Resource versions are opaque, but comparable as numbers on every API server that keeps its objects in etcd, and by contract since
+    /// Kubernetes 1.35 (KEP-5504). Where they are no numbers, another one is a newer one.
+    /// </summary>
+    private static bool IsNewer(string? version, string? former) =>
+        ulong.TryParse(version, CultureInfo.InvariantCulture, out ulong one) && ulong.TryParse(former, CultureInfo.InvariantCulture, out ulong other)
+            ? one > other : version != former;
+
+    private static HashSet<string> In(Dictionary<string, HashSet<string>> index, string app)
+    {
+        if (!index.TryGetValue(app, out HashSet<string>? keys))
+            index.Add(app, keys = new HashSet<string>(StringComparer.Ordinal));
+        return keys;
+    }
+
+    private static void Out(Dictionary<string, HashSet<string>> index, string app, string key)
+    {
+        if (index.TryGetValue(app, out HashSet<string>? keys) && keys.Remove(key) && keys.Count == 0)
+            index.Remove(app);
+    }
+
+    private static string AppOf(ContainerVersion resource) =>
+        $"{resource.Metadata.Namespace}/{resource.Spec.Selector.GetValueOrDefault(ContainerVersion.SelectorKey)}";
+
+    private static string AppOf(Workload workload) => $"{workload.Namespace}/{workload.Labels.GetValueOrDefault(ContainerVersion.SelectorKey)}";
+
+    private static string KeyOf(Workload workload) => $"{workload.Kind}/{workload.Namespace}/{workload.Name}";
+
+    private sealed class ResourceReflection(ClusterView view, string? space) : IReflection<ContainerVersion>
+    {
+        public void Replace(IReadOnlyList<ContainerVersion> all)
+        {
+            HashSet<string> left = new(all.Select(resource => resource.Key), StringComparer.Ordinal);
+            foreach (ContainerVersion gone in view.Resources.Where(r => (space is null || r.Metadata.Namespace == space) && !left.Contains(r.Key)))
+                view.Remove(gone.Key);
+            foreach (ContainerVersion resource in all)
+                view.Set(resource);
+        }
+
+        public void Set(ContainerVersion item) => view.Set(item);
+
+        public void Remove(ContainerVersion item) => view.Remove(item.Key);
+    }
+
+    private sealed class WorkloadReflection(ClusterView view, string kind, string? space) : IReflection<Workload>
+    {
+        public void Replace(IReadOnlyList<Workload> all)
+        {
+            HashSet<string> left = new(all.Select(KeyOf), StringComparer.Ordinal);
+            List<Workload> gone;
+            lock (view._gate)
+                gone = [.. view._workloads.Values.Where(w => w.Kind == kind && (space is null || w.Namespace == space) && !left.Contains(KeyOf(w)))];
+            foreach (Workload workload in gone)
+                view.Remove(workload);
+            foreach (Workload workload in all)
+                view.Set(workload);
+        }
+
+        public void Set(Workload item) => view.Set(item);
+
+        public void Remove(Workload item) => view.Remove(item);
+    }
+}

@@ -1,0 +1,14 @@
+namespace CvManager.Controller;
+
+/// <summary>Where a <see cref="Reflector{T}"/> keeps what it sees. Called by one reflector at a time, never at the same time by the same one.</summary>
+internal interface IReflection<T>
+{
+    /// <summary>All that there is now: what is not among it is gone.</summary>
+    void Replace(IReadOnlyList<T> all);
+
+    /// <summary>One object is new, or another than before.</summary>
+    void Set(T item);
+
+    /// <summary>One object is gone, or no longer selected.</summary>
+    void Remove(T item);
+}

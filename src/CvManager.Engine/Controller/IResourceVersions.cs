@@ -1,0 +1,17 @@
+using CvManager.Resources;
+using CvManager.Versions;
+
+namespace CvManager.Controller;
+
+/// <summary>What the tags of resources stand for, as each resource's own login sees it. Thread-safe.</summary>
+public interface IResourceVersions
+{
+    /// <summary>What the tag that a resource follows stands for.</summary>
+    /// <returns>Null where nobody has looked at the tag yet; whoever looks wakes the resource then.</returns>
+    /// <exception cref="CvException">Those of <see cref="IVersionResolver"/>.</exception>
+    Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken);
+
+    /// <summary>The version that the resource is pinned to (R7).</summary>
+    /// <inheritdoc cref="FindAsync" path="/exception"/>
+    Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken);
+}
