@@ -72,6 +72,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         Post(new OutputRecord(value, enumerateCollection));
     }
 
+    /// <summary>Hands a line of text to the pipeline without waiting for it: for a log, which must hold up nobody. Thread-safe.</summary>
+    protected void WriteLine(string text) => Post(new LineMessage(text));
+
     /// <summary>Writes a non-terminating error; waits while the pipeline is far behind.</summary>
     /// <param name="exception">A <see cref="CvException"/> where it can be foreseen.</param>
     /// <param name="target">What it is about, where the exception does not say.</param>

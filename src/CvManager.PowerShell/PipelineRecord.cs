@@ -24,6 +24,11 @@ internal sealed record OutputRecord(object? Value, bool EnumerateCollection) : P
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Value, EnumerateCollection);
 }
 
+internal sealed record LineMessage(string Text) : PipelineRecord
+{
+    public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Text);
+}
+
 internal sealed record FailureRecord(ErrorRecord Error) : PipelineRecord
 {
     public override bool TakesRoom => true;

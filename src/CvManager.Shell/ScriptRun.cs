@@ -125,9 +125,14 @@ internal sealed class ScriptRun : IDisposable
         return shell.AddScript("$global:?").Invoke() is [{ BaseObject: true }];
     }
 
-    /// <summary>The first signal stops the pipeline, so that cmdlets can clean up; the second has its usual effect.</summary>
+    /// <summary>
+    /// The first signal stops the pipeline, so that cmdlets can clean up; the second has its usual effect. A cmdlet that takes a signal
+    /// for itself (registered later, and so asked before) ends by itself.
+    /// </summary>
     private void Stop(PosixSignalContext context, int signal)
     {
+        if (context.Cancel)
+            return;
         PowerShell? running;
         lock (_lock)
         {

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using CvManager.Cluster;
 using CvManager.Registries;
-using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Versions;
 using Microsoft.Extensions.Logging;
@@ -23,10 +22,9 @@ public sealed class AskedVersions : IResourceVersions, IDisposable
 
     /// <param name="cluster">Whose imagePullSecrets are used; null for none.</param>
     /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-    /// <param name="own">Those credentials.</param>
-    public AskedVersions(ClusterConnection? cluster, RegistryCatalog registries, ICredentialSource own, TimeProvider time, ILogger logger)
+    public AskedVersions(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
     {
-        _logins = new RegistryLogins(cluster, registries, own, new LearntTags(), time, logger);
+        _logins = new RegistryLogins(cluster, registries, new LearntTags(), time, logger);
         _time = time;
     }
 

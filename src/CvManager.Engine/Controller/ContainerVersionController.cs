@@ -1,6 +1,5 @@
 using CvManager.Cluster;
 using CvManager.Registries;
-using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Workloads;
@@ -29,13 +28,12 @@ public sealed partial class ContainerVersionController : IDisposable
 
     /// <param name="cluster">What is watched and changed.</param>
     /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-    /// <param name="own">Those credentials.</param>
     /// <param name="learnt">What is known of version tags.</param>
     /// <param name="options">What it is responsible for.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Gets what happens.</param>
     /// <param name="output">Gets every look that led to something; called concurrently. Null for nobody.</param>
-    public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ICredentialSource own, ILearntTags learnt, ControllerOptions options,
+    public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ILearntTags learnt, ControllerOptions options,
         TimeProvider time, ILogger logger, Func<ReconcileResult, CancellationToken, Task>? output = null)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -46,7 +44,7 @@ public sealed partial class ContainerVersionController : IDisposable
         _output = output;
         _random = options.Random ?? Random.Shared;
         _resources = new ContainerVersionStore(cluster);
-        _logins = new RegistryLogins(cluster, registries, own, learnt, time, logger);
+        _logins = new RegistryLogins(cluster, registries, learnt, time, logger);
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
     }

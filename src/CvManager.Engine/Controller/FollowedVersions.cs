@@ -1,7 +1,6 @@
 using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Versions;
-using CvManager.Workloads;
 
 namespace CvManager.Controller;
 

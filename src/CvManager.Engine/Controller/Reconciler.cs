@@ -30,7 +30,6 @@ public sealed partial class Reconciler
     private readonly WorkloadStore _workloads;
     private readonly IResourceVersions _versions;
     private readonly RolloutRunner _runner;
-    private readonly TimeProvider _time;
     private readonly ILogger _log;
 
     /// <param name="cluster">Where resources and workloads are.</param>
@@ -44,7 +43,6 @@ public sealed partial class Reconciler
         _workloads = new WorkloadStore(cluster, seen);
         _versions = versions;
         _runner = new RolloutRunner(_workloads, time);
-        _time = time;
         _log = log;
     }
 

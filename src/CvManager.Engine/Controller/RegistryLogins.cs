@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Registries;
-using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Workloads;
@@ -21,9 +20,8 @@ internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, I
 /// </summary>
 /// <param name="cluster">Where the Secrets are; null where nobody's Secrets are to be used.</param>
 /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-/// <param name="own">Those credentials.</param>
 /// <param name="learnt">What is known of version tags, whoever saw it.</param>
-internal sealed partial class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, ICredentialSource own, ILearntTags learnt, TimeProvider time, ILogger logger)
+internal sealed partial class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, ILearntTags learnt, TimeProvider time, ILogger logger)
     : IDisposable
 {
     /// <summary>Service accounts change seldom, and a resource is looked at only when something happened.</summary>
@@ -67,7 +65,7 @@ internal sealed partial class RegistryLogins(ClusterConnection? cluster, Registr
 
     private (RegistryCatalog, RegistryLogin) Make(string name, string space, IReadOnlyList<string> secrets)
     {
-        RegistryCatalog catalog = registries.With(new CredentialChain(new PullSecretCredentials(cluster!, space, secrets, logger), own), name);
+        RegistryCatalog catalog = registries.AlsoWith(new PullSecretCredentials(cluster!, space, secrets, logger), name);
         return (catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, learnt, time)));
     }
 

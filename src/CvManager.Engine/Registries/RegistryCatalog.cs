@@ -47,6 +47,10 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     public RegistryCatalog With(ICredentialSource credentials, string login = "") =>
         new(_options, credentials, _http, ownsHttp: false, login, _budgets);
 
+    /// <summary>The same, with these credentials tried before its own.</summary>
+    /// <inheritdoc cref="With" path="/param"/>
+    public RegistryCatalog AlsoWith(ICredentialSource credentials, string login) => With(new CredentialChain(credentials, _credentials), login);
+
     public IRegistry For(ImageRepository repository)
     {
         ArgumentNullException.ThrowIfNull(repository);

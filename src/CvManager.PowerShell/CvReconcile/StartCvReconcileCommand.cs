@@ -6,9 +6,9 @@ using CvManager.Rollouts;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Looks at ContainerVersions once, and rolls out what their tags stand for by now.</summary>
+/// <summary>Looks at ContainerVersions once, or watches them, and rolls out what their tags stand for by now.</summary>
 [Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
-[OutputType(typeof(CvReconcileResult))]
+[OutputType(typeof(CvReconcileResult), typeof(string))]
 public sealed class StartCvReconcileCommand : NamespacedCmdlet
 {
     private readonly List<(string? Space, string[] Names)> _asked = [];
@@ -24,14 +24,87 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
+    /// <summary>Watches and goes on until it is stopped: the controller.</summary>
+    [Parameter]
+    public SwitchParameter Watch { get; set; }
+
+    /// <summary>With -Watch: objects, or lines of JSON.</summary>
+    [Parameter]
+    public LogFormat LogFormat { get; set; }
+
+    /// <summary>With -LogFormat Json: what is less important than this is left out.</summary>
+    [Parameter]
+    public CvLogLevel LogLevel { get; set; } = CvLogLevel.Information;
+
+    /// <summary>With -Watch: the Lease that decides which of several replicas works.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? LeaseName { get; set; }
+
+    /// <summary>With -Watch: the namespace of that Lease; left out, the context's own.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? LeaseNamespace { get; set; }
+
+    /// <summary>With -Watch: works at once, whoever else does.</summary>
+    [Parameter]
+    public SwitchParameter NoLeaderElection { get; set; }
+
+    protected override Task BeginProcessingAsync(CancellationToken cancellationToken)
+    {
+        string[] bound = [.. MyInvocation.BoundParameters.Keys];
+        string[] excluded = Watch ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"] : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
+        return bound.FirstOrDefault(excluded.Contains) is { } wrong
+            ? throw Terminating(new CvException("ParameterNotApplicable", CvErrorKind.Invalid, $"-{wrong} is of no use {(Watch ? "with" : "without")} -Watch.",
+                Watch ? "Leave it out; -Namespace and -LabelSelector narrow down what is watched." : "Leave it out, or give -Watch."))
+            : Task.CompletedTask;
+    }
+
     /// <summary>What the pipeline names is gathered first, so that each namespace is read once, and waits are side by side.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
         _asked.Add((await ResolveNamespaceAsync(cancellationToken), Name));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
+        if (Watch)
+        {
+            await WatchAsync(cancellationToken);
+            return;
+        }
+
         foreach (var asked in _asked.GroupBy(one => one.Space))
             await RunAsync(asked.Key, new NamePatterns(asked.Any(one => one.Names.Length == 0) ? [] : [.. asked.SelectMany(one => one.Names)]), cancellationToken);
+    }
+
+    private async Task WatchAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var options = new ControllerOptions
+        {
+            Namespaces = [.. _asked.Select(one => one.Space).OfType<string>().Distinct(StringComparer.Ordinal)],
+            LabelSelector = LabelSelector,
+        };
+        if (!NoLeaderElection)
+        {
+            options = options with
+            {
+                Election = new ElectionOptions(LeaseNamespace ?? cluster.DefaultNamespace, LeaseName ?? options.DefaultLeaseName, ControllerRun.Identity()),
+            };
+        }
+
+        if (LogFormat == LogFormat.Json)
+        {
+            var log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
+            await ControllerRun.RunAsync(cluster, options, log, (result, _) =>
+            {
+                log.Log(result);
+                return Task.CompletedTask;
+            }, cancellationToken);
+        }
+        else
+        {
+            await ControllerRun.RunAsync(cluster, options, Logger, (result, _) => WriteObjectAsync(CvReconcileResult.Of(result)), cancellationToken);
+        }
     }
 
     private async Task RunAsync(string? space, NamePatterns names, CancellationToken cancellationToken)

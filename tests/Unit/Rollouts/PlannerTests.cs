@@ -262,7 +262,7 @@ public sealed class PlannerTests
 
     private static Workload Deployment(string image) => new()
     {
-        Kind = "Deployment", Namespace = "default", Name = "app", Uid = "1", Labels = new Dictionary<string, string> { ["cvapp"] = "app" },
+        Kind = "Deployment", ApiVersion = "v1", Namespace = "default", Name = "app", Uid = "1", Labels = new Dictionary<string, string> { ["cvapp"] = "app" },
         Containers = [new WorkloadContainer("main", image, false, 0, "helm"), new WorkloadContainer("setup", image, true, 0)],
     };
 }

@@ -59,6 +59,7 @@ public sealed class RunningVersionTests
     private static Workload Deployment(string name, string image) => new()
     {
         Kind = "Deployment",
+        ApiVersion = "v1",
         Namespace = "default",
         Name = name,
         Uid = name,
