@@ -26,7 +26,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
             line.WriteString("message", formatter(state, exception));
             if (state is IEnumerable<KeyValuePair<string, object?>> fields)
             {
-                foreach (var (name, value) in fields.Where(f => f.Key != "{OriginalFormat}" && f.Value is not null))
+                foreach (var (name, value) in fields.Where(f => f.Key is not ("{OriginalFormat}" or "Message") && f.Value is not null))
                     line.WriteString(JsonNamingPolicy.CamelCase.ConvertName(name), Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture));
             }
 
