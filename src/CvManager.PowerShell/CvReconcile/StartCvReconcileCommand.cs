@@ -92,10 +92,11 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
             };
         }
 
+        using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
         if (LogFormat == LogFormat.Json)
         {
             var log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
-            await ControllerRun.RunAsync(cluster, options, log, (result, _) =>
+            await ControllerRun.RunAsync(cluster, registries, options, log, (result, _) =>
             {
                 log.Log(result);
                 return Task.CompletedTask;
@@ -103,7 +104,7 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
         }
         else
         {
-            await ControllerRun.RunAsync(cluster, options, Logger, (result, _) => WriteObjectAsync(CvReconcileResult.Of(result)), cancellationToken);
+            await ControllerRun.RunAsync(cluster, registries, options, Logger, (result, _) => WriteObjectAsync(CvReconcileResult.Of(result)), cancellationToken);
         }
     }
 
