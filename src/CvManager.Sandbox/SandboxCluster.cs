@@ -38,6 +38,8 @@ public sealed class SandboxCluster : IAsyncDisposable
         var cluster = new ClusterState(options, store, catalog, writer, loop, identifiers);
         lock (store.Gate)
         {
+            if (options.ChangeLog is not null)
+                store.Observe(Tell);
             var owners = new OwnerIndex(store);
             var events = new EventRecorder(cluster);
             var pods = new PodControl(cluster, owners, events);
@@ -122,6 +124,10 @@ public sealed class SandboxCluster : IAsyncDisposable
                 table.Compact(store.Revision);
         }
     }
+
+    private void Tell(StoreChange change) => options.ChangeLog!(new SandboxChange(
+        options.TimeProvider.GetUtcNow(), change.Revision, change.Table.Type.QualifiedName, change.Current.Namespace, change.Current.Name,
+        change.Previous?.Body, change.Kind == ChangeKind.Deleted ? null : change.Current.Body));
 
     public async ValueTask DisposeAsync()
     {

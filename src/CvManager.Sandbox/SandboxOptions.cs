@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+
 namespace CvManager.Sandbox;
 
 /// <summary>How a <see cref="SandboxCluster"/> is started. Every time span is measured by <see cref="TimeProvider"/>.</summary>
@@ -50,7 +52,18 @@ public sealed record SandboxOptions
 
     /// <summary>Called after each request, on the thread that served it; must be quick and thread-safe.</summary>
     public Action<SandboxRequestRecord>? RequestLog { get; init; }
+
+    /// <summary>Called for each change of an object, in order, inside of what makes it; must be quick and thread-safe.</summary>
+    public Action<SandboxChange>? ChangeLog { get; init; }
 }
+
+/// <summary>One change of one object. What it holds is shared with the cluster, and not to be changed.</summary>
+/// <param name="Time">When it was made.</param>
+/// <param name="Revision">The cluster's revision after it: one more than after the change before, whatever that was of.</param>
+/// <param name="Resource">The resource's plural, followed by its group where it has one: <c>deployments.apps</c>.</param>
+/// <param name="Before">Null for an object that was made.</param>
+/// <param name="After">Null for one that is gone.</param>
+public sealed record SandboxChange(DateTimeOffset Time, long Revision, string Resource, string Namespace, string Name, JsonObject? Before, JsonObject? After);
 
 /// <summary>One request as the API server answered it.</summary>
 /// <param name="Time">When the answer was ready.</param>
