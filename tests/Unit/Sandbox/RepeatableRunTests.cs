@@ -23,7 +23,7 @@ public sealed class RepeatableRunTests
         Assert.NotEqual(first.Requests, other.Requests);
         // It did something, and met faults that the client saw.
         Assert.Contains(first.Changes, c => c.Contains("pods/", StringComparison.Ordinal));
-        Assert.True(first.Failures > 5, $"{first.Failures} failures");
+        Assert.True(first.Failures > 2, $"{first.Failures} failures");
         Assert.True(first.Events > 20, $"{first.Events} events");
     }
 
