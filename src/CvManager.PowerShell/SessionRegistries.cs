@@ -10,7 +10,7 @@ namespace CvManager.PowerShell;
 /// </summary>
 internal sealed class SessionRegistries : IAsyncDisposable
 {
-    private readonly RegistryCatalog _shared = new(new RegistryClientOptions(), FixedCredential.Anonymous);
+    private readonly RegistryCatalog _shared = new(RegistryClientOptions.OfEnvironment(), FixedCredential.Anonymous);
 
     public IReadOnlyList<RegistryBudget> Budgets => _shared.Budgets;
 
@@ -18,10 +18,10 @@ internal sealed class SessionRegistries : IAsyncDisposable
     public static SessionRegistries Of(SessionMemory session) => session.Only(static () => new SessionRegistries());
 
     /// <summary>Registries with a credential that was given, or else with those that docker and podman would use here; to be disposed of.</summary>
-    public RegistryCatalog Open(PSCredential? credential = null) =>
+    public RegistryCatalog Open(PSCredential? credential = null, bool plainHttp = false) =>
         credential is null
-            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System))
-            : _shared.With(new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)), credential.UserName);
+            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp)
+            : _shared.With(new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)), credential.UserName, plainHttp);
 
     public ValueTask DisposeAsync()
     {

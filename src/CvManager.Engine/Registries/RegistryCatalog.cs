@@ -18,9 +18,12 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private readonly ConcurrentDictionary<(string Registry, string Login), RequestBudget> _budgets;
     private readonly ConcurrentBag<IDisposable> _owned = [];
 
+    /// <param name="options">How they are talked to.</param>
+    /// <param name="credentials">Asked by repository.</param>
     /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
+    /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>.</exception>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
-        : this(options, credentials, new HttpMessageInvoker(handler ?? NetworkHandler(), disposeHandler: handler is null), ownsHttp: true, "", [])
+        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options.AuthorityFile), disposeHandler: handler is null), ownsHttp: true, "", [])
     {
     }
 
@@ -44,8 +47,9 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
     /// <summary>The same registries with other credentials, over the same connections: it must not outlive this one.</summary>
     /// <param name="login">Stands for the credentials, and is no secret itself: each login has request budgets of its own.</param>
-    public RegistryCatalog With(ICredentialSource credentials, string login = "") =>
-        new(_options, credentials, _http, ownsHttp: false, login, _budgets);
+    /// <param name="plainHttp">Speaks plain HTTP, whatever the options say.</param>
+    public RegistryCatalog With(ICredentialSource credentials, string login = "", bool plainHttp = false) =>
+        new(plainHttp ? _options with { PlainHttp = true } : _options, credentials, _http, ownsHttp: false, login, _budgets);
 
     /// <summary>The same, with these credentials tried before its own.</summary>
     /// <inheritdoc cref="With" path="/param"/>
@@ -89,14 +93,16 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
         new(new RegistryTransport(_http, credentials, budget, _options), _options);
 
-    private EcrRegistry MakeEcr(string name, EcrHost host, RequestBudget budget)
+    private EcrRegistryChoice MakeEcr(string name, EcrHost host, RequestBudget budget)
     {
-        AmazonECRClient client = EcrConnection.Open(host, _http, new EcrCredentials(_credentials, name), _options.RequestTimeout);
+        EcrCredentials credentials = new(_credentials, name);
+        AmazonECRClient client = EcrConnection.Open(host, _http, credentials, _options.RequestTimeout);
         EcrCaller caller = new(client, budget, _options);
         EcrLogin login = new(caller, name, _options.TimeProvider);
         _owned.Add(client);
         _owned.Add(login);
-        return new EcrRegistry(caller, host.AccountId, MakeOci(login, budget));
+        EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget));
+        return new EcrRegistryChoice(api, MakeOci(_credentials, budget), credentials, client.Config, _options.TimeProvider);
     }
 
     private static RequestBudget NewBudget(string registry, RegistryClientOptions options)
@@ -111,16 +117,6 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         return new RequestBudget(
             Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.LongestRetryAfter, options.TimeProvider);
     }
-
-    private static SocketsHttpHandler NetworkHandler() =>
-        new()
-        {
-            // Redirects are followed by the transport, which leaves the login behind.
-            AllowAutoRedirect = false,
-            UseCookies = false,
-            ConnectTimeout = TimeSpan.FromSeconds(10),
-            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        };
 }
 
 /// <summary>What was spent at one registry with one login, and what is left.</summary>

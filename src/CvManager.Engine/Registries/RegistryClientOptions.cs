@@ -3,6 +3,22 @@ namespace CvManager.Registries;
 /// <summary>How registries are talked to.</summary>
 public sealed record RegistryClientOptions
 {
+    internal const string AuthorityVariable = "CVM_REGISTRY_CA";
+
+    /// <summary>
+    /// As the environment has them: <c>CVM_REGISTRY_CA</c> for <see cref="AuthorityFile"/>, and <c>CVM_PLAIN_HTTP_REGISTRIES</c>
+    /// for <see cref="PlainHttpRegistries"/>, separated by commas.
+    /// </summary>
+    public static RegistryClientOptions OfEnvironment() => Of(Environment.GetEnvironmentVariable);
+
+    internal static RegistryClientOptions Of(Func<string, string?> environment) =>
+        new()
+        {
+            AuthorityFile = environment(AuthorityVariable) is { Length: > 0 } file ? file : null,
+            PlainHttpRegistries = (environment("CVM_PLAIN_HTTP_REGISTRIES") ?? "")
+                .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.OrdinalIgnoreCase),
+        };
+
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 
     /// <summary>The longest that one attempt of a request may take, the login that it needs included.</summary>
@@ -17,8 +33,14 @@ public sealed record RegistryClientOptions
     /// <summary>A registry that asks for a longer wait than this is not waited for: the request fails with <c>RegistryRateLimited</c>.</summary>
     public TimeSpan LongestRetryAfter { get; init; } = TimeSpan.FromSeconds(30);
 
+    /// <summary>Every registry is spoken to in plain HTTP, logins included.</summary>
+    public bool PlainHttp { get; init; }
+
     /// <summary>Registries (<c>host[:port]</c>) that are spoken to in plain HTTP, beside those on this machine's loopback.</summary>
     public IReadOnlySet<string> PlainHttpRegistries { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>PEM file of authorities whose certificates are trusted beside those that the system trusts; null for none.</summary>
+    public string? AuthorityFile { get; init; }
 
     /// <summary>The most requests a second, in the long run, to one registry with one login; more than 0.</summary>
     public double RequestsPerSecond { get; init; } = 200;

@@ -13,10 +13,14 @@ public abstract class RegistryCmdlet : AsyncCmdlet
     [Credential]
     public PSCredential? Credential { get; set; }
 
+    /// <summary>Speaks plain HTTP to registries that are not on this machine, too.</summary>
+    [Parameter]
+    public SwitchParameter PlainHttp { get; set; }
+
     private protected RegistryCatalog Registries => _registries ?? throw new InvalidOperationException("The base's BeginProcessingAsync was not called.");
 
     protected override async Task BeginProcessingAsync(CancellationToken cancellationToken) =>
-        _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential);
+        _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential, PlainHttp);
 
     /// <summary>An error of one tag leaves the others alone.</summary>
     private protected async Task GuardAsync(Func<Task> work)

@@ -9,7 +9,9 @@ internal static class Cvm
     public static string Path { get; } = Locate();
 
     /// <summary>Runs it to its end, with standard input closed.</summary>
-    public static async Task<CvmResult> RunAsync(string[] arguments, string input = "", Func<Process, Task>? meanwhile = null)
+    /// <param name="environment">Variables that differ from those here; null removes one.</param>
+    public static async Task<CvmResult> RunAsync(
+        string[] arguments, string input = "", Func<Process, Task>? meanwhile = null, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var cancellationToken = TestContext.Current.CancellationToken;
         var start = new ProcessStartInfo(Path, arguments)
@@ -18,6 +20,8 @@ internal static class Cvm
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        foreach (var (name, value) in environment ?? new Dictionary<string, string?>())
+            start.Environment[name] = value;
         using var process = Process.Start(start)!;
         try
         {

@@ -10,7 +10,8 @@ namespace CvManager.Registries.Ecr;
 /// (environment, profile, SSO, web identity, pod identity, instance), which renews what expires. Asked before each request. Thread-safe.
 /// </summary>
 /// <param name="registry">The host name that the access key is for.</param>
-internal sealed class EcrCredentials(ICredentialSource source, string registry) : IIdentityResolverConfiguration, IIdentityResolver<AWSCredentials>
+/// <param name="chain">Null for the SDK's own.</param>
+internal sealed class EcrCredentials(ICredentialSource source, string registry, IIdentityResolver<AWSCredentials>? chain = null) : IIdentityResolverConfiguration, IIdentityResolver<AWSCredentials>
 {
     // A source is asked by repository; which one of the registry's does not matter to it.
     private readonly ImageRepository _any = ImageRepository.Parse($"{registry}/any");
@@ -21,15 +22,37 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry) 
     public async Task<AWSCredentials> ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken = default)
     {
         RegistryCredential? given = await source.FindAsync(_any, cancellationToken).ConfigureAwait(false);
-        // The logins of 'docker login' to ECR are called AWS and end after 12 hours; those are for its OCI endpoint.
-        if (given is { IdentityToken: null } && given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal))
+        if (given is not null && IsAccessKey(given))
             return new BasicAWSCredentials(given.UserName, given.Password);
-        IIdentityResolver<AWSCredentials> chain = (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
-        AWSCredentials found = await chain.ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+        IIdentityResolver<AWSCredentials> all = chain
+            ?? (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
+        AWSCredentials found = await all.ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
         // The signer asks synchronously: what it gets is at hand.
         ImmutableCredentials now = await found.GetCredentialsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
         return now.UseToken ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token) : new BasicAWSCredentials(now.AccessKey, now.SecretKey);
     }
+
+    /// <summary>Whether the source has a login to the registry's OCI endpoint, as 'docker login' leaves it, rather than an access key.</summary>
+    public async ValueTask<bool> HasDockerLoginAsync(CancellationToken cancellationToken) =>
+        await source.FindAsync(_any, cancellationToken).ConfigureAwait(false) is { } given && !IsAccessKey(given);
+
+    /// <summary>Whether there are AWS credentials at all.</summary>
+    public async ValueTask<bool> AreThereAsync(IClientConfig clientConfig, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+            return true;
+        }
+        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested)
+        {
+            return false;
+        }
+    }
+
+    // The logins of 'docker login' to ECR are called AWS and end after 12 hours.
+    private static bool IsAccessKey(RegistryCredential given) =>
+        given.IdentityToken is null && given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal);
 
     async Task<BaseIdentity> IIdentityResolver.ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken) =>
         await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);

@@ -14,7 +14,7 @@ internal static class RegistryAddress
     }
 
     public static bool IsPlain(string registry, RegistryClientOptions options) =>
-        IsLoopback(HostOf(registry)) || options.PlainHttpRegistries.Contains(registry);
+        options.PlainHttp || IsLoopback(HostOf(registry)) || options.PlainHttpRegistries.Contains(registry);
 
     /// <summary>A registry's host without its port.</summary>
     public static string HostOf(string registry)

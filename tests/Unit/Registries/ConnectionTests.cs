@@ -1,0 +1,182 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Unit.Shell;
+using Xunit;
+
+namespace CvManager.Unit.Registries;
+
+/// <summary>How registries are reached: private authorities, proxies, plain HTTP.</summary>
+public sealed class ConnectionTests : IAsyncDisposable
+{
+    private const string Name = "registry.corp.example";
+
+    private readonly TlsRegistry _registry = new(Name);
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-connections-");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask DisposeAsync()
+    {
+        await _registry.DisposeAsync();
+        _folder.Delete(recursive: true);
+    }
+
+    [Fact]
+    public async Task A_private_authority_is_trusted_where_it_is_named()
+    {
+        Assert.Equal(TlsRegistry.Digest, await FindAsync(_registry.AuthorityFile, Name));
+        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(null, Name)));
+    }
+
+    [Fact]
+    public async Task Its_certificates_are_good_for_their_names_only()
+    {
+        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(_registry.AuthorityFile, "other.corp.example")));
+        Assert.Empty(_registry.Requests);
+    }
+
+    [Fact]
+    public async Task Another_authority_is_not_trusted_with_it()
+    {
+        await using TlsRegistry other = new(Name);
+
+        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(other.AuthorityFile, Name)));
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("no certificate")]
+    [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")]
+    public async Task A_file_without_certificates_is_named(string? content)
+    {
+        string file = Path.Combine(_folder.FullName, "ca.pem");
+        if (content is not null)
+            await File.WriteAllTextAsync(file, content, Token);
+
+        CvException error = Assert.Throws<CvException>(() => new RegistryCatalog(new() { AuthorityFile = file }, FixedCredential.Anonymous));
+
+        Assert.Equal("RegistryCertificatesInvalid", error.ErrorId);
+        Assert.Contains(file, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_environment_names_authorities_and_plain_registries()
+    {
+        Dictionary<string, string> environment = new() { ["CVM_REGISTRY_CA"] = "/etc/ca.pem", ["CVM_PLAIN_HTTP_REGISTRIES"] = "a.test:5000, B.test," };
+
+        RegistryClientOptions options = RegistryClientOptions.Of(environment.GetValueOrDefault);
+
+        Assert.Equal("/etc/ca.pem", options.AuthorityFile);
+        Assert.Equal(["a.test:5000", "B.test"], options.PlainHttpRegistries);
+        Assert.Contains("b.test", options.PlainHttpRegistries);
+        Assert.Equal((null, 0), (RegistryClientOptions.Of(_ => "").AuthorityFile, RegistryClientOptions.Of(_ => null).PlainHttpRegistries.Count));
+    }
+
+    [Theory]
+    [InlineData("registry.test/app", "https")]
+    [InlineData("registry.test:5000/app", "https")]
+    [InlineData("plain.test:5000/app", "http")]
+    [InlineData("plain.test/app", "https")]
+    [InlineData("localhost:5000/app", "http")]
+    [InlineData("127.0.0.1:5000/app", "http")]
+    [InlineData("[::1]:5000/app", "http")]
+    public async Task Plain_HTTP_is_for_loopback_and_where_it_is_asked_for(string repository, string scheme)
+    {
+        using ScriptedRegistry handler = new(_ => ScriptedRegistry.Head(TlsRegistry.Digest))
+        {
+            Options = new() { PlainHttpRegistries = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "plain.test:5000" } },
+        };
+        using RegistryCatalog catalog = handler.Catalog();
+        using RegistryCatalog plain = catalog.With(FixedCredential.Anonymous, plainHttp: true);
+        ImageRepository named = ImageRepository.Parse(repository);
+
+        await catalog.For(named).FindTagAsync(named, "demo", Token);
+        await plain.For(named).FindTagAsync(named, "demo", Token);
+
+        Assert.Equal([scheme, "http"], handler.Requests.Select(r => r.Uri.Scheme));
+    }
+
+    [Fact]
+    public async Task A_proxy_of_the_environment_is_gone_through_but_for_those_it_excludes()
+    {
+        await using TunnelProxy proxy = new(_registry.Port, "me:geheim");
+        Dictionary<string, string?> environment = new()
+        {
+            ["HTTPS_PROXY"] = $"http://me:geheim@127.0.0.1:{proxy.Port}",
+            ["NO_PROXY"] = "direct.invalid",
+            ["CVM_REGISTRY_CA"] = _registry.AuthorityFile,
+            ["DOCKER_CONFIG"] = _folder.FullName,
+        };
+
+        CvmResult through = await Cvm.RunAsync(["-Command", $"(Get-CvRegistryTag {Name}/app 1a2b3c4).Digest"], environment: environment);
+        CvmResult beside = await Cvm.RunAsync(["-Command", "Get-CvRegistryTag direct.invalid/app 1a2b3c4"], environment: environment);
+
+        Assert.Equal(TlsRegistry.Digest, through.Output.Trim());
+        Assert.Equal([$"{Name}:443"], proxy.Asked.Distinct());
+        Assert.Contains("direct.invalid", beside.Errors, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_proxy_that_does_not_like_the_login_is_told_of_without_it()
+    {
+        await using TunnelProxy proxy = new(_registry.Port, "me:geheim");
+        Dictionary<string, string?> environment = new()
+        {
+            ["HTTPS_PROXY"] = $"http://me:falsch@127.0.0.1:{proxy.Port}",
+            ["NO_PROXY"] = null,
+            ["DOCKER_CONFIG"] = _folder.FullName,
+        };
+
+        CvmResult result = await Cvm.RunAsync(
+            ["-Command", $"try {{ Get-CvRegistryTag {Name}/app 1a2b3c4 -ErrorAction Stop }} catch {{ throw $_.Exception.ToString() }}"], environment: environment);
+
+        Assert.Contains("407", result.Errors, StringComparison.Ordinal);
+        Assert.DoesNotContain("falsch", result.Errors, StringComparison.Ordinal);
+        Assert.Empty(_registry.Requests);
+    }
+
+    [Fact]
+    public async Task Without_AWS_credentials_a_docker_login_serves_for_ECR()
+    {
+        const string Host = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
+        await using TlsRegistry ecr = new(Host) { Login = "AWS:token-of-today" };
+        await using TunnelProxy proxy = new(ecr.Port);
+        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "config.json"),
+            $$"""{"auths": {"{{Host}}": {"auth": "{{Convert.ToBase64String(Encoding.UTF8.GetBytes("AWS:token-of-today"))}}"} } }""", Token);
+        Dictionary<string, string?> environment = new()
+        {
+            ["HTTPS_PROXY"] = $"http://127.0.0.1:{proxy.Port}",
+            ["NO_PROXY"] = null,
+            ["CVM_REGISTRY_CA"] = ecr.AuthorityFile,
+            ["DOCKER_CONFIG"] = _folder.FullName,
+            ["HOME"] = _folder.FullName,
+            ["USERPROFILE"] = _folder.FullName,
+            ["AWS_EC2_METADATA_DISABLED"] = "true",
+        };
+        foreach (string name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(n => n.StartsWith("AWS_", StringComparison.Ordinal)))
+            environment.TryAdd(name, null);
+
+        CvmResult result = await Cvm.RunAsync(["-Command", $"(Get-CvRegistryTag {Host}/app 1a2b3c4).Digest"], environment: environment);
+
+        Assert.Equal(TlsRegistry.Digest, result.Output.Trim());
+        Assert.All(ecr.Requests, r => Assert.StartsWith("HEAD /v2/app/manifests/1a2b3c4 ", r, StringComparison.Ordinal));
+    }
+
+    private async Task<string?> FindAsync(string? authorityFile, string host)
+    {
+        using SocketsHttpHandler handler = RegistryConnections.Open(authorityFile);
+        handler.UseProxy = false;
+        handler.ConnectCallback = async (_, cancellationToken) =>
+        {
+            Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
+            await socket.ConnectAsync(IPAddress.Loopback, _registry.Port, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        };
+        using RegistryCatalog catalog = new(new() { Retries = 0 }, FixedCredential.Anonymous, handler);
+        ImageRepository repository = ImageRepository.Parse($"{host}/app");
+        return (await catalog.For(repository).FindTagAsync(repository, "demo", Token))?.Digest;
+    }
+}

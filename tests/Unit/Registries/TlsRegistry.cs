@@ -1,0 +1,67 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace CvManager.Unit.Registries;
+
+/// <summary>A registry over TLS with a certificate of a private authority, as far as looking at tags goes.</summary>
+internal sealed class TlsRegistry : LoopbackServer
+{
+    public static readonly string Digest = "sha256:" + new string('d', 64);
+
+    private readonly X509Certificate2 _certificate;
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-tls-");
+
+    /// <param name="name">The host that the certificate is for.</param>
+    public TlsRegistry(string name)
+    {
+        using RSA authorityKey = RSA.Create(2048);
+        CertificateRequest authority = new("CN=Private authority", authorityKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        authority.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        using X509Certificate2 root = authority.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
+        using RSA key = RSA.Create(2048);
+        CertificateRequest server = new($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        SubjectAlternativeNameBuilder names = new();
+        names.AddDnsName(name);
+        server.CertificateExtensions.Add(names.Build());
+        server.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid("1.3.6.1.5.5.7.3.1")], critical: false));
+        using X509Certificate2 signed = server.Create(root, now.AddDays(-1), now.AddDays(29), [1, 2, 3]);
+        using X509Certificate2 withKey = signed.CopyWithPrivateKey(key);
+        _certificate = X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pfx), null);
+        AuthorityFile = Path.Combine(_folder.FullName, "ca.pem");
+        File.WriteAllText(AuthorityFile, root.ExportCertificatePem());
+        Start();
+    }
+
+    /// <summary>user:password to ask for; null for nothing.</summary>
+    public string? Login { get; init; }
+
+    public string AuthorityFile { get; }
+
+    /// <summary>First lines of the requests that came.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Requests { get; } = [];
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        _certificate.Dispose();
+        _folder.Delete(recursive: true);
+    }
+
+    protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
+    {
+        await using SslStream tls = new(client);
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate }, cancellationToken);
+        string expected = "Authorization: Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes(Login ?? ""));
+        while (await ReadHeadAsync(tls, cancellationToken) is { } head)
+        {
+            Requests.Enqueue(head[0]);
+            if (Login is not null && !head.Contains(expected))
+                await WriteHeadAsync(tls, cancellationToken, "HTTP/1.1 401 Unauthorized", "WWW-Authenticate: Basic realm=\"registry\"", "Content-Length: 0");
+            else
+                await WriteHeadAsync(tls, cancellationToken, "HTTP/1.1 200 OK", "Content-Type: application/vnd.oci.image.manifest.v1+json", $"Docker-Content-Digest: {Digest}", "Content-Length: 0");
+        }
+    }
+}
