@@ -16,13 +16,13 @@ internal sealed class TlsRegistry : LoopbackServer
     /// <param name="name">The host that the certificate is for.</param>
     public TlsRegistry(string name)
     {
-        using RSA authorityKey = RSA.Create(2048);
-        CertificateRequest authority = new("CN=Private authority", authorityKey, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using ECDsa authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest authority = new("CN=Private authority", authorityKey, HashAlgorithmName.SHA256);
         authority.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
         DateTimeOffset now = DateTimeOffset.UtcNow;
         using X509Certificate2 root = authority.CreateSelfSigned(now.AddDays(-1), now.AddDays(30));
-        using RSA key = RSA.Create(2048);
-        CertificateRequest server = new($"CN={name}", key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest server = new($"CN={name}", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder names = new();
         names.AddDnsName(name);
         server.CertificateExtensions.Add(names.Build());

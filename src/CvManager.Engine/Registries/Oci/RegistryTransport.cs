@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
+using System.Security.Authentication;
 using System.Text.Json;
 using CvManager.Registries.Credentials;
 using Polly;
@@ -167,7 +168,12 @@ internal sealed class RegistryTransport
     private bool MayPass(Outcome<(RegistryResponse Response, bool LoggedIn)> outcome)
     {
         if (outcome.Exception is Exception error)
-            return error is HttpRequestException or IOException or CvException { Kind: CvErrorKind.Unavailable };
+        {
+            // A certificate that is not trusted, and a proxy that asks for a login, are no better a second later.
+            bool lasts = error is HttpRequestException { InnerException: AuthenticationException } or HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired };
+            return !lasts && error is (HttpRequestException or IOException or CvException { Kind: CvErrorKind.Unavailable });
+        }
+
         RegistryResponse response = outcome.Result.Response;
         return (response.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout || (int)response.Status >= 500)
             && !(response.RetryAfter > _options.LongestRetryAfter);
