@@ -191,6 +191,34 @@ public sealed class ClusterConnection : IDisposable
     public Task<JsonObject> GetRawAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, path, path, "", null, null, cancellationToken);
 
+    /// <summary>The last lines of what a pod's first container wrote; empty where there is nothing, or nothing any more.</summary>
+    /// <param name="lines">At most so many, and at most 16 KiB of them.</param>
+    public async Task<string> ReadPodLogAsync(string space, string pod, int lines, CancellationToken cancellationToken)
+    {
+        ResourcePath path = new("", "v1", "pods", space, pod, "log");
+        using CancellationTokenSource timeout = new(RequestTimeout, _time);
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        try
+        {
+            using HttpResponseMessage response = await OpenAsync(HttpMethod.Get, path.ToString(), path.Title,
+                $"tailLines={lines.ToString(System.Globalization.CultureInfo.InvariantCulture)}&limitBytes=16384", null, null, limit.Token);
+            return (await ReadAsync(response, limit.Token)).TrimEnd();
+        }
+        catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
+        {
+            return "";
+        }
+        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new CvException("ClusterTimeout", CvErrorKind.Timeout, $"{Server} did not give the log of {path.Title} within {RequestTimeout.TotalSeconds:0} s.",
+                "See whether the kubelet of its node answers.", e) { Target = path.Title };
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            throw ClusterErrors.From(e, Server);
+        }
+    }
+
     /// <summary>
     /// Changes from a resource version on, as the API server writes them, until it ends the watch. An event of type ERROR ends it
     /// with its status as an exception.

@@ -28,6 +28,7 @@ public sealed partial class Reconciler
 {
     private readonly ContainerVersionStore _resources;
     private readonly WorkloadStore _workloads;
+    private readonly ServiceStore _services;
     private readonly IResourceVersions _versions;
     private readonly RolloutRunner _runner;
     private readonly ILogger _log;
@@ -42,7 +43,8 @@ public sealed partial class Reconciler
         _resources = new ContainerVersionStore(cluster);
         _workloads = new WorkloadStore(cluster, seen);
         _versions = versions;
-        _runner = new RolloutRunner(_workloads, time);
+        _services = new ServiceStore(cluster);
+        _runner = new RolloutRunner(cluster, _workloads, time);
         _log = log;
     }
 
@@ -125,6 +127,8 @@ public sealed partial class Reconciler
 
         if (problem is not null)
             LogProblem(resource.Key, problem.Message);
+        if (version is not null && resource.Spec.Strategy.BlueGreen is { } blueGreen && resource.Spec.Strategy.Kind == StrategySpec.ServiceBlueGreen)
+            input = input with { Service = await _services.FindAsync(resource.Metadata.Namespace!, blueGreen.ServiceName, cancellationToken) };
         return (input with { Version = version, Problem = problem }, latest);
     }
 

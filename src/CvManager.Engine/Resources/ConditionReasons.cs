@@ -28,14 +28,14 @@ public static class ConditionReasons
     public const string RepositoryNotFound = nameof(RepositoryNotFound);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
     public const string ContainerNotFound = nameof(ContainerNotFound);
+    /// <summary>R13: not exactly two workloads, or not exactly one of them live.</summary>
+    public const string BlueGreenAmbiguous = nameof(BlueGreenAmbiguous);
     /// <summary>R9: an older resource follows another tag for the same container.</summary>
     public const string Conflict = nameof(Conflict);
     /// <summary>R3: somebody keeps putting the image back.</summary>
     public const string Contended = nameof(Contended);
     /// <summary>R6: the digest failed before.</summary>
     public const string Quarantined = nameof(Quarantined);
-    /// <summary>The resource asks for what this version of CvManager does not do.</summary>
-    public const string NotSupported = nameof(NotSupported);
     /// <summary>R7.</summary>
     public const string Suspended = nameof(Suspended);
     public const string Pinned = nameof(Pinned);

@@ -91,8 +91,11 @@ public sealed record StrategySpec
     /// <summary>Required by <see cref="ServiceBlueGreen"/>, and of no use otherwise.</summary>
     public BlueGreenSpec? BlueGreen { get; init; }
 
-    /// <summary>R5: gates between the new colour being up and the cut-over.</summary>
+    /// <summary>R5: gates between the new colour being up and the cut-over; of <see cref="ServiceBlueGreen"/> alone.</summary>
     public IReadOnlyList<VerifySpec> Verify { get; init; } = [];
+
+    /// <summary>R5: gates after the cut-over; one that fails cuts back. Of <see cref="ServiceBlueGreen"/> alone.</summary>
+    public IReadOnlyList<VerifySpec> PostVerify { get; init; } = [];
 }
 
 /// <summary>R13: two workloads, one Service that selects the live one.</summary>
@@ -107,12 +110,18 @@ public sealed record BlueGreenSpec
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
     public bool ScaleDown { get; init; } = true;
+
+    /// <summary>Seconds between the cut-over and the scaling down, 0 to 86400: for connections that are still open.</summary>
+    public int ScaleDownDelaySeconds { get; init; } = 30;
 }
 
 /// <summary>R6.</summary>
 public sealed record RollbackSpec
 {
     public bool Enabled { get; init; } = true;
+
+    /// <summary>Act on what the kubelets say (an image that cannot be pulled, a container that keeps crashing) without waiting for the deadline.</summary>
+    public bool FailFast { get; init; }
 }
 
 /// <summary>R8: the ConfigMap <c>&lt;name&gt;.history</c>; by default named for the workload.</summary>

@@ -75,6 +75,91 @@ public sealed record RolloutStatus
 
     /// <summary>Why it failed.</summary>
     public string? Message { get; init; }
+
+    /// <summary>R5: the gates, in the order in which they run; null where there are none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<GateStatus>? Gates { get; init; }
+
+    /// <summary>How far a ServiceBlueGreen rollout is; null for another strategy.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public BlueGreenStatus? BlueGreen { get; init; }
+}
+
+/// <summary>One gate of one rollout.</summary>
+public sealed record GateStatus
+{
+    /// <summary>See <see cref="GateStage"/>.</summary>
+    public string Stage { get; init; } = "";
+
+    public string Kind { get; init; } = "";
+
+    /// <summary>What it runs, with its tag.</summary>
+    public string Image { get; init; } = "";
+
+    /// <summary>Pending, Progressing, Succeeded or Failed of <see cref="RolloutPhase"/>.</summary>
+    public string Phase { get; init; } = RolloutPhase.Pending;
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? StartedAt { get; init; }
+
+    /// <summary>How it ended: the last lines of its log.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Message { get; init; }
+}
+
+/// <summary>When a gate runs.</summary>
+public static class GateStage
+{
+    /// <summary>Before any workload is touched: <c>spec.container.verify</c>.</summary>
+    public const string Container = nameof(Container);
+
+    /// <summary>Before a cut-over: <c>spec.strategy.verify</c>.</summary>
+    public const string Strategy = nameof(Strategy);
+
+    /// <summary>After it: <c>spec.strategy.postVerify</c>.</summary>
+    public const string PostStrategy = nameof(PostStrategy);
+}
+
+/// <summary>R13: how far a blue-green rollout is, and what it would have to go back to.</summary>
+public sealed record BlueGreenStatus
+{
+    /// <summary>Kind/name of the workload that had the traffic when the rollout began.</summary>
+    public string Live { get; init; } = "";
+
+    /// <summary>Kind/name of the one that gets the version.</summary>
+    public string Idle { get; init; } = "";
+
+    /// <summary>See <see cref="BlueGreenPhase"/>.</summary>
+    public string Step { get; init; } = BlueGreenPhase.Prepare;
+
+    /// <summary>What the idle workload was scaled to when the rollout began.</summary>
+    public int IdleReplicas { get; init; }
+
+    /// <summary>Null before the Service was pointed at the new colour.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? CutOverAt { get; init; }
+}
+
+/// <summary>The steps of a blue-green rollout, in their order.</summary>
+public static class BlueGreenPhase
+{
+    /// <summary>The idle workload gets the image, and at least one pod.</summary>
+    public const string Prepare = nameof(Prepare);
+
+    /// <summary>The verification Service points at it, and <c>strategy.verify</c> runs.</summary>
+    public const string Verify = nameof(Verify);
+
+    /// <summary>It gets as many pods as the live one has.</summary>
+    public const string Scale = nameof(Scale);
+
+    /// <summary>The Service is pointed at it.</summary>
+    public const string CutOver = nameof(CutOver);
+
+    /// <summary><c>strategy.postVerify</c> runs.</summary>
+    public const string PostVerify = nameof(PostVerify);
+
+    /// <summary>The old colour is scaled down, after a delay.</summary>
+    public const string ScaleDown = nameof(ScaleDown);
 }
 
 /// <summary>The phases of a rollout and of each workload in it.</summary>

@@ -115,6 +115,15 @@ public static class ContainerVersionValidator
             errors.Add(new ValidationError("spec.strategy.blueGreen", "", "is required when spec.strategy.kind is ServiceBlueGreen",
                 "Give serviceName and labelNames, or use kind Rolling."));
         }
+
+        foreach (string gates in (string[])["verify", "postVerify"])
+        {
+            if (!blueGreen && strategy[gates] is JsonArray { Count: > 0 })
+            {
+                errors.Add(new ValidationError($"spec.strategy.{gates}", "", "has no cut-over to run before or after when spec.strategy.kind is Rolling",
+                    "Put the gates into spec.container.verify, which runs before any workload is touched, or use kind ServiceBlueGreen."));
+            }
+        }
     }
 
     private static string? Text(JsonNode? node) =>

@@ -18,6 +18,9 @@ public sealed record PlanInput
     /// <summary>Every workload of the namespace that carries the label cvapp.</summary>
     public required IReadOnlyList<Workload> Workloads { get; init; }
 
+    /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null where there is none, and for another strategy.</summary>
+    public ServiceSelector? Service { get; init; }
+
     /// <summary>Every ContainerVersion of the namespace, the resource itself among them or not.</summary>
     public required IReadOnlyList<ContainerVersion> Neighbours { get; init; }
 }
@@ -69,34 +72,50 @@ public static class Planner
                 $"{lacking.Reference} has no container {spec.Container.Name}; it has {string.Join(", ", lacking.Containers.Select(c => c.Name))}. Mend spec.container.name.", workloads);
         }
 
-        if (spec.Strategy.Kind != StrategySpec.Rolling || spec.Container.Verify.Count > 0)
-        {
-            return Stalled(input, ConditionReasons.NotSupported,
-                "This version of CvManager has neither the strategy ServiceBlueGreen nor spec.container.verify; nothing is rolled out without its gates.", workloads);
-        }
-
-        if (workloads.Find(w => WorkloadKind.Find(w.Kind).Delivery != Delivery.PatchTemplate) is { } unsupported)
-        {
-            return Stalled(input, ConditionReasons.NotSupported,
-                $"This version of CvManager does not roll out to a {unsupported.Kind} of its own ({unsupported.Reference}): its pods would stay on the former image. Take the label cvapp from it.", workloads);
-        }
-
         if (Rival(input, workloads) is { } rival)
             return Stalled(input, ConditionReasons.Conflict, rival, workloads);
-        return PlanChanges(input, input.Version, workloads);
+        if (spec.Strategy.Kind == StrategySpec.Rolling)
+            return PlanChanges(input, input.Version, workloads, null);
+        (BlueGreenPair? pair, string? ambiguous) = Pair(input, spec.Strategy.BlueGreen!, workloads);
+        return pair is null ? Stalled(input, ConditionReasons.BlueGreenAmbiguous, ambiguous!, workloads) : PlanChanges(input, input.Version, workloads, pair);
     }
 
-    private static RolloutPlan PlanChanges(PlanInput input, ResolvedVersion version, List<Workload> workloads)
+    /// <summary>R13: exactly two workloads, and exactly one of them live.</summary>
+    private static (BlueGreenPair? Pair, string? Problem) Pair(PlanInput input, BlueGreenSpec spec, List<Workload> workloads)
+    {
+        if (workloads.Find(w => !WorkloadKind.Find(w.Kind).IsScalable) is { } fixedSize)
+            return (null, $"{fixedSize.Reference} cannot be one of two colours, as it cannot be scaled; use Deployments, StatefulSets or ReplicaSets.");
+        if (workloads.Count != 2)
+        {
+            string found = workloads.Count == 1 ? $"There is only {workloads[0].Reference}" : $"There are {string.Join(", ", workloads.Select(w => w.Reference))}";
+            return (null, $"ServiceBlueGreen takes exactly two workloads. {found}; mend spec.selector or the labels cvapp.");
+        }
+
+        string labels = string.Join(", ", spec.LabelNames);
+        if (input.Service is not { } service)
+            return (null, $"There is no Service {spec.ServiceName}, which spec.strategy.blueGreen.serviceName names.");
+        if (workloads.Find(w => spec.LabelNames.Any(label => !w.PodLabels.ContainsKey(label))) is { } lacking)
+            return (null, $"The pods of {lacking.Reference} lack one of the labels of spec.strategy.blueGreen.labelNames ({labels}).");
+        List<Workload> live = [.. workloads.Where(w => service.PointsAt(w, spec.LabelNames))];
+        return live.Count == 1
+            ? (new BlueGreenPair(live[0], workloads.Single(w => w != live[0])), null)
+            : (null, $"Service {service.Name} points at {(live.Count == 0 ? "neither" : "both")} of {workloads[0].Reference} and {workloads[1].Reference} by {labels}; point it at one of them.");
+    }
+
+    private static RolloutPlan PlanChanges(PlanInput input, ResolvedVersion version, List<Workload> workloads, BlueGreenPair? pair)
     {
         ContainerVersion resource = input.Resource;
         ContainerVersionSpec spec = resource.Spec;
         string target = TargetImage.Of(spec, version.Version, version.Digest);
-        List<PlannedChange> changes = workloads.Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
+        // R13: up to date is when the live colour is; then the idle one is left as it is.
+        List<PlannedChange> changes = (pair is null ? workloads : [pair.Live]).Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
             .Where(c => !TargetImage.IsRunning(c.Container.Image, spec, version.Version, version.Digest)).ToList();
+        if (pair is not null && changes.Count > 0)
+            changes = [new PlannedChange(pair.Idle, pair.Idle.FindContainer(spec.Container.Name)!, target) { CutOver = spec.Strategy.BlueGreen!.ServiceName }];
         RolloutPlan plan = new()
         {
             Resource = resource, Verdict = PlanVerdict.UpToDate, Reason = ConditionReasons.UpToDate, Message = "",
-            Version = version.Version, Digest = version.Digest, Workloads = workloads,
+            Version = version.Version, Digest = version.Digest, Workloads = workloads, BlueGreen = pair,
         };
         string pinned = spec.PinVersion.Length > 0 ? " (pinned)" : "";
         QuarantinedDigest? quarantined = resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == version.Digest);

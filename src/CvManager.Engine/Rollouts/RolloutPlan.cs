@@ -26,7 +26,15 @@ public sealed record RolloutPlan
 
     /// <summary>The workloads that the resource selects.</summary>
     public IReadOnlyList<Workload> Workloads { get; init; } = [];
+
+    /// <summary>Which workload has the traffic, for the strategy ServiceBlueGreen; null for another one, and where that is not clear.</summary>
+    public BlueGreenPair? BlueGreen { get; init; }
 }
+
+/// <summary>The two colours.</summary>
+/// <param name="Live">The one that the Service points at.</param>
+/// <param name="Idle">The other one.</param>
+public sealed record BlueGreenPair(Workload Live, Workload Idle);
 
 public enum PlanVerdict
 {
@@ -49,7 +57,12 @@ public enum PlanVerdict
 /// <param name="ToImage">The image that it gets.</param>
 public sealed record PlannedChange(Workload Workload, WorkloadContainer Container, string ToImage)
 {
-    public override string ToString() => WorkloadKind.Find(Workload.Kind).Delivery switch
+    /// <summary>The Service that is pointed at the workload afterwards; null for none.</summary>
+    public string? CutOver { get; init; }
+
+    public override string ToString() => CutOver is null ? Change() : $"{Change()}, then point Service {CutOver} at it";
+
+    private string Change() => WorkloadKind.Find(Workload.Kind).Delivery switch
     {
         Delivery.Recreate => $"Recreate {Workload.Reference} with {Container.Name} = {ToImage} (was {Container.Image})",
         Delivery.PatchTemplateAndReplacePods => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image}) and replace its pods one by one",

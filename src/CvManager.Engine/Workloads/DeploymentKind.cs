@@ -10,6 +10,8 @@ internal sealed class DeploymentKind : WorkloadKind
 
     public override string Plural => "deployments";
 
+    public override bool IsScalable => true;
+
     /// <summary>What <c>kubectl rollout status</c> goes by (kubectl/pkg/polymorphichelpers/rollout_status.go).</summary>
     public override WorkloadProgress Progress(JsonObject json)
     {

@@ -2,6 +2,11 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Workloads;
 
+/// <summary>What the kubelet says of a pod that does not come up.</summary>
+/// <param name="Message">In words.</param>
+/// <param name="IsDecisive">False for what may still be the weather: a first failed pull, a Secret that comes a moment later.</param>
+public sealed record Trouble(string Message, bool IsDecisive);
+
 /// <summary>
 /// Early evidence that a version will not come up: what the kubelet says of the pods that run it, long before the deadline. Pure.
 /// </summary>
@@ -15,8 +20,10 @@ internal static class PodTrouble
         "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "CreateContainerConfigError", "CreateContainerError", "RunContainerError",
     };
 
-    /// <summary>The first trouble among pods that run an image, in words; null for none.</summary>
-    public static string? Find(IEnumerable<JsonObject> pods, WorkloadContainer container)
+    private static readonly HashSet<string> Decisive = new(StringComparer.Ordinal) { "ImagePullBackOff", "InvalidImageName", "CrashLoopBackOff" };
+
+    /// <summary>The first trouble among pods that run an image; null for none.</summary>
+    public static Trouble? Find(IEnumerable<JsonObject> pods, WorkloadContainer container)
     {
         string list = container.IsInit ? "initContainers" : "containers";
         foreach (JsonObject pod in pods)
@@ -33,7 +40,7 @@ internal static class PodTrouble
                 if (reason is null || !(Reasons.Contains(reason) || (reason == "CrashLoopBackOff" && status.Number("restartCount") >= CrashRestarts)))
                     continue;
                 string? message = status.Text("state", "waiting", "message");
-                return $"pod {pod.Text("metadata", "name")}, container {status.Text("name")}: {reason}{(message is null ? "" : $" ({message})")}";
+                return new Trouble($"pod {pod.Text("metadata", "name")}, container {status.Text("name")}: {reason}{(message is null ? "" : $" ({message})")}", Decisive.Contains(reason));
             }
         }
 

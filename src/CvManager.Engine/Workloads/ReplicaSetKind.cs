@@ -10,6 +10,8 @@ internal sealed class ReplicaSetKind : WorkloadKind
 
     public override string Plural => "replicasets";
 
+    public override bool IsScalable => true;
+
     public override Delivery Delivery => Delivery.PatchTemplateAndReplacePods;
 
     /// <summary>A ReplicaSet never touches pods that it has: whether they run the new image, the pods themselves must say.</summary>

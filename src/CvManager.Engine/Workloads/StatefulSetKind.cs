@@ -10,6 +10,8 @@ internal sealed class StatefulSetKind : WorkloadKind
 
     public override string Plural => "statefulsets";
 
+    public override bool IsScalable => true;
+
     /// <summary>As <c>kubectl rollout status</c>; a partition is honoured, and OnDelete waits for whoever deletes the pods (R4).</summary>
     public override WorkloadProgress Progress(JsonObject json)
     {

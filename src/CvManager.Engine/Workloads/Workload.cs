@@ -27,6 +27,9 @@ public sealed record Workload
     /// <summary>A label selector for its pods; empty where it has none of its own to be found by.</summary>
     public string PodSelector { get; init; } = "";
 
+    /// <summary>The labels of its pods: what a Service selects by.</summary>
+    public IReadOnlyDictionary<string, string> PodLabels { get; init; } = new Dictionary<string, string>();
+
     /// <summary>The Secrets that its pods pull images with.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 

@@ -37,6 +37,9 @@ public abstract class WorkloadKind
     /// <summary>The names that lead to the pod's specification.</summary>
     public virtual IReadOnlyList<string> PodSpecPath => ["spec", "template", "spec"];
 
+    /// <summary>True where spec.replicas says how many pods there are.</summary>
+    public virtual bool IsScalable => false;
+
     public virtual Delivery Delivery => Delivery.PatchTemplate;
 
     /// <summary>Whether its pods come and go by a controller, and so may be looked at for evidence of trouble.</summary>
@@ -62,6 +65,7 @@ public abstract class WorkloadKind
             Generation = json.Long("metadata", "generation"),
             Labels = json.Map("metadata", "labels"),
             Containers = [.. Containers(json, podSpec, "containers", false), .. Containers(json, podSpec, "initContainers", true)],
+            PodLabels = PodSpecPath.Count == 1 ? json.Map("metadata", "labels") : json.At([.. PodSpecPath.SkipLast(1)]).Map("metadata", "labels"),
             ImagePullSecrets = [.. podSpec.Items("imagePullSecrets").Select(s => s.Text("name")).OfType<string>()],
             ServiceAccount = podSpec.Text("serviceAccountName") ?? "default",
             PodSelector = PodSelector(json),

@@ -59,8 +59,30 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         return outcome;
     }
 
+    /// <summary>R3: compare and swap of the number of replicas.</summary>
+    /// <returns>False where somebody else changed it meanwhile, or the workload is gone.</returns>
+    public async Task<bool> ScaleAsync(Workload workload, int to, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        JsonArray patch =
+        [
+            new JsonObject { ["op"] = "test", ["path"] = "/spec/replicas", ["value"] = workload.DesiredPods },
+            new JsonObject { ["op"] = "replace", ["path"] = "/spec/replicas", ["value"] = to },
+        ];
+        try
+        {
+            Read(WorkloadKind.Find(workload.Kind), await cluster.PatchAsync(PathOf(workload), PatchKind.Json, patch, cancellationToken), workload.ApiVersion);
+            return true;
+        }
+        catch (CvException e) when (e.ErrorId is "ResourceNotFound" or "ResourceConflict" or "ResourceInvalid")
+        {
+            await FindAsync(workload, cancellationToken);
+            return false;
+        }
+    }
+
     /// <summary>What the kubelets say of the workload's pods of the present image; null where they say nothing bad.</summary>
-    public async Task<string?> FindTroubleAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    public async Task<Trouble?> FindTroubleAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);

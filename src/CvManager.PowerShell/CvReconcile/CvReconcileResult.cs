@@ -73,7 +73,7 @@ public sealed record CvReconcileResult
         ConditionReasons.RegistryUnavailable => CvErrorKind.Unavailable,
         ConditionReasons.RegistryUnauthorized => CvErrorKind.Unauthenticated,
         ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
-        ConditionReasons.NotSupported => CvErrorKind.NotSupported,
+        ConditionReasons.BlueGreenAmbiguous => CvErrorKind.Invalid,
         _ => CvErrorKind.Failed,
     };
 }

@@ -136,26 +136,53 @@ public sealed class PlannerTests
     }
 
     [Theory]
-    [InlineData("ReplicaSet")]
-    [InlineData("Job")]
-    public void A_kind_whose_pods_would_stay_on_the_former_image_is_refused_and_named(string kind)
+    [InlineData("ReplicaSet", "replace its pods one by one")]
+    [InlineData("Job", "Recreate Job/app")]
+    public void The_plan_says_how_a_kind_gets_its_image(string kind, string said)
     {
         RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111") with { Kind = kind });
 
-        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.NotSupported), (plan.Verdict, plan.Reason));
-        Assert.Contains($"{kind}/app", plan.Message, StringComparison.Ordinal);
+        Assert.Contains(said, Assert.Single(plan.Changes).ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Gates_and_strategies_that_are_not_carried_out_hold_the_rollout_back()
+    public void Of_two_colours_the_idle_one_gets_the_version_and_then_the_traffic()
     {
-        ContainerSpec gated = new() { Name = "main", Verify = [new VerifySpec { Image = "tests", Tag = "demo" }] };
+        RolloutPlan plan = PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000"));
 
-        Assert.Equal(ConditionReasons.NotSupported, Plan(Resource(s => s with { Container = gated }), "r.example/app:1111111").Reason);
-        Assert.Equal(ConditionReasons.NotSupported, Plan(Resource(s => s with
-        {
-            Strategy = new StrategySpec { Kind = StrategySpec.ServiceBlueGreen, BlueGreen = new BlueGreenSpec { ServiceName = "app", LabelNames = ["colour"] } },
-        }), "r.example/app:1111111").Reason);
+        PlannedChange change = Assert.Single(plan.Changes);
+        Assert.Equal((PlanVerdict.RollOut, "Deployment/green"), (plan.Verdict, change.Workload.Reference));
+        Assert.Contains("then point Service app at it", change.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_idle_colour_is_not_brought_up_to_date_for_its_own_sake()
+    {
+        string target = Assert.Single(PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000")).Changes).ToImage;
+
+        Assert.Equal(PlanVerdict.UpToDate, PlanColours("green", Colour("blue", "r.example/app:1111111"), Colour("green", target)).Verdict);
+    }
+
+    [Theory]
+    [InlineData("red", "neither")]
+    [InlineData(null, "There is no Service app")]
+    public void Without_one_live_colour_nothing_is_changed_and_the_message_says_why(string? selected, string said)
+    {
+        RolloutPlan plan = PlanColours(selected, Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000"));
+
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.BlueGreenAmbiguous), (plan.Verdict, plan.Reason));
+        Assert.Contains(said, plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void One_colour_three_colours_and_one_that_cannot_be_scaled_are_refused_by_name()
+    {
+        Workload blue = Colour("blue", "r.example/app:1111111");
+        Workload green = Colour("green", "r.example/app:1111111");
+
+        Assert.Contains("only Deployment/blue", PlanColours("blue", blue).Message, StringComparison.Ordinal);
+        Assert.Contains("Deployment/blue, Deployment/green, Deployment/red", PlanColours("blue", blue, green, Colour("red", "r.example/app:0")).Message, StringComparison.Ordinal);
+        Assert.Contains("DaemonSet/green cannot be one of two colours", PlanColours("blue", blue, green with { Kind = "DaemonSet" }).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -258,6 +285,26 @@ public sealed class PlannerTests
             Metadata = new ResourceMetadata { Name = name, Namespace = "default", Generation = 1, CreationTimestamp = created ?? Noon },
             Spec = change?.Invoke(spec) ?? spec,
         };
+    }
+
+    private static Workload Colour(string colour, string image) => Deployment(image) with
+    {
+        Name = colour, Uid = colour, PodLabels = new Dictionary<string, string> { ["app"] = "app", ["colour"] = colour },
+    };
+
+    /// <param name="selected">The colour that the Service points at; null for no Service.</param>
+    private static RolloutPlan PlanColours(string? selected, params Workload[] workloads)
+    {
+        ContainerVersion resource = Resource(s => s with
+        {
+            Strategy = new StrategySpec { Kind = StrategySpec.ServiceBlueGreen, BlueGreen = new BlueGreenSpec { ServiceName = "app", LabelNames = ["colour"] } },
+        });
+        ResolvedVersion version = new("demo", "sha256:" + new string('2', 64), "2222222", Noon);
+        return Planner.Plan(new PlanInput
+        {
+            Resource = resource, Version = version, Workloads = workloads, Neighbours = [resource],
+            Service = selected is null ? null : new ServiceSelector("default", "app", new Dictionary<string, string> { ["app"] = "app", ["colour"] = selected }),
+        });
     }
 
     private static Workload Deployment(string image) => new()

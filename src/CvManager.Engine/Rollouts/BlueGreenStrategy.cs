@@ -1,0 +1,119 @@
+using CvManager.Resources;
+using CvManager.Workloads;
+
+namespace CvManager.Rollouts;
+
+/// <summary>
+/// R13: brings the idle workload to the version, and the traffic to the idle workload. Each step is written in the status before the next
+/// is begun, and may be run again.
+/// </summary>
+internal sealed class BlueGreenStrategy(RolloutStep step)
+{
+    private readonly ContainerVersion _resource = step.Plan.Resource;
+    private readonly BlueGreenSpec _spec = step.Plan.Resource.Spec.Strategy.BlueGreen!;
+
+    public async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            BlueGreenStatus pair = rollout.BlueGreen!;
+            if (Find(pair.Idle) is not { } idle || Find(pair.Live) is not { } live)
+                return await step.FailAsync(rollout, $"One of its two workloads, {pair.Live} and {pair.Idle}, is gone or no longer selected", cancellationToken);
+            switch (pair.Step)
+            {
+                case BlueGreenPhase.Prepare:
+                    WorkloadRolloutStatus entry = await step.DeliverAsync(rollout.Workloads[0], cancellationToken);
+                    rollout = rollout with { Workloads = [entry] };
+                    if (entry.Phase == RolloutPhase.Failed)
+                        return await step.FailAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
+                    if (entry.Phase != RolloutPhase.Succeeded)
+                        return await step.WaitAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
+                    if (idle.DesiredPods == 0)
+                    {
+                        await step.Parts.Workloads.ScaleAsync(idle, 1, cancellationToken);
+                        return await step.WaitAsync(rollout, $"{pair.Idle} is brought up", cancellationToken);
+                    }
+
+                    rollout = await NextAsync(rollout, BlueGreenPhase.Verify, cancellationToken);
+                    break;
+
+                case BlueGreenPhase.Verify:
+                    if (_spec.VerificationServiceName.Length > 0 && !await PointAsync(_spec.VerificationServiceName, idle, cancellationToken))
+                        return await step.WaitAsync(rollout, $"Service {_spec.VerificationServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                    (rollout, bool? verified, string gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
+                    if (verified == false)
+                        return await step.FailAsync(rollout, gate, cancellationToken);
+                    if (verified is null)
+                        return await step.WaitAsync(rollout, gate, cancellationToken);
+                    rollout = await NextAsync(rollout, BlueGreenPhase.Scale, cancellationToken);
+                    break;
+
+                case BlueGreenPhase.Scale:
+                    // What the live one has now: an autoscaler may have changed it since the rollout began.
+                    int wanted = Math.Max(1, live.DesiredPods ?? 1);
+                    if (idle.DesiredPods < wanted)
+                    {
+                        await step.Parts.Workloads.ScaleAsync(idle, wanted, cancellationToken);
+                        return await step.WaitAsync(rollout, $"{pair.Idle} is scaled to {wanted}", cancellationToken);
+                    }
+
+                    if (idle.Progress.State != ProgressState.Done || idle.AvailablePods < wanted)
+                        return await step.WaitAsync(rollout, $"{pair.Idle}: {idle.Progress.Message}", cancellationToken);
+                    rollout = await NextAsync(rollout, BlueGreenPhase.CutOver, cancellationToken);
+                    break;
+
+                case BlueGreenPhase.CutOver:
+                    if (!await PointAsync(_spec.ServiceName, idle, cancellationToken))
+                        return await step.WaitAsync(rollout, $"Service {_spec.ServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                    rollout = rollout with { BlueGreen = pair with { CutOverAt = step.Now } };
+                    rollout = await NextAsync(rollout, BlueGreenPhase.PostVerify, cancellationToken);
+                    break;
+
+                case BlueGreenPhase.PostVerify:
+                    (rollout, bool? confirmed, string postGate) = await step.RunGatesAsync(rollout, GateStage.PostStrategy, cancellationToken);
+                    if (confirmed == false)
+                        return await step.FailAsync(rollout, postGate, cancellationToken);
+                    if (confirmed is null)
+                        return await step.WaitAsync(rollout, postGate, cancellationToken);
+                    if (!_spec.ScaleDown)
+                        return await step.SucceedAsync(rollout, cancellationToken);
+                    rollout = await NextAsync(rollout, BlueGreenPhase.ScaleDown, cancellationToken);
+                    break;
+
+                default:
+                    TimeSpan left = pair.CutOverAt!.Value.AddSeconds(_spec.ScaleDownDelaySeconds) - step.Now;
+                    if (left > TimeSpan.Zero)
+                        return step.WaitFor(rollout, $"{pair.Idle} has the traffic; {pair.Live} is scaled down at {step.Now + left:u}", left);
+                    if (live.DesiredPods > 0 && !await step.Parts.Workloads.ScaleAsync(live, 0, cancellationToken))
+                        return step.WaitFor(rollout, $"{pair.Live} is to be scaled down; somebody else changes it", TimeSpan.FromSeconds(1));
+                    return await step.SucceedAsync(rollout, cancellationToken);
+            }
+        }
+    }
+
+    /// <summary>Gives the traffic back to the workload that had it, and the idle one the pods that it had. The image goes back after that.</summary>
+    /// <returns>Whether that is done, and otherwise what is left to do.</returns>
+    public async Task<(bool IsBack, string Message)> CutBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
+    {
+        BlueGreenStatus pair = rollout.BlueGreen!;
+        if (Find(pair.Live) is { } live && !await PointAsync(_spec.ServiceName, live, cancellationToken))
+            return (false, $"Service {_spec.ServiceName} is to be pointed back at {pair.Live}");
+        if (Find(pair.Idle) is { } idle && idle.DesiredPods != pair.IdleReplicas && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken))
+            return (false, $"{pair.Idle} is to be scaled back to {pair.IdleReplicas}");
+        return (true, "");
+    }
+
+    private async Task<RolloutStatus> NextAsync(RolloutStatus rollout, string next, CancellationToken cancellationToken)
+    {
+        rollout = rollout with { BlueGreen = rollout.BlueGreen! with { Step = next } };
+        await step.WriteAsync(rollout, $"Rolling out version {rollout.Version}: {next}", cancellationToken);
+        return rollout;
+    }
+
+    /// <summary>False where the Service is missing, or was changed by somebody at the same time.</summary>
+    private async Task<bool> PointAsync(string name, Workload at, CancellationToken cancellationToken) =>
+        await step.Parts.Services.FindAsync(_resource.Metadata.Namespace!, name, cancellationToken) is { } service
+        && (service.PointsAt(at, _spec.LabelNames) || await step.Parts.Services.PointAsync(service, at, _spec.LabelNames, cancellationToken));
+
+    private Workload? Find(string reference) => step.Plan.Workloads.FirstOrDefault(w => w.Reference == reference);
+}

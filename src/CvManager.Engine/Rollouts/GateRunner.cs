@@ -1,0 +1,85 @@
+using CvManager.Cluster;
+using CvManager.Resources;
+
+namespace CvManager.Rollouts;
+
+/// <summary>R5: runs a rollout's gates, one after the other. Keeps nothing between two steps; thread-safe.</summary>
+internal sealed class GateRunner(ClusterConnection cluster)
+{
+    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster) }.ToDictionary(gate => gate.Kind, StringComparer.Ordinal);
+
+    /// <summary>What a rollout's status says of its gates before the first has begun; null where there are none.</summary>
+    public static IReadOnlyList<GateStatus>? Plan(ContainerVersionSpec spec)
+    {
+        GateStatus[] gates =
+        [
+            .. spec.Container.Verify.Select(gate => Pending(GateStage.Container, gate)),
+            .. spec.Strategy.Verify.Select(gate => Pending(GateStage.Strategy, gate)),
+            .. spec.Strategy.PostVerify.Select(gate => Pending(GateStage.PostStrategy, gate)),
+        ];
+        return gates.Length == 0 ? null : gates;
+    }
+
+    /// <summary>Advances the first gate of a stage that has not ended.</summary>
+    /// <returns>The rollout with what became of it; whether all of the stage have passed (null while one runs); and what to say.</returns>
+    public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(ContainerVersion resource, RolloutStatus rollout, string stage,
+        IReadOnlyList<string> pullSecrets, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        IReadOnlyList<GateStatus> gates = rollout.Gates ?? [];
+        for (int index = 0; index < gates.Count; index++)
+        {
+            GateStatus gate = gates[index];
+            if (gate.Stage != stage || gate.Phase == RolloutPhase.Succeeded)
+                continue;
+            if (gate.Phase == RolloutPhase.Failed)
+                return (rollout, false, gate.Message ?? "");
+            if (Find(resource.Spec, gates, index) is not { } asked)
+                return (rollout, false, $"{gate.Image} is no longer among the resource's gates");
+            string image = rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
+            GateProgress progress = await _gates[gate.Kind].AdvanceAsync(new GateRun(resource, rollout, asked, index, image, pullSecrets), cancellationToken);
+            DateTimeOffset startedAt = gate.StartedAt ?? now;
+            if (progress.IsPassed is null && now >= startedAt.AddSeconds(asked.TimeoutSeconds))
+                progress = new GateProgress(false, $"not done within its timeoutSeconds ({asked.TimeoutSeconds} s): {progress.Message}");
+            string title = $"gate {gate.Image}";
+            GateStatus seen = gate with
+            {
+                StartedAt = startedAt,
+                Phase = progress.IsPassed switch { true => RolloutPhase.Succeeded, false => RolloutPhase.Failed, _ => RolloutPhase.Progressing },
+                Message = progress.IsPassed is null ? null : Shortened(progress.Message),
+            };
+            rollout = rollout with { Gates = [.. gates.Take(index), seen, .. gates.Skip(index + 1)] };
+            bool last = !rollout.Gates.Any(g => g.Stage == stage && g.Phase != RolloutPhase.Succeeded);
+            return (rollout, progress.IsPassed == true && !last ? null : progress.IsPassed, $"{title}: {progress.Message}");
+        }
+
+        return (rollout, true, "");
+    }
+
+    /// <summary>Takes away what a rollout's gates left in the cluster.</summary>
+    public async Task CleanUpAsync(ContainerVersion resource, RolloutStatus rollout, CancellationToken cancellationToken)
+    {
+        if (rollout.Gates?.Any(gate => gate.StartedAt is not null) != true)
+            return;
+        foreach (IGate gate in _gates.Values)
+            await gate.CleanUpAsync(resource, rollout.Id, cancellationToken);
+    }
+
+    private static GateStatus Pending(string stage, VerifySpec gate) => new() { Stage = stage, Kind = gate.Kind, Image = $"{gate.Image}:{gate.Tag}" };
+
+    /// <summary>What the specification asks for at that place, where it still asks for the same.</summary>
+    private static VerifySpec? Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
+    {
+        GateStatus gate = gates[index];
+        IReadOnlyList<VerifySpec> asked = gate.Stage switch
+        {
+            GateStage.Container => spec.Container.Verify,
+            GateStage.Strategy => spec.Strategy.Verify,
+            _ => spec.Strategy.PostVerify,
+        };
+        VerifySpec? found = asked.ElementAtOrDefault(gates.Take(index).Count(g => g.Stage == gate.Stage));
+        return found is not null && $"{found.Image}:{found.Tag}" == gate.Image && found.Kind == gate.Kind ? found : null;
+    }
+
+    /// <summary>The end of it: that is where a log says what went wrong.</summary>
+    private static string Shortened(string message) => message.Length <= 2000 ? message : "…" + message[^2000..];
+}

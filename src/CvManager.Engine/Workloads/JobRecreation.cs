@@ -1,0 +1,195 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+
+namespace CvManager.Workloads;
+
+/// <summary>
+/// Gives a Job another image (R4): its template cannot be changed, so it is deleted and created anew, once it is not active. Keeps nothing
+/// between two steps; thread-safe.
+/// </summary>
+/// <remarks>
+/// Between the deletion and the creation there would be nothing left to create it from, should the process be killed there (R10). So
+/// its specification is first kept in a Job beside it that starts no pods (parallelism 0), under the same access rights as the Job itself.
+/// </remarks>
+internal sealed class JobRecreation(ClusterConnection cluster)
+{
+    private const string KeptFor = "cvmanager.custom.k8s.io/kept-for";
+    private const string KeptMetadata = "cvmanager.custom.k8s.io/kept-metadata";
+    private const string KeptParallelism = "cvmanager.custom.k8s.io/kept-parallelism";
+
+    /// <summary>What the Job controller itself puts on a Job's template, and refuses from anybody else.</summary>
+    private static readonly string[] ControllerLabels = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
+
+    /// <param name="space">The Job's namespace.</param>
+    /// <param name="name">The Job's name.</param>
+    /// <param name="container">The container that gets the image.</param>
+    /// <param name="to">The image.</param>
+    /// <returns>Null where there is no Job of that name, and nothing to create it from.</returns>
+    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    public async Task<WorkloadProgress?> AdvanceAsync(string space, string name, string container, string to, CancellationToken cancellationToken)
+    {
+        JsonObject? job = await FindAsync(space, name, cancellationToken);
+        JsonObject? kept = await FindAsync(space, KeeperName(name), cancellationToken);
+        if (kept is not null && kept.Text("metadata", "annotations", KeptFor) != name)
+            kept = null;
+        if (job is null)
+            return kept is null ? null : await CreateAsync(space, name, kept, container, to, cancellationToken);
+        if (job.At("metadata", "deletionTimestamp") is not null)
+            return WorkloadProgress.Waiting("it is being deleted, to be created anew");
+        if (ImageOf(job, container) == to)
+        {
+            if (kept is not null)
+                await DeleteAsync(space, kept, cancellationToken);
+            return WorkloadProgress.Done("created");
+        }
+
+        if (IsActive(job))
+            return WorkloadProgress.Waiting("it is active; it is created anew when it has ended");
+        if (kept is null)
+        {
+            try
+            {
+                kept = await cluster.CreateAsync(Path(space), Keeper(name, job), cancellationToken);
+            }
+            catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
+            {
+                return WorkloadProgress.Failed($"it cannot be created anew: {e.Message}");
+            }
+        }
+
+        await DeleteAsync(space, job, cancellationToken);
+        return WorkloadProgress.Waiting("deleted, to be created anew");
+    }
+
+    /// <summary>Goes on with a Job that is selected no longer, because it is not there: null where it was not we who took it away.</summary>
+    /// <inheritdoc cref="AdvanceAsync" path="/param|/exception"/>
+    public async Task<WorkloadProgress?> ResumeAsync(string space, string name, string container, string to, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(space, name, cancellationToken) is { } job && ImageOf(job, container) != to)
+            return job.At("metadata", "deletionTimestamp") is null ? null : WorkloadProgress.Waiting("it is being deleted, to be created anew");
+        return await AdvanceAsync(space, name, container, to, cancellationToken);
+    }
+
+    private async Task<WorkloadProgress> CreateAsync(string space, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
+    {
+        JsonObject job = Restore(name, kept);
+        foreach (JsonObject entry in job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers")))
+        {
+            if (entry.Text("name") == container)
+                entry["image"] = to;
+        }
+
+        try
+        {
+            await cluster.CreateAsync(Path(space), job, cancellationToken);
+            return WorkloadProgress.Waiting("created");
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        {
+            return WorkloadProgress.Waiting("somebody else created it; it is read again");
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
+        {
+            return WorkloadProgress.Failed($"it cannot be created anew: {e.Message}");
+        }
+    }
+
+    /// <summary>The same Job under another name, without the labels that it is selected by, and with nothing to do.</summary>
+    private static JsonObject Keeper(string name, JsonObject job)
+    {
+        JsonObject spec = SpecOf(job);
+        int? parallelism = spec.Number("parallelism");
+        spec["parallelism"] = 0;
+        return new JsonObject
+        {
+            ["apiVersion"] = "batch/v1",
+            ["kind"] = "Job",
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = KeeperName(name),
+                ["labels"] = new JsonObject { ["app.kubernetes.io/managed-by"] = "cvmanager" },
+                ["annotations"] = new JsonObject
+                {
+                    [KeptFor] = name,
+                    [KeptParallelism] = parallelism?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "1",
+                    [KeptMetadata] = new JsonObject
+                    {
+                        ["labels"] = job.At("metadata", "labels")?.DeepClone(),
+                        ["annotations"] = job.At("metadata", "annotations")?.DeepClone(),
+                        ["ownerReferences"] = job.At("metadata", "ownerReferences")?.DeepClone(),
+                    }.ToJsonString(),
+                },
+            },
+            ["spec"] = spec,
+        };
+    }
+
+    private static JsonObject Restore(string name, JsonObject kept)
+    {
+        JsonObject metadata = JsonNode.Parse(kept.Text("metadata", "annotations", KeptMetadata)!)!.AsObject();
+        foreach (string nothing in metadata.Where(field => field.Value is null).Select(field => field.Key).ToList())
+            metadata.Remove(nothing);
+        metadata["name"] = name;
+        JsonObject spec = SpecOf(kept);
+        spec["parallelism"] = int.Parse(kept.Text("metadata", "annotations", KeptParallelism)!, System.Globalization.CultureInfo.InvariantCulture);
+        return new JsonObject { ["apiVersion"] = "batch/v1", ["kind"] = "Job", ["metadata"] = metadata, ["spec"] = spec };
+    }
+
+    /// <summary>What its owner wrote: without the selector and labels that the API server made for this one Job.</summary>
+    private static JsonObject SpecOf(JsonObject job)
+    {
+        JsonObject spec = job["spec"]!.DeepClone().AsObject();
+        if (spec.Flag("manualSelector"))
+            return spec;
+        spec.Remove("selector");
+        foreach (JsonObject labels in new[] { spec.At("template", "metadata", "labels") }.OfType<JsonObject>())
+        {
+            foreach (string label in ControllerLabels)
+                labels.Remove(label);
+        }
+
+        return spec;
+    }
+
+    /// <summary>Neither ended nor held: its pods run, or are about to.</summary>
+    private static bool IsActive(JsonObject job)
+    {
+        if (job.Number("status", "active") > 0)
+            return true;
+        bool ended = job.Items("status", "conditions").Any(c => c.Text("type") is "Complete" or "Failed" && c.Text("status") == "True");
+        return !ended && !job.Flag("spec", "suspend") && job.Number("spec", "parallelism") != 0;
+    }
+
+    private static string? ImageOf(JsonObject job, string container) =>
+        job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers"))
+            .FirstOrDefault(c => c.Text("name") == container)?.Text("image");
+
+    /// <summary>A Job's name is also its pods' label, and so has at most 63 characters.</summary>
+    private static string KeeperName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
+
+    private static ResourcePath Path(string space, string? name = null) => new("batch", "v1", "jobs", space, name);
+
+    private async Task<JsonObject?> FindAsync(string space, string name, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await cluster.GetAsync(Path(space, name), cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        {
+            return null;
+        }
+    }
+
+    private async Task DeleteAsync(string space, JsonObject job, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await cluster.DeleteAsync(Path(space, job.Text("metadata", "name")), cancellationToken, job.Text("metadata", "uid"));
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == "ResourceConflict")
+        {
+            // Gone already, or another Job by now: the next step sees.
+        }
+    }
+}
