@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Records;
 using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Versions;
@@ -162,7 +163,7 @@ public sealed partial class ContainerVersionController : IDisposable
             Poller = new TagPoller(new RegistryTagLookup(owner._logins), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             _versions = new FollowedVersions(Poller, owner._logins, Queue.EnqueueAfter, owner._time);
-            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Set);
+            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Set, owner._random);
         }
 
         public WorkQueue Queue { get; }
@@ -217,6 +218,8 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             if (result.ComeAgain is { } again)
                 return WorkResult.ComeAgain(again);
+            if (RolloutRecords.IsBehind(result.Resource))
+                return WorkResult.Failed;
             if (result.Problem is not { } problem)
                 return WorkResult.Done;
             // The poller wakes when a tag moves. That a version is pushed later than its tag, or a login mended, it does not see.

@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Rollouts;
 using CvManager.Versions;
@@ -31,6 +32,7 @@ public sealed partial class Reconciler
     private readonly ServiceStore _services;
     private readonly IResourceVersions _versions;
     private readonly RolloutRunner _runner;
+    private readonly RolloutRecords _records;
     private readonly ILogger _log;
 
     /// <param name="cluster">Where resources and workloads are.</param>
@@ -38,13 +40,15 @@ public sealed partial class Reconciler
     /// <param name="time">The clock.</param>
     /// <param name="log">Gets how rollouts end, and what is wrong with a registry.</param>
     /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
-    public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null)
+    /// <param name="random">See <see cref="RolloutRecords"/>.</param>
+    public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null, Random? random = null)
     {
         _resources = new ContainerVersionStore(cluster);
         _workloads = new WorkloadStore(cluster, seen);
         _versions = versions;
         _services = new ServiceStore(cluster);
         _runner = new RolloutRunner(cluster, _workloads, time);
+        _records = new RolloutRecords(cluster, time, log, random);
         _log = log;
     }
 
@@ -85,9 +89,11 @@ public sealed partial class Reconciler
         plan = plan with { Resource = resource with { Status = status } };
 
         ContainerVersion written = resource;
-        StepResult step = await _runner.StepAsync(plan, status, async (intent, token) => written = await WriteAsync(written, intent, token), cancellationToken);
+        StepResult step = await _runner.StepAsync(plan, status, async (intent, token) => written = await WriteAsync(written, intent, plan, token), cancellationToken);
         ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
-        written = await WriteAsync(written, after, cancellationToken);
+        // What is to be remembered is written first: the status says that a rollout has ended only when its record is safe (R10).
+        after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
+        written = await WriteAsync(written, after, plan, cancellationToken);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, input.Problem);
@@ -142,10 +148,14 @@ public sealed partial class Reconciler
     }
 
     /// <summary>No write where nothing changed (R12).</summary>
-    private async Task<ContainerVersion> WriteAsync(ContainerVersion resource, ContainerVersionStatus status, CancellationToken cancellationToken)
+    private async Task<ContainerVersion> WriteAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutPlan plan, CancellationToken cancellationToken)
     {
         ContainerVersion next = resource with { Status = status };
-        return ContainerVersionManifest.StatusEquals(resource, next) ? resource : await _resources.UpdateStatusAsync(next, cancellationToken);
+        if (ContainerVersionManifest.StatusEquals(resource, next))
+            return resource;
+        ContainerVersion written = await _resources.UpdateStatusAsync(next, cancellationToken);
+        await _records.TellAsync(resource, written, plan.Workloads, cancellationToken);
+        return written;
     }
 
     [LoggerMessage(1, LogLevel.Information, "{Resource}: the rollout of version {Version} ended: {Phase}. {Message}")]

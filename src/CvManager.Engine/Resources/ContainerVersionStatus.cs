@@ -23,6 +23,12 @@ public sealed record ContainerVersionStatus
     /// <summary>The rollout in progress, or the last one; intent stands here before the first patch (R10).</summary>
     public RolloutStatus? Rollout { get; init; }
 
+    /// <summary>R10: rollouts that ended, but whose records could not be written yet; oldest first. Null for none.</summary>
+    public IReadOnlyList<RolloutStatus>? Unrecorded { get; init; }
+
+    /// <summary>What spec.config's ConfigMap was given last.</summary>
+    public ConfigStatus? Config { get; init; }
+
     /// <summary>R6: digests that failed and are not rolled out again.</summary>
     public IReadOnlyList<QuarantinedDigest>? Quarantined { get; init; }
 
@@ -72,6 +78,12 @@ public sealed record RolloutStatus
     /// <summary>R3: how many rollouts of this digest were needed because somebody changed the image back; 0 for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Repeats { get; init; }
+
+    /// <summary>R8: the person who asked for this version; null where the tag did.</summary>
+    public string? StartedBy { get; init; }
+
+    /// <summary>Why that person asked for it.</summary>
+    public string? StartedFor { get; init; }
 
     /// <summary>Why it failed.</summary>
     public string? Message { get; init; }
@@ -161,6 +173,9 @@ public static class BlueGreenPhase
     /// <summary>The old colour is scaled down, after a delay.</summary>
     public const string ScaleDown = nameof(ScaleDown);
 }
+
+/// <summary>A version that a key of a ConfigMap was given.</summary>
+public sealed record ConfigStatus(string Name, string Key, string Version);
 
 /// <summary>The phases of a rollout and of each workload in it.</summary>
 public static class RolloutPhase

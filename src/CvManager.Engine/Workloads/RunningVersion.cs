@@ -19,12 +19,17 @@ public sealed record RunningVersion(ContainerVersion Resource, Workload Workload
         {
             if (Container is null)
                 return "";
-            if (!ImageReference.TryParse(Container.Image, out ImageReference? image))
-                return Container.Image;
-            LatestVersion? latest = Resource.Status?.Latest;
-            return image.Tag ?? (image.Digest is null ? "latest" : image.Digest == latest?.Digest ? latest.Version : image.Digest);
+            string version = VersionOf(Container.Image);
+            return Resource.Status?.Latest is { } latest && version == latest.Digest ? latest.Version : version;
         }
     }
+
+    /// <summary>
+    /// An image's tag, or else its digest; <c>latest</c> where it has neither, as Kubernetes reads it; the whole text where it is no
+    /// image reference.
+    /// </summary>
+    public static string VersionOf(string image) =>
+        ImageReference.TryParse(image, out ImageReference? reference) ? reference.Tag ?? reference.Digest ?? "latest" : image;
 
     /// <summary>
     /// What runs where: every workload that a resource selects and that no controller owns, by namespace, name, kind and resource.

@@ -1,0 +1,123 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Workloads;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Records;
+
+/// <summary>What an event is about.</summary>
+public sealed record EventSubject(string ApiVersion, string Kind, string Namespace, string Name, string Uid)
+{
+    public static EventSubject Of(ContainerVersion resource)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        return new EventSubject(resource.ApiVersion, resource.Kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name, resource.Metadata.Uid ?? "");
+    }
+
+    public static EventSubject Of(Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(workload);
+        string group = WorkloadKind.Find(workload.Kind).Group;
+        return new EventSubject(group.Length == 0 ? workload.ApiVersion : $"{group}/{workload.ApiVersion}", workload.Kind, workload.Namespace, workload.Name, workload.Uid);
+    }
+}
+
+/// <summary>One thing that happened.</summary>
+/// <param name="Subject">What it happened to.</param>
+/// <param name="IsWarning">True where somebody should look at it.</param>
+/// <param name="Reason">One word, stable.</param>
+/// <param name="Message">A sentence.</param>
+public sealed record ClusterEvent(EventSubject Subject, bool IsWarning, string Reason, string Message);
+
+/// <summary>
+/// Writes Kubernetes Events, in the form (core/v1 without eventTime) that API servers of every age take. The same event again is the same
+/// object with a higher count: its name is made from what it says, so that nothing has to be remembered.
+/// </summary>
+/// <remarks>Thread-safe. An event that cannot be written is logged, and stops nothing.</remarks>
+public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger log)
+{
+    private const int LongestMessage = 1024;
+    private const int MostAttempts = 4;
+
+    /// <summary>Writes an event. Throws nothing but the cancellation.</summary>
+    public async Task WriteAsync(ClusterEvent happened, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(happened);
+        ResourcePath path = new("", "v1", "events", happened.Subject.Namespace, NameOf(happened));
+        try
+        {
+            for (int attempt = 1; ; attempt++)
+            {
+                try
+                {
+                    await CreateOrCountAsync(path, happened, cancellationToken);
+                    return;
+                }
+                catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceNotFound" && attempt < MostAttempts)
+                {
+                    // Somebody counted it meanwhile, or it has just expired.
+                }
+            }
+        }
+        catch (CvException e)
+        {
+            LogNotWritten(happened.Reason, happened.Subject.Kind, happened.Subject.Namespace, happened.Subject.Name, e.Message);
+        }
+    }
+
+    private async Task CreateOrCountAsync(ResourcePath path, ClusterEvent happened, CancellationToken cancellationToken)
+    {
+        string now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        try
+        {
+            await cluster.CreateAsync(path with { Name = null }, Body(path, happened, now), cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        {
+            JsonObject present = await cluster.GetAsync(path, cancellationToken);
+            await cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") },
+                ["count"] = (present.Number("count") ?? 1) + 1,
+                ["lastTimestamp"] = now,
+            }, cancellationToken);
+        }
+    }
+
+    private static JsonObject Body(ResourcePath path, ClusterEvent happened, string now) => new()
+    {
+        ["apiVersion"] = "v1",
+        ["kind"] = "Event",
+        ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+        ["involvedObject"] = new JsonObject
+        {
+            ["apiVersion"] = happened.Subject.ApiVersion,
+            ["kind"] = happened.Subject.Kind,
+            ["namespace"] = happened.Subject.Namespace,
+            ["name"] = happened.Subject.Name,
+            ["uid"] = happened.Subject.Uid,
+        },
+        ["type"] = happened.IsWarning ? "Warning" : "Normal",
+        ["reason"] = happened.Reason,
+        ["message"] = happened.Message.Length <= LongestMessage ? happened.Message : string.Concat(happened.Message.AsSpan(0, LongestMessage - 1), "…"),
+        ["source"] = new JsonObject { ["component"] = ClusterConnection.FieldManager },
+        ["firstTimestamp"] = now,
+        ["lastTimestamp"] = now,
+        ["count"] = 1,
+    };
+
+    private static string NameOf(ClusterEvent happened)
+    {
+        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{happened.Subject.Uid}\n{happened.IsWarning}\n{happened.Reason}\n{happened.Message}"));
+        // At most 253 characters in all.
+        string name = happened.Subject.Name.Length <= 230 ? happened.Subject.Name : happened.Subject.Name[..230].TrimEnd('.', '-');
+        return $"{name}.{Convert.ToHexString(hash, 0, 8).ToLowerInvariant()}";
+    }
+
+    [LoggerMessage(4603, LogLevel.Warning, "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why}")]
+    private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why);
+}

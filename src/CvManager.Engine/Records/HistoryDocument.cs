@@ -1,0 +1,172 @@
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+
+namespace CvManager.Records;
+
+/// <summary>
+/// What a history ConfigMap holds (R8): <c>records</c>, JSON and newest first, a line each; and <c>Info</c>, the same for readers, in the
+/// form that the original program wrote. Pure.
+/// </summary>
+internal static class HistoryDocument
+{
+    public const string RecordsKey = "records";
+    public const string InfoKey = "Info";
+
+    /// <summary>A key that keeps what a person made of <c>records</c>, where that could not be read.</summary>
+    public const string BrokenKey = "records.broken";
+
+    public const int MostRecords = 500;
+
+    /// <summary>Bytes of <c>records</c> and <c>Info</c> together.</summary>
+    public const int MostBytes = 900_000;
+
+    /// <summary>Bytes of <c>Info</c>: more than 500 entries of usual length.</summary>
+    private const int MostInfoBytes = 100_000;
+
+    /// <summary>What the API server takes for all keys and values together, with room for their names.</summary>
+    private const int LargestConfigMap = (1024 * 1024) - 8192;
+
+    private const string EntryStart = "Update occurred at:";
+
+    // Written as it is read: this is no HTML, and a '+' or 'ü' is not to be six characters.
+    private static readonly JsonSerializerOptions Json = new(ResourceJson.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+
+    /// <summary>The records of a ConfigMap's data, newest first.</summary>
+    /// <returns>Null where they cannot be read: a person has broken them.</returns>
+    public static IReadOnlyList<RolloutRecord>? Read(JsonObject? data) => Entries(data)?.Select(entry => entry.Record).ToList();
+
+    /// <summary>Adds records to a ConfigMap's data.</summary>
+    /// <param name="configMap">Its <c>data</c> is changed; other keys stay as they are.</param>
+    /// <param name="records">Those that are in it already change nothing.</param>
+    /// <param name="keptAside">The key that keeps what could not be read; null where all could.</param>
+    /// <returns>False where nothing changed.</returns>
+    /// <exception cref="CvException"><c>HistoryFull</c>: other keys leave no room.</exception>
+    public static bool Add(JsonObject configMap, IReadOnlyList<RolloutRecord> records, out string? keptAside)
+    {
+        if (configMap["data"] is not JsonObject data)
+            configMap["data"] = data = [];
+        keptAside = null;
+        List<(JsonObject Node, RolloutRecord Record)>? entries = Entries(data);
+        if (entries is null)
+        {
+            keptAside = KeepAside(data);
+            entries = [];
+        }
+
+        HashSet<(string, string, string, string, string)> known = [.. entries.Select(entry => entry.Record.Key)];
+        List<RolloutRecord> added = records.Where(record => known.Add(record.Key)).ToList();
+        if (added.Count == 0 && keptAside is null)
+            return false;
+        entries.AddRange(added.Select(record => (JsonSerializer.SerializeToNode(record, Json)!.AsObject(), record)));
+
+        int room = Math.Min(MostBytes, LargestConfigMap - BytesOfOthers(configMap));
+        string info = Cut(string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
+            Math.Min(MostInfoBytes, room / 4));
+        string? kept = Write(entries.OrderByDescending(e => e.Record.Finished).ThenByDescending(e => e.Record.Id, StringComparer.Ordinal)
+            .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), room - Bytes(info));
+        if (kept is null)
+        {
+            throw new CvException("HistoryFull", CvErrorKind.LimitExceeded, "The ConfigMap's other keys leave no room for a record.",
+                $"Take what is not needed out of it (a key {BrokenKey}, for example).");
+        }
+
+        data[RecordsKey] = kept;
+        data[InfoKey] = info;
+        return true;
+    }
+
+    /// <summary>One entry of <c>Info</c>. The first two lines are the original's; the others tell of what it never wrote.</summary>
+    internal static string Text(RolloutRecord record)
+    {
+        StringBuilder text = new();
+        text.Append(EntryStart).Append(record.Finished.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)).Append(":\n");
+        text.Append("Workload:").Append(record.Name).Append(" to version:").Append(record.ToVersion).Append('\n');
+        if (record.Outcome != RolloutPhase.Succeeded || record.Reason.Length > 0)
+            text.Append("Outcome:").Append(record.Outcome).Append(record.Reason.Length > 0 ? " (" : "").Append(record.Reason.ReplaceLineEndings(" ")).Append(record.Reason.Length > 0 ? ")\n" : "\n");
+        return text.ToString();
+    }
+
+    private static List<(JsonObject Node, RolloutRecord Record)>? Entries(JsonObject? data)
+    {
+        if (data?[RecordsKey] is not { } value)
+            return [];
+        try
+        {
+            List<(JsonObject, RolloutRecord)> entries = [];
+            if (JsonNode.Parse(value.GetValue<string>()) is not JsonArray array)
+                return null;
+            foreach (JsonNode? node in array)
+            {
+                if (node is not JsonObject entry)
+                    return null;
+                entries.Add((entry, entry.Deserialize<RolloutRecord>(Json)!));
+            }
+
+            return entries;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    private static string KeepAside(JsonObject data)
+    {
+        string key = BrokenKey;
+        for (int number = 2; data.ContainsKey(key); number++)
+            key = $"{BrokenKey}.{number}";
+        data[key] = data[RecordsKey]!.DeepClone();
+        data.Remove(RecordsKey);
+        return key;
+    }
+
+    /// <summary>Whole records only, the newest first, as many as there is room for; null where not even one has room.</summary>
+    private static string? Write(IEnumerable<JsonObject> records, int room)
+    {
+        StringBuilder text = new("[");
+        int count = 0;
+        int left = room - 3;
+        foreach (JsonObject record in records.Take(MostRecords))
+        {
+            string line = record.ToJsonString(Json);
+            left -= Bytes(line) + 2;
+            if (left < 0)
+                break;
+            text.Append(count++ == 0 ? "\n" : ",\n").Append(line);
+        }
+
+        return count == 0 ? null : text.Append("\n]").ToString();
+    }
+
+    /// <summary>Whole entries only.</summary>
+    private static string Cut(string info, int room)
+    {
+        byte[] bytes = Encoding.UTF8.GetBytes(info);
+        if (bytes.Length <= room)
+            return info;
+        string head = Encoding.UTF8.GetString(bytes, 0, Math.Max(0, room));
+        int end = head.LastIndexOf('\n' + EntryStart, StringComparison.Ordinal);
+        return end < 0 ? "" : head[..(end + 1)];
+    }
+
+    private static int BytesOfOthers(JsonObject configMap)
+    {
+        long bytes = 0;
+        foreach (string field in new[] { "data", "binaryData" })
+        {
+            foreach ((string key, JsonNode? value) in configMap[field] as JsonObject ?? [])
+            {
+                if (field != "data" || key is not (RecordsKey or InfoKey))
+                    bytes += Bytes(key) + Bytes(value?.ToString() ?? "");
+            }
+        }
+
+        return (int)Math.Min(bytes, LargestConfigMap);
+    }
+
+    private static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);
+}

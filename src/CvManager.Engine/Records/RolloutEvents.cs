@@ -1,0 +1,53 @@
+using CvManager.Resources;
+using CvManager.Workloads;
+
+namespace CvManager.Records;
+
+/// <summary>Which events a change of a resource's status is worth. Pure.</summary>
+internal static class RolloutEvents
+{
+    public static IReadOnlyList<ClusterEvent> Between(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads)
+    {
+        EventSubject subject = EventSubject.Of(after);
+        List<ClusterEvent> events = [];
+        RolloutStatus? former = before.Status?.Rollout;
+        if (after.Status?.Rollout is { } rollout)
+        {
+            bool isNew = former?.Id != rollout.Id;
+            if (isNew && !RolloutPhase.IsFinal(rollout.Phase))
+                AddForAll("RolloutStarted", false, $"Rolling out version {rollout.Version}{Wanted(rollout)}");
+            if ((isNew || former!.Phase != rollout.Phase) && Said(rollout) is { } said)
+                AddForAll(said.Reason, said.IsWarning, said.Message);
+
+            void AddForAll(string reason, bool isWarning, string message)
+            {
+                events.Add(new ClusterEvent(subject, isWarning, reason, message));
+                events.AddRange(workloads.Where(w => rollout.Workloads.Any(r => r.Kind == w.Kind && r.Name == w.Name))
+                    .Select(w => new ClusterEvent(EventSubject.Of(w), isWarning, reason, $"ContainerVersion {after.Metadata.Name}: {message}")));
+            }
+        }
+
+        // What a rollout came to has been said.
+        if (ConditionList.Find(after.Status?.Conditions, ConditionTypes.Stalled) is { Status: "True" } stalled && stalled.Reason != ConditionReasons.RolloutFailed
+            && ConditionList.Find(before.Status?.Conditions, ConditionTypes.Stalled) is var stalledBefore
+            && (stalledBefore?.Status != "True" || stalledBefore.Reason != stalled.Reason || stalledBefore.Message != stalled.Message))
+        {
+            events.Add(new ClusterEvent(subject, true, stalled.Reason, stalled.Message));
+        }
+
+        return events;
+    }
+
+    private static (string Reason, bool IsWarning, string Message)? Said(RolloutStatus rollout) => rollout.Phase switch
+    {
+        RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} is rolled out{Wanted(rollout)}"),
+        RolloutPhase.RollingBack => ("RollingBack", true, $"Version {rollout.Version} failed and is rolled back: {rollout.Message}"),
+        RolloutPhase.RolledBack => ("RolledBack", true, $"Version {rollout.Version} failed and was rolled back: {rollout.Message}"),
+        RolloutPhase.Failed => (ConditionReasons.RolloutFailed, true, $"Version {rollout.Version} failed: {rollout.Message}"),
+        RolloutPhase.Superseded => ("RolloutSuperseded", false, $"The rollout of version {rollout.Version} was given up: {rollout.Message}"),
+        _ => null,
+    };
+
+    private static string Wanted(RolloutStatus rollout) => rollout.StartedBy is null ? ""
+        : rollout.StartedFor is null ? $", as {rollout.StartedBy} wanted" : $", as {rollout.StartedBy} wanted: {rollout.StartedFor}";
+}

@@ -1,0 +1,126 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Workloads;
+using Microsoft.Extensions.Logging;
+using Polly;
+
+namespace CvManager.Records;
+
+/// <summary>
+/// R8: the past, in ConfigMaps <c>&lt;history.name or workload&gt;.history</c> beside the workloads. Several ContainerVersions, and
+/// several processes, may write into one: it is read, changed and replaced while it is still the same, so that none is lost.
+/// </summary>
+/// <remarks>Thread-safe.</remarks>
+public sealed partial class RolloutHistory
+{
+    /// <summary>Labels that a history ConfigMap is found by. The first is the original's own.</summary>
+    internal static readonly IReadOnlyDictionary<string, string> Labels = new Dictionary<string, string>
+    {
+        ["OWNED_BY"] = "CVManager",
+        ["app.kubernetes.io/managed-by"] = ClusterConnection.FieldManager,
+        ["app.kubernetes.io/component"] = "history",
+    };
+
+    private static readonly string Selector = $"app.kubernetes.io/managed-by={ClusterConnection.FieldManager},app.kubernetes.io/component=history";
+
+    private readonly ClusterConnection _cluster;
+    private readonly ILogger _log;
+    private readonly ResiliencePipeline _retries;
+
+    /// <param name="cluster">Where the ConfigMaps are.</param>
+    /// <param name="time">The clock of the pauses between two attempts.</param>
+    /// <param name="log">Hears of a ConfigMap that a person has broken.</param>
+    /// <param name="random">Draws the pauses' jitter; null for the process's own.</param>
+    public RolloutHistory(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
+    {
+        _cluster = cluster;
+        _log = log;
+        _retries = RecordRetries.Create(time, random ?? Random.Shared);
+    }
+
+    /// <summary>The ConfigMap that a workload's records go into.</summary>
+    public static string NameOf(HistorySpec history, string workload)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        return $"{(history.Name.Length > 0 ? history.Name : workload)}.history";
+    }
+
+    /// <summary>Adds records, each once however often it is called with them (R10): a record that is there already changes nothing.</summary>
+    /// <param name="space">The workloads' namespace.</param>
+    /// <param name="history">Where they go; nothing is written where it is not enabled.</param>
+    /// <param name="records">Of one ContainerVersion.</param>
+    /// <exception cref="CvException">The cluster refused, or could not be asked; <c>HistoryFull</c>. To be tried again.</exception>
+    public async Task AppendAsync(string space, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(history);
+        ArgumentNullException.ThrowIfNull(records);
+        if (!history.Enabled)
+            return;
+        foreach (IGrouping<string, RolloutRecord> one in records.GroupBy(record => NameOf(history, record.Name), StringComparer.Ordinal))
+        {
+            List<RolloutRecord> added = one.ToList();
+            await _retries.ExecuteAsync(async token => await TryAppendAsync(new ResourcePath("", "v1", "configmaps", space, one.Key), added, token), cancellationToken);
+        }
+    }
+
+    /// <summary>Records of a namespace or of all, newest first.</summary>
+    /// <param name="space">Null for all namespaces.</param>
+    /// <returns>Each with its namespace.</returns>
+    /// <exception cref="CvException">The cluster could not be asked. A ConfigMap that a person has broken is passed over, and the log told.</exception>
+    public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? space, CancellationToken cancellationToken)
+    {
+        List<(string Namespace, RolloutRecord Record)> all = [];
+        foreach (JsonObject configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", space), Selector, null, cancellationToken))
+        {
+            string within = configMap.Text("metadata", "namespace") ?? "";
+            if (HistoryDocument.Read(configMap["data"] as JsonObject) is { } records)
+                all.AddRange(records.Select(record => (within, record)));
+            else
+                LogUnreadable(within, configMap.Text("metadata", "name") ?? "");
+        }
+
+        return [.. all.OrderByDescending(one => one.Record.Finished).ThenByDescending(one => one.Record.Id, StringComparer.Ordinal)
+            .ThenBy(one => one.Namespace, StringComparer.Ordinal).ThenBy(one => one.Record.Kind, StringComparer.Ordinal).ThenBy(one => one.Record.Name, StringComparer.Ordinal)];
+    }
+
+    private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)
+    {
+        JsonObject? present = await FindAsync(path, cancellationToken);
+        JsonObject configMap = present ?? new JsonObject
+        {
+            ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+        };
+        if (!HistoryDocument.Add(configMap, records, out string? keptAside))
+            return;
+        JsonObject metadata = (JsonObject)configMap["metadata"]!;
+        if (metadata["labels"] is not JsonObject labels)
+            metadata["labels"] = labels = [];
+        foreach ((string key, string value) in Labels)
+            labels[key] = value;
+        if (present is null)
+            await _cluster.CreateAsync(path with { Name = null }, configMap, cancellationToken);
+        else
+            await _cluster.ReplaceAsync(path, configMap, cancellationToken);
+        if (keptAside is not null)
+            LogKeptAside(path.Namespace!, path.Name!, keptAside);
+    }
+
+    private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await _cluster.GetAsync(path, cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        {
+            return null;
+        }
+    }
+
+    [LoggerMessage(4601, LogLevel.Warning, "ConfigMap {Namespace}/{Name}: its key records could not be read; it is kept under {Key}, and a new one begun")]
+    private partial void LogKeptAside(string @namespace, string name, string key);
+
+    [LoggerMessage(4602, LogLevel.Warning, "ConfigMap {Namespace}/{Name}: its key records cannot be read, and is passed over; the next rollout keeps it aside")]
+    private partial void LogUnreadable(string @namespace, string name);
+}

@@ -1,0 +1,133 @@
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Workloads;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Records;
+
+/// <summary>
+/// R8, R10: what is remembered of rollouts. History and version ConfigMap are written before the status says that a rollout has ended,
+/// and what could not be written stays in the status until it is: no record is lost, and no rollout waits for one.
+/// </summary>
+/// <remarks>Thread-safe; keeps nothing between two calls.</remarks>
+public sealed partial class RolloutRecords
+{
+    /// <summary>Rollouts whose records may wait in one status; beyond that the oldest is given up, and the log told.</summary>
+    internal const int MostUnrecorded = 50;
+
+    private const string NoteStart = " Not recorded yet: ";
+
+    private readonly RolloutHistory _history;
+    private readonly VersionConfigMap _config;
+    private readonly EventRecorder _events;
+    private readonly ILogger _log;
+
+    /// <param name="cluster">Where all of it is written.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="log">Hears of what could not be written.</param>
+    /// <param name="random">Draws the jitter between two attempts; null for the process's own.</param>
+    public RolloutRecords(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
+    {
+        _history = new RolloutHistory(cluster, time, log, random);
+        _config = new VersionConfigMap(cluster, time, random);
+        _events = new EventRecorder(cluster, time, log);
+        _log = log;
+    }
+
+    /// <summary>True where a status holds what could not be recorded: it is to be looked at again.</summary>
+    public static bool IsBehind(ContainerVersion resource)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        return resource.Status is { } status && (status.Unrecorded is { Count: > 0 } || ConfigToWrite(resource, status) is not null);
+    }
+
+    /// <summary>
+    /// Writes the records of what has ended, and the version that is rolled out, before the status is written. Asks nothing of the cluster
+    /// where there is nothing to write.
+    /// </summary>
+    /// <param name="resource">As it was read.</param>
+    /// <param name="status">The status that it is to have.</param>
+    /// <param name="finished">The rollout that ended with it; null for none.</param>
+    /// <param name="cancellationToken">Stops between two requests; whoever comes next does it again.</param>
+    /// <returns>The status, with what could not be written in it. Throws nothing but the cancellation.</returns>
+    public async Task<ContainerVersionStatus> KeepAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutStatus? finished, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(status);
+        string space = resource.Metadata.Namespace ?? "";
+        List<RolloutStatus> left = [];
+        string? problem = null;
+        foreach (RolloutStatus ended in (status.Unrecorded ?? []).Concat(finished is null ? [] : [finished]))
+        {
+            try
+            {
+                // After a failure the others would fail likewise, and only take time.
+                if (problem is null)
+                    await _history.AppendAsync(space, resource.Spec.History, RolloutRecord.Of(resource, ended), cancellationToken);
+                else
+                    left.Add(ended);
+            }
+            catch (CvException e)
+            {
+                left.Add(ended);
+                problem = $"{e.Message} {e.Remedy}";
+                LogNotKept(resource.Key, "history", problem);
+            }
+        }
+
+        if (left.Count > MostUnrecorded)
+        {
+            LogGivenUp(resource.Key, left.Count - MostUnrecorded);
+            left.RemoveRange(0, left.Count - MostUnrecorded);
+        }
+
+        if (ConfigToWrite(resource, status) is { } config)
+        {
+            try
+            {
+                await _config.WriteAsync(space, resource.Spec.Config!, config.Version, cancellationToken);
+                status = status with { Config = config };
+            }
+            catch (CvException e)
+            {
+                problem = $"{e.Message} {e.Remedy}";
+                LogNotKept(resource.Key, "version", problem);
+            }
+        }
+
+        return status with { Unrecorded = left.Count == 0 ? null : left, Conditions = Noted(status.Conditions, problem) };
+    }
+
+    /// <summary>Writes the events that a change of the status is worth. Throws nothing but the cancellation.</summary>
+    /// <param name="before">The resource as it was.</param>
+    /// <param name="after">As it is now, in the cluster.</param>
+    /// <param name="workloads">Those that it selects.</param>
+    public Task TellAsync(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads, CancellationToken cancellationToken) =>
+        Task.WhenAll(RolloutEvents.Between(before, after, workloads).Select(happened => _events.WriteAsync(happened, cancellationToken)));
+
+    /// <summary>Null where there is nothing to write.</summary>
+    private static ConfigStatus? ConfigToWrite(ContainerVersion resource, ContainerVersionStatus status)
+    {
+        if (resource.Spec.Config is not { } config || status.CurrStatus != CurrentStatus.Success || status.SuccessVersion is not { } version)
+            return null;
+        ConfigStatus wanted = new(config.Name, config.Key, version);
+        return wanted == status.Config ? null : wanted;
+    }
+
+    /// <summary>The message of Ready also says what could not be recorded; the rollout's own state is none the worse for it.</summary>
+    private static IReadOnlyList<Condition>? Noted(IReadOnlyList<Condition>? conditions, string? problem) =>
+        conditions is null ? null : [.. conditions.Select(condition => condition.Type == ConditionTypes.Ready ? condition with { Message = Noted(condition.Message, problem) } : condition)];
+
+    private static string Noted(string message, string? problem)
+    {
+        int former = message.IndexOf(NoteStart, StringComparison.Ordinal);
+        string own = former < 0 ? message : message[..former];
+        return problem is null ? own : $"{own}{NoteStart}{(problem.Length <= 512 ? problem : string.Concat(problem.AsSpan(0, 511), "…"))}";
+    }
+
+    [LoggerMessage(4604, LogLevel.Warning, "{Resource}: its {What} could not be written, and is tried again: {Why}")]
+    private partial void LogNotKept(string resource, string what, string why);
+
+    [LoggerMessage(4605, LogLevel.Error, "{Resource}: {Count} rollouts that could not be recorded are given up")]
+    private partial void LogGivenUp(string resource, int count);
+}

@@ -1,0 +1,142 @@
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Records;
+using CvManager.Resources;
+using Xunit;
+using static CvManager.Unit.Records.RecordsCluster;
+
+namespace CvManager.Unit.Records;
+
+public sealed class HistoryDocumentTests
+{
+    [Fact]
+    public void Records_are_newest_first_and_whole()
+    {
+        JsonObject map = [];
+
+        Assert.True(HistoryDocument.Add(map, [Record("1"), Record("3", minute: 3)], out _));
+        Assert.True(HistoryDocument.Add(map, [Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes")], out string? kept));
+
+        Assert.Null(kept);
+        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read((JsonObject)map["data"]!)!;
+        Assert.Equal(["3", "2", "1"], records.Select(r => r.Id));
+        Assert.Equal(Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes"), records[1]);
+    }
+
+    [Fact]
+    public void Info_is_in_the_originals_form_and_tells_of_failures_too()
+    {
+        JsonObject map = [];
+        HistoryDocument.Add(map, [Record("1")], out _);
+        HistoryDocument.Add(map, [Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it\ncrashes")], out _);
+
+        Assert.Equal("""
+            Update occurred at:2026-01-01T12:02:30Z:
+            Workload:app to version:2222222
+            Outcome:RolledBack (it crashes)
+            Update occurred at:2026-01-01T12:00:30Z:
+            Workload:app to version:2222222
+
+            """, map["data"]!["Info"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void The_originals_own_entries_stay_below_ours()
+    {
+        const string Original = "Update occurred at:2018-10-01 12:00:00 +0000 UTC:\nWorkload:app to version:0000000\n";
+        JsonObject map = new() { ["data"] = new JsonObject { ["Info"] = Original, ["mine"] = "kept" } };
+
+        Assert.True(HistoryDocument.Add(map, [Record("1")], out _));
+
+        Assert.Equal(HistoryDocument.Text(Record("1")) + Original, map["data"]!["Info"]!.GetValue<string>());
+        Assert.Equal("kept", map["data"]!["mine"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void A_record_that_is_there_changes_nothing()
+    {
+        JsonObject map = [];
+        HistoryDocument.Add(map, [Record("1")], out _);
+        string before = map.ToJsonString();
+
+        Assert.False(HistoryDocument.Add(map, [Record("1") with { Outcome = RolloutPhase.Superseded }], out _));
+        Assert.Equal(before, map.ToJsonString());
+
+        Assert.True(HistoryDocument.Add(map, [Record("1", name: "other"), Record("1", cv: "second")], out _));
+        Assert.Equal(3, HistoryDocument.Read((JsonObject)map["data"]!)!.Count);
+    }
+
+    [Fact]
+    public void Fields_of_a_newer_version_are_kept()
+    {
+        JsonObject map = [];
+        HistoryDocument.Add(map, [Record("1")], out _);
+        string records = map["data"]!["records"]!.GetValue<string>();
+        map["data"]!["records"] = records.Replace("\"id\":\"1\"", "\"id\":\"1\",\"later\":{\"a\":1}", StringComparison.Ordinal);
+
+        HistoryDocument.Add(map, [Record("2", minute: 2)], out _);
+
+        Assert.Contains("\"later\":{\"a\":1}", map["data"]!["records"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("not json")]
+    [InlineData("{}")]
+    [InlineData("[1]")]
+    [InlineData("[null]")]
+    [InlineData("null")]
+    [InlineData("[{\"id\":\"1\"}]")]
+    [InlineData("[{\"id\":1,\"cv\":\"\",\"kind\":\"\",\"name\":\"\",\"container\":\"\",\"toVersion\":\"\",\"outcome\":\"\"}]")]
+    [InlineData("")]
+    public void What_a_person_has_broken_is_kept_aside_each_time(string broken)
+    {
+        JsonObject map = new() { ["data"] = new JsonObject { ["records"] = broken } };
+
+        Assert.Null(HistoryDocument.Read((JsonObject)map["data"]!));
+        Assert.True(HistoryDocument.Add(map, [Record("1")], out string? first));
+        map["data"]!["records"] = "broken again";
+        Assert.True(HistoryDocument.Add(map, [Record("2")], out string? second));
+
+        Assert.Equal(("records.broken", "records.broken.2"), (first, second));
+        Assert.Equal((broken, "broken again"), (map["data"]!["records.broken"]!.GetValue<string>(), map["data"]!["records.broken.2"]!.GetValue<string>()));
+        Assert.Equal("2", Assert.Single(HistoryDocument.Read((JsonObject)map["data"]!)!).Id);
+    }
+
+    [Fact]
+    public void The_oldest_goes_beyond_500_records()
+    {
+        JsonObject map = [];
+        HistoryDocument.Add(map, [.. Enumerable.Range(0, 503).Select(i => Record($"{i}", minute: i))], out _);
+
+        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read((JsonObject)map["data"]!)!;
+        Assert.Equal((500, "502", "3"), (records.Count, records[0].Id, records[^1].Id));
+    }
+
+    [Fact]
+    public void The_oldest_goes_beyond_900_kB_and_what_is_left_are_whole_records()
+    {
+        JsonObject map = [];
+        for (int i = 0; i < 500; i += 10)
+            HistoryDocument.Add(map, [.. Enumerable.Range(i, 10).Select(n => Record($"{n}", minute: n, reason: new string('ü', RolloutRecord.LongestReason)))], out _);
+
+        JsonObject data = (JsonObject)map["data"]!;
+        int bytes = data.Sum(entry => Encoding.UTF8.GetByteCount(entry.Value!.GetValue<string>()));
+        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read(data)!;
+        Assert.InRange(bytes, 850_000, HistoryDocument.MostBytes);
+        Assert.Equal("499", records[0].Id);
+        Assert.InRange(records.Count, 100, 499);
+        Assert.StartsWith("Update occurred at:", data["Info"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.EndsWith(")\n", data["Info"]!.GetValue<string>(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Other_keys_take_from_the_room_and_without_any_it_says_so()
+    {
+        JsonObject crowded = new() { ["data"] = new JsonObject { ["mine"] = new string('x', 1_000_000) } };
+        HistoryDocument.Add(crowded, [.. Enumerable.Range(0, 200).Select(i => Record($"{i}", minute: i))], out _);
+        Assert.InRange(HistoryDocument.Read((JsonObject)crowded["data"]!)!.Count, 20, 150);
+
+        JsonObject full = new() { ["data"] = new JsonObject { ["mine"] = new string('x', 1_040_000) } };
+        Assert.Equal("HistoryFull", Assert.Throws<CvException>(() => HistoryDocument.Add(full, [Record()], out _)).ErrorId);
+    }
+}

@@ -1,0 +1,123 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Records;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using Xunit;
+using static CvManager.Unit.Records.RecordsCluster;
+
+namespace CvManager.Unit.Records;
+
+public sealed class RolloutHistoryTests : IAsyncLifetime
+{
+    private static readonly HistorySpec Own = new();
+    private static readonly HistorySpec Shared = new() { Name = "shared" };
+    private RecordsCluster _cluster = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _cluster = await StartAsync();
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task Records_go_into_the_workloads_ConfigMap_and_are_found_again_newest_first()
+    {
+        RolloutHistory history = _cluster.History();
+        await history.AppendAsync("shop", Own, [Record("1"), Record("1", name: "other")], Token);
+        await history.AppendAsync("shop", Own, [Record("2", minute: 5)], Token);
+
+        Assert.Equal("CVManager", (await _cluster.Connection.GetAsync(ConfigMap("app.history"), Token))["metadata"]!["labels"]!["OWNED_BY"]!.GetValue<string>());
+        IReadOnlyList<(string Namespace, RolloutRecord Record)> all = await history.ReadAsync(null, Token);
+        Assert.Equal([("shop", "2", "app"), ("shop", "1", "app"), ("shop", "1", "other")], all.Select(r => (r.Namespace, r.Record.Id, r.Record.Name)));
+    }
+
+    [Fact]
+    public async Task The_same_record_again_writes_nothing()
+    {
+        await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
+        _cluster.Requests.Clear();
+
+        await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
+
+        Assert.Empty(_cluster.Writes);
+    }
+
+    [Fact]
+    public async Task Where_history_is_not_enabled_nothing_is_asked()
+    {
+        await _cluster.History().AppendAsync("shop", new HistorySpec { Enabled = false }, [Record()], Token);
+
+        Assert.Empty(_cluster.Requests);
+    }
+
+    [Fact]
+    public async Task Several_resources_that_write_into_one_ConfigMap_at_the_same_time_lose_no_record()
+    {
+        const int Writers = 6, Each = 8;
+        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
+        {
+            // Each as a process of its own.
+            RolloutHistory history = _cluster.History(_cluster.Connect());
+            for (int i = 0; i < Each; i++)
+                await history.AppendAsync("shop", Shared, [Record($"{i}", cv: $"cv{writer}", minute: i)], Token);
+        }));
+
+        IReadOnlyList<(string Namespace, RolloutRecord Record)> all = await _cluster.History().ReadAsync("shop", Token);
+        Assert.Equal(Writers * Each, all.Select(r => r.Record.Key).Distinct().Count());
+        Assert.Equal(Writers * Each, all.Count);
+        Assert.Equal(Writers * Each, (await _cluster.DataAsync("shared.history"))["Info"]!.GetValue<string>().Split("Update occurred at:").Length - 1);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_lost_does_not_write_a_record_twice()
+    {
+        int lost = 0;
+        _cluster.Faults = request => request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropAnswer = true } : RequestFault.None;
+
+        await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
+
+        Assert.Equal(1, lost);
+        Assert.Single(await _cluster.History().ReadAsync("shop", Token));
+    }
+
+    [Theory]
+    [InlineData(409, 3)]
+    [InlineData(500, 2)]
+    public async Task What_passes_is_tried_again(int code, int times)
+    {
+        int left = times;
+        _cluster.Faults = request => request.Method != HttpMethod.Get && left-- > 0 ? new RequestFault { StatusCode = code } : RequestFault.None;
+
+        await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
+
+        Assert.Single(await _cluster.History().ReadAsync("shop", Token));
+    }
+
+    [Theory]
+    [InlineData(500, "ClusterFailed", 3)]
+    [InlineData(403, "ClusterForbidden", 1)]
+    public async Task What_stays_is_an_error_after_a_few_attempts(int code, string id, int attempts)
+    {
+        _cluster.Faults = request => request.Method != HttpMethod.Get ? new RequestFault { StatusCode = code } : RequestFault.None;
+
+        CvException e = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
+
+        Assert.Equal((id, attempts), (e.ErrorId, _cluster.Writes.Count()));
+    }
+
+    [Fact]
+    public async Task A_ConfigMap_that_a_person_has_broken_is_kept_aside_and_the_log_told()
+    {
+        await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
+        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, new JsonObject { ["data"] = new JsonObject { ["records"] = "oops" } }, Token);
+
+        Assert.Empty(await _cluster.History().ReadAsync("shop", Token));
+        await _cluster.History().AppendAsync("shop", Own, [Record("2")], Token);
+
+        Assert.Equal("oops", (await _cluster.DataAsync("app.history"))["records.broken"]!.GetValue<string>());
+        Assert.Equal("2", Assert.Single(await _cluster.History().ReadAsync("shop", Token)).Record.Id);
+        Assert.Contains(_cluster.Log, line => line.Contains("it is kept under records.broken", StringComparison.Ordinal));
+        Assert.Contains(_cluster.Log, line => line.Contains("cannot be read", StringComparison.Ordinal));
+    }
+}

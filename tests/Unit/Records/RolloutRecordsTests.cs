@@ -1,0 +1,147 @@
+using System.Text.Json.Nodes;
+using CvManager.Records;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using CvManager.Workloads;
+using Xunit;
+using static CvManager.Unit.Records.RecordsCluster;
+
+namespace CvManager.Unit.Records;
+
+public sealed class RolloutRecordsTests : IAsyncLifetime
+{
+    private static readonly ConfigSpec Config = new() { Name = "app-version", Key = "version" };
+    private RecordsCluster _cluster = null!;
+    private RolloutRecords _records = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _cluster = await StartAsync();
+        _records = new RolloutRecords(_cluster.Connection, TimeProvider.System, _cluster);
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task A_rollout_that_ended_is_a_record_for_each_workload_with_versions_and_images()
+    {
+        RolloutStatus rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
+
+        ContainerVersionStatus status = await _records.KeepAsync(Resource(), Status(rollout), rollout, Token);
+
+        Assert.Null(status.Unrecorded);
+        RolloutRecord record = (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record).First();
+        Assert.Equal(new RolloutRecord
+        {
+            Id = "7", CV = "cv", Kind = "Deployment", Name = "app", Container = "main", FromVersion = "1111111", ToVersion = "2222222",
+            FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Digest = rollout.Digest, Started = Noon, Finished = Noon.AddSeconds(30),
+            Outcome = "Succeeded", Reason = "too slow", Who = "sam",
+        }, record);
+        Assert.Equal(["app", "other"], (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record.Name));
+    }
+
+    [Fact]
+    public async Task With_nothing_to_write_nothing_is_asked()
+    {
+        ContainerVersionStatus status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };
+
+        Assert.Equivalent(status, await _records.KeepAsync(Resource(Config), status, null, Token), strict: true);
+        Assert.Empty(_cluster.Requests);
+    }
+
+    [Fact]
+    public async Task The_version_that_was_rolled_out_goes_into_the_ConfigMap_and_a_failed_one_does_not()
+    {
+        ContainerVersionStatus status = await _records.KeepAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
+        Assert.Equal(new ConfigStatus("app-version", "version", "2222222"), status.Config);
+
+        RolloutStatus failed = Rollout(RolloutPhase.Failed, "2") with { Version = "3333333" };
+        await _records.KeepAsync(Resource(Config), status with { CurrVersion = "3333333", CurrStatus = CurrentStatus.Failed }, failed, Token);
+        Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData(403)]
+    [InlineData(500)]
+    public async Task What_cannot_be_written_stays_in_the_status_until_it_is(int code)
+    {
+        _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("configmaps", StringComparison.Ordinal) ? new RequestFault { StatusCode = code } : RequestFault.None;
+        ContainerVersion resource = Resource(Config);
+        ContainerVersionStatus first = await _records.KeepAsync(resource, Status(Rollout()), Rollout(), Token);
+        ContainerVersionStatus second = await _records.KeepAsync(resource, first, Rollout(RolloutPhase.Failed, "2"), Token);
+
+        Assert.Equal(["1", "2"], second.Unrecorded!.Select(r => r.Id));
+        Assert.Null(second.Config);
+        Assert.True(RolloutRecords.IsBehind(resource with { Status = second }));
+        string message = ConditionList.Find(second.Conditions, ConditionTypes.Ready)!.Message;
+        Assert.Equal(2, message.Split("Not recorded yet: ").Length);
+        Assert.StartsWith("Deployment/app is on version 2222222. Not recorded yet: ", message, StringComparison.Ordinal);
+        Assert.Contains(_cluster.Log, line => line.StartsWith("Warning: shop/cv: its history could not be written", StringComparison.Ordinal));
+
+        _cluster.Faults = _ => RequestFault.None;
+        ContainerVersionStatus third = await _records.KeepAsync(resource, second, null, Token);
+
+        Assert.Null(third.Unrecorded);
+        Assert.Equal("2222222", third.Config!.Version);
+        Assert.False(RolloutRecords.IsBehind(resource with { Status = third }));
+        Assert.Equal("Deployment/app is on version 2222222.", ConditionList.Find(third.Conditions, ConditionTypes.Ready)!.Message);
+        Assert.Equal(["2", "1"], (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record.Id));
+    }
+
+    [Fact]
+    public async Task A_status_holds_no_more_than_it_can()
+    {
+        _cluster.Faults = _ => new RequestFault { StatusCode = 403 };
+        ContainerVersionStatus status = Status(Rollout()) with { Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MostUnrecorded).Select(i => Rollout(id: $"{i}"))] };
+
+        ContainerVersionStatus after = await _records.KeepAsync(Resource(), status, Rollout(id: "last"), Token);
+
+        Assert.Equal((RolloutRecords.MostUnrecorded, "1", "last"), (after.Unrecorded!.Count, after.Unrecorded[0].Id, after.Unrecorded[^1].Id));
+        Assert.Contains(_cluster.Log, line => line.StartsWith("Error: ", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Resource_and_workload_are_told_of_begin_and_end()
+    {
+        ContainerVersion none = Resource();
+        ContainerVersion begun = none with { Status = Status(Rollout(RolloutPhase.Progressing)) };
+        ContainerVersion ended = none with { Status = Status(Rollout()) };
+        Workload workload = new() { Kind = "Deployment", ApiVersion = "v1", Namespace = "shop", Name = "app", Uid = "u-app" };
+
+        await _records.TellAsync(none, begun, [workload], Token);
+        await _records.TellAsync(begun, begun, [workload], Token);
+        await _records.TellAsync(begun, ended, [workload], Token);
+
+        IReadOnlyList<JsonObject> events = await _cluster.Connection.ListAsync(new CvManager.Cluster.ResourcePath("", "v1", "events", "shop"), null, null, Token);
+        Assert.Equal(
+            [
+                ("ContainerVersion", "RolloutStarted", "Rolling out version 2222222"), ("ContainerVersion", "RolloutSucceeded", "Version 2222222 is rolled out"),
+                ("Deployment", "RolloutStarted", "ContainerVersion cv: Rolling out version 2222222"), ("Deployment", "RolloutSucceeded", "ContainerVersion cv: Version 2222222 is rolled out"),
+            ],
+            events.Select(e => (e["involvedObject"]!["kind"]!.GetValue<string>(), e["reason"]!.GetValue<string>(), e["message"]!.GetValue<string>())).Order());
+        Assert.All(events, e => Assert.Equal(1, e["count"]!.GetValue<int>()));
+        Assert.Contains(events, e => e["involvedObject"]!["apiVersion"]!.GetValue<string>() == "apps/v1");
+    }
+
+    [Fact]
+    public void A_resource_that_stalls_says_so_once()
+    {
+        ContainerVersion well = Resource() with { Status = Status(Rollout()) };
+        ContainerVersion stalled = well with
+        {
+            Status = well.Status! with { Conditions = ConditionList.Stalled(well.Status!.Conditions, ConditionReasons.TagNotFound, "There is no tag demo.", 1, Noon) },
+        };
+
+        ClusterEvent told = Assert.Single(RolloutEvents.Between(well, stalled, []));
+        Assert.Equal((true, "TagNotFound", "There is no tag demo."), (told.IsWarning, told.Reason, told.Message));
+        Assert.Empty(RolloutEvents.Between(stalled, stalled, []));
+    }
+
+    private static ContainerVersionStatus Status(RolloutStatus rollout) => new()
+    {
+        CurrVersion = "2222222", CurrStatus = CurrentStatus.Success, SuccessVersion = "2222222", Rollout = rollout,
+        Conditions = ConditionList.Ready(null, ConditionReasons.UpToDate, "Deployment/app is on version 2222222.", 1, Noon),
+    };
+}

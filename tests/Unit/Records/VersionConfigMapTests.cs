@@ -1,0 +1,64 @@
+using System.Text.Json.Nodes;
+using CvManager.Records;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using Xunit;
+using static CvManager.Unit.Records.RecordsCluster;
+
+namespace CvManager.Unit.Records;
+
+public sealed class VersionConfigMapTests : IAsyncLifetime
+{
+    private static readonly ConfigSpec Config = new() { Name = "app-version", Key = "version" };
+    private RecordsCluster _cluster = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync() => _cluster = await StartAsync();
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task It_is_created_where_there_is_none_and_not_written_where_it_is_right()
+    {
+        await Write("2222222");
+        _cluster.Requests.Clear();
+        await Write("2222222");
+
+        Assert.Empty(_cluster.Writes);
+        Assert.Equal("""{"version":"2222222"}""", (await _cluster.DataAsync("app-version")).ToJsonString());
+    }
+
+    [Fact]
+    public async Task Other_keys_stay_as_they_are()
+    {
+        await _cluster.CreateConfigMapAsync("app-version", new JsonObject { ["colour"] = "blue", ["version"] = "1111111" });
+
+        await Write("2222222");
+
+        Assert.Equal("""{"colour":"blue","version":"2222222"}""", (await _cluster.DataAsync("app-version")).ToJsonString());
+    }
+
+    [Fact]
+    public async Task Somebody_who_creates_it_at_the_same_time_keeps_their_keys()
+    {
+        bool raced = false;
+        _cluster.Faults = request =>
+        {
+            if (request.Method == HttpMethod.Post && !raced)
+            {
+                raced = true;
+                return new RequestFault { StatusCode = 409, Reason = "AlreadyExists" };
+            }
+
+            return RequestFault.None;
+        };
+
+        await Write("2222222");
+
+        Assert.True(raced);
+        Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
+    }
+
+    private Task Write(string version) => new VersionConfigMap(_cluster.Connection, TimeProvider.System).WriteAsync("shop", Config, version, Token);
+}
