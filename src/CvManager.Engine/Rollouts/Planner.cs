@@ -54,7 +54,7 @@ public static class Planner
             {
                 Resource = resource, Verdict = PlanVerdict.Held, Reason = ConditionReasons.Suspended, Workloads = workloads,
                 Version = input.Version?.Version, Digest = input.Version?.Digest,
-                Message = "It is suspended: nothing is rolled out until spec.suspend is false.",
+                Message = $"It is suspended{Hold.Of(resource)}. Nothing is rolled out until Resume-ContainerVersion {resource.Metadata.Name}.",
             };
         }
 
@@ -132,7 +132,7 @@ public static class Planner
             return plan with
             {
                 Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.Quarantined,
-                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves.",
+                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves, or Resume-ContainerVersion {resource.Metadata.Name} lets it.",
             };
         }
 
@@ -177,7 +177,7 @@ public static class Planner
         PlannedChange change = changes[0];
         string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
         return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} after {last.Repeats} rollouts of version {last.Version}; "
-            + "it is left so until the tag moves or the resource changes.";
+            + "it is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
     }
 
     private static RolloutPlan Stalled(PlanInput input, string reason, string message, IReadOnlyList<Workload>? workloads = null) => new()
@@ -200,7 +200,7 @@ public static class Planner
     internal static string UpToDate(ContainerVersion resource, IReadOnlyList<Workload> workloads, string version)
     {
         string who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
-        return $"{who} on version {version}{(resource.Spec.PinVersion.Length > 0 ? " (pinned)" : "")}.";
+        return $"{who} on version {version}{(resource.Spec.PinVersion.Length > 0 ? $" (pinned{Hold.Of(resource)})" : "")}.";
     }
 
     /// <summary>Oldest first; those of one second by name.</summary>

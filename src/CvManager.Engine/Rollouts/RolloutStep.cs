@@ -170,6 +170,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             StartedAt = now,
             Deadline = now.AddSeconds(_spec.TimeoutSeconds),
             Repeats = again ? status.Rollout!.Repeats + 1 : 0,
+            StartedBy = _spec.PinVersion.Length > 0 ? Hold.Of(plan.Resource)?.By ?? "a person" : null,
+            StartedFor = _spec.PinVersion.Length > 0 ? Hold.Of(plan.Resource)?.Reason : null,
             Gates = gates,
             BlueGreen = plan.BlueGreen is { } pair
                 ? new BlueGreenStatus { Live = pair.Live.Reference, Idle = pair.Idle.Reference, IdleReplicas = pair.Idle.DesiredPods ?? 0 } : null,
