@@ -41,12 +41,16 @@ internal sealed class ImageLayout : IDisposable
         };
         JsonObject descriptor = Blob(Bytes(manifest), "application/vnd.oci.image.manifest.v1+json");
         ManifestDigest = descriptor["digest"]!.GetValue<string>();
+        ManifestSize = descriptor["size"]!.GetValue<int>();
         File.WriteAllText(Path.Combine(_folder.FullName, "oci-layout"), """{"imageLayoutVersion":"1.0.0"}""");
         File.WriteAllText(Path.Combine(_folder.FullName, "index.json"),
             new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(descriptor) }.ToJsonString());
     }
 
     public string ManifestDigest { get; }
+
+    /// <summary>Bytes.</summary>
+    public int ManifestSize { get; }
 
     /// <summary>Pushes it with real skopeo, without TLS.</summary>
     /// <param name="reference">host:port/repository:tag</param>

@@ -1,6 +1,8 @@
 using System.Management.Automation;
+using System.Net.Http.Headers;
 using System.Security;
 using System.Text;
+using System.Text.Json.Nodes;
 using CvManager.Unit.PowerShell;
 using Xunit;
 
@@ -88,6 +90,26 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     }
 
     [Fact]
+    public async Task An_image_for_several_platforms_is_its_index_and_none_where_one_is_missing()
+    {
+        using ImageLayout amd = new("amd64");
+        using ImageLayout arm = new("arm64");
+        await amd.PushAsync($"{Open}:build-amd64");
+        await arm.PushAsync($"{Open}:build-arm64");
+        using HttpClient http = new() { BaseAddress = new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/") };
+        string index = await PushIndexAsync(http, "1a2b3c4", amd, arm);
+
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Open).AssertNoErrors();
+
+        PSObject demo = Invoke("Get-CvRegistryTag $repository demo", Open).Single();
+        Assert.Equal((index, "1a2b3c4"), (demo.Properties["Digest"].Value, demo.Properties["Version"].Value));
+        using HttpResponseMessage deleted = await http.DeleteAsync("./" + arm.ManifestDigest, TestContext.Current.CancellationToken);
+        Assert.True(deleted.IsSuccessStatusCode);
+        ErrorRecord error = AssertError("RegistryImageIncomplete", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
+        Assert.Contains(arm.ManifestDigest, error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task User_and_password_are_given_or_found_in_the_docker_config()
     {
         using ImageLayout image = new("1a2b3c4");
@@ -145,6 +167,29 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Tokened).AssertNoErrors();
 
         Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Tokened).Single().Properties["Digest"].Value);
+    }
+
+    /// <summary>Pushes an index of two images that are there, and gives its digest.</summary>
+    private static async Task<string> PushIndexAsync(HttpClient manifests, string tag, ImageLayout amd, ImageLayout arm)
+    {
+        const string Type = "application/vnd.oci.image.index.v1+json";
+        JsonArray images = [];
+        foreach ((ImageLayout image, string architecture) in new[] { (amd, "amd64"), (arm, "arm64") })
+        {
+            images.Add(new JsonObject
+            {
+                ["mediaType"] = "application/vnd.oci.image.manifest.v1+json",
+                ["digest"] = image.ManifestDigest,
+                ["size"] = image.ManifestSize,
+                ["platform"] = new JsonObject { ["os"] = "linux", ["architecture"] = architecture },
+            });
+        }
+
+        using StringContent body = new(new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = Type, ["manifests"] = images }.ToJsonString(),
+            Encoding.UTF8, new MediaTypeHeaderValue(Type));
+        using HttpResponseMessage put = await manifests.PutAsync(tag, body, TestContext.Current.CancellationToken);
+        Assert.True(put.IsSuccessStatusCode, await put.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
+        return put.Headers.GetValues("Docker-Content-Digest").Single();
     }
 
     private SessionResult Invoke(string script, string repository, PSCredential? credential = null) =>

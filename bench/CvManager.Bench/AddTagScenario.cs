@@ -1,0 +1,106 @@
+using System.Diagnostics;
+using System.Management.Automation;
+using System.Management.Automation.Runspaces;
+using CvManager.Unit;
+
+namespace CvManager.Bench;
+
+/// <summary>
+/// Moving a tag to and fro between two versions of an image: Add-CvRegistryTag in a session that runs, and from the command line,
+/// beside <c>skopeo copy</c>, on one registry.
+/// </summary>
+internal sealed class AddTagScenario : IScenario
+{
+    private const int WarmUps = 5;
+    private const int CountedRuns = 10;
+
+    private static readonly string[] Versions = ["1a2b3c4", "5d6e7f8"];
+
+    public string Name => "add-tag";
+
+    public string Description => "Add-CvRegistryTag beside skopeo copy; CVM_REGISTRY is host:port of an OCI registry on loopback without a login, skopeo is on the PATH";
+
+    public async Task<IReadOnlyList<Measurement>> RunAsync(int repetitions, CancellationToken cancellationToken)
+    {
+        string registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } given
+            ? given
+            : throw new InvalidOperationException("CVM_REGISTRY is not set: start tests/servers/registry/up.sh, and set it to 127.0.0.1:15000.");
+        string path = $"bench-{Guid.NewGuid().ToString("N")[..8]}/app";
+        foreach (string version in Versions)
+            await BenchImage.PushAsync(new Uri($"http://{registry}/v2/{path}/"), version, cancellationToken);
+
+        using Session session = new();
+        (string Name, Func<string, string, string, Task> Move)[] contestants =
+        [
+            ("Add-CvRegistryTag, in a running session", session.AddAsync),
+            ("cvm -Command Add-CvRegistryTag, a process each", (repository, version, tag) =>
+                RunAsync(Cvm(), ["-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
+            ("skopeo copy, a process each", (repository, version, tag) =>
+                RunAsync("skopeo", ["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false",
+                    $"docker://{repository}:{version}", $"docker://{repository}:{tag}"], cancellationToken)),
+        ];
+
+        List<TimeSpan>[] times = [.. contestants.Select(_ => new List<TimeSpan>())];
+        for (int i = -WarmUps; i < repetitions; i++)
+        {
+            for (int c = 0; c < contestants.Length; c++)
+            {
+                cancellationToken.ThrowIfCancellationRequested();
+                long started = Stopwatch.GetTimestamp();
+                await contestants[c].Move($"{registry}/{path}", Versions[(i + WarmUps) % 2], $"tag-{c}");
+                if (i >= 0)
+                    times[c].Add(Stopwatch.GetElapsedTime(started));
+            }
+        }
+
+        List<Measurement> measured = [];
+        for (int c = 0; c < contestants.Length; c++)
+        {
+            await using CountingProxy proxy = new(new Uri($"http://{registry}/"));
+            for (int i = 0; i < CountedRuns; i++)
+                await contestants[c].Move($"{proxy.Host}/{path}", Versions[i % 2], $"counted-{c}");
+            measured.Add(new Measurement(contestants[c].Name, times[c], (double)proxy.Requests / CountedRuns));
+        }
+
+        return measured;
+    }
+
+    private static string Cvm() =>
+        Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar))!.Name, "net10.0",
+            OperatingSystem.IsWindows() ? "cvm.exe" : "cvm");
+
+    private static async Task RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
+    {
+        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        string errors = await process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        if (process.ExitCode != 0 || errors.Length > 0)
+            throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {errors}");
+    }
+
+    /// <summary>A PowerShell session with the module, as a pipeline's script runs in.</summary>
+    private sealed class Session : IDisposable
+    {
+        private readonly Runspace _runspace;
+
+        public Session()
+        {
+            InitialSessionState state = InitialSessionState.CreateDefault2();
+            state.ThrowOnRunspaceOpenError = true;
+            state.ImportPSModule(Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1"));
+            _runspace = RunspaceFactory.CreateRunspace(state);
+            _runspace.Open();
+        }
+
+        public async Task AddAsync(string repository, string version, string tag)
+        {
+            using PowerShell shell = PowerShell.Create(_runspace);
+            shell.AddCommand("Add-CvRegistryTag").AddParameter("Repository", repository).AddParameter("Version", version).AddParameter("Tag", tag);
+            await shell.InvokeAsync();
+            if (shell.HadErrors)
+                throw new InvalidOperationException($"Add-CvRegistryTag: {shell.Streams.Error.FirstOrDefault()}");
+        }
+
+        public void Dispose() => _runspace.Dispose();
+    }
+}
