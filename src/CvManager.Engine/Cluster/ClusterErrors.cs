@@ -8,13 +8,14 @@ internal static class ClusterErrors
 {
     public static CvException From(Exception failure, Uri server)
     {
-        string why = (failure.InnerException ?? failure).Message;
+        string why = LoginInAddress.Remove((failure.InnerException ?? failure).Message);
+        Exception? inner = LoginInAddress.Without(failure);
         bool certificate = failure.InnerException is System.Security.Authentication.AuthenticationException;
         return certificate
             ? new CvException("ClusterCertificateInvalid", CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
-                "Give the cluster's certificate-authority in the kubeconfig.", failure) { Target = server.ToString() }
+                "Give the cluster's certificate-authority in the kubeconfig.", inner) { Target = server.ToString() }
             : new CvException("ClusterUnreachable", CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
-                "See whether the cluster is up and the context is the right one (Get-CvContext).", failure) { Target = server.ToString() };
+                "See whether the cluster is up and the context is the right one (Get-CvContext).", inner) { Target = server.ToString() };
     }
 
     /// <summary>The credential could not be had: an exec plugin or a token file failed.</summary>

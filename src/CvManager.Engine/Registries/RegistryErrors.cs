@@ -1,9 +1,7 @@
-using System.Text.RegularExpressions;
-
 namespace CvManager.Registries;
 
 /// <summary>The errors of registries: their ids, and texts that name the repository and what to do.</summary>
-internal static partial class RegistryErrors
+internal static class RegistryErrors
 {
     public static CvException TagNotFound(ImageRepository repository, string tag) =>
         Error("RegistryTagNotFound", CvErrorKind.NotFound, $"There is no tag '{tag}' in '{repository}'.",
@@ -36,10 +34,8 @@ internal static partial class RegistryErrors
             $"Have '{permission}' granted on the repository, or use another credential.", repository.ToString());
 
     public static CvException Unreachable(ImageRepository repository, string what, Exception? inner = null) =>
-        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {LoginInAddress().Replace(what, "//")}",
-            "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(),
-            // .NET names a proxy as the environment does, with its password.
-            inner is not null && LoginInAddress().IsMatch(inner.ToString()) ? null : inner);
+        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {LoginInAddress.Remove(what)}",
+            "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), LoginInAddress.Without(inner));
 
     public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
         Error("RegistryTimeout", CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
@@ -79,7 +75,4 @@ internal static partial class RegistryErrors
         new(id, kind, message, remedy, inner) { Target = target };
 
     private static string Quoted(string? said) => string.IsNullOrWhiteSpace(said) ? "" : $" (it says: {said.Trim()})";
-
-    [GeneratedRegex(@"//[^/@\s]+@", RegexOptions.CultureInvariant)]
-    private static partial Regex LoginInAddress();
 }

@@ -48,6 +48,18 @@ public sealed class ClusterErrorTests
         Assert.DoesNotContain("<html>", error.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_proxys_password_is_in_no_error()
+    {
+        HttpRequestException failure = new("The proxy tunnel request to proxy 'http://me:geheim@proxy.test:3128/' failed with status code '407'.");
+
+        CvException error = ClusterErrors.From(failure, new Uri("https://cluster.test"));
+
+        Assert.Equal("ClusterUnreachable", error.ErrorId);
+        Assert.Contains("'http://proxy.test:3128/' failed with status code '407'", error.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain("geheim", error.ToString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData(""" {"reason":5,"message":["no","text"],"details":7} """)]
     [InlineData(""" {"reason":null,"details":{"causes":[7,{"field":{}},{"field":null}]}} """)]

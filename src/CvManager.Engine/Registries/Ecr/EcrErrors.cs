@@ -67,7 +67,7 @@ internal static class EcrErrors
 
     // What is left comes from the credential chain: no source had any, a profile or role cannot be used, no region.
     private static CvException Unidentified(ImageRepository repository, Exception error) =>
-        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {error.Message}",
-            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.", error)
+        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {LoginInAddress.Remove(error.Message)}",
+            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.", LoginInAddress.Without(error))
         { Target = repository.ToString() };
 }
