@@ -52,9 +52,10 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         return Read(await cluster.ReplaceAsync(Path(resource.Metadata.Namespace, resource.Metadata.Name, "status"), body, cancellationToken));
     }
 
-    /// <summary>Changes fields of the specification by a merge patch; null takes a field away.</summary>
-    public async Task<ContainerVersion> PatchSpecAsync(string space, string name, JsonObject spec, CancellationToken cancellationToken) =>
-        Read(await cluster.PatchAsync(Path(space, name), PatchKind.Merge, new JsonObject { ["spec"] = spec }, cancellationToken));
+    /// <summary>Changes fields of metadata and specification by a merge patch (RFC 7396); null takes a field away.</summary>
+    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
+    public async Task<ContainerVersion> PatchAsync(string space, string name, JsonObject patch, CancellationToken cancellationToken) =>
+        Read(await cluster.PatchAsync(Path(space, name), PatchKind.Merge, patch, cancellationToken));
 
     public async Task DeleteAsync(string space, string name, CancellationToken cancellationToken) =>
         await cluster.DeleteAsync(Path(space, name), cancellationToken);

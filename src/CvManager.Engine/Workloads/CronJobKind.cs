@@ -23,4 +23,8 @@ internal sealed class CronJobKind : WorkloadKind
     protected override int? DesiredPods(JsonObject json) => null;
 
     protected override int AvailablePods(JsonObject json) => json.Items("status", "active").Count();
+
+    protected override int? UpdatedPods(JsonObject json) => null;
+
+    protected override int? ReadyPods(JsonObject json) => null;
 }

@@ -32,4 +32,8 @@ internal sealed class DaemonSetKind : WorkloadKind
     protected override int? DesiredPods(JsonObject json) => json.Number("status", "desiredNumberScheduled") ?? 0;
 
     protected override int AvailablePods(JsonObject json) => json.Number("status", "numberAvailable") ?? 0;
+
+    protected override int? UpdatedPods(JsonObject json) => json.Number("status", "updatedNumberScheduled") ?? 0;
+
+    protected override int? ReadyPods(JsonObject json) => json.Number("status", "numberReady") ?? 0;
 }

@@ -18,4 +18,8 @@ internal sealed class JobKind : WorkloadKind
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "parallelism") ?? 1;
 
     protected override int AvailablePods(JsonObject json) => json.Number("status", "active") ?? 0;
+
+    protected override int? UpdatedPods(JsonObject json) => null;
+
+    protected override int? ReadyPods(JsonObject json) => json.Number("status", "ready");
 }

@@ -30,6 +30,10 @@ internal sealed class PodKind : WorkloadKind
 
     protected override int AvailablePods(JsonObject json) => IsReady(json) ? 1 : 0;
 
+    protected override int? UpdatedPods(JsonObject json) => null;
+
+    protected override int? ReadyPods(JsonObject json) => IsReady(json) ? 1 : 0;
+
     private static bool IsReady(JsonObject json) =>
         json.Items("status", "conditions").Any(c => c.Text("type") == "Ready" && c.Text("status") == "True");
 

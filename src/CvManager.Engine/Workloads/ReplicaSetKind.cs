@@ -30,4 +30,6 @@ internal sealed class ReplicaSetKind : WorkloadKind
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;
 
     protected override int AvailablePods(JsonObject json) => json.Number("status", "availableReplicas") ?? 0;
+
+    protected override int? UpdatedPods(JsonObject json) => null;
 }

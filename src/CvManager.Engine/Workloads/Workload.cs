@@ -41,6 +41,12 @@ public sealed record Workload
 
     public int AvailablePods { get; init; }
 
+    /// <summary>Pods of its present specification; null where the kind has no such number.</summary>
+    public int? UpdatedPods { get; init; }
+
+    /// <summary>Null where the kind has no such number.</summary>
+    public int? ReadyPods { get; init; }
+
     /// <summary>kind/name of the controller that owns it; such an object is left to that controller (R4). Null for none.</summary>
     public string? Controller { get; init; }
 

@@ -71,6 +71,8 @@ public abstract class WorkloadKind
             PodSelector = PodSelector(json),
             DesiredPods = DesiredPods(json),
             AvailablePods = AvailablePods(json),
+            UpdatedPods = UpdatedPods(json),
+            ReadyPods = ReadyPods(json),
             Controller = json.Items("metadata", "ownerReferences").Where(o => o.Flag("controller"))
                 .Select(o => $"{o.Text("kind")}/{o.Text("name")}").FirstOrDefault(),
             Progress = Progress(json),
@@ -86,6 +88,11 @@ public abstract class WorkloadKind
     protected abstract int? DesiredPods(JsonObject json);
 
     protected abstract int AvailablePods(JsonObject json);
+
+    /// <summary>By the name that most kinds have for it; the API server leaves a zero out.</summary>
+    protected virtual int? UpdatedPods(JsonObject json) => json.Number("status", "updatedReplicas") ?? 0;
+
+    protected virtual int? ReadyPods(JsonObject json) => json.Number("status", "readyReplicas") ?? 0;
 
     /// <summary>True once the kind's controller has seen the present specification.</summary>
     protected static bool IsObserved(JsonObject json) => json.Long("status", "observedGeneration") >= json.Long("metadata", "generation");

@@ -1,0 +1,94 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Records;
+using CvManager.Resources;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Rollouts;
+
+/// <summary>R7: what a person decides about a resource, with an event that tells of it. Thread-safe.</summary>
+/// <param name="cluster">Where the resources are.</param>
+/// <param name="time">The clock of the events.</param>
+/// <param name="log">Hears of an event that could not be written.</param>
+/// <param name="who">The person.</param>
+public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, ILogger log, string who)
+{
+    /// <summary>How often the controller may come between while its quarantine is lifted.</summary>
+    private const int MostConflicts = 10;
+
+    private readonly ContainerVersionStore _resources = new(cluster);
+    private readonly EventRecorder _events = new(cluster, time, log);
+
+    /// <summary>Nothing is rolled out any more. Writes nothing where it is so already, and no other reason is given.</summary>
+    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    public async Task<ContainerVersion> SuspendAsync(ContainerVersion resource, string? reason, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        if (resource.Spec.Suspend && (reason is null || reason == Hold.Of(resource)?.Reason))
+            return resource;
+        return await HoldAsync(resource, new JsonObject { ["suspend"] = true }, reason, ConditionReasons.Suspended, "Suspended", cancellationToken);
+    }
+
+    /// <summary>It stays on a version, whatever its tag says; a suspension ends with it, for nothing would be rolled out otherwise.</summary>
+    /// <inheritdoc cref="SuspendAsync" path="/exception"/>
+    public async Task<ContainerVersion> PinAsync(ContainerVersion resource, string version, string? reason, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        if (!resource.Spec.Suspend && resource.Spec.PinVersion == version && (reason is null || reason == Hold.Of(resource)?.Reason))
+            return resource;
+        return await HoldAsync(resource, new JsonObject { ["pinVersion"] = version, ["suspend"] = null }, reason, ConditionReasons.Pinned, $"Pinned to version {version}", cancellationToken);
+    }
+
+    /// <summary>It follows its tag again, and what failed may be tried again. Writes nothing where nothing held it.</summary>
+    /// <inheritdoc cref="SuspendAsync" path="/exception"/>
+    public async Task<ContainerVersion> ResumeAsync(ContainerVersion resource, string? reason, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        // First, so that the controller finds nothing in its way once it may go on.
+        ContainerVersion resumed = await LiftAsync(resource, cancellationToken);
+        if (Hold.Of(resumed) is not null)
+        {
+            resumed = await PatchAsync(resumed, new JsonObject { ["suspend"] = null, ["pinVersion"] = null },
+                new JsonObject { [Hold.ByAnnotation] = null, [Hold.ReasonAnnotation] = null }, cancellationToken);
+        }
+
+        if (!ReferenceEquals(resumed, resource))
+            await TellAsync(resumed, "Resumed", "Resumed", reason, cancellationToken);
+        return resumed;
+    }
+
+    /// <summary>R6, R3: neither quarantine nor a count of contended rollouts is left in the status.</summary>
+    private async Task<ContainerVersion> LiftAsync(ContainerVersion resource, CancellationToken cancellationToken)
+    {
+        for (int attempt = 1; ; attempt++)
+        {
+            if (resource.Status is not { } status || (status.Quarantined is not { Count: > 0 } && status.Rollout is not { Repeats: > 0 }))
+                return resource;
+            try
+            {
+                return await _resources.UpdateStatusAsync(resource with
+                {
+                    Status = status with { Quarantined = null, Rollout = status.Rollout is { } rollout ? rollout with { Repeats = 0 } : null },
+                }, cancellationToken);
+            }
+            catch (CvException e) when (e.ErrorId == "ResourceConflict" && attempt < MostConflicts)
+            {
+                resource = await _resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
+            }
+        }
+    }
+
+    private async Task<ContainerVersion> HoldAsync(ContainerVersion resource, JsonObject spec, string? reason, string word, string what, CancellationToken cancellationToken)
+    {
+        ContainerVersion held = await PatchAsync(resource, spec, new JsonObject { [Hold.ByAnnotation] = who, [Hold.ReasonAnnotation] = reason }, cancellationToken);
+        await TellAsync(held, word, what, reason, cancellationToken);
+        return held;
+    }
+
+    private Task<ContainerVersion> PatchAsync(ContainerVersion resource, JsonObject spec, JsonObject annotations, CancellationToken cancellationToken) =>
+        _resources.PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name,
+            new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations }, ["spec"] = spec }, cancellationToken);
+
+    private Task TellAsync(ContainerVersion resource, string word, string what, string? reason, CancellationToken cancellationToken) =>
+        _events.WriteAsync(new ClusterEvent(EventSubject.Of(resource), false, word, $"{what}{new Hold(who, reason)}"), cancellationToken);
+}

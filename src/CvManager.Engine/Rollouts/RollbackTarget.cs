@@ -1,0 +1,69 @@
+using CvManager.Records;
+using CvManager.Resources;
+
+namespace CvManager.Rollouts;
+
+/// <summary>Which version a person means who wants to go back. Pure.</summary>
+public static class RollbackTarget
+{
+    /// <summary>The version that the workloads are on, as the status has it; a version that failed and was put back is not.</summary>
+    public static string? Present(ContainerVersion resource)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ContainerVersionStatus? status = resource.Status;
+        return status?.CurrStatus == CurrentStatus.Failed && status.Rollout?.Phase == RolloutPhase.RolledBack ? status.SuccessVersion ?? status.CurrVersion : status?.CurrVersion;
+    }
+
+    /// <summary>
+    /// The version that was rolled out with success before the present one. Rollouts that a person asked for are passed over, so that going
+    /// back twice goes back further, and not to where it came from.
+    /// </summary>
+    /// <param name="resource">With its status.</param>
+    /// <param name="records">Of this resource, newest first.</param>
+    /// <exception cref="CvException"><c>RollbackTargetNotFound</c>.</exception>
+    public static string Previous(ContainerVersion resource, IEnumerable<RolloutRecord> records)
+    {
+        ArgumentNullException.ThrowIfNull(records);
+        string? present = Present(resource);
+        List<RolloutRecord> succeeded = records.Where(record => record.Outcome == RolloutPhase.Succeeded).ToList();
+        List<string> followed = succeeded.Where(record => record.Who == RolloutRecord.Controller).Select(record => record.ToVersion).ToList();
+        int at = present is null ? -1 : followed.IndexOf(present);
+        string? before = followed.Skip(at + 1).FirstOrDefault(version => version != present);
+        // The oldest rollout still tells what was there before it, unless that was a name that moves.
+        if (before is null && succeeded.Count > 0 && succeeded[^1].FromVersion is { Length: > 0 } first && first != present && first != resource.Spec.Tag && first != "latest")
+            before = first;
+        if (before is null && resource.Status?.SuccessVersion is { } last && last != present)
+            before = last;
+        return before ?? throw new CvException("RollbackTargetNotFound", CvErrorKind.NotFound,
+            $"No version was rolled out with success before {present ?? "the present one"}, as far as the history of {resource.Key} goes.",
+            $"Give -ToVersion; Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there was.") { Target = resource.Key };
+    }
+
+    /// <summary>The version that a record's rollout brought.</summary>
+    /// <exception cref="CvException"><c>RolloutRecordNotFound</c>, <c>RolloutRecordNotSuccessful</c>.</exception>
+    public static string OfRecord(ContainerVersion resource, IEnumerable<RolloutRecord> records, string id)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        List<RolloutRecord> found = records.Where(record => record.Id == id).ToList();
+        string history = $"Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there is.";
+        if (found.Count == 0)
+        {
+            throw new CvException("RolloutRecordNotFound", CvErrorKind.NotFound, $"The history of {resource.Key} has no record '{id}'.", history) { Target = resource.Key };
+        }
+
+        return found.Find(record => record.Outcome == RolloutPhase.Succeeded)?.ToVersion ?? throw new CvException("RolloutRecordNotSuccessful", CvErrorKind.Invalid,
+            $"The rollout {id} of version {found[0].ToVersion} to {resource.Key} was no success ({found[0].Outcome}): there is nothing to go back to.",
+            $"Choose another record, or give -ToVersion. {history}") { Target = resource.Key };
+    }
+
+    /// <exception cref="CvException"><c>VersionQuarantined</c>: it would not be rolled out.</exception>
+    public static void ThrowIfQuarantined(ContainerVersion resource, string version, string digest)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        if (resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == digest) is { } quarantined)
+        {
+            throw new CvException("VersionQuarantined", CvErrorKind.Conflict, $"Version {version} of {resource.Key} failed at {quarantined.At:u}: {quarantined.Reason}",
+                $"Choose another version, or lift its quarantine first: Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
+        }
+    }
+}

@@ -1,0 +1,90 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Rollouts;
+using CvManager.Sandbox;
+using CvManager.Unit.Records;
+using Xunit;
+
+namespace CvManager.Unit.Rollouts;
+
+public sealed class ResourceHoldsTests : IAsyncLifetime
+{
+    private RecordsCluster _cluster = null!;
+    private ContainerVersionStore _resources = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private ResourceHolds Holds => new(_cluster.Connection, TimeProvider.System, _cluster, "sam");
+
+    public async ValueTask InitializeAsync()
+    {
+        _cluster = await RecordsCluster.StartAsync();
+        await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
+        _resources = new ContainerVersionStore(_cluster.Connection);
+        await _resources.ApplyAsync("shop", JsonNode.Parse("""
+            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","annotations":{"team":"web"}},
+             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
+            """)!.AsObject(), Token);
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Fact]
+    public async Task A_hold_says_who_and_why_and_a_resume_leaves_nothing_of_it()
+    {
+        ContainerVersion before = await GetAsync();
+        ContainerVersion held = await Holds.SuspendAsync(before, "freeze", Token);
+
+        Assert.True(held.Spec.Suspend);
+        Assert.Equal(new Hold("sam", "freeze"), Hold.Of(held));
+        ContainerVersion pinned = await Holds.PinAsync(held, "1111111", "slow", Token);
+        Assert.Equal((false, "1111111", new Hold("sam", "slow")), (pinned.Spec.Suspend, pinned.Spec.PinVersion, Hold.Of(pinned)));
+
+        await Holds.ResumeAsync(pinned, null, Token);
+        ContainerVersion resumed = await GetAsync();
+        Assert.Equal((false, ""), (resumed.Spec.Suspend, resumed.Spec.PinVersion));
+        Assert.Equal([("team", "web")], resumed.Metadata.Annotations!.Select(a => (a.Key, a.Value)));
+        Assert.Equal(["Pinned: Pinned to version 1111111 by sam: slow", "Resumed: Resumed by sam", "Suspended: Suspended by sam: freeze"],
+            (await _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token)).Select(e => $"{e["reason"]}: {e["message"]}").Order());
+    }
+
+    [Fact]
+    public async Task What_is_so_already_is_not_written_again()
+    {
+        ContainerVersion held = await Holds.SuspendAsync(await GetAsync(), "freeze", Token);
+        _cluster.Requests.Clear();
+
+        await Holds.SuspendAsync(held, null, Token);
+        await Holds.SuspendAsync(held, "freeze", Token);
+        Assert.Empty(_cluster.Requests);
+        await Holds.SuspendAsync(held, "another reason", Token);
+        Assert.Equal("another reason", Hold.Of(await GetAsync())!.Reason);
+
+        ContainerVersion resumed = await Holds.ResumeAsync(await GetAsync(), null, Token);
+        _cluster.Requests.Clear();
+        await Holds.ResumeAsync(resumed, null, Token);
+        Assert.Empty(_cluster.Requests);
+    }
+
+    [Fact]
+    public async Task A_resume_lifts_the_quarantine_also_where_the_controller_comes_between()
+    {
+        ContainerVersion resource = await GetAsync();
+        ContainerVersionStatus status = new()
+        {
+            Quarantined = [new QuarantinedDigest { Digest = "sha256:1", Version = "1", Reason = "it crashes", At = RecordsCluster.Noon }],
+            Rollout = RecordsCluster.Rollout() with { Repeats = 3 },
+        };
+        ContainerVersion seen = await _resources.UpdateStatusAsync(resource with { Status = status }, Token);
+        await _resources.UpdateStatusAsync(seen with { Status = status with { CurrVersion = "2222222" } }, Token);
+
+        await Holds.ResumeAsync(seen, null, Token);
+
+        ContainerVersion resumed = await GetAsync();
+        Assert.Null(resumed.Status!.Quarantined);
+        Assert.Equal((0, "2222222"), (resumed.Status.Rollout!.Repeats, resumed.Status.CurrVersion));
+    }
+
+    private Task<ContainerVersion> GetAsync() => _resources.GetAsync("shop", "cv", Token);
+}
