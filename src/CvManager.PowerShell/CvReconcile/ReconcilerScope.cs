@@ -21,6 +21,8 @@ internal sealed class ReconcilerScope : IDisposable
 
     public Reconciler Reconciler { get; }
 
+    public IResourceVersions Versions => _versions;
+
     public void Dispose()
     {
         _versions.Dispose();

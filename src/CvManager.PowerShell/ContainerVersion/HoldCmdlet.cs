@@ -1,0 +1,52 @@
+using System.Management.Automation;
+using CvManager.PowerShell.Completion;
+using CvManager.Rollouts;
+using Resource = CvManager.Resources.ContainerVersion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>The base of cmdlets that hold ContainerVersions, or let them go (R7).</summary>
+public abstract class HoldCmdlet : NamespacedCmdlet
+{
+    /// <summary>Names, wildcards allowed.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Why; it stands in the resource's status and in an event.</summary>
+    [Parameter]
+    [ValidateLength(1, 512)]
+    public string? Reason { get; set; }
+
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    /// <summary>What is asked before it is done.</summary>
+    private protected abstract string Action { get; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = await ResolveNamespaceAsync(cancellationToken);
+        var holds = new ResourceHolds(cluster, TimeProvider.System, Logger, Environment.UserName);
+        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
+        {
+            if (!await ShouldProcessAsync(resource.Key, Action))
+                continue;
+            try
+            {
+                var changed = await ChangeAsync(holds, resource, cancellationToken);
+                if (PassThru)
+                    await WriteObjectAsync(ContainerVersionInfo.Of(changed));
+            }
+            catch (CvException e)
+            {
+                await WriteErrorAsync(e, resource.Key);
+            }
+        }
+    }
+
+    private protected abstract Task<Resource> ChangeAsync(ResourceHolds holds, Resource resource, CancellationToken cancellationToken);
+}

@@ -1,0 +1,172 @@
+using System.Management.Automation;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>History, holds, rollback and progress, on a sandbox of their own: v1 runs, and v2 was rolled out after it.</summary>
+public sealed class RolloutCmdletTests : IDisposable
+{
+    private const string First = "1111111";
+    private const string Second = "2222222";
+    private const string Third = "3333333";
+    private const string Broken = "bad0bad";
+
+    private readonly PowerShellSession session = new();
+
+    public RolloutCmdletTests()
+    {
+        PSObject sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
+        string registry = (string)sandbox.Properties["Registry"].Value;
+        string manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
+            .Replace("${ECR_ENDPOINT}", registry, StringComparison.Ordinal)
+            .Replace("  tag: demo\n", "  tag: demo\n  timeoutSeconds: 2\n  config: {name: myapp-version, key: version}\n", StringComparison.Ordinal)
+            .Replace("6e4ae1c", First, StringComparison.Ordinal);
+        Assert.Contains("timeoutSeconds: 2", manifest, StringComparison.Ordinal);
+        session.Invoke("$repository = $registry + '/nearmap/cvm-example'", ("registry", registry)).AssertNoErrors();
+        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {First}, demo").AssertNoErrors();
+        session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload; $null = Start-CvReconcile -Wait", ("manifest", manifest)).AssertNoErrors();
+        RollOut(Second);
+    }
+
+    public void Dispose()
+    {
+        session.Invoke("Stop-CvSandbox");
+        session.Dispose();
+    }
+
+    [Fact]
+    public void What_was_rolled_out_is_in_the_history_newest_first()
+    {
+        RollOut(Third);
+
+        SessionResult all = session.Invoke("Get-CvRolloutHistory").AssertNoErrors();
+        Assert.Equal([Third, Second], all.Values<string>("ToVersion"));
+        Assert.Equal([Second, First], all.Values<string>("FromVersion"));
+        Assert.Equal(["Succeeded", "Succeeded"], all.Values<string>("Outcome"));
+        Assert.Equal(["controller", "controller"], all.Values<string>("Who"));
+        Assert.Equal([Third], Versions("Get-ContainerVersion | Get-CvRolloutHistory | ForEach-Object { $_; break }"));
+        Assert.Equal([Second], Versions($"Get-CvRolloutHistory -Version {Second[..3]}*"));
+        Assert.Equal([Third, Second], Versions("Get-CvRolloutHistory myappcv -Workload myapp -AllNamespaces"));
+        Assert.Empty(Versions("Get-CvRolloutHistory -Workload other"));
+        Assert.Equal([Third, Second], Versions("Get-CvRolloutHistory -Since ([DateTimeOffset]::UtcNow.AddHours(-1))"));
+        Assert.Empty(Versions("Get-CvRolloutHistory -Since ([DateTimeOffset]::UtcNow.AddHours(1))"));
+        Assert.Equal("ContainerVersionNotFound,CvManager.PowerShell.GetCvRolloutHistoryCommand", session.Invoke("Get-CvRolloutHistory nope").Error().FullyQualifiedErrorId);
+        Assert.Contains("Deployment/myapp", session.Render("Get-CvRolloutHistory"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_suspended_resource_keeps_its_version_and_says_why_until_it_is_resumed()
+    {
+        Assert.Empty(session.Invoke("Suspend-ContainerVersion myappcv -Reason 'freeze until January'").AssertNoErrors().Output);
+        session.Invoke("Suspend-ContainerVersion myappcv -WhatIf").AssertNoErrors();
+        Push(Third);
+        PSObject held = session.Invoke("Start-CvReconcile").Single();
+
+        Assert.Equal("Held", held.Properties["Outcome"].Value);
+        Assert.Equal([Second], Running());
+        PSObject shown = session.Invoke("Get-ContainerVersion").Single();
+        Assert.Equal((true, "Suspended", Third), ((bool)shown.Properties["Suspended"].Value, (string)shown.Properties["Reason"].Value, (string)shown.Properties["LatestVersion"].Value));
+        Assert.Contains($"by {Environment.UserName}: freeze until January", (string)shown.Properties["Message"].Value, StringComparison.Ordinal);
+        Assert.Equal("RolloutHeld,CvManager.PowerShell.WaitCvRolloutCommand", session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId);
+
+        PSObject resumed = session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
+        Assert.Equal(false, resumed.Properties["Suspended"].Value);
+        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        Assert.Equal([Third], Running());
+    }
+
+    [Fact]
+    public void A_rollback_goes_to_the_version_before_and_stays_there()
+    {
+        session.Invoke("Invoke-CvRollback myappcv -Reason 'checkout is slow' -WhatIf").AssertNoErrors();
+        Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
+        PSObject pinned = session.Invoke("Get-ContainerVersion | Invoke-CvRollback -Reason 'checkout is slow' -PassThru").Single();
+        Assert.Equal(First, pinned.Properties["PinVersion"].Value);
+        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        Push(Third);
+        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+
+        Assert.Equal([First], Running());
+        PSObject shown = session.Invoke("Get-ContainerVersion").Single();
+        Assert.Equal(($"Deployment/myapp is on version {First} (pinned by {Environment.UserName}: checkout is slow).", Third),
+            ((string)shown.Properties["Message"].Value, (string)shown.Properties["LatestVersion"].Value));
+        PSObject record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        Assert.Equal((First, Environment.UserName, "checkout is slow"),
+            ((string)record.Properties["ToVersion"].Value, (string)record.Properties["Who"].Value, (string)record.Properties["Reason"].Value));
+
+        session.Invoke("Resume-ContainerVersion myappcv; $null = Start-CvReconcile -Wait").AssertNoErrors();
+        Assert.Equal([Third], Running());
+    }
+
+    [Fact]
+    public void A_rollback_to_a_record_or_a_version_names_it()
+    {
+        RollOut(Third);
+
+        session.Invoke($"Get-CvRolloutHistory -Version {Second} | Invoke-CvRollback").AssertNoErrors();
+        Assert.Equal([Second], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("PinVersion"));
+        session.Invoke($"Invoke-CvRollback myappcv -ToVersion {First}").AssertNoErrors();
+        Assert.Equal([First], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("PinVersion"));
+    }
+
+    [Theory]
+    [InlineData("-ToVersion fffffff", "RegistryVersionNotFound", ErrorCategory.ObjectNotFound)]
+    [InlineData("-ToRecord nope", "RolloutRecordNotFound", ErrorCategory.ObjectNotFound)]
+    public void What_is_not_there_cannot_be_gone_back_to_and_nothing_is_changed(string target, string id, ErrorCategory category)
+    {
+        ErrorRecord error = session.Invoke($"Invoke-CvRollback myappcv {target}").Error();
+
+        Assert.Equal(($"{id},CvManager.PowerShell.InvokeCvRollbackCommand", category), (error.FullyQualifiedErrorId, error.CategoryInfo.Category));
+        Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
+    }
+
+    [Fact]
+    public void A_rollout_that_fails_ends_the_wait_with_its_reason_and_resume_tries_it_again()
+    {
+        Push(Broken);
+        session.Invoke("$null = Start-CvReconcile -Wait -ErrorAction SilentlyContinue");
+
+        Assert.Equal(["stopped"], session.Invoke($"try {{ Wait-CvRollout myappcv -Version {Broken}; 'not reached' }} catch {{ 'stopped' }}").Output.Select(o => o.ToString()));
+        ErrorRecord failed = session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
+        Assert.Equal("RolloutFailed,CvManager.PowerShell.WaitCvRolloutCommand", failed.FullyQualifiedErrorId);
+        Assert.Contains("timeoutSeconds", failed.ToString(), StringComparison.Ordinal);
+        PSObject rollout = session.Invoke("Get-CvRollout").Single();
+        Assert.Equal(("RolledBack", Broken, "RolledBack"), ((string)rollout.Properties["Phase"].Value, (string)rollout.Properties["Version"].Value, (string)rollout.Properties["RolloutPhase"].Value));
+        PSObject record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        Assert.Equal((Broken, "RolledBack"), ((string)record.Properties["ToVersion"].Value, (string)record.Properties["Outcome"].Value));
+        Assert.StartsWith("VersionQuarantined,", session.Invoke($"Invoke-CvRollback myappcv -ToVersion {Broken}").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Equal("Stalled", session.Invoke("Start-CvReconcile -ErrorAction SilentlyContinue").Values<string>("Outcome").Single());
+
+        session.Invoke("Resume-ContainerVersion myappcv").AssertNoErrors();
+        session.Invoke("$null = Start-CvReconcile").AssertNoErrors();
+        PSObject again = session.Invoke("Get-CvRollout -InProgress").Single();
+        Assert.Equal((Broken, 2), ((string)again.Properties["Version"].Value, (int)again.Properties["Desired"].Value));
+        Assert.StartsWith("OperationTimedOut,", session.Invoke($"Wait-CvRollout myappcv -Version {Broken} -Timeout 0.2").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_is_there_already_is_not_waited_for()
+    {
+        SessionResult waited = session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
+
+        Assert.Equal(Second, waited.Single().Properties["Version"].Value);
+        bool pipeline = Environment.GetEnvironmentVariable("CI") is { Length: > 0 } || Environment.GetEnvironmentVariable("TF_BUILD") is { Length: > 0 };
+        Assert.Equal(pipeline, waited.Progress.Count == 0);
+        PSObject rollout = session.Invoke("Get-CvRollout myappcv").Single();
+        Assert.Equal((2, 2, 2, 2), ((int)rollout.Properties["Desired"].Value, (int)rollout.Properties["Updated"].Value, (int)rollout.Properties["Ready"].Value, (int)rollout.Properties["Available"].Value));
+        Assert.Empty(session.Invoke("Get-CvRollout -InProgress").AssertNoErrors().Output);
+    }
+
+    private void Push(string version) =>
+        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {version}, demo{(version == Broken ? " -Broken" : "")}").AssertNoErrors();
+
+    private void RollOut(string version)
+    {
+        Push(version);
+        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+    }
+
+    private IReadOnlyList<string> Versions(string script) => session.Invoke(script).AssertNoErrors().Values<string>("ToVersion");
+
+    private IReadOnlyList<string> Running() => session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version");
+}
