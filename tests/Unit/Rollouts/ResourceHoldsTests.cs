@@ -2,7 +2,6 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Sandbox;
 using CvManager.Unit.Records;
 using Xunit;
 
