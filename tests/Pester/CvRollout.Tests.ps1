@@ -1,0 +1,74 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $sandbox = Start-CvSandbox
+    Install-CvController -CrdOnly
+    $repository = "$($sandbox.Registry)/nearmap/cvm-example"
+    $manifest = (Get-Content -Raw (Join-Path $PSScriptRoot '../../examples/cvm-example/myapp.yaml')).Replace('${ECR_ENDPOINT}', $sandbox.Registry)
+    $null = Add-CvSandboxImage -Repository $repository -Tag '6e4ae1c', 'demo'
+    $null = $manifest | Import-ContainerVersion -IncludeWorkload
+    foreach ($version in '9f8e7d6', 'abcdef0') {
+        $null = Add-CvSandboxImage -Repository $repository -Tag $version, 'demo'
+        $null = Start-CvReconcile -Wait -Timeout 1m
+    }
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Get-CvRolloutHistory' {
+    It 'is newest first, and stops when the pipeline has enough' {
+        (Get-CvRolloutHistory).ToVersion | Should -Be 'abcdef0', '9f8e7d6'
+        (Get-CvRolloutHistory | Select-Object -First 1).ToVersion | Should -Be 'abcdef0'
+    }
+
+    It 'takes a date as people have it' {
+        Get-CvRolloutHistory -Since (Get-Date).AddHours(-1) | Should -HaveCount 2
+        Get-CvRolloutHistory -Since (Get-Date).AddHours(1) | Should -BeNullOrEmpty
+    }
+
+    It 'is shown as a table' {
+        Get-CvRolloutHistory | Out-String -Width 200 | Should -Match 'Deployment/myapp +6e4ae1c +9f8e7d6 +Succeeded +controller'
+    }
+}
+
+Describe 'Get-CvRollout and Wait-CvRollout' {
+    It 'shows each workload' {
+        $rollout = Get-CvRollout myappcv
+        $rollout.Phase | Should -Be 'Succeeded'
+        $rollout.Updated, $rollout.Ready, $rollout.Available, $rollout.Desired | Should -Be 2, 2, 2, 2
+    }
+
+    It 'waits no longer than it is told, and then ends the script' {
+        Wait-CvRollout myappcv -Version 'abcdef0' -Timeout 10 -PassThru | Should -Not -BeNullOrEmpty
+        { Wait-CvRollout myappcv -Version '1234567' -Timeout 0.5 } | Should -Throw -ErrorId 'OperationTimedOut,*'
+    }
+}
+
+Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
+    It 'goes back to a record of the history, and on with the tag' {
+        Get-CvRolloutHistory | Select-Object -Last 1 | Invoke-CvRollback -Reason 'too slow'
+        $null = Start-CvReconcile -Wait -Timeout 1m
+        (Get-CvWorkload).Version | Should -Be '9f8e7d6'
+        (Get-ContainerVersion).Message | Should -Match 'pinned by .+: too slow'
+
+        Resume-ContainerVersion myappcv
+        $null = Start-CvReconcile -Wait -Timeout 1m
+        (Get-CvWorkload).Version | Should -Be 'abcdef0'
+    }
+
+    It 'holds all of a namespace, and lets it go' {
+        Get-ContainerVersion | Suspend-ContainerVersion -Reason 'freeze'
+        (Start-CvReconcile).Outcome | Should -Be 'Held'
+        (Get-ContainerVersion | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
+    }
+
+    It 'says what is wrong, and what to do' {
+        Invoke-CvRollback myappcv -ToVersion 'fffffff' -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryVersionNotFound,CvManager.PowerShell.InvokeCvRollbackCommand'
+        $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
+    }
+}

@@ -1,0 +1,116 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Controller;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using CvManager.Unit.Records;
+using CvManager.Versions;
+using Xunit;
+
+namespace CvManager.Unit.Controller;
+
+/// <summary>R8, R10: a record is written before the status says that a rollout has ended, and no rollout waits for one.</summary>
+public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
+{
+    private static readonly string Digest = "sha256:" + new string('b', 64);
+    private RecordsCluster _cluster = null!;
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public async ValueTask InitializeAsync()
+    {
+        _cluster = await RecordsCluster.StartAsync();
+        await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
+        await new ContainerVersionStore(_cluster.Connection).ApplyAsync("shop", JsonNode.Parse("""
+            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv"},
+             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"},"config":{"name":"app-version","key":"version"}}}
+            """)!.AsObject(), Token);
+        await _cluster.Connection.CreateAsync(new ResourcePath("apps", "v1", "deployments", "shop"), JsonNode.Parse("""
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"app","labels":{"cvapp":"app"}},"spec":{"replicas":1,
+             "selector":{"matchLabels":{"app":"app"}},"template":{"metadata":{"labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"r.example/app:1111111"}]}}}}
+            """)!.AsObject(), Token);
+    }
+
+    public ValueTask DisposeAsync() => _cluster.DisposeAsync();
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task Killed_between_the_record_and_the_status_it_goes_on_and_records_once(bool afterTheStatus)
+    {
+        bool killed = false;
+        _cluster.Faults = request => request.Method == HttpMethod.Put && request.RequestUri!.AbsolutePath.EndsWith("/cv/status", StringComparison.Ordinal)
+            && _cluster.Writes.Any(w => w.EndsWith("/configmaps", StringComparison.Ordinal)) && !killed && (killed = true)
+            ? new RequestFault { DropRequest = !afterTheStatus, DropAnswer = afterTheStatus } : RequestFault.None;
+
+        await Assert.ThrowsAsync<CvException>(RunAsync);
+        Assert.Equal(afterTheStatus ? RolloutPhase.Succeeded : RolloutPhase.Progressing, (await StatusAsync()).Rollout!.Phase);
+        await RunAsync();
+
+        Assert.True(killed);
+        ContainerVersionStatus status = await StatusAsync();
+        Assert.Equal((RolloutPhase.Succeeded, "2222222"), (status.Rollout!.Phase, status.SuccessVersion));
+        Assert.Equal((status.Rollout.Id, "1111111", "2222222"),
+            (await _cluster.History().ReadAsync("shop", Token)).Select(one => (one.Record.Id, one.Record.FromVersion, one.Record.ToVersion)).Single());
+        Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_rollout_ends_though_nothing_can_be_recorded_and_is_recorded_as_soon_as_it_can()
+    {
+        _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal) || request.RequestUri.AbsolutePath.Contains("/events", StringComparison.Ordinal)
+            ? new RequestFault { StatusCode = 403 } : RequestFault.None;
+        await RunAsync();
+
+        ContainerVersionStatus status = await StatusAsync();
+        Assert.Equal((RolloutPhase.Succeeded, CurrentStatus.Success), (status.Rollout!.Phase, status.CurrStatus));
+        Assert.Equal(status.Rollout.Id, Assert.Single(status.Unrecorded!).Id);
+        Condition ready = ConditionList.Find(status.Conditions, ConditionTypes.Ready)!;
+        Assert.Equal("True", ready.Status);
+        Assert.Contains("Not recorded yet: Could not read configmaps", ready.Message, StringComparison.Ordinal);
+
+        // What fails in the same way again is not written again.
+        _cluster.Requests.Clear();
+        await RunAsync();
+        Assert.DoesNotContain(_cluster.Writes, w => w.EndsWith("/status", StringComparison.Ordinal));
+
+        _cluster.Faults = _ => RequestFault.None;
+        await RunAsync();
+        status = await StatusAsync();
+        Assert.Null(status.Unrecorded);
+        Assert.Equal("Deployment/app is on version 2222222.", ConditionList.Find(status.Conditions, ConditionTypes.Ready)!.Message);
+        Assert.Single(await _cluster.History().ReadAsync("shop", Token));
+
+        _cluster.Requests.Clear();
+        await RunAsync();
+        Assert.Empty(_cluster.Writes);
+        Assert.DoesNotContain(_cluster.Requests, r => r.Contains("/configmaps", StringComparison.Ordinal));
+    }
+
+    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordsCluster.Noon));
+
+    public Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+        throw new InvalidOperationException("Nothing is pinned here.");
+
+    /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
+    private async Task RunAsync()
+    {
+        Exception? failure = null;
+        await new ReconcilePass(new Reconciler(_cluster.Connection, this, TimeProvider.System, _cluster), TimeProvider.System).RunAsync("shop",
+            snapshot => Task.FromResult(snapshot.Resources),
+            new ReconcilePassOptions
+            {
+                Wait = true, Ended = _ => Task.CompletedTask,
+                Failed = (_, e) =>
+                {
+                    failure = e;
+                    return Task.CompletedTask;
+                },
+            }, Token);
+        if (failure is not null)
+            throw failure;
+    }
+
+    private async Task<ContainerVersionStatus> StatusAsync() => (await new ContainerVersionStore(_cluster.Connection).GetAsync("shop", "cv", Token)).Status!;
+}
