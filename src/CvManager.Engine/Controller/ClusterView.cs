@@ -51,13 +51,26 @@ internal sealed class ClusterView(Action<string> wake)
         }
     }
 
-    /// <summary>A state of a resource, from a watch or from an answer.</summary>
-    public void Set(ContainerVersion resource)
+    /// <summary>A state of a resource, as it was read.</summary>
+    public void Set(ContainerVersion resource) => Set(resource, isAnswer: false);
+
+    /// <summary>
+    /// A state of a resource, from the answer to a change. One that is not known is passed over: a late answer must not bring back what
+    /// the watch has told to be gone.
+    /// </summary>
+    public void Update(ContainerVersion resource) => Set(resource, isAnswer: true);
+
+    /// <inheritdoc cref="Update(ContainerVersion)"/>
+    public void Update(Workload workload) => Set(workload, isAnswer: true);
+
+    private void Set(ContainerVersion resource, bool isAnswer)
     {
         HashSet<string> woken = [];
         lock (_gate)
         {
             _resources.TryGetValue(resource.Key, out ContainerVersion? former);
+            if (isAnswer && former?.Metadata.Uid != resource.Metadata.Uid)
+                return;
             if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNewer(resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
                 return;
             // The status of a resource is nobody's business but its own.
@@ -84,14 +97,19 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    /// <summary>A state of a workload, from a watch or from an answer.</summary>
-    public void Set(Workload workload)
+    /// <summary>A state of a workload, as it was read.</summary>
+    public void Set(Workload workload) => Set(workload, isAnswer: false);
+
+    private void Set(Workload workload, bool isAnswer)
     {
         HashSet<string> woken = [];
         lock (_gate)
         {
             string key = KeyOf(workload);
-            if (_workloads.TryGetValue(key, out Workload? former))
+            _workloads.TryGetValue(key, out Workload? former);
+            if (isAnswer && former?.Uid != workload.Uid)
+                return;
+            if (former is not null)
             {
                 if (former.Uid == workload.Uid && !IsNewer(workload.ResourceVersion, former.ResourceVersion))
                     return;

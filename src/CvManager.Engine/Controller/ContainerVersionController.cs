@@ -163,7 +163,7 @@ public sealed partial class ContainerVersionController : IDisposable
             Poller = new TagPoller(new RegistryTagLookup(owner._logins), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             _versions = new FollowedVersions(Poller, owner._logins, Queue.EnqueueAfter, owner._time);
-            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Set, owner._random);
+            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._random);
         }
 
         public WorkQueue Queue { get; }
@@ -197,7 +197,7 @@ public sealed partial class ContainerVersionController : IDisposable
             try
             {
                 ReconcileResult result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
-                _owner._view.Set(result.Resource);
+                _owner._view.Update(result.Resource);
                 bool changed = result.Finished is not null || result.Resource.Metadata.ResourceVersion != resource.Metadata.ResourceVersion;
                 if (changed && _owner._output is { } output)
                     await output(result, cancellationToken);
@@ -210,6 +210,9 @@ public sealed partial class ContainerVersionController : IDisposable
             catch (CvException error)
             {
                 LogFailed(_owner._logger, key, error.Message, error.Remedy);
+                // It may be itself that is gone, and the watch has not told yet.
+                if (error.Kind == CvErrorKind.NotFound)
+                    await ReadAgainAsync(resource, cancellationToken);
                 return WorkResult.Failed;
             }
         }

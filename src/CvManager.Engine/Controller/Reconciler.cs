@@ -13,7 +13,7 @@ namespace CvManager.Controller;
 /// <param name="Resource">The resource as it is now.</param>
 /// <param name="ComeAgain">When there is something to do or to see again; null where the next poll is soon enough.</param>
 /// <param name="Finished">The rollout that ended with this step.</param>
-/// <param name="Problem">Why the version is not known; null where it is.</param>
+/// <param name="Problem">Why the version is not known, or, of a pinned one, what the tag stands for; null where it is.</param>
 public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? ComeAgain, RolloutStatus? Finished, CvException? Problem = null)
 {
     /// <summary>True while a rollout is in progress.</summary>
@@ -77,7 +77,7 @@ public sealed partial class Reconciler
         Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        (PlanInput input, LatestVersion? latest) = await LookAsync(resource, surroundings, cancellationToken);
+        (PlanInput input, LatestVersion? latest, CvException? problem) = await LookAsync(resource, surroundings, cancellationToken);
         RolloutPlan plan = Planner.Plan(input);
         // Nobody has looked at the tag yet: whoever does wakes it.
         if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
@@ -96,16 +96,16 @@ public sealed partial class Reconciler
         written = await WriteAsync(written, after, plan, cancellationToken);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
-        return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, input.Problem);
+        return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
     }
 
     /// <summary>What the tag stands for, and what a plan is made from.</summary>
-    private async Task<(PlanInput Input, LatestVersion? Latest)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
+    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
     {
         PlanInput input = new() { Resource = resource, Workloads = surroundings.Workloads, Neighbours = surroundings.Neighbours };
         LatestVersion? latest = resource.Status?.Latest;
         if (ContainerVersionValidator.Validate(resource).Count > 0)
-            return (input, latest);
+            return (input, latest, null);
         bool pinned = resource.Spec.PinVersion.Length > 0;
         ResolvedVersion? version = null;
         CvException? problem = null;
@@ -120,22 +120,24 @@ public sealed partial class Reconciler
             problem = e;
         }
 
-        // A pin holds whatever becomes of the tag (R7).
+        // A pin holds whatever becomes of the tag (R7); what the tag stands for is to be shown all the same, and so is found out later.
+        CvException? obstacle = problem;
         try
         {
             if (pinned)
-                (version, problem) = (await _versions.FindPinnedAsync(resource, surroundings, cancellationToken), null);
+                (version, obstacle) = (await _versions.FindPinnedAsync(resource, surroundings, cancellationToken), null);
         }
         catch (CvException e)
         {
-            (version, problem) = (null, e);
+            (version, obstacle) = (null, e);
         }
 
+        problem = obstacle ?? problem;
         if (problem is not null)
             LogProblem(resource.Key, problem.Message);
         if (version is not null && resource.Spec.Strategy.BlueGreen is { } blueGreen && resource.Spec.Strategy.Kind == StrategySpec.ServiceBlueGreen)
             input = input with { Service = await _services.FindAsync(resource.Metadata.Namespace!, blueGreen.ServiceName, cancellationToken) };
-        return (input with { Version = version, Problem = problem }, latest);
+        return (input with { Version = version, Problem = obstacle }, latest, problem);
     }
 
     /// <summary>R6: quarantine lasts until the tag moves.</summary>

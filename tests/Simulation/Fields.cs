@@ -1,0 +1,42 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Simulation;
+
+/// <summary>Reads JSON; what is missing is empty.</summary>
+internal static class Fields
+{
+    public static JsonNode? At(JsonNode? node, params ReadOnlySpan<string> path)
+    {
+        foreach (string name in path)
+            node = (node as JsonObject)?[name];
+        return node;
+    }
+
+    public static string Text(JsonNode? node, params ReadOnlySpan<string> path) => At(node, path)?.ToString() ?? "";
+
+    public static bool IsTrue(JsonNode? node, params ReadOnlySpan<string> path) => Text(node, path) == "true";
+
+    public static long Number(JsonNode? node, params ReadOnlySpan<string> path) =>
+        At(node, path) is JsonValue value && value.TryGetValue(out long number) ? number : 0;
+
+    /// <summary>The value of a condition of a ContainerVersion, and why.</summary>
+    public static (string Status, string Reason, string Message) Condition(JsonNode? resource, string type)
+    {
+        JsonNode? found = (At(resource, "status", "conditions") as JsonArray)?.FirstOrDefault(c => Text(c, "type") == type);
+        return (Text(found, "status"), Text(found, "reason"), Text(found, "message"));
+    }
+}
+
+/// <summary>What things are called in every simulation.</summary>
+internal static class Names
+{
+    public const string Resources = "containerversions.custom.k8s.io";
+    public const string Space = "default";
+    public const string Repository = "registry.sandbox/app";
+    public const string Tag = "demo";
+    public const string OtherTag = "prod";
+    public const string Container = "main";
+    public const string VersionSyntax = "v[0-9]+(-[a-z]+)?";
+
+    public static bool IsFinal(string phase) => phase is "Succeeded" or "Failed" or "RolledBack" or "Superseded";
+}

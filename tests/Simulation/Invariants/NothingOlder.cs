@@ -1,0 +1,27 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Simulation.Invariants;
+
+/// <summary>Nothing older than the newest observation of the tag is rolled out, but by pin or rollback.</summary>
+internal sealed class NothingOlder : Invariant
+{
+    public override int Number => 4;
+
+    public override IEnumerable<string> Check(History history)
+    {
+        foreach (ImageChange change in history.ImageChanges())
+        {
+            DateTimeOffset from = change.By.Time - history.Grace;
+            foreach ((Timeline resource, JsonObject rollout) in history.IntentsOf(change))
+            {
+                if (Fields.Text(rollout, "phase") == "RollingBack")
+                    continue;
+                JsonObject[] states = [.. resource.Within(from, change.By.Number).OfType<JsonObject>()];
+                IEnumerable<string> allowed = states.SelectMany(s => history.SeenWithin(Fields.Text(s, "spec", "tag"), from, change.By.Number))
+                    .Concat(states.Select(s => history.Digests.GetValueOrDefault(Fields.Text(s, "spec", "pinVersion"), "")));
+                if (!allowed.Contains(history.DigestOf(change.To)))
+                    yield return $"{change} for {resource.Name}, whose tag is not seen to stand for it";
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+using System.Text.Json.Nodes;
+
+namespace CvManager.Simulation.Invariants;
+
+/// <summary>A quarantined digest stays out, until the tag moves.</summary>
+internal sealed class QuarantineHolds : Invariant
+{
+    public override int Number => 5;
+
+    public override IEnumerable<string> Check(History history)
+    {
+        ImageChange[] changes = [.. history.ImageChanges()];
+        foreach (Timeline resource in history.Resources.Values)
+        {
+            HashSet<string> quarantined = new(StringComparer.Ordinal);
+            Dictionary<int, string[]> inForce = [];
+            string tag = "";
+            foreach (ObjectChanged state in resource.States)
+            {
+                if (state.Change.After is not { } after)
+                    continue;
+                // It ends when the tag is seen to stand for something else; the list alone may be lost, but must not be.
+                string seen = Fields.Text(after, "status", "latest", "tag") + Fields.Text(after, "status", "latest", "digest");
+                if (seen != tag)
+                    quarantined.Clear();
+                tag = seen;
+                foreach (JsonNode? entry in after["status"]?["quarantined"] as JsonArray ?? [])
+                    quarantined.Add(Fields.Text(entry, "digest"));
+                inForce[state.Number] = [.. quarantined];
+            }
+
+            foreach (ImageChange change in changes)
+            {
+                int last = inForce.Keys.Where(n => n < change.By.Number).DefaultIfEmpty(-1).Max();
+                bool ours = history.IntentsOf(change).Any(i => i.Resource == resource && Fields.Text(i.Rollout, "phase") != "RollingBack");
+                if (ours && last >= 0 && inForce[last].Contains(history.DigestOf(change.To)))
+                    yield return $"{change} for {resource.Name}, which has quarantined it";
+            }
+        }
+    }
+}

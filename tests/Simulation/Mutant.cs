@@ -1,0 +1,200 @@
+using System.Net;
+using System.Text;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Simulation;
+
+/// <summary>A rule that a controller breaks, to see that the invariant of the same name notices.</summary>
+internal enum Mutation
+{
+    None,
+
+    /// <summary>3: patches before its intent is written: the first status of a rollout is lost on the way.</summary>
+    NoIntent,
+
+    /// <summary>3: the end of rollouts is never written down.</summary>
+    NoOutcome,
+
+    /// <summary>4 and 6: acts on what a tag pointed at two moves ago.</summary>
+    StaleTag,
+
+    /// <summary>5: does not see what is quarantined.</summary>
+    NoQuarantine,
+
+    /// <summary>6: says that all is well, whatever is so.</summary>
+    Boasting,
+
+    /// <summary>7: writes whenever it reads.</summary>
+    Chatter,
+
+    /// <summary>2 and 9: two work side by side, and each sees one ContainerVersion of the two.</summary>
+    NoRivals,
+
+    /// <summary>10: does not see what is held.</summary>
+    NoHolds,
+
+    /// <summary>11: changes more than an image.</summary>
+    BroadPatches,
+}
+
+/// <summary>Breaks one rule, between a controller and its servers.</summary>
+/// <param name="hidden">For <see cref="Mutation.NoRivals"/>: the ContainerVersion that this one does not see.</param>
+internal sealed class Mutant(Mutation mutation, string hidden)
+{
+    private readonly Dictionary<string, List<string>> _tags = new(StringComparer.Ordinal);
+    private int _notes;
+
+    /// <summary>Changes a request to the API server, or its answer.</summary>
+    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
+    {
+        string path = request.RequestUri!.AbsolutePath;
+        bool isStatus = path.EndsWith("/status", StringComparison.Ordinal) && path.Contains("containerversions", StringComparison.Ordinal);
+        bool isPatch = request.Method == HttpMethod.Patch && WorkloadShape.All.Any(s => path.StartsWith(s.Collection + "/", StringComparison.Ordinal));
+        JsonNode? body = request.Content is null ? null : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
+        string phase = Fields.Text(body, "status", "rollout", "phase");
+        switch (mutation)
+        {
+            case Mutation.NoIntent when isStatus && phase == "Progressing":
+                return Answer(body!);
+            case Mutation.NoOutcome when isStatus && Names.IsFinal(phase):
+                body!["status"]!.AsObject().Remove("rollout");
+                request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+                break;
+            case Mutation.Boasting when isStatus:
+                foreach (JsonNode? condition in body!["status"]?["conditions"] as JsonArray ?? [])
+                    condition!["status"] = Fields.Text(condition, "type") == "Ready" ? "True" : "False";
+                request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+                break;
+            case Mutation.BroadPatches when isPatch && body is JsonArray operations:
+                operations.Add((JsonNode)new JsonObject { ["op"] = "add", ["path"] = "/metadata/annotations", ["value"] = new JsonObject { ["touched"] = "true" } });
+                request.Content = new StringContent(operations.ToJsonString(), Encoding.UTF8, "application/json-patch+json");
+                break;
+            case Mutation.Chatter when request.Method == HttpMethod.Get && path.EndsWith("/containerversions", StringComparison.Ordinal):
+                await NoteAsync(request, send).ConfigureAwait(false);
+                break;
+        }
+
+        HttpResponseMessage response = await send(request).ConfigureAwait(false);
+        if (mutation is Mutation.NoQuarantine or Mutation.NoHolds or Mutation.NoRivals && path.Contains("containerversions", StringComparison.Ordinal) && response.IsSuccessStatusCode)
+            response.Content = await BlindAsync(request, response.Content, cancellationToken).ConfigureAwait(false);
+        return response;
+    }
+
+    /// <summary>Changes what the registry said of a tag.</summary>
+    public void Answer(string tag, HttpResponseMessage response)
+    {
+        if (mutation != Mutation.StaleTag)
+            return;
+        string digest = response.Headers.GetValues("Docker-Content-Digest").First();
+        if (!_tags.TryGetValue(tag, out List<string>? seen))
+            _tags.Add(tag, seen = []);
+        if (seen.LastOrDefault() != digest)
+            seen.Add(digest);
+        response.Headers.Remove("Docker-Content-Digest");
+        response.Headers.Add("Docker-Content-Digest", seen[Math.Max(0, seen.Count - 3)]);
+    }
+
+    private static HttpResponseMessage Answer(JsonNode body) => new(HttpStatusCode.OK) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+
+    private async Task NoteAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send)
+    {
+        HttpRequestMessage note = new(HttpMethod.Post, new Uri(request.RequestUri!, $"/api/v1/namespaces/{Names.Space}/configmaps"))
+        {
+            Content = new StringContent($$$"""{"metadata":{"generateName":"note-"},"data":{"n":"{{{_notes++}}}"}}""", Encoding.UTF8, "application/json"),
+        };
+        note.Headers.Authorization = request.Headers.Authorization;
+        (await send(note).ConfigureAwait(false)).Dispose();
+    }
+
+    private async Task<HttpContent> BlindAsync(HttpRequestMessage request, HttpContent content, CancellationToken cancellationToken)
+    {
+        if (request.RequestUri!.Query.Contains("watch=", StringComparison.Ordinal))
+            return new StreamContent(new BlindStream(await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), Blind));
+        JsonNode body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false))!;
+        if (body["items"] is JsonArray items)
+        {
+            foreach (JsonNode item in items.Where(item => !Blind(item!)).ToList()!)
+                items.Remove(item);
+        }
+        else
+        {
+            Blind(body);
+        }
+
+        return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+    }
+
+    /// <returns>False where the object is not to be seen at all.</returns>
+    private bool Blind(JsonNode item)
+    {
+        if (mutation == Mutation.NoQuarantine)
+            (item["status"] as JsonObject)?.Remove("quarantined");
+        if (mutation == Mutation.NoHolds && item["spec"] is JsonObject held)
+        {
+            held.Remove("suspend");
+            held.Remove("pinVersion");
+        }
+
+        return mutation != Mutation.NoRivals || Fields.Text(item, "metadata", "name") != hidden;
+    }
+
+    /// <summary>The lines of a watch, with other objects in them.</summary>
+    private sealed class BlindStream(Stream inner, Func<JsonNode, bool> blind) : Stream
+    {
+        private readonly StreamReader _lines = new(inner);
+        private ReadOnlyMemory<byte> _rest;
+
+        public override bool CanRead => true;
+
+        public override bool CanSeek => false;
+
+        public override bool CanWrite => false;
+
+        public override long Length => throw new NotSupportedException();
+
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            while (_rest.IsEmpty)
+            {
+                if (await _lines.ReadLineAsync(cancellationToken).ConfigureAwait(false) is not { } line)
+                    return 0;
+                JsonNode change = JsonNode.Parse(line)!;
+                if (blind(change["object"]!))
+                    _rest = Encoding.UTF8.GetBytes(change.ToJsonString() + "\n");
+            }
+
+            int size = Math.Min(_rest.Length, buffer.Length);
+            _rest[..size].CopyTo(buffer);
+            _rest = _rest[size..];
+            return size;
+        }
+
+        public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+            ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                _lines.Dispose();
+            base.Dispose(disposing);
+        }
+    }
+}

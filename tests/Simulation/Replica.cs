@@ -1,0 +1,79 @@
+using CvManager.Cluster;
+using CvManager.Controller;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Sandbox;
+using CvManager.Versions;
+
+namespace CvManager.Simulation;
+
+/// <summary>One controller process: the whole engine, from its start until it is stopped or killed.</summary>
+internal sealed class Replica : IDisposable
+{
+    /// <summary>What the names of all of them begin with.</summary>
+    public const string Prefix = "controller-";
+
+    private readonly Lifeline _life;
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ClusterConnection _cluster;
+    private readonly RegistryCatalog _registries;
+    private readonly ContainerVersionController _controller;
+
+    public Replica(World world, string name, ControllerOptions options, FaultSchedule clusterFaults, FaultSchedule registryFaults, Mutant? mutant)
+    {
+        Name = name;
+        _life = new Lifeline(name);
+        _cluster = ClusterConnection.FromHandler(new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
+            new Uri("http://sandbox"), world.Cluster.Token, Names.Space, world.Time);
+        // A retry's jitter cannot be seeded; the poller tries again anyway.
+        RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0 };
+        _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));
+        _controller = new ContainerVersionController(_cluster, _registries, new LearntTags(), options, world.Time, world.Log);
+        Ended = _controller.RunAsync(_stop.Token);
+    }
+
+    public string Name { get; }
+
+    /// <summary>Ends when the process has; it throws nothing but what it must not throw.</summary>
+    public Task Ended { get; }
+
+    /// <summary>Killed: whatever it still does, nobody hears of it.</summary>
+    public bool IsDead => _life.Cut.IsCompleted;
+
+    public bool IsRunning => !_life.Cut.IsCompleted && !_stop.IsCancellationRequested;
+
+    /// <summary>Kills it in the middle of the request after the next few, before or after it has its effect.</summary>
+    public void KillAfter(int requests, bool withEffect)
+    {
+        _life.LastHasEffect = withEffect;
+        _life.LastRequest = _life.Requests + 1 + requests;
+        _ = EndAsync();
+
+        async Task EndAsync()
+        {
+            await _life.Cut.ConfigureAwait(false);
+            await _stop.CancelAsync().ConfigureAwait(false);
+        }
+    }
+
+    /// <summary>A kill that has not come yet does not come.</summary>
+    public void Spare() => _life.LastRequest = null;
+
+    /// <summary>Kills it now.</summary>
+    public void Kill()
+    {
+        _life.Sever();
+        _stop.Cancel();
+    }
+
+    /// <summary>Ends it as SIGTERM does.</summary>
+    public void Stop() => _stop.Cancel();
+
+    public void Dispose()
+    {
+        _controller.Dispose();
+        _registries.Dispose();
+        _cluster.Dispose();
+        _stop.Dispose();
+    }
+}
