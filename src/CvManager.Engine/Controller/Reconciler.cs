@@ -85,15 +85,27 @@ public sealed partial class Reconciler
         if (approve is not null && !await approve(plan))
             return new ReconcileResult(plan, resource, null, null);
         ContainerVersionStatus before = resource.Status ?? new ContainerVersionStatus();
-        ContainerVersionStatus status = before with { Latest = latest, Quarantined = StillQuarantined(before, latest) };
+        ContainerVersionStatus status = before with { Latest = latest, Quarantined = StillQuarantined(resource.Spec, before, latest) };
         plan = plan with { Resource = resource with { Status = status } };
 
         ContainerVersion written = resource;
-        StepResult step = await _runner.StepAsync(plan, status, async (intent, token) => written = await WriteAsync(written, intent, plan, token), cancellationToken);
-        ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
-        // What is to be remembered is written first: the status says that a rollout has ended only when its record is safe (R10).
-        after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
-        written = await WriteAsync(written, after, plan, cancellationToken);
+        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
+        StepResult step;
+        try
+        {
+            step = await _runner.StepAsync(plan, status, async (intent, token) => written = await WriteAsync(written, intent, changes, token), cancellationToken);
+            ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
+            // What is to be remembered is written first: the status says that a rollout has ended only when its record is safe (R10).
+            after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
+            written = await WriteAsync(written, after, changes, cancellationToken);
+        }
+        finally
+        {
+            // Events come last: no patch waits for one.
+            foreach ((ContainerVersion former, ContainerVersion now) in changes)
+                await _records.TellAsync(former, now, plan.Workloads, cancellationToken);
+        }
+
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
@@ -140,23 +152,24 @@ public sealed partial class Reconciler
         return (input with { Version = version, Problem = obstacle }, latest, problem);
     }
 
-    /// <summary>R6: quarantine lasts until the tag moves.</summary>
-    private static IReadOnlyList<QuarantinedDigest>? StillQuarantined(ContainerVersionStatus status, LatestVersion? latest)
+    /// <summary>R6: quarantine lasts until the tag moves; that of a pinned version has nothing to do with the tag.</summary>
+    private static IReadOnlyList<QuarantinedDigest>? StillQuarantined(ContainerVersionSpec spec, ContainerVersionStatus status, LatestVersion? latest)
     {
         if (status.Quarantined is null || latest is null || latest.Digest == status.Latest?.Digest)
             return status.Quarantined;
-        List<QuarantinedDigest> still = status.Quarantined.Where(q => q.Digest == latest.Digest).ToList();
+        List<QuarantinedDigest> still = status.Quarantined.Where(q => q.Digest == latest.Digest || q.Version == spec.PinVersion || q.Digest == spec.PinVersion).ToList();
         return still.Count == 0 ? null : still;
     }
 
     /// <summary>No write where nothing changed (R12).</summary>
-    private async Task<ContainerVersion> WriteAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutPlan plan, CancellationToken cancellationToken)
+    private async Task<ContainerVersion> WriteAsync(ContainerVersion resource, ContainerVersionStatus status,
+        List<(ContainerVersion Before, ContainerVersion After)> changes, CancellationToken cancellationToken)
     {
         ContainerVersion next = resource with { Status = status };
         if (ContainerVersionManifest.StatusEquals(resource, next))
             return resource;
         ContainerVersion written = await _resources.UpdateStatusAsync(next, cancellationToken);
-        await _records.TellAsync(resource, written, plan.Workloads, cancellationToken);
+        changes.Add((resource, written));
         return written;
     }
 
