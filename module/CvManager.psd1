@@ -16,7 +16,10 @@
     CmdletsToExport = @(
         'Get-ContainerVersion'
         'Import-ContainerVersion'
+        'New-ContainerVersion'
+        'Remove-ContainerVersion'
         'Resume-ContainerVersion'
+        'Set-ContainerVersion'
         'Suspend-ContainerVersion'
         'Test-ContainerVersion'
         'Connect-CvCluster'

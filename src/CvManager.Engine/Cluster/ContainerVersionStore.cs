@@ -43,6 +43,10 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         return Read(await cluster.PatchAsync(Path(space, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
     }
 
+    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    public async Task<ContainerVersion> CreateAsync(string space, JsonObject manifest, CancellationToken cancellationToken) =>
+        Read(await cluster.CreateAsync(Path(space), manifest, cancellationToken));
+
     /// <summary>Writes the status alone, and only while the resource is still the one that was read.</summary>
     /// <exception cref="CvException"><c>ResourceConflict</c> where somebody else wrote meanwhile.</exception>
     public async Task<ContainerVersion> UpdateStatusAsync(ContainerVersion resource, CancellationToken cancellationToken)

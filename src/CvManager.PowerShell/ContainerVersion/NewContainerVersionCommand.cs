@@ -1,0 +1,51 @@
+using System.Management.Automation;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Resources;
+using Resource = CvManager.Resources.ContainerVersion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Creates a ContainerVersion.</summary>
+[Cmdlet(VerbsCommon.New, "ContainerVersion", SupportsShouldProcess = true)]
+[OutputType(typeof(ContainerVersionInfo))]
+public sealed class NewContainerVersionCommand : SpecificationCmdlet
+{
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string Name { get; set; } = "";
+
+    /// <summary>Registry and repository, without tag.</summary>
+    [Parameter(Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string ImageRepo { get; set; } = "";
+
+    /// <summary>The moving tag to follow.</summary>
+    [Parameter(Position = 2, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string Tag { get; set; } = "";
+
+    /// <summary>The container of the workloads that gets the version.</summary>
+    [Parameter(Position = 3, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    public string Container { get; set; } = "";
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = Namespace ?? cluster.DefaultNamespace;
+        var spec = Specification(ImageRepo, Tag, Container);
+        // What the example of every Deployment has: a label of the application's own name.
+        spec["selector"] ??= new JsonObject { [Resource.SelectorKey] = Name };
+        JsonObject manifest = new()
+        {
+            ["apiVersion"] = $"{Resource.Group}/{Resource.Version}",
+            ["kind"] = Resource.KindName,
+            ["metadata"] = new JsonObject { ["name"] = Name, ["namespace"] = space },
+            ["spec"] = spec,
+        };
+        ContainerVersionValidator.ThrowIfInvalid(manifest);
+        if (await ShouldProcessAsync($"{space}/{Name}", $"Create ContainerVersion for {ImageRepo}:{Tag}"))
+            await WriteObjectAsync(ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(space, manifest, cancellationToken)));
+    }
+}

@@ -1,0 +1,47 @@
+using System.Management.Automation;
+using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Removes ContainerVersions; their workloads stay as they are, and so does the history.</summary>
+[Cmdlet(VerbsCommon.Remove, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[OutputType(typeof(ContainerVersionInfo))]
+public sealed class RemoveContainerVersionCommand : NamespacedCmdlet
+{
+    /// <summary>Names, wildcards allowed.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = await ResolveNamespaceAsync(cancellationToken);
+        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
+        {
+            if (!await ShouldProcessAsync(resource.Key, "Remove ContainerVersion; its workloads stay as they are"))
+                continue;
+            try
+            {
+                await new ContainerVersionStore(cluster).DeleteAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
+                if (PassThru)
+                    await WriteObjectAsync(ContainerVersionInfo.Of(resource));
+            }
+            catch (CvException e) when (e.ErrorId != "ResourceNotFound")
+            {
+                await WriteErrorAsync(e, resource.Key);
+            }
+            catch (CvException)
+            {
+                // Somebody else was faster: it is gone, as was wanted.
+                WriteVerbose($"{resource.Key} was gone already.");
+            }
+        }
+    }
+}

@@ -1,0 +1,96 @@
+using System.Management.Automation;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
+using CvManager.Resources;
+using Resource = CvManager.Resources.ContainerVersion;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Changes fields of ContainerVersions; what no parameter is given for stays as it is.</summary>
+[Cmdlet(VerbsCommon.Set, "ContainerVersion", SupportsShouldProcess = true)]
+[OutputType(typeof(ContainerVersionInfo))]
+public sealed class SetContainerVersionCommand : SpecificationCmdlet
+{
+    /// <summary>Names, wildcards allowed.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Registry and repository, without tag.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? ImageRepo { get; set; }
+
+    /// <summary>The moving tag to follow.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Tag { get; set; }
+
+    /// <summary>The container of the workloads that gets the version.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    public string? Container { get; set; }
+
+    [Parameter]
+    public SwitchParameter PassThru { get; set; }
+
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var cluster = await ConnectAsync(cancellationToken);
+        var space = Namespace ?? cluster.DefaultNamespace;
+        var spec = Specification(ImageRepo, Tag, Container);
+        if (spec.Count == 0)
+            throw new CvException("NothingToSet", CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
+        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), null, e => WriteErrorAsync(e), cancellationToken))
+        {
+            try
+            {
+                await ChangeAsync(cluster, resource, (JsonObject)spec.DeepClone(), cancellationToken);
+            }
+            catch (CvException e)
+            {
+                await WriteErrorAsync(e, resource.Key);
+            }
+        }
+    }
+
+    private async Task ChangeAsync(ClusterConnection cluster, Resource resource, JsonObject spec, CancellationToken cancellationToken)
+    {
+        // A merge patch would only add to the labels; a selector is given as a whole.
+        if (spec["selector"] is JsonObject selector)
+        {
+            foreach (var former in resource.Spec.Selector.Keys.Where(key => !selector.ContainsKey(key)).ToList())
+                selector[former] = null;
+        }
+
+        var changed = ContainerVersionManifest.Write(resource);
+        var asked = Merge((JsonObject)changed["spec"]!, spec);
+        ContainerVersionValidator.ThrowIfInvalid(changed);
+        if (asked && !await ShouldProcessAsync(resource.Key, $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString()}"))}"))
+            return;
+        if (asked)
+            resource = await new ContainerVersionStore(cluster).PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name, new JsonObject { ["spec"] = spec }, cancellationToken);
+        if (PassThru)
+            await WriteObjectAsync(ContainerVersionInfo.Of(resource));
+    }
+
+    /// <summary>RFC 7396. True where it changes anything.</summary>
+    private static bool Merge(JsonObject target, JsonObject patch)
+    {
+        var before = target.DeepClone();
+        foreach (var (field, value) in patch)
+        {
+            if (value is null)
+                target.Remove(field);
+            else if (value is JsonObject part && target[field] is JsonObject whole)
+                Merge(whole, part);
+            else
+                target[field] = value.DeepClone();
+        }
+
+        return !JsonNode.DeepEquals(before, target);
+    }
+}
