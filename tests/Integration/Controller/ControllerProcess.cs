@@ -1,0 +1,112 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json.Nodes;
+using System.Threading.Channels;
+using CvManager.Unit;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>Start-CvReconcile -Watch in a process of its own, as in a pod: so that it can be killed.</summary>
+internal sealed class ControllerProcess : IAsyncDisposable
+{
+    private readonly Process _process;
+    private readonly Channel<JsonObject> _lines = Channel.CreateUnbounded<JsonObject>();
+    private readonly ConcurrentQueue<string> _said = new();
+
+    private ControllerProcess(Process process)
+    {
+        _process = process;
+        process.OutputDataReceived += (_, e) => Take(e.Data, parse: true);
+        process.ErrorDataReceived += (_, e) => Take(e.Data, parse: false);
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+    }
+
+    /// <summary>Everything that it printed.</summary>
+    public string Said => string.Join('\n', _said);
+
+    public int ExitCode => _process.ExitCode;
+
+    /// <param name="space">The namespace that it works in.</param>
+    /// <param name="more">More parameters.</param>
+    public static ControllerProcess Start(string space, string more = "")
+    {
+        string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
+        Process process = new()
+        {
+            StartInfo = new ProcessStartInfo(cvm, ["-Command", $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {space} -KubeConfig '{Servers.KubeConfig}' {more}"])
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+            },
+        };
+        process.Start();
+        return new ControllerProcess(process);
+    }
+
+    /// <summary>The next line of its log that is meant; those before it are passed over.</summary>
+    public async Task<JsonObject> LineAsync(Func<JsonObject, bool> isMeant)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(1));
+        try
+        {
+            await foreach (JsonObject line in _lines.Reader.ReadAllAsync(limit.Token))
+            {
+                if (isMeant(line))
+                    return line;
+            }
+        }
+        catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested)
+        {
+        }
+
+        Assert.Fail($"The controller did not say what was waited for. It said:\n{Said}");
+        throw new InvalidOperationException();
+    }
+
+    public Task<JsonObject> OutcomeAsync(string outcome) => LineAsync(line => line["outcome"]?.GetValue<string>() == outcome);
+
+    public Task<JsonObject> MessageAsync(string part) => LineAsync(line => line["message"]!.GetValue<string>().Contains(part, StringComparison.Ordinal));
+
+    /// <summary>As the kernel would: nothing of it runs after this.</summary>
+    public async Task KillAsync()
+    {
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    /// <summary>As a kubelet that stops its pod.</summary>
+    public async Task TerminateAsync()
+    {
+        await ExternalProgram.RunAsync("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+        {
+            _process.Kill(entireProcessTree: true);
+            await _process.WaitForExitAsync(CancellationToken.None);
+        }
+
+        _process.Dispose();
+    }
+
+    private static string Configuration => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+
+    private void Take(string? line, bool parse)
+    {
+        if (line is null)
+        {
+            _lines.Writer.TryComplete();
+            return;
+        }
+
+        _said.Enqueue(line);
+        if (parse && line.StartsWith('{') && JsonNode.Parse(line) is JsonObject read)
+            _lines.Writer.TryWrite(read);
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Unit.PowerShell;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>A namespace of the real control plane, and a repository of the real registry, for one test. The namespace goes with it.</summary>
+internal sealed class Scene : IAsyncDisposable
+{
+    private readonly PowerShellSession _session = new();
+    private readonly List<ImageLayout> _images = [];
+
+    private Scene(string space)
+    {
+        Namespace = space;
+        Repository = $"{Servers.Registry}/{space}/app";
+        Cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
+    }
+
+    public string Namespace { get; }
+
+    public string Repository { get; }
+
+    public ClusterConnection Cluster { get; }
+
+    /// <param name="versions">Images that are pushed under these tags; what they contain follows from the tag.</param>
+    public static async Task<Scene> CreateAsync(string name, params string[] versions)
+    {
+        Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}");
+        scene._session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
+        scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
+        await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
+        foreach (string version in versions)
+        {
+            ImageLayout image = new($"{scene.Namespace} {version}");
+            scene._images.Add(image);
+            await image.PushAsync($"{scene.Repository}:{version}");
+        }
+
+        return scene;
+    }
+
+    public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",
+        ("repository", Repository), ("version", version), ("tag", tag)).AssertNoErrors();
+
+    /// <summary>Applies manifests with real kubectl; REPO stands for the repository.</summary>
+    public Task ApplyAsync(string manifests) =>
+        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-"], manifests.Replace("REPO", Repository, StringComparison.Ordinal));
+
+    public Task<string> KubeCtlAsync(params string[] arguments) =>
+        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, .. arguments]);
+
+    public async Task<string> ReadAsync(string what, string jsonPath) => (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
+
+    /// <summary>Waits, by a watch, until an object is as it is meant to be.</summary>
+    public async Task<JsonObject> UntilAsync(ResourcePath collection, string name, Func<JsonObject, bool> isMeant)
+    {
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(1.5));
+        JsonObject? last = null;
+        try
+        {
+            while (true)
+            {
+                await foreach ((string type, JsonObject item) in Cluster.WatchAsync(collection with { Namespace = Namespace }, null, "0", 30, limit.Token))
+                {
+                    if (type is "DELETED" or "BOOKMARK" || item["metadata"]?["name"]?.GetValue<string>() != name)
+                        continue;
+                    last = item;
+                    if (isMeant(item))
+                        return item;
+                }
+            }
+        }
+        catch (Exception e) when (limit.IsCancellationRequested && !TestContext.Current.CancellationToken.IsCancellationRequested && e is OperationCanceledException)
+        {
+            Assert.Fail($"{collection.Plural}/{name} did not become what was waited for; it is {last}");
+            throw;
+        }
+    }
+
+    public Task<JsonObject> UntilStatusAsync(string cv, Func<JsonObject, bool> isMeant) =>
+        UntilAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), cv, item => item["status"] is JsonObject status && isMeant(status));
+
+    /// <summary>Waits until a resource says that a version was rolled out with success.</summary>
+    public Task<JsonObject> UntilSuccessAsync(string cv, string version) => UntilStatusAsync(cv, status =>
+        status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && status["rollout"]?["finishedAt"] is not null);
+
+    public async ValueTask DisposeAsync()
+    {
+        await KubeCtlAsync("delete", "namespace", Namespace, "--wait=false");
+        foreach (ImageLayout image in _images)
+            image.Dispose();
+        _session.Dispose();
+        Cluster.Dispose();
+    }
+}

@@ -1,0 +1,155 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>R4 on the real control plane: each kind gets the version in its own way, and says when it is done.</summary>
+public sealed class SevenKindsTests
+{
+    private const string Former = "aaaaaa1";
+    private const string Next = "aaaaaa2";
+
+    [Fact]
+    public async Task Every_kind_comes_to_the_version_that_the_tag_stands_for()
+    {
+        await using Scene scene = await Scene.CreateAsync("kinds", Former, Next);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync($"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {Meta("deployment")}
+            spec: {Pods("deployment", 2)}
+            ---
+            apiVersion: apps/v1
+            kind: StatefulSet
+            metadata: {Meta("statefulset")}
+            spec:
+              serviceName: none
+              updateStrategy: {Braces("type: RollingUpdate, rollingUpdate: {partition: 1}")}
+              {Fields("statefulset", 2)}
+            ---
+            apiVersion: apps/v1
+            kind: DaemonSet
+            metadata: {Meta("daemonset")}
+            spec:
+              {Fields("daemonset", null)}
+            ---
+            apiVersion: apps/v1
+            kind: ReplicaSet
+            metadata: {Meta("replicaset")}
+            spec: {Pods("replicaset", 2)}
+            ---
+            apiVersion: v1
+            kind: Pod
+            metadata: {Meta("pod")}
+            spec: {Braces($"containers: [{Container}]")}
+            ---
+            apiVersion: batch/v1
+            kind: Job
+            metadata: {Meta("job")}
+            spec: {Braces($"template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}")}
+            ---
+            apiVersion: batch/v1beta1
+            kind: CronJob
+            metadata: {Meta("cronjob")}
+            spec: {Braces($"schedule: '0 0 1 1 *', jobTemplate: {{spec: {{template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}}}}}")}
+            """);
+        foreach (string kind in Kinds)
+            await scene.ApplyAsync(Resource(kind));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await Task.WhenAll(Kinds.Select(kind => scene.UntilStatusAsync(kind, status => status["currVersion"]?.GetValue<string>() == Former && status["currStatus"]?.GetValue<string>() == "Success")));
+        string formerJob = await scene.ReadAsync("job/job", ".metadata.uid");
+
+        scene.MoveTag(Next);
+
+        await Task.WhenAll(Kinds.Select(kind => scene.UntilSuccessAsync(kind, Next)));
+        foreach (string kind in Kinds.Except(["pod", "cronjob"]))
+            Assert.StartsWith($"{scene.Repository}:{Next}@sha256:", await scene.ReadAsync($"{kind}/{kind}", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
+        Assert.StartsWith($"{scene.Repository}:{Next}@", await scene.ReadAsync("pod/pod", ".spec.containers[0].image"), StringComparison.Ordinal);
+        Assert.StartsWith($"{scene.Repository}:{Next}@", await scene.ReadAsync("cronjob/cronjob", ".spec.jobTemplate.spec.template.spec.containers[0].image"), StringComparison.Ordinal);
+        Assert.NotEqual(formerJob, await scene.ReadAsync("job/job", ".metadata.uid"));
+        Assert.Equal("job", await scene.ReadAsync("job", ".items[*].metadata.name"));
+        // The partition is honoured; a ReplicaSet's pods, which its controller leaves alone, are replaced all the same.
+        Assert.Equal([Former, Next], await PodVersionsAsync(scene, "statefulset"));
+        Assert.Equal([Next, Next], await PodVersionsAsync(scene, "replicaset"));
+    }
+
+    [Fact]
+    public async Task An_active_job_is_waited_for_and_never_killed()
+    {
+        await using Scene scene = await Scene.CreateAsync("job", "sleep-1", Next);
+        scene.MoveTag("sleep-1");
+        await scene.ApplyAsync($"""
+            apiVersion: batch/v1
+            kind: Job
+            metadata: {Meta("job")}
+            spec: {Braces("template: {spec: {restartPolicy: Never, containers: [{name: main, image: 'REPO:sleep-1'}]}}")}
+            """);
+        await scene.ApplyAsync(Resource("job"));
+        await scene.UntilAsync(new Cluster.ResourcePath("batch", "v1", "jobs"), "job", job => job["status"]?["active"]?.GetValue<int>() == 1);
+        string former = await scene.ReadAsync("job/job", ".metadata.uid");
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        scene.MoveTag(Next);
+        await controller.MessageAsync("it is active; it is created anew when it has ended");
+        Assert.Equal(former, await scene.ReadAsync("job/job", ".metadata.uid"));
+
+        // Its pod ends: then it may go.
+        await scene.KubeCtlAsync("patch", "job", "job", "--type=merge", "-p", """{"spec":{"activeDeadlineSeconds":1}}""");
+        await scene.UntilSuccessAsync("job", Next);
+        Assert.NotEqual(former, await scene.ReadAsync("job/job", ".metadata.uid"));
+    }
+
+    [Fact]
+    public async Task What_a_controller_owns_is_left_to_it()
+    {
+        await using Scene scene = await Scene.CreateAsync("owned", Former, Next);
+        scene.MoveTag(Next);
+        // Its ReplicaSet and pods carry the label as well.
+        await scene.ApplyAsync("""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: deployment, labels: {cvapp: deployment}}
+            spec:
+              selector: {matchLabels: {cvapp: deployment}}
+              template:
+                metadata: {labels: {cvapp: deployment}}
+                spec: {containers: [{name: main, image: "REPO:aaaaaa1"}]}
+            """);
+        await scene.ApplyAsync(Resource("deployment"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        JsonObject resource = await scene.UntilSuccessAsync("deployment", Next);
+
+        Assert.Equal("Deployment", Assert.Single(resource["status"]!["rollout"]!["workloads"]!.AsArray())!["kind"]!.GetValue<string>());
+    }
+
+    private static readonly string[] Kinds = ["deployment", "statefulset", "daemonset", "replicaset", "pod", "job", "cronjob"];
+
+    private const string Container = "{name: main, image: 'REPO:aaaaaa1'}";
+
+    private static string Braces(string text) => "{" + text + "}";
+
+    private static string Meta(string kind) => $"{{name: {kind}, labels: {{cvapp: {kind}}}}}";
+
+    private static string Fields(string kind, int? replicas) => $"""
+        {(replicas is null ? "" : $"replicas: {replicas}\n  ")}selector: {Braces($"matchLabels: {{app: {kind}}}")}
+          template: {Braces($"metadata: {{labels: {{app: {kind}}}}}, spec: {{containers: [{Container}]}}")}
+        """;
+
+    private static string Pods(string kind, int replicas) =>
+        Braces($"replicas: {replicas}, selector: {{matchLabels: {{app: {kind}}}}}, template: {{metadata: {{labels: {{app: {kind}}}}}, spec: {{containers: [{Container}]}}}}");
+
+    private static string Resource(string kind) => $"""
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {Braces($"name: {kind}")}
+        spec: {Braces($"imageRepo: REPO, tag: demo, versionSyntax: '[0-9a-z]+(-[0-9])?', pollIntervalSeconds: 5, selector: {{cvapp: {kind}}}, container: {{name: main}}")}
+        """;
+
+    private static async Task<IReadOnlyList<string>> PodVersionsAsync(Scene scene, string kind)
+    {
+        string images = (await scene.KubeCtlAsync("get", "pods", "-l", $"app={kind}", "--sort-by=.metadata.name", "-o", "jsonpath={.items[*].spec.containers[0].image}")).Trim();
+        return [.. images.Split(' ').Select(image => image.Split(':')[2].Split('@')[0])];
+    }
+}
