@@ -83,9 +83,9 @@ internal sealed class Scene : IAsyncDisposable
     public Task<JsonObject> UntilStatusAsync(string cv, Func<JsonObject, bool> isMeant) =>
         UntilAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), cv, item => item["status"] is JsonObject status && isMeant(status));
 
-    /// <summary>Waits until a resource says that a version was rolled out with success.</summary>
+    /// <summary>Waits until a resource says that its workloads run a version, and no rollout is in progress.</summary>
     public Task<JsonObject> UntilSuccessAsync(string cv, string version) => UntilStatusAsync(cv, status =>
-        status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && status["rollout"]?["finishedAt"] is not null);
+        status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null));
 
     public async ValueTask DisposeAsync()
     {

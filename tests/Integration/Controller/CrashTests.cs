@@ -1,0 +1,113 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>R10 on the real control plane: the controller is killed as the kernel kills, and the next one goes on where it was.</summary>
+public sealed class CrashTests
+{
+    private const string Former = "aaaaaa1";
+    private const string Next = "aaaaaa2";
+
+    private const string Deployment = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: app, labels: {cvapp: app}}
+        spec:
+          replicas: 3
+          strategy: {rollingUpdate: {maxSurge: 0, maxUnavailable: 1}}
+          selector: {matchLabels: {app: app}}
+          template:
+            metadata: {labels: {app: app}, annotations: {fakelet/delay: "1"}}
+            spec: {containers: [{name: main, image: "REPO:aaaaaa1"}]}
+        ---
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {name: app}
+        spec: {imageRepo: REPO, tag: demo, pollIntervalSeconds: 5, selector: {cvapp: app}, container: {name: main}}
+        """;
+
+    [Fact]
+    public async Task A_rollout_whose_controller_is_killed_is_completed_by_the_next_one_and_begun_only_once()
+    {
+        await using Scene scene = await Scene.CreateAsync("crash", Former, Next);
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        string begun = (await first.OutcomeAsync("Progressing"))["rollout"]!.GetValue<string>();
+
+        await first.KillAsync();
+        Assert.Equal("Progressing", await scene.ReadAsync("cv/app", ".status.currStatus"));
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.Equal(begun, resource["status"]!["rollout"]!["id"]!.GetValue<string>());
+        await scene.KubeCtlAsync("rollout", "status", "deployment/app", "--timeout=30s");
+        await second.TerminateAsync();
+        Assert.Equal(0, second.ExitCode);
+    }
+
+    [Fact]
+    public async Task Of_two_replicas_one_acts_and_when_it_is_killed_the_other_goes_on_within_the_lease()
+    {
+        await using Scene scene = await Scene.CreateAsync("lease", Former, Next);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Former);
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await second.MessageAsync(" leads, by Lease");
+
+        scene.MoveTag(Next);
+        await first.OutcomeAsync("Progressing");
+        await first.KillAsync();
+        DateTimeOffset killed = TimeProvider.System.GetUtcNow();
+
+        await second.OutcomeAsync("Succeeded");
+        TimeSpan took = TimeProvider.System.GetUtcNow() - killed;
+        TestContext.Current.TestOutputHelper?.WriteLine($"The other replica had completed the rollout {took.TotalSeconds:0.0} s after the kill.");
+        Assert.Equal(Next, await scene.ReadAsync("cv/app", ".status.successVersion"));
+        // The standby wrote nothing before it led: all that it said up to then is who leads.
+        Assert.DoesNotContain("\"outcome\"", second.Said[..second.Said.LastIndexOf(" leads, by Lease", StringComparison.Ordinal)], StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_leader_that_is_told_to_stop_hands_over_at_once()
+    {
+        await using Scene scene = await Scene.CreateAsync("stop", Former, Next);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Former);
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await second.MessageAsync(" leads, by Lease");
+
+        await first.TerminateAsync();
+
+        Assert.Equal(0, first.ExitCode);
+        Assert.Contains("has released Lease", first.Said, StringComparison.Ordinal);
+        scene.MoveTag(Next);
+        await second.OutcomeAsync("Succeeded");
+    }
+
+    [Fact]
+    public async Task Once_all_is_done_nothing_is_written_any_more()
+    {
+        await using Scene scene = await Scene.CreateAsync("idle", Former);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await scene.UntilSuccessAsync("app", Former);
+        string version = await scene.ReadAsync("cv/app", ".metadata.resourceVersion");
+
+        // Two more controllers look at everything anew.
+        for (int i = 0; i < 2; i++)
+        {
+            await using ControllerProcess another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+            await another.MessageAsync("All is read: 1");
+            scene.MoveTag(Former);
+        }
+
+        Assert.Equal(version, await scene.ReadAsync("cv/app", ".metadata.resourceVersion"));
+    }
+}

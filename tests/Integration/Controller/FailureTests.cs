@@ -1,0 +1,129 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>R5 and R6 on the real control plane: what fails goes back, and stays out.</summary>
+public sealed class FailureTests
+{
+    private const string Good = "1.0.0";
+    private const string Bad = "1.1.0-bad";
+    private const string Next = "1.2.0";
+
+    [Fact]
+    public async Task A_version_whose_image_cannot_be_pulled_is_put_back_and_stays_out_until_the_tag_moves()
+    {
+        await using Scene scene = await Scene.CreateAsync("bad", Good, Bad, Next);
+        scene.MoveTag(Good);
+        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 8"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Good);
+        string before = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
+
+        scene.MoveTag(Bad);
+        // Evidence comes with the first looks, long before the deadline.
+        await controller.MessageAsync("ImagePullBackOff");
+        JsonObject status = await EndedAsync(scene, "RolledBack");
+
+        Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
+        Assert.Contains("ImagePullBackOff", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal(Bad, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
+        Assert.Equal(("Failed", Good), (status["currStatus"]!.GetValue<string>(), status["successVersion"]!.GetValue<string>()));
+        await scene.KubeCtlAsync("wait", "--for=condition=Stalled", "cv/app", "--timeout=10s");
+
+        scene.MoveTag(Next);
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.Null(resource["status"]!["quarantined"]);
+    }
+
+    [Fact]
+    public async Task With_failFast_the_evidence_is_enough()
+    {
+        await using Scene scene = await Scene.CreateAsync("fast", Good, Bad);
+        scene.MoveTag(Good);
+        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Good);
+
+        scene.MoveTag(Bad);
+
+        JsonObject rollout = (await EndedAsync(scene, "RolledBack"))["rollout"]!.AsObject();
+        TestContext.Current.TestOutputHelper?.WriteLine($"from {rollout["startedAt"]} to {rollout["finishedAt"]}");
+    }
+
+    [Fact]
+    public async Task A_rollback_whose_controller_is_killed_is_completed_by_the_next_one()
+    {
+        await using Scene scene = await Scene.CreateAsync("back", Good, Bad);
+        scene.MoveTag(Good);
+        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await scene.UntilSuccessAsync("app", Good);
+        scene.MoveTag(Bad);
+        await first.OutcomeAsync("RollingBack");
+        await first.KillAsync();
+
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+
+        await EndedAsync(scene, "RolledBack");
+        Assert.StartsWith($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_gate_that_passes_lets_the_version_through_and_its_pod_goes()
+    {
+        await using Scene scene = await Scene.CreateAsync("gate", Good, Next);
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: demo}]"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        await controller.OutcomeAsync("Verifying");
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+
+        JsonNode gate = Assert.Single(resource["status"]!["rollout"]!["gates"]!.AsArray())!;
+        Assert.Equal("Succeeded", gate["phase"]!.GetValue<string>());
+        Assert.Equal("", await scene.ReadAsync("pods", ".items[?(@.spec.restartPolicy==\"Never\")].metadata.name"));
+    }
+
+    [Fact]
+    public async Task A_gate_that_fails_keeps_the_version_from_every_workload()
+    {
+        await using Scene scene = await Scene.CreateAsync("gatefail", Good, Next);
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: crash}]"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        JsonObject status = await EndedAsync(scene, "Failed");
+
+        Assert.Contains("exit code 1", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.Equal($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
+        Assert.Equal(Next, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
+    }
+
+    private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>
+        (await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
+
+    private static string Manifests(string deployment, string resource = "", string gates = "") => $$$"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: app, labels: {cvapp: app}}
+        spec:
+          {{{deployment}}}
+          selector: {matchLabels: {app: app}}
+          template:
+            metadata: {labels: {app: app}}
+            spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]}
+        ---
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {name: app}
+        spec:
+          imageRepo: REPO
+          tag: demo
+          versionSyntax: '[0-9.]+(-bad)?'
+          pollIntervalSeconds: 5
+          selector: {cvapp: app}
+          container: {name: main, {{{gates}}} }
+          {{{resource}}}
+        """;
+}
