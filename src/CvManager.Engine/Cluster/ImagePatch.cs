@@ -20,9 +20,10 @@ internal static class ImagePatch
 {
     /// <returns>What came of it, and the object as it is after that where the API server told.</returns>
     /// <param name="containers">JSON pointer of the container's list.</param>
+    /// <param name="replicas">What spec.replicas becomes in the same change; null leaves it.</param>
     /// <exception cref="CvException">The API server refused for another reason than the tests, or could not be asked.</exception>
     public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
-        string container, string from, string to, CancellationToken cancellationToken)
+        string container, string from, string to, CancellationToken cancellationToken, int? replicas = null)
     {
         JsonArray patch =
         [
@@ -30,6 +31,8 @@ internal static class ImagePatch
             new JsonObject { ["op"] = "test", ["path"] = $"{containers}/{index}/image", ["value"] = from },
             new JsonObject { ["op"] = "replace", ["path"] = $"{containers}/{index}/image", ["value"] = to },
         ];
+        if (replicas is { } count)
+            patch.Add(new JsonObject { ["op"] = "replace", ["path"] = "/spec/replicas", ["value"] = count });
         try
         {
             return (ImagePatchOutcome.Swapped, await cluster.PatchAsync(path, PatchKind.Json, patch, cancellationToken));

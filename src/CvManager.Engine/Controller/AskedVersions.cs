@@ -34,9 +34,9 @@ public sealed class AskedVersions : IResourceVersions, IDisposable
         ArgumentNullException.ThrowIfNull(surroundings);
         ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
         RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
-        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Tag);
-        TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Tag, cancellationToken)).WaitAsync(cancellationToken);
-        return await login.Versions.ResolveAsync(repository, resource.Spec.Tag, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
+        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
+        TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken)).WaitAsync(cancellationToken);
+        return await login.Versions.ResolveAsync(repository, resource.Spec.Follows, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
     }
 
     public async Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
@@ -44,7 +44,7 @@ public sealed class AskedVersions : IResourceVersions, IDisposable
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(surroundings);
         RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
-        return await login.Versions.ResolvePinAsync(ImageRepository.Parse(resource.Spec.ImageRepo), resource.Spec.Tag, resource.Spec.PinVersion, cancellationToken);
+        return await login.Versions.ResolvePinAsync(ImageRepository.Parse(resource.Spec.ImageRepo), resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();

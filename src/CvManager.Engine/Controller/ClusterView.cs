@@ -153,7 +153,7 @@ internal sealed class ClusterView(Action<string> wake)
         AddResourcesOf(app, woken);
         if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags))
             _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
-        tags[resource.Spec.Tag] = tags.GetValueOrDefault(resource.Spec.Tag) + 1;
+        tags[resource.Spec.Follows] = tags.GetValueOrDefault(resource.Spec.Follows) + 1;
     }
 
     private void Unlist(ContainerVersion resource, HashSet<string> woken)
@@ -163,8 +163,8 @@ internal sealed class ClusterView(Action<string> wake)
         AddResourcesOf(app, woken);
         Out(_resourcesOfApp, app, resource.Key);
         Dictionary<string, int> tags = _tagsOfRepository[resource.Spec.ImageRepo];
-        if (--tags[resource.Spec.Tag] == 0)
-            tags.Remove(resource.Spec.Tag);
+        if (--tags[resource.Spec.Follows] == 0)
+            tags.Remove(resource.Spec.Follows);
         if (tags.Count == 0)
             _tagsOfRepository.Remove(resource.Spec.ImageRepo);
     }

@@ -15,19 +15,19 @@ internal sealed class FollowedVersions(TagPoller poller, RegistryLogins logins, 
     {
         ContainerVersionSpec spec = resource.Spec;
         (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, surroundings, cancellationToken);
-        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), spec.Tag);
+        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), spec.Follows);
         poller.Follow(resource.Key, followed, TimeSpan.FromSeconds(spec.PollIntervalSeconds));
         if (poller.Find(followed) is not { } state)
             return null;
         if (state.Error is { } error && !IsFreshEnough(resource, state, error))
             throw error;
-        return await login.Versions.ResolveAsync(repository, spec.Tag, state.Found!, state.SeenAt!.Value, spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
+        return await login.Versions.ResolveAsync(repository, spec.Follows, state.Found!, state.SeenAt!.Value, spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
     }
 
     public async Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
     {
         (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, surroundings, cancellationToken);
-        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Tag, resource.Spec.PinVersion, cancellationToken);
+        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
     }
 
     /// <summary>That the resource is gone.</summary>
@@ -38,7 +38,7 @@ internal sealed class FollowedVersions(TagPoller poller, RegistryLogins logins, 
         ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
         RegistryLogin login = await logins.OfAsync(resource, surroundings.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), cancellationToken);
         // What was found out before a restart: version tags do not move.
-        if (resource.Status is { Latest: { } latest } status && latest.Tag == resource.Spec.Tag && status.ObservedGeneration == resource.Metadata.Generation)
+        if (resource.Status is { Latest: { } latest } status && latest.Tag == resource.Spec.Follows && status.ObservedGeneration == resource.Metadata.Generation)
             login.Versions.Remember(repository, latest.Version, latest.Digest);
         return (repository, login);
     }

@@ -14,19 +14,23 @@ internal sealed class RegistryTagLookup(RegistryLogins logins) : ITagLookup
     public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
     {
         (IRegistry registry, ImageRepository named) = Find(repository);
-        if (registry.TagsPerRequest > 1)
+        Dictionary<string, TagObservation> answers = new(StringComparer.Ordinal);
+        string[] plain = [.. tags.Where(tag => !IsPolicy(tag))];
+        if (registry.TagsPerRequest > 1 && plain.Length > 0)
         {
-            IReadOnlyDictionary<string, TagDigest> found = await registry.FindTagsAsync(named, tags, cancellationToken);
-            return tags.ToDictionary(tag => tag, tag => Observed(named, tag, found.GetValueOrDefault(tag)), StringComparer.Ordinal);
+            IReadOnlyDictionary<string, TagDigest> found = await registry.FindTagsAsync(named, plain, cancellationToken);
+            foreach (string tag in plain)
+                answers[tag] = Observed(named, tag, found.GetValueOrDefault(tag));
         }
 
         // One that fails keeps nothing from being seen of the others.
-        Dictionary<string, TagObservation> answers = new(StringComparer.Ordinal);
-        foreach (string tag in tags)
+        foreach (string tag in tags.Where(tag => !answers.ContainsKey(tag)))
         {
             try
             {
-                answers[tag] = Observed(named, tag, await registry.FindTagAsync(named, tag, cancellationToken));
+                answers[tag] = IsPolicy(tag)
+                    ? TagObservation.Of(await logins.Find(repository.Login).Versions.FindTagAsync(named, tag, cancellationToken))
+                    : Observed(named, tag, await registry.FindTagAsync(named, tag, cancellationToken));
             }
             catch (CvException error)
             {
@@ -36,6 +40,9 @@ internal sealed class RegistryTagLookup(RegistryLogins logins) : ITagLookup
 
         return answers;
     }
+
+    /// <summary>What a policy wants is listed; no tag has a colon.</summary>
+    private static bool IsPolicy(string tag) => tag.Contains(':', StringComparison.Ordinal);
 
     private (IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
     {

@@ -16,6 +16,6 @@ public sealed record NamespaceSnapshot(IReadOnlyList<ContainerVersion> Resources
     public Surroundings Around(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        return new Surroundings(Workloads, Resources, Resources.Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo).Select(r => r.Spec.Tag).Distinct().ToList());
+        return new Surroundings(Workloads, Resources, Resources.Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo).Select(r => r.Spec.Follows).Distinct().ToList());
     }
 }

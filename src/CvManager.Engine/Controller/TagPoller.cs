@@ -298,7 +298,7 @@ internal sealed partial class TagPoller : IDisposable
             tag.State = new TagState { Found = seen.Found, SeenAt = _time.GetUtcNow() };
             if (former?.Error is not null)
                 LogWorksAgain(_logger, tag.Followed);
-            return former?.Found?.Digest != seen.Found?.Digest || former?.Error is not null;
+            return former?.Found?.Digest != seen.Found?.Digest || former?.Found?.ChosenTag != seen.Found?.ChosenTag || former?.Error is not null;
         }
 
         // What a person has to mend will not mend itself sooner for being asked more often.

@@ -6,6 +6,9 @@ namespace CvManager.Registries;
 /// </summary>
 public interface IRegistry
 {
+    /// <summary>When an image was built (image-spec, annotations.md).</summary>
+    const string CreatedLabel = "org.opencontainers.image.created";
+
     /// <summary>How many tags of one repository a single request of <see cref="FindTagsAsync"/> answers for; 1 where each costs one.</summary>
     int TagsPerRequest { get; }
 
@@ -24,7 +27,8 @@ public interface IRegistry
 
     /// <summary>
     /// The labels of an image; for an index, its annotations and the labels of its first child that is for a platform, the latter where
-    /// both have one. Empty where there are none.
+    /// both have one; <c>org.opencontainers.image.created</c> is when it was built, also where only its configuration says so. Empty where there
+    /// are none.
     /// </summary>
     Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 
@@ -56,11 +60,13 @@ public interface IRegistryCatalog
 /// <param name="Digest"><c>sha256:…</c>, of the index where the tag points at one.</param>
 /// <param name="ImageTags">All tags of that image, where the registry tells them in the same answer; otherwise null.</param>
 /// <param name="IsIndex">True where that is an index: images for several platforms.</param>
-public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false);
+/// <param name="ChosenTag">The version tag that a policy chose; null where the tag was named.</param>
+public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false, string? ChosenTag = null);
 
 /// <summary>A tag out of a list of them.</summary>
 /// <param name="Digest">Null where the registry's list has none; then <see cref="IRegistry.FindTagAsync"/> tells.</param>
-public sealed record RegistryTag(string Tag, string? Digest);
+/// <param name="PushedAt">When the image was pushed, where the registry's list tells.</param>
+public sealed record RegistryTag(string Tag, string? Digest, DateTimeOffset? PushedAt = null);
 
 /// <summary>A tag that was moved, or was where it should be.</summary>
 /// <param name="FormerDigest">What it pointed at before; null where it did not exist.</param>

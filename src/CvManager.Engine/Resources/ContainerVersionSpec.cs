@@ -11,8 +11,11 @@ public sealed record ContainerVersionSpec
     /// <summary>Registry and repository, without tag or digest; a port is allowed.</summary>
     public string ImageRepo { get; init; } = "";
 
-    /// <summary>The moving tag to follow.</summary>
-    public string Tag { get; init; } = "";
+    /// <summary>The moving tag to follow; null where <see cref="VersionPolicy"/> says which version is wanted.</summary>
+    public string? Tag { get; init; }
+
+    /// <summary>For those who have no environment tag: which of the version tags is wanted. Null where there is a <see cref="Tag"/>.</summary>
+    public VersionPolicySpec? VersionPolicy { get; init; }
 
     /// <summary>A regular expression for the whole of a version tag; null where it was left out (see <see cref="DefaultVersionSyntax"/>).</summary>
     public string? VersionSyntax { get; init; }
@@ -51,9 +54,41 @@ public sealed record ContainerVersionSpec
     /// <summary>Names of secrets with credentials for the registry, beside those that the workloads use already.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 
+    /// <summary>
+    /// What is followed, as one text: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. No tag
+    /// has a colon.
+    /// </summary>
+    [JsonIgnore]
+    public string Follows => VersionPolicy switch
+    {
+        null => Tag ?? "",
+        { Semver: { } range } => $"semver:{range}",
+        { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
+        _ => $"newest:{EffectiveVersionSyntax}",
+    };
+
     /// <summary>The expression in force: the given one, or the default.</summary>
     [JsonIgnore]
     public string EffectiveVersionSyntax => VersionSyntax ?? DefaultVersionSyntax;
+}
+
+/// <summary>Which of a repository's version tags is wanted: exactly one of the three.</summary>
+public sealed record VersionPolicySpec
+{
+    public const string Numeric = "numeric";
+    public const string Alphabetical = "alphabetical";
+
+    /// <summary>The highest semantic version in a range, as npm writes ranges: <c>&gt;=1.2 &lt;2</c>, <c>^1.4</c>, <c>~2.1</c>.</summary>
+    public string? Semver { get; init; }
+
+    /// <summary>The greatest of the tags that match as a whole, by what the first group captures (or the whole tag, without one).</summary>
+    public string? Regex { get; init; }
+
+    /// <summary>How <see cref="Regex"/> compares: <c>numeric</c> (where left out) or <c>alphabetical</c>.</summary>
+    public string? Order { get; init; }
+
+    /// <summary>The image that was pushed last among the tags that match versionSyntax; where the registry does not tell, the one that was built last.</summary>
+    public bool? Newest { get; init; }
 }
 
 /// <summary>The container, or init container, of the pod template that gets the version.</summary>

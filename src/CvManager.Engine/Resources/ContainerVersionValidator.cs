@@ -10,6 +10,8 @@ namespace CvManager.Resources;
 /// </summary>
 public static class ContainerVersionValidator
 {
+    private static readonly string[] PolicyNames = ["semver", "regex", "newest"];
+
     /// <summary>Empty where nothing is wrong.</summary>
     public static IReadOnlyList<ValidationError> Validate(ContainerVersion resource) =>
         Validate(JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject());
@@ -26,6 +28,7 @@ public static class ContainerVersionValidator
         if (manifest["spec"] is JsonObject spec)
         {
             ValidateVersionSyntax(spec, errors);
+            ValidateFollowed(spec, errors);
             ValidateSelector(spec, errors);
             ValidateStrategy(spec, errors);
         }
@@ -82,6 +85,38 @@ public static class ContainerVersionValidator
         {
             errors.Add(new ValidationError("spec.versionSyntax", $"\"{syntax}\"", $"is no regular expression: {e.Message}",
                 "Mend the expression, for example '[0-9a-f]{5,40}'; in YAML, put it into single quotes."));
+        }
+    }
+
+    private static void ValidateFollowed(JsonObject spec, List<ValidationError> errors)
+    {
+        if (spec["versionPolicy"] is not JsonObject policy)
+        {
+            if (spec["tag"] is null)
+                errors.Add(new ValidationError("spec.tag", "", "is required", "Name the moving tag to follow, or give spec.versionPolicy."));
+            return;
+        }
+
+        if (spec["tag"] is not null)
+            errors.Add(new ValidationError("spec.versionPolicy", "", "cannot stand beside spec.tag", "Leave one of the two out."));
+        string[] given = [.. PolicyNames.Where(name => policy[name] is { } value && value.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False))];
+        if (given.Length != 1)
+            errors.Add(new ValidationError("spec.versionPolicy", $"\"{string.Join(", ", given)}\"", "must have exactly one of semver, regex and newest: true", "Leave one of them."));
+        if (policy["order"] is not null && !given.Contains("regex"))
+            errors.Add(new ValidationError("spec.versionPolicy.order", "", "orders nothing without regex", "Leave it out: semver and newest have an order of their own."));
+        if (Text(policy["semver"]) is { } range && !Semver.SemVersionRange.TryParseNpm(range, out _))
+            errors.Add(new ValidationError("spec.versionPolicy.semver", $"\"{range}\"", "is no range of semantic versions", "As npm writes it: '>=1.2 <2', '^1.4', '~2.1'."));
+        if (Text(policy["regex"]) is { } expression)
+        {
+            try
+            {
+                _ = new Regex(expression, RegexOptions.CultureInvariant);
+            }
+            catch (RegexParseException e)
+            {
+                errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", $"is no regular expression: {e.Message}",
+                    "Mend the expression, for example '^main-([0-9]+)$'; in YAML, put it into single quotes."));
+            }
         }
     }
 

@@ -22,6 +22,13 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
             switch (pair.Step)
             {
                 case BlueGreenPhase.Prepare:
+                    if (idle.DesiredPods == 0 && step.Find(rollout.Workloads[0]) is { } found && found.Container.Image != rollout.Workloads[0].ToImage)
+                    {
+                        await step.Parts.Workloads.SwapImageAsync(idle, found.Container, rollout.Workloads[0].ToImage, cancellationToken, replicas: 1);
+                        rollout = rollout with { Workloads = [rollout.Workloads[0] with { Phase = RolloutPhase.Progressing, Message = "patched, and brought up" }] };
+                        return await step.WaitAsync(rollout, $"{pair.Idle} is patched, and brought up", cancellationToken);
+                    }
+
                     WorkloadRolloutStatus entry = await step.DeliverAsync(rollout.Workloads[0], cancellationToken);
                     rollout = rollout with { Workloads = [entry] };
                     if (entry.Phase == RolloutPhase.Failed)

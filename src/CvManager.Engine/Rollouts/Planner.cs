@@ -191,7 +191,7 @@ public static class Planner
         { ErrorId: "RegistryTagNotFound" } => ConditionReasons.TagNotFound,
         { ErrorId: "RegistryRepositoryNotFound" } => ConditionReasons.RepositoryNotFound,
         { ErrorId: "VersionNotFound" or "RegistryVersionNotFound" } => ConditionReasons.VersionNotFound,
-        { ErrorId: "VersionSyntaxInvalid" } => ConditionReasons.InvalidSpec,
+        { ErrorId: "VersionSyntaxInvalid" or "VersionPolicyInvalid" or "VersionPolicyTooBroad" } => ConditionReasons.InvalidSpec,
         { Kind: CvErrorKind.Unauthenticated or CvErrorKind.Forbidden } => ConditionReasons.RegistryUnauthorized,
         _ => ConditionReasons.RegistryUnavailable,
     };

@@ -5,7 +5,10 @@ namespace CvManager.Versions;
 /// <summary>Finds what a tag stands for (R1). Thread-safe.</summary>
 public interface IVersionResolver
 {
-    /// <summary>What a tag points at now. One request.</summary>
+    /// <summary>
+    /// What a tag points at now; one request. In place of a tag, a policy may stand (<c>semver:…</c>, <c>regex/…:…</c>, <c>newest:…</c>), which costs a
+    /// listing.
+    /// </summary>
     /// <exception cref="CvException"><c>RegistryTagNotFound</c>, <c>RegistryRepositoryNotFound</c>, and those of <see cref="IRegistry"/>.</exception>
     Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken);
 

@@ -11,6 +11,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
 
     private static readonly string[] VersionLabels = ["org.opencontainers.image.version", "org.opencontainers.image.revision"];
 
+    private readonly PolicyResolver _policies = new(learnt);
+
     // Images that are named by their digest: that stays their name, and is not looked for again.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _unnamed = new(10_000);
 
@@ -24,6 +26,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     {
         ArgumentNullException.ThrowIfNull(repository);
         IRegistry registry = registries.For(repository);
+        if (VersionPolicy.Find(tag) is { } policy)
+            return await _policies.FindAsync(registry, repository, policy, cancellationToken).ConfigureAwait(false);
         if (await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) is { } found)
             return found;
         await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
@@ -45,6 +49,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         ArgumentNullException.ThrowIfNull(repository);
         ArgumentNullException.ThrowIfNull(found);
         ArgumentNullException.ThrowIfNull(followedTags);
+        if (found.ChosenTag is { } chosen)
+            return new ResolvedVersion(tag, found.Digest, chosen, seenAt);
         VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
         IRegistry registry = registries.For(repository);
 

@@ -47,13 +47,17 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     }
 
     /// <summary>R3: compare and swap of one image.</summary>
-    public async Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken)
+    /// <param name="replicas">
+    /// What spec.replicas becomes in the same change: a Deployment that was scaled up after its change knows no progress deadline for it. Null
+    /// leaves it.
+    /// </param>
+    public async Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken, int? replicas = null)
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(container);
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);
         (ImagePatchOutcome outcome, JsonObject? now) = await cluster.SwapImageAsync(PathOf(workload), kind.ContainersPointer(container.IsInit), container.Index,
-            container.Name, container.Image, to, cancellationToken);
+            container.Name, container.Image, to, cancellationToken, replicas);
         if (now is not null)
             Read(kind, now, workload.ApiVersion);
         return outcome;

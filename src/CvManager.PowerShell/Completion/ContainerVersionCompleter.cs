@@ -14,7 +14,7 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
         return
         [
             .. resources.DistinctBy(resource => resource.Metadata.Name)
-                .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Spec.Tag}")),
+                .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Spec.Follows}")),
         ];
     }
 }

@@ -70,7 +70,7 @@ public sealed record ContainerVersionInfo
             Namespace = resource.Metadata.Namespace ?? "",
             Name = resource.Metadata.Name,
             ImageRepo = resource.Spec.ImageRepo,
-            Tag = resource.Spec.Tag,
+            Tag = resource.Spec.Follows,
             Version = status?.CurrVersion,
             Status = status?.CurrStatus,
             StatusTime = status?.CurrStatusTime,

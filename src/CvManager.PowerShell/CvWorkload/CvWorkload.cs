@@ -48,7 +48,7 @@ public sealed record CvWorkload
         AvailablePods = running.Workload.AvailablePods,
         DesiredPods = running.Workload.DesiredPods,
         CV = running.Resource.Metadata.Name,
-        Tag = running.Resource.Spec.Tag,
+        Tag = running.Resource.Spec.Follows,
         Image = running.Container?.Image ?? "",
         LatestVersion = running.Resource.Status?.Latest?.Version,
         Progress = running.Container is null ? $"has no container {running.Resource.Spec.Container.Name}" : running.Workload.Progress.Message,

@@ -32,13 +32,15 @@ internal sealed class Scene : IAsyncDisposable
         scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
         await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
         foreach (string version in versions)
-        {
-            ImageLayout image = new($"{scene.Namespace} {version}");
-            scene._images.Add(image);
-            await image.PushAsync($"{scene.Repository}:{version}");
-        }
-
+            await scene.PushAsync(version);
         return scene;
+    }
+
+    public async Task PushAsync(string version)
+    {
+        ImageLayout image = new($"{Namespace} {version}");
+        _images.Add(image);
+        await image.PushAsync($"{Repository}:{version}");
     }
 
     public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",

@@ -45,7 +45,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
         page?.Results is null
             ? null
             : new HubPage(
-                [.. page.Results.Where(r => ImageReference.IsTag(r?.Name)).Select(r => new RegistryTag(r!.Name!, ImageReference.IsDigest(r.Digest) ? r.Digest : null))],
+                [.. page.Results.Where(r => ImageReference.IsTag(r?.Name)).Select(r => new RegistryTag(r!.Name!, ImageReference.IsDigest(r.Digest) ? r.Digest : null, r.PushedAt))],
                 page.Count,
                 page.Next is null);
 }
@@ -84,6 +84,9 @@ internal sealed class HubTag
     /// <summary>Of the index, where the tag points at one.</summary>
     [JsonPropertyName("digest")]
     public string? Digest { get; init; }
+
+    [JsonPropertyName("tag_last_pushed")]
+    public DateTimeOffset? PushedAt { get; init; }
 }
 
 /// <summary>What the Hub is asked for an access token with ("Create access token").</summary>

@@ -52,7 +52,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             foreach (ImageDetail image in answer.ImageDetails ?? [])
             {
                 foreach (string tag in image.ImageTags ?? [])
-                    yield return new RegistryTag(tag, image.ImageDigest);
+                    yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null);
             }
 
             if (string.IsNullOrEmpty(answer.NextToken))

@@ -55,6 +55,10 @@ internal sealed class ImageConfiguration
 {
     [JsonPropertyName("config")]
     public ContainerConfiguration? Config { get; init; }
+
+    /// <summary>RFC 3339 (image-spec, config.md).</summary>
+    [JsonPropertyName("created")]
+    public string? Created { get; init; }
 }
 
 internal sealed class ContainerConfiguration

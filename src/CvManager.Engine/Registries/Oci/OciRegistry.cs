@@ -96,7 +96,10 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             if (response.Status == HttpStatusCode.NotFound)
                 throw RegistryErrors.ImageNotFound(repository, configDigest);
             Check(repository, Successful(repository, response), configDigest);
-            Add(Read(repository, response, ManifestJson.Default.ImageConfiguration, "the image configuration").Config?.Labels);
+            ImageConfiguration configuration = Read(repository, response, ManifestJson.Default.ImageConfiguration, "the image configuration");
+            if (configuration.Created is { } created)
+                labels.TryAdd(IRegistry.CreatedLabel, created);
+            Add(configuration.Config?.Labels);
         }
 
         return labels;

@@ -1,0 +1,41 @@
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>Version policies on the real registry and control plane: for those who move no tag.</summary>
+public sealed class VersionPolicyTests
+{
+    [Theory]
+    [InlineData("semver: '>=1.2 <2'", "1.10.0")]
+    [InlineData("regex: '^main-([0-9]+)$'", "main-12")]
+    public async Task The_version_that_a_policy_wants_is_rolled_out_and_the_next_one_when_it_is_pushed(string policy, string next)
+    {
+        await using Scene scene = await Scene.CreateAsync("policy", "1.2.0", "2.0.0", "main-9");
+        await scene.ApplyAsync($$$"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: app, labels: {cvapp: app}}
+            spec:
+              selector: {matchLabels: {app: app}}
+              template:
+                metadata: {labels: {app: app}}
+                spec: {containers: [{name: main, image: "REPO:0"}]}
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              versionPolicy: { {{{policy}}} }
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main}
+            """);
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilStatusAsync("app", status => status["currStatus"]?.GetValue<string>() == "Success");
+
+        await scene.PushAsync(next);
+
+        await scene.UntilSuccessAsync("app", next);
+    }
+}

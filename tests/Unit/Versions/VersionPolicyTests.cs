@@ -1,0 +1,67 @@
+using CvManager.Resources;
+using CvManager.Versions;
+using Xunit;
+
+namespace CvManager.Unit.Versions;
+
+public sealed class VersionPolicyTests
+{
+    private static readonly string[] Tags = ["latest", "1.9.0", "1.10.0", "v1.11.0-rc.1", "2.0.0", "main-9", "main-10", "main-x", "20260101"];
+
+    [Theory]
+    [InlineData("semver:>=1.2 <2", "1.10.0")]
+    [InlineData("semver:^2", "2.0.0")]
+    [InlineData("semver:>=1.11.0-rc <1.12", "v1.11.0-rc.1")]
+    [InlineData("semver:>=3", null)]
+    [InlineData("regex/numeric:main-([0-9]+)", "main-10")]
+    [InlineData("regex/alphabetical:main-([0-9]+)", "main-9")]
+    [InlineData("regex/numeric:[0-9]+", "20260101")]
+    [InlineData("regex/numeric:^main-(?<ts>\\d+)$", "main-10")]
+    [InlineData("regex/numeric:nothing", null)]
+    public void The_best_tag_is_the_highest_of_those_that_are_wanted(string policy, string? best) =>
+        Assert.Equal(best, VersionPolicy.Find(policy)!.Best(Tags));
+
+    [Fact]
+    public void A_tag_is_no_policy() => Assert.Null(VersionPolicy.Find("demo"));
+
+    [Theory]
+    [InlineData("semver:hello")]
+    [InlineData("regex/numeric:(")]
+    [InlineData("oldest:x")]
+    public void A_policy_that_cannot_be_used_is_named(string policy)
+    {
+        CvException error = Assert.Throws<CvException>(() => VersionPolicy.Find(policy));
+        Assert.Equal("VersionPolicyInvalid", error.ErrorId);
+        Assert.Contains(policy, error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_expression_that_would_try_for_ever_does_not() =>
+        Assert.Null(VersionPolicy.Find("regex/alphabetical:(a+)+$")!.Best([new string('a', 60) + "!"]));
+
+    [Theory]
+    [InlineData("{tag: demo, versionPolicy: {newest: true}}", "spec.versionPolicy")]
+    [InlineData("{}", "spec.tag")]
+    [InlineData("{versionPolicy: {}}", "spec.versionPolicy")]
+    [InlineData("{versionPolicy: {semver: '^1', newest: true}}", "spec.versionPolicy")]
+    [InlineData("{versionPolicy: {semver: 'one'}}", "spec.versionPolicy.semver")]
+    [InlineData("{versionPolicy: {regex: '('}}", "spec.versionPolicy.regex")]
+    [InlineData("{versionPolicy: {semver: '^1', order: numeric}}", "spec.versionPolicy.order")]
+    [InlineData("{versionPolicy: {semver: '^1'}}", null)]
+    [InlineData("{versionPolicy: {newest: true}}", null)]
+    public void Exactly_one_way_to_say_what_is_wanted(string followed, string? wrongField)
+    {
+        System.Text.Json.Nodes.JsonObject manifest = YamlDocuments.Read($"""
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {"{name: app}"}
+            spec: {followed}
+            """).Single().AsObject();
+        foreach ((string field, string value) in new[] { ("imageRepo", "\"r.example/app\""), ("selector", """{"cvapp":"app"}"""), ("container", """{"name":"main"}""") })
+            manifest["spec"]![field] = System.Text.Json.Nodes.JsonNode.Parse(value);
+
+        IReadOnlyList<ValidationError> errors = ContainerVersionValidator.Validate(manifest);
+
+        Assert.Equal(wrongField is null ? [] : [wrongField], errors.Select(e => e.Field).Distinct());
+    }
+}
