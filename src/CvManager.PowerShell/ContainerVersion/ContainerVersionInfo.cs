@@ -54,6 +54,12 @@ public sealed record ContainerVersionInfo
     /// <summary>The version that it is held on; null where it follows the tag.</summary>
     public string? PinVersion { get; init; }
 
+    /// <summary>Who suspended or pinned it; null where nothing holds it, or nobody said.</summary>
+    public string? HeldBy { get; init; }
+
+    /// <summary>Why it is suspended or pinned.</summary>
+    public string? HoldReason { get; init; }
+
     public DateTimeOffset? Created { get; init; }
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
@@ -89,6 +95,8 @@ public sealed record ContainerVersionInfo
             Selector = resource.Spec.Selector,
             Suspended = resource.Spec.Suspend,
             PinVersion = resource.Spec.PinVersion.Length > 0 ? resource.Spec.PinVersion : null,
+            HeldBy = Hold.Of(resource)?.By,
+            HoldReason = Hold.Of(resource)?.Reason,
             Created = resource.Metadata.CreationTimestamp,
             Labels = resource.Metadata.Labels ?? new Dictionary<string, string>(),
         };

@@ -13,6 +13,7 @@ namespace CvManager.Unit.Controller;
 public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly string Digest = "sha256:" + new string('b', 64);
+    private static readonly string Pinned = "sha256:" + new string('c', 64);
     private RecordsCluster _cluster = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -87,11 +88,37 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         Assert.DoesNotContain(_cluster.Requests, r => r.Contains("/configmaps", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_pinned_version_that_failed_stays_out_also_when_the_tag_moves()
+    {
+        ContainerVersionStore resources = new(_cluster.Connection);
+        ContainerVersion pinned = await resources.PatchAsync("shop", "cv", new JsonObject { ["spec"] = new JsonObject { ["pinVersion"] = "3333333" } }, Token);
+        await resources.UpdateStatusAsync(pinned with
+        {
+            Status = new ContainerVersionStatus
+            {
+                Latest = new LatestVersion { Tag = "demo", Version = "1111111", Digest = "sha256:" + new string('a', 64), SeenAt = RecordsCluster.Noon },
+                Quarantined =
+                [
+                    new QuarantinedDigest { Digest = Pinned, Version = "3333333", Reason = "it crashes", At = RecordsCluster.Noon },
+                    new QuarantinedDigest { Digest = "sha256:" + new string('a', 64), Version = "1111111", Reason = "it crashes", At = RecordsCluster.Noon },
+                ],
+            },
+        }, Token);
+
+        await RunAsync();
+
+        ContainerVersionStatus status = await StatusAsync();
+        Assert.Equal(Pinned, Assert.Single(status.Quarantined!).Digest);
+        Assert.Equal((ConditionReasons.Quarantined, "2222222"), (ConditionList.Find(status.Conditions, ConditionTypes.Stalled)!.Reason, status.Latest!.Version));
+        Assert.Null(status.Rollout);
+    }
+
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordsCluster.Noon));
 
     public Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
-        throw new InvalidOperationException("Nothing is pinned here.");
+        Task.FromResult(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordsCluster.Noon));
 
     /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
     private async Task RunAsync()

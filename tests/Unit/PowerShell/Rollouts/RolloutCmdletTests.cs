@@ -69,6 +69,8 @@ public sealed class RolloutCmdletTests : IDisposable
         Assert.Contains($"by {Environment.UserName}: freeze until January", (string)shown.Properties["Message"].Value, StringComparison.Ordinal);
         Assert.Equal("RolloutHeld,CvManager.PowerShell.WaitCvRolloutCommand", session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId);
 
+        Assert.Equal((Environment.UserName, "freeze until January"), ((string)shown.Properties["HeldBy"].Value, (string)shown.Properties["HoldReason"].Value));
+
         PSObject resumed = session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
         Assert.Equal(false, resumed.Properties["Suspended"].Value);
         session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
@@ -155,6 +157,27 @@ public sealed class RolloutCmdletTests : IDisposable
         PSObject rollout = session.Invoke("Get-CvRollout myappcv").Single();
         Assert.Equal((2, 2, 2, 2), ((int)rollout.Properties["Desired"].Value, (int)rollout.Properties["Updated"].Value, (int)rollout.Properties["Ready"].Value, (int)rollout.Properties["Available"].Value));
         Assert.Empty(session.Invoke("Get-CvRollout -InProgress").AssertNoErrors().Output);
+    }
+
+    [Fact]
+    public void With_a_controller_at_work_a_pipeline_waits_for_its_version_and_a_person_for_the_rollback()
+    {
+        session.Invoke("Set-ContainerVersion myappcv -PollInterval 5 -RolloutTimeout 60").AssertNoErrors();
+        string kubeConfig = (string)session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
+        using PowerShellSession controllers = new();
+        using System.Management.Automation.PowerShell controller = controllers.Create($"Start-CvReconcile -Watch -NoLeaderElection -KubeConfig '{kubeConfig}'");
+        IAsyncResult working = controller.BeginInvoke();
+
+        Push(Third);
+        SessionResult waited = session.Invoke($"Wait-CvRollout myappcv -Version {Third} -Timeout 60 -PassThru");
+        Assert.Equal(Third, waited.Single().Properties["Version"].Value);
+        Assert.Equal([Third], Running());
+
+        session.Invoke("Invoke-CvRollback myappcv -Wait -Timeout 60 -Reason 'too slow'").AssertNoErrors();
+        Assert.Equal([Second], Running());
+
+        Assert.False(working.IsCompleted);
+        controller.Stop();
     }
 
     private void Push(string version) =>
