@@ -163,7 +163,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         IReadOnlyList<GateStatus>? gates = GateRunner.Plan(_spec);
         return new RolloutStatus
         {
-            Id = $"{now:yyyyMMddHHmmss}-{plan.Digest!.Split(':')[^1][..6]}",
+            Id = NewId(),
             Version = plan.Version!,
             Digest = plan.Digest!,
             Phase = gates?.Any(gate => gate.Stage == GateStage.Container) == true ? RolloutPhase.Verifying : RolloutPhase.Progressing,
@@ -180,6 +180,16 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 Kind = c.Workload.Kind, Name = c.Workload.Name, FromImage = FormerImage(c), ToImage = c.ToImage, Phase = RolloutPhase.Pending,
             })],
         };
+    }
+
+    /// <summary>By time and digest, and a number where the last rollout of this very second was of the same digest: R8 goes by it.</summary>
+    private string NewId()
+    {
+        string id = $"{now:yyyyMMddHHmmss}-{plan.Digest!.Split(':')[^1][..6]}";
+        string last = status.Rollout?.Id ?? "";
+        return last == id ? $"{id}-2"
+            : last.StartsWith(id + "-", StringComparison.Ordinal) && int.TryParse(last.AsSpan(id.Length + 1), out int number) ? $"{id}-{number + 1}"
+            : id;
     }
 
     /// <summary>

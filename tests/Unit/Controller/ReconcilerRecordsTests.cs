@@ -5,6 +5,7 @@ using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Unit.Records;
 using CvManager.Versions;
+using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
 namespace CvManager.Unit.Controller;
@@ -86,6 +87,39 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         await RunAsync();
         Assert.Empty(_cluster.Writes);
         Assert.DoesNotContain(_cluster.Requests, r => r.Contains("/configmaps", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Rollouts_of_one_version_within_one_second_are_records_of_their_own()
+    {
+        await new ContainerVersionStore(_cluster.Connection).ApplyAsync("shop", JsonNode.Parse("""
+            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cron"},
+             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"cron"},"container":{"name":"main"}}}
+            """)!.AsObject(), Token);
+        await _cluster.Connection.CreateAsync(new ResourcePath("batch", "v1", "cronjobs", "shop"), JsonNode.Parse("""
+            {"apiVersion":"batch/v1","kind":"CronJob","metadata":{"name":"cron","labels":{"cvapp":"cron"}},"spec":{"schedule":"0 0 1 1 *",
+             "jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"main","image":"r.example/app:1111111"}]}}}}}}
+            """)!.AsObject(), Token);
+        FakeTimeProvider stopped = new(RecordsCluster.Noon);
+        Reconciler reconciler = new(_cluster.Connection, this, stopped, _cluster);
+
+        // Somebody puts the former image back each time, at once.
+        for (int i = 0; i < 3; i++)
+        {
+            RolloutStatus? finished = null;
+            while (finished is null)
+            {
+                NamespaceSnapshot snapshot = await reconciler.ReadAsync("shop", Token);
+                ContainerVersion cron = snapshot.Resources.Single(r => r.Metadata.Name == "cron");
+                finished = (await reconciler.ReconcileAsync(cron, snapshot.Around(cron), null, Token)).Finished;
+            }
+
+            await _cluster.Connection.PatchAsync(new ResourcePath("batch", "v1", "cronjobs", "shop", "cron"), PatchKind.Json, JsonNode.Parse("""
+                [{"op":"replace","path":"/spec/jobTemplate/spec/template/spec/containers/0/image","value":"r.example/app:1111111"}]
+                """)!, Token);
+        }
+
+        Assert.Equal(["20260101120000-bbbbbb-3", "20260101120000-bbbbbb-2", "20260101120000-bbbbbb"], (await _cluster.History().ReadAsync("shop", Token)).Select(one => one.Record.Id));
     }
 
     [Fact]
