@@ -11,10 +11,10 @@ internal sealed class Scene : IAsyncDisposable
     private readonly PowerShellSession _session = new();
     private readonly List<ImageLayout> _images = [];
 
-    private Scene(string space)
+    private Scene(string space, string registry)
     {
         Namespace = space;
-        Repository = $"{Servers.Registry}/{space}/app";
+        Repository = $"{registry}/{space}/app";
         Cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
     }
 
@@ -25,9 +25,13 @@ internal sealed class Scene : IAsyncDisposable
     public ClusterConnection Cluster { get; }
 
     /// <param name="versions">Images that are pushed under these tags; what they contain follows from the tag.</param>
-    public static async Task<Scene> CreateAsync(string name, params string[] versions)
+    public static Task<Scene> CreateAsync(string name, params string[] versions) => CreateOnAsync(Servers.Registry, name, versions);
+
+    /// <inheritdoc cref="CreateAsync" path="/param"/>
+    /// <param name="registry">Where the repository is.</param>
+    public static async Task<Scene> CreateOnAsync(string registry, string name, params string[] versions)
     {
-        Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}");
+        Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}", registry);
         scene._session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
         scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
         await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
@@ -40,7 +44,8 @@ internal sealed class Scene : IAsyncDisposable
     {
         ImageLayout image = new($"{Namespace} {version}");
         _images.Add(image);
-        await image.PushAsync($"{Repository}:{version}");
+        string? login = Repository.StartsWith(Servers.RegistryWithLogin, StringComparison.Ordinal) ? $"{Servers.RegistryUser}:{Servers.RegistryPassword}" : null;
+        await image.PushAsync($"{Repository}:{version}", login);
     }
 
     public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",

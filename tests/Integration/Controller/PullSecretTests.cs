@@ -1,0 +1,69 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>Whose credentials a registry is asked with: those that the cluster has for pulling, wherever they stand.</summary>
+public sealed class PullSecretTests
+{
+    private const string Version = "aaaaaa1";
+
+    [Theory]
+    [InlineData("imagePullSecrets: [regcred]", "", false)]
+    [InlineData("", "imagePullSecrets: [{name: regcred}],", false)]
+    [InlineData("", "", true)]
+    public async Task The_secrets_of_resource_workload_and_service_account_serve(string ofResource, string ofWorkload, bool ofAccount)
+    {
+        await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "secrets", Version);
+        await SecretAsync(scene, Servers.RegistryPassword);
+        if (ofAccount)
+            await scene.KubeCtlAsync("patch", "serviceaccount", "default", "-p", """{"imagePullSecrets":[{"name":"regcred"}]}""");
+        await scene.ApplyAsync(Manifests(ofResource, ofWorkload));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace, "-LogLevel Trace");
+
+        await scene.UntilSuccessAsync("app", Version);
+
+        Assert.DoesNotContain(Servers.RegistryPassword, controller.Said, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Without_one_the_condition_says_what_is_missing_and_a_secret_that_comes_later_serves()
+    {
+        await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "nologin", Version);
+        await scene.ApplyAsync(Manifests("imagePullSecrets: [regcred]", ""));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        JsonObject resource = await scene.UntilStatusAsync("app", status => Reason(status) == "RegistryUnauthorized");
+        Assert.Contains("imagePullSecrets", resource["status"]!["conditions"]!.AsArray()[0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+
+        await SecretAsync(scene, Servers.RegistryPassword);
+
+        await scene.UntilSuccessAsync("app", Version);
+    }
+
+    private static string? Reason(JsonObject status) => status["conditions"]?.AsArray().FirstOrDefault(c => c!["type"]!.GetValue<string>() == "Stalled")?["reason"]?.GetValue<string>();
+
+    private static Task<string> SecretAsync(Scene scene, string password) => scene.KubeCtlAsync("create", "secret", "docker-registry", "regcred",
+        $"--docker-server={Servers.RegistryWithLogin}", $"--docker-username={Servers.RegistryUser}", $"--docker-password={password}");
+
+    private static string Manifests(string ofResource, string ofWorkload) => $$$"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: app, labels: {cvapp: app}}
+        spec:
+          selector: {matchLabels: {app: app}}
+          template:
+            metadata: {labels: {app: app}}
+            spec: { {{{ofWorkload}}} containers: [{name: main, image: "REPO:0"}]}
+        ---
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {name: app}
+        spec:
+          imageRepo: REPO
+          versionPolicy: {newest: true}
+          pollIntervalSeconds: 5
+          selector: {cvapp: app}
+          container: {name: main}
+          {{{ofResource}}}
+        """;
+}
