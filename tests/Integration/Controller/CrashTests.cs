@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -43,8 +44,25 @@ public sealed class CrashTests
         JsonObject resource = await scene.UntilSuccessAsync("app", Next);
         Assert.Equal(begun, resource["status"]!["rollout"]!["id"]!.GetValue<string>());
         await scene.KubeCtlAsync("rollout", "status", "deployment/app", "--timeout=30s");
+        Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
         await second.TerminateAsync();
         Assert.Equal(0, second.ExitCode);
+    }
+
+    [Fact]
+    public async Task A_controller_that_is_killed_as_it_writes_its_record_leaves_one_and_not_two()
+    {
+        await using Scene scene = await Scene.CreateAsync("record", Former, Next);
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await scene.UntilAsync(new ResourcePath("", "v1", "configmaps"), "app.history", _ => true);
+
+        await first.KillAsync();
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+
+        await scene.UntilSuccessAsync("app", Next);
+        Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
     }
 
     [Fact]

@@ -66,6 +66,8 @@ public sealed class FailureTests
         await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
         await EndedAsync(scene, "RolledBack");
+        Assert.Equal([$"{Bad} RolledBack"], (await scene.HistoryAsync()).Take(1));
+        Assert.Single(await scene.HistoryAsync(), record => record.StartsWith(Bad, StringComparison.Ordinal));
         Assert.StartsWith($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
     }
 

@@ -1,6 +1,8 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Records;
 using CvManager.Unit.PowerShell;
+using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -93,6 +95,11 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Waits until a resource says that its workloads run a version, and no rollout is in progress.</summary>
     public Task<JsonObject> UntilSuccessAsync(string cv, string version) => UntilStatusAsync(cv, status =>
         status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null));
+
+    /// <summary>What the history has of all workloads, newest first: version and outcome.</summary>
+    public async Task<IReadOnlyList<string>> HistoryAsync() =>
+        [.. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, TestContext.Current.CancellationToken))
+            .Select(one => $"{one.Record.ToVersion} {one.Record.Outcome}")];
 
     public async ValueTask DisposeAsync()
     {
