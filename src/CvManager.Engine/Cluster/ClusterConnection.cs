@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -349,17 +350,24 @@ public sealed class ClusterConnection : IDisposable
     {
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         using MemoryStream text = new();
-        byte[] buffer = new byte[81920];
-        int count;
-        while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        try
         {
-            if (text.Length + count > LargestAnswer)
+            int count;
+            while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
             {
-                throw new CvException("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded, $"The API server's answer has more than {LargestAnswer / 1024 / 1024} MiB.",
-                    "Narrow it down with -Namespace or -LabelSelector.");
-            }
+                if (text.Length + count > LargestAnswer)
+                {
+                    throw new CvException("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded, $"The API server's answer has more than {LargestAnswer / 1024 / 1024} MiB.",
+                        "Narrow it down with -Namespace or -LabelSelector.");
+                }
 
-            text.Write(buffer, 0, count);
+                text.Write(buffer, 0, count);
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
         }
 
         return System.Text.Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
