@@ -36,6 +36,9 @@ internal static class Names
     public const string Tag = "demo";
     public const string OtherTag = "prod";
     public const string Container = "main";
+    public const string User = "ci";
+    public const string Password = "hunter2-hunter2";
+    public const string RolloutLabel = "custom.k8s.io/rollout";
     public const string VersionSyntax = "v[0-9]+(-[a-z]+)?";
 
     public static bool IsFinal(string phase) => phase is "Succeeded" or "Failed" or "RolledBack" or "Superseded";

@@ -36,6 +36,12 @@ internal sealed class History
     /// <summary>What the images of the versions are, by version tag.</summary>
     public Dictionary<string, string> Digests { get; } = new(StringComparer.Ordinal);
 
+    /// <summary>When each registry was asked, by whom and with which login.</summary>
+    public List<(string Who, DateTimeOffset Time)> RegistryRequests { get; } = [];
+
+    /// <summary>What the controllers said that they must not have said.</summary>
+    public List<string> Leaks { get; } = [];
+
     /// <summary>From here on nothing is to be done; null while there may be.</summary>
     public int? IdleFrom { get; private set; }
 
@@ -80,16 +86,33 @@ internal sealed class History
     /// <summary>Every change of a container's image that a controller of ours made.</summary>
     public IEnumerable<ImageChange> ImageChanges()
     {
-        foreach (ObjectChanged change in _changes.Where(c => c.IsOurs && c.Change is { Before: not null, After: not null }))
+        foreach ((ObjectChanged change, JsonObject former) in Rewritten())
         {
-            if (WorkloadShape.Of(change.Change.Resource) is not { } shape)
-                continue;
-            Dictionary<string, string> before = shape.Images(change.Change.Before!);
+            WorkloadShape shape = WorkloadShape.Of(change.Change.Resource)!;
+            Dictionary<string, string> before = shape.Images(former);
             foreach ((string container, string image) in shape.Images(change.Change.After!))
             {
-                if (before.TryGetValue(container, out string? former) && former != image)
-                    yield return new ImageChange(change, shape.Kind, change.Change.Name, container, former, image);
+                if (before.TryGetValue(container, out string? old) && old != image)
+                    yield return new ImageChange(change, shape.Kind, change.Change.Name, container, old, image);
             }
+        }
+    }
+
+    /// <summary>Every workload that a controller of ours changed, or made anew in the place of one that was there, and what it was before.</summary>
+    public IEnumerable<(ObjectChanged Change, JsonObject Before)> Rewritten()
+    {
+        Dictionary<(string, string), JsonObject> last = [];
+        foreach (ObjectChanged change in _changes.Where(c => WorkloadShape.Of(c.Change.Resource) is not null))
+        {
+            (string, string) key = (change.Change.Resource, change.Change.Name);
+            if (change.IsOurs && change.Change.After is { } after && (change.Change.Before ?? last.GetValueOrDefault(key)) is { } before
+                && Fields.Text(before, "metadata", "labels", "cvapp").Length > 0
+                && (after["metadata"]!["deletionTimestamp"] is null || before["metadata"]!["deletionTimestamp"] is not null))
+            {
+                yield return (change, before);
+            }
+
+            last[key] = change.Change.After ?? change.Change.Before!;
         }
     }
 

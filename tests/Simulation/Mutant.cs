@@ -27,6 +27,18 @@ internal enum Mutation
     /// <summary>7: writes whenever it reads.</summary>
     Chatter,
 
+    /// <summary>1: takes every gate for passed.</summary>
+    NoGates,
+
+    /// <summary>3: the history is lost on the way.</summary>
+    NoRecords,
+
+    /// <summary>8: every request to the registry is sent many times.</summary>
+    Flood,
+
+    /// <summary>12: writes a password into a status.</summary>
+    Talkative,
+
     /// <summary>2 and 9: two work side by side, and each sees one ContainerVersion of the two.</summary>
     NoRivals,
 
@@ -43,6 +55,9 @@ internal sealed class Mutant(Mutation mutation, string hidden)
 {
     private readonly Dictionary<string, List<string>> _tags = new(StringComparer.Ordinal);
     private int _notes;
+
+    /// <summary>How many times more each request to the registry is sent.</summary>
+    public int Extra => mutation == Mutation.Flood ? 20 : 0;
 
     /// <summary>Changes a request to the API server, or its answer.</summary>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
@@ -65,6 +80,12 @@ internal sealed class Mutant(Mutation mutation, string hidden)
                     condition!["status"] = Fields.Text(condition, "type") == "Ready" ? "True" : "False";
                 request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
                 break;
+            case Mutation.NoRecords when body is not null && $"{path} {Fields.Text(body, "metadata", "name")}".Contains(".history", StringComparison.Ordinal):
+                return Answer(body);
+            case Mutation.Talkative when isStatus:
+                body!["status"]!["currVersion"] = Names.Password;
+                request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+                break;
             case Mutation.BroadPatches when isPatch && body is JsonArray operations:
                 operations.Add((JsonNode)new JsonObject { ["op"] = "add", ["path"] = "/metadata/annotations", ["value"] = new JsonObject { ["touched"] = "true" } });
                 request.Content = new StringContent(operations.ToJsonString(), Encoding.UTF8, "application/json-patch+json");
@@ -75,6 +96,8 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         }
 
         HttpResponseMessage response = await send(request).ConfigureAwait(false);
+        if (mutation == Mutation.NoGates && response.IsSuccessStatusCode && path.Contains("/pods/", StringComparison.Ordinal) && !path.EndsWith("/log", StringComparison.Ordinal))
+            response.Content = await PassAsync(response.Content, cancellationToken).ConfigureAwait(false);
         if (mutation is Mutation.NoQuarantine or Mutation.NoHolds or Mutation.NoRivals && path.Contains("containerversions", StringComparison.Ordinal) && response.IsSuccessStatusCode)
             response.Content = await BlindAsync(request, response.Content, cancellationToken).ConfigureAwait(false);
         return response;
@@ -95,6 +118,14 @@ internal sealed class Mutant(Mutation mutation, string hidden)
     }
 
     private static HttpResponseMessage Answer(JsonNode body) => new(HttpStatusCode.OK) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+
+    private static async Task<HttpContent> PassAsync(HttpContent content, CancellationToken cancellationToken)
+    {
+        JsonNode body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false))!;
+        if (Fields.Text(body, "metadata", "labels", Names.RolloutLabel).Length > 0)
+            body["status"] = new JsonObject { ["phase"] = "Succeeded" };
+        return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
+    }
 
     private async Task NoteAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send)
     {

@@ -13,6 +13,11 @@ internal sealed class Replica : IDisposable
     /// <summary>What the names of all of them begin with.</summary>
     public const string Prefix = "controller-";
 
+    /// <summary>What a controller may ask of a registry, with one login.</summary>
+    public const double RequestsPerSecond = 2;
+
+    public const int RequestBurst = 20;
+
     private readonly Lifeline _life;
     private readonly CancellationTokenSource _stop = new();
     private readonly ClusterConnection _cluster;
@@ -26,7 +31,7 @@ internal sealed class Replica : IDisposable
         _cluster = ClusterConnection.FromHandler(new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
             new Uri("http://sandbox"), world.Cluster.Token, Names.Space, world.Time);
         // A retry's jitter cannot be seeded; the poller tries again anyway.
-        RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0 };
+        RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0, RequestsPerSecond = RequestsPerSecond, RequestBurst = RequestBurst };
         _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));
         _controller = new ContainerVersionController(_cluster, _registries, new LearntTags(), options, world.Time, world.Log);
         Ended = _controller.RunAsync(_stop.Token);

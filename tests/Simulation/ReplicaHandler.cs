@@ -13,6 +13,8 @@ internal sealed class Lifeline(string name)
     /// <summary>How many it has sent.</summary>
     public int Requests { get; private set; }
 
+    public string Name => name;
+
     /// <summary>Its number among the process's requests is the last one; null for none.</summary>
     public int? LastRequest { get; set; }
 
@@ -58,6 +60,8 @@ internal sealed class RegistryLink(HttpMessageHandler server, Lifeline life, His
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => life.PassAsync(async () =>
     {
+        for (int i = mutant?.Extra ?? 0; i >= 0; i--)
+            history.RegistryRequests.Add(($"{life.Name} {request.Headers.Authorization}", time.GetUtcNow()));
         HttpResponseMessage response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
         string last = request.RequestUri!.Segments[^1];
         if (response.StatusCode == HttpStatusCode.OK && last is Names.Tag or Names.OtherTag && response.Headers.TryGetValues("Docker-Content-Digest", out var digests))

@@ -1,6 +1,8 @@
+using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Controller;
 using CvManager.Sandbox;
+using CvManager.Sandbox.Registry;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Simulation;
@@ -24,6 +26,8 @@ internal sealed class Scenario
     private readonly ILogger _log;
     private readonly double _faults;
     private readonly int _replicaCount;
+    private readonly RegistryLoginKind? _login;
+    private readonly string? _gate;
     private readonly List<string> _versions = [];
     private readonly List<(WorkloadShape Shape, string Name)> _workloads = [];
     private readonly List<Replica> _replicas = [];
@@ -39,13 +43,15 @@ internal sealed class Scenario
         _random = new Random(seed);
         _faults = _random.Next(4) switch { 0 => 0, 1 => 0.02, 2 => 0.1, _ => 0.25 };
         _replicaCount = mutation == Mutation.NoRivals || _random.Next(3) == 0 ? 2 : 1;
+        _login = mutation == Mutation.Talkative || _random.Next(4) == 0 ? (RegistryLoginKind)_random.Next(2) : null;
+        _gate = mutation == Mutation.NoGates ? "fail" : _random.Next(3) != 0 ? null : _random.Next(4) == 0 ? "fail" : "ok";
     }
 
     /// <summary>Runs it, and checks every invariant.</summary>
     public static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger log, CancellationToken cancellationToken)
     {
         Scenario scenario = new(seed, mutation, log);
-        await using World world = await World.StartAsync(seed, scenario._faults > 0 ? LongestIgnorance : UsualIgnorance, log, cancellationToken);
+        await using World world = await World.StartAsync(seed, scenario._faults > 0 ? LongestIgnorance : UsualIgnorance, scenario._login, log, cancellationToken);
         scenario._world = world;
         List<Violation> violations = [];
         try
@@ -107,7 +113,7 @@ internal sealed class Scenario
             if (Now < next)
                 return false;
             next = Now + TimeSpan.FromSeconds(10);
-            return !convergence.Problems().Any();
+            return !convergence.Waits && !convergence.Problems().Any();
         }
     }
 
@@ -127,13 +133,36 @@ internal sealed class Scenario
             await CreateWorkloadAsync(_workloads[^1], cancellationToken);
         }
 
+        JsonObject secret = JsonNode.Parse("""{"metadata":{"name":"pull"},"type":"kubernetes.io/dockerconfigjson"}""")!.AsObject();
+        string auth = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Names.User}:{Names.Password}"));
+        JsonObject registries = new() { ["auths"] = new JsonObject { ["registry.sandbox"] = new JsonObject { ["auth"] = auth } } };
+        secret["stringData"] = new JsonObject { [".dockerconfigjson"] = registries.ToJsonString() };
+        (await _world.SendAsync(HttpMethod.Post, $"/api/v1/namespaces/{Names.Space}/secrets", secret, cancellationToken)).Require();
         (await _world.CreateResourceAsync("first", Spec(), cancellationToken)).Require();
         if (_mutation == Mutation.NoRivals)
             await CreateSecondAsync(cancellationToken);
-        Tell($"{string.Join(", ", _workloads.Select(w => $"{w.Shape.Kind}/{w.Name}"))}; versions {string.Join(", ", _versions)}; faults {_faults}; {_replicaCount} controllers");
+        Tell($"{string.Join(", ", _workloads.Select(w => $"{w.Shape.Kind}/{w.Name}"))}; versions {string.Join(", ", _versions)}; faults {_faults}; {_replicaCount} controllers{(_gate is null ? "" : $"; gate {_gate}")}{(_login is null ? "" : $"; login {_login}")}");
     }
 
-    private JsonObject Spec() => new()
+    private JsonObject Spec()
+    {
+        JsonObject spec = Plain();
+        if (_gate is not null)
+        {
+            spec["container"]!["verify"] = new JsonArray(new JsonObject
+            {
+                ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = _gate, ["timeoutSeconds"] = _random.Next(15, 60),
+            });
+        }
+
+        if (_login is not null)
+            spec["imagePullSecrets"] = new JsonArray("pull");
+        if (_random.Next(3) == 0)
+            spec["config"] = new JsonObject { ["name"] = "app-version", ["key"] = "version" };
+        return spec;
+    }
+
+    private JsonObject Plain() => new()
     {
         ["imageRepo"] = Names.Repository,
         ["tag"] = Names.Tag,

@@ -50,17 +50,21 @@ public sealed class SimulationTests
 
     /// <summary>A harness that cannot find a fault proves nothing.</summary>
     [Theory]
+    [InlineData("NoGates", 1)]
     [InlineData("NoRivals", 2)]
     [InlineData("NoIntent", 3)]
     [InlineData("NoOutcome", 3)]
+    [InlineData("NoRecords", 3)]
     [InlineData("StaleTag", 4)]
     [InlineData("NoQuarantine", 5)]
     [InlineData("Boasting", 6)]
     [InlineData("StaleTag", 6)]
     [InlineData("Chatter", 7)]
+    [InlineData("Flood", 8)]
     [InlineData("NoRivals", 9)]
     [InlineData("NoHolds", 10)]
     [InlineData("BroadPatches", 11)]
+    [InlineData("Talkative", 12)]
     public async Task A_rule_that_is_broken_is_noticed_by_its_invariant(string mutation, int invariant)
     {
         List<string> seen = [];

@@ -12,11 +12,13 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
         new("Deployment", "deployments.apps", "/apis/apps/v1/namespaces/default/deployments", Template),
         new("StatefulSet", "statefulsets.apps", "/apis/apps/v1/namespaces/default/statefulsets", Template),
         new("DaemonSet", "daemonsets.apps", "/apis/apps/v1/namespaces/default/daemonsets", Template),
+        new("ReplicaSet", "replicasets.apps", "/apis/apps/v1/namespaces/default/replicasets", Template),
+        new("Job", "jobs.batch", "/apis/batch/v1/namespaces/default/jobs", Template),
         new("CronJob", "cronjobs.batch", "/apis/batch/v1/namespaces/default/cronjobs", ["spec", "jobTemplate", "spec", "template", "spec"]),
         new("Pod", "pods", "/api/v1/namespaces/default/pods", ["spec"]),
     ];
 
-    public bool IsScaled => Kind is "Deployment" or "StatefulSet";
+    public bool IsScaled => Kind is "Deployment" or "StatefulSet" or "ReplicaSet";
 
     public static WorkloadShape? Of(string resource) => All.FirstOrDefault(s => s.Resource == resource);
 
@@ -48,6 +50,13 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
                 spec["replicas"] = replicas;
                 spec["serviceName"] = name;
                 spec["podManagementPolicy"] = parallel ? "Parallel" : "OrderedReady";
+                break;
+            case "ReplicaSet":
+                spec["replicas"] = replicas;
+                break;
+            case "Job":
+                pod["restartPolicy"] = "Never";
+                spec = new JsonObject { ["backoffLimit"] = 1, ["template"] = new JsonObject { ["spec"] = pod.DeepClone() } };
                 break;
             case "CronJob":
                 pod["restartPolicy"] = "Never";

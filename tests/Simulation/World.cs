@@ -33,7 +33,7 @@ internal sealed class World : IAsyncDisposable
 
     public ILogger Log { get; }
 
-    public static async Task<World> StartAsync(int seed, TimeSpan grace, ILogger log, CancellationToken cancellationToken)
+    public static async Task<World> StartAsync(int seed, TimeSpan grace, RegistryLoginKind? login, ILogger log, CancellationToken cancellationToken)
     {
         VirtualTime time = new(Start);
         History history = new() { Grace = grace };
@@ -46,8 +46,13 @@ internal sealed class World : IAsyncDisposable
             Deterministic = true,
             ChangeLog = change => history.Add(Actor.Current, change),
         }, cancellationToken);
-        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { TimeProvider = time, Listen = false }, cancellationToken);
-        World world = new(time, history, cluster, registry, log);
+        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions
+        {
+            TimeProvider = time,
+            Listen = false,
+            Login = login is { } kind ? new RegistryLogin(Names.User, Names.Password) { Kind = kind } : null,
+        }, cancellationToken);
+        World world = new(time, history, cluster, registry, new DiscreetLogger(log, history));
         (await world.SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json, cancellationToken)).Require();
         await time.RunUntilAsync(Start.AddSeconds(1), null, cancellationToken);
         return world;
@@ -97,6 +102,23 @@ internal sealed class World : IAsyncDisposable
         _user.Dispose();
         await Cluster.DisposeAsync();
         await Registry.DisposeAsync();
+    }
+}
+
+/// <summary>Notices passwords in what is said.</summary>
+internal sealed class DiscreetLogger(ILogger inner, History history) : ILogger
+{
+    public IDisposable? BeginScope<TState>(TState state)
+        where TState : notnull => inner.BeginScope(state);
+
+    public bool IsEnabled(LogLevel logLevel) => true;
+
+    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    {
+        string text = $"{formatter(state, exception)} {exception}";
+        if (Invariants.NoSecretsShown.IsSecret(text))
+            history.Leaks.Add($"the log says: {text}");
+        inner.Log(logLevel, eventId, state, exception, formatter);
     }
 }
 

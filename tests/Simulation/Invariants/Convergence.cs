@@ -6,11 +6,16 @@ namespace CvManager.Simulation.Invariants;
 /// <summary>Invariant 6: when the faults stop, it converges, and the status tells the truth. What is not so yet, at this moment.</summary>
 internal sealed class Convergence(History history, SandboxRegistry registry)
 {
-    public IEnumerable<string> Problems()
-    {
-        JsonObject[] resources = [.. history.Resources.Values.Select(r => r.States[^1].Change.After).OfType<JsonObject>()];
-        return resources.SelectMany(resource => Problems(resource).Select(p => $"{Fields.Text(resource, "metadata", "name")}: {p}"));
-    }
+    /// <summary>True where one waits for a Job that does not end: however long it takes (R4).</summary>
+    public bool Waits => Resources().Any(IsWaiting);
+
+    public IEnumerable<string> Problems() =>
+        Resources().SelectMany(resource => Problems(resource).Select(p => $"{Fields.Text(resource, "metadata", "name")}: {p}"));
+
+    private IEnumerable<JsonObject> Resources() => history.Resources.Values.Select(r => r.States[^1].Change.After).OfType<JsonObject>();
+
+    private static bool IsWaiting(JsonObject resource) => !Names.IsFinal(Fields.Text(resource, "status", "rollout", "phase"))
+        && (Fields.At(resource, "status", "rollout", "workloads") as JsonArray ?? []).Any(w => Fields.Text(w, "message").StartsWith("it is active", StringComparison.Ordinal));
 
     private IEnumerable<string> Problems(JsonObject resource)
     {
@@ -19,6 +24,8 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         string tagged = registry.Digest("app", Fields.Text(resource, "spec", "tag")) ?? "";
         if (Fields.Text(resource, "status", "latest", "digest") != tagged)
             yield return $"status.latest is not what the tag {Fields.Text(resource, "spec", "tag")} stands for";
+        if (IsWaiting(resource))
+            yield break;
         if (resource["status"]?["rollout"] is JsonObject rollout && !Names.IsFinal(Fields.Text(rollout, "phase")))
             yield return $"its rollout of {Fields.Text(rollout, "version")} is {Fields.Text(rollout, "phase")}";
 

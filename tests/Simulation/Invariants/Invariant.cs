@@ -5,8 +5,8 @@ internal abstract class Invariant
 {
     public static IReadOnlyList<Invariant> All { get; } =
     [
-        new OneRolloutForAWorkload(), new IntentBeforeAndOutcomeAfter(), new NothingOlder(), new QuarantineHolds(), new QuietWhenIdle(),
-        new RivalsDoNotTakeTurns(), new HoldsAreRespected(), new NothingButTheImage(),
+        new GatesComeFirst(), new OneRolloutForAWorkload(), new IntentBeforeAndRecordAfter(), new NothingOlder(), new QuarantineHolds(), new QuietWhenIdle(),
+        new BudgetsHold(), new RivalsDoNotTakeTurns(), new HoldsAreRespected(), new NothingButTheImage(), new NoSecretsShown(),
     ];
 
     /// <summary>Its number in the design.</summary>

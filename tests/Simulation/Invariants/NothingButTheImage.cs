@@ -9,22 +9,32 @@ internal sealed class NothingButTheImage : Invariant
 
     public override IEnumerable<string> Check(History history)
     {
-        foreach (ObjectChanged change in history.Changes.Where(c => c.IsOurs))
+        foreach ((ObjectChanged change, JsonObject before) in history.Rewritten())
         {
-            if (WorkloadShape.Of(change.Change.Resource) is not { } shape || change.Change is not { Before: { } before, After: { } after })
-                continue;
-            if (!JsonNode.DeepEquals(Rest(shape, before), Rest(shape, after)))
+            bool anew = change.Change.Before is null;
+            WorkloadShape shape = WorkloadShape.Of(change.Change.Resource)!;
+            if (!JsonNode.DeepEquals(Rest(shape, before, anew), Rest(shape, change.Change.After!, anew)))
                 yield return $"{change}: more was changed than the image of {Names.Container}";
         }
     }
 
     /// <summary>All of it but what we may change, and what the server counts.</summary>
-    private static JsonObject Rest(WorkloadShape shape, JsonObject item)
+    private static JsonObject Rest(WorkloadShape shape, JsonObject item, bool anew)
     {
         JsonObject rest = item.DeepClone().AsObject();
         JsonObject meta = rest["metadata"]!.AsObject();
         foreach (string counted in (string[])["resourceVersion", "generation", "managedFields"])
             meta.Remove(counted);
+        if (anew)
+        {
+            // What the server gives each Job of its own.
+            foreach (string own in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers"])
+                meta.Remove(own);
+            rest.Remove("status");
+            (rest["spec"] as JsonObject)?.Remove("selector");
+            (Fields.At(rest, "spec", "template") as JsonObject)?.Remove("metadata");
+        }
+
         JsonNode? container = (Fields.At(rest, [.. shape.PodSpec, "containers"]) as JsonArray)?.FirstOrDefault(c => Fields.Text(c, "name") == Names.Container);
         (container as JsonObject)?.Remove("image");
         return rest;
