@@ -42,6 +42,8 @@ internal sealed class Replica : IDisposable
     /// <summary>Ends when the process has; it throws nothing but what it must not throw.</summary>
     public Task Ended { get; }
 
+    public bool GoesInCircles => _life.GoesInCircles;
+
     /// <summary>Killed: whatever it still does, nobody hears of it.</summary>
     public bool IsDead => _life.Cut.IsCompleted;
 

@@ -5,8 +5,8 @@ namespace CvManager.Simulation;
 /// <summary>All that one controller process sends goes through one of these; when the process is killed, nothing gets through any more.</summary>
 internal sealed class Lifeline(string name)
 {
-    /// <summary>Hundreds of times what a simulation takes.</summary>
-    private const int MostRequests = 200_000;
+    /// <summary>Several times what a simulation takes.</summary>
+    private const int MostRequests = 10_000;
 
     private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
@@ -21,6 +21,9 @@ internal sealed class Lifeline(string name)
     /// <summary>The last request still has its effect, but its answer is not seen.</summary>
     public bool LastHasEffect { get; set; }
 
+    /// <summary>It asked so much that something must be wrong; it is heard no more.</summary>
+    public bool GoesInCircles => Requests > MostRequests;
+
     /// <summary>Ends when the process is dead.</summary>
     public Task Cut => _cut.Task;
 
@@ -30,8 +33,8 @@ internal sealed class Lifeline(string name)
     public async Task<HttpResponseMessage> PassAsync(Func<Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
     {
         bool last = ++Requests == LastRequest;
-        if (Requests > MostRequests)
-            throw new InvalidOperationException($"{name} goes round in circles.");
+        if (GoesInCircles)
+            Sever();
         if (!_cut.Task.IsCompleted && (!last || LastHasEffect))
         {
             Actor.Current = name;

@@ -57,6 +57,7 @@ internal sealed class Scenario
         try
         {
             await scenario.PlayAsync(violations, cancellationToken);
+            violations.AddRange(scenario._replicas.Where(r => r.GoesInCircles).Select(r => new Violation(7, $"{r.Name} asks and asks, without end")));
             foreach (Invariants.Invariant invariant in Invariants.Invariant.All)
                 violations.AddRange(invariant.Check(world.History).Select(what => new Violation(invariant.Number, what)));
         }
@@ -119,8 +120,9 @@ internal sealed class Scenario
 
     private async Task SetUpAsync(CancellationToken cancellationToken)
     {
+        int good = _mutation == Mutation.NoQuarantine ? 0 : 6;
         for (int i = 1; i <= 6; i++)
-            _versions.Add(i == 1 || _random.Next(10) < 6 ? $"v{i}" : $"v{i}-{Pick("bad", "notready", "crash")}");
+            _versions.Add(i == 1 || _random.Next(10) < good ? $"v{i}" : $"v{i}-{Pick("bad", "notready", "crash")}");
         foreach (string version in _versions)
             _world.Push(version);
         _world.MoveTag(Names.Tag, _versions[0]);

@@ -7,11 +7,11 @@ namespace CvManager.Simulation;
 
 /// <summary>
 /// The invariants of the design over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is how
-/// many seeds (150 where it is not set), CVM_SIMULATION_SEED the first one.
+/// many seeds (100 where it is not set), CVM_SIMULATION_SEED the first one.
 /// </summary>
 public sealed class SimulationTests
 {
-    private const int DefaultSeeds = 150;
+    private const int DefaultSeeds = 100;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
