@@ -44,7 +44,7 @@ internal sealed class Scenario
         _faults = _random.Next(4) switch { 0 => 0, 1 => 0.02, 2 => 0.1, _ => 0.25 };
         _replicaCount = mutation == Mutation.NoRivals || _random.Next(3) == 0 ? 2 : 1;
         _login = mutation == Mutation.Talkative || _random.Next(4) == 0 ? (RegistryLoginKind)_random.Next(2) : null;
-        _gate = mutation == Mutation.NoGates ? "fail" : _random.Next(3) != 0 ? null : _random.Next(4) == 0 ? "fail" : "ok";
+        _gate = mutation == Mutation.NoGates ? "fail" : mutation == Mutation.NoQuarantine || _random.Next(3) != 0 ? null : _random.Next(4) == 0 ? "fail" : "ok";
     }
 
     /// <summary>Runs it, and checks every invariant.</summary>
@@ -80,6 +80,13 @@ internal sealed class Scenario
             StartReplica();
         DateTimeOffset calm = Now + Turmoil;
         List<DateTimeOffset> times = [.. Enumerable.Range(0, _random.Next(4, 14)).Select(_ => Now + (Turmoil * _random.NextDouble())).Order()];
+        if (_mutation == Mutation.NoQuarantine)
+        {
+            // One version that fails, and nobody who does anything about it.
+            _world.MoveTag(Names.Tag, _versions[1]);
+            times.Clear();
+        }
+
         foreach (DateTimeOffset time in times)
         {
             await _world.Time.RunUntilAsync(time, null, cancellationToken);
@@ -130,7 +137,7 @@ internal sealed class Scenario
         int count = _random.Next(1, 4);
         for (int i = 0; i < count; i++)
         {
-            WorkloadShape shape = WorkloadShape.All[_random.Next(WorkloadShape.All.Count)];
+            WorkloadShape shape = WorkloadShape.All[_mutation == Mutation.NoQuarantine ? 0 : _random.Next(WorkloadShape.All.Count)];
             _workloads.Add((shape, $"w{i}"));
             await CreateWorkloadAsync(_workloads[^1], cancellationToken);
         }
