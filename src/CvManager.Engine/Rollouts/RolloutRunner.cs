@@ -34,11 +34,11 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         RolloutStep step = new(_parts, plan, status, writeStatus, Now());
         if (status.Rollout is not { } rollout || RolloutPhase.IsFinal(rollout.Phase))
             return await step.StartAsync(cancellationToken);
+        if (plan.Verdict == PlanVerdict.Held)
+            return await step.SupersedeAsync(rollout, "It was suspended while it was in progress.", cancellationToken);
         // What has failed goes back to the end, whatever is wanted next.
         if (rollout.Phase == RolloutPhase.RollingBack)
             return await step.AdvanceAsync(rollout, cancellationToken);
-        if (plan.Verdict == PlanVerdict.Held)
-            return await step.SupersedeAsync(rollout, "It was suspended while it was in progress.", cancellationToken);
         if (plan.Reason == ConditionReasons.InvalidSpec)
             return await step.SupersedeAsync(rollout, "The resource was changed into one that is not valid while it was in progress.", cancellationToken);
         if (plan.Digest is { } digest && digest != rollout.Digest)
