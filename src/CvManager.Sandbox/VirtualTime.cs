@@ -82,7 +82,8 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
     /// <summary>
     /// The same for code that goes on on the thread pool: between two timers it waits until nothing is queued there. Ends early once
-    /// <paramref name="enough"/> says so, which is asked after each timer.
+    /// <paramref name="enough"/> says so, which is asked after each timer. One such run at a time in a process: each of two would take the
+    /// other's turn for work that is queued, and neither would end.
     /// </summary>
     /// <returns>True where it ended early.</returns>
     public async Task<bool> RunUntilAsync(DateTimeOffset limit, Func<bool>? enough, CancellationToken cancellationToken)

@@ -2,6 +2,11 @@ using System.Diagnostics;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
+
+// Two at once would each wait for ever until the other leaves nothing queued on the one thread (VirtualTime.RunUntilAsync).
+[assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace CvManager.Simulation;
 
