@@ -13,7 +13,7 @@ public enum CrdInstallationOutcome
 /// <summary>Puts the custom resource definition into a cluster, and waits until it is served.</summary>
 public static class CrdInstallation
 {
-    private const int MostAttempts = 3;
+    private const int MostAttempts = 20;
 
     private static readonly string[] Maps = ["labels", "annotations"];
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
@@ -25,7 +25,7 @@ public static class CrdInstallation
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(time);
-        (JsonObject after, CrdInstallationOutcome outcome) = await WriteAsync(cluster, cancellationToken);
+        (JsonObject after, CrdInstallationOutcome outcome) = await WriteAsync(cluster, time, cancellationToken);
         // Established a moment before its paths answer: both are waited for.
         long started = time.GetTimestamp();
         while (!IsEstablished(after) || !await AnswersAsync(cluster, cancellationToken))
@@ -43,7 +43,7 @@ public static class CrdInstallation
         return outcome;
     }
 
-    private static async Task<(JsonObject Definition, CrdInstallationOutcome Outcome)> WriteAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    private static async Task<(JsonObject Definition, CrdInstallationOutcome Outcome)> WriteAsync(ClusterConnection cluster, TimeProvider time, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)
         {
@@ -56,8 +56,10 @@ public static class CrdInstallation
             }
             catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceAlreadyExists" && attempt < MostAttempts)
             {
-                // Somebody else installs it as well, or the API server has just written its status: read it again.
+                // Somebody else installs it as well, or the API server writes its status: read it again.
             }
+
+            await Task.Delay(Interval, time, cancellationToken);
         }
     }
 
