@@ -141,6 +141,12 @@ public sealed record BlueGreenStatus
     /// <summary>Kind/name of the one that gets the version.</summary>
     public string Idle { get; init; } = "";
 
+    /// <summary>The Service whose traffic moves, as the resource named it when the rollout began: a rollback gives that one back.</summary>
+    public string Service { get; init; } = "";
+
+    /// <summary>The labels by which it does.</summary>
+    public IReadOnlyList<string> LabelNames { get; init; } = [];
+
     /// <summary>See <see cref="BlueGreenPhase"/>.</summary>
     public string Step { get; init; } = BlueGreenPhase.Prepare;
 
@@ -206,6 +212,10 @@ public sealed record WorkloadRolloutStatus
     public string ToImage { get; init; } = "";
 
     public string Phase { get; init; } = "";
+
+    /// <summary>R3: how often somebody changed the image back while it was rolled out.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Reverts { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }

@@ -10,10 +10,10 @@ namespace CvManager.Rollouts;
 internal sealed class BlueGreenStrategy(RolloutStep step)
 {
     private readonly ContainerVersion _resource = step.Plan.Resource;
-    private readonly BlueGreenSpec _spec = step.Plan.Resource.Spec.Strategy.BlueGreen!;
 
     public async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
+        BlueGreenSpec spec = _resource.Spec.Strategy.BlueGreen!;
         while (true)
         {
             BlueGreenStatus pair = rollout.BlueGreen!;
@@ -31,6 +31,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                     WorkloadRolloutStatus entry = await step.DeliverAsync(rollout.Workloads[0], cancellationToken);
                     rollout = rollout with { Workloads = [entry] };
+                    if (RolloutStep.IsContended(entry))
+                        return await step.GiveWayAsync(rollout, entry, cancellationToken);
                     if (entry.Phase == RolloutPhase.Failed)
                         return await step.FailAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
                     if (entry.Phase != RolloutPhase.Succeeded)
@@ -45,8 +47,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 case BlueGreenPhase.Verify:
-                    if (_spec.VerificationServiceName.Length > 0 && !await PointAsync(_spec.VerificationServiceName, idle, cancellationToken))
-                        return await step.WaitAsync(rollout, $"Service {_spec.VerificationServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                    if (spec.VerificationServiceName.Length > 0 && !await PointAsync(spec.VerificationServiceName, pair, idle, cancellationToken))
+                        return await step.WaitAsync(rollout, $"Service {spec.VerificationServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
                     (rollout, bool? verified, string gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
                     if (verified == false)
                         return await step.FailAsync(rollout, gate, cancellationToken);
@@ -70,8 +72,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 case BlueGreenPhase.CutOver:
-                    if (!await PointAsync(_spec.ServiceName, idle, cancellationToken))
-                        return await step.WaitAsync(rollout, $"Service {_spec.ServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                    if (!await PointAsync(pair.Service, pair, idle, cancellationToken))
+                        return await step.WaitAsync(rollout, $"Service {pair.Service} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
                     rollout = rollout with { BlueGreen = pair with { CutOverAt = step.Now } };
                     rollout = await NextAsync(rollout, BlueGreenPhase.PostVerify, cancellationToken);
                     break;
@@ -82,13 +84,13 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         return await step.FailAsync(rollout, postGate, cancellationToken);
                     if (confirmed is null)
                         return await step.WaitAsync(rollout, postGate, cancellationToken);
-                    if (!_spec.ScaleDown)
+                    if (!spec.ScaleDown)
                         return await step.SucceedAsync(rollout, cancellationToken);
                     rollout = await NextAsync(rollout, BlueGreenPhase.ScaleDown, cancellationToken);
                     break;
 
                 default:
-                    TimeSpan left = pair.CutOverAt!.Value.AddSeconds(_spec.ScaleDownDelaySeconds) - step.Now;
+                    TimeSpan left = pair.CutOverAt!.Value.AddSeconds(spec.ScaleDownDelaySeconds) - step.Now;
                     if (left > TimeSpan.Zero)
                         return step.WaitFor(rollout, $"{pair.Idle} has the traffic; {pair.Live} is scaled down at {step.Now + left:u}", left);
                     if (live.DesiredPods > 0 && !await step.Parts.Workloads.ScaleAsync(live, 0, cancellationToken))
@@ -103,8 +105,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     public async Task<(bool IsBack, string Message)> CutBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
         BlueGreenStatus pair = rollout.BlueGreen!;
-        if (Find(pair.Live) is { } live && !await PointAsync(_spec.ServiceName, live, cancellationToken))
-            return (false, $"Service {_spec.ServiceName} is to be pointed back at {pair.Live}");
+        if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
+            return (false, $"Service {pair.Service} is to be pointed back at {pair.Live}");
         if (Find(pair.Idle) is { } idle && idle.DesiredPods != pair.IdleReplicas && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken))
             return (false, $"{pair.Idle} is to be scaled back to {pair.IdleReplicas}");
         return (true, "");
@@ -118,9 +120,9 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     }
 
     /// <summary>False where the Service is missing, or was changed by somebody at the same time.</summary>
-    private async Task<bool> PointAsync(string name, Workload at, CancellationToken cancellationToken) =>
+    private async Task<bool> PointAsync(string name, BlueGreenStatus pair, Workload at, CancellationToken cancellationToken) =>
         await step.Parts.Services.FindAsync(_resource.Metadata.Namespace!, name, cancellationToken) is { } service
-        && (service.PointsAt(at, _spec.LabelNames) || await step.Parts.Services.PointAsync(service, at, _spec.LabelNames, cancellationToken));
+        && (service.PointsAt(at, pair.LabelNames) || await step.Parts.Services.PointAsync(service, at, pair.LabelNames, cancellationToken));
 
     private Workload? Find(string reference) => step.Plan.Workloads.FirstOrDefault(w => w.Reference == reference);
 }

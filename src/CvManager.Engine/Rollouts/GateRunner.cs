@@ -20,6 +20,11 @@ internal sealed class GateRunner(ClusterConnection cluster)
         return gates.Length == 0 ? null : gates;
     }
 
+    /// <summary>Whether somebody changed the gates since a rollout that still has to pass one began.</summary>
+    public static bool HasOthers(ContainerVersionSpec spec, RolloutStatus rollout) =>
+        rollout.Gates is { } gates && gates.Any(gate => gate.Phase != RolloutPhase.Succeeded)
+        && !gates.Select(Key).SequenceEqual((Plan(spec) ?? []).Select(Key));
+
     /// <summary>Advances the first gate of a stage that has not ended.</summary>
     /// <returns>The rollout with what became of it; whether all of the stage have passed (null while one runs); and what to say.</returns>
     public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(ContainerVersion resource, RolloutStatus rollout, string stage,
@@ -33,8 +38,7 @@ internal sealed class GateRunner(ClusterConnection cluster)
                 continue;
             if (gate.Phase == RolloutPhase.Failed)
                 return (rollout, false, gate.Message ?? "");
-            if (Find(resource.Spec, gates, index) is not { } asked)
-                return (rollout, false, $"{gate.Image} is no longer among the resource's gates");
+            VerifySpec asked = Find(resource.Spec, gates, index);
             string image = rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
             GateProgress progress = await _gates[gate.Kind].AdvanceAsync(new GateRun(resource, rollout, asked, index, image, pullSecrets), cancellationToken);
             DateTimeOffset startedAt = gate.StartedAt ?? now;
@@ -66,8 +70,10 @@ internal sealed class GateRunner(ClusterConnection cluster)
 
     private static GateStatus Pending(string stage, VerifySpec gate) => new() { Stage = stage, Kind = gate.Kind, Image = $"{gate.Image}:{gate.Tag}" };
 
-    /// <summary>What the specification asks for at that place, where it still asks for the same.</summary>
-    private static VerifySpec? Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
+    private static (string Stage, string Kind, string Image) Key(GateStatus gate) => (gate.Stage, gate.Kind, gate.Image);
+
+    /// <summary>What the specification asks for at that place: the same as when the rollout began (<see cref="HasOthers"/>).</summary>
+    private static VerifySpec Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
     {
         GateStatus gate = gates[index];
         IReadOnlyList<VerifySpec> asked = gate.Stage switch
@@ -76,8 +82,7 @@ internal sealed class GateRunner(ClusterConnection cluster)
             GateStage.Strategy => spec.Strategy.Verify,
             _ => spec.Strategy.PostVerify,
         };
-        VerifySpec? found = asked.ElementAtOrDefault(gates.Take(index).Count(g => g.Stage == gate.Stage));
-        return found is not null && $"{found.Image}:{found.Tag}" == gate.Image && found.Kind == gate.Kind ? found : null;
+        return asked[gates.Take(index).Count(g => g.Stage == gate.Stage)];
     }
 
     /// <summary>The end of it: that is where a log says what went wrong.</summary>

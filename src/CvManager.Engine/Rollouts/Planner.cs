@@ -176,8 +176,8 @@ public static class Planner
 
         PlannedChange change = changes[0];
         string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
-        return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} after {last.Repeats} rollouts of version {last.Version}; "
-            + "it is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
+        return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} {last.Repeats} times after version {last.Version} was put there; "
+            + $"it is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
     }
 
     private static RolloutPlan Stalled(PlanInput input, string reason, string message, IReadOnlyList<Workload>? workloads = null) => new()

@@ -41,10 +41,17 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
             return await step.AdvanceAsync(rollout, cancellationToken);
         if (plan.Reason == ConditionReasons.InvalidSpec)
             return await step.SupersedeAsync(rollout, "The resource was changed into one that is not valid while it was in progress.", cancellationToken);
+        if (rollout.BlueGreen is { } pair && !IsStill(pair, plan.Resource.Spec.Strategy))
+            return await step.SupersedeAsync(rollout, "The resource's strategy was changed while it was in progress.", cancellationToken);
+        if (GateRunner.HasOthers(plan.Resource.Spec, rollout))
+            return await step.SupersedeAsync(rollout, "The resource's gates were changed while it was in progress.", cancellationToken);
         if (plan.Digest is { } digest && digest != rollout.Digest)
             return await step.SupersedeAsync(rollout, $"Version {plan.Version} took its place.", cancellationToken);
         return await step.AdvanceAsync(rollout, cancellationToken);
     }
+
+    private static bool IsStill(BlueGreenStatus pair, StrategySpec strategy) => strategy.Kind == StrategySpec.ServiceBlueGreen
+        && strategy.BlueGreen is { } asked && asked.ServiceName == pair.Service && asked.LabelNames.SequenceEqual(pair.LabelNames);
 
     private DateTimeOffset Now()
     {

@@ -85,15 +85,23 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         static int Ended(RolloutStatus rollout) => rollout.Gates?.Count(gate => gate.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed) ?? 0;
     }
 
-    /// <summary>Brings an image to a workload, and says so in its entry.</summary>
+    /// <summary>Brings an image to a workload, and says so in its entry. One that is changed back again and again is left (<see cref="IsContended"/>).</summary>
     public async Task<WorkloadRolloutStatus> DeliverAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken)
     {
+        bool wasPatched = entry.Phase == RolloutPhase.Progressing;
+        if (wasPatched && entry.Reverts == Planner.MostRepeats && Find(entry) is { } seen && seen.Container.Image != entry.ToImage
+            && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } now && now.FindContainer(_spec.Container.Name)?.Image != entry.ToImage)
+        {
+            return entry with { Reverts = entry.Reverts + 1 };
+        }
+
         DeliveryProgress progress = Find(entry) is { } found
             ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, entry.ToImage, _spec.Rollback.FailFast, cancellationToken)
             : await parts.Delivery.AdvanceAbsentAsync(entry.Kind, plan.Resource.Metadata.Namespace!, entry.Name, _spec.Container.Name, entry.ToImage, cancellationToken);
         return entry with
         {
             Message = progress.Message,
+            Reverts = entry.Reverts + (wasPatched && progress.IsSwapped ? 1 : 0),
             Phase = progress.State switch
             {
                 DeliveryState.Done => RolloutPhase.Succeeded,
@@ -103,6 +111,14 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             },
         };
     }
+
+    /// <summary>R3: somebody keeps changing the image back, and is not fought.</summary>
+    public static bool IsContended(WorkloadRolloutStatus entry) => entry.Reverts > Planner.MostRepeats;
+
+    /// <summary>Ends a rollout that somebody fights. The plan sees by its repeats that it is not to be begun again.</summary>
+    public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(
+        rollout with { Repeats = Planner.MostRepeats },
+        $"The image of {contended.Kind}/{contended.Name} was changed back {contended.Reverts} times while it was rolled out; it is left so.", cancellationToken);
 
     /// <summary>It goes on: its status says what it waits for. Past its deadline, it fails.</summary>
     public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken) => now >= rollout.Deadline
@@ -174,7 +190,11 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             StartedFor = _spec.PinVersion.Length > 0 ? Hold.Of(plan.Resource)?.Reason : null,
             Gates = gates,
             BlueGreen = plan.BlueGreen is { } pair
-                ? new BlueGreenStatus { Live = pair.Live.Reference, Idle = pair.Idle.Reference, IdleReplicas = pair.Idle.DesiredPods ?? 0 } : null,
+                ? new BlueGreenStatus
+                {
+                    Live = pair.Live.Reference, Idle = pair.Idle.Reference, IdleReplicas = pair.Idle.DesiredPods ?? 0,
+                    Service = _spec.Strategy.BlueGreen!.ServiceName, LabelNames = _spec.Strategy.BlueGreen.LabelNames,
+                } : null,
             Workloads = [.. plan.Changes.Select(c => new WorkloadRolloutStatus
             {
                 Kind = c.Workload.Kind, Name = c.Workload.Name, FromImage = FormerImage(c), ToImage = c.ToImage, Phase = RolloutPhase.Pending,
@@ -210,6 +230,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         }
 
         rollout = rollout with { Workloads = workloads };
+        if (workloads.Find(IsContended) is { } contended)
+            return await GiveWayAsync(rollout, contended, cancellationToken);
         if (workloads.Find(w => w.Phase == RolloutPhase.Failed) is { } failed)
             return await FailAsync(rollout, $"{failed.Kind}/{failed.Name}: {failed.Message}", cancellationToken);
         if (workloads.TrueForAll(w => w.Phase == RolloutPhase.Superseded))
@@ -265,7 +287,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             return entry;
         if (Find(entry) is { Container.Image: { } image } && image != entry.ToImage && image != entry.FromImage)
             return entry with { Phase = RolloutPhase.Superseded, Message = $"Somebody else put {image} on it; it is left so." };
-        WorkloadRolloutStatus back = await DeliverAsync(entry with { ToImage = entry.FromImage }, cancellationToken);
+        WorkloadRolloutStatus back = await DeliverAsync(entry with { ToImage = entry.FromImage, Reverts = 0 }, cancellationToken);
         return entry with
         {
             Message = back.Phase == RolloutPhase.Succeeded ? $"back on {entry.FromImage}" : back.Message,

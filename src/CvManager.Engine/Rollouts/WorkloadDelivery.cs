@@ -17,7 +17,8 @@ internal enum DeliveryState
 /// <param name="State">How far it is.</param>
 /// <param name="Message">In words.</param>
 /// <param name="IsPatched">True where the workload has the image by now.</param>
-internal sealed record DeliveryProgress(DeliveryState State, string Message, bool IsPatched = true);
+/// <param name="IsSwapped">True where it had another one until now.</param>
+internal sealed record DeliveryProgress(DeliveryState State, string Message, bool IsPatched = true, bool IsSwapped = false);
 
 /// <summary>R3, R4: brings an image to a workload, whichever its kind. Keeps nothing between two steps; thread-safe.</summary>
 internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads)
@@ -45,7 +46,7 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
             // Not yet patched, or changed by somebody since: from what it has now (compare and swap, R3).
             return await workloads.SwapImageAsync(workload, container, to, cancellationToken) switch
             {
-                ImagePatchOutcome.Swapped => new DeliveryProgress(DeliveryState.Waiting, "patched"),
+                ImagePatchOutcome.Swapped => new DeliveryProgress(DeliveryState.Waiting, "patched", IsSwapped: true),
                 ImagePatchOutcome.Gone => new DeliveryProgress(DeliveryState.Gone, "It is gone.", IsPatched: false),
                 _ => new DeliveryProgress(DeliveryState.Waiting, "somebody else changed it meanwhile; it is read again", IsPatched: false),
             };

@@ -33,9 +33,11 @@ internal sealed class ServiceStore(ClusterConnection cluster)
     }
 
     /// <summary>Gives some labels of its selector the values that a workload's pods have; the others stay.</summary>
-    /// <returns>False where it is no longer as it was read, or is gone: it is to be read again.</returns>
+    /// <returns>False where it is no longer as it was read, or is gone, or the pods lack a label: all is to be read again.</returns>
     public async Task<bool> PointAsync(ServiceSelector service, Workload at, IReadOnlyList<string> labelNames, CancellationToken cancellationToken)
     {
+        if (labelNames.Any(label => !at.PodLabels.ContainsKey(label)))
+            return false;
         JsonArray patch = [];
         foreach (string label in labelNames)
         {
