@@ -32,6 +32,11 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
         }
     }
 
+    /// <summary>The same for a value within another one; null where it is null.</summary>
+    /// <exception cref="ArgumentTransformationMetadataException">It is no length of time.</exception>
+    internal static TimeSpan? Read(object? value) => value is null ? null
+        : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan? ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a length of time");
+
     private static TimeSpan Parse(string text)
     {
         if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var seconds))

@@ -36,10 +36,14 @@ public static class ContainerVersionValidator
         return errors;
     }
 
+    /// <param name="manifest">The resource.</param>
+    /// <param name="fieldName">How people who wrote no manifest call a field, given its path; null where that is the path.</param>
     /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names every field, value and remedy.</exception>
-    public static void ThrowIfInvalid(JsonObject manifest)
+    public static void ThrowIfInvalid(JsonObject manifest, Func<string, string>? fieldName = null)
     {
         IReadOnlyList<ValidationError> errors = Validate(manifest);
+        if (fieldName is not null)
+            errors = [.. errors.Select(error => error with { Field = fieldName(error.Field) })];
         if (errors.Count == 0)
             return;
         string name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";

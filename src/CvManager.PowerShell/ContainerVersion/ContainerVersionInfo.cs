@@ -48,6 +48,30 @@ public sealed record ContainerVersionInfo
     /// <summary>Labels of the workloads.</summary>
     public IReadOnlyDictionary<string, string> Selector { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Rolling or ServiceBlueGreen.</summary>
+    public string Strategy { get; init; } = "";
+
+    /// <summary>Gates before any workload is touched.</summary>
+    public IReadOnlyList<CvGate> Verify { get; init; } = [];
+
+    /// <summary>Gates before the cut-over of a ServiceBlueGreen.</summary>
+    public IReadOnlyList<CvGate> VerifyBeforeCutOver { get; init; } = [];
+
+    /// <summary>Gates after it.</summary>
+    public IReadOnlyList<CvGate> VerifyAfterCutOver { get; init; } = [];
+
+    /// <summary>The Service that a ServiceBlueGreen cuts over; null for Rolling.</summary>
+    public string? ServiceName { get; init; }
+
+    /// <summary>How often the tag is looked at.</summary>
+    public TimeSpan PollInterval { get; init; }
+
+    /// <summary>The longest that one rollout may take.</summary>
+    public TimeSpan RolloutTimeout { get; init; }
+
+    /// <summary>Whether a rollout that fails is put back.</summary>
+    public bool Rollback { get; init; }
+
     /// <summary>True where nothing is rolled out until somebody resumes it.</summary>
     public bool Suspended { get; init; }
 
@@ -93,6 +117,14 @@ public sealed record ContainerVersionInfo
             LatestDigest = status?.Latest?.Digest,
             Container = resource.Spec.Container.Name,
             Selector = resource.Spec.Selector,
+            Strategy = resource.Spec.Strategy.Kind,
+            Verify = CvGate.Of(resource.Spec.Container.Verify),
+            VerifyBeforeCutOver = CvGate.Of(resource.Spec.Strategy.Verify),
+            VerifyAfterCutOver = CvGate.Of(resource.Spec.Strategy.PostVerify),
+            ServiceName = resource.Spec.Strategy.BlueGreen?.ServiceName,
+            PollInterval = TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds),
+            RolloutTimeout = TimeSpan.FromSeconds(resource.Spec.TimeoutSeconds),
+            Rollback = resource.Spec.Rollback.Enabled,
             Suspended = resource.Spec.Suspend,
             PinVersion = resource.Spec.PinVersion.Length > 0 ? resource.Spec.PinVersion : null,
             HeldBy = Hold.Of(resource)?.By,

@@ -7,7 +7,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Creates a ContainerVersion.</summary>
-[Cmdlet(VerbsCommon.New, "ContainerVersion", SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.New, "ContainerVersion", DefaultParameterSetName = TagSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class NewContainerVersionCommand : SpecificationCmdlet
 {
@@ -21,9 +21,9 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     public string ImageRepo { get; set; } = "";
 
     /// <summary>The moving tag to follow.</summary>
-    [Parameter(Position = 2, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 2, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
-    public string Tag { get; set; } = "";
+    public string? Tag { get; set; }
 
     /// <summary>The container of the workloads that gets the version.</summary>
     [Parameter(Position = 3, Mandatory = true, ValueFromPipelineByPropertyName = true)]
@@ -34,7 +34,8 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var space = Namespace ?? cluster.DefaultNamespace;
-        var spec = Specification(ImageRepo, Tag, Container);
+        JsonObject spec = [];
+        Merge(spec, Specification(ImageRepo, Tag, Container));
         // What the example of every Deployment has: a label of the application's own name.
         spec["selector"] ??= new JsonObject { [Resource.SelectorKey] = Name };
         JsonObject manifest = new()
@@ -44,8 +45,8 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
             ["metadata"] = new JsonObject { ["name"] = Name, ["namespace"] = space },
             ["spec"] = spec,
         };
-        ContainerVersionValidator.ThrowIfInvalid(manifest);
-        if (await ShouldProcessAsync($"{space}/{Name}", $"Create ContainerVersion for {ImageRepo}:{Tag}"))
+        ThrowIfInvalid(manifest);
+        if (await ShouldProcessAsync($"{space}/{Name}", $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Follows} of {ImageRepo}"))
             await WriteObjectAsync(ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(space, manifest, cancellationToken)));
     }
 }

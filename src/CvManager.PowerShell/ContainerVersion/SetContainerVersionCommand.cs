@@ -8,7 +8,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Changes fields of ContainerVersions; what no parameter is given for stays as it is.</summary>
-[Cmdlet(VerbsCommon.Set, "ContainerVersion", SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.Set, "ContainerVersion", DefaultParameterSetName = TagSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SetContainerVersionCommand : SpecificationCmdlet
 {
@@ -25,7 +25,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
     public string? ImageRepo { get; set; }
 
     /// <summary>The moving tag to follow.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = TagSet)]
     [ValidateNotNullOrEmpty]
     public string? Tag { get; set; }
 
@@ -66,31 +66,20 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
                 selector[former] = null;
         }
 
+        // One of the two is followed.
+        if (spec.ContainsKey("tag") && resource.Spec.VersionPolicy is not null)
+            spec["versionPolicy"] = null;
+        if (spec["versionPolicy"] is not null && resource.Spec.Tag is not null)
+            spec["tag"] = null;
+
         var changed = ContainerVersionManifest.Write(resource);
         var asked = Merge((JsonObject)changed["spec"]!, spec);
-        ContainerVersionValidator.ThrowIfInvalid(changed);
-        if (asked && !await ShouldProcessAsync(resource.Key, $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString()}"))}"))
+        ThrowIfInvalid(changed);
+        if (asked && !await ShouldProcessAsync(resource.Key, $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString() ?? "null"}"))}"))
             return;
         if (asked)
             resource = await new ContainerVersionStore(cluster).PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name, new JsonObject { ["spec"] = spec }, cancellationToken);
         if (PassThru)
             await WriteObjectAsync(ContainerVersionInfo.Of(resource));
-    }
-
-    /// <summary>RFC 7396. True where it changes anything.</summary>
-    private static bool Merge(JsonObject target, JsonObject patch)
-    {
-        var before = target.DeepClone();
-        foreach (var (field, value) in patch)
-        {
-            if (value is null)
-                target.Remove(field);
-            else if (value is JsonObject part && target[field] is JsonObject whole)
-                Merge(whole, part);
-            else
-                target[field] = value.DeepClone();
-        }
-
-        return !JsonNode.DeepEquals(before, target);
     }
 }

@@ -1,0 +1,22 @@
+using System.Collections;
+using System.Management.Automation;
+
+namespace CvManager.PowerShell;
+
+/// <summary>Lets a parameter of gates take <c>repository:tag</c>, maps and objects.</summary>
+public sealed class GateTransformationAttribute : ArgumentTransformationAttribute
+{
+    public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
+    {
+        var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        try
+        {
+            return value is IEnumerable several and not (string or IDictionary) ? several.Cast<object?>().Select(CvGate.From).ToArray() : new[] { CvGate.From(inputData) };
+        }
+        catch (Exception e) when (e is FormatException or ArgumentTransformationMetadataException)
+        {
+            throw new ArgumentTransformationMetadataException(
+                $"{e.Message}: give a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.", e);
+        }
+    }
+}

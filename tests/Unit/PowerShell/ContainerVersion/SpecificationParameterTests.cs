@@ -1,0 +1,122 @@
+using System.Management.Automation;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>What New- and Set-ContainerVersion say about gates, strategies and version policies.</summary>
+public sealed class SpecificationParameterTests : IDisposable
+{
+    private readonly PowerShellSession session = new();
+
+    public SpecificationParameterTests() => session.Invoke("$null = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
+
+    public void Dispose()
+    {
+        session.Invoke("Stop-CvSandbox");
+        session.Dispose();
+    }
+
+    [Theory]
+    [InlineData("'team/tests:demo'", "team/tests:demo 00:10:00")]
+    [InlineData("'r.example:5000/team/tests:demo', @{ image = 'team/load'; tag = 'v1'; timeout = '90s' }", "r.example:5000/team/tests:demo 00:10:00, team/load:v1 00:01:30")]
+    [InlineData("([pscustomobject]@{ Kind = 'Image'; Image = 'team/load'; Tag = 'v1'; TimeoutSeconds = 5 })", "team/load:v1 00:00:05")]
+    [InlineData("@()", "")]
+    public void A_gate_is_a_reference_or_a_map_or_an_object(string given, string expected)
+    {
+        PSObject shown = session.Invoke($"(New-ContainerVersion app r.example/app demo main -Verify {given}).Verify.ForEach({{ \"$_ $($_.Timeout)\" }}) -join ', '").Single();
+
+        Assert.Equal(expected, shown.BaseObject);
+    }
+
+    [Theory]
+    [InlineData("'team/tests'", "names no tag")]
+    [InlineData("@{ Image = 'team/tests' }", "needs an Image and a Tag")]
+    [InlineData("@{ Image = 'team/tests'; Tag = 'x'; Wait = 1 }", "no 'Wait'")]
+    [InlineData("@{ Image = 'team/tests'; Tag = 'x'; Timeout = 'long' }", "'long' is not a length of time")]
+    [InlineData("7", "'7' is no gate")]
+    public void What_is_no_gate_is_refused_with_the_parameters_name(string given, string reason)
+    {
+        ErrorRecord error = session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
+
+        Assert.Contains("'Verify'", error.ToString(), StringComparison.Ordinal);
+        Assert.Contains(reason, error.ToString(), StringComparison.Ordinal);
+        Assert.Contains("'repository:tag'", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Gates_are_replaced_as_a_whole_and_taken_away()
+    {
+        session.Invoke("$null = New-ContainerVersion app r.example/app demo main -Verify 'team/a:1', 'team/b:1'").AssertNoErrors();
+
+        Assert.Equal("team/c:1", session.Invoke("(Set-ContainerVersion app -Verify 'team/c:1' -PassThru).Verify -join ' '").Single().BaseObject);
+        Assert.Equal("main", session.Invoke("(Get-ContainerVersion app).Container").Single().BaseObject);
+        Assert.Equal("", session.Invoke("(Set-ContainerVersion app -Verify @() -PassThru).Verify -join ' '").Single().BaseObject);
+    }
+
+    [Fact]
+    public void A_Service_makes_it_blue_green_and_Rolling_takes_all_of_that_away()
+    {
+        PSObject created = session.Invoke("New-ContainerVersion app r.example/app demo main -ServiceName web -LabelName colour -VerifyBeforeCutOver team/t:1 -VerifyAfterCutOver team/u:1 -ScaleDownDelay 2m").Single();
+        Assert.Equal(("ServiceBlueGreen", "web"), (created.Properties["Strategy"].Value, created.Properties["ServiceName"].Value));
+        Assert.Equal("team/t:1 team/u:1", session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject);
+
+        // One field of it leaves the others.
+        Assert.Equal("web", session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
+
+        PSObject rolling = session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
+        Assert.Equal(("Rolling", null), (rolling.Properties["Strategy"].Value, rolling.Properties["ServiceName"].Value));
+        Assert.Equal(" ", session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject);
+    }
+
+    [Theory]
+    [InlineData("-ServiceName web", "-LabelName (spec.strategy.blueGreen.labelNames)")]
+    [InlineData("-LabelName colour", "-ServiceName (spec.strategy.blueGreen.serviceName)")]
+    [InlineData("-Strategy ServiceBlueGreen", "-ServiceName (spec.strategy.blueGreen)")]
+    [InlineData("-Verify @{ Image = 'team/tests'; Tag = 'x'; Timeout = '2d' }", "-Verify (spec.container.verify[0].timeoutSeconds)")]
+    [InlineData("-PollInterval 1", "-PollInterval (spec.pollIntervalSeconds)")]
+    [InlineData("-LivenessTimeout '30d'", "-LivenessTimeout (spec.livenessSeconds)")]
+    public void What_is_not_valid_names_the_parameter_and_the_field(string wrong, string expected)
+    {
+        session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
+        foreach (string command in (string[])["New-ContainerVersion other r.example/app demo main", "Set-ContainerVersion app"])
+        {
+            ErrorRecord error = session.Invoke($"{command} {wrong}").Error();
+            Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+            Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
+            Assert.Contains(expected, error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        }
+    }
+
+    [Fact]
+    public void Parameters_of_a_cut_over_are_of_no_use_to_a_rolling_update()
+    {
+        ErrorRecord error = session.Invoke("New-ContainerVersion app r.example/app demo main -Strategy Rolling -VerifyAfterCutOver team/t:1").Error();
+
+        Assert.StartsWith("ParameterNotApplicable,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Contains("-VerifyAfterCutOver", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_policy_takes_the_place_of_the_tag_and_the_tag_that_of_the_policy()
+    {
+        Assert.Equal("semver:^1.4", session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject);
+        Assert.Equal("regex/alphabetical:main-(.+)", session.Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("newest:[0-9a-f]{5,40}", session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("prod", session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("semver:1.x", session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Tag").Single().BaseObject);
+
+        Assert.Contains("-SemVer (spec.versionPolicy.semver)", session.Invoke("Set-ContainerVersion app -SemVer 'one'").Error().ToString(), StringComparison.Ordinal);
+        Assert.Contains("-VersionPattern (spec.versionPolicy.regex)", session.Invoke("Set-ContainerVersion app -VersionPattern '('").Error().ToString(), StringComparison.Ordinal);
+        Assert.StartsWith("AmbiguousParameterSet,", session.Invoke("Set-ContainerVersion app -Tag demo -SemVer 1.x").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void What_may_be_absent_is_taken_away_by_an_empty_value()
+    {
+        session.Invoke("$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true").AssertNoErrors();
+        Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true").AssertNoErrors().Output);
+
+        // With nothing left to take away, there is nothing to ask.
+        Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -VersionSyntax '' -Confirm").AssertNoErrors().Output);
+    }
+}
