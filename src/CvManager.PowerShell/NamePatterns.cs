@@ -18,6 +18,10 @@ public sealed class NamePatterns
         _wildcards = [.. names?.Where(WildcardPattern.ContainsWildcardCharacters).Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase)) ?? []];
     }
 
+    /// <param name="workloadsCV">The ContainerVersion of a workload from the pipeline: it is meant, and not the workload's name. Null or empty for none.</param>
+    /// <param name="names">What is meant otherwise.</param>
+    public static NamePatterns Of(string? workloadsCV, string[] names) => new(workloadsCV is { Length: > 0 } ? [workloadsCV] : names);
+
     /// <summary>The exact names, each of which must exist.</summary>
     public IReadOnlyList<string> ExactNames => _names;
 

@@ -6,7 +6,7 @@ namespace CvManager.PowerShell;
 /// <summary>Lists ContainerVersions: what they follow, what was rolled out, and how they are.</summary>
 [Cmdlet(VerbsCommon.Get, "ContainerVersion", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class GetContainerVersionCommand : NamespacedCmdlet
+public sealed class GetContainerVersionCommand : ContainerVersionCmdlet
 {
     /// <summary>Names, wildcards allowed; left out, all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -17,10 +17,7 @@ public sealed class GetContainerVersionCommand : NamespacedCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        var found = await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken);
-        foreach (var resource in found)
+        foreach (var resource in await FindAsync(Name, cancellationToken))
             await WriteObjectAsync(ContainerVersionInfo.Of(resource));
     }
 }

@@ -6,7 +6,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>The base of cmdlets that hold ContainerVersions, or let them go (R7).</summary>
-public abstract class HoldCmdlet : NamespacedCmdlet
+public abstract class HoldCmdlet : ContainerVersionCmdlet
 {
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -29,9 +29,8 @@ public abstract class HoldCmdlet : NamespacedCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
         var holds = new ResourceHolds(cluster, TimeProvider.System, Logger, Environment.UserName);
-        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await FindAsync(Name, cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, Action))
                 continue;

@@ -7,7 +7,7 @@ namespace CvManager.PowerShell;
 /// <summary>Removes ContainerVersions; their workloads stay as they are, and so does the history.</summary>
 [Cmdlet(VerbsCommon.Remove, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class RemoveContainerVersionCommand : NamespacedCmdlet
+public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
 {
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -22,8 +22,7 @@ public sealed class RemoveContainerVersionCommand : NamespacedCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await FindAsync(Name, cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, "Remove ContainerVersion; its workloads stay as they are"))
                 continue;

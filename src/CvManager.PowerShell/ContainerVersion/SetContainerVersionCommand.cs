@@ -12,12 +12,18 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SetContainerVersionCommand : SpecificationCmdlet
 {
+    private readonly AskedContainerVersions _asked = new();
+
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
+
+    /// <summary>Of the pipeline's objects: a workload has a name of its own, and this is what it means here.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    public string? CV { get; set; }
 
     /// <summary>Registry and repository, without tag.</summary>
     [Parameter]
@@ -44,7 +50,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
         var spec = Specification(ImageRepo, Tag, Container);
         if (spec.Count == 0)
             throw new CvException("NothingToSet", CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
-        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), null, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await _asked.FindAsync(cluster, space, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {

@@ -9,7 +9,7 @@ namespace CvManager.PowerShell;
 /// <summary>Looks at ContainerVersions once, or watches them, and rolls out what their tags stand for by now.</summary>
 [Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
-public sealed class StartCvReconcileCommand : NamespacedCmdlet
+public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 {
     private readonly List<(string? Space, string[] Names)> _asked = [];
 
@@ -62,7 +62,7 @@ public sealed class StartCvReconcileCommand : NamespacedCmdlet
 
     /// <summary>What the pipeline names is gathered first, so that each namespace is read once, and waits are side by side.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-        _asked.Add((await ResolveNamespaceAsync(cancellationToken), Name));
+        _asked.Add((await ResolveNamespaceAsync(cancellationToken), CV is { Length: > 0 } ? [CV] : Name));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {

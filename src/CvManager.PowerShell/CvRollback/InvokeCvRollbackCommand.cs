@@ -16,12 +16,18 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     private const string VersionSet = "Version";
     private const string RecordSet = "Record";
 
+    private readonly AskedContainerVersions _asked = new();
+
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
+
+    /// <summary>Of the pipeline's objects: a workload has a name of its own, and this is what it means here.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    public string? CV { get; set; }
 
     /// <summary>Left out, the context's own namespace.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
@@ -36,7 +42,6 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 
     /// <summary>The id of a record of the history: its version.</summary>
     [Parameter(Mandatory = true, ParameterSetName = RecordSet, ValueFromPipelineByPropertyName = true)]
-    [Alias("Id")]
     [ValidateNotNullOrEmpty]
     public string ToRecord { get; set; } = "";
 
@@ -56,7 +61,8 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var space = Namespace ?? cluster.DefaultNamespace;
-        foreach (var resource in await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), null, e => WriteErrorAsync(e), cancellationToken))
+        // Once for each, however many workloads it has: going back twice goes back further.
+        foreach (var resource in await _asked.FindAsync(cluster, space, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {

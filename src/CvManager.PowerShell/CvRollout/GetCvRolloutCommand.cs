@@ -7,7 +7,7 @@ namespace CvManager.PowerShell;
 /// <summary>How far rollouts have got, workload by workload.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRollout", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvRollout))]
-public sealed class GetCvRolloutCommand : NamespacedCmdlet
+public sealed class GetCvRolloutCommand : ContainerVersionCmdlet
 {
     // Read once for each namespace: what the pipeline names is often of one.
     private readonly Dictionary<string, IReadOnlyList<Workload>> _workloads = [];
@@ -27,7 +27,7 @@ public sealed class GetCvRolloutCommand : NamespacedCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var space = await ResolveNamespaceAsync(cancellationToken);
-        var resources = await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        var resources = await FindAsync(Name, cancellationToken);
         if (!_workloads.TryGetValue(space ?? "", out var workloads))
             _workloads[space ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
         foreach (var rollout in resources.SelectMany(resource => CvRollout.Of(resource, workloads)))

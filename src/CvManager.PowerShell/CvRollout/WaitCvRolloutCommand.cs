@@ -8,7 +8,7 @@ namespace CvManager.PowerShell;
 /// <summary>Waits until ContainerVersions are on the version that they should be; a rollout that fails ends the pipeline with its reason.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class WaitCvRolloutCommand : NamespacedCmdlet
+public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
 {
     private readonly List<Resource> _resources = [];
 
@@ -28,18 +28,14 @@ public sealed class WaitCvRolloutCommand : NamespacedCmdlet
     public SwitchParameter PassThru { get; set; }
 
     /// <summary>What the pipeline names is gathered first, so that the waits are side by side.</summary>
-    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
-    {
-        var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        _resources.AddRange(await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(Name), LabelSelector, e => WriteErrorAsync(e), cancellationToken));
-    }
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+        _resources.AddRange(await FindAsync(Name, cancellationToken));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task> waits = [.. _resources.DistinctBy(resource => resource.Key).Select(resource => WaitAsync(cluster, resource, rest.Token))];
+        List<Task> waits = [.. _resources.Select(resource => WaitAsync(cluster, resource, rest.Token))];
         try
         {
             while (waits.Count > 0)

@@ -3,7 +3,7 @@ using CvManager.Records;
 namespace CvManager.PowerShell;
 
 /// <summary>What one finished rollout did to one workload, as Get-CvRolloutHistory shows it.</summary>
-public sealed record CvRolloutRecord
+public sealed record CvRolloutRecord : IOfContainerVersion
 {
     public string Namespace { get; init; } = "";
 

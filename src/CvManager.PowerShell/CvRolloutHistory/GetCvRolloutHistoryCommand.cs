@@ -7,10 +7,13 @@ namespace CvManager.PowerShell;
 /// <summary>The past: what was rolled out, from and to which version, and how it ended.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRolloutHistory", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvRolloutRecord))]
-public sealed class GetCvRolloutHistoryCommand : NamespacedCmdlet
+public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
 {
     // What the pipeline names is often of one namespace: its history is read once.
     private readonly Dictionary<string, IReadOnlyList<(string Namespace, RolloutRecord Record)>> _histories = [];
+
+    // Several objects of the pipeline may mean the same record, which is shown once.
+    private readonly HashSet<RolloutRecord> _written = new(ReferenceEqualityComparer.Instance);
 
     /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -20,7 +23,7 @@ public sealed class GetCvRolloutHistoryCommand : NamespacedCmdlet
     public string[] Name { get; set; } = [];
 
     /// <summary>Names of workloads, wildcards allowed; left out, all.</summary>
-    [Parameter]
+    [Parameter(ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     public string[] Workload { get; set; } = [];
@@ -42,14 +45,14 @@ public sealed class GetCvRolloutHistoryCommand : NamespacedCmdlet
         if (!_histories.TryGetValue(space ?? "", out var history))
             _histories[space ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(space, cancellationToken);
 
-        var (names, workloads, versions) = (new NamePatterns(Name), new NamePatterns(Workload), new NamePatterns(Version));
+        var (names, workloads, versions) = (NamePatterns.Of(CV, Name), new NamePatterns(Workload), new NamePatterns(Version));
         var selected = LabelSelector is null ? null
             : (await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns([]), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
                 .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name)).ToHashSet();
         foreach (var (within, record) in history)
         {
             if (names.Matches(record.CV) && selected?.Contains((within, record.CV)) != false && workloads.Matches(record.Name) && versions.Matches(record.ToVersion)
-                && (Since is null || record.Finished >= Since))
+                && (Since is null || record.Finished >= Since) && _written.Add(record))
             {
                 await WriteObjectAsync(CvRolloutRecord.Of(within, record));
             }

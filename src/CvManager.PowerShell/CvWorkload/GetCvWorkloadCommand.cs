@@ -9,28 +9,44 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(CvWorkload))]
 public sealed class GetCvWorkloadCommand : NamespacedCmdlet
 {
+    private const string InputObjectSet = "InputObject";
+
+    // Read once for each namespace, and shown once, however many of the pipeline's objects are about them.
+    private readonly Dictionary<string, IReadOnlyList<Workload>> _workloads = [];
+    private readonly HashSet<(string Namespace, string Kind, string Name, string CV)> _written = [];
+
     /// <summary>Names of workloads, wildcards allowed; left out, all.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = NamespaceSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(ParameterSetName = AllNamespacesSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     public string[] Name { get; set; } = [];
 
     /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
-    [Parameter]
+    [Parameter(ParameterSetName = NamespaceSet)]
+    [Parameter(ParameterSetName = AllNamespacesSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] CV { get; set; } = [];
 
+    /// <summary>Those of a ContainerVersion from the pipeline, or of what is about one: a rollout, a record, the outcome of a reconcile.</summary>
+    [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public IOfContainerVersion InputObject { get; set; } = null!;
+
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        var resources = await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(CV), LabelSelector, e => WriteErrorAsync(e), cancellationToken);
-        var workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
+        var isAbout = ParameterSetName == InputObjectSet;
+        var space = isAbout ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
+        var owners = new NamePatterns(isAbout ? [InputObject.Name] : CV);
+        var resources = await ContainerVersionLookup.FindAsync(cluster, space, owners, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        if (!_workloads.TryGetValue(space ?? "", out var workloads))
+            _workloads[space ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
         var names = new NamePatterns(Name);
         var found = RunningVersion.Find(resources, workloads).Where(running => names.Matches(running.Workload.Name)).ToList();
-        foreach (var running in found)
+        foreach (var running in found.Where(running => _written.Add((running.Workload.Namespace, running.Workload.Kind, running.Workload.Name, running.Resource.Metadata.Name))))
             await WriteObjectAsync(CvWorkload.Of(running));
         foreach (var name in names.ExactNames.Where(name => found.TrueForAll(running => running.Workload.Name != name)))
         {

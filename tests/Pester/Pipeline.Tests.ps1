@@ -1,0 +1,98 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+# Two workloads of one ContainerVersion, neither of its name, in a namespace that is not the context's.
+BeforeAll {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $sandbox = Start-CvSandbox
+    Install-CvController -CrdOnly
+    $repository = "$($sandbox.Registry)/nearmap/cvm-example"
+    $null = Add-CvSandboxImage -Repository $repository -Tag '6e4ae1c', 'demo'
+    $example = (Get-Content -Raw (Join-Path $PSScriptRoot '../../examples/cvm-example/myapp.yaml')).Replace('${ECR_ENDPOINT}', $sandbox.Registry)
+    $documents = $example -split '(?m)^---\s*$'
+    $workload = $documents | Where-Object { $_ -match 'kind: Deployment' }
+    $null = $documents | Where-Object { $_ -match 'kind: ContainerVersion' } | Import-ContainerVersion -Namespace kube-public
+    $null = $workload -replace '(?m)^  name: myapp', '  name: web' | Import-ContainerVersion -Namespace kube-public -IncludeWorkload
+    $null = $workload -replace '(?m)^  name: myapp', '  name: worker' | Import-ContainerVersion -Namespace kube-public -IncludeWorkload
+    foreach ($version in '9f8e7d6', 'abcdef0') {
+        $null = Add-CvSandboxImage -Repository $repository -Tag $version, 'demo'
+        $null = Start-CvReconcile -Namespace kube-public -Wait -Timeout 1m
+    }
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Workloads in a pipeline stand for their ContainerVersion' {
+    BeforeAll {
+        $workloads = Get-CvWorkload -AllNamespaces
+    }
+
+    It 'has two to go by' {
+        $workloads.Name | Should -Be 'web', 'worker'
+        $workloads.CV | Should -Be 'myappcv', 'myappcv'
+    }
+
+    It 'gets the ContainerVersion, once' {
+        ($workloads | Get-ContainerVersion).Name | Should -Be 'myappcv'
+        ($workloads | Get-CvRollout).Workload | Should -Be 'web', 'worker'
+    }
+
+    It 'shows the history of each workload' {
+        ($workloads | Where-Object Name -EQ 'web' | Get-CvRolloutHistory).Workload | Should -Be 'web', 'web'
+        $workloads | Get-CvRolloutHistory | Should -HaveCount 4
+        Get-ContainerVersion -AllNamespaces | Get-CvRolloutHistory | Should -HaveCount 4
+    }
+
+    It 'takes objects that were workloads: <_>' -ForEach 'Select-Object Name, CV, Namespace', 'ConvertTo-Json | ConvertFrom-Json' {
+        $former = & ([scriptblock]::Create("`$args[0] | $_")) $workloads
+        ($former | Get-ContainerVersion).Name | Should -Be 'myappcv'
+    }
+
+    It 'goes back one version, once' {
+        ($workloads | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
+        ($workloads | Resume-ContainerVersion -PassThru).PinVersion | Should -BeNullOrEmpty
+    }
+
+    It 'holds, lets go and changes it' {
+        ($workloads | Suspend-ContainerVersion -PassThru).Suspended | Should -BeTrue
+        ($workloads | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
+        ($workloads | Set-ContainerVersion -PollInterval 1m -PassThru).PollInterval | Should -Be '00:01:00'
+        ($workloads | Start-CvReconcile).Name | Should -Be 'myappcv'
+        ($workloads | Wait-CvRollout -Timeout 20 -PassThru).Name | Should -Be 'myappcv'
+    }
+}
+
+Describe 'What is about a ContainerVersion stands for its workloads' {
+    It 'finds them by <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Get-CvRolloutHistory', 'Start-CvReconcile' {
+        (& $_ -AllNamespaces | Get-CvWorkload).Name | Should -Be 'web', 'worker'
+    }
+
+    It 'still takes names, and workloads' {
+        (Get-CvWorkload w* -Namespace kube-public | Get-CvWorkload).Name | Should -Be 'web', 'worker'
+        ('web' | Get-CvWorkload -Namespace kube-public).Name | Should -Be 'web'
+        ([pscustomobject]@{ Name = 'worker'; Namespace = 'kube-public' } | Get-CvWorkload).Name | Should -Be 'worker'
+        Get-CvWorkload 'nobody' -Namespace kube-public -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'WorkloadNotFound,CvManager.PowerShell.GetCvWorkloadCommand'
+    }
+}
+
+Describe 'The past in a pipeline' {
+    It 'goes to a record, and away from a rollout' {
+        $oldest = Get-CvRolloutHistory -Namespace kube-public -Version '9f8e7d6' | Select-Object -First 1
+        ($oldest | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
+        Resume-ContainerVersion myappcv -Namespace kube-public
+        # Its id is that of a record; what is meant is the version before.
+        (Get-CvRollout -Namespace kube-public | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
+        Resume-ContainerVersion myappcv -Namespace kube-public
+    }
+
+    It 'removes ContainerVersions of workloads, once each, and leaves the workloads' {
+        Get-CvWorkload -AllNamespaces | Remove-ContainerVersion -WhatIf
+        Get-ContainerVersion -AllNamespaces | Should -HaveCount 1
+        Get-CvWorkload -AllNamespaces | Remove-ContainerVersion -ErrorAction Stop
+        Get-ContainerVersion -AllNamespaces | Should -BeNullOrEmpty
+        Get-CvRolloutHistory -Namespace kube-public | Should -HaveCount 4
+    }
+}
