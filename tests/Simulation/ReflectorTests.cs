@@ -193,6 +193,11 @@ public sealed class ReflectorTests : IAsyncLifetime
             lock (_names)
                 _names.Remove(item);
         }
+
+        public void Blocked(CvException? why)
+        {
+            // What was seen stays so.
+        }
     }
 
     private sealed class SaidOnce : ILogger

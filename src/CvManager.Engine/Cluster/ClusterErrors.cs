@@ -53,6 +53,7 @@ internal static class ClusterErrors
         (string id, CvErrorKind kind, string remedy) = (code, reason) switch
         {
             (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
+            (403, _) when IsRuled(message) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a right that is missing."),
             (403, _) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
             (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && Text((status?["details"] as JsonObject)?["name"]) is null =>
                 ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
@@ -69,6 +70,10 @@ internal static class ClusterErrors
         string said = id == "CrdNotInstalled" ? "The cluster does not serve containerversions.custom.k8s.io." : $"Could not {did}: {message}";
         return new CvException(id, kind, said, remedy) { Target = title };
     }
+
+    /// <summary>403 is also what admission answers, beside RBAC: a webhook or policy, a quota, a namespace that is being deleted.</summary>
+    private static bool IsRuled(string message) => message.Contains("admission webhook", StringComparison.Ordinal) || message.Contains("ValidatingAdmissionPolicy", StringComparison.Ordinal)
+        || message.Contains("exceeded quota", StringComparison.Ordinal) || message.Contains("being terminated", StringComparison.Ordinal);
 
     private static string Remedy(JsonObject? status)
     {

@@ -21,6 +21,7 @@ internal sealed class ClusterView(Action<string> wake)
     private readonly Dictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _resourcesOfApp = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _workloadsOfApp = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, (string? Space, CvException Why)> _unseen = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
 
     /// <summary>Every resource.</summary>
@@ -47,7 +48,10 @@ internal sealed class ClusterView(Action<string> wake)
             return new Surroundings(
                 _workloadsOfApp.TryGetValue(app, out HashSet<string>? workloads) ? [.. workloads.Select(key => _workloads[key])] : [],
                 _resourcesOfApp.TryGetValue(app, out HashSet<string>? resources) ? [.. resources.Select(key => _resources[key])] : [],
-                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : []);
+                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : [])
+            {
+                Unseen = _unseen.Values.FirstOrDefault(unseen => unseen.Space is null || unseen.Space == resource.Metadata.Namespace).Why,
+            };
         }
     }
 
@@ -132,6 +136,22 @@ internal sealed class ClusterView(Action<string> wake)
         {
             if (_workloads.TryGetValue(KeyOf(workload), out Workload? former))
                 Unlist(former, woken);
+        }
+
+        Wake(woken);
+    }
+
+    private void SetUnseen(string kind, string? space, CvException? why)
+    {
+        string[] woken;
+        lock (_gate)
+        {
+            string key = $"{kind}/{space}";
+            bool changed = why is null ? _unseen.Remove(key) : !_unseen.ContainsKey(key);
+            if (why is not null)
+                _unseen[key] = (space, why);
+            // Who sees some workloads goes on with those.
+            woken = changed ? [.. _resources.Values.Where(r => (space is null || r.Metadata.Namespace == space) && !_workloadsOfApp.ContainsKey(AppOf(r))).Select(r => r.Key)] : [];
         }
 
         Wake(woken);
@@ -232,6 +252,11 @@ internal sealed class ClusterView(Action<string> wake)
         public void Set(ContainerVersion item) => view.Set(item);
 
         public void Remove(ContainerVersion item) => view.Remove(item.Key);
+
+        public void Blocked(CvException? why)
+        {
+            // What was seen stays so; whoever acts on it writes by compare and swap.
+        }
     }
 
     private sealed class WorkloadReflection(ClusterView view, string kind, string? space) : IReflection<Workload>
@@ -251,5 +276,7 @@ internal sealed class ClusterView(Action<string> wake)
         public void Set(Workload item) => view.Set(item);
 
         public void Remove(Workload item) => view.Remove(item);
+
+        public void Blocked(CvException? why) => view.SetUnseen(kind, space, why);
     }
 }

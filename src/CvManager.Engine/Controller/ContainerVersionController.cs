@@ -1,7 +1,9 @@
+using System.Collections.Concurrent;
 using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Registries;
 using CvManager.Resources;
+using CvManager.Rollouts;
 using CvManager.Versions;
 using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
@@ -25,6 +27,7 @@ public sealed partial class ContainerVersionController : IDisposable
     private readonly Random _random;
     private readonly ClusterView _view;
     private readonly SelectedKeys? _selected;
+    private readonly RolloutClock _clock;
     private volatile Term? _term;
 
     /// <param name="cluster">What is watched and changed.</param>
@@ -45,6 +48,7 @@ public sealed partial class ContainerVersionController : IDisposable
         _output = output;
         _random = options.Random ?? Random.Shared;
         _resources = new ContainerVersionStore(cluster);
+        _clock = new RolloutClock(time);
         _logins = new RegistryLogins(cluster, registries, learnt, time, logger);
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
@@ -149,12 +153,16 @@ public sealed partial class ContainerVersionController : IDisposable
     [LoggerMessage(EventId = 4502, Level = LogLevel.Error, Message = "{Resource}: {Reason} {Remedy}")]
     private static partial void LogFailed(ILogger logger, string resource, string reason, string remedy);
 
+    [LoggerMessage(EventId = 4503, Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
+    private static partial void LogWorksAgain(ILogger logger, string resource);
+
     /// <summary>The time for which this process leads: what it has to do, and whom it follows.</summary>
     private sealed class Term : IDisposable
     {
         private readonly ContainerVersionController _owner;
         private readonly FollowedVersions _versions;
         private readonly Reconciler _reconciler;
+        private readonly ConcurrentDictionary<string, string> _complaints = new(StringComparer.Ordinal);
 
         public Term(ContainerVersionController owner)
         {
@@ -163,7 +171,7 @@ public sealed partial class ContainerVersionController : IDisposable
             Poller = new TagPoller(new RegistryTagLookup(owner._logins), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             _versions = new FollowedVersions(Poller, owner._logins, Queue.EnqueueAfter, owner._time);
-            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._random);
+            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._random, owner._clock);
         }
 
         public WorkQueue Queue { get; }
@@ -188,6 +196,8 @@ public sealed partial class ContainerVersionController : IDisposable
             if (_owner._view.Find(key) is not { } resource || !_owner.IsOurs(key))
             {
                 _versions.Forget(key);
+                _owner._clock.Forget(key);
+                _complaints.TryRemove(key, out _);
                 return WorkResult.Done;
             }
 
@@ -198,6 +208,8 @@ public sealed partial class ContainerVersionController : IDisposable
             {
                 ReconcileResult result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
                 _owner._view.Update(result.Resource);
+                if (_complaints.TryRemove(key, out _))
+                    LogWorksAgain(_owner._logger, key);
                 bool changed = result.Finished is not null || result.Resource.Metadata.ResourceVersion != resource.Metadata.ResourceVersion;
                 if (changed && _owner._output is { } output)
                     await output(result, cancellationToken);
@@ -209,7 +221,7 @@ public sealed partial class ContainerVersionController : IDisposable
             }
             catch (CvException error)
             {
-                LogFailed(_owner._logger, key, error.Message, error.Remedy);
+                Complain(key, error);
                 // It may be itself that is gone, and the watch has not told yet.
                 if (error.Kind == CvErrorKind.NotFound)
                     await ReadAgainAsync(resource, cancellationToken);
@@ -244,9 +256,19 @@ public sealed partial class ContainerVersionController : IDisposable
             }
             catch (CvException error)
             {
-                LogFailed(_owner._logger, resource.Key, error.Message, error.Remedy);
+                Complain(resource.Key, error);
                 return WorkResult.Failed;
             }
+        }
+
+        /// <summary>What is wrong is said once, however often it is tried again.</summary>
+        private void Complain(string key, CvException error)
+        {
+            string said = $"{error.Message} {error.Remedy}";
+            if (_complaints.TryGetValue(key, out string? before) && before == said)
+                return;
+            _complaints[key] = said;
+            LogFailed(_owner._logger, key, error.Message, error.Remedy);
         }
     }
 
@@ -290,6 +312,11 @@ public sealed partial class ContainerVersionController : IDisposable
             public void Set(ContainerVersion item) => owner.Change(item.Key, true);
 
             public void Remove(ContainerVersion item) => owner.Change(item.Key, false);
+
+            public void Blocked(CvException? why)
+            {
+                // What was selected stays so.
+            }
         }
     }
 }

@@ -47,6 +47,9 @@ internal sealed record TagState
     /// <summary>When that was last confirmed.</summary>
     public DateTimeOffset? SeenAt { get; init; }
 
+    /// <summary>The same as a timestamp: how long ago that is does not depend on a clock that may be set.</summary>
+    public long SeenAtTimestamp { get; init; }
+
     /// <summary>Why the last look told nothing; null where it did.</summary>
     public CvException? Error { get; init; }
 }

@@ -46,9 +46,9 @@ internal sealed class FollowedVersions(TagPoller poller, RegistryLogins logins, 
     /// <summary>R11: a registry that is down makes nothing fail but freshness, and that only after livenessSeconds.</summary>
     private bool IsFreshEnough(ContainerVersion resource, TagState state, CvException error)
     {
-        if (!error.IsTransient || state.Found is null || state.SeenAt is not { } seen)
+        if (!error.IsTransient || state.Found is null)
             return false;
-        TimeSpan left = seen + TimeSpan.FromSeconds(resource.Spec.LivenessSeconds) - time.GetUtcNow();
+        TimeSpan left = TimeSpan.FromSeconds(resource.Spec.LivenessSeconds) - time.GetElapsedTime(state.SeenAtTimestamp);
         if (left <= TimeSpan.Zero)
             return false;
         wakeAfter(resource.Key, left);

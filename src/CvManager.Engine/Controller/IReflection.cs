@@ -11,4 +11,7 @@ internal interface IReflection<T>
 
     /// <summary>One object is gone, or no longer selected.</summary>
     void Remove(T item);
+
+    /// <summary>What there is may be another by now, and cannot be known, for a right that is missing; null once it is known again.</summary>
+    void Blocked(CvException? why);
 }

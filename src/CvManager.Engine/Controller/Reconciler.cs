@@ -22,7 +22,7 @@ public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource
 
 /// <summary>
 /// Brings resources to what they ask for: reads the world afresh, finds what the tag stands for, plans, runs what can be run now,
-/// and writes the status where it changed. Keeps nothing between two calls.
+/// and writes the status where it changed. Keeps nothing that matters between two calls: see <see cref="RolloutClock"/>.
 /// </summary>
 /// <remarks>Thread-safe; one resource is to be reconciled by one caller at a time.</remarks>
 public sealed partial class Reconciler
@@ -33,6 +33,7 @@ public sealed partial class Reconciler
     private readonly IResourceVersions _versions;
     private readonly RolloutRunner _runner;
     private readonly RolloutRecords _records;
+    private readonly RolloutClock _clock;
     private readonly ILogger _log;
 
     /// <param name="cluster">Where resources and workloads are.</param>
@@ -41,13 +42,16 @@ public sealed partial class Reconciler
     /// <param name="log">Gets how rollouts end, and what is wrong with a registry.</param>
     /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
     /// <param name="random">See <see cref="RolloutRecords"/>.</param>
-    public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null, Random? random = null)
+    /// <param name="clock">What former reconcilers of this process measured rollouts by; null for none.</param>
+    public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null, Random? random = null,
+        RolloutClock? clock = null)
     {
         _resources = new ContainerVersionStore(cluster);
         _workloads = new WorkloadStore(cluster, seen);
         _versions = versions;
         _services = new ServiceStore(cluster);
-        _runner = new RolloutRunner(cluster, _workloads, time);
+        _clock = clock ?? new RolloutClock(time);
+        _runner = new RolloutRunner(cluster, _workloads, _clock);
         _records = new RolloutRecords(cluster, time, log, random);
         _log = log;
     }
@@ -77,27 +81,55 @@ public sealed partial class Reconciler
         Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        (PlanInput input, LatestVersion? latest, CvException? problem) = await LookAsync(resource, surroundings, cancellationToken);
+        ContainerVersionStatus before = resource.Status ?? new ContainerVersionStatus();
+        ContainerVersion written = resource;
+        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
+        PlanInput input;
+        LatestVersion? latest;
+        CvException? problem;
+        try
+        {
+            (input, latest, problem) = await LookAsync(resource, surroundings, cancellationToken);
+        }
+        catch (CvException e)
+        {
+            _clock.Interrupt(resource.Key);
+            if (approve is null && IsForSomebody(e))
+                await TellRefusalAsync(resource, before, e, cancellationToken);
+            throw;
+        }
+
         RolloutPlan plan = Planner.Plan(input);
         // Nobody has looked at the tag yet: whoever does wakes it.
         if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
             return new ReconcileResult(plan, resource, null, null);
         if (approve is not null && !await approve(plan))
             return new ReconcileResult(plan, resource, null, null);
-        ContainerVersionStatus before = resource.Status ?? new ContainerVersionStatus();
         ContainerVersionStatus status = before with { Latest = latest, Quarantined = StillQuarantined(resource.Spec, before, latest) };
         plan = plan with { Resource = resource with { Status = status } };
 
-        ContainerVersion written = resource;
-        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
         StepResult step;
+        bool writing = false;
         try
         {
-            step = await _runner.StepAsync(plan, status, async (intent, token) => written = await WriteAsync(written, intent, changes, token), cancellationToken);
+            step = await _runner.StepAsync(plan, status, async (intent, token) =>
+            {
+                writing = true;
+                written = await WriteAsync(written, intent, changes, token);
+                writing = false;
+            }, cancellationToken);
+            writing = true;
             ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
             // What is to be remembered is written first: the status says that a rollout has ended only when its record is safe (R10).
             after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
             written = await WriteAsync(written, after, changes, cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId != "ResourceConflict")
+        {
+            _clock.Interrupt(resource.Key);
+            if (!writing && IsForSomebody(e))
+                await TellRefusalAsync(written, written == resource ? status : written.Status!, e, cancellationToken);
+            throw;
         }
         finally
         {
@@ -106,6 +138,9 @@ public sealed partial class Reconciler
                 await _records.TellAsync(former, now, plan.Workloads, cancellationToken);
         }
 
+        // Once: from then on the status says it.
+        if (problem is not null && Says(written, problem) && !Says(resource, problem))
+            LogProblem(resource.Key, problem.Message);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
@@ -114,7 +149,7 @@ public sealed partial class Reconciler
     /// <summary>What the tag stands for, and what a plan is made from.</summary>
     private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
     {
-        PlanInput input = new() { Resource = resource, Workloads = surroundings.Workloads, Neighbours = surroundings.Neighbours };
+        PlanInput input = new() { Resource = resource, Workloads = surroundings.Workloads, Neighbours = surroundings.Neighbours, Unseen = surroundings.Unseen };
         LatestVersion? latest = resource.Status?.Latest;
         if (ContainerVersionValidator.Validate(resource).Count > 0)
             return (input, latest, null);
@@ -145,8 +180,6 @@ public sealed partial class Reconciler
         }
 
         problem = obstacle ?? problem;
-        if (problem is not null)
-            LogProblem(resource.Key, problem.Message);
         if (version is not null && resource.Spec.Strategy.BlueGreen is { } blueGreen && resource.Spec.Strategy.Kind == StrategySpec.ServiceBlueGreen)
             input = input with { Service = await _services.FindAsync(resource.Metadata.Namespace!, blueGreen.ServiceName, cancellationToken) };
         return (input with { Version = version, Problem = obstacle }, latest, problem);
@@ -159,6 +192,26 @@ public sealed partial class Reconciler
             return status.Quarantined;
         List<QuarantinedDigest> still = status.Quarantined.Where(q => q.Digest == latest.Digest || q.Version == spec.PinVersion || q.Digest == spec.PinVersion).ToList();
         return still.Count == 0 ? null : still;
+    }
+
+    /// <summary>Trying again will not help before somebody mends something: a right that is missing, a policy that forbids it.</summary>
+    private static bool IsForSomebody(CvException error) => error.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid;
+
+    private static bool Says(ContainerVersion resource, CvException problem) =>
+        ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Message.StartsWith(problem.Message[..Math.Min(problem.Message.Length, 500)], StringComparison.Ordinal) == true;
+
+    /// <summary>Says in the status what the cluster refuses. The rollout in progress stays: nothing fails for what is not its fault (R6).</summary>
+    private async Task TellRefusalAsync(ContainerVersion resource, ContainerVersionStatus status, CvException error, CancellationToken cancellationToken)
+    {
+        string reason = error.ErrorId == "ClusterForbidden" ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
+        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
+        await WriteAsync(resource, status with
+        {
+            ObservedGeneration = resource.Metadata.Generation,
+            Conditions = ConditionList.Stalled(status.Conditions, reason, $"{error.Message} {error.Remedy}", resource.Metadata.Generation, _clock.Now()),
+        }, changes, cancellationToken);
+        foreach ((ContainerVersion former, ContainerVersion now) in changes)
+            await _records.TellAsync(former, now, [], cancellationToken);
     }
 
     /// <summary>No write where nothing changed (R12).</summary>

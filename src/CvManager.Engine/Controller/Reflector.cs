@@ -25,6 +25,7 @@ internal sealed partial class Reflector<T>
     private readonly TaskCompletionSource _synced = new();
     private string? _complaint;
     private bool _absent;
+    private bool _watchFails;
     private int _failures;
 
     /// <param name="cluster">What is watched.</param>
@@ -82,7 +83,14 @@ internal sealed partial class Reflector<T>
                 List<T> items = [];
                 ObjectList<bool> list = await _cluster.ListAsync(path, _labelSelector, null, item => TryRead(item, path, items.Add), cancellationToken).ConfigureAwait(false);
                 _reflection.Replace(items);
-                Works(path);
+                _synced.TrySetResult();
+                // Where it may be read but not watched, it does not work for having been read.
+                if (!_watchFails)
+                {
+                    _failures = 0;
+                    Works(path);
+                }
+
                 return new Position(path, list.ResourceVersion);
             }
             catch (CvException error)
@@ -110,6 +118,7 @@ internal sealed partial class Reflector<T>
                 await foreach ((string type, JsonObject item) in
                     _cluster.WatchAsync(from.Path, _labelSelector, version, (int)length.TotalSeconds, cancellationToken).ConfigureAwait(false))
                 {
+                    Works(from.Path);
                     version = item["metadata"]?["resourceVersion"]?.GetValue<string>() ?? version;
                     if (type == "DELETED")
                         TryRead(item, from.Path, _reflection.Remove);
@@ -117,6 +126,7 @@ internal sealed partial class Reflector<T>
                         TryRead(item, from.Path, _reflection.Set);
                 }
 
+                Works(from.Path);
                 // The server ended it, as it was asked to. One that ends every watch at once is not asked again at once.
                 _failures = _time.GetElapsedTime(begun) < _options.WatchTime.Least / 2 ? _failures + 1 : 0;
                 if (_failures > 1)
@@ -135,6 +145,7 @@ internal sealed partial class Reflector<T>
             }
             catch (CvException error)
             {
+                _watchFails = true;
                 await FailedAsync(error, cancellationToken).ConfigureAwait(false);
                 if (_absent)
                     return;
@@ -154,6 +165,8 @@ internal sealed partial class Reflector<T>
                 LogNotServed(_logger, _paths[0].Title, error.Remedy);
             else
                 LogFails(_logger, _paths[0].Title, error.Message, error.Remedy);
+            if (absent)
+                _reflection.Blocked(error.Kind == CvErrorKind.Forbidden ? error : null);
         }
 
         if (absent)
@@ -172,12 +185,14 @@ internal sealed partial class Reflector<T>
 
     private void Works(ResourcePath path)
     {
-        if (_complaint is not null)
-            LogWorksAgain(_logger, path.Title);
+        if (_complaint is null)
+            return;
+        LogWorksAgain(_logger, path.Title);
         _complaint = null;
         _absent = false;
+        _watchFails = false;
         _failures = 0;
-        _synced.TrySetResult();
+        _reflection.Blocked(null);
     }
 
     /// <summary>One object that cannot be read keeps no other one from being seen.</summary>

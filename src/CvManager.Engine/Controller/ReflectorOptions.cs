@@ -13,7 +13,7 @@ internal sealed record ReflectorOptions
     public ExponentialBackoff Backoff { get; init; } = new(TimeSpan.FromMilliseconds(500), TimeSpan.FromSeconds(30));
 
     /// <summary>How soon it is seen that a kind that is not served, or may not be read, has become so.</summary>
-    public ExponentialBackoff AbsentBackoff { get; init; } = new(TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(5));
+    public ExponentialBackoff AbsentBackoff { get; init; } = new(TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1));
 
     /// <inheritdoc cref="WorkQueueOptions.Random"/>
     public Random Random { get; init; } = Random.Shared;

@@ -295,7 +295,7 @@ internal sealed partial class TagPoller : IDisposable
         if (seen.Error is not { } error)
         {
             tag.Failures = 0;
-            tag.State = new TagState { Found = seen.Found, SeenAt = _time.GetUtcNow() };
+            tag.State = new TagState { Found = seen.Found, SeenAt = _time.GetUtcNow(), SeenAtTimestamp = _time.GetTimestamp() };
             if (former?.Error is not null)
                 LogWorksAgain(_logger, tag.Followed);
             return former?.Found?.Digest != seen.Found?.Digest || former?.Found?.ChosenTag != seen.Found?.ChosenTag || former?.Error is not null;
@@ -304,7 +304,7 @@ internal sealed partial class TagPoller : IDisposable
         // What a person has to mend will not mend itself sooner for being asked more often.
         tag.Failures = error.IsTransient ? Math.Min(tag.Failures + 1, 1000) : 0;
         bool gone = error.Kind is CvErrorKind.NotFound;
-        tag.State = new TagState { Found = gone ? null : former?.Found, SeenAt = gone ? null : former?.SeenAt, Error = error };
+        tag.State = new TagState { Found = gone ? null : former?.Found, SeenAt = gone ? null : former?.SeenAt, SeenAtTimestamp = former?.SeenAtTimestamp ?? 0, Error = error };
         bool news = former?.Error is not { } known || known.ErrorId != error.ErrorId || known.Kind != error.Kind;
         if (news)
             LogFails(_logger, tag.Followed, error.Message);

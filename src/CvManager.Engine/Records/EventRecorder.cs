@@ -43,6 +43,8 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
     private const int LongestMessage = 1024;
     private const int MostAttempts = 4;
 
+    private volatile string? _complaint;
+
     /// <summary>Writes an event. Throws nothing but the cancellation.</summary>
     public async Task WriteAsync(ClusterEvent happened, CancellationToken cancellationToken)
     {
@@ -55,6 +57,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
                 try
                 {
                     await CreateOrCountAsync(path, happened, cancellationToken);
+                    _complaint = null;
                     return;
                 }
                 catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceNotFound" && attempt < MostAttempts)
@@ -65,7 +68,12 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         }
         catch (CvException e)
         {
-            LogNotWritten(happened.Reason, happened.Subject.Kind, happened.Subject.Namespace, happened.Subject.Name, e.Message);
+            // A right that is missing is missing for each of them.
+            string complaint = $"{e.ErrorId} {happened.Subject.Namespace}";
+            if (e.Kind == CvErrorKind.Forbidden && _complaint == complaint)
+                return;
+            _complaint = complaint;
+            LogNotWritten(happened.Reason, happened.Subject.Kind, happened.Subject.Namespace, happened.Subject.Name, e.Message, e.Remedy);
         }
     }
 
@@ -118,6 +126,6 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         return $"{name}.{Convert.ToHexString(hash, 0, 8).ToLowerInvariant()}";
     }
 
-    [LoggerMessage(4603, LogLevel.Warning, "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why}")]
-    private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why);
+    [LoggerMessage(4603, LogLevel.Warning, "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
+    private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why, string remedy);
 }

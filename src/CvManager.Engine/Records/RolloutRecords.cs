@@ -71,7 +71,8 @@ public sealed partial class RolloutRecords
             {
                 left.Add(ended);
                 problem = $"{e.Message} {e.Remedy}";
-                LogNotKept(resource.Key, "history", problem);
+                if (!Says(resource, problem))
+                    LogNotKept(resource.Key, "history", problem);
             }
         }
 
@@ -91,7 +92,8 @@ public sealed partial class RolloutRecords
             catch (CvException e)
             {
                 problem = $"{e.Message} {e.Remedy}";
-                LogNotKept(resource.Key, "version", problem);
+                if (!Says(resource, problem))
+                    LogNotKept(resource.Key, "version", problem);
             }
         }
 
@@ -122,8 +124,14 @@ public sealed partial class RolloutRecords
     {
         int former = message.IndexOf(NoteStart, StringComparison.Ordinal);
         string own = former < 0 ? message : message[..former];
-        return problem is null ? own : $"{own}{NoteStart}{(problem.Length <= 512 ? problem : string.Concat(problem.AsSpan(0, 511), "…"))}";
+        return problem is null ? own : own + Note(problem);
     }
+
+    /// <summary>It was said when it began; from then on the status says it.</summary>
+    private static bool Says(ContainerVersion resource, string problem) =>
+        ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Message.EndsWith(Note(problem), StringComparison.Ordinal) == true;
+
+    private static string Note(string problem) => NoteStart + (problem.Length <= 512 ? problem : string.Concat(problem.AsSpan(0, 511), "…"));
 
     [LoggerMessage(4604, LogLevel.Warning, "{Resource}: its {What} could not be written, and is tried again: {Why}")]
     private partial void LogNotKept(string resource, string what, string why);

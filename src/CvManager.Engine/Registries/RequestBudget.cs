@@ -21,6 +21,7 @@ public sealed class RequestBudget
     private readonly int _burst;
     private readonly TimeSpan _longestWait;
     private readonly DateTimeOffset _since;
+    private readonly long _started;
     private double _tokens;
     private DateTimeOffset _filledAt;
     private DateTimeOffset _pausedUntil;
@@ -41,6 +42,7 @@ public sealed class RequestBudget
         ArgumentNullException.ThrowIfNull(time);
         (_perSecond, _burst, _longestWait, _time) = (perSecond, burst, longestWait, time);
         _tokens = burst;
+        _started = time.GetTimestamp();
         _filledAt = _since = time.GetUtcNow();
     }
 
@@ -54,7 +56,7 @@ public sealed class RequestBudget
             TimeSpan wait;
             lock (_lock)
             {
-                wait = Reserve(_time.GetUtcNow());
+                wait = Reserve(Now());
                 if (wait > _longestWait)
                 {
                     GiveBack();
@@ -82,7 +84,7 @@ public sealed class RequestBudget
                 {
                     _waiting--;
                     // The registry may have asked for rest meanwhile: then the place in the queue is taken anew, behind it.
-                    if (waited && _pausedUntil <= _time.GetUtcNow())
+                    if (waited && _pausedUntil <= Now())
                         _spent++;
                     else
                     {
@@ -100,7 +102,8 @@ public sealed class RequestBudget
     /// <summary>Learns from an answer what the registry allows.</summary>
     internal void Heed(HttpResponseMessage response)
     {
-        DateTimeOffset now = _time.GetUtcNow();
+        DateTimeOffset now = Now();
+        DateTimeOffset clock = _time.GetUtcNow();
         long? remaining = Number(response.Headers, "ratelimit-remaining") ?? Number(response.Headers, "x-ratelimit-remaining");
         long? limit = Number(response.Headers, "ratelimit-limit") ?? Number(response.Headers, "x-ratelimit-limit");
         lock (_lock)
@@ -108,8 +111,8 @@ public sealed class RequestBudget
             _limit = limit ?? _limit;
             _remaining = remaining ?? _remaining;
             if ((int)response.StatusCode == 429)
-                Refuse(now, RetryAfter(response.Headers.RetryAfter, now) ?? Reset(response.Headers, now) ?? Share(response.Headers, limit));
-            else if (remaining == 0 && (Reset(response.Headers, now) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
+                Refuse(now, RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit));
+            else if (remaining == 0 && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
                 Pause(now, reset);
             else if ((int)response.StatusCode < 400)
                 _untoldPause = FirstPause;
@@ -120,7 +123,7 @@ public sealed class RequestBudget
     internal void HeedRefusal()
     {
         lock (_lock)
-            Refuse(_time.GetUtcNow(), null);
+            Refuse(Now(), null);
     }
 
     /// <summary>What is spent and left now.</summary>
@@ -130,13 +133,16 @@ public sealed class RequestBudget
         {
             lock (_lock)
             {
-                DateTimeOffset now = _time.GetUtcNow();
+                DateTimeOffset now = Now();
                 Fill(now);
                 return new RequestBudgetState(_since, _spent, _refused, _waiting, (int)Math.Max(0, Math.Floor(_tokens)), _burst, _perSecond,
-                    _pausedUntil > now ? _pausedUntil : null, _limit, _remaining);
+                    _pausedUntil > now ? _time.GetUtcNow() + (_pausedUntil - now) : null, _limit, _remaining);
             }
         }
     }
+
+    /// <summary>Goes on evenly when the machine's clock is set: a registry must not be left alone, or flooded, for that.</summary>
+    private DateTimeOffset Now() => _since + _time.GetElapsedTime(_started);
 
     /// <summary>Takes a token, which may be one of the future, and says how long until it is there.</summary>
     private TimeSpan Reserve(DateTimeOffset now)

@@ -26,6 +26,10 @@ public static class ConditionReasons
     public const string RegistryUnauthorized = nameof(RegistryUnauthorized);
     /// <summary>The repository does not exist, or this login may not see it.</summary>
     public const string RepositoryNotFound = nameof(RepositoryNotFound);
+    /// <summary>A right is missing in the cluster; the message names it. It is tried again.</summary>
+    public const string ClusterForbidden = nameof(ClusterForbidden);
+    /// <summary>The cluster refuses a change for another reason (a policy, a quota); it is tried again.</summary>
+    public const string ClusterRefused = nameof(ClusterRefused);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
     public const string ContainerNotFound = nameof(ContainerNotFound);
     /// <summary>R13: not exactly two workloads, or not exactly one of them live.</summary>

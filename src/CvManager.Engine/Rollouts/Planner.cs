@@ -18,6 +18,9 @@ public sealed record PlanInput
     /// <summary>Every workload of the namespace that carries the label cvapp.</summary>
     public required IReadOnlyList<Workload> Workloads { get; init; }
 
+    /// <summary>Why workloads of one kind may be missing among <see cref="Workloads"/>; null where none are.</summary>
+    public CvException? Unseen { get; init; }
+
     /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null where there is none, and for another strategy.</summary>
     public ServiceSelector? Service { get; init; }
 
@@ -60,6 +63,8 @@ public static class Planner
 
         if (input.Version is null)
             return Stalled(input, Reason(input.Problem), input.Problem is null ? "The version is not known." : $"{input.Problem.Message} {input.Problem.Remedy}", workloads);
+        if (workloads.Count == 0 && input.Unseen is { } unseen)
+            return Stalled(input, ConditionReasons.ClusterForbidden, $"No workload can be seen. {unseen.Message} {unseen.Remedy}");
         if (workloads.Count == 0)
         {
             return Stalled(input, ConditionReasons.WorkloadNotFound,

@@ -15,7 +15,10 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAga
 /// workloads, and nothing that matters is kept in memory (R10).
 /// </summary>
 /// <remarks>Thread-safe; two calls for one resource at the same time are the caller's mistake, and end in a status conflict.</remarks>
-public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, TimeProvider time)
+/// <param name="cluster">What is changed.</param>
+/// <param name="workloads">Reads and changes workloads.</param>
+/// <param name="clock">What rollouts' deadlines are measured by.</param>
+public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock)
 {
     private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads), new GateRunner(cluster), new ServiceStore(cluster));
 
@@ -31,9 +34,15 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(status);
         ArgumentNullException.ThrowIfNull(writeStatus);
-        RolloutStep step = new(_parts, plan, status, writeStatus, Now());
+        DateTimeOffset now = clock.Now();
         if (status.Rollout is not { } rollout || RolloutPhase.IsFinal(rollout.Phase))
-            return await step.StartAsync(cancellationToken);
+        {
+            clock.Forget(plan.Resource.Key);
+            return await new RolloutStep(_parts, plan, status, writeStatus, now).StartAsync(cancellationToken);
+        }
+
+        rollout = clock.Measure(plan.Resource.Key, rollout, plan.Resource.Spec.TimeoutSeconds);
+        RolloutStep step = new(_parts, plan, status, writeStatus, now);
         if (plan.Verdict == PlanVerdict.Held)
             return await step.SupersedeAsync(rollout, "It was suspended while it was in progress.", cancellationToken);
         // What has failed goes back to the end, whatever is wanted next.
@@ -52,13 +61,6 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
 
     private static bool IsStill(BlueGreenStatus pair, StrategySpec strategy) => strategy.Kind == StrategySpec.ServiceBlueGreen
         && strategy.BlueGreen is { } asked && asked.ServiceName == pair.Service && asked.LabelNames.SequenceEqual(pair.LabelNames);
-
-    private DateTimeOffset Now()
-    {
-        // The status keeps whole seconds: a time that it gives back must equal the one that was put in.
-        DateTimeOffset now = time.GetUtcNow();
-        return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
-    }
 }
 
 /// <summary>What a step works with.</summary>

@@ -1,0 +1,53 @@
+using CvManager.Sandbox;
+
+namespace CvManager.Simulation;
+
+/// <summary>What one client may not do, as RBAC says it: by verb and resource, and changed while it works.</summary>
+internal sealed class AccessRules
+{
+    private readonly HashSet<(string Verb, string Resource)> _denied = [];
+
+    /// <summary>Takes rights away: <c>list deployments</c>, <c>update containerversions/status</c>.</summary>
+    public void Deny(params ReadOnlySpan<string> rights)
+    {
+        foreach (string right in rights)
+            _denied.Add((right.Split(' ')[0], right.Split(' ')[1]));
+    }
+
+    /// <summary>Gives all of them back.</summary>
+    public void AllowAll() => _denied.Clear();
+
+    public RequestFault Judge(HttpRequestMessage request)
+    {
+        AskedRight asked = AskedRight.Of(request);
+        return !_denied.Contains((asked.Verb, asked.Resource)) ? RequestFault.None : new RequestFault
+        {
+            StatusCode = 403,
+            Message = $"{asked.Resource} is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot {asked.Verb} resource \"{asked.Resource}\" in API group \"{asked.Group}\"",
+        };
+    }
+}
+
+/// <summary>The right that a request takes (Kubernetes documentation, "Authorization overview").</summary>
+internal sealed record AskedRight(string Verb, string Group, string Resource)
+{
+    public static AskedRight Of(HttpRequestMessage request)
+    {
+        string[] path = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
+        bool core = path[0] == "api";
+        string[] rest = path[(core ? 2 : 3)..];
+        if (rest.Length > 2 && rest[0] == "namespaces")
+            rest = rest[2..];
+        string resource = rest.Length > 2 ? $"{rest[0]}/{rest[2]}" : rest[0];
+        string verb = request.Method.Method switch
+        {
+            "GET" when request.RequestUri.Query.Contains("watch=1", StringComparison.Ordinal) => "watch",
+            "GET" => rest.Length == 1 ? "list" : "get",
+            "POST" => "create",
+            "PUT" => "update",
+            "PATCH" => "patch",
+            _ => "delete",
+        };
+        return new AskedRight(verb, core ? "" : path[1], resource);
+    }
+}

@@ -1,0 +1,260 @@
+using System.Globalization;
+using System.Net.Http.Headers;
+using System.Text;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Controller;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using CvManager.Resources;
+using CvManager.Sandbox;
+using CvManager.Sandbox.Registry;
+using CvManager.Unit.Controller;
+using CvManager.Versions;
+using Microsoft.Extensions.Logging;
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>
+/// One whole controller on a sandbox, under a virtual clock, and what it asks, says and does. A container takes <see cref="StartDelay"/> to
+/// start, so that there is a middle of a rollout for something to happen in.
+/// </summary>
+public abstract class ControllerStage : IAsyncLifetime
+{
+    protected static readonly TimeSpan StartDelay = TimeSpan.FromSeconds(20);
+
+    private const string Deployments = "/apis/apps/v1/namespaces/default/deployments";
+
+    private readonly CancellationTokenSource _stop = new();
+    private SandboxCluster _cluster = null!;
+    private SandboxRegistry _registry = null!;
+    private HttpMessageInvoker _user = null!;
+    private ClusterConnection? _connection;
+    private RegistryCatalog? _registries;
+    private ContainerVersionController? _controller;
+    private Task _ended = Task.CompletedTask;
+
+    protected ControllerStage() => Clock = new JumpingClock(Time);
+
+    protected static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    protected VirtualTime Time { get; } = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
+
+    /// <summary>The controller's: that of its machine.</summary>
+    private protected JumpingClock Clock { get; }
+
+    private protected AccessRules Access { get; } = new();
+
+    private protected SpokenLog Log { get; } = new();
+
+    /// <summary>What the controller asked of the cluster, as rights; refused or not.</summary>
+    private protected List<(DateTimeOffset Time, AskedRight Right, string Path)> Asked { get; } = [];
+
+    /// <summary>Images that Deployments were given, in order, by whoever gave them.</summary>
+    protected List<string> Images { get; } = [];
+
+    /// <summary>What it asks of the registry.</summary>
+    protected List<DateTimeOffset> Looks { get; } = [];
+
+    protected SandboxRegistry Registry => _registry;
+
+    /// <summary>Goes wrong with requests of the controller's, beside <see cref="Access"/>.</summary>
+    protected Func<HttpRequestMessage, RequestFault>? Trouble { get; set; }
+
+    protected DateTimeOffset Now => Time.GetUtcNow();
+
+    public async ValueTask InitializeAsync()
+    {
+        ThreadPool.GetMaxThreads(out int threads, out _);
+        Assert.Equal(1, threads); // or else the order of things is another each time
+        await Task.Yield();
+        _cluster = await SandboxCluster.StartAsync(new SandboxOptions
+        {
+            TimeProvider = Time, Listen = false, Token = "", Seed = 1, Deterministic = true, ContainerStartDelay = StartDelay, ChangeLog = Note,
+        }, Token);
+        _registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { TimeProvider = Time, Listen = false }, Token);
+        _user = new HttpMessageInvoker(_cluster.CreateHandler());
+        if (HasDefinition)
+            await DefineAsync();
+        await RunAsync(TimeSpan.FromSeconds(1));
+        foreach (string version in (string[])["v1", "v2", "v3"])
+            Push("app", version);
+        Registry.Tag("app", "demo", Digest("app", "v1"));
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Time.RunUntilAsync(Now.AddMinutes(10), () => _ended.IsCompleted, CancellationToken.None);
+        Assert.True(_ended.IsCompleted, "the controller does not end");
+        await _ended;
+        _controller?.Dispose();
+        _registries?.Dispose();
+        _connection?.Dispose();
+        _user.Dispose();
+        await _cluster.DisposeAsync();
+        await _registry.DisposeAsync();
+        _stop.Dispose();
+        Assert.Empty(_cluster.Errors);
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>False where the resource's definition is missing at first.</summary>
+    protected virtual bool HasDefinition => true;
+
+    private protected void Start(ControllerOptions? options = null)
+    {
+        FaultInjector faults = (request, _) =>
+        {
+            Asked.Add((Now, AskedRight.Of(request), request.RequestUri!.AbsolutePath));
+            RequestFault judged = Access.Judge(request);
+            return ValueTask.FromResult(judged != RequestFault.None ? judged : Trouble?.Invoke(request) ?? RequestFault.None);
+        };
+        _connection = ClusterConnection.FromHandler(_cluster.CreateHandler(faults), new Uri("http://sandbox"), "", time: Clock);
+        _registries = new RegistryCatalog(new RegistryClientOptions { TimeProvider = Clock, Retries = 0 }, new FixedCredential(null),
+            _registry.CreateHandler((_, _) =>
+            {
+                Looks.Add(Now);
+                return ValueTask.FromResult(RequestFault.None);
+            }));
+        _controller = new ContainerVersionController(_connection, _registries, new LearntTags(),
+            (options ?? new ControllerOptions()) with { Random = new Random(1), AllowSynchronousContinuations = true }, Clock, Log);
+        _ended = _controller.RunAsync(_stop.Token);
+    }
+
+    protected Task<bool> RunAsync(TimeSpan time) => Time.RunUntilAsync(Now + time, null, Token);
+
+    /// <summary>Goes on until that is so; fails where it is not by then.</summary>
+    protected async Task RunUntilAsync(Func<Task<bool>> so, TimeSpan limit, string what)
+    {
+        ArgumentNullException.ThrowIfNull(so);
+        DateTimeOffset end = Now + limit;
+        while (!await so())
+        {
+            if (Now >= end)
+                Assert.Fail($"Not within {limit}: {what}\n{string.Join('\n', Log.Lines)}");
+            await RunAsync(TimeSpan.FromSeconds(1));
+        }
+    }
+
+    /// <summary>Pushes an image, and remembers it under its version.</summary>
+    protected void Push(string repository, string version) =>
+        Digests[(repository, version)] = Registry.PushImage(repository, version, new Dictionary<string, string> { ["org.opencontainers.image.version"] = version });
+
+    protected Dictionary<(string Repository, string Version), string> Digests { get; } = [];
+
+    protected string Digest(string repository, string version) => Digests[(repository, version)];
+
+    protected void MoveTag(string version) => Registry.Tag("app", "demo", Digest("app", version));
+
+    protected Task DefineAsync() => SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json);
+
+    protected Task<JsonObject> CreateAsync(string name = "app", JsonObject? spec = null, string space = "default") => SendAsync(HttpMethod.Post, Resources(space), new JsonObject
+    {
+        ["apiVersion"] = "custom.k8s.io/v1", ["kind"] = "ContainerVersion", ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec ?? Spec(name),
+    });
+
+    protected static JsonObject Spec(string app) => new()
+    {
+        ["imageRepo"] = Names.Repository, ["tag"] = "demo", ["versionSyntax"] = "v[0-9]+(-[a-z]+)?", ["pollIntervalSeconds"] = 30, ["timeoutSeconds"] = 300,
+        ["selector"] = new JsonObject { ["cvapp"] = app }, ["container"] = new JsonObject { ["name"] = Names.Container },
+    };
+
+    protected Task EditAsync(string spec, string name = "app") =>
+        SendAsync(HttpMethod.Patch, $"{Resources("default")}/{name}", new JsonObject { ["spec"] = JsonNode.Parse(spec) }, "application/merge-patch+json");
+
+    protected Task<JsonObject> CreateDeploymentAsync(string name = "app", string? app = null, string space = "default", string? container = null, int replicas = 1)
+    {
+        JsonObject made = WorkloadShape.All[0].Make(name, app ?? name, $"{Names.Repository}:v1", replicas, false);
+        made["spec"]!["progressDeadlineSeconds"] = 600;
+        if (container is not null)
+            made["spec"]!["template"]!["spec"]!["containers"]![0]!["name"] = container;
+        return SendAsync(HttpMethod.Post, Deployments.Replace("default", space, StringComparison.Ordinal), made);
+    }
+
+    protected Task DeleteDeploymentAsync(string name = "app") => SendAsync(HttpMethod.Delete, $"{Deployments}/{name}", null);
+
+    /// <summary>Another name for its container, as an edit of the manifest gives it.</summary>
+    protected Task RenameContainerAsync(string to, string name = "app") => SendAsync(HttpMethod.Patch, $"{Deployments}/{name}",
+        new JsonArray(new JsonObject { ["op"] = "replace", ["path"] = "/spec/template/spec/containers/0/name", ["value"] = to }), "application/json-patch+json");
+
+    protected async Task<string> ImageAsync(string name = "app", string space = "default") => Fields.Text(
+        (await SendAsync(HttpMethod.Get, $"{Deployments.Replace("default", space, StringComparison.Ordinal)}/{name}", null))["spec"]!["template"]!["spec"]!["containers"]![0], "image");
+
+    protected Task<JsonObject> GetAsync(string name = "app", string space = "default") => SendAsync(HttpMethod.Get, $"{Resources(space)}/{name}", null);
+
+    /// <summary>Status, reason and message of the resource's condition.</summary>
+    protected async Task<(string Status, string Reason, string Message)> ConditionAsync(string type, string name = "app", string space = "default") =>
+        Fields.Condition(await GetAsync(name, space), type);
+
+    protected async Task<string> PhaseAsync(string name = "app") => Fields.Text(await GetAsync(name), "status", "rollout", "phase");
+
+    protected async Task<bool> IsReadyAsync(string version, string name = "app", string space = "default")
+    {
+        JsonObject resource = await GetAsync(name, space);
+        return Fields.Condition(resource, "Ready").Status == "True" && Fields.Text(resource, "status", "successVersion") == version
+            && Fields.Text(resource, "status", "observedGeneration") == Fields.Text(resource, "metadata", "generation");
+    }
+
+    /// <summary>It comes to rest on that version, all by itself.</summary>
+    protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string space = "default") =>
+        RunUntilAsync(() => IsReadyAsync(version, name, space), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
+
+    /// <summary>For half an hour nothing is written, said or asked but what watches and polls take (R12).</summary>
+    protected async Task StaysQuietAsync(Func<string, bool>? except = null)
+    {
+        await RunAsync(TimeSpan.FromMinutes(1));
+        int asked = Asked.Count;
+        int said = Log.Lines.Count;
+        await RunAsync(TimeSpan.FromMinutes(30));
+        Assert.Empty(Asked.Skip(asked).Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts").Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}"));
+        Assert.Empty(Log.Lines.Skip(said).Where(line => except?.Invoke(line) != true));
+    }
+
+    /// <summary>How often it asked for that right since then.</summary>
+    private protected int Count(string right, DateTimeOffset since) => Asked.Count(a => a.Time >= since && $"{a.Right.Verb} {a.Right.Resource}" == right);
+
+    /// <summary>A request of the user's, who meets no trouble.</summary>
+    protected async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonNode? body, string contentType = "application/json")
+    {
+        using HttpRequestMessage request = new(method, $"http://sandbox{path}");
+        if (body is not null)
+        {
+            request.Content = new ByteArrayContent(Encoding.UTF8.GetBytes(body.ToJsonString()));
+            request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
+        }
+
+        using HttpResponseMessage response = await _user.SendAsync(request, Token);
+        string text = await response.Content.ReadAsStringAsync(Token);
+        return response.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw new InvalidOperationException($"{method} {path}: {text}");
+    }
+
+    private protected static string Resources(string space) => $"/apis/custom.k8s.io/v1/namespaces/{space}/containerversions";
+
+    private void Note(SandboxChange change)
+    {
+        if (change.Resource == "deployments.apps" && change.After is { } after && WorkloadShape.All[0].Images(after).TryGetValue(Names.Container, out string? image)
+            && (change.Before is null || !WorkloadShape.All[0].Images(change.Before).TryGetValue(Names.Container, out string? former) || former != image))
+        {
+            Images.Add(string.Create(CultureInfo.InvariantCulture, $"{change.Namespace}/{change.Name} {image.Split('@')[0].Split(':')[^1]}"));
+        }
+    }
+
+    /// <summary>What the controller says.</summary>
+    private protected sealed class SpokenLog : ILogger
+    {
+        public List<string> Lines { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        {
+            if (IsEnabled(logLevel))
+                Lines.Add($"{logLevel} {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}");
+        }
+    }
+}

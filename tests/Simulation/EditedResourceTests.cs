@@ -1,0 +1,72 @@
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>A resource, its workloads and its namespace are changed under the controller, also in the middle of a rollout.</summary>
+public sealed class EditedResourceTests : ControllerStage
+{
+    public static TheoryData<string, string, string, string> Nonsense => new()
+    {
+        { """{"versionSyntax":"["}""", """{"versionSyntax":"v[0-9]+(-[a-z]+)?"}""", "InvalidSpec", "spec.versionSyntax" },
+        { """{"tag":"nope"}""", """{"tag":"demo"}""", "TagNotFound", "nope" },
+        { """{"versionSyntax":"release-[0-9]+"}""", """{"versionSyntax":"v[0-9]+(-[a-z]+)?"}""", "VersionNotFound", "release-[0-9]+" },
+        { """{"container":{"name":"nobody"}}""", """{"container":{"name":"main"}}""", "ContainerNotFound", "it has main, side" },
+        { """{"selector":{"cvapp":"nobody"}}""", """{"selector":{"cvapp":"app"}}""", "WorkloadNotFound", "cvapp=nobody" },
+        { """{"pinVersion":"v99"}""", """{"pinVersion":null}""", "VersionNotFound", "v99" },
+        { """{"strategy":{"kind":"ServiceBlueGreen"}}""", """{"strategy":null}""", "InvalidSpec", "spec.strategy.blueGreen" },
+        {
+            """{"strategy":{"kind":"ServiceBlueGreen","blueGreen":{"serviceName":"nobody","labelNames":["colour"]}}}""", """{"strategy":null}""",
+            "BlueGreenAmbiguous", "There is only Deployment/app"
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Nonsense))]
+    public async Task A_resource_that_is_edited_into_nonsense_says_so_touches_nothing_and_goes_on_once_mended(string nonsense, string mended, string reason, string mention)
+    {
+        await CreateDeploymentAsync();
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+
+        await EditAsync(nonsense);
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is wrong");
+        (_, string said, string message) = await ConditionAsync("Stalled");
+        Assert.Equal(reason, said);
+        Assert.Contains(mention, message, StringComparison.Ordinal);
+        await StaysQuietAsync();
+        Assert.Equal(["default/app v1"], Images);
+
+        await EditAsync(mended);
+        await SettlesAsync("v2");
+        await StaysQuietAsync();
+    }
+
+    [Theory]
+    [MemberData(nameof(Nonsense))]
+    public async Task In_the_middle_of_a_rollout_too(string nonsense, string mended, string reason, string mention)
+    {
+        await CreateDeploymentAsync(replicas: 3);
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+
+        await EditAsync(nonsense);
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(5), "it says what is wrong");
+        (_, string said, string message) = await ConditionAsync("Stalled");
+        Assert.Equal(reason, said);
+        Assert.Contains(mention, message, StringComparison.Ordinal);
+        int changes = Images.Count;
+        MoveTag("v3");
+        await StaysQuietAsync();
+        Assert.Equal(changes, Images.Count);
+
+        await EditAsync(mended);
+        await SettlesAsync("v3");
+        await StaysQuietAsync();
+        Assert.DoesNotContain("Exception", string.Concat(Log.Lines), StringComparison.Ordinal);
+    }
+}
