@@ -26,7 +26,7 @@ public abstract class ControllerStage : IAsyncLifetime
 
     private const string Deployments = "/apis/apps/v1/namespaces/default/deployments";
 
-    private readonly CancellationTokenSource _stop = new();
+    private CancellationTokenSource _stop = new();
     private SandboxCluster _cluster = null!;
     private SandboxRegistry _registry = null!;
     private HttpMessageInvoker _user = null!;
@@ -85,13 +85,7 @@ public abstract class ControllerStage : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await Time.RunUntilAsync(Now.AddMinutes(10), () => _ended.IsCompleted, CancellationToken.None);
-        Assert.True(_ended.IsCompleted, "the controller does not end");
-        await _ended;
-        _controller?.Dispose();
-        _registries?.Dispose();
-        _connection?.Dispose();
+        await StopAsync();
         _user.Dispose();
         await _cluster.DisposeAsync();
         await _registry.DisposeAsync();
@@ -121,6 +115,20 @@ public abstract class ControllerStage : IAsyncLifetime
         _controller = new ContainerVersionController(_connection, _registries, new LearntTags(),
             (options ?? new ControllerOptions()) with { Random = new Random(1), AllowSynchronousContinuations = true }, Clock, Log);
         _ended = _controller.RunAsync(_stop.Token);
+    }
+
+    /// <summary>Ends the controller, as SIGTERM does; another one may be started then.</summary>
+    protected async Task StopAsync()
+    {
+        await _stop.CancelAsync();
+        await Time.RunUntilAsync(Now.AddMinutes(10), () => _ended.IsCompleted, CancellationToken.None);
+        Assert.True(_ended.IsCompleted, "the controller does not end");
+        await _ended;
+        _controller?.Dispose();
+        _registries?.Dispose();
+        _connection?.Dispose();
+        _stop.Dispose();
+        _stop = new CancellationTokenSource();
     }
 
     protected Task<bool> RunAsync(TimeSpan time) => Time.RunUntilAsync(Now + time, null, Token);
@@ -201,13 +209,13 @@ public abstract class ControllerStage : IAsyncLifetime
     protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string space = "default") =>
         RunUntilAsync(() => IsReadyAsync(version, name, space), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
 
-    /// <summary>For half an hour nothing is written, said or asked but what watches and polls take (R12).</summary>
+    /// <summary>For a quarter of an hour nothing is written, said or asked but what watches and polls take (R12).</summary>
     protected async Task StaysQuietAsync(Func<string, bool>? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
         int asked = Asked.Count;
         int said = Log.Lines.Count;
-        await RunAsync(TimeSpan.FromMinutes(30));
+        await RunAsync(TimeSpan.FromMinutes(15));
         Assert.Empty(Asked.Skip(asked).Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts").Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}"));
         Assert.Empty(Log.Lines.Skip(said).Where(line => except?.Invoke(line) != true));
     }

@@ -48,13 +48,14 @@ public sealed class RolloutClock(TimeProvider time)
         {
             TimeSpan passed = time.GetElapsedTime(last.Ticks, ticks);
             // What was moved is made up for once the status has it; another deadline than either is a new one, from what the clock said then.
-            owed = (rollout.Deadline == last.From ? last.Owed : rollout.Deadline == last.To ? last.Owed - (last.To - last.From)!.Value : TimeSpan.Zero)
+            owed = (rollout.Deadline == last.From ? last.Owed : rollout.Deadline == last.To ? last.Owed - last.Moved : TimeSpan.Zero)
                 + (wall - last.Wall - passed) + (last.IsInterrupted ? passed : TimeSpan.Zero);
         }
 
         TimeSpan shift = TimeSpan.FromSeconds(Math.Round(owed.TotalSeconds));
-        RolloutStatus measured = AtMost(shift.Duration() >= Tolerance ? Moved(rollout, shift) : rollout, now, timeoutSeconds);
-        _readings[key] = new Reading(rollout.Id, wall, ticks, owed, rollout.Deadline, measured.Deadline, IsInterrupted: false);
+        shift = shift.Duration() >= Tolerance ? shift : TimeSpan.Zero;
+        RolloutStatus measured = AtMost(shift == TimeSpan.Zero ? rollout : Moved(rollout, shift), now, timeoutSeconds);
+        _readings[key] = new Reading(rollout.Id, wall, ticks, owed, shift, rollout.Deadline, measured.Deadline, IsInterrupted: false);
         return measured;
     }
 
@@ -79,6 +80,6 @@ public sealed class RolloutClock(TimeProvider time)
         return rollout.BlueGreen is { CutOverAt: { } at } pair && at > soon ? rollout with { BlueGreen = pair with { CutOverAt = now } } : rollout;
     }
 
-    /// <summary>Both clocks at a rollout's last step; what its times were behind then, and its deadline before and after that was made up for.</summary>
-    private sealed record Reading(string Rollout, DateTimeOffset Wall, long Ticks, TimeSpan Owed, DateTimeOffset? From, DateTimeOffset? To, bool IsInterrupted);
+    /// <summary>Both clocks at a rollout's last step; what its times were behind then, how far they were moved, and its deadline before and after that.</summary>
+    private sealed record Reading(string Rollout, DateTimeOffset Wall, long Ticks, TimeSpan Owed, TimeSpan Moved, DateTimeOffset? From, DateTimeOffset? To, bool IsInterrupted);
 }

@@ -65,8 +65,8 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
                 return new DeliveryProgress(DeliveryState.Waiting, now.Progress.Message);
         }
 
-        Trouble? trouble = await workloads.FindTroubleAsync(workload, container, cancellationToken);
-        string message = trouble is null ? progress.Message : $"{progress.Message}; {trouble.Message}";
+        (Trouble? trouble, string? unseen) = await FindTroubleAsync(workload, container, cancellationToken);
+        string message = (trouble?.Message ?? unseen) is { } more ? $"{progress.Message}; {more}" : progress.Message;
         bool failed = progress.State == ProgressState.Failed || (failFast && trouble is { IsDecisive: true });
         return new DeliveryProgress(failed ? DeliveryState.Failed : DeliveryState.Waiting, message);
     }
@@ -75,6 +75,19 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     public async Task<DeliveryProgress> AdvanceAbsentAsync(string kind, string space, string name, string container, string to, CancellationToken cancellationToken) =>
         WorkloadKind.Find(kind).Delivery == Delivery.Recreate && await _jobs.ResumeAsync(space, name, container, to, cancellationToken) is { } job
             ? Of(job) : new DeliveryProgress(DeliveryState.Gone, "It is gone, or no longer selected.", IsPatched: false);
+
+    /// <summary>Evidence is welcome, and nothing waits for it: who may not see pods rolls out all the same, and is told.</summary>
+    private async Task<(Trouble? Trouble, string? Unseen)> FindTroubleAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await workloads.FindTroubleAsync(workload, container, cancellationToken), null);
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
+        {
+            return (null, $"{e.Message} {e.Remedy}");
+        }
+    }
 
     private static DeliveryProgress Of(WorkloadProgress progress) => new(progress.State switch
     {

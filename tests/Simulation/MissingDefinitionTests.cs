@@ -1,0 +1,62 @@
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>The custom resource's definition is missing at first, or goes and comes while the controller runs.</summary>
+public sealed class MissingDefinitionTests : ControllerStage
+{
+    private const string Definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/containerversions.custom.k8s.io";
+
+    protected override bool HasDefinition => false;
+
+    [Fact]
+    public async Task A_controller_that_starts_before_the_definition_is_installed_says_so_once_and_begins_when_it_is()
+    {
+        await CreateDeploymentAsync();
+        DateTimeOffset begun = Now;
+        Start();
+        await RunAsync(TimeSpan.FromMinutes(30));
+        string line = Assert.Single(Log.Lines, l => !l.StartsWith("Information", StringComparison.Ordinal));
+        Assert.Contains("containerversions.custom.k8s.io is not served by this cluster", line, StringComparison.Ordinal);
+        Assert.Contains("Install-CvController -CrdOnly", line, StringComparison.Ordinal);
+        Assert.InRange(Count("list containerversions", begun), 10, 70);
+
+        await DefineAsync();
+        await RunAsync(TimeSpan.FromSeconds(1));
+        await CreateAsync();
+        MoveTag("v2");
+        await SettlesAsync("v2", TimeSpan.FromMinutes(3));
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task A_definition_that_is_removed_stops_a_rollout_where_it_is_and_one_that_comes_back_goes_on()
+    {
+        await DefineAsync();
+        await RunAsync(TimeSpan.FromSeconds(1));
+        await CreateDeploymentAsync(replicas: 3);
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        int said = Log.Lines.Count;
+
+        await SendAsync(HttpMethod.Delete, Definition, null);
+        MoveTag("v3");
+        DateTimeOffset removed = Now;
+        await RunAsync(TimeSpan.FromMinutes(30));
+        Assert.Contains("v2", await ImageAsync(), StringComparison.Ordinal);
+        Assert.Single(Log.Lines.Skip(said), l => l.Contains("is not served by this cluster", StringComparison.Ordinal));
+        Assert.True(Log.Lines.Count - said <= 4, string.Join('\n', Log.Lines.Skip(said)));
+        Assert.InRange(Count("list containerversions", removed) + Count("watch containerversions", removed), 5, 70);
+        // Nobody follows the tag any more.
+        Assert.DoesNotContain(Looks, look => look > removed.AddMinutes(10));
+
+        await DefineAsync();
+        await RunAsync(TimeSpan.FromSeconds(1));
+        await CreateAsync();
+        await SettlesAsync("v3", TimeSpan.FromMinutes(5));
+        await StaysQuietAsync();
+    }
+}

@@ -1,0 +1,152 @@
+using System.Text.Json.Nodes;
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>Workloads, and their namespace, are taken away or changed under the controller.</summary>
+public sealed class WorkloadChangeTests : ControllerStage
+{
+    [Fact]
+    public async Task A_workload_that_is_deleted_half_way_is_given_up_and_taken_up_again_when_it_comes_back()
+    {
+        await BeginAsync();
+
+        await DeleteDeploymentAsync();
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound", TimeSpan.FromMinutes(2), "it says that the workload is gone");
+        Assert.Contains("cvapp=app", (await ConditionAsync("Stalled")).Message, StringComparison.Ordinal);
+        Assert.Equal("Superseded", await PhaseAsync());
+        Assert.Null((await GetAsync())["status"]!["quarantined"]);
+        await StaysQuietAsync();
+
+        await CreateDeploymentAsync();
+        await SettlesAsync("v2");
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task Of_two_workloads_the_other_one_goes_on()
+    {
+        await CreateDeploymentAsync("other", "app", replicas: 3);
+        await BeginAsync();
+
+        await DeleteDeploymentAsync();
+        await SettlesAsync("v2", TimeSpan.FromMinutes(5));
+
+        Assert.Contains("v2", await ImageAsync("other"), StringComparison.Ordinal);
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task A_workload_that_is_deleted_while_it_is_rolled_back_keeps_nothing_waiting()
+    {
+        await CreateDeploymentAsync(replicas: 2);
+        await EditDeadlineAsync();
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+        Push("app", "v4-crash");
+        MoveTag("v4-crash");
+        await RunUntilAsync(async () => await PhaseAsync() == "RollingBack", TimeSpan.FromMinutes(10), "it is rolled back");
+
+        await DeleteDeploymentAsync();
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound", TimeSpan.FromMinutes(2), "it says that the workload is gone");
+        await StaysQuietAsync();
+
+        // The version that failed stays out.
+        await CreateDeploymentAsync();
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "Quarantined", TimeSpan.FromMinutes(2), "the failed version stays out");
+        MoveTag("v2");
+        await SettlesAsync("v2");
+    }
+
+    [Fact]
+    public async Task A_container_that_was_renamed_before_a_rollout_is_named_with_those_that_there_are()
+    {
+        await CreateDeploymentAsync();
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+
+        await RenameContainerAsync("web");
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound", TimeSpan.FromMinutes(2), "it says that the container is missing");
+        string message = (await ConditionAsync("Stalled")).Message;
+        Assert.Contains("Deployment/app has no container main; it has web, side", message, StringComparison.Ordinal);
+        Assert.Contains("spec.container.name", message, StringComparison.Ordinal);
+        await StaysQuietAsync();
+        Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
+
+        // As the manifest has it now.
+        await EditAsync("""{"container":{"name":"web"}}""");
+        await SettlesAsync("v2");
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task A_container_that_is_renamed_during_a_rollout_ends_it_and_quarantines_nothing()
+    {
+        await BeginAsync();
+
+        await RenameContainerAsync("web");
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound", TimeSpan.FromMinutes(2), "it says that the container is missing");
+        Assert.Equal("Superseded", await PhaseAsync());
+        Assert.Null((await GetAsync())["status"]!["quarantined"]);
+        await StaysQuietAsync();
+
+        await RenameContainerAsync("main");
+        await SettlesAsync("v2");
+        await StaysQuietAsync();
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_namespace_that_is_deleted_in_the_middle_of_a_rollout_leaves_nothing_behind_and_holds_up_no_other(bool gate)
+    {
+        const string space = "shop";
+        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = space } });
+        await CreateDeploymentAsync(space: space, replicas: 3);
+        await CreateDeploymentAsync("other");
+        JsonObject spec = Spec("app");
+        if (gate)
+            spec["container"]!["verify"] = new JsonArray(new JsonObject { ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = "sleep", ["timeoutSeconds"] = 120 });
+        await CreateAsync(spec: spec, space: space);
+        await CreateAsync("other");
+        Start();
+        await SettlesAsync("v1", name: "other");
+        await SettlesAsync("v1", space: space);
+        MoveTag("v2");
+        await RunUntilAsync(async () => Fields.Text(await GetAsync(space: space), "status", "rollout", "version") == "v2", TimeSpan.FromMinutes(1), "the rollout has begun");
+
+        await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/{space}", null);
+        await SettlesAsync("v2", name: "other");
+        await RunUntilAsync(async () => !(await SendAsync(HttpMethod.Get, "/api/v1/namespaces", null))["items"]!.AsArray().Any(n => Fields.Text(n, "metadata", "name") == space),
+            TimeSpan.FromMinutes(5), "the namespace is gone");
+        await StaysQuietAsync();
+        Assert.DoesNotContain(Log.Lines, line => line.Contains("RBAC", StringComparison.Ordinal) || line.Contains("Exception", StringComparison.Ordinal));
+        Assert.True(Log.Lines.Count(line => !line.StartsWith("Information", StringComparison.Ordinal)) <= 4, string.Join('\n', Log.Lines));
+
+        // The same names again are others.
+        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = space } });
+        await CreateDeploymentAsync(space: space);
+        await CreateAsync(space: space);
+        await SettlesAsync("v2", space: space);
+        await StaysQuietAsync();
+    }
+
+    /// <summary>A rollout of v2 to three pods, one of which is new by now.</summary>
+    private async Task BeginAsync()
+    {
+        await CreateDeploymentAsync(replicas: 3);
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunAsync(StartDelay * 1.5);
+        Assert.Equal("Progressing", await PhaseAsync());
+    }
+
+    private Task EditDeadlineAsync() => SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app",
+        new JsonObject { ["spec"] = new JsonObject { ["progressDeadlineSeconds"] = 60 } }, "application/merge-patch+json");
+}
