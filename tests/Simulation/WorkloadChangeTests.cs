@@ -147,6 +147,6 @@ public sealed class WorkloadChangeTests : ControllerStage
         Assert.Equal("Progressing", await PhaseAsync());
     }
 
-    private Task EditDeadlineAsync() => SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app",
+    private Task<JsonObject> EditDeadlineAsync() => SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app",
         new JsonObject { ["spec"] = new JsonObject { ["progressDeadlineSeconds"] = 60 } }, "application/merge-patch+json");
 }
