@@ -75,7 +75,7 @@ public sealed record RolloutStatus
     /// <summary>Null while it goes on.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 
-    /// <summary>R3: how many rollouts of this digest were needed because somebody changed the image back; 0 for none.</summary>
+    /// <summary>R3: how often the image was put there again because somebody had changed it back, in this rollout and those of its digest before it.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Repeats { get; init; }
 
@@ -212,10 +212,6 @@ public sealed record WorkloadRolloutStatus
     public string ToImage { get; init; } = "";
 
     public string Phase { get; init; } = "";
-
-    /// <summary>R3: how often somebody changed the image back while it was rolled out.</summary>
-    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
-    public int Reverts { get; init; }
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }

@@ -29,10 +29,10 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         return await step.WaitAsync(rollout, $"{pair.Idle} is patched, and brought up", cancellationToken);
                     }
 
-                    WorkloadRolloutStatus entry = await step.DeliverAsync(rollout.Workloads[0], cancellationToken);
-                    rollout = rollout with { Workloads = [entry] };
-                    if (RolloutStep.IsContended(entry))
-                        return await step.GiveWayAsync(rollout, entry, cancellationToken);
+                    (rollout, WorkloadRolloutStatus? contended) = await step.DeliverAsync(rollout, cancellationToken);
+                    if (contended is not null)
+                        return await step.GiveWayAsync(rollout, contended, cancellationToken);
+                    WorkloadRolloutStatus entry = rollout.Workloads[0];
                     if (entry.Phase == RolloutPhase.Failed)
                         return await step.FailAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
                     if (entry.Phase != RolloutPhase.Succeeded)
@@ -40,6 +40,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     if (idle.DesiredPods == 0)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, 1, cancellationToken);
+                        rollout = rollout with { Workloads = [entry with { Phase = RolloutPhase.Progressing }] };
                         return await step.WaitAsync(rollout, $"{pair.Idle} is brought up", cancellationToken);
                     }
 

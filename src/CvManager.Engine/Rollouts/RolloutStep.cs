@@ -85,40 +85,37 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         static int Ended(RolloutStatus rollout) => rollout.Gates?.Count(gate => gate.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed) ?? 0;
     }
 
-    /// <summary>Brings an image to a workload, and says so in its entry. One that is changed back again and again is left (<see cref="IsContended"/>).</summary>
-    public async Task<WorkloadRolloutStatus> DeliverAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken)
+    /// <summary>
+    /// Brings its image to each workload that is not over with, and says so in the entries. R3: where somebody changes one back, that counts
+    /// as a repeat of the rollout; after the last one it is left so.
+    /// </summary>
+    /// <returns>The rollout, and the workload that is left to somebody else; null where none is.</returns>
+    public async Task<(RolloutStatus Rollout, WorkloadRolloutStatus? Contended)> DeliverAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        bool wasPatched = entry.Phase == RolloutPhase.Progressing;
-        if (wasPatched && entry.Reverts == Planner.MostRepeats && Find(entry) is { } seen && seen.Container.Image != entry.ToImage
-            && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } now && now.FindContainer(_spec.Container.Name)?.Image != entry.ToImage)
+        List<WorkloadRolloutStatus> workloads = [];
+        bool repeated = false;
+        foreach (WorkloadRolloutStatus entry in rollout.Workloads)
         {
-            return entry with { Reverts = entry.Reverts + 1 };
+            if (entry.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed or RolloutPhase.Superseded)
+            {
+                workloads.Add(entry);
+                continue;
+            }
+
+            bool wasPatched = entry.Phase == RolloutPhase.Progressing;
+            if (wasPatched && rollout.Repeats >= Planner.MostRepeats && await IsChangedBackAsync(entry, cancellationToken))
+                return (rollout, entry);
+            (WorkloadRolloutStatus after, bool swapped) = await DeliverAsync(entry, entry.ToImage, cancellationToken);
+            workloads.Add(after);
+            repeated |= wasPatched && swapped;
         }
 
-        DeliveryProgress progress = Find(entry) is { } found
-            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, entry.ToImage, _spec.Rollback.FailFast, cancellationToken)
-            : await parts.Delivery.AdvanceAbsentAsync(entry.Kind, plan.Resource.Metadata.Namespace!, entry.Name, _spec.Container.Name, entry.ToImage, cancellationToken);
-        return entry with
-        {
-            Message = progress.Message,
-            Reverts = entry.Reverts + (wasPatched && progress.IsSwapped ? 1 : 0),
-            Phase = progress.State switch
-            {
-                DeliveryState.Done => RolloutPhase.Succeeded,
-                DeliveryState.Failed => RolloutPhase.Failed,
-                DeliveryState.Gone => RolloutPhase.Superseded,
-                _ => progress.IsPatched ? RolloutPhase.Progressing : entry.Phase,
-            },
-        };
+        return (rollout with { Workloads = workloads, Repeats = rollout.Repeats + (repeated ? 1 : 0) }, null);
     }
 
-    /// <summary>R3: somebody keeps changing the image back, and is not fought.</summary>
-    public static bool IsContended(WorkloadRolloutStatus entry) => entry.Reverts > Planner.MostRepeats;
-
-    /// <summary>Ends a rollout that somebody fights. The plan sees by its repeats that it is not to be begun again.</summary>
-    public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(
-        rollout with { Repeats = Planner.MostRepeats },
-        $"The image of {contended.Kind}/{contended.Name} was changed back {contended.Reverts} times while it was rolled out; it is left so.", cancellationToken);
+    /// <summary>Ends a rollout that somebody fights; the plan sees by its repeats that it is not to be begun again.</summary>
+    public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
+        $"The image of {contended.Kind}/{contended.Name} was changed back again and again while it was rolled out; it is left so.", cancellationToken);
 
     /// <summary>It goes on: its status says what it waits for. Past its deadline, it fails.</summary>
     public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken) => now >= rollout.Deadline
@@ -222,16 +219,10 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     private async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        List<WorkloadRolloutStatus> workloads = [];
-        foreach (WorkloadRolloutStatus entry in rollout.Workloads)
-        {
-            bool over = entry.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed or RolloutPhase.Superseded;
-            workloads.Add(over ? entry : await DeliverAsync(entry, cancellationToken));
-        }
-
-        rollout = rollout with { Workloads = workloads };
-        if (workloads.Find(IsContended) is { } contended)
+        (rollout, WorkloadRolloutStatus? contended) = await DeliverAsync(rollout, cancellationToken);
+        if (contended is not null)
             return await GiveWayAsync(rollout, contended, cancellationToken);
+        List<WorkloadRolloutStatus> workloads = [.. rollout.Workloads];
         if (workloads.Find(w => w.Phase == RolloutPhase.Failed) is { } failed)
             return await FailAsync(rollout, $"{failed.Kind}/{failed.Name}: {failed.Message}", cancellationToken);
         if (workloads.TrueForAll(w => w.Phase == RolloutPhase.Superseded))
@@ -244,6 +235,30 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return waiting.TrueForAll(w => WorkloadKind.Find(w.Kind).Delivery == Delivery.Recreate)
             ? WaitFor(rollout, message, Wait(rollout)) : await WaitOrSeeAsync(rollout, waiting, message, cancellationToken);
     }
+
+    private async Task<(WorkloadRolloutStatus Entry, bool IsSwapped)> DeliverAsync(WorkloadRolloutStatus entry, string image, CancellationToken cancellationToken)
+    {
+        DeliveryProgress progress = Find(entry) is { } found
+            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, image, _spec.Rollback.FailFast, cancellationToken)
+            : await parts.Delivery.AdvanceAbsentAsync(entry.Kind, plan.Resource.Metadata.Namespace!, entry.Name, _spec.Container.Name, image, cancellationToken);
+        WorkloadRolloutStatus after = entry with
+        {
+            Message = progress.Message,
+            Phase = progress.State switch
+            {
+                DeliveryState.Done => RolloutPhase.Succeeded,
+                DeliveryState.Failed => RolloutPhase.Failed,
+                DeliveryState.Gone => RolloutPhase.Superseded,
+                _ => progress.IsPatched ? RolloutPhase.Progressing : entry.Phase,
+            },
+        };
+        return (after, progress.IsSwapped);
+    }
+
+    /// <summary>Whether it has another image than the rollout put there; read afresh, as a watch may tell late.</summary>
+    private async Task<bool> IsChangedBackAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken) =>
+        Find(entry) is { } seen && seen.Container.Image != entry.ToImage
+        && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } now && now.FindContainer(_spec.Container.Name)?.Image != entry.ToImage;
 
     /// <summary>Before a rollout fails for its deadline, its workloads are read afresh: a watch may have told nothing for minutes.</summary>
     private async Task<StepResult> WaitOrSeeAsync(RolloutStatus rollout, IEnumerable<WorkloadRolloutStatus> waiting, string message, CancellationToken cancellationToken)
@@ -287,7 +302,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             return entry;
         if (Find(entry) is { Container.Image: { } image } && image != entry.ToImage && image != entry.FromImage)
             return entry with { Phase = RolloutPhase.Superseded, Message = $"Somebody else put {image} on it; it is left so." };
-        WorkloadRolloutStatus back = await DeliverAsync(entry with { ToImage = entry.FromImage, Reverts = 0 }, cancellationToken);
+        (WorkloadRolloutStatus back, _) = await DeliverAsync(entry, entry.FromImage, cancellationToken);
         return entry with
         {
             Message = back.Phase == RolloutPhase.Succeeded ? $"back on {entry.FromImage}" : back.Message,

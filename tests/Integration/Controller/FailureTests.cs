@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -47,8 +48,7 @@ public sealed class FailureTests
 
         scene.MoveTag(Bad);
 
-        JsonObject rollout = (await EndedAsync(scene, "RolledBack"))["rollout"]!.AsObject();
-        TestContext.Current.TestOutputHelper?.WriteLine($"from {rollout["startedAt"]} to {rollout["finishedAt"]}");
+        await EndedAsync(scene, "RolledBack");
     }
 
     [Fact]
@@ -100,6 +100,30 @@ public sealed class FailureTests
         Assert.Contains("exit code 1", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
         Assert.Equal(Next, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task Somebody_who_keeps_changing_the_image_back_is_named_and_given_way()
+    {
+        await using Scene scene = await Scene.CreateAsync("fight", Good, Next);
+        scene.MoveTag(Good);
+        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600"));
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Good);
+        string former = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
+
+        scene.MoveTag(Next);
+        for (int time = 0; time < 1 + 3; time++)
+        {
+            await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>() != former);
+            await scene.KubeCtlAsync("set", "image", "deployment/app", $"main={former}");
+        }
+
+        JsonObject resource = await scene.UntilStatusAsync("app", s => s["conditions"]!.AsArray().Any(c => c!["type"]!.GetValue<string>() == "Stalled" && c["reason"]?.GetValue<string>() == "Contended"));
+        string message = resource["status"]!["conditions"]!.AsArray().Single(c => c!["type"]!.GetValue<string>() == "Stalled")!["message"]!.GetValue<string>();
+        Assert.Contains("by the field manager kubectl", message, StringComparison.Ordinal);
+        Assert.Null(resource["status"]!["quarantined"]);
+        Assert.Equal(former, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
     }
 
     private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>

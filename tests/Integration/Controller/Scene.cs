@@ -98,15 +98,19 @@ internal sealed class Scene : IAsyncDisposable
 
     /// <summary>What the history has of all workloads, newest first: version and outcome.</summary>
     public async Task<IReadOnlyList<string>> HistoryAsync() =>
-        [.. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, TestContext.Current.CancellationToken))
-            .Select(one => $"{one.Record.ToVersion} {one.Record.Outcome}")];
+        [.. (await ReadHistoryAsync(TestContext.Current.CancellationToken)).Select(record => $"{record.ToVersion} {record.Outcome}")];
 
     public async ValueTask DisposeAsync()
     {
+        foreach (RolloutRecord record in (await ReadHistoryAsync(CancellationToken.None)).Reverse())
+            TestContext.Current.TestOutputHelper?.WriteLine($"{record.Kind}/{record.Name} {record.FromVersion} -> {record.ToVersion}: {record.Outcome} in {(record.Finished - record.Started).TotalSeconds:0} s");
         await KubeCtlAsync("delete", "namespace", Namespace, "--wait=false");
         foreach (ImageLayout image in _images)
             image.Dispose();
         _session.Dispose();
         Cluster.Dispose();
     }
+
+    private async Task<IReadOnlyList<RolloutRecord>> ReadHistoryAsync(CancellationToken cancellationToken) =>
+        [.. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, cancellationToken)).Select(one => one.Record)];
 }
