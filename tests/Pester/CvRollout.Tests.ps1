@@ -30,6 +30,12 @@ Describe 'Get-CvRolloutHistory' {
         Get-CvRolloutHistory -Since (Get-Date).AddHours(1) | Should -BeNullOrEmpty
     }
 
+    It 'narrows down by workload and version' {
+        (Get-CvRolloutHistory -Workload my* -Version 9f*).ToVersion | Should -Be '9f8e7d6'
+        Get-CvRolloutHistory -Workload other | Should -BeNullOrEmpty
+        (Get-CvRolloutHistory myappcv).FromVersion | Should -Be '9f8e7d6', '6e4ae1c'
+    }
+
     It 'is shown as a table' {
         Get-CvRolloutHistory | Out-String -Width 200 | Should -Match 'Deployment/myapp +6e4ae1c +9f8e7d6 +Succeeded +controller'
     }
@@ -64,6 +70,33 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         Get-ContainerVersion | Suspend-ContainerVersion -Reason 'freeze'
         (Start-CvReconcile).Outcome | Should -Be 'Held'
         (Get-ContainerVersion | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
+    }
+
+    It 'goes to the version before, or to one that is named, and changes nothing with -WhatIf' {
+        Invoke-CvRollback myappcv -WhatIf | Should -BeNullOrEmpty
+        (Get-ContainerVersion).PinVersion | Should -BeNullOrEmpty
+        (Invoke-CvRollback myappcv -PassThru).PinVersion | Should -Be '9f8e7d6'
+        Invoke-CvRollback my* -ToVersion 'abcdef0' | Should -BeNullOrEmpty
+        (Get-ContainerVersion).PinVersion, (Get-ContainerVersion).HeldBy | Should -Be 'abcdef0', ([Environment]::UserName)
+        (Resume-ContainerVersion myappcv -PassThru).PinVersion | Should -BeNullOrEmpty
+    }
+
+    It 'shows who holds it and why, before the controller has looked' {
+        $held = Suspend-ContainerVersion myappcv -Reason 'freeze' -PassThru
+        $held.Suspended, $held.HeldBy, $held.HoldReason | Should -Be $true, ([Environment]::UserName), 'freeze'
+        Get-ContainerVersion | Out-String -Width 120 | Should -Match 'suspended +\d+s'
+        Suspend-ContainerVersion myappcv -WhatIf
+        Resume-ContainerVersion myappcv -WhatIf
+        (Get-ContainerVersion).Suspended | Should -BeTrue
+        Resume-ContainerVersion myappcv
+        Get-ContainerVersion | Out-String -Width 120 | Should -Not -Match 'suspended +\d+s'
+    }
+
+    It '<_> says what is not there' -ForEach 'Suspend-ContainerVersion', 'Resume-ContainerVersion', 'Invoke-CvRollback', 'Get-CvRollout', 'Get-CvRolloutHistory' {
+        & $_ nope -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Match '^ContainerVersionNotFound,'
+        $failure[0].TargetObject | Should -Be 'default/nope'
+        & $_ nope* -ErrorAction Stop | Should -BeNullOrEmpty
     }
 
     It 'says what is wrong, and what to do' {
