@@ -26,7 +26,7 @@ internal sealed class MamlDocument
     {
         List<string> wrong = [];
         Dictionary<string, ParameterMetadata> parameters = cmdlet.Parameters
-            .Where(p => !Cmdlet.CommonParameters.Contains(p.Key) && !Cmdlet.OptionalCommonParameters.Contains(p.Key))
+            .Where(p => !Cmdlet.CommonParameters.Contains(p.Key) && (p.Key is "WhatIf" or "Confirm" || !Cmdlet.OptionalCommonParameters.Contains(p.Key)))
             .ToDictionary(p => p.Key, p => p.Value, StringComparer.OrdinalIgnoreCase);
         wrong.AddRange(page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)).Select(p => $"{page.Name}: there is no parameter -{p}"));
         if (page.Synopsis.Count == 0)
@@ -59,7 +59,7 @@ internal sealed class MamlDocument
         }
 
         IEnumerable<CommandParameterInfo> Own(CommandParameterSetInfo set) => set.Parameters.Where(p => parameters.ContainsKey(p.Name))
-            .OrderBy(p => p.Position < 0 ? int.MaxValue : p.Position).ThenBy(p => !p.IsMandatory).ThenBy(p => p.Name, StringComparer.Ordinal);
+            .OrderBy(p => p.Position < 0 ? int.MaxValue : p.Position).ThenBy(p => !p.IsMandatory).ThenBy(p => p.Name is "WhatIf" or "Confirm").ThenBy(p => p.Name, StringComparer.Ordinal);
 
         List<CommandParameterInfo> all = cmdlet.ParameterSets.SelectMany(Own).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).ToList();
         wrong.AddRange(all.Where(p => !page.Parameters.ContainsKey(p.Name) && !common.Parameters.ContainsKey(p.Name))
@@ -76,6 +76,11 @@ internal sealed class MamlDocument
             new XElement(Command + "syntax", cmdlet.ParameterSets.Select(set =>
                 new XElement(Command + "syntaxItem", new XElement(Maml + "name", cmdlet.Name), Own(set).Select(Parameter)))),
             new XElement(Command + "parameters", all.Select(Parameter)),
+            new XElement(Command + "inputTypes", all.Where(p => p.ValueFromPipeline || p.ValueFromPipelineByPropertyName)
+                .GroupBy(p => p.ValueFromPipeline ? TypeName(p.ParameterType) : "Objects with properties of these names")
+                .Select(group => new XElement(Command + "inputType",
+                    new XElement(Dev + "type", new XElement(Maml + "name", group.Key)),
+                    new XElement(Maml + "description", Paragraphs([string.Join(", ", group.Select(p => p.Name))]))))),
             new XElement(Command + "returnValues", cmdlet.OutputType.Select(o => new XElement(Command + "returnValue",
                 new XElement(Dev + "type", new XElement(Maml + "name", o.Name)), new XElement(Maml + "description", Paragraphs(page.Outputs))))),
             new XElement(Maml + "alertSet", new XElement(Maml + "alert", Paragraphs(page.Notes))),

@@ -57,6 +57,10 @@ Describe 'The module' {
             $help.Synopsis | Should -Not -BeNullOrEmpty -Because $name
             $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'without help there is only the syntax'
             @($help.examples.example).Count | Should -BeGreaterThan 0 -Because $name
+            $documented = $help.parameters.parameter.name
+            foreach ($parameter in (Get-Command $name).Parameters.Keys | Where-Object { $_ -notin [System.Management.Automation.Cmdlet]::CommonParameters }) {
+                $documented | Should -Contain $parameter -Because $name
+            }
         }
     }
 

@@ -9,7 +9,7 @@ public sealed class RegistryTagCompleter : Completer
 
     internal override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)
     {
-        if (!ImageRepository.TryParse(request.Text("Repository"), out var repository))
+        if (!ImageRepository.TryParse(request.Text("Repository") ?? request.Text("ImageRepo"), out var repository))
             return [];
         using var registries = SessionRegistries.Of(request.Session).Open();
         List<CompletionCandidate> tags = [];

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using Resource = CvManager.Resources.ContainerVersion;
 
@@ -23,6 +24,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     /// <summary>The moving tag to follow.</summary>
     [Parameter(Position = 2, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
     /// <summary>The container of the workloads that gets the version.</summary>

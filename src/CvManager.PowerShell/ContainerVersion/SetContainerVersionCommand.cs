@@ -33,6 +33,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
     /// <summary>The moving tag to follow.</summary>
     [Parameter(ParameterSetName = TagSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
     /// <summary>The container of the workloads that gets the version.</summary>

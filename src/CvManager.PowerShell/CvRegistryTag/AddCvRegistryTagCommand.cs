@@ -17,6 +17,7 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
     /// <summary>The image's version tag, or its digest.</summary>
     [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string Version { get; set; } = "";
 
     /// <summary>The tags to point at it. Not taken from the pipeline: what comes along there are the tags to promote from.</summary>

@@ -29,6 +29,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     /// <summary>A version tag or a digest: all tags of that image.</summary>
     [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string Version { get; set; } = "";
 
     /// <summary>A regular expression for whole tags that says which of them are versions; left out, short and long git SHAs are.</summary>

@@ -38,11 +38,13 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     /// <summary>A version tag, or a digest where there are no version tags.</summary>
     [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RollbackVersionCompleter))]
     public string ToVersion { get; set; } = "";
 
     /// <summary>The id of a record of the history: its version.</summary>
     [Parameter(Mandatory = true, ParameterSetName = RecordSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RollbackRecordCompleter))]
     public string ToRecord { get; set; } = "";
 
     /// <summary>Why; it stands in the resource's status, in the history and in an event.</summary>

@@ -26,6 +26,7 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Workload { get; set; } = [];
 
     /// <summary>Versions that were rolled out, wildcards allowed; left out, all.</summary>

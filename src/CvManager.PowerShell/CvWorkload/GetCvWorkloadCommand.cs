@@ -20,6 +20,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     [Parameter(ParameterSetName = AllNamespacesSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Name { get; set; } = [];
 
     /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
