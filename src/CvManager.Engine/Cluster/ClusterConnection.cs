@@ -1,8 +1,10 @@
 using System.Buffers;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
+using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.Unicode;
 using k8s;
 using k8s.Authentication;
 using k8s.Exceptions;
@@ -203,7 +205,7 @@ public sealed class ClusterConnection : IDisposable
         {
             using HttpResponseMessage response = await OpenAsync(HttpMethod.Get, path.ToString(), path.Title,
                 $"tailLines={lines.ToString(System.Globalization.CultureInfo.InvariantCulture)}&limitBytes=16384", null, null, limit.Token);
-            return (await ReadAsync(response, limit.Token)).TrimEnd();
+            return Encoding.UTF8.GetString((await ReadAsync(response, limit.Token)).Span).TrimEnd();
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
         {
@@ -252,7 +254,7 @@ public sealed class ClusterConnection : IDisposable
                 yield break;
             if (line.Length == 0)
                 continue;
-            JsonObject change = Parse(line, path.Title);
+            JsonObject change = Parse(Encoding.UTF8.GetBytes(line), path.Title);
             JsonObject item = change["object"] as JsonObject ?? throw ClusterErrors.NoJson(path.Title, null);
             change.Remove("object");
             string type = change["type"]?.GetValue<string>() ?? "";
@@ -297,7 +299,7 @@ public sealed class ClusterConnection : IDisposable
         try
         {
             using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, limit.Token);
-            return Parse(await ReadAsync(response, limit.Token), title);
+            return Parse((await ReadAsync(response, limit.Token)).Span, title);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
@@ -343,13 +345,13 @@ public sealed class ClusterConnection : IDisposable
         if (response.IsSuccessStatusCode)
             return response;
         using (response)
-            throw ClusterErrors.FromAnswer((int)response.StatusCode, await ReadAsync(response, cancellationToken), method, title);
+            throw ClusterErrors.FromAnswer((int)response.StatusCode, Encoding.UTF8.GetString((await ReadAsync(response, cancellationToken)).Span), method, title);
     }
 
-    private static async Task<string> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-        using MemoryStream text = new();
+        using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, LargestAnswer));
         byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
@@ -370,11 +372,15 @@ public sealed class ClusterConnection : IDisposable
             ArrayPool<byte>.Shared.Return(buffer);
         }
 
-        return System.Text.Encoding.UTF8.GetString(text.GetBuffer(), 0, (int)text.Length);
+        return text.GetBuffer().AsMemory(0, (int)text.Length);
     }
 
-    private static JsonObject Parse(string text, string title)
+    /// <summary>From the bytes as they came: a page of a list as a string would be twice as large, and short-lived.</summary>
+    private static JsonObject Parse(ReadOnlySpan<byte> text, string title)
     {
+        // Strings are decoded when they are asked for, which is too late to find that they cannot be.
+        if (!Utf8.IsValid(text))
+            throw ClusterErrors.NoJson(title, null);
         try
         {
             return JsonNode.Parse(text, documentOptions: ParseOptions) as JsonObject ?? throw ClusterErrors.NoJson(title, null);

@@ -30,6 +30,7 @@ internal sealed partial class RegistryLogins(ClusterConnection? cluster, Registr
     private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, learnt, time));
     private readonly ConcurrentDictionary<string, Lazy<(RegistryCatalog Catalog, RegistryLogin Login)>> _logins = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, (IReadOnlyList<string> Secrets, long ReadAt)> _accounts = new(StringComparer.Ordinal);
+    private readonly Turns<string> _accountTurns = new();
 
     /// <param name="workloads">Those that the resource selects.</param>
     public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, IEnumerable<Workload> workloads, CancellationToken cancellationToken)
@@ -72,8 +73,12 @@ internal sealed partial class RegistryLogins(ClusterConnection? cluster, Registr
     private async ValueTask<IReadOnlyList<string>> SecretsOfAsync(ClusterConnection connection, string space, string account, CancellationToken cancellationToken)
     {
         string key = $"{space}/{account}";
-        if (_accounts.TryGetValue(key, out (IReadOnlyList<string> Secrets, long ReadAt) known) && time.GetElapsedTime(known.ReadAt) < AccountLifetime)
-            return known.Secrets;
+        if (KnownSecretsOf(key) is { } known)
+            return known;
+        // Nearly all workloads of a namespace have the same one, and at the start they are all looked at together.
+        using Turns<string>.Turn turn = await _accountTurns.TakeAsync(key, cancellationToken);
+        if (KnownSecretsOf(key) is { } found)
+            return found;
         IReadOnlyList<string> secrets = [];
         try
         {
@@ -88,6 +93,9 @@ internal sealed partial class RegistryLogins(ClusterConnection? cluster, Registr
         _accounts[key] = (secrets, time.GetTimestamp());
         return secrets;
     }
+
+    private IReadOnlyList<string>? KnownSecretsOf(string account) =>
+        _accounts.TryGetValue(account, out (IReadOnlyList<string> Secrets, long ReadAt) known) && time.GetElapsedTime(known.ReadAt) < AccountLifetime ? known.Secrets : null;
 
     [LoggerMessage(EventId = 4401, Level = LogLevel.Debug, Message = "Service account {Account} is passed over: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string account, string reason);

@@ -22,6 +22,9 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     // Indexes whose images are all there: what a digest names does not change.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
 
+    // An image is looked for once, however many follow it and ask at the same time (R11).
+    private readonly Turns<(ImageRepository Repository, string Digest)> _turns = new();
+
     public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
@@ -54,16 +57,23 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
         IRegistry registry = registries.For(repository);
 
-        // A tag may be moved before the images of all platforms are pushed, or after they were cleaned away.
-        if (found.IsIndex && !_whole.Contains((repository, found.Digest)))
-        {
-            await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
-            _whole.Add((repository, found.Digest));
-        }
-
         var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
         var search = new Search(registry, repository, found.Digest, syntax, moving);
-        string? version = await FindVersionAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
+        if (!IsWhole(repository, found) || !IsKnown(search, found.ImageTags, out string? version))
+        {
+            using Turns<(ImageRepository, string)>.Turn turn = await _turns.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
+            // A tag may be moved before the images of all platforms are pushed, or after they were cleaned away.
+            if (!IsWhole(repository, found))
+            {
+                await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
+                _whole.Add((repository, found.Digest));
+            }
+
+            // Whoever had the turn before may have found it.
+            if (!IsKnown(search, found.ImageTags, out version))
+                version = await FindVersionAsync(search, cancellationToken).ConfigureAwait(false);
+        }
+
         if (version is null && !syntax.IsDefault)
         {
             _lacking.Add(Lacking(search));
@@ -102,15 +112,19 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             learnt.Learn(repository, version, digest);
     }
 
-    private async Task<string?> FindVersionAsync(Search search, IReadOnlyList<string>? imageTags, CancellationToken cancellationToken)
+    private bool IsWhole(ImageRepository repository, TagDigest found) => !found.IsIndex || _whole.Contains((repository, found.Digest));
+
+    /// <summary>True where the registry need not be asked: the version is known, or (null) that it has none.</summary>
+    private bool IsKnown(Search search, IReadOnlyList<string>? imageTags, out string? version)
     {
         // A registry that tells all tags of the image in its one answer leaves nothing to look for.
-        if (imageTags is not null)
-            return search.Candidates(imageTags) is [string told, ..] ? told : null;
-        if (search.Candidates(learnt.TagsOf(search.Repository, search.Digest)) is [string known, ..])
-            return known;
-        if (search.Syntax.IsDefault ? _unnamed.Contains((search.Repository, search.Digest)) : _lacking.Contains(Lacking(search)))
-            return null;
+        version = search.Candidates(imageTags ?? learnt.TagsOf(search.Repository, search.Digest)) is [string best, ..] ? best : null;
+        return imageTags is not null || version is not null
+            || (search.Syntax.IsDefault ? _unnamed.Contains((search.Repository, search.Digest)) : _lacking.Contains(Lacking(search)));
+    }
+
+    private async Task<string?> FindVersionAsync(Search search, CancellationToken cancellationToken)
+    {
         string? version = await FindByLabelsAsync(search, cancellationToken).ConfigureAwait(false)
             ?? await FindInListAsync(search, cancellationToken).ConfigureAwait(false);
         if (version is null && search.Syntax.IsDefault)

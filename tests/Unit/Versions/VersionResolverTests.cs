@@ -72,6 +72,36 @@ public sealed class VersionResolverTests
     }
 
     [Fact]
+    public async Task An_image_that_many_follow_is_looked_for_once_and_whoever_gives_up_keeps_nobody_waiting()
+    {
+        await using SandboxRegistry sandbox = await Start();
+        string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" });
+        TaskCompletionSource asked = new();
+        TaskCompletionSource answer = new();
+        using RegistryCatalog catalog = new(new(), FixedCredential.Anonymous, sandbox.CreateHandler(async (_, token) =>
+        {
+            asked.TrySetResult();
+            await answer.Task.WaitAsync(token);
+            return CvManager.Sandbox.RequestFault.None;
+        }));
+        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+        Task<ResolvedVersion> Resolve(string tag, CancellationToken token) =>
+            resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], token);
+
+        using CancellationTokenSource impatient = new();
+        Task<ResolvedVersion> first = Resolve("demo", impatient.Token);
+        await asked.Task.WaitAsync(Token);
+        List<Task<ResolvedVersion>> others = [.. Enumerable.Range(0, 8).Select(i => Resolve(i % 2 == 0 ? "demo" : "prod", Token))];
+        await impatient.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        answer.SetResult();
+
+        Assert.All(await Task.WhenAll(others), version => Assert.Equal("abc1234", version.Version));
+        // What the image is labelled with: its manifest and its configuration. Whether that is its tag: one HEAD.
+        Assert.Equal(3, sandbox.Requests.Values.Sum());
+    }
+
+    [Fact]
     public async Task A_label_that_no_tag_confirms_is_not_believed()
     {
         await using SandboxRegistry sandbox = await Start();
