@@ -20,7 +20,11 @@ internal sealed class AddTagScenario : IScenario
 
     public string Description => "Add-CvRegistryTag beside skopeo copy; CVM_REGISTRY is host:port of an OCI registry on loopback without a login, skopeo is on the PATH";
 
-    public async Task<IReadOnlyList<Measurement>> RunAsync(int repetitions, CancellationToken cancellationToken)
+    public string Number => "repetitions each, in turns";
+
+    public int DefaultNumber => 100;
+
+    public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
         string registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } given
             ? given
@@ -34,14 +38,14 @@ internal sealed class AddTagScenario : IScenario
         [
             ("Add-CvRegistryTag, in a running session", session.AddAsync),
             ("cvm -Command Add-CvRegistryTag, a process each", (repository, version, tag) =>
-                RunAsync(Cvm(), ["-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
+                RunAsync(ControllerProcess.Cvm, ["-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
             ("skopeo copy, a process each", (repository, version, tag) =>
                 RunAsync("skopeo", ["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false",
                     $"docker://{repository}:{version}", $"docker://{repository}:{tag}"], cancellationToken)),
         ];
 
         List<TimeSpan>[] times = [.. contestants.Select(_ => new List<TimeSpan>())];
-        for (int i = -WarmUps; i < repetitions; i++)
+        for (int i = -WarmUps; i < number; i++)
         {
             for (int c = 0; c < contestants.Length; c++)
             {
@@ -62,12 +66,8 @@ internal sealed class AddTagScenario : IScenario
             measured.Add(new Measurement(contestants[c].Name, times[c], (double)proxy.Requests / CountedRuns));
         }
 
-        return measured;
+        return FigureTable.Of(measured);
     }
-
-    private static string Cvm() =>
-        Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar))!.Name, "net10.0",
-            OperatingSystem.IsWindows() ? "cvm.exe" : "cvm");
 
     private static async Task RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {

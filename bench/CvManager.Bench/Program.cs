@@ -1,15 +1,15 @@
 using System.Globalization;
 using CvManager.Bench;
 
-IScenario[] scenarios = [new AddTagScenario()];
+IScenario[] scenarios = [new AddTagScenario(), new ControllerScenario(), new TagMoveScenario(), new GetScenario()];
 
 IScenario? scenario = args is [var name, ..] ? scenarios.FirstOrDefault(s => s.Name == name) : null;
-int repetitions = 100;
-if (scenario is null || args.Length > 2 || (args.Length == 2 && (!int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out repetitions) || repetitions < 1)))
+int number = scenario?.DefaultNumber ?? 0;
+if (scenario is null || args.Length > 2 || (args.Length == 2 && (!int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out number) || number < 1)))
 {
-    Console.Error.WriteLine("CvManager.Bench SCENARIO [REPETITIONS]");
+    Console.Error.WriteLine("CvManager.Bench SCENARIO [NUMBER]");
     foreach (IScenario known in scenarios)
-        Console.Error.WriteLine($"  {known.Name}: {known.Description}");
+        Console.Error.WriteLine($"  {known.Name} [{known.Number}, {known.DefaultNumber}]: {known.Description}");
     return 64;
 }
 
@@ -19,16 +19,9 @@ Console.CancelKeyPress += (_, e) =>
     e.Cancel = true;
     stop.Cancel();
 };
-IReadOnlyList<Measurement> measurements = await scenario.RunAsync(repetitions, stop.Token);
+FigureTable figures = await scenario.RunAsync(number, stop.Token);
 
-Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{scenario.Name}, {repetitions} repetitions each, in turns; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
+Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{scenario.Name}, {number} {scenario.Number}; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
 Console.WriteLine();
-Console.WriteLine("| contestant | median ms | p99 ms | least ms | requests |");
-Console.WriteLine("| --- | ---: | ---: | ---: | ---: |");
-foreach (Measurement one in measurements)
-{
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture,
-        $"| {one.Contestant} | {one.Percentile(0.5).TotalMilliseconds:0.0} | {one.Percentile(0.99).TotalMilliseconds:0.0} | {one.Times.Min().TotalMilliseconds:0.0} | {one.Requests:0.#} |"));
-}
-
+Console.WriteLine(figures);
 return 0;

@@ -1,0 +1,59 @@
+using System.Diagnostics;
+using System.Globalization;
+
+namespace CvManager.Bench;
+
+/// <summary>From a tag's move to the patch of its workload, where nobody tells the controller of it: by poll.</summary>
+internal sealed class TagMoveScenario : IScenario
+{
+    private const int PollSeconds = 5;
+    private const int Moves = 600;
+
+    private static readonly TimeSpan Between = TimeSpan.FromMilliseconds(100);
+
+    public string Name => "tag-move";
+
+    public string Description => "cvm's controller on a sandbox: delay from a tag's move to the patched Deployment at a poll interval of 5 s, 600 moves in a minute; at most one for each ContainerVersion";
+
+    public string Number => "ContainerVersions, each with a tag and a Deployment of its own";
+
+    public int DefaultNumber => 1000;
+
+    public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
+    {
+        await using Estate estate = await Estate.StartAsync(number, PollSeconds, cancellationToken);
+        Expectation upToDate = estate.UpToDate();
+        await using ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
+        await upToDate.CompletedAsync(TimeSpan.FromMinutes(5), controller, cancellationToken);
+        // So that looks are spread.
+        await Task.Delay(TimeSpan.FromSeconds(3 * PollSeconds), cancellationToken);
+
+        int[] moved = [.. Enumerable.Range(0, number).OrderBy(_ => Random.Shared.Next()).Take(Moves)];
+        Dictionary<string, long> begun = new(StringComparer.Ordinal);
+        Expectation patched = estate.Patched(moved);
+        TimeSpan processorBefore = controller.ProcessorTime;
+        TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
+        long started = Stopwatch.GetTimestamp();
+        foreach (int index in moved)
+        {
+            estate.Move(index, 2);
+            begun[Estate.KeyOf(index)] = Stopwatch.GetTimestamp();
+            await Task.Delay(Between, cancellationToken);
+        }
+
+        await patched.CompletedAsync(TimeSpan.FromMinutes(2), controller, cancellationToken);
+        TimeSpan took = Stopwatch.GetElapsedTime(started);
+        Measurement delays = new("tag moved → Deployment patched, by a poll every 5 s", [.. begun.Select(b => Stopwatch.GetElapsedTime(b.Value, patched.Met[b.Key]))], null);
+        return new FigureTable(["what", "median s", "p99 s", "most s", "controller", "sandbox"],
+        [
+            [
+                delays.Contestant, Seconds(delays.Percentile(0.5)), Seconds(delays.Percentile(0.99)), Seconds(delays.Percentile(1)),
+                Share((controller.ProcessorTime - processorBefore) / took), Share((Environment.CpuUsage.TotalTime - sandboxBefore) / took),
+            ],
+        ]);
+    }
+
+    private static string Seconds(TimeSpan time) => time.TotalSeconds.ToString("0.00", CultureInfo.InvariantCulture);
+
+    private static string Share(double share) => share.ToString("P0", CultureInfo.InvariantCulture) + " of a core";
+}
