@@ -35,7 +35,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
         string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
         Process process = new()
         {
-            StartInfo = new ProcessStartInfo(cvm, ["-Command", $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {space} -KubeConfig '{Servers.KubeConfig}' {more}"])
+            StartInfo = new ProcessStartInfo(cvm, ["-Command", $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}"])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

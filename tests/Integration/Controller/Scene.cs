@@ -36,6 +36,7 @@ internal sealed class Scene : IAsyncDisposable
         Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}", registry);
         scene._session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
         scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
+        await ControllerAccount.EnsureAsync();
         await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
         foreach (string version in versions)
             await scene.PushAsync(version);
