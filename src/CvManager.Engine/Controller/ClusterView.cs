@@ -111,11 +111,12 @@ internal sealed class ClusterView(Action<string> wake)
         {
             string key = KeyOf(workload);
             _workloads.TryGetValue(key, out Workload? former);
-            if (isAnswer && former?.Uid != workload.Uid)
+            if (isAnswer && former is null)
                 return;
             if (former is not null)
             {
-                if (former.Uid == workload.Uid && !IsNewer(workload.ResourceVersion, former.ResourceVersion))
+                // One that took the place of another, as a Job does that is recreated, is a newer state of the same name.
+                if ((isAnswer || former.Uid == workload.Uid) && !IsNewer(workload.ResourceVersion, former.ResourceVersion))
                     return;
                 Unlist(former, woken);
             }

@@ -37,8 +37,11 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         Delivery delivery = WorkloadKind.Find(workload.Kind).Delivery;
         if (delivery == Delivery.Recreate)
         {
-            return await _jobs.AdvanceAsync(workload.Namespace, workload.Name, container.Name, to, cancellationToken) is { } job
-                ? Of(job) : new DeliveryProgress(DeliveryState.Gone, "It is gone.", IsPatched: false);
+            WorkloadProgress? job = await _jobs.AdvanceAsync(workload.Namespace, workload.Name, container.Name, to, cancellationToken);
+            // Whoever keeps a picture of the cluster sees the new Job by that: planned from the old one, the rollout would begin again.
+            if (job is { State: ProgressState.Done })
+                await workloads.FindAsync(workload, cancellationToken);
+            return job is not null ? Of(job) : new DeliveryProgress(DeliveryState.Gone, "It is gone.", IsPatched: false);
         }
 
         if (container.Image != to)
