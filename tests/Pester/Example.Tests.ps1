@@ -1,0 +1,62 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+# What the help shows is run as it is written, on a sandbox that has what it speaks of: but for what needs other programs, or does not end.
+BeforeDiscovery {
+    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    $examples = foreach ($command in Get-Command -Module CvManager | Where-Object Name -NotLike '*-CvSandbox') {
+        foreach ($example in (Get-Help $command.Name).examples.example | Where-Object code -NotMatch 'helm|kubectl|-Watch|Connect-CvCluster|Start-CvSandbox') {
+            @{ Name = $command.Name; Title = $example.title -replace '^[- ]+|[- ]+$'; Code = $example.code }
+        }
+    }
+}
+
+Describe 'The examples of the help' {
+    BeforeAll {
+        $registry = (Start-CvSandbox).Registry
+        Install-CvController -CrdOnly
+        $manifest = (Get-Content -Raw (Join-Path $PSScriptRoot '../../examples/cvm-example/myapp.yaml')).Replace('${ECR_ENDPOINT}', $registry).Replace('myappcv', 'myapp')
+        Push-Location (New-Item -ItemType Directory (Join-Path $TestDrive 'work'))
+        $null = New-Item -ItemType Directory ./deploy
+        Set-Content ./deploy/myapp.yaml $manifest
+        Set-Content ./myapp.yaml $manifest
+        Copy-Item -Recurse (Join-Path $PSScriptRoot '../../examples') .
+        $env:CIRCLE_SHA1 = $env:GIT_SHA = '1a2b3c4'
+
+        # kube-public stands for shop.
+        function Reset-ContainerVersion {
+            Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
+            foreach ($space in 'default', 'kube-public') {
+                $null = $manifest | Import-ContainerVersion -IncludeWorkload -Namespace $space
+            }
+            $null = Start-CvReconcile -AllNamespaces -Wait -Timeout 1m
+        }
+        foreach ($version in '6e4ae1c', '9f8e7d6', '5d6e7f8', '1a2b3c4') {
+            foreach ($repository in "$registry/nearmap/cvm-example", "$registry/team/myapp") {
+                $null = Add-CvSandboxImage $repository $version, 'demo', 'qa', 'staging', 'preview-7'
+            }
+            Reset-ContainerVersion
+        }
+    }
+
+    AfterAll {
+        Pop-Location
+        Stop-CvSandbox
+        Remove-Item env:CIRCLE_SHA1, env:GIT_SHA -ErrorAction Ignore
+    }
+
+    It '<Name>: <Title>' -ForEach $examples {
+        Reset-ContainerVersion
+        if ($Name -eq 'New-ContainerVersion') {
+            Remove-ContainerVersion myapp -AllNamespaces
+        }
+        $script = $Code -replace '-Namespace shop', '-Namespace kube-public' -replace '-Context prod' -replace '-Confirm', '-Confirm:$false' -replace
+            '(?<=[ ''])nearmap/cvm-example', "$registry/nearmap/cvm-example" -replace 'registry\.example\.com', $registry -replace 'docker\.io', $registry -replace
+            'exit 1', 'throw "not valid"' -replace '-Timeout \d+m', '-Timeout 20s'
+        if ($script -match 'Invoke-CvRollback.* -Wait') {
+            # Whoever rolls it out is a controller.
+            $script = $script -replace ' -Wait -Timeout 20s'
+        }
+        { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n$script")) | Out-String } | Should -Not -Throw
+    }
+}
