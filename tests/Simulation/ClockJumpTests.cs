@@ -101,6 +101,27 @@ public sealed class ClockJumpTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Hours))]
+    public async Task The_old_colour_stays_up_for_its_delay(int hours)
+    {
+        await CreateColoursAsync(scaleDownDelaySeconds: 180);
+        Start();
+        await SettlesAsync("v1");
+        MoveTag("v2");
+        await RunUntilAsync(async () => await ColourAsync() == "green", TimeSpan.FromMinutes(3), "it is cut over");
+        DateTimeOffset cut = Now;
+        await RunAsync(TimeSpan.FromSeconds(30));
+        Clock.WallClockAhead = TimeSpan.FromHours(hours);
+        // Something happens, so that it is looked at again.
+        await EditAsync("{\"livenessSeconds\":301}");
+
+        await SettlesAsync("v2", TimeSpan.FromMinutes(4));
+        Assert.InRange(Now - cut, TimeSpan.FromSeconds(175), TimeSpan.FromSeconds(200));
+        Assert.Equal("green", await ColourAsync());
+        await StaysQuietAsync();
+    }
+
+    [Theory]
+    [MemberData(nameof(Hours))]
     public async Task Polls_go_on_evenly(int hours)
     {
         await BeginAsync();

@@ -22,8 +22,6 @@ namespace CvManager.Simulation;
 /// </summary>
 public abstract class ControllerStage : IAsyncLifetime
 {
-    protected static readonly TimeSpan StartDelay = TimeSpan.FromSeconds(20);
-
     private const string Deployments = "/apis/apps/v1/namespaces/default/deployments";
 
     private CancellationTokenSource _stop = new();
@@ -93,6 +91,9 @@ public abstract class ControllerStage : IAsyncLifetime
         Assert.Empty(_cluster.Errors);
         GC.SuppressFinalize(this);
     }
+
+    /// <summary>How long a container takes to start.</summary>
+    protected virtual TimeSpan StartDelay => TimeSpan.FromSeconds(20);
 
     /// <summary>False where the resource's definition is missing at first.</summary>
     protected virtual bool HasDefinition => true;
@@ -180,6 +181,36 @@ public abstract class ControllerStage : IAsyncLifetime
             made["spec"]!["template"]!["spec"]!["containers"]![0]!["name"] = container;
         return SendAsync(HttpMethod.Post, Deployments.Replace("default", space, StringComparison.Ordinal), made);
     }
+
+    /// <summary>Two colours, blue with the traffic, and the resource that cuts over between them.</summary>
+    protected async Task CreateColoursAsync(int scaleDownDelaySeconds)
+    {
+        foreach (string colour in (string[])["blue", "green"])
+        {
+            JsonObject made = WorkloadShape.All[0].Make(colour, "app", $"{Names.Repository}:v1", colour == "blue" ? 2 : 0, false);
+            made["spec"]!["template"]!["metadata"]!["labels"]!["colour"] = colour;
+            await SendAsync(HttpMethod.Post, Deployments, made);
+        }
+
+        await SendAsync(HttpMethod.Post, "/api/v1/namespaces/default/services", new JsonObject
+        {
+            ["metadata"] = new JsonObject { ["name"] = "app" },
+            ["spec"] = new JsonObject { ["selector"] = new JsonObject { ["colour"] = "blue" }, ["ports"] = new JsonArray(new JsonObject { ["port"] = 80 }) },
+        });
+        JsonObject spec = Spec("app");
+        spec["strategy"] = new JsonObject
+        {
+            ["kind"] = "ServiceBlueGreen",
+            ["blueGreen"] = new JsonObject
+            {
+                ["serviceName"] = "app", ["labelNames"] = new JsonArray("colour"), ["scaleDown"] = true, ["scaleDownDelaySeconds"] = scaleDownDelaySeconds,
+            },
+        };
+        await CreateAsync(spec: spec);
+    }
+
+    /// <summary>The colour that has the traffic.</summary>
+    protected async Task<string> ColourAsync() => Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/services/app", null), "spec", "selector", "colour");
 
     protected Task DeleteDeploymentAsync(string name = "app") => SendAsync(HttpMethod.Delete, $"{Deployments}/{name}", null);
 

@@ -226,6 +226,28 @@ public sealed class MissingRightTests : ControllerStage
         await StaysQuietAsync();
     }
 
+    [Theory]
+    [InlineData("get services", "read services")]
+    [InlineData("patch services", "patch services")]
+    public async Task Without_the_right_to_its_Service_nothing_is_cut_over(string right, string mention)
+    {
+        await CreateColoursAsync(scaleDownDelaySeconds: 5);
+        Start();
+        await SettlesAsync("v1");
+        Access.Deny(right);
+        MoveTag("v2");
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ClusterForbidden", TimeSpan.FromMinutes(5), "it says what is missing");
+        Assert.Contains("the right to " + mention, (await ConditionAsync("Stalled")).Message, StringComparison.Ordinal);
+        await RunAsync(Trial);
+        AssertSaidOnce("the right to " + mention);
+        Assert.Equal("blue", await ColourAsync());
+
+        Access.AllowAll();
+        await SettlesAsync("v2", TimeSpan.FromMinutes(10));
+        Assert.Equal("green", await ColourAsync());
+        await StaysQuietAsync();
+    }
+
     [Fact]
     public async Task Without_the_right_to_the_Lease_it_waits_and_works_once_it_has_it()
     {

@@ -21,6 +21,8 @@ public sealed class RolloutClock(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
+    internal TimeProvider Time => time;
+
     /// <summary>The time of day, in whole seconds as the status keeps it: a time that it gives back must equal the one that was put in.</summary>
     public DateTimeOffset Now()
     {
@@ -75,9 +77,11 @@ public sealed class RolloutClock(TimeProvider time)
         DateTimeOffset soon = now + Tolerance;
         if (rollout.Deadline is { } deadline && deadline > soon.AddSeconds(timeoutSeconds))
             rollout = rollout with { Deadline = now.AddSeconds(timeoutSeconds) };
-        if (rollout.Gates?.Any(gate => gate.StartedAt > soon) == true)
-            rollout = rollout with { Gates = [.. rollout.Gates.Select(gate => gate.StartedAt > soon ? gate with { StartedAt = now } : gate)] };
+        if (rollout.Gates?.Any(IsAhead) == true)
+            rollout = rollout with { Gates = [.. rollout.Gates.Select(gate => IsAhead(gate) ? gate with { StartedAt = now } : gate)] };
         return rollout.BlueGreen is { CutOverAt: { } at } pair && at > soon ? rollout with { BlueGreen = pair with { CutOverAt = now } } : rollout;
+
+        bool IsAhead(GateStatus gate) => gate.Phase == RolloutPhase.Progressing && gate.StartedAt > soon;
     }
 
     /// <summary>Both clocks at a rollout's last step; what its times were behind then, how far they were moved, and its deadline before and after that.</summary>

@@ -20,7 +20,7 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAga
 /// <param name="clock">What rollouts' deadlines are measured by.</param>
 public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock)
 {
-    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads), new GateRunner(cluster), new ServiceStore(cluster));
+    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidencePace(clock.Time)), new GateRunner(cluster), new ServiceStore(cluster));
 
     /// <summary>Runs what can be run now.</summary>
     /// <param name="plan">Made from the world as it was just seen.</param>

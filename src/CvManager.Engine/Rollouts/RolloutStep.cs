@@ -239,7 +239,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     private async Task<(WorkloadRolloutStatus Entry, bool IsSwapped)> DeliverAsync(WorkloadRolloutStatus entry, string image, CancellationToken cancellationToken)
     {
         DeliveryProgress progress = Find(entry) is { } found
-            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, image, _spec.Rollback.FailFast, cancellationToken)
+            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, image, _spec.Rollback.FailFast, entry.Message, cancellationToken)
             : await parts.Delivery.AdvanceAbsentAsync(entry.Kind, plan.Resource.Metadata.Namespace!, entry.Name, _spec.Container.Name, image, cancellationToken);
         WorkloadRolloutStatus after = entry with
         {

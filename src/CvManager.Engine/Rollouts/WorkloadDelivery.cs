@@ -20,8 +20,8 @@ internal enum DeliveryState
 /// <param name="IsSwapped">True where it had another one until now.</param>
 internal sealed record DeliveryProgress(DeliveryState State, string Message, bool IsPatched = true, bool IsSwapped = false);
 
-/// <summary>R3, R4: brings an image to a workload, whichever its kind. Keeps nothing between two steps; thread-safe.</summary>
-internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads)
+/// <summary>R3, R4: brings an image to a workload, whichever its kind. Keeps nothing between two steps but its pace; thread-safe.</summary>
+internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads, EvidencePace evidence)
 {
     private readonly PodReplacement _pods = new(cluster);
     private readonly JobRecreation _jobs = new(cluster);
@@ -31,8 +31,10 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     /// <param name="container">The container of its template.</param>
     /// <param name="to">The image that it is to have.</param>
     /// <param name="failFast">Take what the kubelets say for a failure.</param>
+    /// <param name="lastMessage">What was said of it last; said again while it is not looked at anew.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    public async Task<DeliveryProgress> AdvanceAsync(Workload workload, WorkloadContainer container, string to, bool failFast, CancellationToken cancellationToken)
+    public async Task<DeliveryProgress> AdvanceAsync(Workload workload, WorkloadContainer container, string to, bool failFast, string? lastMessage,
+        CancellationToken cancellationToken)
     {
         Delivery delivery = WorkloadKind.Find(workload.Kind).Delivery;
         if (delivery == Delivery.Recreate)
@@ -68,6 +70,8 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
                 return new DeliveryProgress(DeliveryState.Waiting, now.Progress.Message);
         }
 
+        if (progress.State == ProgressState.Waiting && !evidence.TryTake())
+            return new DeliveryProgress(DeliveryState.Waiting, lastMessage ?? progress.Message);
         (Trouble? trouble, string? unseen) = await FindTroubleAsync(workload, container, cancellationToken);
         string message = (trouble?.Message ?? unseen) is { } more ? $"{progress.Message}; {more}" : progress.Message;
         bool failed = progress.State == ProgressState.Failed || (failFast && trouble is { IsDecisive: true });

@@ -1,0 +1,86 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox;
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>Many resources come at once, and some of them are no good: every one gets its turn, and none delays another.</summary>
+public sealed class ManyResourcesTests : ControllerStage
+{
+    private const int Number = 300;
+    private const int Repositories = 20;
+
+    private static readonly WorkloadShape CronJob = WorkloadShape.All.Single(shape => shape.Kind == "CronJob");
+
+    protected override TimeSpan StartDelay => TimeSpan.FromSeconds(3);
+
+    [Fact]
+    public async Task Three_hundred_that_are_created_at_once_are_all_rolled_out_and_then_cost_nothing()
+    {
+        Start();
+        await RunAsync(TimeSpan.FromSeconds(1));
+        for (int i = 0; i < Repositories; i++)
+        {
+            Push($"app{i}", "v1");
+            Push($"app{i}", "v2");
+            Registry.Tag($"app{i}", "demo", Digest($"app{i}", "v2"));
+        }
+
+        // Every tenth may not be patched, and every tenth follows a tag that there is not.
+        Trouble = request => AskedRight.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith("3", StringComparison.Ordinal)
+            ? new RequestFault { StatusCode = 500, Message = "it breaks each time" } : RequestFault.None;
+        for (int i = 0; i < Number; i++)
+        {
+            string name = $"app-{i}";
+            // Deployments have pods to start, of which the sandbox makes more work than the controller does; of those, a few.
+            if (i % 10 == 1)
+                await CreateDeploymentAsync(name);
+            else
+                await CreateCronJobAsync(name);
+            JsonObject spec = Spec(name);
+            spec["imageRepo"] = $"registry.sandbox/app{i % Repositories}";
+            spec["pollIntervalSeconds"] = 300;
+            if (i % 10 == 7)
+                spec["tag"] = "nope";
+            await CreateAsync(name, spec);
+        }
+
+        DateTimeOffset begun = Now;
+        int looks = Looks.Count;
+        await RunAsync(StartDelay + TimeSpan.FromSeconds(10));
+        JsonArray resources = (await SendAsync(HttpMethod.Get, Resources("default"), null))["items"]!.AsArray();
+        foreach (JsonNode? resource in resources)
+        {
+            string name = Fields.Text(resource, "metadata", "name");
+            (string status, string reason, _) = Fields.Condition(resource, "Ready");
+            (string Status, string Reason) wanted = name[^1] switch { '3' => ("False", "RolloutInProgress"), '7' => ("False", "TagNotFound"), _ => ("True", "UpToDate") };
+            Assert.Equal((name, wanted), (name, (status, reason)));
+        }
+
+        // A digest for each followed tag, a label or two for each new digest: nothing for each resource.
+        Assert.InRange(Looks.Count - looks, Repositories, Repositories * 12);
+        int failing = Number / 10;
+        Assert.Equal(Number - (2 * failing), await CountRolledOutAsync());
+        // Evidence of trouble is looked for by the controller, not by each rollout.
+        Assert.InRange(Count("list pods", begun), 1, 20 * 20);
+        // Each of them is tried by its own back-off.
+        Assert.InRange(Count("patch cronjobs", begun), Number - (2 * failing), Number + (failing * 10));
+        Assert.True(Log.Lines.Count(line => line.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each says so once");
+
+        Trouble = null;
+        await RunAsync(TimeSpan.FromMinutes(6));
+        Assert.Equal(Number - failing, await CountRolledOutAsync());
+        await StaysQuietAsync();
+    }
+
+    /// <summary>One that runs nothing this year.</summary>
+    private Task CreateCronJobAsync(string name)
+    {
+        JsonObject made = CronJob.Make(name, name, "registry.sandbox/app:v1", 1, false);
+        made["spec"]!["schedule"] = "0 0 31 12 *";
+        return SendAsync(HttpMethod.Post, CronJob.Collection, made);
+    }
+
+    private async Task<int> CountRolledOutAsync() => Images.Count(image => image.EndsWith("v2", StringComparison.Ordinal))
+        + (await SendAsync(HttpMethod.Get, CronJob.Collection, null))["items"]!.AsArray().Count(item => CronJob.Images(item!.AsObject())[Names.Container].Contains(":v2", StringComparison.Ordinal));
+}
