@@ -27,7 +27,7 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         // Every tenth may not be patched, and every tenth follows a tag that there is not.
-        Trouble = request => AskedRight.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith("3", StringComparison.Ordinal)
+        Trouble = request => AskedRight.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
             ? new RequestFault { StatusCode = 500, Message = "it breaks each time" } : RequestFault.None;
         for (int i = 0; i < Number; i++)
         {
@@ -74,7 +74,7 @@ public sealed class ManyResourcesTests : ControllerStage
     }
 
     /// <summary>One that runs nothing this year.</summary>
-    private Task CreateCronJobAsync(string name)
+    private Task<JsonObject> CreateCronJobAsync(string name)
     {
         JsonObject made = CronJob.Make(name, name, "registry.sandbox/app:v1", 1, false);
         made["spec"]!["schedule"] = "0 0 31 12 *";
