@@ -69,12 +69,35 @@ Describe 'What is about a ContainerVersion stands for its workloads' {
         (& $_ -AllNamespaces | Get-CvWorkload).Name | Should -Be 'web', 'worker'
     }
 
+    It 'tests those by <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Start-CvReconcile' {
+        $tested = & $_ -AllNamespaces | Select-Object -First 1 | Test-ContainerVersion
+        $tested.Name, $tested.Namespace, $tested.Source, $tested.Valid | Should -Be 'myappcv', 'kube-public', 'cluster', $true
+        & $_ -AllNamespaces | Test-ContainerVersion -Quiet | Should -BeTrue
+    }
+
     It 'still takes names, and workloads' {
         (Get-CvWorkload w* -Namespace kube-public | Get-CvWorkload).Name | Should -Be 'web', 'worker'
         ('web' | Get-CvWorkload -Namespace kube-public).Name | Should -Be 'web'
         ([pscustomobject]@{ Name = 'worker'; Namespace = 'kube-public' } | Get-CvWorkload).Name | Should -Be 'worker'
         Get-CvWorkload 'nobody' -Namespace kube-public -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'WorkloadNotFound,CvManager.PowerShell.GetCvWorkloadCommand'
+    }
+}
+
+Describe 'Objects as arguments' {
+    It 'are refused, and not taken for names of another namespace' {
+        $null = New-ContainerVersion myappcv r.example/other demo app
+        Suspend-ContainerVersion (Get-ContainerVersion myappcv -Namespace kube-public) -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.SuspendContainerVersionCommand'
+        $failure[0].ErrorDetails.RecommendedAction | Should -Match 'pipeline'
+        (Get-ContainerVersion -AllNamespaces).Suspended | Should -Be $false, $false
+        Remove-ContainerVersion myappcv
+    }
+
+    It 'are short as text' {
+        "$(Get-ContainerVersion -AllNamespaces)" | Should -Be 'kube-public/myappcv'
+        "$(Get-CvWorkload web -Namespace kube-public)" | Should -Be 'kube-public/Deployment/web'
+        "$(Get-CvRegistryTag $repository demo)" | Should -Be "$repository`:demo"
     }
 }
 

@@ -88,6 +88,8 @@ public sealed record ContainerVersionInfo : IOfContainerVersion
 
     public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
 
+    public override string ToString() => $"{Namespace}/{Name}";
+
     internal static ContainerVersionInfo Of(Resource resource)
     {
         var status = resource.Status;

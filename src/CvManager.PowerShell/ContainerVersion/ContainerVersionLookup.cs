@@ -23,6 +23,12 @@ internal static class ContainerVersionLookup
         List<Resource> found = [];
         foreach (var name in names.ExactNames)
         {
+            if (name.Contains('/', StringComparison.Ordinal))
+            {
+                await notFound(Missing(name, space));
+                continue;
+            }
+
             try
             {
                 found.Add(await store.GetAsync(space, name, cancellationToken));
@@ -51,7 +57,9 @@ internal static class ContainerVersionLookup
         "ContainerVersionNotFound",
         CvErrorKind.NotFound,
         space is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{space}'.",
-        "Get-ContainerVersion -AllNamespaces lists those that there are.")
+        // What an object is as text; no name has a slash.
+        name.Contains('/', StringComparison.Ordinal) ? "Give objects through the pipeline, which knows their namespace, or the name alone with -Namespace."
+            : "Get-ContainerVersion -AllNamespaces lists those that there are.")
     {
         Target = space is null ? name : $"{space}/{name}",
     };

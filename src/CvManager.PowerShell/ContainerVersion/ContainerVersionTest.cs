@@ -21,6 +21,8 @@ public sealed record ContainerVersionTest : IOfContainerVersion
 
     /// <summary>The file, <c>pipeline</c>, or <c>cluster</c>.</summary>
     public string Source { get; init; } = "";
+
+    public override string ToString() => Namespace.Length > 0 ? $"{Namespace}/{Name}" : Name;
 }
 
 /// <summary>One thing that is wrong, and what would be right.</summary>

@@ -13,6 +13,7 @@ namespace CvManager.PowerShell;
 public sealed class TestContainerVersionCommand : ManifestCmdlet
 {
     private const string NameSet = "Name";
+    private const string InputObjectSet = "InputObject";
 
     private bool _anyInvalid;
 
@@ -23,6 +24,11 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
+    /// <summary>A ContainerVersion of the cluster, or what is about one: a rollout, a record, the outcome of a reconcile.</summary>
+    [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [ValidateNotNull]
+    public IOfContainerVersion InputObject { get; set; } = null!;
+
     [Parameter(ParameterSetName = NameSet)]
     public SwitchParameter AllNamespaces { get; set; }
 
@@ -31,15 +37,20 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     public SwitchParameter Quiet { get; set; }
 
     protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-        ParameterSetName == NameSet ? TestInClusterAsync(cancellationToken) : base.ProcessRecordAsync(cancellationToken);
+        ParameterSetName switch
+        {
+            NameSet => TestInClusterAsync(AllNamespaces, Namespace, Name, cancellationToken),
+            InputObjectSet => TestInClusterAsync(false, InputObject.Namespace, [InputObject.Name], cancellationToken),
+            _ => base.ProcessRecordAsync(cancellationToken),
+        };
 
-    private async Task TestInClusterAsync(CancellationToken cancellationToken)
+    private async Task TestInClusterAsync(bool everywhere, string? within, string[] names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = AllNamespaces ? null : Namespace ?? cluster.DefaultNamespace;
+        var space = everywhere ? null : within ?? cluster.DefaultNamespace;
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var snapshot = await scope.Reconciler.ReadAsync(space, cancellationToken);
-        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(Name), space, async e =>
+        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(names), space, async e =>
         {
             _anyInvalid = true;
             await WriteErrorAsync(e);

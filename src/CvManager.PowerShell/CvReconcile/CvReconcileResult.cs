@@ -38,6 +38,8 @@ public sealed record CvReconcileResult : IOfContainerVersion
         : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
         : null;
 
+    public override string ToString() => $"{Namespace}/{Name}";
+
     internal static CvReconcileResult Of(ReconcileResult result)
     {
         var (plan, resource) = (result.Plan, result.Resource);

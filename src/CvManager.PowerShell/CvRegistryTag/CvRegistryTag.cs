@@ -15,4 +15,6 @@ public sealed record CvRegistryTag
     /// null where one was given and none matches it.
     /// </summary>
     public string? Version { get; init; }
+
+    public override string ToString() => $"{Repository}:{Tag}";
 }

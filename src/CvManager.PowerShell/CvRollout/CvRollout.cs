@@ -60,6 +60,8 @@ public sealed record CvRollout : IOfContainerVersion
     public string? StartedBy { get; init; }
 
     /// <summary>Empty where nothing was ever rolled out.</summary>
+    public override string ToString() => $"{Namespace}/{Name}";
+
     internal static IEnumerable<CvRollout> Of(Resource resource, IReadOnlyList<Workload> workloads)
     {
         if (resource.Status?.Rollout is not { } rollout)

@@ -46,6 +46,8 @@ public sealed record CvRolloutRecord : IOfContainerVersion
     /// <summary>A person, where one asked for it; otherwise controller.</summary>
     public string Who { get; init; } = "";
 
+    public override string ToString() => $"{Namespace}/{Name}";
+
     internal static CvRolloutRecord Of(string space, RolloutRecord record) => new()
     {
         Namespace = space,

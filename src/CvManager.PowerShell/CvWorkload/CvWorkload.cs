@@ -38,6 +38,8 @@ public sealed record CvWorkload
     /// <summary>How far its present image has been rolled out.</summary>
     public string Progress { get; init; } = "";
 
+    public override string ToString() => $"{Namespace}/{Kind}/{Name}";
+
     internal static CvWorkload Of(RunningVersion running) => new()
     {
         Namespace = running.Workload.Namespace,
