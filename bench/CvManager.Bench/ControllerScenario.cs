@@ -27,8 +27,8 @@ internal sealed class ControllerScenario : IScenario
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
         string[] steps = (Environment.GetEnvironmentVariable("CVM_BENCH_STEPS") ?? "first,restart,quiet,rollout").Split(',');
-        await using Estate estate = await Estate.StartAsync(number, PollSeconds, cancellationToken);
-        Console.Error.WriteLine($"{number} ContainerVersions are there");
+        await using Estate estate = await Estate.StartAsync(number, PollSeconds, 0, cancellationToken);
+        Console.Error.WriteLine($"{number} ContainerVersions are there, for which the sandbox took {Seconds(Environment.CpuUsage.TotalTime)} of processor time");
 
         // The first step is needed by all others.
         await SyncAsync(estate, "first sync: no status yet, workloads up to date", estate.UpToDate(), cancellationToken);
@@ -78,8 +78,8 @@ internal sealed class ControllerScenario : IScenario
     /// <summary>A few minutes in which nothing happens; then the heap, which is told when one tag moves.</summary>
     private async Task StayAsync(Estate estate, ControllerProcess controller, CancellationToken cancellationToken)
     {
-        // Two intervals on, looks are spread, and what the start left behind is settled.
-        await Task.Delay(TimeSpan.FromSeconds(2 * PollSeconds), cancellationToken);
+        // An interval on, looks are spread, and what the start left behind is settled.
+        await Task.Delay(TimeSpan.FromSeconds(PollSeconds), cancellationToken);
         RequestCounts countsBefore = estate.Requests;
         TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
         TimeSpan processorBefore = controller.ProcessorTime;

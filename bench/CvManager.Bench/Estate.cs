@@ -25,11 +25,12 @@ internal sealed class Estate : IAsyncDisposable
     private readonly HttpClient _client;
     private readonly Notes _notes;
     private readonly int _pollSeconds;
+    private readonly int _replicas;
     private int _version;
 
-    private Estate(SandboxRegistry registry, SandboxCluster cluster, Notes notes, int count, int pollSeconds, string kubeConfig)
+    private Estate(SandboxRegistry registry, SandboxCluster cluster, Notes notes, int count, int pollSeconds, int replicas, string kubeConfig)
     {
-        (_registry, _cluster, _notes, Count, _pollSeconds, KubeConfig) = (registry, cluster, notes, count, pollSeconds, kubeConfig);
+        (_registry, _cluster, _notes, Count, _pollSeconds, _replicas, KubeConfig) = (registry, cluster, notes, count, pollSeconds, replicas, kubeConfig);
         _client = new HttpClient(cluster.CreateHandler()) { BaseAddress = new Uri("http://cluster/") };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", cluster.Token);
     }
@@ -45,7 +46,11 @@ internal sealed class Estate : IAsyncDisposable
 
     /// <param name="count">ContainerVersions.</param>
     /// <param name="pollSeconds">Of each of them.</param>
-    public static async Task<Estate> StartAsync(int count, int pollSeconds, CancellationToken cancellationToken)
+    /// <param name="replicas">
+    /// Of each Deployment. None where thousands are asked for: pods are no business of the controller's, and those of the sandbox would take the
+    /// processor away from it.
+    /// </param>
+    public static async Task<Estate> StartAsync(int count, int pollSeconds, int replicas, CancellationToken cancellationToken)
     {
         Notes notes = new();
         SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { RequestLog = notes.Note }, cancellationToken);
@@ -53,7 +58,7 @@ internal sealed class Estate : IAsyncDisposable
             new SandboxOptions { Images = registry, RequestLog = notes.Note, ChangeLog = notes.Note }, cancellationToken);
         string kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-bench-{Guid.NewGuid():n}.kubeconfig");
         await File.WriteAllTextAsync(kubeConfig, cluster.KubeConfigYaml, cancellationToken);
-        Estate estate = new(registry, cluster, notes, count, pollSeconds, kubeConfig);
+        Estate estate = new(registry, cluster, notes, count, pollSeconds, replicas, kubeConfig);
         await estate.FillAsync(cancellationToken);
         return estate;
     }
@@ -150,7 +155,7 @@ internal sealed class Estate : IAsyncDisposable
           "apiVersion": "apps/v1", "kind": "Deployment",
           "metadata": {"name": "{{{NameOf(index)}}}", "labels": {"cvapp": "{{{NameOf(index)}}}", "app.kubernetes.io/name": "service", "app.kubernetes.io/part-of": "products"}},
           "spec": {
-            "replicas": 1, "revisionHistoryLimit": 1, "selector": {"matchLabels": {"app": "{{{NameOf(index)}}}"} },
+            "replicas": {{{_replicas}}}, "revisionHistoryLimit": 1, "selector": {"matchLabels": {"app": "{{{NameOf(index)}}}"} },
             "template": {
               "metadata": {"labels": {"app": "{{{NameOf(index)}}}"} },
               "spec": {
@@ -227,7 +232,7 @@ internal sealed class Estate : IAsyncDisposable
             string key = $"{change.Namespace}/{change.Name}";
             if (change.Resource == "deployments.apps")
             {
-                if (change.After["status"]?["availableReplicas"]?.GetValue<long>() == 1)
+                if (change.After["status"]?["observedGeneration"]?.GetValue<long>() == 1 && (change.After["status"]!["availableReplicas"]?.GetValue<long>() ?? 0) == change.After["spec"]!["replicas"]!.GetValue<long>())
                     Available?.Meet(key);
                 if (change.Before is not null && Image(change.Before) != Image(change.After))
                     Patched?.Meet(key);

@@ -38,7 +38,8 @@ internal sealed class Expectation
             controller?.ThrowWhereEnded();
             if (Stopwatch.GetElapsedTime(begun) > limit)
                 throw new TimeoutException($"{_open.Count} of {_open.Count + _met.Count} are missing after {limit}: {string.Join(", ", _open.Keys.Order(StringComparer.Ordinal).Take(5))}");
-            await Task.WhenAny(_completed.Task, Task.Delay(TimeSpan.FromSeconds(1), cancellationToken));
+            if (await Task.WhenAny(_completed.Task, Task.Delay(TimeSpan.FromSeconds(5), cancellationToken)) != _completed.Task)
+                Console.Error.WriteLine($"  {_met.Count} of {_open.Count + _met.Count} after {Stopwatch.GetElapsedTime(begun).TotalSeconds:0} s");
         }
     }
 }

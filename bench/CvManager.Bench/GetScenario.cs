@@ -18,7 +18,7 @@ internal sealed class GetScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        await using Estate estate = await Estate.StartAsync(number, 60, cancellationToken);
+        await using Estate estate = await Estate.StartAsync(number, 60, 0, cancellationToken);
         // With a status each, as they are in life.
         Expectation upToDate = estate.UpToDate();
         await using (ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0)))

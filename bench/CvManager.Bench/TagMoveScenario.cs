@@ -21,7 +21,7 @@ internal sealed class TagMoveScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        await using Estate estate = await Estate.StartAsync(number, PollSeconds, cancellationToken);
+        await using Estate estate = await Estate.StartAsync(number, PollSeconds, 1, cancellationToken);
         Expectation upToDate = estate.UpToDate();
         await using ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
         await upToDate.CompletedAsync(TimeSpan.FromMinutes(5), controller, cancellationToken);

@@ -10,6 +10,9 @@ public sealed class VersionSyntax
 
     private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
 
+    // To make an expression takes longer than to try it on a tag, and nearly every resource has this one.
+    private static readonly VersionSyntax NotGiven = new(Default, Compile(Default), isDefault: true);
+
     private readonly Regex _whole;
 
     private VersionSyntax(string pattern, Regex whole, bool isDefault)
@@ -26,12 +29,7 @@ public sealed class VersionSyntax
 
     /// <param name="pattern">Null or empty where none was given.</param>
     /// <exception cref="CvException"><c>VersionSyntaxInvalid</c>.</exception>
-    public static VersionSyntax Of(string? pattern)
-    {
-        bool isDefault = string.IsNullOrEmpty(pattern);
-        string given = isDefault ? Default : pattern!;
-        return new VersionSyntax(given, Compile(given), isDefault);
-    }
+    public static VersionSyntax Of(string? pattern) => string.IsNullOrEmpty(pattern) ? NotGiven : new VersionSyntax(pattern, Compile(pattern), isDefault: false);
 
     /// <summary>The versions among some tags, best first: the longest, then in ordinal order.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
