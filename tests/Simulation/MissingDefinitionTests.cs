@@ -1,3 +1,5 @@
+using System.Text.Json.Nodes;
+using CvManager.Resources;
 using Xunit;
 
 namespace CvManager.Simulation;
@@ -57,6 +59,45 @@ public sealed class MissingDefinitionTests : ControllerStage
         await RunAsync(TimeSpan.FromSeconds(1));
         await CreateAsync();
         await SettlesAsync("v3", TimeSpan.FromMinutes(5));
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task A_definition_that_lets_everything_through_lets_no_nonsense_be_rolled_out()
+    {
+        JsonObject loose = CustomResourceDefinition.Json;
+        loose["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"] = JsonNode.Parse("""{"type":"object","x-kubernetes-preserve-unknown-fields":true}""");
+        await SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", loose);
+        await RunAsync(TimeSpan.FromSeconds(1));
+        await CreateDeploymentAsync();
+        await CreateDeploymentAsync("other");
+        await CreateAsync();
+        await CreateAsync("other");
+        Start();
+        await SettlesAsync("v1");
+        await SettlesAsync("v1", name: "other");
+
+        // Such an object cannot even be read.
+        await EditAsync("""{"pollIntervalSeconds":"often","container":["main"]}""");
+        MoveTag("v2");
+        await SettlesAsync("v2", name: "other");
+        await RunAsync(TimeSpan.FromMinutes(20));
+        Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
+        // When it is seen, and when it is to be rolled out.
+        Assert.InRange(Log.Lines.Count(line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("default/app", StringComparison.Ordinal)), 1, 2);
+        Assert.DoesNotContain("   at ", string.Concat(Log.Lines), StringComparison.Ordinal);
+
+        // What the schema would have refused, the controller's own validation finds.
+        await EditAsync("""{"pollIntervalSeconds":1,"imageRepo":"registry.sandbox/app:v1","container":{"name":"main"}}""");
+        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "InvalidSpec", TimeSpan.FromMinutes(1), "it says what is wrong");
+        string message = (await ConditionAsync("Stalled")).Message;
+        Assert.Contains("spec.pollIntervalSeconds", message, StringComparison.Ordinal);
+        Assert.Contains("spec.imageRepo", message, StringComparison.Ordinal);
+        await StaysQuietAsync();
+        Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
+
+        await EditAsync("""{"pollIntervalSeconds":30,"imageRepo":"registry.sandbox/app"}""");
+        await SettlesAsync("v2");
         await StaysQuietAsync();
     }
 }

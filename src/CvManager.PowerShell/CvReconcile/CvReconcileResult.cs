@@ -76,6 +76,7 @@ public sealed record CvReconcileResult : IOfContainerVersion
         ConditionReasons.RegistryUnauthorized => CvErrorKind.Unauthenticated,
         ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
         ConditionReasons.BlueGreenAmbiguous => CvErrorKind.Invalid,
+        ConditionReasons.ClusterForbidden or ConditionReasons.ClusterRefused => CvErrorKind.Forbidden,
         _ => CvErrorKind.Failed,
     };
 }

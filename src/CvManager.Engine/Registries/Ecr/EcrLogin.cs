@@ -10,6 +10,9 @@ namespace CvManager.Registries.Ecr;
 /// <param name="registry">The host name that the login is for: it is given to no other.</param>
 internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time) : ICredentialSource, IDisposable
 {
+    /// <summary>What the service gives (Amazon ECR API, GetAuthorizationToken); more than that is a clock that is behind.</summary>
+    private static readonly TimeSpan LongestLife = TimeSpan.FromHours(12);
+
     private readonly SemaphoreSlim _fetching = new(1);
     private Token? _token;
 
@@ -17,12 +20,12 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
     {
         if (!string.Equals(repository.Registry, registry, StringComparison.OrdinalIgnoreCase))
             return null;
-        if (Volatile.Read(ref _token) is { } token && token.RenewAt > time.GetUtcNow())
+        if (Volatile.Read(ref _token) is { } token && IsGood(token))
             return token.Credential;
         await _fetching.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_token is { } fetched && fetched.RenewAt > time.GetUtcNow())
+            if (_token is { } fetched && IsGood(fetched))
                 return fetched.Credential;
             Token renewed = await FetchAsync(repository, cancellationToken).ConfigureAwait(false);
             Volatile.Write(ref _token, renewed);
@@ -46,12 +49,16 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
         if (!Convert.TryFromBase64String(encoded, decoded, out int length)
             || Encoding.UTF8.GetString(decoded, 0, length).Split(':', 2) is not [string user, string password])
             throw RegistryErrors.Invalid(repository, "an authorization token that is none.");
-        DateTimeOffset now = time.GetUtcNow();
-        TimeSpan life = new DateTimeOffset(expires, TimeSpan.Zero) - now;
+        TimeSpan life = new DateTimeOffset(expires, TimeSpan.Zero) - time.GetUtcNow();
+        if (life > LongestLife)
+            life = LongestLife;
         // A tenth of its life, at most five minutes, is kept for the requests that are under way with it.
         TimeSpan margin = TimeSpan.FromTicks(Math.Min(life.Ticks / 10, TimeSpan.FromMinutes(5).Ticks));
-        return new Token(RegistryCredential.OfPassword(user, password), now + life - margin);
+        return new Token(RegistryCredential.OfPassword(user, password), time.GetTimestamp(), life - margin);
     }
 
-    private sealed record Token(RegistryCredential Credential, DateTimeOffset RenewAt);
+    /// <summary>By the monotonic clock: one that was set back must not keep an expired token.</summary>
+    private bool IsGood(Token token) => time.GetElapsedTime(token.FetchedAt) < token.Life;
+
+    private sealed record Token(RegistryCredential Credential, long FetchedAt, TimeSpan Life);
 }
