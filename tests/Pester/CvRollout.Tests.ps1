@@ -106,6 +106,35 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
     }
 }
 
+Describe 'Start-CvReconcile' {
+    It 'follows the version that was pushed last, in a pipeline of cmdlets alone' {
+        foreach ($version in '1.4.0', '2.0.0', '1.5.2') {
+            $null = Add-CvSandboxImage -Repository $repository -Tag $version
+        }
+        Set-ContainerVersion myappcv -Newest -VersionSyntax '\d+\.\d+\.\d+' -Verify @()
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '1.5.2'
+        Set-ContainerVersion myappcv -SemVer '>=1'
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '2.0.0'
+    }
+
+    It 'runs gates, and says how to go on after one that failed' {
+        $null = Add-CvSandboxImage -Repository "$($sandbox.Registry)/team/tests" -Tag 'demo' -Broken
+        $null = Add-CvSandboxImage -Repository $repository -Tag '3.0.0'
+        Set-ContainerVersion myappcv -Verify @{ Image = 'team/tests'; Tag = 'demo'; Timeout = '1s' } -RolloutTimeout 20
+        $outcome = Start-CvReconcile -Wait -Timeout 1m -ErrorVariable failure -ErrorAction SilentlyContinue
+        $outcome.Outcome | Should -Be 'Failed'
+        "$($failure[0])" | Should -Match 'gate team/tests:demo'
+        (Get-CvWorkload).Version | Should -Be '2.0.0'
+
+        Start-CvReconcile -ErrorVariable failure -ErrorAction SilentlyContinue | Out-Null
+        $failure[0].FullyQualifiedErrorId | Should -Be 'Quarantined,CvManager.PowerShell.StartCvReconcileCommand'
+        $failure[0].ErrorDetails.RecommendedAction | Should -Match 'Resume-ContainerVersion myappcv -Namespace default'
+        Set-ContainerVersion myappcv -Verify @()
+        Resume-ContainerVersion myappcv
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '3.0.0'
+    }
+}
+
 Describe 'Completion' {
     It 'offers <Expected> for: <Line>' -ForEach @(
         @{ Line = 'Get-ContainerVersion my'; Expected = 'myappcv' }
@@ -127,6 +156,6 @@ Describe 'Completion' {
         $line = 'Invoke-CvRollback myappcv -ToRecord '
         $offered = (TabExpansion2 $line $line.Length).CompletionMatches
         $offered.CompletionText | Should -Contain (Get-CvRolloutHistory -Version '9f8e7d6' | Select-Object -Last 1).Id
-        $offered.ToolTip | Should -Match '(?m)^(9f8e7d6|abcdef0), rolled out to Deployment/myapp at '
+        $offered.ToolTip | Should -Match '^\S+, rolled out to Deployment/myapp at '
     }
 }

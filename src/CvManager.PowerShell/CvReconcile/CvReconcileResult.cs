@@ -35,6 +35,8 @@ public sealed record CvReconcileResult : IOfContainerVersion
     /// <summary>Null where all is well, or a person wanted it so.</summary>
     internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
         ? Failure(ConditionReasons.RolloutFailed, "Mend the image, push it as another version, and move the tag onto that one.")
+        : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
+            ? Failure(Reason, $"Move the tag onto a version that works; where the version was not to blame, Resume-ContainerVersion {Name} -Namespace {Namespace}.")
         : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
         : null;
 

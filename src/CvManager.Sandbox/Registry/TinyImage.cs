@@ -19,7 +19,8 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
         byte[] tar = Tar(text);
         byte[] layer = Gzip(tar);
         var config = PlatformJson(platform);
-        config["created"] = created.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        // To the fraction of a second, as builders write it: which of two is newer matters to some.
+        config["created"] = created.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
         config["config"] = new JsonObject { ["Labels"] = new JsonObject(labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) };
         config["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray(ContentNames.Sha256(tar)) };
         byte[] configBytes = JsonText.Utf8(config);
