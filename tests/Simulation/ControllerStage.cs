@@ -240,13 +240,13 @@ public abstract class ControllerStage : IAsyncLifetime
     protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string space = "default") =>
         RunUntilAsync(() => IsReadyAsync(version, name, space), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
 
-    /// <summary>For a quarter of an hour nothing is written, said or asked but what watches and polls take (R12).</summary>
+    /// <summary>For ten minutes nothing is written, said or asked but what watches and polls take (R12).</summary>
     protected async Task StaysQuietAsync(Func<string, bool>? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
         int asked = Asked.Count;
         int said = Log.Lines.Count;
-        await RunAsync(TimeSpan.FromMinutes(15));
+        await RunAsync(TimeSpan.FromMinutes(10));
         Assert.Empty(Asked.Skip(asked).Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts").Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}"));
         Assert.DoesNotContain(Log.Lines.Skip(said), line => except?.Invoke(line) != true);
     }

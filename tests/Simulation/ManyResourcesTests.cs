@@ -7,7 +7,7 @@ namespace CvManager.Simulation;
 /// <summary>Many resources come at once, and some of them are no good: every one gets its turn, and none delays another.</summary>
 public sealed class ManyResourcesTests : ControllerStage
 {
-    private const int Number = 300;
+    private const int Number = 200;
     private const int Repositories = 20;
 
     private static readonly WorkloadShape CronJob = WorkloadShape.All.Single(shape => shape.Kind == "CronJob");
@@ -15,7 +15,7 @@ public sealed class ManyResourcesTests : ControllerStage
     protected override TimeSpan StartDelay => TimeSpan.FromSeconds(3);
 
     [Fact]
-    public async Task Three_hundred_that_are_created_at_once_are_all_rolled_out_and_then_cost_nothing()
+    public async Task Two_hundred_that_are_created_at_once_are_all_rolled_out_and_then_cost_nothing()
     {
         Start();
         await RunAsync(TimeSpan.FromSeconds(1));
