@@ -1,0 +1,33 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Resources;
+using CvManager.Unit.Records;
+using Xunit;
+
+namespace CvManager.Unit.Cluster;
+
+public sealed class ContainerVersionStoreTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task A_status_is_written_without_managedFields_and_whoever_owns_the_specification_goes_on_doing_so()
+    {
+        await using RecordsCluster cluster = await RecordsCluster.StartAsync();
+        await CrdInstallation.InstallAsync(cluster.Connection, TimeProvider.System, Token);
+        ContainerVersionStore resources = new(cluster.Connection);
+        ContainerVersion applied = await resources.ApplyAsync("shop", JsonNode.Parse("""
+            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","finalizers":["example.com/keep"]},
+             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
+            """)!.AsObject(), Token);
+        Assert.Equal(["finalizers"], applied.Metadata.Other!.Keys.Where(key => key is "managedFields" or "finalizers"));
+
+        await resources.UpdateStatusAsync(applied with { Status = new ContainerVersionStatus { CurrVersion = "1a2b3c4" } }, Token);
+
+        JsonObject stored = await cluster.Connection.GetAsync(ContainerVersionStore.Path("shop", "cv"), Token);
+        Assert.Equal("example.com/keep", stored["metadata"]!["finalizers"]![0]!.GetValue<string>());
+        JsonNode owner = Assert.Single(stored["metadata"]!["managedFields"]!.AsArray(), m => m!["manager"]!.GetValue<string>() == "cvmanager-import")!;
+        Assert.NotNull(owner["fieldsV1"]!["f:spec"]!["f:tag"]);
+        Assert.Contains(stored["metadata"]!["managedFields"]!.AsArray(), m => m!["manager"]!.GetValue<string>() == "cvmanager" && m["fieldsV1"]!["f:status"] is not null);
+    }
+}
