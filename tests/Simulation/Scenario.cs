@@ -13,6 +13,9 @@ internal sealed class Scenario
     private static readonly TimeSpan Turmoil = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
 
+    /// <summary>By then a watch that fell silent has been noticed: its longest time and half a minute (ReflectorOptions.WatchTime).</summary>
+    private static readonly TimeSpan HalfOpen = TimeSpan.FromMinutes(5.5);
+
     /// <summary>Within this all has to come to rest: a watch that fell silent, a rollout's time-out and its rollback's, and the back-offs between.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromMinutes(40);
 
@@ -108,8 +111,9 @@ internal sealed class Scenario
         DateTimeOffset next = Now;
         await _world.Time.RunUntilAsync(limit, IsSettled, cancellationToken);
         violations.AddRange(convergence.Problems().Select(p => new Violation(6, $"{p} {Settling.TotalMinutes} minutes after the faults stopped")));
-        // What is under way, a status that follows, ends by itself.
-        await _world.Time.RunUntilAsync(Now + TimeSpan.FromMinutes(1), null, cancellationToken);
+        // What is under way, a status that follows, ends by itself. What a half-open watch has kept back until then is news, too.
+        DateTimeOffset noticed = calm + HalfOpen;
+        await _world.Time.RunUntilAsync((noticed > Now ? noticed : Now) + TimeSpan.FromMinutes(1), null, cancellationToken);
         Tell("nothing is to be done from here on");
         _world.History.BeginIdle();
         await _world.Time.RunUntilAsync(Now + Idle, null, cancellationToken);
