@@ -10,7 +10,7 @@ internal static class BenchImage
 {
     private const int Layers = 10;
     private const int LayerSize = 100_000;
-    private const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
+    public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
 
     /// <param name="repository">The repository in the registry's API: <c>http://host/v2/path/</c>.</param>
     /// <param name="version">Its tag; each has content of its own.</param>

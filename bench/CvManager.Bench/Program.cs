@@ -1,7 +1,7 @@
 using System.Globalization;
 using CvManager.Bench;
 
-IScenario[] scenarios = [new AddTagScenario(), new ControllerScenario(), new TagMoveScenario(), new GetScenario()];
+IScenario[] scenarios = [new AddTagScenario(), new ControllerScenario(), new TagMoveScenario(), new GetScenario(), new FaultsScenario()];
 
 IScenario? scenario = args is [var name, ..] ? scenarios.FirstOrDefault(s => s.Name == name) : null;
 int number = scenario?.DefaultNumber ?? 0;
