@@ -36,16 +36,21 @@ public enum CvErrorKind
 
 /// <summary>
 /// An error that a person is meant to read: a stable id, what is wrong (field, value), and what to do about it.
-/// Neither text ever holds a secret.
+/// Neither text ever holds a secret, a control character or more than a person reads: <see cref="RemoteText"/>.
 /// </summary>
 public class CvException : Exception
 {
+    /// <summary>Of the message. Quotations in it are cut shorter where they are made.</summary>
+    private const int LongestText = 2000;
+
+    private readonly string? _target;
+
     public CvException(string errorId, CvErrorKind kind, string message, string remedy, Exception? inner = null)
-        : base(message, inner)
+        : base(RemoteText.Show(message, limit: LongestText), inner)
     {
         ErrorId = errorId;
         Kind = kind;
-        Remedy = remedy;
+        Remedy = RemoteText.Show(remedy, limit: LongestText);
     }
 
     /// <summary>Stable across versions; scripts may test for it. PascalCase, for example <c>RegistryTagNotFound</c>.</summary>
@@ -60,5 +65,9 @@ public class CvException : Exception
     public string Remedy { get; }
 
     /// <summary>What the error is about (a repository, namespace/name), for the error record's target.</summary>
-    public string? Target { get; init; }
+    public string? Target
+    {
+        get => _target;
+        init => _target = value is null ? null : RemoteText.Show(value, limit: LongestText);
+    }
 }

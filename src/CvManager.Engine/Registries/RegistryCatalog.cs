@@ -97,7 +97,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     {
         EcrCredentials credentials = new(_credentials, name);
         AmazonECRClient client = EcrConnection.Open(host, _http, credentials, _options.RequestTimeout);
-        EcrCaller caller = new(client, budget, _options);
+        EcrCaller caller = new(client, credentials, budget, _options);
         EcrLogin login = new(caller, name, _options.TimeProvider);
         _owned.Add(client);
         _owned.Add(login);

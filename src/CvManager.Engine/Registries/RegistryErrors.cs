@@ -33,9 +33,10 @@ internal static class RegistryErrors
         Error("RegistryForbidden", CvErrorKind.Forbidden, $"The login has no permission '{permission}' on '{repository}'{Quoted(said)}.",
             $"Have '{permission}' granted on the repository, or use another credential.", repository.ToString());
 
+    /// <param name="inner">Nothing that quotes the peer.</param>
     public static CvException Unreachable(ImageRepository repository, string what, Exception? inner = null) =>
-        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {LoginInAddress.Remove(what)}",
-            "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), LoginInAddress.Without(inner));
+        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {RemoteText.Show(what)}",
+            "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), inner);
 
     public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
         Error("RegistryTimeout", CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
@@ -47,7 +48,7 @@ internal static class RegistryErrors
             "Wait, log in (anonymous use has lower limits), or poll less often.", repository.ToString());
 
     public static CvException Invalid(ImageRepository repository, string what, Exception? inner = null) =>
-        Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {what}",
+        Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {RemoteText.Show(what)}",
             "Check that host and port are a registry's and not a web page's or proxy's.", repository.ToString(), inner);
 
     public static CvException Refused(ImageRepository repository, string what, int status, string? said) =>
@@ -74,5 +75,5 @@ internal static class RegistryErrors
     private static CvException Error(string id, CvErrorKind kind, string message, string remedy, string target, Exception? inner = null) =>
         new(id, kind, message, remedy, inner) { Target = target };
 
-    private static string Quoted(string? said) => string.IsNullOrWhiteSpace(said) ? "" : $" (it says: {said.Trim()})";
+    private static string Quoted(string? said) => RemoteText.Show(said).Trim() is { Length: > 0 } shown ? $" (it says: {shown})" : "";
 }

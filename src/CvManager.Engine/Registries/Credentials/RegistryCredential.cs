@@ -17,6 +17,9 @@ public sealed class RegistryCredential
     /// <summary>A refresh token for the registry's OAuth2 token server; null where there is a password instead.</summary>
     internal string? IdentityToken { get; }
 
+    /// <summary>What no message may say.</summary>
+    internal Secrets Secrets => IdentityToken is null ? Secrets.OfLogin(UserName, Password) : new Secrets(IdentityToken);
+
     public static RegistryCredential OfPassword(string userName, string password) => new(userName, password, null);
 
     public static RegistryCredential OfIdentityToken(string token) => new("", "", token);

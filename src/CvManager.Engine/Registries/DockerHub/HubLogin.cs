@@ -67,7 +67,7 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
             string? token = response.IsSuccess ? JsonSerializer.Deserialize(response.Body, HubJson.Default.HubToken)?.AccessToken : null;
             return string.IsNullOrEmpty(token) || token.Any(c => c is <= ' ' or > '~')
                 ? null
-                : new Grant(new AuthenticationHeaderValue("Bearer", token), time.GetUtcNow() + Lifetime, LoggedIn: true);
+                : new Grant(new AuthenticationHeaderValue("Bearer", token), time.GetUtcNow() + Lifetime, LoggedIn: true, new Secrets(token).With(credential.Secrets));
         }
         catch (Exception e) when (e is CvException or JsonException)
         {

@@ -6,7 +6,8 @@ namespace CvManager.Registries.Ecr;
 
 /// <summary>Sends requests to ECR: within the registry's budget, again where that may help, and failing in the words of all registries.</summary>
 /// <param name="client">Belongs to the caller. Retries nothing itself: each attempt counts.</param>
-internal sealed class EcrCaller(AmazonECRClient client, RequestBudget budget, RegistryClientOptions options)
+/// <param name="credentials">Those of the client.</param>
+internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentials, RequestBudget budget, RegistryClientOptions options)
 {
     private readonly ResiliencePipeline _retries = Retries(options);
 
@@ -34,7 +35,7 @@ internal sealed class EcrCaller(AmazonECRClient client, RequestBudget budget, Re
         catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested
             && (expected is null || (e as AmazonServiceException)?.ErrorCode != expected))
         {
-            throw EcrErrors.From(repository, operation, options.RequestTimeout, e);
+            throw EcrErrors.From(repository, operation, options.RequestTimeout, e, credentials.Secrets);
         }
     }
 

@@ -16,6 +16,9 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
     // A source is asked by repository; which one of the registry's does not matter to it.
     private readonly ImageRepository _any = ImageRepository.Parse($"{registry}/any");
 
+    /// <summary>Those of the last request.</summary>
+    public Secrets Secrets { get; private set; } = Secrets.None;
+
     public IIdentityResolver GetIdentityResolver<T>()
         where T : BaseIdentity => typeof(T) == typeof(AWSCredentials) ? this : DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<T>();
 
@@ -23,12 +26,17 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
     {
         RegistryCredential? given = await source.FindAsync(_any, cancellationToken).ConfigureAwait(false);
         if (given is not null && IsAccessKey(given))
+        {
+            Secrets = given.Secrets;
             return new BasicAWSCredentials(given.UserName, given.Password);
+        }
+
         IIdentityResolver<AWSCredentials> all = chain
             ?? (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
         AWSCredentials found = await all.ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
         // The signer asks synchronously: what it gets is at hand.
         ImmutableCredentials now = await found.GetCredentialsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        Secrets = new Secrets(now.SecretKey, now.Token);
         return now.UseToken ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token) : new BasicAWSCredentials(now.AccessKey, now.SecretKey);
     }
 

@@ -9,16 +9,21 @@ internal static class EcrErrors
     /// <param name="repository">What was asked for.</param>
     /// <param name="operation">The operation, which is the permission's name, too: <c>DescribeImages</c>.</param>
     /// <param name="timeout">The time limit of one attempt.</param>
-    /// <param name="error">Nothing that <see cref="Handles"/> refuses.</param>
-    public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error) => error switch
+    /// <param name="error">Nothing that <see cref="Handles"/> refuses. It is no inner exception of the result: it quotes the service.</param>
+    /// <param name="secrets">What the service was told.</param>
+    public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error, Secrets secrets)
     {
-        AmazonUnmarshallingException garbled => RegistryErrors.Invalid(repository, garbled.Message, garbled),
-        AmazonServiceException service => From(repository, operation, service),
-        OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
-        HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, error.Message, error),
-        AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(repository, error.Message, error),
-        _ => Unidentified(repository, error),
-    };
+        string said = RemoteText.Show(error.Message, secrets);
+        return error switch
+        {
+            AmazonUnmarshallingException => RegistryErrors.Invalid(repository, said),
+            AmazonServiceException service => From(repository, operation, service, said),
+            OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
+            HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, said),
+            AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(repository, said),
+            _ => Unidentified(repository, said),
+        };
+    }
 
     /// <summary>Whether an exception of the SDK is an answer of the service or the network; anything else is a defect.</summary>
     public static bool Handles(Exception error) =>
@@ -38,36 +43,36 @@ internal static class EcrErrors
 
     private static bool IsOutage(AmazonServiceException error) => (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException";
 
-    private static CvException From(ImageRepository repository, string operation, AmazonServiceException error)
+    private static CvException From(ImageRepository repository, string operation, AmazonServiceException error, string said)
     {
         switch (error.ErrorCode)
         {
             case "RepositoryNotFoundException":
-                return RegistryErrors.RepositoryNotFound(repository, error.Message);
+                return RegistryErrors.RepositoryNotFound(repository, said);
             case "AccessDeniedException" or "AccessDenied":
-                return RegistryErrors.Forbidden(repository, "ecr:" + operation, error.Message);
+                return RegistryErrors.Forbidden(repository, "ecr:" + operation, said);
             case "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidSignatureException" or "SignatureDoesNotMatch"
                 or "ExpiredTokenException" or "ExpiredToken" or "MissingAuthenticationTokenException" or "IncompleteSignatureException":
-                return RegistryErrors.Unauthorized(repository, loggedIn: true, error.Message);
+                return RegistryErrors.Unauthorized(repository, loggedIn: true, said);
             case "ImageTagAlreadyExistsException":
                 return new CvException("RegistryTagImmutable", CvErrorKind.Conflict,
-                    $"The tags of '{repository}' are immutable: {error.Message}",
-                    "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.", error)
+                    $"The tags of '{repository}' are immutable: {said}",
+                    "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.")
                 { Target = repository.ToString() };
             case "ReferencedImagesNotFoundException":
-                return RegistryErrors.ImageIncomplete(repository, "(pushed)", error.Message, error);
+                return RegistryErrors.ImageIncomplete(repository, "(pushed)", said);
             default:
                 if (IsThrottling(error))
                     return RegistryErrors.RateLimited(repository, null);
                 return IsOutage(error)
-                    ? RegistryErrors.Unreachable(repository, $"{error.StatusCode} {error.Message}".Trim(), error)
-                    : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, error.Message);
+                    ? RegistryErrors.Unreachable(repository, $"{error.StatusCode} {said}".Trim())
+                    : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, said);
         }
     }
 
     // What is left comes from the credential chain: no source had any, a profile or role cannot be used, no region.
-    private static CvException Unidentified(ImageRepository repository, Exception error) =>
-        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {LoginInAddress.Remove(error.Message)}",
-            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.", LoginInAddress.Without(error))
+    private static CvException Unidentified(ImageRepository repository, string said) =>
+        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {said}",
+            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.")
         { Target = repository.ToString() };
 }

@@ -153,7 +153,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         if (!put.IsSuccess)
             throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, ErrorAnswer.MessageOf(put));
         if (put.ContentDigest is string stored && stored != digest)
-            throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {stored} rather than {digest}.");
+            throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} rather than {digest}.");
         return new TagMove(repository, tag, version, digest, former, AlreadyThere: false);
     }
 
@@ -241,7 +241,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     private static void CheckType(ImageRepository repository, RegistryResponse response)
     {
         if (response.ContentType is not string type || !ImageManifest.MediaTypes.Contains(type))
-            throw RegistryErrors.Invalid(repository, $"a manifest of the type '{response.ContentType}'.");
+            throw RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(response.ContentType)}'.");
     }
 
     private static RegistryResponse Successful(ImageRepository repository, RegistryResponse response) =>
@@ -254,9 +254,10 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         {
             return JsonSerializer.Deserialize(response.Body, type) ?? throw RegistryErrors.Invalid(repository, $"{what} is empty.");
         }
-        catch (JsonException e)
+        catch (JsonException)
         {
-            throw RegistryErrors.Invalid(repository, $"{what} is no JSON of that form ({response.ContentType ?? "no type"}).", e);
+            // Not the exception: it quotes names of properties.
+            throw RegistryErrors.Invalid(repository, $"{what} is no JSON of that form ({response.Show(response.ContentType ?? "no type")}).");
         }
     }
 
@@ -272,11 +273,11 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             Uri uri = new(response.Uri, next);
             return Uri.Compare(uri, first, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0
                 ? uri
-                : throw RegistryErrors.Invalid(repository, $"its list of tags goes on at {uri.Authority}.");
+                : throw RegistryErrors.Invalid(repository, $"its list of tags goes on at {response.Show(uri.Authority)}.");
         }
-        catch (FormatException e)
+        catch (FormatException)
         {
-            throw RegistryErrors.Invalid(repository, "the link to the next page of its tags cannot be read.", e);
+            throw RegistryErrors.Invalid(repository, "the link to the next page of its tags cannot be read.");
         }
     }
 

@@ -69,7 +69,7 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     {
         if (credential is null || credential.IdentityToken is not null)
             return null;
-        return new Grant(BasicHeader(credential), time.GetUtcNow() + BasicLifetime, LoggedIn: true);
+        return new Grant(BasicHeader(credential), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
     }
 
     public static AuthenticationHeaderValue BasicHeader(RegistryCredential credential) =>
@@ -94,7 +94,8 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
 /// <summary>The right to make requests, as a header. Prints nothing of it.</summary>
 /// <param name="RenewAt">From then on a new one is obtained, before this one ends.</param>
 /// <param name="LoggedIn">False where it was given to nobody in particular.</param>
-internal sealed record Grant(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn)
+/// <param name="Secrets">Those of the header, and those that it was obtained with.</param>
+internal sealed record Grant(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn, Secrets Secrets)
 {
     public override string ToString() => $"{Header.Scheme} (until {RenewAt:O})";
 }

@@ -37,7 +37,13 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
 
     public IReadOnlyList<Challenge> Challenges { get; init; } = [];
 
+    /// <summary>What the server was told with the request: no message may say it.</summary>
+    public Secrets Secrets { get; init; } = Secrets.None;
+
     public bool IsSuccess => (int)Status is >= 200 and < 300;
+
+    /// <summary>Something out of the answer, fit to be shown.</summary>
+    public string Show(string? text) => RemoteText.Show(text, Secrets);
 
     public static RegistryResponse Of(HttpResponseMessage message, byte[] body, Uri uri, DateTimeOffset now) =>
         new(message.StatusCode, body, uri)

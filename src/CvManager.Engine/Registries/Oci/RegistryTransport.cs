@@ -72,6 +72,7 @@ internal sealed class RegistryTransport
 
     private async Task<(RegistryResponse Response, bool LoggedIn)> AttemptsAsync(RegistryRequest request, CancellationToken cancellationToken)
     {
+        var sent = new SentSecrets();
         try
         {
             return await _retries.ExecuteAsync(
@@ -80,10 +81,10 @@ internal sealed class RegistryTransport
                     // The wait for its turn is no part of the time that the registry has to answer.
                     await state.Self._budget.SpendAsync(state.Request.Repository, token).ConfigureAwait(false);
                     return await state.Self._limit.ExecuteAsync(
-                        static (inner, limited) => new ValueTask<(RegistryResponse, bool)>(inner.Self.AttemptAsync(inner.Request, limited)),
+                        static (inner, limited) => new ValueTask<(RegistryResponse, bool)>(inner.Self.AttemptAsync(inner.Request, inner.Sent, limited)),
                         state, token).ConfigureAwait(false);
                 },
-                (Self: this, Request: request),
+                (Self: this, Request: request, Sent: sent),
                 cancellationToken).ConfigureAwait(false);
         }
         catch (TimeoutRejectedException e)
@@ -95,14 +96,15 @@ internal sealed class RegistryTransport
             string what = e.InnerException is Exception inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal)
                 ? $"{e.Message} {inner.Message}"
                 : e.Message;
-            throw RegistryErrors.Unreachable(request.Repository, what, e);
+            throw RegistryErrors.Unreachable(request.Repository, RemoteText.Show(what, sent.Secrets));
         }
     }
 
-    private async Task<(RegistryResponse Response, bool LoggedIn)> AttemptAsync(RegistryRequest request, CancellationToken cancellationToken)
+    private async Task<(RegistryResponse Response, bool LoggedIn)> AttemptAsync(
+        RegistryRequest request, SentSecrets sent, CancellationToken cancellationToken)
     {
         Grant? grant = request.Grant ?? await _authenticator.PresentAsync(request.Repository, request.Access, cancellationToken).ConfigureAwait(false);
-        RegistryResponse response = await FollowAsync(request, grant, cancellationToken).ConfigureAwait(false);
+        RegistryResponse response = await FollowAsync(request, grant, sent, cancellationToken).ConfigureAwait(false);
         if (response.Status == HttpStatusCode.Unauthorized && request.Grant is null && SameServer(response.Uri, request.Uri))
         {
             Grant? answer = await _authenticator
@@ -111,19 +113,20 @@ internal sealed class RegistryTransport
             {
                 grant = answer;
                 await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
-                response = await FollowAsync(request, grant, cancellationToken).ConfigureAwait(false);
+                response = await FollowAsync(request, grant, sent, cancellationToken).ConfigureAwait(false);
             }
         }
 
         return (response, grant?.LoggedIn ?? false);
     }
 
-    private async Task<RegistryResponse> FollowAsync(RegistryRequest request, Grant? grant, CancellationToken cancellationToken)
+    private async Task<RegistryResponse> FollowAsync(RegistryRequest request, Grant? grant, SentSecrets sent, CancellationToken cancellationToken)
     {
+        sent.Add(grant);
         Uri uri = request.Uri;
         for (int hops = 0; ; hops++)
         {
-            RegistryResponse response = await OnceAsync(request, uri, SameServer(uri, request.Uri) ? grant : null, cancellationToken).ConfigureAwait(false);
+            RegistryResponse response = await OnceAsync(request, uri, SameServer(uri, request.Uri) ? grant : null, sent, cancellationToken).ConfigureAwait(false);
             if ((int)response.Status is not (301 or 302 or 303 or 307 or 308))
                 return response;
             if (response.Location is null || hops == MostRedirects)
@@ -131,14 +134,14 @@ internal sealed class RegistryTransport
             Uri next = new(uri, response.Location);
             bool reads = request.Method == HttpMethod.Get || request.Method == HttpMethod.Head;
             if (next.Scheme is not ("https" or "http") || (uri.Scheme == "https" && next.Scheme == "http") || (!reads && !SameServer(next, uri)))
-                throw RegistryErrors.Invalid(request.Repository, $"it redirects to {next.GetLeftPart(UriPartial.Authority)}, which is not followed.");
+                throw RegistryErrors.Invalid(request.Repository, $"it redirects to {response.Show(next.GetLeftPart(UriPartial.Authority))}, which is not followed.");
             uri = next;
             if (SameServer(uri, request.Uri))
                 await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private async Task<RegistryResponse> OnceAsync(RegistryRequest request, Uri uri, Grant? grant, CancellationToken cancellationToken)
+    private async Task<RegistryResponse> OnceAsync(RegistryRequest request, Uri uri, Grant? grant, SentSecrets sent, CancellationToken cancellationToken)
     {
         using var message = new HttpRequestMessage(request.Method, uri);
         message.Headers.UserAgent.Add(new ProductInfoHeaderValue("cvmanager", typeof(RegistryTransport).Assembly.GetName().Version?.ToString(3)));
@@ -159,7 +162,7 @@ internal sealed class RegistryTransport
             ? []
             : await BoundedContent.ReadAsync(answer.Content, request.Limit, cancellationToken).ConfigureAwait(false)
                 ?? throw RegistryErrors.TooLarge(request.Repository, request.What, request.Limit);
-        return RegistryResponse.Of(answer, read, uri, _options.TimeProvider.GetUtcNow());
+        return RegistryResponse.Of(answer, read, uri, _options.TimeProvider.GetUtcNow()) with { Secrets = sent.Secrets };
     }
 
     private static bool SameServer(Uri left, Uri right) =>
@@ -180,21 +183,25 @@ internal sealed class RegistryTransport
     }
 }
 
+/// <summary>The secrets that went out with the attempts of one request.</summary>
+internal sealed class SentSecrets
+{
+    public Secrets Secrets { get; private set; } = Secrets.None;
+
+    public void Add(Grant? grant)
+    {
+        if (grant is not null)
+            Secrets = Secrets.With(grant.Secrets);
+    }
+}
+
 /// <summary>The body of a refusal (distribution specification, "Error Codes").</summary>
 internal static class ErrorAnswer
 {
-    private const int LongestMessage = 200;
-
     public static string? CodeOf(RegistryResponse response) => Read(response, "code");
 
     /// <summary>What the registry says, fit to be printed.</summary>
-    public static string? MessageOf(RegistryResponse response)
-    {
-        string? message = Read(response, "message");
-        return message is null
-            ? null
-            : string.Concat(message.Where(c => !char.IsControl(c)).Take(LongestMessage));
-    }
+    public static string? MessageOf(RegistryResponse response) => Read(response, "message") is string message ? response.Show(message) : null;
 
     private static string? Read(RegistryResponse response, string field)
     {

@@ -37,10 +37,10 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
                 throw RegistryErrors.Invalid(repository, $"its token server {realm.Authority} answers {(int)answer.Status}.");
         }
 
-        return Read(repository, realm, answer, asked, credential is not null);
+        return Read(repository, realm, answer, asked, credential);
     }
 
-    private static Grant Read(ImageRepository repository, Uri realm, RegistryResponse answer, DateTimeOffset asked, bool loggedIn)
+    private static Grant Read(ImageRepository repository, Uri realm, RegistryResponse answer, DateTimeOffset asked, RegistryCredential? credential)
     {
         TokenAnswer? token;
         try
@@ -60,7 +60,8 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         // A fifth of its life is left for the way and for clocks that differ, at most a minute.
         double lifetime = token!.ExpiresIn is > 0 and < 1e8 ? token.ExpiresIn.Value : DefaultLifetimeSeconds;
         return new Grant(
-            new AuthenticationHeaderValue("Bearer", text), asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)), loggedIn);
+            new AuthenticationHeaderValue("Bearer", text), asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
+            credential is not null, new Secrets(text).With(credential?.Secrets ?? Secrets.None));
     }
 
     private static HttpRequestMessage Request(Uri realm, string? service, string scope, RegistryCredential? credential)

@@ -24,9 +24,10 @@ public sealed class EcrLoginTests : IDisposable
         _service = new EcrService { Time = _time };
         _http = new HttpMessageInvoker(_service);
         Assert.True(EcrHost.TryParse(Host, out EcrHost? host));
-        _client = EcrConnection.Open(host, _http, new EcrCredentials(Key, Host), TimeSpan.FromSeconds(10));
+        EcrCredentials credentials = new(Key, Host);
+        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10));
         _login = new EcrLogin(
-            new EcrCaller(_client, new RequestBudget(1000, 1000, TimeSpan.Zero, _time), new RegistryClientOptions { Retries = 0, TimeProvider = _time }), Host, _time);
+            new EcrCaller(_client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, _time), new RegistryClientOptions { Retries = 0, TimeProvider = _time }), Host, _time);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

@@ -23,10 +23,11 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _http = new HttpMessageInvoker(_service);
         Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
-        _client = EcrConnection.Open(host, _http, new EcrCredentials(Key, Repository.Registry), TimeSpan.FromSeconds(10));
+        EcrCredentials credentials = new(Key, Repository.Registry);
+        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10));
         RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.Zero };
         _budget = new RequestBudget(1000, 1000, TimeSpan.Zero, TimeProvider.System);
-        _registry = new EcrRegistry(new EcrCaller(_client, _budget, options), host.AccountId, new NoLabels());
+        _registry = new EcrRegistry(new EcrCaller(_client, credentials, _budget, options), host.AccountId, new NoLabels());
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;

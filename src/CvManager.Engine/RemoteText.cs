@@ -1,0 +1,66 @@
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace CvManager;
+
+/// <summary>
+/// Makes text of a peer (a registry, an API server, a plugin, a file) fit to be put into a message: cut to a length, without control
+/// and invisible characters, without logins. Whatever is quoted passes here.
+/// </summary>
+public static partial class RemoteText
+{
+    /// <summary>The most characters of one quotation.</summary>
+    public const int DefaultLimit = 300;
+
+    /// <summary>More is not looked at: what is behind it is never shown, and replacing in 100 MB takes time.</summary>
+    private const int LongestInput = 64 * 1024;
+
+    private const char Ellipsis = '…';
+
+    /// <param name="text">What the peer sent; null is shown as nothing.</param>
+    /// <param name="secrets">The secrets that the peer was told; null for none.</param>
+    /// <param name="limit">The most characters of the result.</param>
+    public static string Show(string? text, Secrets? secrets = null, int limit = DefaultLimit)
+    {
+        if (string.IsNullOrEmpty(text))
+            return "";
+        bool cut = text.Length > LongestInput;
+        string shown = cut ? text[..LongestInput] : text;
+        shown = (secrets ?? Secrets.None).Hide(shown, cut);
+        shown = Signature().Replace(LoginInAddress.Remove(shown), "$1" + Secrets.Hidden);
+        return Visible(shown, cut, limit);
+    }
+
+    /// <summary>
+    /// Line breaks and tabs become spaces. What else has no glyph (escape sequences, the characters that reverse or hide text) is written
+    /// as <c>\u001b</c>.
+    /// </summary>
+    private static string Visible(string text, bool cut, int limit)
+    {
+        var visible = new StringBuilder(Math.Min(text.Length, limit) + 8);
+        foreach (Rune rune in text.EnumerateRunes())
+        {
+            int before = visible.Length;
+            if (rune.Value is '\t' or '\n' or '\r' or 0x85 or 0x2028 or 0x2029)
+                visible.Append(visible.Length > 0 && visible[^1] == ' ' ? "" : " ");
+            else if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse)
+                visible.Append(CultureInfo.InvariantCulture, $"\\u{rune.Value:x4}");
+            else
+                visible.Append(rune.ToString());
+            if (visible.Length <= limit)
+                continue;
+            visible.Length = Math.Min(before, Math.Max(0, limit - 1));
+            // Not half of a character.
+            if (visible.Length > 0 && char.IsHighSurrogate(visible[^1]))
+                visible.Length--;
+            return visible.Append(Ellipsis).ToString();
+        }
+
+        return cut ? visible.Append(Ellipsis).ToString() : visible.ToString();
+    }
+
+    // JSON Web Tokens (RFC 7519: three parts, the first of which begins with '{"'), and what AWS Signature Version 4 puts into a header.
+    [GeneratedRegex(@"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(\bSignature=)[0-9a-f]{16,}", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
+    private static partial Regex Signature();
+}
