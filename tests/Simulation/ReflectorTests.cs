@@ -115,7 +115,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     public async Task A_right_that_is_taken_away_and_given_back_is_named_and_loses_nothing()
     {
         bool forbidden = false;
-        Reflect(request => forbidden ? new RequestFault { StatusCode = 403, Message = "configmaps is forbidden" }
+        Reflect(request => forbidden ? new RequestFault { StatusCode = 403, Message = "configmaps is forbidden: User \"sam\" cannot list resource \"configmaps\"" }
             : IsWatch(request) ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromMinutes(2) } } : RequestFault.None);
         await RunAsync(TimeSpan.FromSeconds(5));
 

@@ -1,8 +1,8 @@
 using System.Buffers;
+using System.Globalization;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text;
-using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using k8s;
@@ -35,10 +35,19 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>Bytes of one answer. The largest object is 3 MiB, and lists are read in pages.</summary>
     private const int LargestAnswer = 64 * 1024 * 1024;
 
+    /// <summary>Bytes of one line of a watch, which holds one object.</summary>
+    private const int LargestLine = 8 * 1024 * 1024;
+
+    /// <summary>Bytes of a refusal; more of it is not read.</summary>
+    private const int LargestError = 64 * 1024;
+
+    private const int LargestLog = 16 * 1024;
     private const int PageSize = 500;
 
+    /// <summary>Five million objects.</summary>
+    private const int MostPages = 10_000;
+
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
-    private static readonly JsonDocumentOptions ParseOptions = new() { MaxDepth = 128 };
 
     private readonly IDisposable _owner;
     private readonly HttpClient _http;
@@ -126,41 +135,51 @@ public sealed class ClusterConnection : IDisposable
 
     /// <summary>All objects of a collection, in pages; begun again when its continuation expires.</summary>
     public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourcePath path, string? labelSelector, string? fieldSelector, CancellationToken cancellationToken) =>
-        (await ListAsync(path, labelSelector, fieldSelector, item => item, cancellationToken)).Items;
+        (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Whole, cancellationToken)).ThrowIfUnreadable();
 
     /// <summary>The same, and the resource version that a watch goes on from; each object is read as its page comes.</summary>
-    /// <param name="read">What is kept of an object.</param>
+    /// <param name="read">What is kept of an object. One that it cannot read is among <see cref="ObjectList{T}.Unreadable"/>; the others are served.</param>
     internal async Task<ObjectList<T>> ListAsync<T>(ResourcePath path, string? labelSelector, string? fieldSelector, Func<JsonObject, T> read, CancellationToken cancellationToken)
     {
-        string filter = Query(("labelSelector", labelSelector), ("fieldSelector", fieldSelector), ("limit", PageSize.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+        string filter = Query(("labelSelector", labelSelector), ("fieldSelector", fieldSelector), ("limit", PageSize.ToString(CultureInfo.InvariantCulture)));
         for (int attempt = 1; ; attempt++)
         {
-            List<T> items = [];
             try
             {
-                string? next = null;
-                string version;
-                do
-                {
-                    JsonObject page = await SendAsync(HttpMethod.Get, path, next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}", null, null, cancellationToken);
-                    foreach (JsonObject item in (page["items"] as JsonArray ?? []).OfType<JsonObject>().ToList())
-                    {
-                        // An item of its own lets the page's other items go.
-                        item.Parent!.AsArray().Remove(item);
-                        items.Add(read(item));
-                    }
-
-                    next = page["metadata"]?["continue"]?.GetValue<string>();
-                    // All pages are of one moment, and have its version.
-                    version = page["metadata"]?["resourceVersion"]?.GetValue<string>() ?? "";
-                }
-                while (!string.IsNullOrEmpty(next));
-                return new ObjectList<T>(items, version);
+                return await ListOnceAsync(path, filter, read, cancellationToken);
             }
             catch (CvException e) when (e.ErrorId == "ResourceExpired" && attempt < 3)
             {
                 // The snapshot behind the pages is gone (410): the list is read again from its beginning.
             }
+        }
+    }
+
+    private async Task<ObjectList<T>> ListOnceAsync<T>(ResourcePath path, string filter, Func<JsonObject, T> read, CancellationToken cancellationToken)
+    {
+        List<T> items = [];
+        List<UnreadableObject> unreadable = [];
+        string? next = null;
+        for (int pages = 1; ; pages++)
+        {
+            JsonObject page = await SendAsync(HttpMethod.Get, path.ToString(), path.Title, next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}", null, null, ObjectShape.Envelope, cancellationToken);
+            (JsonArray? list, string version, string? more) = ObjectShape.Page(page, path.Title);
+            foreach (JsonNode? item in list?.ToList() ?? [])
+            {
+                // An item of its own lets the page's other items go.
+                list!.Remove(item);
+                if (ObjectShape.TryRead(item, path, read, out T? kept, out UnreadableObject? bad))
+                    items.Add(kept);
+                else
+                    unreadable.Add(bad);
+            }
+
+            // All pages are of one moment, and have its version.
+            if (more is null)
+                return new ObjectList<T>(items, version, unreadable);
+            if (more == next || pages == MostPages)
+                throw ClusterErrors.NoAnswer(path.Title, "the list does not end");
+            next = more;
         }
     }
 
@@ -199,26 +218,15 @@ public sealed class ClusterConnection : IDisposable
     public async Task<string> ReadPodLogAsync(string space, string pod, int lines, CancellationToken cancellationToken)
     {
         ResourcePath path = new("", "v1", "pods", space, pod, "log");
-        using CancellationTokenSource timeout = new(RequestTimeout, _time);
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        string query = string.Create(CultureInfo.InvariantCulture, $"tailLines={lines}&limitBytes={LargestLog}");
         try
         {
-            using HttpResponseMessage response = await OpenAsync(HttpMethod.Get, path.ToString(), path.Title,
-                $"tailLines={lines.ToString(System.Globalization.CultureInfo.InvariantCulture)}&limitBytes=16384", null, null, limit.Token);
-            return Encoding.UTF8.GetString((await ReadAsync(response, limit.Token)).Span).TrimEnd();
+            return await ExchangeAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null,
+                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, LargestLog, orCut: true, token)).Span).TrimEnd(), cancellationToken);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
         {
             return "";
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new CvException("ClusterTimeout", CvErrorKind.Timeout, $"{Server} did not give the log of {path.Title} within {RequestTimeout.TotalSeconds:0} s.",
-                "See whether the kubelet of its node answers.", e) { Target = path.Title };
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException)
-        {
-            throw ClusterErrors.From(e, Server);
         }
     }
 
@@ -230,50 +238,31 @@ public sealed class ClusterConnection : IDisposable
     public async IAsyncEnumerable<(string Type, JsonObject Object)> WatchAsync(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        await foreach (WatchChange<JsonObject> change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
+            yield return (change.Type, change.Item ?? throw change.Unreadable!.Why);
+    }
+
+    /// <summary>The same, each object as <paramref name="read"/> keeps it. One that it cannot read does not end the watch.</summary>
+    /// <param name="read">Not called for bookmarks, which hold nothing but a resource version.</param>
+    internal async IAsyncEnumerable<WatchChange<T>> WatchAsync<T>(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
+        Func<JsonObject, T> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
         string query = Query(("watch", "1"), ("allowWatchBookmarks", "true"), ("labelSelector", labelSelector), ("resourceVersion", resourceVersion),
-            ("timeoutSeconds", timeoutSeconds.ToString(System.Globalization.CultureInfo.InvariantCulture)));
+            ("timeoutSeconds", timeoutSeconds.ToString(CultureInfo.InvariantCulture)));
         // A half-open connection says nothing for ever: the server itself ends the watch before this does.
-        using CancellationTokenSource watchdog = new(TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout, _time);
+        TimeSpan longest = TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout;
+        using CancellationTokenSource watchdog = new(longest, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
-        using HttpResponseMessage response = await InTimeAsync(OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, limit.Token));
-        await using Stream stream = await response.Content.ReadAsStreamAsync(limit.Token);
-        using StreamReader reader = new(stream);
+        using HttpResponseMessage response = await GuardAsync(
+            OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
+        using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), LargestLine);
         while (true)
         {
-            string? line;
-            try
-            {
-                line = await InTimeAsync(reader.ReadLineAsync(limit.Token).AsTask());
-            }
-            catch (Exception e) when (e is IOException or HttpRequestException)
-            {
-                throw ClusterErrors.From(e, Server);
-            }
-
-            if (line is null)
+            ReadOnlyMemory<byte>? line = await GuardAsync(lines.ReadAsync(limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
+            if (line is not { } text)
                 yield break;
-            if (line.Length == 0)
-                continue;
-            JsonObject change = Parse(Encoding.UTF8.GetBytes(line), path.Title);
-            JsonObject item = change["object"] as JsonObject ?? throw ClusterErrors.NoJson(path.Title, null);
-            change.Remove("object");
-            string type = change["type"]?.GetValue<string>() ?? "";
-            if (type == "ERROR")
-                throw ClusterErrors.FromStatus(item["code"]?.GetValue<int>() ?? 500, item, HttpMethod.Get, path.Title);
-            yield return (type, item);
-        }
-
-        async Task<T> InTimeAsync<T>(Task<T> step)
-        {
-            try
-            {
-                return await step;
-            }
-            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-            {
-                throw new CvException("ClusterTimeout", CvErrorKind.Timeout, $"{Server} did not end the watch of {path.Title} after {timeoutSeconds} s.",
-                    "See whether the connection to the API server is cut off, then try again.", e) { Target = path.Title };
-            }
+            if (text.Length > 0)
+                yield return ObjectShape.Change(Parse(text.Span, path.Title, ObjectShape.Envelope), path, read);
         }
     }
 
@@ -292,21 +281,42 @@ public sealed class ClusterConnection : IDisposable
     private Task<JsonObject> SendAsync(HttpMethod method, ResourcePath path, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
         SendAsync(method, path.ToString(), path.Title, query, body, contentType, cancellationToken);
 
-    private async Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken)
+    private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
+        SendAsync(method, path, title, query, body, contentType, ObjectShape.Whole, cancellationToken);
+
+    private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, Func<JsonObject, JsonObject> check, CancellationToken cancellationToken) =>
+        ExchangeAsync(method, path, title, query, body, contentType,
+            async (response, token) => Parse((await ReadAsync(response, LargestAnswer, orCut: false, token)).Span, title, check), cancellationToken);
+
+    /// <summary>One request and its answer, within the time that a request may take from its first byte to its last.</summary>
+    private async Task<T> ExchangeAsync<T>(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType,
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
         using CancellationTokenSource timeout = new(RequestTimeout, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        try
+        return await GuardAsync(DoAsync(), $"did not answer {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
+
+        async Task<T> DoAsync()
         {
             using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, limit.Token);
-            return Parse((await ReadAsync(response, limit.Token)).Span, title);
+            return await read(response, limit.Token);
+        }
+    }
+
+    /// <summary>Whatever a peer or the network does comes as a <see cref="CvException"/>; only the caller's own cancellation is one.</summary>
+    /// <param name="late">What the server did not do in time, in words.</param>
+    private async Task<T> GuardAsync<T>(Task<T> step, string late, string title, TimeSpan limit, CancellationToken timeout, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await step;
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new CvException("ClusterTimeout", CvErrorKind.Timeout, $"{Server} did not answer {method} {title} within {RequestTimeout.TotalSeconds:0} s.",
-                "See whether the API server is overloaded, then try again.", e) { Target = title };
+            // Where our own limit has not passed, it was the handler's for connecting.
+            throw ClusterErrors.Late(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"{Server} could not be connected to in time.", title, e);
         }
-        catch (Exception e) when (e is IOException or HttpRequestException)
+        catch (Exception e) when (ClusterErrors.IsOfPeer(e))
         {
             throw ClusterErrors.From(e, Server);
         }
@@ -322,7 +332,6 @@ public sealed class ClusterConnection : IDisposable
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType!);
         }
 
-        HttpResponseMessage response;
         try
         {
             if (_credentials is not null)
@@ -333,38 +342,44 @@ public sealed class ClusterConnection : IDisposable
             throw ClusterErrors.NoCredential(e, Server);
         }
 
-        try
-        {
-            response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        }
-        catch (Exception e) when (e is IOException or HttpRequestException)
-        {
-            throw ClusterErrors.From(e, Server);
-        }
-
+        HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (response.IsSuccessStatusCode)
             return response;
         using (response)
-            throw ClusterErrors.FromAnswer((int)response.StatusCode, Encoding.UTF8.GetString((await ReadAsync(response, cancellationToken)).Span), method, title);
+            throw ClusterErrors.FromAnswer((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
     }
 
-    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    /// <summary>A body that is cut off, or too long, leaves the status code to go by.</summary>
+    private static async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return Encoding.UTF8.GetString((await ReadAsync(response, LargestError, orCut: true, cancellationToken)).Span);
+        }
+        catch (Exception e) when (e is IOException or HttpRequestException)
+        {
+            return "";
+        }
+    }
+
+    /// <param name="orCut">What is longer than the limit is cut there; otherwise it is an error.</param>
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int limit, bool orCut, CancellationToken cancellationToken)
     {
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-        using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, LargestAnswer));
+        // What a header promises is not taken up before it comes.
+        using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, Math.Min(limit, 1024 * 1024)));
         byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
             int count;
             while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
             {
-                if (text.Length + count > LargestAnswer)
-                {
-                    throw new CvException("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded, $"The API server's answer has more than {LargestAnswer / 1024 / 1024} MiB.",
-                        "Narrow it down with -Namespace or -LabelSelector.");
-                }
-
-                text.Write(buffer, 0, count);
+                bool tooLong = text.Length + count > limit;
+                if (tooLong && !orCut)
+                    throw ClusterErrors.TooLarge("answer", limit);
+                text.Write(buffer, 0, tooLong ? limit - (int)text.Length : count);
+                if (tooLong)
+                    break;
             }
         }
         finally
@@ -376,16 +391,16 @@ public sealed class ClusterConnection : IDisposable
     }
 
     /// <summary>From the bytes as they came: a page of a list as a string would be twice as large, and short-lived.</summary>
-    private static JsonObject Parse(ReadOnlySpan<byte> text, string title)
+    private static JsonObject Parse(ReadOnlySpan<byte> text, string title, Func<JsonObject, JsonObject> check)
     {
         // Strings are decoded when they are asked for, which is too late to find that they cannot be.
         if (!Utf8.IsValid(text))
             throw ClusterErrors.NoJson(title, null);
         try
         {
-            return JsonNode.Parse(text, documentOptions: ParseOptions) as JsonObject ?? throw ClusterErrors.NoJson(title, null);
+            return check(JsonNode.Parse(text, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw ClusterErrors.NoJson(title, null));
         }
-        catch (JsonException e)
+        catch (Exception e) when (ObjectShape.IsFault(e))
         {
             throw ClusterErrors.NoJson(title, e);
         }
@@ -407,4 +422,22 @@ public sealed class ClusterConnection : IDisposable
 /// <summary>A collection as it was at one moment.</summary>
 /// <param name="Items">What was kept of its objects.</param>
 /// <param name="ResourceVersion">That moment: a watch from here on misses nothing.</param>
-internal sealed record ObjectList<T>(IReadOnlyList<T> Items, string ResourceVersion);
+/// <param name="Unreadable">The objects that could not be read.</param>
+internal sealed record ObjectList<T>(IReadOnlyList<T> Items, string ResourceVersion, IReadOnlyList<UnreadableObject> Unreadable)
+{
+    /// <summary>For those who need all of them.</summary>
+    /// <exception cref="CvException">Why the first that could not be read could not.</exception>
+    public IReadOnlyList<T> ThrowIfUnreadable() => Unreadable.Count == 0 ? Items : throw Unreadable[0].Why;
+}
+
+/// <summary>One object that is not as its schema says.</summary>
+/// <param name="Name">namespace/name, as far as it has them.</param>
+/// <param name="Why">What is wrong with it.</param>
+internal sealed record UnreadableObject(string Name, CvException Why);
+
+/// <summary>One change that a watch tells.</summary>
+/// <param name="Type">ADDED, MODIFIED, DELETED or BOOKMARK.</param>
+/// <param name="Item">What was kept of the object; null where it could not be read, and of a bookmark, unless the whole object is kept.</param>
+/// <param name="ResourceVersion">Where the next watch goes on from; null where the object does not tell.</param>
+/// <param name="Unreadable">The object, where it could not be read.</param>
+internal sealed record WatchChange<T>(string Type, T? Item, string? ResourceVersion, UnreadableObject? Unreadable = null);

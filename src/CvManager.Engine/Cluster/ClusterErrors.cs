@@ -1,22 +1,41 @@
+using System.Net.Sockets;
+using System.Security.Authentication;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 
 namespace CvManager.Cluster;
 
 /// <summary>Turns what an API server or the network says into errors that people can act on.</summary>
-internal static class ClusterErrors
+internal static partial class ClusterErrors
 {
+    /// <summary>
+    /// What sending a request and reading its answer may throw because of a peer: HttpClient does not say all of it as HttpRequestException
+    /// (a Location or a proxy that is no address, a header that cannot be read).
+    /// </summary>
+    public static bool IsOfPeer(Exception e) =>
+        e is IOException or HttpRequestException or SocketException or AuthenticationException or CryptographicException or FormatException
+            or NotSupportedException or ArgumentException
+        || (e is InvalidOperationException && e is not ObjectDisposedException);
+
     public static CvException From(Exception failure, Uri server)
     {
         string why = LoginInAddress.Remove((failure.InnerException ?? failure).Message);
         Exception? inner = LoginInAddress.Without(failure);
-        bool certificate = failure.InnerException is System.Security.Authentication.AuthenticationException;
+        bool certificate = failure is AuthenticationException || failure.InnerException is AuthenticationException;
         return certificate
             ? new CvException("ClusterCertificateInvalid", CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
-                "Give the cluster's certificate-authority in the kubeconfig.", inner) { Target = server.ToString() }
+                "Check certificate-authority, tls-server-name and server in the kubeconfig.", inner) { Target = server.ToString() }
             : new CvException("ClusterUnreachable", CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
                 "See whether the cluster is up and the context is the right one (Get-CvContext).", inner) { Target = server.ToString() };
     }
+
+    public static CvException Late(string message, string title, Exception inner) => new("ClusterTimeout", CvErrorKind.Timeout, message,
+        "Check the network and the load of the API server, then try again.", inner) { Target = title };
+
+    public static CvException TooLarge(string what, int limit) => new("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded,
+        $"The API server sent a {what} of more than {limit / 1024 / 1024} MiB.", "Narrow it down with -Namespace or -LabelSelector.");
 
     /// <summary>The credential could not be had: an exec plugin or a token file failed.</summary>
     public static CvException NoCredential(Exception failure, Uri server) => new("ClusterUnauthorized", CvErrorKind.Unauthenticated,
@@ -25,8 +44,11 @@ internal static class ClusterErrors
         Target = server.ToString(),
     };
 
-    public static CvException NoJson(string title, Exception? inner) => new("ClusterAnswerInvalid", CvErrorKind.Invalid,
-        $"What was answered for {title} is no JSON object: no Kubernetes API server, or something between.", "See the server's address in the kubeconfig.", inner) { Target = title };
+    public static CvException NoJson(string title, Exception? inner) => NoAnswer(title, "it is no JSON object", inner);
+
+    /// <summary>No Kubernetes API server answered, but something between: a fault of the infrastructure, which may pass.</summary>
+    public static CvException NoAnswer(string title, string why, Exception? inner = null) => new("ClusterAnswerInvalid", CvErrorKind.Unavailable,
+        $"The answer for {title} is not a Kubernetes API server's: {why}.", "Check the server's address in the kubeconfig, and proxies and load balancers before it.", inner) { Target = title };
 
     /// <param name="text">The body, a <c>Status</c> where the API server itself answered.</param>
     public static CvException FromAnswer(int code, string text, HttpMethod method, string title)
@@ -35,13 +57,17 @@ internal static class ClusterErrors
         try
         {
             status = JsonNode.Parse(text) as JsonObject;
+            bool isStatus = Text(status?["kind"]) == "Status";
+            status = isStatus ? ObjectShape.Whole(status!) : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (ObjectShape.IsFault(e))
         {
-            // "404 page not found", or a proxy's page: the code is all that there is to go by.
+            status = null;
         }
 
-        return FromStatus(code, status, method, title);
+        // What stands for the whole server may be said by anybody before it, too. The API server's own word for a path that it does not serve is plain text.
+        bool byCode = code is 401 or 408 or 429 or >= 500 || (code == 404 && text.Trim() == "404 page not found");
+        return status is null && !byCode ? NoAnswer(title, $"status {code} without a Status object") : FromStatus(code, status, method, title);
     }
 
     /// <summary>Kubernetes API conventions, "Response Status Kind".</summary>
@@ -50,16 +76,17 @@ internal static class ClusterErrors
         string reason = Text(status?["reason"]) ?? "";
         string message = Text(status?["message"]) ?? $"the API server answered {code}";
         string did = $"{Verb(method)} {title}";
-        (string id, CvErrorKind kind, string remedy) = (code, reason) switch
+        (string id, CvErrorKind kind, string remedy) = Admission(code, message, Causes(status, "reason")) ?? (code, reason) switch
         {
             (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
-            (403, _) when IsRuled(message) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a right that is missing."),
-            (403, _) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
+            (403, _) when MissingRight().IsMatch(message) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
+            (403, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a missing right."),
             (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && Text((status?["details"] as JsonObject)?["name"]) is null =>
                 ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
             (404, _) => ("ResourceNotFound", CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
             (409, "AlreadyExists") => ("ResourceAlreadyExists", CvErrorKind.Conflict, "Use another name, or change the one that exists."),
-            (409, _) => ("ResourceConflict", CvErrorKind.Conflict, "Somebody else changed it meanwhile: read it again, and try again."),
+            (409, "Conflict") => ("ResourceConflict", CvErrorKind.Conflict, "Somebody else changed it meanwhile: read it again, and try again."),
+            (409, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it."),
             (410, _) => ("ResourceExpired", CvErrorKind.Conflict, "Read it again from the beginning."),
             (400 or 422, _) => ("ResourceInvalid", CvErrorKind.Invalid, Remedy(status)),
             (429, _) => ("ClusterRateLimited", CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
@@ -71,16 +98,41 @@ internal static class ClusterErrors
         return new CvException(id, kind, said, remedy) { Target = title };
     }
 
-    /// <summary>403 is also what admission answers, beside RBAC: a webhook or policy, a quota, a namespace that is being deleted.</summary>
-    private static bool IsRuled(string message) => message.Contains("admission webhook", StringComparison.Ordinal) || message.Contains("ValidatingAdmissionPolicy", StringComparison.Ordinal)
-        || message.Contains("exceeded quota", StringComparison.Ordinal) || message.Contains("being terminated", StringComparison.Ordinal);
+    /// <summary>
+    /// A refusal by admission, whatever its code: a webhook answers with any that it likes (apiserver/pkg/admission/plugin/webhook/errors), and
+    /// what the built-in plugins forbid has the code of a missing right. Each is told by the words of the plugin that says it.
+    /// </summary>
+    private static (string Id, CvErrorKind Kind, string Remedy)? Admission(int code, string message, IReadOnlyList<string> causes)
+    {
+        if (DeniedByWebhook().IsMatch(message))
+            return ("ClusterAdmissionDenied", CvErrorKind.Forbidden, "See the message: an admission webhook of the cluster refuses it. Change the object, or ask whoever runs the webhook.");
+        if (DeniedByPolicy().IsMatch(message))
+            return ("ClusterPolicyDenied", CvErrorKind.Forbidden, "See the message: a ValidatingAdmissionPolicy of the cluster refuses it. Change the object, or the policy or its binding.");
+        if (code == 500 && message.Contains("failed calling webhook", StringComparison.Ordinal))
+            return ("ClusterWebhookFailed", CvErrorKind.Unavailable, "See whether the admission webhook's service is up; with failurePolicy Fail nothing is admitted without it.");
+        if (code == 429 && causes.Contains("DisruptionBudget"))
+            return ("PodDisruptionBudgetViolated", CvErrorKind.LimitExceeded, "Wait until more of its pods are ready, or change the PodDisruptionBudget.");
+        if (code != 403)
+            return null;
+        if (message.Contains("exceeded quota", StringComparison.Ordinal) || message.Contains("failed quota", StringComparison.Ordinal))
+            return ("ClusterQuotaExceeded", CvErrorKind.Forbidden, "Raise the namespace's ResourceQuota, free some of it, or give the containers the requests and limits that it asks for.");
+        if (message.Contains("violates PodSecurity", StringComparison.Ordinal) || UnderNoPolicy().IsMatch(message))
+            return ("ClusterPodSecurityDenied", CvErrorKind.Forbidden, "Give the pod a securityContext that the namespace's Pod Security level allows, or change the level.");
+        if (AgainstLimitRange().IsMatch(message))
+            return ("ClusterLimitRangeViolated", CvErrorKind.Forbidden, "Change the containers' requests and limits to what the namespace's LimitRange allows, or change that.");
+        if (causes.Contains("NamespaceTerminating") || message.Contains("because it is being terminated", StringComparison.Ordinal))
+            return ("NamespaceTerminating", CvErrorKind.Forbidden, "Wait until the namespace is gone, then create it again; nothing new may be created in it meanwhile.");
+        return null;
+    }
 
     private static string Remedy(JsonObject? status)
     {
-        IEnumerable<string> fields = ((status?["details"] as JsonObject)?["causes"] as JsonArray)?.Select(cause => Text((cause as JsonObject)?["field"])).OfType<string>().Distinct() ?? [];
-        string named = string.Join(", ", fields);
-        return named.Length == 0 ? "Mend the object as the message says." : $"Mend {named}.";
+        string named = string.Join(", ", Causes(status, "field"));
+        return named.Length == 0 ? "Fix the object as described." : $"Fix {named}.";
     }
+
+    private static List<string> Causes(JsonObject? status, string field) =>
+        [.. ((status?["details"] as JsonObject)?["causes"] as JsonArray)?.Select(cause => Text((cause as JsonObject)?[field])).OfType<string>().Distinct() ?? []];
 
     /// <summary>Null for anything but a string: something between may answer in a shape of its own.</summary>
     private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
@@ -93,4 +145,22 @@ internal static class ClusterErrors
         "PATCH" => "patch",
         _ => "delete",
     };
+
+    // apiserver/pkg/endpoints/handlers/responsewriters/errors.go, and the escalation check of RBAC.
+    [GeneratedRegex(@"forbidden: (User "".*"" cannot |user "".*"" \(groups=.*is attempting to grant RBAC permissions)", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.Singleline)]
+    private static partial Regex MissingRight();
+
+    [GeneratedRegex(@"\A(admission webhook "".*"" denied the request|.*image policy webhook .* denied)", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.Singleline)]
+    private static partial Regex DeniedByWebhook();
+
+    [GeneratedRegex(@"ValidatingAdmissionPolicy '.*' with binding '.*' denied request", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking | RegexOptions.Singleline)]
+    private static partial Regex DeniedByPolicy();
+
+    // PodSecurityPolicy (until 1.24) and OpenShift's SecurityContextConstraints.
+    [GeneratedRegex(@"unable to validate against any (pod security policy|security context constraint)", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex UnderNoPolicy();
+
+    // plugin/pkg/admission/limitranger/admission.go
+    [GeneratedRegex(@"(maximum|minimum) \S+ usage per \w+ is|max limit to request ratio per \w+ is", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex AgainstLimitRange();
 }

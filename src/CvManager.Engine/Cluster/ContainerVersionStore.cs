@@ -74,17 +74,19 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     /// <exception cref="CvException"><c>ContainerVersionInvalid</c>: a field of another type than the resource's.</exception>
     internal static ContainerVersion Read(JsonObject json)
     {
-        (json["metadata"] as JsonObject)?.Remove("managedFields");
         try
         {
-            return json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+            (json["metadata"] as JsonObject)?.Remove("managedFields");
+            ContainerVersion read = json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+            return read.Metadata is { Name.Length: > 0, Namespace.Length: > 0 } ? read : throw new JsonException("it has no name or namespace");
         }
-        catch (JsonException e)
+        catch (Exception e) when (ObjectShape.IsFault(e))
         {
             // Possible only where the installed CRD is older or looser than ours.
-            string name = $"{json["metadata"]?["namespace"]}/{json["metadata"]?["name"]}";
-            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {name} has a field of another type than the resource's: {e.Path}",
-                "Update the custom resource definition (Install-CvController -CrdOnly) and mend the object.", e) { Target = name };
+            string name = ObjectShape.NameOf(json);
+            string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
+            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {name} is not as its schema says{where}: {e.Message}",
+                "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.", e) { Target = name };
         }
     }
 }

@@ -31,7 +31,7 @@ internal sealed partial class Reflector<T>
     /// <param name="cluster">What is watched.</param>
     /// <param name="paths">The collection in each version that can be read, the best first; the first that is served is used.</param>
     /// <param name="labelSelector">Null for all.</param>
-    /// <param name="read">What is kept of an object that was read there; quick, and throws nothing but <see cref="CvException"/>.</param>
+    /// <param name="read">What is kept of an object that was read there; quick. What it cannot read is passed over, and said with its name.</param>
     /// <param name="reflection">Where it is kept.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Gets what is wrong, once for each thing that is.</param>
@@ -80,9 +80,10 @@ internal sealed partial class Reflector<T>
         {
             try
             {
-                List<T> items = [];
-                ObjectList<bool> list = await _cluster.ListAsync(path, _labelSelector, null, item => TryRead(item, path, items.Add), cancellationToken).ConfigureAwait(false);
-                _reflection.Replace(items);
+                ObjectList<T> list = await _cluster.ListAsync(path, _labelSelector, null, item => _read(item, path), cancellationToken).ConfigureAwait(false);
+                foreach (UnreadableObject bad in list.Unreadable)
+                    LogUnreadable(_logger, bad.Why.Message, bad.Why.Remedy);
+                _reflection.Replace(list.Items);
                 _synced.TrySetResult();
                 // Where it may be read but not watched, it does not work for having been read.
                 if (!_watchFails)
@@ -115,15 +116,18 @@ internal sealed partial class Reflector<T>
             TimeSpan length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
             try
             {
-                await foreach ((string type, JsonObject item) in
-                    _cluster.WatchAsync(from.Path, _labelSelector, version, (int)length.TotalSeconds, cancellationToken).ConfigureAwait(false))
+                await foreach (WatchChange<T> change in _cluster.WatchAsync(
+                    from.Path, _labelSelector, version, (int)length.TotalSeconds, item => _read(item, from.Path), cancellationToken).ConfigureAwait(false))
                 {
                     Works(from.Path);
-                    version = item["metadata"]?["resourceVersion"]?.GetValue<string>() ?? version;
-                    if (type == "DELETED")
-                        TryRead(item, from.Path, _reflection.Remove);
-                    else if (type != "BOOKMARK")
-                        TryRead(item, from.Path, _reflection.Set);
+                    version = change.ResourceVersion ?? version;
+                    // One object that cannot be read keeps no other one from being seen.
+                    if (change.Unreadable is { } bad)
+                        LogUnreadable(_logger, bad.Why.Message, bad.Why.Remedy);
+                    else if (change.Type == "DELETED")
+                        _reflection.Remove(change.Item!);
+                    else if (change.Type != "BOOKMARK")
+                        _reflection.Set(change.Item!);
                 }
 
                 Works(from.Path);
@@ -193,24 +197,6 @@ internal sealed partial class Reflector<T>
         _watchFails = false;
         _failures = 0;
         _reflection.Blocked(null);
-    }
-
-    /// <summary>One object that cannot be read keeps no other one from being seen.</summary>
-    private bool TryRead(JsonObject item, ResourcePath path, Action<T> then)
-    {
-        T read;
-        try
-        {
-            read = _read(item, path);
-        }
-        catch (CvException error)
-        {
-            LogUnreadable(_logger, error.Message, error.Remedy);
-            return false;
-        }
-
-        then(read);
-        return true;
     }
 
     /// <summary>Where a watch begins.</summary>

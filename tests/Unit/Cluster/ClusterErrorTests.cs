@@ -14,11 +14,13 @@ public sealed class ClusterErrorTests
     [Theory]
     [InlineData(400, "BadRequest", "ResourceInvalid", CvErrorKind.Invalid)]
     [InlineData(401, "Unauthorized", "ClusterUnauthorized", CvErrorKind.Unauthenticated)]
-    [InlineData(403, "Forbidden", "ClusterForbidden", CvErrorKind.Forbidden)]
+    [InlineData(403, "Forbidden", "ClusterRefused", CvErrorKind.Forbidden)]
     [InlineData(404, "NotFound", "ResourceNotFound", CvErrorKind.NotFound)]
     [InlineData(408, "Timeout", "ClusterTimeout", CvErrorKind.Timeout)]
     [InlineData(409, "Conflict", "ResourceConflict", CvErrorKind.Conflict)]
     [InlineData(409, "AlreadyExists", "ResourceAlreadyExists", CvErrorKind.Conflict)]
+    [InlineData(409, "Forbidden", "ClusterRefused", CvErrorKind.Forbidden)]
+    [InlineData(409, "", "ClusterRefused", CvErrorKind.Forbidden)]
     [InlineData(410, "Expired", "ResourceExpired", CvErrorKind.Conflict)]
     [InlineData(422, "Invalid", "ResourceInvalid", CvErrorKind.Invalid)]
     [InlineData(429, "TooManyRequests", "ClusterRateLimited", CvErrorKind.LimitExceeded)]
@@ -40,7 +42,16 @@ public sealed class ClusterErrorTests
     [InlineData(502, "<html><body>Bad Gateway</body></html>", "ClusterFailed")]
     [InlineData(401, "", "ClusterUnauthorized")]
     [InlineData(503, "[]", "ClusterFailed")]
-    public async Task An_answer_of_somebody_between_goes_by_its_code(int code, string body, string errorId)
+    [InlineData(400, "<html>Bad Request</html>", "ClusterAnswerInvalid")]
+    [InlineData(403, "<html>Forbidden by the firewall</html>", "ClusterAnswerInvalid")]
+    [InlineData(403, "{\"error\":\"forbidden\"}", "ClusterAnswerInvalid")]
+    [InlineData(404, "<html>Not Found</html>", "ClusterAnswerInvalid")]
+    [InlineData(409, "", "ClusterAnswerInvalid")]
+    [InlineData(410, "gone", "ClusterAnswerInvalid")]
+    [InlineData(422, "{\"kind\":[\"Status\"]}", "ClusterAnswerInvalid")]
+    [InlineData(422, "{\"kind\":\"Status\",\"kind\":\"Status\"}", "ClusterAnswerInvalid")]
+    [InlineData(302, "", "ClusterAnswerInvalid")]
+    public async Task An_answer_of_somebody_between_blames_no_object(int code, string body, string errorId)
     {
         CvException error = await GetAsync(ScriptedServer.Always(code, body));
 
@@ -61,8 +72,8 @@ public sealed class ClusterErrorTests
     }
 
     [Theory]
-    [InlineData(""" {"reason":5,"message":["no","text"],"details":7} """)]
-    [InlineData(""" {"reason":null,"details":{"causes":[7,{"field":{}},{"field":null}]}} """)]
+    [InlineData(""" {"kind":"Status","reason":5,"message":["no","text"],"details":7} """)]
+    [InlineData(""" {"kind":"Status","reason":null,"details":{"causes":[7,{"field":{}},{"field":null}]}} """)]
     public async Task A_status_of_another_shape_is_no_other_failure(string body)
     {
         CvException error = await GetAsync(ScriptedServer.Always(422, body));
@@ -76,7 +87,7 @@ public sealed class ClusterErrorTests
         CvException error = await GetAsync(ScriptedServer.Always(422, ScriptedServer.Status(422, "Invalid", "is invalid",
             """{"causes":[{"reason":"FieldValueRequired","field":"spec.replicas"},{"field":"spec.replicas"},{"field":"metadata.name"}]}""")));
 
-        Assert.Equal("Mend spec.replicas, metadata.name.", error.Remedy);
+        Assert.Equal("Fix spec.replicas, metadata.name.", error.Remedy);
     }
 
     [Theory]
@@ -111,8 +122,45 @@ public sealed class ClusterErrorTests
     [InlineData("")]
     [InlineData("[1]")]
     [InlineData("<html>Log in</html>")]
-    public async Task An_answer_that_is_no_object_is_said_so(string body) =>
-        Assert.Equal("ClusterAnswerInvalid", (await GetAsync(ScriptedServer.Always(200, body))).ErrorId);
+    public async Task An_answer_that_is_no_object_is_a_fault_that_may_pass(string body) =>
+        Assert.Equal(("ClusterAnswerInvalid", true), await GetAsync(ScriptedServer.Always(200, body)) is var error ? (error.ErrorId, error.IsTransient) : default);
+
+    /// <summary>The sentences are those of Kubernetes' own plugins; only one of them is about a right.</summary>
+    [Theory]
+    [InlineData(403, """deployments.apps \"web\" is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"shop\": no rule allows it""", "ClusterForbidden")]
+    [InlineData(403, """forbidden: User \"sam\" cannot get path \"/version\": no rule allows it""", "ClusterForbidden")]
+    [InlineData(403, """users \"lowpriv\" is forbidden: User \"sam\" cannot impersonate resource \"users\" in API group \"\" at the cluster scope""", "ClusterForbidden")]
+    [InlineData(403, """clusterroles.rbac.authorization.k8s.io \"x\" is forbidden: user \"sam\" (groups=[\"dev\"]) is attempting to grant RBAC permissions not currently held""", "ClusterForbidden")]
+    [InlineData(403, """pods \"gate\" is forbidden: exceeded quota: compute, requested: pods=1, used: pods=2, limited: pods=2""", "ClusterQuotaExceeded")]
+    [InlineData(403, """pods \"gate\" is forbidden: failed quota: compute: must specify limits.cpu for: gate""", "ClusterQuotaExceeded")]
+    [InlineData(403, """pods \"gate\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true (pod must not set securityContext.runAsNonRoot=false)""", "ClusterPodSecurityDenied")]
+    [InlineData(403, """pods \"gate\" is forbidden: unable to validate against any security context constraint: []""", "ClusterPodSecurityDenied")]
+    [InlineData(403, """pods \"gate\" is forbidden: [maximum cpu usage per Container is 1, but limit is 2, minimum memory usage per Pod is 1Gi, but request is 1Mi]""", "ClusterLimitRangeViolated")]
+    [InlineData(403, """pods \"gate\" is forbidden: cpu max limit to request ratio per Container is 2, but provided ratio is 4.0""", "ClusterLimitRangeViolated")]
+    [InlineData(403, """pods \"gate\" is forbidden: unable to create new content in namespace shop because it is being terminated""", "NamespaceTerminating")]
+    [InlineData(403, """deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no""", "ClusterPolicyDenied")]
+    [InlineData(422, """deployments.apps \"web\" is forbidden: ValidatingAdmissionPolicy 'p' with binding 'b' denied request: no""", "ClusterPolicyDenied")]
+    [InlineData(403, """admission webhook \"w.example.com\" denied the request: User \"x\" cannot do that on a Friday""", "ClusterAdmissionDenied")]
+    [InlineData(400, """admission webhook \"w.example.com\" denied the request without explanation""", "ClusterAdmissionDenied")]
+    [InlineData(409, """admission webhook \"w.example.com\" denied the request: the object has been modified""", "ClusterAdmissionDenied")]
+    [InlineData(429, """admission webhook \"w.example.com\" denied the request: too many""", "ClusterAdmissionDenied")]
+    [InlineData(500, """admission webhook \"w.example.com\" denied the request: it broke""", "ClusterAdmissionDenied")]
+    [InlineData(500, """Internal error occurred: failed calling webhook \"w.example.com\": Post: connection refused""", "ClusterWebhookFailed")]
+    [InlineData(403, """pods \"web\" is forbidden: node \"n\" is not allowed""", "ClusterRefused")]
+    public async Task A_refusal_is_told_by_who_refuses(int code, string message, string errorId)
+    {
+        CvException error = await GetAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, "Forbidden", message)));
+
+        Assert.Equal(errorId, error.ErrorId);
+        Assert.Equal(errorId == "ClusterForbidden", error.Remedy.Contains("RBAC", StringComparison.Ordinal));
+        Assert.Equal(errorId == "ClusterWebhookFailed" ? CvErrorKind.Unavailable : CvErrorKind.Forbidden, error.Kind);
+    }
+
+    [Theory]
+    [InlineData("DisruptionBudget", "PodDisruptionBudgetViolated")]
+    [InlineData("Other", "ClusterRateLimited")]
+    public async Task An_eviction_against_a_disruption_budget_is_no_busy_server(string cause, string errorId) =>
+        Assert.Equal(errorId, (await GetAsync(ScriptedServer.Always(429, ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod", $$$"""{"causes":[{"reason":"{{{cause}}}"}]}""")))).ErrorId);
 
     [Fact]
     public async Task A_server_that_cannot_be_reached_is_named()

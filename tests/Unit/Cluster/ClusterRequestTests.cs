@@ -139,6 +139,193 @@ public sealed class ClusterRequestTests
         Assert.Equal(("ClusterTimeout", CvErrorKind.Timeout), (error.ErrorId, error.Kind));
     }
 
+    [Fact]
+    public async Task An_object_that_cannot_be_read_keeps_no_other_one_of_a_list_from_being_read()
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, """
+            {"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"},"n":1},{"metadata":{"name":"b","namespace":"shop"},"n":"x"},null,"text",
+             {"metadata":5},{"metadata":{"name":"c","name":"d"}},{"metadata":{"name":"e"},"n":99999999999},{"metadata":{"name":"f"},"n":2}]}
+            """);
+        using ClusterConnection cluster = server.Connect();
+
+        ObjectList<int> list = await cluster.ListAsync(Deployments, null, null, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token);
+
+        Assert.Equal([1, 2], list.Items);
+        Assert.Equal("7", list.ResourceVersion);
+        Assert.Equal(["shop/b", "(without a name)", "(without a name)", "(without a name)", "(without a name)", "e"], list.Unreadable.Select(bad => bad.Name));
+        Assert.All(list.Unreadable, bad => Assert.Equal("ObjectUnreadable", bad.Why.ErrorId));
+        Assert.Throws<CvException>(list.ThrowIfUnreadable);
+    }
+
+    [Theory]
+    [InlineData("{}")]
+    [InlineData("""{"error":"log in"}""")]
+    [InlineData("""{"metadata":{"resourceVersion":"1"}}""")]
+    [InlineData("""{"metadata":{"resourceVersion":"1"},"items":{}}""")]
+    [InlineData("""{"metadata":{"resourceVersion":1},"items":[]}""")]
+    [InlineData("""{"metadata":{"continue":[]},"items":[]}""")]
+    [InlineData("""{"metadata":"x","items":[]}""")]
+    [InlineData("""{"metadata":{"a":1,"a":2},"items":[]}""")]
+    [InlineData("""{"metadata":{"continue":"always the same"},"items":[]}""")]
+    public async Task What_is_no_list_is_not_taken_for_an_empty_one(string body)
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, body);
+        using ClusterConnection cluster = server.Connect();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
+
+        Assert.Equal(("ClusterAnswerInvalid", true), (error.ErrorId, error.IsTransient));
+    }
+
+    [Fact]
+    public async Task A_list_that_Go_writes_as_null_is_empty()
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
+        using ClusterConnection cluster = server.Connect();
+
+        Assert.Empty(await cluster.ListAsync(Deployments, null, null, Token));
+    }
+
+    [Theory]
+    [InlineData("""{"metadata":"x"}""")]
+    [InlineData("""{"a":{"b":1,"b":2}}""")]
+    public async Task An_object_of_another_shape_is_no_other_exception(string body)
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, body);
+        using ClusterConnection cluster = server.Connect();
+
+        Assert.Equal("ClusterAnswerInvalid", (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments with { Name = "web" }, Token))).ErrorId);
+    }
+
+    [Theory]
+    [InlineData("""{"type":5,"object":{}}""", "ClusterAnswerInvalid")]
+    [InlineData("""{"object":{}}""", "ClusterAnswerInvalid")]
+    [InlineData("""["ADDED"]""", "ClusterAnswerInvalid")]
+    [InlineData("""{"type":"ADDED","object":{"kind":""", "ClusterAnswerInvalid")]
+    [InlineData("""{"type":"ADDED","type":"ADDED","object":{}}""", "ClusterAnswerInvalid")]
+    [InlineData("not json", "ClusterAnswerInvalid")]
+    [InlineData("""{"type":"ERROR"}""", "ClusterFailed")]
+    [InlineData("""{"type":"ERROR","object":"x"}""", "ClusterFailed")]
+    [InlineData("""{"type":"ERROR","object":{"code":"410"}}""", "ClusterFailed")]
+    [InlineData("""{"type":"ERROR","object":{"code":1.5,"code":3}}""", "ClusterFailed")]
+    public async Task A_line_that_is_no_change_ends_the_watch_with_an_error(string line, string errorId) =>
+        Assert.Equal(errorId, (await WatchAsync(ScriptedServer.Always(200, line + "\n"))).ErrorId);
+
+    [Fact]
+    public async Task An_object_that_cannot_be_read_does_not_end_a_watch()
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, """
+            {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"},"n":1}}
+            {"type":"ADDED","object":{"metadata":"x"}}
+            {"type":"ADDED","object":null}
+            {"type":"MODIFIED","object":{"metadata":{"name":"b","resourceVersion":12},"n":"y"}}
+            {"type":"MODIFIED","object":{"metadata":{"name":"b","resourceVersion":"3"},"n":"y"}}
+            {"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"4"}}}
+            """);
+        using ClusterConnection cluster = server.Connect();
+
+        List<WatchChange<int>> changes = [];
+        await foreach (WatchChange<int> change in cluster.WatchAsync(Deployments, null, "0", 60, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token))
+            changes.Add(change);
+
+        Assert.Equal(["1", null, null, null, "3", "4"], changes.Select(change => change.ResourceVersion));
+        Assert.Equal([null, "(without a name)", "(without a name)", "b", "b", null], changes.Select(change => change.Unreadable?.Name));
+    }
+
+    [Fact]
+    public async Task A_watch_line_without_an_end_is_given_up_at_its_limit()
+    {
+        using EndlessStream endless = new(long.MaxValue);
+        using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(endless) });
+
+        CvException error = await WatchAsync(server);
+
+        Assert.Equal("ClusterAnswerTooLarge", error.ErrorId);
+        Assert.InRange(endless.Given, 8 * 1024 * 1024, 17 * 1024 * 1024);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(7)]
+    [InlineData(100_000)]
+    public async Task Lines_are_whole_however_their_bytes_come(int chunk)
+    {
+        string[] lines = ["", "a", new('b', 40_000), "c\u00e9", new('d', 16 * 1024), ""];
+        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(string.Join("\r\n", lines) + "\nlast");
+        using LineReader reader = new(new ChunkedStream(bytes, chunk), 50_000);
+
+        List<string> read = [];
+        while (await reader.ReadAsync(Token) is { } line)
+            read.Add(System.Text.Encoding.UTF8.GetString(line.Span));
+
+        Assert.Equal([.. lines, "last"], read);
+    }
+
+    [Theory]
+    [InlineData(500)]
+    [InlineData(503)]
+    [InlineData(403)]
+    public async Task A_refusal_whose_body_is_cut_off_is_told_by_its_code(int code)
+    {
+        HttpResponseMessage Answer(ScriptedRequest _) => new((System.Net.HttpStatusCode)code) { Content = new StreamContent(new EndlessStream(100)) };
+        using ScriptedServer get = new(Answer);
+        using ClusterConnection cluster = get.Connect();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
+
+        Assert.Equal((code == 403 ? "ClusterAnswerInvalid" : "ClusterFailed", true), (error.ErrorId, error.IsTransient));
+        Assert.Equal(error.ErrorId, (await WatchAsync(new ScriptedServer(Answer))).ErrorId);
+    }
+
+    [Fact]
+    public async Task A_refusal_is_read_no_further_than_its_limit()
+    {
+        using EndlessStream endless = new(long.MaxValue);
+        using ScriptedServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError) { Content = new StreamContent(endless) });
+        using ClusterConnection cluster = server.Connect();
+
+        Assert.Equal("ClusterFailed", (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token))).ErrorId);
+        Assert.InRange(endless.Given, 1, 256 * 1024);
+    }
+
+    public static TheoryData<Exception, string> Failures => new()
+    {
+        { new IOException("reset"), "ClusterUnreachable" },
+        { new HttpRequestException("refused"), "ClusterUnreachable" },
+        { new UriFormatException("Invalid URI"), "ClusterUnreachable" },
+        { new InvalidOperationException("an odd header"), "ClusterUnreachable" },
+        { new NotSupportedException("an odd proxy"), "ClusterUnreachable" },
+        { new System.Net.Sockets.SocketException(104), "ClusterUnreachable" },
+        { new System.Security.Authentication.AuthenticationException("bad certificate"), "ClusterCertificateInvalid" },
+        { new TaskCanceledException("connect", new TimeoutException()), "ClusterTimeout" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Failures))]
+    public async Task Every_failure_of_the_network_is_an_error_that_may_pass(Exception failure, string errorId)
+    {
+        using ScriptedServer server = new(_ => throw failure);
+        using ClusterConnection cluster = server.Connect();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
+
+        Assert.Equal((errorId, true), (error.ErrorId, error.IsTransient));
+        Assert.Equal(errorId, (await WatchAsync(new ScriptedServer(_ => throw failure))).ErrorId);
+    }
+
+    [Fact]
+    public async Task An_answer_that_stalls_in_its_body_is_given_up()
+    {
+        Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
+        using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
+        using ClusterConnection cluster = ClusterConnection.FromHandler(server, new Uri("https://api.test"), null, time: time);
+
+        Task<JsonObject> asked = cluster.GetAsync(Deployments, Token);
+        time.Advance(TimeSpan.FromSeconds(31));
+
+        Assert.Equal("ClusterTimeout", (await Assert.ThrowsAsync<CvException>(() => asked)).ErrorId);
+    }
+
     private static async Task<CvException> WatchAsync(ScriptedServer server, int timeoutSeconds = 60)
     {
         using ClusterConnection cluster = server.Connect();
@@ -149,8 +336,40 @@ public sealed class ClusterRequestTests
         });
     }
 
+    /// <summary>Bytes in pieces of one size.</summary>
+    private sealed class ChunkedStream(byte[] bytes, int chunk) : MemoryStream(bytes)
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+            base.ReadAsync(buffer[..Math.Min(buffer.Length, chunk)], cancellationToken);
+    }
+
+    /// <summary>Bytes of one line, then the connection breaks.</summary>
+    private sealed class EndlessStream(long length) : ReadOnlyStream
+    {
+        public long Given { get; private set; }
+
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (Given >= length)
+                throw new IOException("The response ended prematurely.");
+            int count = (int)Math.Min(buffer.Length, length - Given);
+            buffer.Span[..count].Fill((byte)' ');
+            Given += count;
+            return ValueTask.FromResult(count);
+        }
+    }
+
     /// <summary>A half-open connection: nothing comes, and no end either.</summary>
-    private sealed class SilentStream : Stream
+    private sealed class SilentStream : ReadOnlyStream
+    {
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
+            return 0;
+        }
+    }
+
+    private abstract class ReadOnlyStream : Stream
     {
         public override bool CanRead => true;
 
@@ -164,12 +383,6 @@ public sealed class ClusterRequestTests
         {
             get => throw new NotSupportedException();
             set => throw new NotSupportedException();
-        }
-
-        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
-        {
-            await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
-            return 0;
         }
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();

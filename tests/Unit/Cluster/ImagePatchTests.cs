@@ -70,7 +70,7 @@ public sealed class ImagePatchTests
     }
 
     [Theory]
-    [InlineData(403, "Forbidden", "ClusterForbidden")]
+    [InlineData(403, "Forbidden", "ClusterRefused")]
     [InlineData(500, "InternalError", "ClusterFailed")]
     public async Task Other_failures_are_errors(int code, string reason, string errorId)
     {

@@ -96,7 +96,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
 
     [Theory]
     [InlineData(500, "ClusterFailed", 3)]
-    [InlineData(403, "ClusterForbidden", 1)]
+    [InlineData(403, "ClusterRefused", 1)]
     public async Task What_stays_is_an_error_after_a_few_attempts(int code, string id, int attempts)
     {
         _cluster.Faults = request => request.Method != HttpMethod.Get ? new RequestFault { StatusCode = code } : RequestFault.None;

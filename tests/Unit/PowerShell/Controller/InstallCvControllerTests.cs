@@ -148,7 +148,7 @@ public sealed class InstallCvControllerTests : IDisposable
         private (int Code, string Body) Answer(string method, string path, string body)
         {
             if (Forbidden)
-                return (403, """{"kind":"Status","code":403,"reason":"Forbidden","message":"customresourcedefinitions is forbidden"}""");
+                return (403, """{"kind":"Status","code":403,"reason":"Forbidden","message":"customresourcedefinitions is forbidden: User \"sam\" cannot get resource \"customresourcedefinitions\""}""");
             if (path == "/apis/custom.k8s.io/v1")
                 return (200, "{}");
             if (method == "GET" && Stored is null)
