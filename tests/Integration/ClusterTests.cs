@@ -31,11 +31,11 @@ public sealed class ClusterTests : IDisposable
         Workload read = Assert.Single(await store.ListAsync(_space, Token));
         WorkloadContainer container = read.FindContainer("main")!;
 
-        Assert.Equal(ImagePatchOutcome.Swapped, await store.SwapImageAsync(read, container, "r/a:2", Token));
-        Assert.Equal(ImagePatchOutcome.Changed, await store.SwapImageAsync(read, container, "r/a:3", Token));
-        Assert.Equal(ImagePatchOutcome.Changed, await store.SwapImageAsync(read, container with { Name = "other" }, "r/a:3", Token));
-        Assert.Equal(ImagePatchOutcome.Changed, await store.SwapImageAsync(read, container with { Index = 7 }, "r/a:3", Token));
-        Assert.Equal(ImagePatchOutcome.Gone, await store.SwapImageAsync(read with { Name = "gone" }, container, "r/a:3", Token));
+        Assert.Equal(ImagePatchOutcome.Swapped, (await store.SwapImageAsync(read, container, "r/a:2", Token)).Outcome);
+        Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container, "r/a:3", Token)).Outcome);
+        Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container with { Name = "other" }, "r/a:3", Token)).Outcome);
+        Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container with { Index = 7 }, "r/a:3", Token)).Outcome);
+        Assert.Equal(ImagePatchOutcome.Gone, (await store.SwapImageAsync(read with { Name = "gone" }, container, "r/a:3", Token)).Outcome);
 
         Workload after = (await store.FindAsync(read, Token))!;
         Assert.Equal("r/a:2", after.FindContainer("main")!.Image);

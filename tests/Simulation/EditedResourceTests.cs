@@ -16,7 +16,7 @@ public sealed class EditedResourceTests : ControllerStage
         { """{"strategy":{"kind":"ServiceBlueGreen"}}""", """{"strategy":null}""", "InvalidSpec", "spec.strategy.blueGreen" },
         {
             """{"strategy":{"kind":"ServiceBlueGreen","blueGreen":{"serviceName":"nobody","labelNames":["colour"]}}}""", """{"strategy":null}""",
-            "BlueGreenAmbiguous", "There is only Deployment/app"
+            "BlueGreenIncomplete", "There is only Deployment/app"
         },
     };
 

@@ -213,12 +213,13 @@ public sealed class ClusterConnection : IDisposable
     public Task<JsonObject> GetRawAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, path, path, "", null, null, cancellationToken);
 
-    /// <summary>The last lines of what a pod's first container wrote; empty where there is nothing, or nothing any more.</summary>
+    /// <summary>The last lines of what a pod's container wrote; empty where there is nothing, or nothing any more.</summary>
     /// <param name="lines">At most so many, and at most 16 KiB of them.</param>
-    public async Task<string> ReadPodLogAsync(string space, string pod, int lines, CancellationToken cancellationToken)
+    /// <param name="container">Null for the only one.</param>
+    public async Task<string> ReadPodLogAsync(string space, string pod, int lines, CancellationToken cancellationToken, string? container = null)
     {
         ResourcePath path = new("", "v1", "pods", space, pod, "log");
-        string query = string.Create(CultureInfo.InvariantCulture, $"tailLines={lines}&limitBytes={LargestLog}");
+        string query = Query(("tailLines", lines.ToString(CultureInfo.InvariantCulture)), ("limitBytes", LargestLog.ToString(CultureInfo.InvariantCulture)), ("container", container));
         try
         {
             return await ExchangeAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null,

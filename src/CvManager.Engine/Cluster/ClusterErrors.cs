@@ -89,6 +89,8 @@ internal static partial class ClusterErrors
             (409, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it."),
             (410, _) => ("ResourceExpired", CvErrorKind.Conflict, "Read it again from the beginning."),
             (400 or 422, _) => ("ResourceInvalid", CvErrorKind.Invalid, Remedy(status)),
+            (429 or 500, _) when message.Contains("disruption budget", StringComparison.OrdinalIgnoreCase) || message.Contains("PodDisruptionBudget", StringComparison.Ordinal) =>
+                ("EvictionRefused", CvErrorKind.LimitExceeded, "Make room in the PodDisruptionBudget that the message names, or wait for pods to get ready."),
             (429, _) => ("ClusterRateLimited", CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
             (408 or 504, _) => ("ClusterTimeout", CvErrorKind.Timeout, "Try again; the API server is slow."),
             (>= 500, _) => ("ClusterFailed", CvErrorKind.Unavailable, "Try again; the fault is the API server's."),

@@ -31,9 +31,34 @@ public static class ConditionReasons
     /// <summary>The cluster refuses a change for another reason (a policy, a quota); it is tried again.</summary>
     public const string ClusterRefused = nameof(ClusterRefused);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
+    /// <summary>Every workload is set to the version, but not all of their pods are up.</summary>
+    public const string WorkloadsNotReady = nameof(WorkloadsNotReady);
+    // What keeps a workload from the version and is not the version's doing (R6). While it lasts, the rollout waits and its time does not count.
+    /// <summary>A Deployment is paused: <c>kubectl rollout resume</c>.</summary>
+    public const string WorkloadPaused = nameof(WorkloadPaused);
+    /// <summary>The update strategy is OnDelete: the pods run the former version until somebody deletes them.</summary>
+    public const string UpdateOnDelete = nameof(UpdateOnDelete);
+    /// <summary>The partition of a StatefulSet keeps all of its pods on the former version.</summary>
+    public const string UpdatePartitioned = nameof(UpdatePartitioned);
+    /// <summary>Pods cannot be created: a quota, an admission webhook or another policy refuses them.</summary>
+    public const string PodsNotCreated = nameof(PodsNotCreated);
+    /// <summary>No node takes the pods: no resources, no node that is ready, a volume that is not bound.</summary>
+    public const string PodsNotScheduled = nameof(PodsNotScheduled);
+    /// <summary>A node cannot set the pods up: a volume cannot be mounted, the network is not there.</summary>
+    public const string PodsNotStarted = nameof(PodsNotStarted);
+    /// <summary>The pods' node does not report.</summary>
+    public const string NodeNotReady = nameof(NodeNotReady);
+    /// <summary>Deleted pods stay: their node does not report, or a finalizer holds them.</summary>
+    public const string PodsTerminating = nameof(PodsTerminating);
+    /// <summary>A PodDisruptionBudget lets no pod go.</summary>
+    public const string DisruptionBudget = nameof(DisruptionBudget);
+    /// <summary>Pods that were replaced did not get the version: something between rewrites them.</summary>
+    public const string PodsNotUpdated = nameof(PodsNotUpdated);
     public const string ContainerNotFound = nameof(ContainerNotFound);
     /// <summary>R13: not exactly two workloads, or not exactly one of them live.</summary>
     public const string BlueGreenAmbiguous = nameof(BlueGreenAmbiguous);
+    /// <summary>R13: one of the two colours does not exist, or is not selected.</summary>
+    public const string BlueGreenIncomplete = nameof(BlueGreenIncomplete);
     /// <summary>R9: an older resource follows another tag for the same container.</summary>
     public const string Conflict = nameof(Conflict);
     /// <summary>R3: somebody keeps putting the image back.</summary>

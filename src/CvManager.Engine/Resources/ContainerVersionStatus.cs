@@ -72,6 +72,10 @@ public sealed record RolloutStatus
 
     public IReadOnlyList<WorkloadRolloutStatus> Workloads { get; init; } = [];
 
+    /// <summary>Images that the API server made of those it was asked for (an admission webhook did), in this rollout and those before it; null for none.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyList<ImageRewrite>? Rewrites { get; init; }
+
     /// <summary>Null while it goes on.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 
@@ -215,6 +219,75 @@ public sealed record WorkloadRolloutStatus
 
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
+
+    /// <summary>What was there already when the image was patched, and so is no evidence about it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public WorkloadBaseline? Baseline { get; init; }
+
+    /// <summary>What first went wrong with the image's pods: later reports ("back-off") leave it out. Null for nothing yet.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public WorkloadTrouble? Trouble { get; init; }
+
+    /// <summary>What it waits for that is not the version's doing, one of <see cref="ConditionReasons"/>; null for nothing.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? BlockedBy { get; init; }
+
+    /// <summary>Since when; null while nothing blocks it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? BlockedSince { get; init; }
+
+    /// <summary>How long it was blocked before that: this much later than the rollout's deadline is its own.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int BlockedSeconds { get; init; }
+
+    /// <summary>The pod that is replaced by us, written here before it is; null where none was.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public PodReplacementStatus? Replacement { get; init; }
+}
+
+/// <summary>An image that something in the API server replaced by another one when it was asked for.</summary>
+public sealed record ImageRewrite(string Kind, string Name, string Asked, string Answered);
+
+/// <summary>What a workload said before its image was changed.</summary>
+public sealed record WorkloadBaseline
+{
+    /// <summary>When its progress deadline had been exceeded (lastUpdateTime of that condition); null where it had not.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? DeadlineExceeded { get; init; }
+
+    /// <summary>Of a Pod: the restarts of the container until then.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Restarts { get; init; }
+
+    /// <summary>Of a Pod: what the container ran until then (imageID).</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ImageId { get; init; }
+}
+
+/// <summary>What went wrong with a version's pods, as it was first seen.</summary>
+public sealed record WorkloadTrouble(string Kind, string Message);
+
+/// <summary>One pod that is replaced at a time, and what is known of those that were.</summary>
+public sealed record PodReplacementStatus
+{
+    /// <summary>Name of the pod; null where the last one has been replaced.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Pod { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Uid { get; init; }
+
+    /// <summary>The image of its container.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Image { get; init; }
+
+    /// <summary>How many pods ran the version before it went: one more has to, before the next one goes.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Updated { get; init; }
+
+    /// <summary>The image that new pods have instead of the template's; null where it is the template's.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? PodImage { get; init; }
 }
 
 public sealed record QuarantinedDigest

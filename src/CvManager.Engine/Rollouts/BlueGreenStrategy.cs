@@ -17,16 +17,28 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
         while (true)
         {
             BlueGreenStatus pair = rollout.BlueGreen!;
-            if (Find(pair.Idle) is not { } idle || Find(pair.Live) is not { } live)
-                return await step.FailAsync(rollout, $"One of its two workloads, {pair.Live} and {pair.Idle}, is gone or no longer selected", cancellationToken);
+            if (Find(pair.Idle) is not { } idle)
+                return await AbandonAsync(rollout, pair.Idle, cancellationToken);
+            // Once it has given the traffic away, the former colour is needed for nothing but a way back.
+            if (Find(pair.Live) is not { } live)
+            {
+                if (pair.CutOverAt is null)
+                    return await AbandonAsync(rollout, pair.Live, cancellationToken);
+                live = idle;
+                spec = spec with { ScaleDown = false };
+            }
+
             switch (pair.Step)
             {
                 case BlueGreenPhase.Prepare:
-                    if (idle.DesiredPods == 0 && step.Find(rollout.Workloads[0]) is { } found && found.Container.Image != rollout.Workloads[0].ToImage)
+                    DeliveryOrder order = step.Order(rollout, rollout.Workloads[0]);
+                    if (idle.DesiredPods == 0 && step.Find(order.Entry) is { } found && !order.Has(found.Container.Image))
                     {
-                        await step.Parts.Workloads.SwapImageAsync(idle, found.Container, rollout.Workloads[0].ToImage, cancellationToken, replicas: 1);
-                        rollout = rollout with { Workloads = [rollout.Workloads[0] with { Phase = RolloutPhase.Progressing, Message = "patched, and brought up" }] };
-                        return await step.WaitAsync(rollout, $"{pair.Idle} is patched, and brought up", cancellationToken);
+                        DeliveryProgress swapped = await step.Parts.Delivery.SwapAsync(idle, found.Container, order, replicas: 1, cancellationToken);
+                        rollout = step.With(rollout, order.Entry, swapped);
+                        return swapped.State == DeliveryState.Overruled
+                            ? await step.GiveWayAsync(rollout with { Repeats = Planner.MostRepeats }, rollout.Workloads[0], cancellationToken)
+                            : await step.WaitAsync(rollout, $"{pair.Idle}: {swapped.Message}", cancellationToken);
                     }
 
                     (rollout, WorkloadRolloutStatus? contended) = await step.DeliverAsync(rollout, cancellationToken);
@@ -34,7 +46,9 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         return await step.GiveWayAsync(rollout, contended, cancellationToken);
                     WorkloadRolloutStatus entry = rollout.Workloads[0];
                     if (entry.Phase == RolloutPhase.Failed)
-                        return await step.FailAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
+                        return await step.FailAsync(rollout, step.FailedMessage(rollout, entry), cancellationToken);
+                    if (entry.Phase == RolloutPhase.Superseded)
+                        return await AbandonAsync(rollout, pair.Idle, cancellationToken);
                     if (entry.Phase != RolloutPhase.Succeeded)
                         return await step.WaitAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
                     if (idle.DesiredPods == 0)
@@ -68,7 +82,17 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     }
 
                     if (idle.Progress.State != ProgressState.Done || idle.AvailablePods < wanted)
-                        return await step.WaitAsync(rollout, $"{pair.Idle}: {idle.Progress.Message}", cancellationToken);
+                    {
+                        // More pods of it may fail where one did not, or find no room.
+                        if (step.Find(rollout.Workloads[0]) is not { } scaled)
+                            return await AbandonAsync(rollout, pair.Idle, cancellationToken);
+                        rollout = step.With(rollout, rollout.Workloads[0], await step.Parts.Delivery.ObserveAsync(scaled.Workload, scaled.Container, step.Order(rollout, rollout.Workloads[0]), cancellationToken));
+                        WorkloadRolloutStatus more = rollout.Workloads[0];
+                        if (more.Phase == RolloutPhase.Failed)
+                            return await step.FailAsync(rollout, step.FailedMessage(rollout, more), cancellationToken);
+                        return await step.WaitAsync(rollout, $"{pair.Idle}: {more.Message}", cancellationToken);
+                    }
+
                     rollout = await NextAsync(rollout, BlueGreenPhase.CutOver, cancellationToken);
                     break;
 
@@ -111,6 +135,15 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
         if (Find(pair.Idle) is { } idle && idle.DesiredPods != pair.IdleReplicas && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken))
             return (false, $"{pair.Idle} is to be scaled back to {pair.IdleReplicas}");
         return (true, "");
+    }
+
+    /// <summary>A colour was taken away, or its label: that is nobody's failure. Traffic that went there goes back.</summary>
+    private async Task<StepResult> AbandonAsync(RolloutStatus rollout, string missing, CancellationToken cancellationToken)
+    {
+        BlueGreenStatus pair = rollout.BlueGreen!;
+        if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
+            return step.WaitFor(rollout, $"{missing} is gone or no longer selected; Service {pair.Service} is to be pointed back at {pair.Live}", TimeSpan.FromSeconds(1));
+        return await step.SupersedeAsync(rollout, $"{missing}, one of its two workloads, is gone or no longer selected.", cancellationToken);
     }
 
     private async Task<RolloutStatus> NextAsync(RolloutStatus rollout, string next, CancellationToken cancellationToken)

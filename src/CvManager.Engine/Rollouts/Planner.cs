@@ -1,3 +1,4 @@
+using CvManager.Cluster;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Workloads;
@@ -49,7 +50,7 @@ public static class Planner
         }
 
         List<Workload> workloads = input.Workloads
-            .Where(w => w.Namespace == resource.Metadata.Namespace && w.Controller is null && w.IsSelectedBy(spec.Selector))
+            .Where(w => w.Namespace == resource.Metadata.Namespace && w.Controller is null && !w.IsFinished && w.IsSelectedBy(spec.Selector))
             .OrderBy(w => w.Kind, StringComparer.Ordinal).ThenBy(w => w.Name, StringComparer.Ordinal).ToList();
         if (spec.Suspend)
         {
@@ -67,8 +68,8 @@ public static class Planner
             return Stalled(input, ConditionReasons.ClusterForbidden, $"No workload can be seen. {unseen.Message} {unseen.Remedy}");
         if (workloads.Count == 0)
         {
-            return Stalled(input, ConditionReasons.WorkloadNotFound,
-                $"No workload of namespace {resource.Metadata.Namespace} has the labels {string.Join(",", spec.Selector.Select(l => $"{l.Key}={l.Value}"))}; label one, or mend spec.selector.");
+            return Stalled(input, ConditionReasons.WorkloadNotFound, $"No workload of namespace {resource.Metadata.Namespace} that can be rolled out has the labels "
+                + $"{string.Join(",", spec.Selector.Select(l => $"{l.Key}={l.Value}"))}{PassedOver(input)}; label one, or mend spec.selector.");
         }
 
         if (workloads.FirstOrDefault(w => w.FindContainer(spec.Container.Name) is null) is { } lacking)
@@ -82,7 +83,17 @@ public static class Planner
         if (spec.Strategy.Kind == StrategySpec.Rolling)
             return PlanChanges(input, input.Version, workloads, null);
         (BlueGreenPair? pair, string? ambiguous) = Pair(input, spec.Strategy.BlueGreen!, workloads);
-        return pair is null ? Stalled(input, ConditionReasons.BlueGreenAmbiguous, ambiguous!, workloads) : PlanChanges(input, input.Version, workloads, pair);
+        return pair is null ? Stalled(input, workloads.Count < 2 ? ConditionReasons.BlueGreenIncomplete : ConditionReasons.BlueGreenAmbiguous, ambiguous!, workloads)
+            : PlanChanges(input, input.Version, workloads, pair);
+    }
+
+    /// <summary>R4: what has the labels and is left alone, and why.</summary>
+    private static string PassedOver(PlanInput input)
+    {
+        string[] left = [.. input.Workloads.Where(w => w.Namespace == input.Resource.Metadata.Namespace && w.IsSelectedBy(input.Resource.Spec.Selector))
+            .OrderBy(w => w.Reference, StringComparer.Ordinal).Take(3)
+            .Select(w => w.Controller is { } owner ? $"{w.Reference} belongs to {owner} and is left to it" : $"{w.Reference} has ended")];
+        return left.Length == 0 ? "" : $" ({string.Join("; ", left)})";
     }
 
     /// <summary>R13: exactly two workloads, and exactly one of them live.</summary>
@@ -113,8 +124,9 @@ public static class Planner
         ContainerVersionSpec spec = resource.Spec;
         string target = TargetImage.Of(spec, version.Version, version.Digest);
         // R13: up to date is when the live colour is; then the idle one is left as it is.
-        List<PlannedChange> changes = (pair is null ? workloads : [pair.Live]).Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
-            .Where(c => !TargetImage.IsRunning(c.Container.Image, spec, version.Version, version.Digest)).ToList();
+        IReadOnlyList<Workload> live = pair is null ? workloads : [pair.Live];
+        List<PlannedChange> changes = live.Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
+            .Where(c => !IsRunning(resource, c, version)).ToList();
         if (pair is not null && changes.Count > 0)
             changes = [new PlannedChange(pair.Idle, pair.Idle.FindContainer(spec.Container.Name)!, target) { CutOver = spec.Strategy.BlueGreen!.ServiceName }];
         RolloutPlan plan = new()
@@ -126,10 +138,18 @@ public static class Planner
         QuarantinedDigest? quarantined = resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == version.Digest);
         if (changes.Count == 0)
         {
+            // "Set to" is not "runs": there is nothing to change, but it is ready only once its pods are up.
+            List<Workload> waiting = [.. live.Where(w => w.Progress.State != ProgressState.Done)];
+            if (waiting.Count == 0)
+                return plan with { Message = UpToDate(resource, live, version.Version) };
             // Where a failed version was left in place, it is up to date only once its workloads have recovered.
-            return quarantined is null || workloads.TrueForAll(w => w.Progress.State == ProgressState.Done)
-                ? plan with { Message = UpToDate(resource, workloads, version.Version) }
-                : plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.RolloutFailed, Message = $"Version {version.Version} failed: {quarantined.Reason}" };
+            return quarantined is not null
+                ? plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.RolloutFailed, Message = $"Version {version.Version} failed: {quarantined.Reason}" }
+                : plan with
+                {
+                    Reason = waiting.Select(w => w.Progress.BlockedBy).FirstOrDefault(by => by is not null) ?? ConditionReasons.WorkloadsNotReady,
+                    Message = $"Set to version {version.Version}{pinned}, but not all pods are up: {string.Join("; ", waiting.Select(w => $"{w.Reference}: {w.Progress.Message}"))}.",
+                };
         }
 
         if (quarantined is not null)
@@ -149,6 +169,12 @@ public static class Planner
             Message = $"Roll out version {version.Version}{pinned} to {string.Join(", ", changes.Select(c => c.Workload.Reference))}.",
         };
     }
+
+    /// <summary>True where a workload has the version, or what the API server made of it when it was asked for it (an admission webhook did).</summary>
+    private static bool IsRunning(ContainerVersion resource, PlannedChange change, ResolvedVersion version) =>
+        TargetImage.IsRunning(change.Container.Image, resource.Spec, version.Version, version.Digest)
+        || resource.Status?.Rollout?.Rewrites?.Any(r => r.Kind == change.Workload.Kind && r.Name == change.Workload.Name && r.Answered == change.Container.Image
+            && RunningImage.AreSame(r.Asked, change.ToImage)) == true;
 
     /// <summary>R9: the older resource has the container; the younger one names it and waits.</summary>
     private static string? Rival(PlanInput input, List<Workload> workloads)
@@ -180,6 +206,13 @@ public static class Planner
         }
 
         PlannedChange change = changes[0];
+        // Our own name is on it where an admission webhook rewrote what we wrote.
+        if (change.Container.ImageManager == ClusterConnection.FieldManager)
+        {
+            return $"The API server made {change.Container.Image} of the image that {change.Workload.Reference} was to get for version {last.Version}: an admission webhook rewrites it. "
+                + $"It is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
+        }
+
         string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
         return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} {last.Repeats} times after version {last.Version} was put there; "
             + $"it is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";

@@ -69,6 +69,7 @@ public sealed class RolloutClock(TimeProvider time)
         Deadline = rollout.Deadline + shift,
         Gates = rollout.Gates is null ? null : [.. rollout.Gates.Select(gate => gate.Phase == RolloutPhase.Progressing ? gate with { StartedAt = gate.StartedAt + shift } : gate)],
         BlueGreen = rollout.BlueGreen is { CutOverAt: { } at } pair ? pair with { CutOverAt = at + shift } : rollout.BlueGreen,
+        Workloads = [.. rollout.Workloads.Select(workload => workload.BlockedSince is { } since ? workload with { BlockedSince = since + shift } : workload)],
     };
 
     /// <summary>Nothing has begun in the future, and no deadline is further off than it was at first. (A tolerance for whoever wrote it on another machine.)</summary>

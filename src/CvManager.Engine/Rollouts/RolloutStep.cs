@@ -27,7 +27,9 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         switch (plan.Verdict)
         {
             case PlanVerdict.UpToDate:
-                return new StepResult(Succeeded(status, plan.Version) with { Conditions = ConditionList.Ready(status.Conditions, plan.Reason, plan.Message, _generation, now) }, null);
+                return new StepResult(plan.Reason == ConditionReasons.UpToDate
+                    ? Succeeded(status, plan.Version) with { Conditions = ConditionList.Ready(status.Conditions, plan.Reason, plan.Message, _generation, now) }
+                    : NotReady(status, plan.Version) with { Conditions = ConditionList.Reconciling(status.Conditions, plan.Reason, plan.Message, _generation, now) }, null);
             case PlanVerdict.Held:
                 return new StepResult(status with { Conditions = ConditionList.Stale(status.Conditions, plan.Reason, plan.Message, _generation, now) }, null);
             case PlanVerdict.Stalled:
@@ -92,35 +94,89 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     /// <returns>The rollout, and the workload that is left to somebody else; null where none is.</returns>
     public async Task<(RolloutStatus Rollout, WorkloadRolloutStatus? Contended)> DeliverAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        List<WorkloadRolloutStatus> workloads = [];
         bool repeated = false;
         foreach (WorkloadRolloutStatus entry in rollout.Workloads)
         {
             if (entry.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed or RolloutPhase.Superseded)
-            {
-                workloads.Add(entry);
                 continue;
-            }
-
             bool wasPatched = entry.Phase == RolloutPhase.Progressing;
-            if (wasPatched && rollout.Repeats >= Planner.MostRepeats && await IsChangedBackAsync(entry, cancellationToken))
+            if (wasPatched && rollout.Repeats >= Planner.MostRepeats && await IsChangedBackAsync(Order(rollout, entry), cancellationToken))
                 return (rollout, entry);
-            (WorkloadRolloutStatus after, bool swapped) = await DeliverAsync(entry, entry.ToImage, cancellationToken);
-            workloads.Add(after);
-            repeated |= wasPatched && swapped;
+            (DeliveryProgress progress, rollout) = await DeliverAsync(rollout, Order(rollout, entry), cancellationToken);
+            // It would be answered the same again: nobody is fought (R3).
+            if (progress.State == DeliveryState.Overruled)
+                return (rollout with { Repeats = Planner.MostRepeats }, rollout.Workloads.First(w => w.Kind == entry.Kind && w.Name == entry.Name));
+            repeated |= wasPatched && progress.IsSwapped;
         }
 
-        return (rollout with { Workloads = workloads, Repeats = rollout.Repeats + (repeated ? 1 : 0) }, null);
+        return (rollout with { Repeats = rollout.Repeats + (repeated ? 1 : 0) }, null);
+    }
+
+    /// <summary>What a workload of the rollout is to get.</summary>
+    public DeliveryOrder Order(RolloutStatus rollout, WorkloadRolloutStatus entry) => new(entry, entry.ToImage, rollout.Digest)
+    {
+        FailFast = _spec.Rollback.FailFast, IsDue = IsDue(rollout, entry), Rewrites = rollout.Rewrites ?? [], Since = rollout.StartedAt, Now = now,
+    };
+
+    /// <summary>The rollout with what became of one of its workloads.</summary>
+    public RolloutStatus With(RolloutStatus rollout, WorkloadRolloutStatus entry, DeliveryProgress progress, string? asked = null)
+    {
+        bool blocked = progress.BlockedBy is not null;
+        WorkloadRolloutStatus after = entry with
+        {
+            Message = progress.Message,
+            Phase = progress.State switch
+            {
+                DeliveryState.Done => RolloutPhase.Succeeded,
+                DeliveryState.Failed => RolloutPhase.Failed,
+                DeliveryState.Gone or DeliveryState.Overruled => RolloutPhase.Superseded,
+                _ => progress.IsPatched ? RolloutPhase.Progressing : entry.Phase,
+            },
+            Baseline = progress.Baseline ?? entry.Baseline,
+            Trouble = progress.Trouble is { TellsCause: true } trouble && entry.Trouble?.Kind != trouble.Kind ? new WorkloadTrouble(trouble.Kind, trouble.Message) : entry.Trouble,
+            Replacement = progress.State == DeliveryState.Waiting ? progress.Replacement : null,
+            BlockedBy = progress.IsSeen ? progress.BlockedBy : entry.BlockedBy,
+            BlockedSince = !progress.IsSeen ? entry.BlockedSince : blocked ? entry.BlockedSince ?? now : null,
+            BlockedSeconds = progress.IsSeen && !blocked ? (int)BlockedTime(entry).TotalSeconds : entry.BlockedSeconds,
+        };
+        string to = asked ?? entry.ToImage;
+        return rollout with
+        {
+            Workloads = [.. rollout.Workloads.Select(w => w.Kind == entry.Kind && w.Name == entry.Name ? after : w)],
+            Rewrites = progress.Answered is null ? rollout.Rewrites
+                : [.. rollout.Rewrites?.Where(r => (r.Kind, r.Name, r.Asked) != (entry.Kind, entry.Name, to)) ?? [], new ImageRewrite(entry.Kind, entry.Name, to, progress.Answered)],
+        };
     }
 
     /// <summary>Ends a rollout that somebody fights; the plan sees by its repeats that it is not to be begun again.</summary>
     public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
-        $"The image of {contended.Kind}/{contended.Name} was changed back again and again while it was rolled out; it is left so.", cancellationToken);
+        contended.Phase == RolloutPhase.Superseded ? $"{contended.Kind}/{contended.Name}: {contended.Message}"
+            : $"The image of {contended.Kind}/{contended.Name} was changed back again and again while it was rolled out; it is left so.", cancellationToken);
 
     /// <summary>It goes on: its status says what it waits for. Past its deadline, it fails.</summary>
-    public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken) => now >= rollout.Deadline
-        ? await FailAsync(rollout, $"It was not done within timeoutSeconds ({_spec.TimeoutSeconds} s); {message}", cancellationToken)
-        : new StepResult(Progressing(rollout, $"{(rollout.Phase == RolloutPhase.Verifying ? "Verifying" : "Rolling out")} version {rollout.Version}: {message}"), Wait(rollout));
+    public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
+    {
+        WorkloadRolloutStatus? blocked = Blocking(rollout);
+        return blocked is null && rollout.Workloads.All(entry => IsDue(rollout, entry)) && now >= rollout.Deadline
+            ? await FailAsync(rollout, $"It was not done within timeoutSeconds ({_spec.TimeoutSeconds} s); {message}", cancellationToken)
+            : new StepResult(Progressing(rollout, $"{(rollout.Phase == RolloutPhase.Verifying ? "Verifying" : "Rolling out")} version {rollout.Version}: {message}", blocked?.BlockedBy), Wait(rollout));
+    }
+
+    /// <summary>The workload by which the rollout is blocked: where all that it waits for are, as the others have their time. Null where it is not.</summary>
+    private static WorkloadRolloutStatus? Blocking(RolloutStatus rollout)
+    {
+        List<WorkloadRolloutStatus> waiting = [.. rollout.Workloads.Where(w => w.Phase is not (RolloutPhase.Succeeded or RolloutPhase.Superseded or RolloutPhase.RolledBack))];
+        return waiting.TrueForAll(w => w.BlockedBy is not null) ? waiting.FirstOrDefault() : null;
+    }
+
+    private TimeSpan BlockedTime(WorkloadRolloutStatus entry)
+    {
+        TimeSpan lasting = entry.BlockedSince is { } since && now > since ? now - since : TimeSpan.Zero;
+        return TimeSpan.FromSeconds(entry.BlockedSeconds) + lasting;
+    }
+
+    /// <summary>Whether a workload's time is over; that for which it was blocked does not count.</summary>
+    private bool IsDue(RolloutStatus rollout, WorkloadRolloutStatus entry) => now >= rollout.Deadline + BlockedTime(entry);
 
     /// <summary>It goes on at a time that is known, whatever its deadline.</summary>
     public StepResult WaitFor(RolloutStatus rollout, string message, TimeSpan wait) => new(Progressing(rollout, $"Rolling out version {rollout.Version}: {message}"), wait);
@@ -135,9 +191,13 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return new StepResult(Succeeded(status, rollout.Version) with
         {
             Rollout = ended,
-            Conditions = ConditionList.Ready(status.Conditions, ConditionReasons.UpToDate, Planner.UpToDate(plan.Resource, plan.Workloads, rollout.Version), _generation, now),
+            Conditions = ConditionList.Ready(status.Conditions, ConditionReasons.UpToDate, Planner.UpToDate(plan.Resource, Live(rollout), rollout.Version), _generation, now),
         }, null, ended);
     }
+
+    /// <summary>The workloads that have to run the version: of two colours, the one that got the traffic.</summary>
+    private IReadOnlyList<Workload> Live(RolloutStatus rollout) =>
+        rollout.BlueGreen is { } pair ? [.. plan.Workloads.Where(w => w.Reference == pair.Idle)] : plan.Workloads;
 
     /// <summary>R6: the digest stays out, and each workload that was patched goes back on the image that it had.</summary>
     public async Task<StepResult> FailAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
@@ -157,7 +217,11 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         bool patched = rollout.Workloads.Any(w => w.Phase is RolloutPhase.Progressing or RolloutPhase.Succeeded or RolloutPhase.Failed);
         if (_spec.Rollback.Enabled && patched)
         {
-            rollout = rollout with { Phase = RolloutPhase.RollingBack, Message = message, Deadline = now.AddSeconds(_spec.TimeoutSeconds) };
+            rollout = rollout with
+            {
+                Phase = RolloutPhase.RollingBack, Message = message, Deadline = now.AddSeconds(_spec.TimeoutSeconds),
+                Workloads = [.. rollout.Workloads.Select(w => w with { BlockedBy = null, BlockedSince = null, BlockedSeconds = 0, Replacement = null })],
+            };
             return new StepResult(failed with { Rollout = rollout, Conditions = RollingBack(rollout) }, TimeSpan.Zero);
         }
 
@@ -195,7 +259,11 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             Workloads = [.. plan.Changes.Select(c => new WorkloadRolloutStatus
             {
                 Kind = c.Workload.Kind, Name = c.Workload.Name, FromImage = FormerImage(c), ToImage = c.ToImage, Phase = RolloutPhase.Pending,
+                Baseline = WorkloadDelivery.BaselineOf(c.Workload, c.Container),
             })],
+            // Those of workloads that this rollout does not touch hold, as long as they have the image.
+            Rewrites = status.Rollout?.Rewrites?.Where(r => plan.Workloads.Any(w => w.Kind == r.Kind && w.Name == r.Name && w.FindContainer(_spec.Container.Name)?.Image == r.Answered)).ToList() is { Count: > 0 } kept
+                ? kept : null,
         };
     }
 
@@ -215,7 +283,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     private string FormerImage(PlannedChange change) =>
         status.Rollout is { Phase: RolloutPhase.Superseded } last
         && last.Workloads.FirstOrDefault(w => w.Kind == change.Workload.Kind && w.Name == change.Workload.Name) is { } entry
-        && entry.ToImage == change.Container.Image && entry.Phase != RolloutPhase.Succeeded ? entry.FromImage : change.Container.Image;
+        && Order(last, entry).Has(change.Container.Image) && entry.Phase != RolloutPhase.Succeeded ? entry.FromImage : change.Container.Image;
 
     private async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
@@ -224,55 +292,33 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             return await GiveWayAsync(rollout, contended, cancellationToken);
         List<WorkloadRolloutStatus> workloads = [.. rollout.Workloads];
         if (workloads.Find(w => w.Phase == RolloutPhase.Failed) is { } failed)
-            return await FailAsync(rollout, $"{failed.Kind}/{failed.Name}: {failed.Message}", cancellationToken);
+            return await FailAsync(rollout, FailedMessage(rollout, failed), cancellationToken);
         if (workloads.TrueForAll(w => w.Phase == RolloutPhase.Superseded))
             return await SupersedeAsync(rollout, "Its workloads are gone, or no longer selected.", cancellationToken);
         List<WorkloadRolloutStatus> waiting = [.. workloads.Where(w => w.Phase is not (RolloutPhase.Succeeded or RolloutPhase.Superseded))];
         if (waiting.Count == 0)
             return await SucceedAsync(rollout, cancellationToken);
         string message = string.Join("; ", waiting.Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
-        // A Job that is active is waited for as long as it takes (R4).
-        return waiting.TrueForAll(w => WorkloadKind.Find(w.Kind).Delivery == Delivery.Recreate)
-            ? WaitFor(rollout, message, Wait(rollout)) : await WaitOrSeeAsync(rollout, waiting, message, cancellationToken);
+        return new StepResult(Progressing(rollout, $"Rolling out version {rollout.Version}: {message}", Blocking(rollout)?.BlockedBy), Wait(rollout));
     }
 
-    private async Task<(WorkloadRolloutStatus Entry, bool IsSwapped)> DeliverAsync(WorkloadRolloutStatus entry, string image, CancellationToken cancellationToken)
+    /// <summary>Why a rollout failed by one of its workloads.</summary>
+    public string FailedMessage(RolloutStatus rollout, WorkloadRolloutStatus failed) => IsDue(rollout, failed)
+        ? $"{failed.Kind}/{failed.Name}: it was not done within timeoutSeconds ({_spec.TimeoutSeconds} s): {failed.Message}" : $"{failed.Kind}/{failed.Name}: {failed.Message}";
+
+    private async Task<(DeliveryProgress Progress, RolloutStatus Rollout)> DeliverAsync(RolloutStatus rollout, DeliveryOrder order, CancellationToken cancellationToken)
     {
+        WorkloadRolloutStatus entry = order.Entry;
         DeliveryProgress progress = Find(entry) is { } found
-            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, image, _spec.Rollback.FailFast, entry.Message, cancellationToken)
-            : await parts.Delivery.AdvanceAbsentAsync(entry.Kind, plan.Resource.Metadata.Namespace!, entry.Name, _spec.Container.Name, image, cancellationToken);
-        WorkloadRolloutStatus after = entry with
-        {
-            Message = progress.Message,
-            Phase = progress.State switch
-            {
-                DeliveryState.Done => RolloutPhase.Succeeded,
-                DeliveryState.Failed => RolloutPhase.Failed,
-                DeliveryState.Gone => RolloutPhase.Superseded,
-                _ => progress.IsPatched ? RolloutPhase.Progressing : entry.Phase,
-            },
-        };
-        return (after, progress.IsSwapped);
+            ? await parts.Delivery.AdvanceAsync(found.Workload, found.Container, order, cancellationToken)
+            : await parts.Delivery.AdvanceAbsentAsync(plan.Resource.Metadata.Namespace!, _spec.Container.Name, order, cancellationToken);
+        return (progress, With(rollout, entry, progress, order.Image));
     }
 
     /// <summary>Whether it has another image than the rollout put there; read afresh, as a watch may tell late.</summary>
-    private async Task<bool> IsChangedBackAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken) =>
-        Find(entry) is { } seen && seen.Container.Image != entry.ToImage
-        && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } now && now.FindContainer(_spec.Container.Name)?.Image != entry.ToImage;
-
-    /// <summary>Before a rollout fails for its deadline, its workloads are read afresh: a watch may have told nothing for minutes.</summary>
-    private async Task<StepResult> WaitOrSeeAsync(RolloutStatus rollout, IEnumerable<WorkloadRolloutStatus> waiting, string message, CancellationToken cancellationToken)
-    {
-        if (now < rollout.Deadline)
-            return await WaitAsync(rollout, message, cancellationToken);
-        foreach (WorkloadRolloutStatus entry in waiting)
-        {
-            if (Find(entry) is { } found && await parts.Workloads.FindAsync(found.Workload, cancellationToken) is { } fresh && fresh.ResourceVersion != found.Workload.ResourceVersion)
-                return WaitFor(rollout, message, LeastWait);
-        }
-
-        return await WaitAsync(rollout, message, cancellationToken);
-    }
+    private async Task<bool> IsChangedBackAsync(DeliveryOrder order, CancellationToken cancellationToken) =>
+        Find(order.Entry) is { } seen && !order.Has(seen.Container.Image)
+        && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } fresh && !(fresh.FindContainer(_spec.Container.Name) is { } container && order.Has(container.Image));
 
     private async Task<StepResult> RollBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
@@ -283,35 +329,43 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 return new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout, where) }, LeastWait);
         }
 
-        List<WorkloadRolloutStatus> workloads = [];
         foreach (WorkloadRolloutStatus entry in rollout.Workloads)
-            workloads.Add(await RollBackAsync(entry, cancellationToken));
-        rollout = rollout with { Workloads = workloads };
-        if (workloads.TrueForAll(w => RolloutPhase.IsFinal(w.Phase)))
+            rollout = await RollBackAsync(rollout, entry, cancellationToken);
+        List<WorkloadRolloutStatus> left = [.. rollout.Workloads.Where(w => !RolloutPhase.IsFinal(w.Phase))];
+        if (left.Count == 0)
             return End(status, rollout with { Phase = RolloutPhase.RolledBack });
-        if (now < rollout.Deadline)
-            return new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout) }, Wait(rollout));
-        string stuck = string.Join("; ", workloads.Where(w => !RolloutPhase.IsFinal(w.Phase)).Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
-        return End(status, rollout with { Phase = RolloutPhase.Failed, Message = $"{rollout.Message}; and it could not be rolled back: {stuck}" });
+        string stuck = string.Join("; ", left.Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
+        return left.Exists(w => w.BlockedBy is null && IsDue(rollout, w))
+            ? End(status, rollout with { Phase = RolloutPhase.Failed, Message = $"{rollout.Message}; and it could not be rolled back: {stuck}" })
+            : new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout, stuck) }, Wait(rollout));
     }
 
-    private async Task<WorkloadRolloutStatus> RollBackAsync(WorkloadRolloutStatus entry, CancellationToken cancellationToken)
+    private async Task<RolloutStatus> RollBackAsync(RolloutStatus rollout, WorkloadRolloutStatus entry, CancellationToken cancellationToken)
     {
         // Pending: it was never touched.
         if (entry.Phase is RolloutPhase.RolledBack or RolloutPhase.Superseded)
-            return entry;
-        if (Find(entry) is { Container.Image: { } image } && image != entry.ToImage && image != entry.FromImage)
-            return entry with { Phase = RolloutPhase.Superseded, Message = $"Somebody else put {image} on it; it is left so." };
-        (WorkloadRolloutStatus back, _) = await DeliverAsync(entry, entry.FromImage, cancellationToken);
-        return entry with
+            return rollout;
+        DeliveryOrder back = new(entry, entry.FromImage, RunningImage.DigestOf(entry.FromImage))
         {
-            Message = back.Phase == RolloutPhase.Succeeded ? $"back on {entry.FromImage}" : back.Message,
-            Phase = back.Phase switch
+            Failed = entry.ToImage, Rewrites = rollout.Rewrites ?? [], Since = rollout.StartedAt, Now = now,
+        };
+        if (Find(entry) is { Container.Image: { } image } && !back.Has(image) && !Order(rollout, entry).Has(image))
+            return With(rollout, entry, new DeliveryProgress(DeliveryState.Overruled, $"Somebody else put {image} on it; it is left so."));
+        (DeliveryProgress progress, rollout) = await DeliverAsync(rollout, back, cancellationToken);
+        return rollout with
+        {
+            Workloads = [.. rollout.Workloads.Select(w => w.Kind != entry.Kind || w.Name != entry.Name ? w : w with
             {
-                RolloutPhase.Succeeded => RolloutPhase.RolledBack,
-                RolloutPhase.Superseded => RolloutPhase.Superseded,
-                _ => RolloutPhase.RollingBack,
-            },
+                Message = w.Phase == RolloutPhase.Succeeded ? $"back on {entry.FromImage}" : w.Message,
+                Phase = w.Phase switch
+                {
+                    RolloutPhase.Succeeded => RolloutPhase.RolledBack,
+                    RolloutPhase.Superseded => RolloutPhase.Superseded,
+                    _ => RolloutPhase.RollingBack,
+                },
+                // What the failed version's pods said is no more than the reason, which the rollout has.
+                Trouble = entry.Phase == RolloutPhase.RollingBack ? w.Trouble : null,
+            })],
         };
     }
 
@@ -321,8 +375,10 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return wait < LeastWait ? LeastWait : wait > LongestWait ? LongestWait : wait;
     }
 
-    private IReadOnlyList<Condition> RollingBack(RolloutStatus rollout, string? where = null) => ConditionList.Reconciling(status.Conditions, ConditionReasons.RolloutFailed,
-        $"Version {rollout.Version} failed and is rolled back: {rollout.Message}{(where is null ? "" : $" ({where})")}", _generation, now);
+    /// <param name="where">How far it is; null for the beginning, which says why.</param>
+    private IReadOnlyList<Condition> RollingBack(RolloutStatus rollout, string? where = null) => ConditionList.Reconciling(status.Conditions,
+        Blocking(rollout)?.BlockedBy ?? ConditionReasons.RolloutFailed,
+        where is null ? $"Version {rollout.Version} failed and is rolled back: {rollout.Message}" : $"Rolling back version {rollout.Version}: {where}. It failed: {rollout.Message}", _generation, now);
 
     private StepResult End(ContainerVersionStatus failed, RolloutStatus rollout)
     {
@@ -335,15 +391,23 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         }, null, ended);
     }
 
-    private ContainerVersionStatus Progressing(RolloutStatus rollout, string message) => status with
+    /// <param name="reason">What it is blocked by; null for nothing.</param>
+    private ContainerVersionStatus Progressing(RolloutStatus rollout, string message, string? reason = null) => status with
     {
         CurrVersion = rollout.Version,
         CurrStatus = CurrentStatus.Progressing,
         CurrStatusTime = status.CurrStatus == CurrentStatus.Progressing && status.CurrVersion == rollout.Version ? status.CurrStatusTime : now,
         ObservedGeneration = _generation,
         Rollout = rollout,
-        Conditions = ConditionList.Reconciling(status.Conditions, ConditionReasons.RolloutInProgress, message, _generation, now),
+        Conditions = ConditionList.Reconciling(status.Conditions, reason ?? ConditionReasons.RolloutInProgress, message, _generation, now),
     };
+
+    /// <summary>Set to the version, but not all up: whether that was a success is not known, but where it was one before.</summary>
+    private ContainerVersionStatus NotReady(ContainerVersionStatus before, string? version) =>
+        before is { CurrStatus: CurrentStatus.Success or CurrentStatus.Progressing } && before.CurrVersion == version ? before : before with
+        {
+            CurrVersion = version, CurrStatus = CurrentStatus.Progressing, CurrStatusTime = now,
+        };
 
     private ContainerVersionStatus Succeeded(ContainerVersionStatus before, string? version) => before with
     {

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
@@ -20,14 +21,18 @@ internal sealed class DaemonSetKind : WorkloadKind
         int available = json.Number("status", "numberAvailable") ?? 0;
         if (updated < desired)
         {
-            return WorkloadProgress.Waiting(json.Text("spec", "updateStrategy", "type") == "OnDelete"
-                ? $"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them"
-                : $"{updated} of {desired} pods have been updated");
+            return json.Text("spec", "updateStrategy", "type") == "OnDelete"
+                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete, $"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them")
+                : WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated");
         }
 
         return available < desired ? WorkloadProgress.Waiting($"{available} of {desired} updated pods are available")
             : WorkloadProgress.Done($"{available} of {desired} pods are available");
     }
+
+    /// <summary>The label by which the DaemonSet controller itself tells its pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).</summary>
+    protected override PodRevision? Revision(JsonObject json) => json.Text("metadata", "annotations", "deprecated.daemonset.template.generation") is { } generation
+        ? new PodRevision("pod-template-generation", generation) : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("status", "desiredNumberScheduled") ?? 0;
 

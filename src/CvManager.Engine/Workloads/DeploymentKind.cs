@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
@@ -12,23 +13,35 @@ internal sealed class DeploymentKind : WorkloadKind
 
     public override bool IsScalable => true;
 
-    /// <summary>What <c>kubectl rollout status</c> goes by (kubectl/pkg/polymorphichelpers/rollout_status.go).</summary>
+    /// <summary>
+    /// What <c>kubectl rollout status</c> goes by (kubectl/pkg/polymorphichelpers/rollout_status.go), but for the progress deadline: see
+    /// <see cref="Workload.DeadlineExceeded"/>.
+    /// </summary>
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))
             return WorkloadProgress.Waiting("waiting for the specification to be observed");
-        JsonObject? progressing = json.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "Progressing");
-        if (progressing?.Text("reason") == "ProgressDeadlineExceeded")
-            return WorkloadProgress.Failed(progressing.Text("message") ?? "the Deployment exceeded its progress deadline");
         int desired = json.Number("spec", "replicas") ?? 1;
         int updated = json.Number("status", "updatedReplicas") ?? 0;
         int all = json.Number("status", "replicas") ?? 0;
         int available = json.Number("status", "availableReplicas") ?? 0;
-        return updated < desired ? WorkloadProgress.Waiting($"{updated} of {desired} new replicas have been updated")
-            : all > updated ? WorkloadProgress.Waiting($"{all - updated} old replicas are pending termination")
-            : available < updated ? WorkloadProgress.Waiting($"{available} of {updated} updated replicas are available")
-            : WorkloadProgress.Done($"{available} of {desired} replicas are available");
+        string? missing = updated < desired ? $"{updated} of {desired} new replicas have been updated"
+            : all > updated ? $"{all - updated} old replicas are pending termination"
+            : available < updated ? $"{available} of {updated} updated replicas are available"
+            : null;
+        return missing is null ? WorkloadProgress.Done($"{available} of {desired} replicas are available")
+            : json.Flag("spec", "paused") ? WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused, $"it is paused (spec.paused), and {missing}; kubectl rollout resume lets it go on")
+            : WaitingForPods(json, missing);
     }
+
+    /// <summary>
+    /// The Deployment controller leaves the condition as it is, for whichever specification it was, until there is progress
+    /// (kubernetes/pkg/controller/deployment/progress.go).
+    /// </summary>
+    protected override DeadlineExceeded? DeadlineExceeded(JsonObject json) =>
+        json.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "Progressing" && c.Text("reason") == "ProgressDeadlineExceeded") is { } condition
+            ? new DeadlineExceeded(condition.Text("lastUpdateTime") ?? condition.Text("lastTransitionTime") ?? "", condition.Text("message") ?? "the Deployment exceeded its progress deadline")
+            : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;
 

@@ -24,9 +24,11 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     /// <param name="name">The Job's name.</param>
     /// <param name="container">The container that gets the image.</param>
     /// <param name="to">The image.</param>
-    /// <returns>Null where there is no Job of that name, and nothing to create it from.</returns>
+    /// <param name="has">Whether an image is the one that it is to have, as the API server may have written it.</param>
+    /// <returns>How far it is, and the image that the API server answered where it was created; null where there is no Job of that name, and nothing to create it from.</returns>
     /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public async Task<WorkloadProgress?> AdvanceAsync(string space, string name, string container, string to, CancellationToken cancellationToken)
+    public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(string space, string name, string container, string to, Func<string, bool> has,
+        CancellationToken cancellationToken)
     {
         JsonObject? job = await FindAsync(space, name, cancellationToken);
         JsonObject? kept = await FindAsync(space, KeeperName(name), cancellationToken);
@@ -35,16 +37,16 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         if (job is null)
             return kept is null ? null : await CreateAsync(space, name, kept, container, to, cancellationToken);
         if (job.At("metadata", "deletionTimestamp") is not null)
-            return WorkloadProgress.Waiting("it is being deleted, to be created anew");
-        if (ImageOf(job, container) == to)
+            return (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
+        if (ImageOf(job, container) is { } present && has(present))
         {
             if (kept is not null)
                 await DeleteAsync(space, kept, cancellationToken);
-            return WorkloadProgress.Done("created");
+            return (WorkloadProgress.Done("created"), null);
         }
 
         if (IsActive(job))
-            return WorkloadProgress.Waiting("it is active; it is created anew when it has ended");
+            return (WorkloadProgress.Waiting("it is active; it is created anew when it has ended"), null);
         if (kept is null)
         {
             try
@@ -53,24 +55,25 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             }
             catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
             {
-                return WorkloadProgress.Failed($"it cannot be created anew: {e.Message}");
+                return (WorkloadProgress.Failed($"it cannot be created anew: {e.Message}"), null);
             }
         }
 
         await DeleteAsync(space, job, cancellationToken);
-        return WorkloadProgress.Waiting("deleted, to be created anew");
+        return (WorkloadProgress.Waiting("deleted, to be created anew"), null);
     }
 
     /// <summary>Goes on with a Job that is selected no longer, because it is not there: null where it was not we who took it away.</summary>
     /// <inheritdoc cref="AdvanceAsync" path="/param|/exception"/>
-    public async Task<WorkloadProgress?> ResumeAsync(string space, string name, string container, string to, CancellationToken cancellationToken)
+    public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(string space, string name, string container, string to, Func<string, bool> has,
+        CancellationToken cancellationToken)
     {
-        if (await FindAsync(space, name, cancellationToken) is { } job && ImageOf(job, container) != to)
-            return job.At("metadata", "deletionTimestamp") is null ? null : WorkloadProgress.Waiting("it is being deleted, to be created anew");
-        return await AdvanceAsync(space, name, container, to, cancellationToken);
+        if (await FindAsync(space, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
+            return job.At("metadata", "deletionTimestamp") is null ? null : (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
+        return await AdvanceAsync(space, name, container, to, has, cancellationToken);
     }
 
-    private async Task<WorkloadProgress> CreateAsync(string space, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
+    private async Task<(WorkloadProgress Progress, string? Answered)> CreateAsync(string space, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
     {
         JsonObject job = Restore(name, kept);
         foreach (JsonObject entry in job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers")))
@@ -81,16 +84,16 @@ internal sealed class JobRecreation(ClusterConnection cluster)
 
         try
         {
-            await cluster.CreateAsync(Path(space), job, cancellationToken);
-            return WorkloadProgress.Waiting("created");
+            // An admission webhook may have made another image of it: that is what it has from now on, and no reason to create it again.
+            return (WorkloadProgress.Waiting("created"), ImageOf(await cluster.CreateAsync(Path(space), job, cancellationToken), container));
         }
         catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
         {
-            return WorkloadProgress.Waiting("somebody else created it; it is read again");
+            return (WorkloadProgress.Waiting("somebody else created it; it is read again"), null);
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
         {
-            return WorkloadProgress.Failed($"it cannot be created anew: {e.Message}");
+            return (WorkloadProgress.Failed($"it cannot be created anew: {e.Message}"), null);
         }
     }
 

@@ -1,48 +1,185 @@
+using System.Globalization;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
+/// <summary>What came of a look at pods that have to be replaced.</summary>
+/// <param name="Progress">How far it is.</param>
+/// <param name="Replacement">What is to be written down before the next step.</param>
+internal sealed record ReplacementProgress(WorkloadProgress Progress, PodReplacementStatus? Replacement);
+
 /// <summary>
-/// Replaces the pods of a ReplicaSet one by one (R4): its controller leaves pods alone that run, whatever its template says by now.
-/// Keeps nothing between two steps. Thread-safe.
+/// Replaces pods that their own controller leaves as they are: those of a ReplicaSet, which never touches pods that run, and one of a StatefulSet
+/// that cannot get ready and so keeps it from replacing any (Kubernetes documentation, "StatefulSets", "Forced rollback"). Keeps nothing between two
+/// steps. Thread-safe.
 /// </summary>
+/// <remarks>
+/// One pod at a time, written in the status before it goes. The next one goes only when the pod made in its place has the version: where something
+/// between gives pods another image, one pod is lost, and not all of them again and again. Pods are evicted, so that PodDisruptionBudgets are honoured.
+/// </remarks>
 internal sealed class PodReplacement(ClusterConnection cluster)
 {
-    /// <summary>Deletes at most one pod that runs another image, and only once all those replaced before it are ready.</summary>
+    /// <summary>Version of the Eviction: v1 since Kubernetes 1.22, v1beta1 until 1.24.</summary>
+    private volatile string _evictionVersion = "policy/v1";
+
+    /// <summary>Replaces the pods of a ReplicaSet (R4).</summary>
     /// <param name="workload">Its template has the image already.</param>
     /// <param name="container">The container of its template.</param>
-    public async Task<WorkloadProgress> AdvanceAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    /// <param name="digest">Of the image; null where it is not known.</param>
+    /// <param name="replacement">As the status has it.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
+    public async Task<ReplacementProgress> AdvanceAsync(Workload workload, WorkloadContainer container, string? digest, PodReplacementStatus? replacement, DateTimeOffset now,
+        CancellationToken cancellationToken)
     {
-        if (workload.Progress.State == ProgressState.Failed)
-            return workload.Progress;
-        string list = container.IsInit ? "initContainers" : "containers";
-        ResourcePath pods = new("", "v1", "pods", workload.Namespace);
-        IReadOnlyList<JsonObject> all = await cluster.ListAsync(pods, workload.PodSelector, null, cancellationToken);
-        List<JsonObject> own = [.. all.Where(pod => pod.Items("metadata", "ownerReferences").Any(owner => owner.Text("uid") == workload.Uid))
-            .OrderBy(pod => pod.Text("metadata", "name"), StringComparer.Ordinal)];
+        if (!workload.IsObserved)
+            return new ReplacementProgress(workload.Progress, replacement);
+        List<JsonObject> own = [.. (await ListAsync(workload, cancellationToken))
+            .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
+            .OrderBy(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal).ThenBy(NameOf, StringComparer.Ordinal)];
         if (own.Find(pod => pod.At("metadata", "deletionTimestamp") is not null) is { } leaving)
-            return WorkloadProgress.Waiting($"pod {leaving.Text("metadata", "name")} is being terminated");
-        ILookup<bool, JsonObject> isNew = own.ToLookup(pod => pod.Items("spec", list).Any(c => c.Text("name") == container.Name && c.Text("image") == container.Image));
-        if (isNew[true].FirstOrDefault(pod => !IsReady(pod)) is { } coming)
-            return WorkloadProgress.Waiting($"{isNew[true].Count() - 1} of {own.Count} pods replaced; pod {coming.Text("metadata", "name")} is not ready");
+        {
+            string waits = $"pod {NameOf(leaving)} is being terminated";
+            return new ReplacementProgress(PodEvidence.FindStuckDeletion(leaving, now) is { } stuck ? WorkloadProgress.Blocked(stuck.By, stuck.Message) : WorkloadProgress.Waiting(waits), replacement);
+        }
+
+        int updated = own.Count(IsUpdated);
+        if (replacement?.Uid is { } uid)
+        {
+            if (own.Find(pod => pod.Text("metadata", "uid") == uid) is { } chosen && !IsUpdated(chosen))
+                return new ReplacementProgress(await ReleaseAsync(chosen, $"{updated} of {own.Count} pods replaced", cancellationToken), replacement);
+            if (own.Count < workload.DesiredPods)
+                return new ReplacementProgress(Missing(), replacement);
+            if (updated <= replacement.Updated)
+            {
+                // None more has the template's image than before. Either something gives pods another name of it, which the youngest has, or none at all.
+                string? last = own.Count == 0 ? null : own[^1].Text("metadata", "creationTimestamp");
+                string? given = own.Where(pod => pod.Text("metadata", "creationTimestamp") == last).Select(pod => PodEvidence.ImageOf(pod, container)).FirstOrDefault(image => image != replacement.Image)
+                    ?? replacement.Image;
+                if (given is null || given == replacement.Image || replacement.PodImage is not null)
+                {
+                    return new ReplacementProgress(WorkloadProgress.Blocked(ConditionReasons.PodsNotUpdated,
+                        $"a pod was replaced, and the one in its place got the image {given} instead of {container.Image}: something (an admission webhook) rewrites the images of pods, and no other pod is replaced"), replacement);
+                }
+
+                replacement = replacement with { PodImage = given };
+                updated = own.Count(IsUpdated);
+            }
+
+            replacement = replacement with { Pod = null, Uid = null, Image = null, Updated = 0 };
+        }
+
+        if (own.Find(pod => IsUpdated(pod) && !PodEvidence.IsReady(pod)) is { } coming)
+            return new ReplacementProgress(WorkloadProgress.Waiting($"{updated - 1} of {own.Count} pods replaced; pod {NameOf(coming)} is not ready"), replacement);
         if (own.Count < workload.DesiredPods)
-            return WorkloadProgress.Waiting($"{own.Count} of {workload.DesiredPods} pods exist");
+            return new ReplacementProgress(Missing(), replacement);
         // One that does not work anyhow goes first.
-        if (isNew[false].OrderBy(IsReady).FirstOrDefault() is not { } old)
-            return WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run it and are ready");
-        string name = old.Text("metadata", "name")!;
+        if (own.Where(pod => !IsUpdated(pod)).OrderBy(PodEvidence.IsReady).ThenBy(NameOf, StringComparer.Ordinal).FirstOrDefault() is not { } old)
+            return new ReplacementProgress(WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run it and are ready"), replacement);
+        return new ReplacementProgress(WorkloadProgress.Waiting($"{updated} of {own.Count} pods replaced; pod {NameOf(old)} is next"), (replacement ?? new PodReplacementStatus()) with
+        {
+            Pod = NameOf(old), Uid = old.Text("metadata", "uid"), Image = PodEvidence.ImageOf(old, container), Updated = updated,
+        });
+
+        bool IsUpdated(JsonObject pod) => PodEvidence.HasImage(pod, container, container.Image, digest)
+            || (replacement?.PodImage is { } given && PodEvidence.ImageOf(pod, container) == given);
+
+        WorkloadProgress Missing() => workload.Progress.BlockedBy is not null ? workload.Progress : WorkloadProgress.Waiting($"{own.Count} of {workload.DesiredPods} pods exist");
+    }
+
+    /// <summary>Replaces a pod of a former revision that is not ready, and so keeps a StatefulSet from replacing any. Null where there is none.</summary>
+    /// <param name="workload">A StatefulSet that is not done.</param>
+    /// <param name="container">The container of its template.</param>
+    /// <param name="failed">The image that is rolled back; null for a rollout.</param>
+    /// <param name="replacement">As the status has it.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
+    public async Task<ReplacementProgress?> UnblockAsync(Workload workload, WorkloadContainer container, string? failed, PodReplacementStatus? replacement, DateTimeOffset now,
+        CancellationToken cancellationToken)
+    {
+        if (!workload.IsObserved || workload.Revision is not { } revision)
+            return null;
+        IReadOnlyList<JsonObject> own = await ListAsync(workload, cancellationToken);
+        JsonObject? stuck = own.OrderByDescending(Ordinal).FirstOrDefault(IsStuck);
+        if (own.FirstOrDefault(pod => pod.At("metadata", "deletionTimestamp") is not null) is { } leaving)
+        {
+            return PodEvidence.FindStuckDeletion(leaving, now) is { } stays
+                ? new ReplacementProgress(WorkloadProgress.Blocked(stays.By, stays.Message), replacement) : null;
+        }
+
+        if (stuck is null)
+            return null;
+        string title = $"pod {NameOf(stuck)} of a former revision is not ready, and keeps the StatefulSet from replacing pods";
+        if (replacement?.Uid == stuck.Text("metadata", "uid"))
+            return new ReplacementProgress(await ReleaseAsync(stuck, title, cancellationToken), replacement);
+        if (replacement is not null && replacement.Pod == NameOf(stuck) && replacement.Image == Revision(stuck))
+            return new ReplacementProgress(WorkloadProgress.Blocked(ConditionReasons.PodsNotUpdated, $"{title}; it was replaced once, and is of that revision again"), replacement);
+        return new ReplacementProgress(WorkloadProgress.Waiting($"{title}; it is replaced"), new PodReplacementStatus { Pod = NameOf(stuck), Uid = stuck.Text("metadata", "uid"), Image = Revision(stuck) });
+
+        bool IsStuck(JsonObject pod) => Revision(pod) != revision.Value && Ordinal(pod) >= workload.Partition && !PodEvidence.IsReady(pod) && pod.At("metadata", "deletionTimestamp") is null
+            && ((failed is not null && PodEvidence.HasImage(pod, container, failed, null)) || PodEvidence.FindTrouble(pod) is not null || PodEvidence.IsLongUnready(pod, now));
+
+        string? Revision(JsonObject pod) => pod.Text("metadata", "labels", revision.Label);
+
+        static int Ordinal(JsonObject pod) => NameOf(pod) is { } name && int.TryParse(name.AsSpan(name.LastIndexOf('-') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out int number) ? number : 0;
+    }
+
+    private async Task<IReadOnlyList<JsonObject>> ListAsync(Workload workload, CancellationToken cancellationToken) =>
+        [.. (await cluster.ListAsync(Pods(workload.Namespace), workload.PodSelector, null, cancellationToken)).Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid))];
+
+    /// <summary>Evicts a pod. One that is not ready is no loss to anybody, and goes where a budget that has no room would keep it for ever.</summary>
+    private async Task<WorkloadProgress> ReleaseAsync(JsonObject pod, string title, CancellationToken cancellationToken)
+    {
+        ResourcePath path = Pods(pod.Text("metadata", "namespace")!) with { Name = NameOf(pod) };
+        string uid = pod.Text("metadata", "uid")!;
         try
         {
-            await cluster.DeleteAsync(pods with { Name = name }, cancellationToken, old.Text("metadata", "uid"));
+            if (await EvictAsync(path, uid, cancellationToken) is { } refusal)
+            {
+                if (PodEvidence.IsReady(pod))
+                    return WorkloadProgress.Blocked(ConditionReasons.DisruptionBudget, $"{title}; pod {NameOf(pod)} is next, and a PodDisruptionBudget keeps it: {refusal.Message}");
+                await cluster.DeleteAsync(path, cancellationToken, uid);
+            }
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == "ResourceConflict")
         {
             // Gone already, or another pod of that name: the next step sees.
         }
 
-        return WorkloadProgress.Waiting($"{isNew[true].Count()} of {own.Count} pods replaced; pod {name} is next");
+        return WorkloadProgress.Waiting($"{title}; pod {NameOf(pod)} is replaced");
     }
 
-    private static bool IsReady(JsonObject pod) => pod.Items("status", "conditions").Any(c => c.Text("type") == "Ready" && c.Text("status") == "True");
+    /// <summary>Kubernetes documentation, "API-initiated Eviction".</summary>
+    /// <returns>What refuses it; null where it was evicted.</returns>
+    private async Task<CvException?> EvictAsync(ResourcePath path, string uid, CancellationToken cancellationToken)
+    {
+        string version = _evictionVersion;
+        try
+        {
+            await cluster.CreateAsync(path with { Subresource = "eviction" }, new JsonObject
+            {
+                ["apiVersion"] = version,
+                ["kind"] = "Eviction",
+                ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+                ["deleteOptions"] = new JsonObject { ["preconditions"] = new JsonObject { ["uid"] = uid } },
+            }, cancellationToken);
+            return null;
+        }
+        catch (CvException e) when (e.ErrorId == "EvictionRefused")
+        {
+            return e;
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Invalid && version == "policy/v1")
+        {
+            // An API server of before Kubernetes 1.22 knows no such Eviction.
+            _evictionVersion = "policy/v1beta1";
+            return await EvictAsync(path, uid, cancellationToken);
+        }
+    }
+
+    private static ResourcePath Pods(string space) => new("", "v1", "pods", space);
+
+    private static string? NameOf(JsonObject pod) => pod.Text("metadata", "name");
 }

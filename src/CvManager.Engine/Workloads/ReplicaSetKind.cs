@@ -22,7 +22,7 @@ internal sealed class ReplicaSetKind : WorkloadKind
         int desired = json.Number("spec", "replicas") ?? 1;
         int all = json.Number("status", "replicas") ?? 0;
         int available = json.Number("status", "availableReplicas") ?? 0;
-        return all != desired ? WorkloadProgress.Waiting($"{all} of {desired} pods exist")
+        return all != desired ? WaitingForPods(json, $"{all} of {desired} pods exist")
             : available < desired ? WorkloadProgress.Waiting($"{available} of {desired} pods are available")
             : WorkloadProgress.Done($"{available} of {desired} pods are available");
     }

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
@@ -12,7 +13,10 @@ internal sealed class StatefulSetKind : WorkloadKind
 
     public override bool IsScalable => true;
 
-    /// <summary>As <c>kubectl rollout status</c>; a partition is honoured, and OnDelete waits for whoever deletes the pods (R4).</summary>
+    /// <summary>
+    /// As <c>kubectl rollout status</c>, but that pods that have to be ready also have to be of the update revision: after a rollback, those of the
+    /// failed one stay. A partition is honoured, and OnDelete waits for whoever deletes the pods (R4).
+    /// </summary>
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json) || json.Long("status", "observedGeneration") == 0)
@@ -21,27 +25,34 @@ internal sealed class StatefulSetKind : WorkloadKind
         int updated = json.Number("status", "updatedReplicas") ?? 0;
         int ready = json.Number("status", "readyReplicas") ?? 0;
         bool same = json.Text("status", "updateRevision") == json.Text("status", "currentRevision");
+        int partition = json.Number("spec", "updateStrategy", "rollingUpdate", "partition") ?? 0;
         if (json.Text("spec", "updateStrategy", "type") == "OnDelete")
         {
-            return same || updated >= desired ? ReadyOrWaiting(ready, desired)
-                : WorkloadProgress.Waiting($"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them");
+            return updated < desired
+                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete, $"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them")
+                : ReadyOrWaiting(ready, desired);
         }
 
-        int partition = json.Number("spec", "updateStrategy", "rollingUpdate", "partition") ?? 0;
-        if (partition > 0)
+        if (partition > 0 && !same)
         {
             int wanted = Math.Max(0, desired - partition);
-            return updated < wanted ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated") : ReadyOrWaiting(ready, desired);
+            return wanted == 0 && desired > 0 ? WorkloadProgress.Blocked(ConditionReasons.UpdatePartitioned, $"its partition {partition} keeps all of its {desired} pods on the former version")
+                : updated < wanted ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated")
+                : ReadyOrWaiting(ready, desired, $"; its partition {partition} keeps {desired - updated} on the former version");
         }
 
-        return !same ? WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated") : ReadyOrWaiting(ready, desired);
+        return updated < desired ? WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated")
+            : ready < desired || same ? ReadyOrWaiting(ready, desired)
+            : WorkloadProgress.Waiting("waiting for the update to be completed");
     }
+
+    protected override PodRevision? Revision(JsonObject json) => json.Text("status", "updateRevision") is { Length: > 0 } revision ? new PodRevision("controller-revision-hash", revision) : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;
 
     protected override int AvailablePods(JsonObject json) =>
         json.Number("status", "availableReplicas") ?? json.Number("status", "readyReplicas") ?? 0;
 
-    private static WorkloadProgress ReadyOrWaiting(int ready, int desired) => ready < desired
-        ? WorkloadProgress.Waiting($"{ready} of {desired} pods are ready") : WorkloadProgress.Done($"{ready} of {desired} pods are ready");
+    private static WorkloadProgress ReadyOrWaiting(int ready, int desired, string note = "") => ready < desired
+        ? WorkloadProgress.Waiting($"{ready} of {desired} pods are ready") : WorkloadProgress.Done($"{ready} of {desired} pods are ready{note}");
 }

@@ -53,6 +53,21 @@ public sealed record Workload
     /// <summary>How far its present specification has been rolled out.</summary>
     public WorkloadProgress Progress { get; init; } = WorkloadProgress.Done("");
 
+    /// <summary>True once its controller has seen its present specification.</summary>
+    public bool IsObserved { get; init; } = true;
+
+    /// <summary>True for a Pod that has ended: it does not run again, whatever its image.</summary>
+    public bool IsFinished { get; init; }
+
+    /// <summary>Its own controller has given up; null where it has not, and for the kinds that do not say so. It may be about a former specification.</summary>
+    public DeadlineExceeded? DeadlineExceeded { get; init; }
+
+    /// <summary>What tells pods of its present specification from others, by a label; null where no label does.</summary>
+    public PodRevision? Revision { get; init; }
+
+    /// <summary>The lowest pod of a StatefulSet that gets its present specification.</summary>
+    public int Partition { get; init; }
+
     /// <summary>Kind/name, as messages name it.</summary>
     public string Reference => $"{Kind}/{Name}";
 
@@ -70,18 +85,39 @@ public sealed record Workload
 /// <param name="IsInit">True for an init container.</param>
 /// <param name="Index">Its place in its own list.</param>
 /// <param name="ImageManager">The field manager that wrote the image last, where the API server tells.</param>
-public sealed record WorkloadContainer(string Name, string Image, bool IsInit, int Index, string? ImageManager = null);
+public sealed record WorkloadContainer(string Name, string Image, bool IsInit, int Index, string? ImageManager = null)
+{
+    /// <summary>Of a Pod: the image that runs (imageID); empty while none does.</summary>
+    public string ImageId { get; init; } = "";
+
+    /// <summary>Of a Pod: the image that runs, as the container runtime names it; some give its own id for one that is named by its digest.</summary>
+    public string RunningImage { get; init; } = "";
+
+    /// <summary>Of a Pod: how often it was restarted.</summary>
+    public int Restarts { get; init; }
+}
+
+/// <summary>The condition that says so (Deployment: Progressing, reason ProgressDeadlineExceeded).</summary>
+/// <param name="At">Its lastUpdateTime, as it is written: opaque but for being equal or not.</param>
+/// <param name="Message">Names the ReplicaSet that it is about.</param>
+public sealed record DeadlineExceeded(string At, string Message);
+
+/// <summary>A label that the pods of one revision carry.</summary>
+public sealed record PodRevision(string Label, string Value);
 
 /// <summary>How far a workload has got with its present specification.</summary>
 /// <param name="State">Whether it is done.</param>
 /// <param name="Message">In words, as <c>kubectl rollout status</c> would say it.</param>
-public sealed record WorkloadProgress(ProgressState State, string Message)
+/// <param name="BlockedBy">One of <see cref="Resources.ConditionReasons"/> where it waits for what no version can be blamed for; null otherwise.</param>
+public sealed record WorkloadProgress(ProgressState State, string Message, string? BlockedBy = null)
 {
     public static WorkloadProgress Done(string message) => new(ProgressState.Done, message);
 
     public static WorkloadProgress Waiting(string message) => new(ProgressState.Waiting, message);
 
     public static WorkloadProgress Failed(string message) => new(ProgressState.Failed, message);
+
+    public static WorkloadProgress Blocked(string by, string message) => new(ProgressState.Waiting, message, by);
 }
 
 public enum ProgressState
@@ -89,6 +125,6 @@ public enum ProgressState
     Waiting,
     Done,
 
-    /// <summary>Its own controller has given up; only for the kinds that say so (R4).</summary>
+    /// <summary>It will not get there.</summary>
     Failed,
 }

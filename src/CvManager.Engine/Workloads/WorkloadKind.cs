@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
@@ -76,6 +77,11 @@ public abstract class WorkloadKind
             Controller = json.Items("metadata", "ownerReferences").Where(o => o.Flag("controller"))
                 .Select(o => $"{o.Text("kind")}/{o.Text("name")}").FirstOrDefault(),
             Progress = Progress(json),
+            IsObserved = IsObserved(json),
+            IsFinished = IsFinished(json),
+            DeadlineExceeded = DeadlineExceeded(json),
+            Revision = Revision(json),
+            Partition = json.Number("spec", "updateStrategy", "rollingUpdate", "partition") ?? 0,
         };
     }
 
@@ -96,6 +102,18 @@ public abstract class WorkloadKind
 
     /// <summary>True once the kind's controller has seen the present specification.</summary>
     protected static bool IsObserved(JsonObject json) => json.Long("status", "observedGeneration") >= json.Long("metadata", "generation");
+
+    protected virtual bool IsFinished(JsonObject json) => false;
+
+    protected virtual DeadlineExceeded? DeadlineExceeded(JsonObject json) => null;
+
+    protected virtual PodRevision? Revision(JsonObject json) => null;
+
+    /// <summary>Waiting, or blocked where the kind's controller says that it cannot create pods, or the ReplicaSet for them.</summary>
+    protected static WorkloadProgress WaitingForPods(JsonObject json, string message) =>
+        json.Items("status", "conditions").FirstOrDefault(c => (c.Text("type") == "ReplicaFailure" && c.Text("status") == "True") || c.Text("reason") == "ReplicaSetCreateError") is { } failure
+            ? WorkloadProgress.Blocked(ConditionReasons.PodsNotCreated, $"{message}; pods cannot be created: {failure.Text("message") ?? failure.Text("reason")}")
+            : WorkloadProgress.Waiting(message);
 
     /// <summary>spec.selector in the form that a list request takes.</summary>
     private static string PodSelector(JsonObject json)
@@ -119,7 +137,11 @@ public abstract class WorkloadKind
         podSpec.Items(list).Select((c, i) =>
         {
             string name = c.Text("name") ?? "";
-            return new WorkloadContainer(name, c.Text("image") ?? "", init, i, ImageManager(json, list, name));
+            JsonObject? status = PodSpecPath.Count > 1 ? null : json.Items("status", init ? "initContainerStatuses" : "containerStatuses").FirstOrDefault(s => s.Text("name") == name);
+            return new WorkloadContainer(name, c.Text("image") ?? "", init, i, ImageManager(json, list, name))
+            {
+                ImageId = status.Text("imageID") ?? "", RunningImage = status.Text("image") ?? "", Restarts = status.Number("restartCount") ?? 0,
+            };
         });
 
     /// <summary>Who wrote a container's image last, from managedFields (R3 names them).</summary>

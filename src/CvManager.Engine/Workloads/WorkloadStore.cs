@@ -12,6 +12,12 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// <summary>Pods looked at for evidence of trouble: the first few tell as much as a thousand.</summary>
     private const int MostPods = 50;
 
+    /// <summary>What a node reports as events alone.</summary>
+    private static readonly string[] SetUpFailures = ["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
+
+    /// <summary>Events carry the time of whoever wrote them.</summary>
+    private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
+
     /// <summary>All workloads that carry the label cvapp. A kind that the cluster does not serve is passed over (R4).</summary>
     /// <param name="space">Null for all namespaces.</param>
     /// <exception cref="CvException">A kind that is served could not be read.</exception>
@@ -51,16 +57,16 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// What spec.replicas becomes in the same change: a Deployment that was scaled up after its change knows no progress deadline for it. Null
     /// leaves it.
     /// </param>
-    public async Task<ImagePatchOutcome> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken, int? replicas = null)
+    /// <returns>What came of it, and the workload as the API server answered it: admission may have made another image of it. Null where it did not answer one.</returns>
+    public async Task<(ImagePatchOutcome Outcome, Workload? Now)> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken,
+        int? replicas = null)
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(container);
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);
         (ImagePatchOutcome outcome, JsonObject? now) = await cluster.SwapImageAsync(PathOf(workload), kind.ContainersPointer(container.IsInit), container.Index,
             container.Name, container.Image, to, cancellationToken, replicas);
-        if (now is not null)
-            Read(kind, now, workload.ApiVersion);
-        return outcome;
+        return (outcome, now is null ? null : Read(kind, now, workload.ApiVersion));
     }
 
     /// <summary>R3: compare and swap of the number of replicas.</summary>
@@ -85,21 +91,109 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         }
     }
 
-    /// <summary>What the kubelets say of the workload's pods of the present image; null where they say nothing bad.</summary>
-    public async Task<Trouble?> FindTroubleAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    /// <summary>What the pods of the workload's present image tell, and its controller where they are missing.</summary>
+    /// <param name="workload">As it was last seen.</param>
+    /// <param name="container">The container of its template, with the image.</param>
+    /// <param name="digest">Of the image; null where it is not known.</param>
+    /// <param name="baseline">What was there before the image was.</param>
+    /// <param name="since">When that began: events from before it tell nothing.</param>
+    /// <param name="now">The time.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
+    internal async Task<Evidence> FindEvidenceAsync(Workload workload, WorkloadContainer container, string? digest, WorkloadBaseline? baseline, DateTimeOffset since,
+        DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
+        ArgumentNullException.ThrowIfNull(container);
         WorkloadKind kind = WorkloadKind.Find(workload.Kind);
         if (kind is PodKind)
         {
             JsonObject pod = await cluster.GetAsync(PathOf(workload), cancellationToken);
-            return PodTrouble.Find([pod], container);
+            return new Evidence(PodEvidence.FindTrouble(pod, baseline?.Restarts ?? 0), PodEvidence.FindBlockage(pod, now));
         }
 
         if (!kind.HasPods || workload.PodSelector.Length == 0)
+            return Evidence.None;
+        List<JsonObject> pods = [.. (await cluster.ListAsync(new ResourcePath("", "v1", "pods", workload.Namespace), workload.PodSelector, null, cancellationToken))
+            .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
+            .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal)];
+        List<JsonObject> present = [.. pods.Where(pod => pod.At("metadata", "deletionTimestamp") is null)];
+        // Pods that are well need no further look: whose they are does not matter.
+        List<JsonObject> unwell = [.. present.Where(pod => PodEvidence.FindTrouble(pod) is not null || PodEvidence.FindBlockage(pod, now) is not null || PodEvidence.IsBeingSetUp(pod, now))];
+        if (unwell.Count > 0)
+        {
+            Func<JsonObject, bool> isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
+            unwell = [.. unwell.Where(isOfVersion).Take(MostPods)];
+            // A pod that the version itself breaks decides, whatever else is wrong with others.
+            if (unwell.Select(pod => PodEvidence.FindTrouble(pod)).FirstOrDefault(trouble => trouble is not null) is { } trouble)
+                return new Evidence(trouble, null);
+            if (unwell.Select(pod => PodEvidence.FindBlockage(pod, now)).FirstOrDefault(blockage => blockage is not null) is { } blockage)
+                return new Evidence(null, blockage);
+            if (unwell.Find(pod => PodEvidence.IsBeingSetUp(pod, now)) is { } waiting && await FindEventAsync(waiting, SetUpFailures, since, cancellationToken) is { } why)
+                return new Evidence(null, new Blockage(ConditionReasons.PodsNotStarted, $"pod {waiting.Text("metadata", "name")} is not started: {why}"));
+        }
+
+        if (pods.Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)).Select(pod => PodEvidence.FindStuckDeletion(pod, now)).FirstOrDefault(stuck => stuck is not null) is { } stays)
+            return new Evidence(null, stays);
+        // StatefulSets and DaemonSets have no condition for it.
+        return kind is StatefulSetKind or DaemonSetKind && present.Count(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)) < workload.DesiredPods
+            && await FindEventAsync(workload.Namespace, workload.Uid, ["FailedCreate"], since, cancellationToken) is { } refused
+            ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {refused}")) : Evidence.None;
+    }
+
+    /// <summary>Whether an exceeded deadline is that of the present image: its message names the ReplicaSet.</summary>
+    internal async Task<bool> IsOfVersionAsync(DeadlineExceeded exceeded, Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(exceeded);
+        return !exceeded.Message.Contains("ReplicaSet", StringComparison.Ordinal)
+            || (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "name") is not { } name || exceeded.Message.Contains($"\"{name}\"", StringComparison.Ordinal);
+    }
+
+    /// <summary>The last lines of a crashed container's log.</summary>
+    internal Task<string> ReadLogAsync(string space, (string Pod, string Container) crashed, int lines, CancellationToken cancellationToken) =>
+        cluster.ReadPodLogAsync(space, crashed.Pod, lines, cancellationToken, crashed.Container);
+
+    /// <summary>Tells a workload's pods of the present image from those of former ones: by owner and revision, as webhooks may rewrite the images of pods.</summary>
+    private async Task<Func<JsonObject, bool>> OfVersionAsync(Workload workload, WorkloadKind kind, WorkloadContainer container, string? digest, CancellationToken cancellationToken)
+    {
+        if (kind is DeploymentKind)
+        {
+            string? set = (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "uid");
+            return pod => set is not null && PodEvidence.IsOwnedBy(pod, set);
+        }
+
+        return pod => PodEvidence.IsOwnedBy(pod, workload.Uid)
+            && (workload.Revision is { } revision ? pod.Text("metadata", "labels", revision.Label) == revision.Value : PodEvidence.HasImage(pod, container, container.Image, digest));
+    }
+
+    /// <summary>The ReplicaSet of a Deployment's present template; null where there is none yet.</summary>
+    private async Task<JsonObject?> NewReplicaSetAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    {
+        string list = container.IsInit ? "initContainers" : "containers";
+        return (await cluster.ListAsync(new ResourcePath("apps", "v1", "replicasets", workload.Namespace), workload.PodSelector, null, cancellationToken))
+            .Where(set => PodEvidence.IsOwnedBy(set, workload.Uid)
+                && set.Items("spec", "template", "spec", list).Any(c => c.Text("name") == container.Name && c.Text("image") == container.Image))
+            .MaxBy(set => long.TryParse(set.Text("metadata", "annotations", "deployment.kubernetes.io/revision"), out long revision) ? revision : 0);
+    }
+
+    private Task<string?> FindEventAsync(JsonObject pod, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken) =>
+        FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
+
+    /// <summary>The last event of one of those reasons about an object; null where there is none, or events may not be read.</summary>
+    private async Task<string?> FindEventAsync(string space, string uid, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await cluster.ListAsync(new ResourcePath("", "v1", "events", space), null, $"involvedObject.uid={uid}", cancellationToken))
+                .Where(e => reasons.Contains(e.Text("reason") ?? "") && TimeOf(e) >= since - ClockTolerance)
+                .MaxBy(TimeOf)?.Text("message");
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
+        {
             return null;
-        IReadOnlyList<JsonObject> pods = await cluster.ListAsync(new ResourcePath("", "v1", "pods", workload.Namespace), workload.PodSelector, null, cancellationToken);
-        return PodTrouble.Find(pods.OrderByDescending(p => p.Text("metadata", "creationTimestamp"), StringComparer.Ordinal).Take(MostPods), container);
+        }
+
+        static DateTimeOffset TimeOf(JsonObject e) => DateTimeOffset.TryParse(e.Text("lastTimestamp") ?? e.Text("eventTime") ?? e.Text("firstTimestamp") ?? e.Text("metadata", "creationTimestamp"),
+            System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset at) ? at : default;
     }
 
     private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? space, CancellationToken cancellationToken)

@@ -77,7 +77,7 @@ public sealed record CvReconcileResult : IOfContainerVersion
         ConditionReasons.RegistryUnavailable => CvErrorKind.Unavailable,
         ConditionReasons.RegistryUnauthorized => CvErrorKind.Unauthenticated,
         ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
-        ConditionReasons.BlueGreenAmbiguous => CvErrorKind.Invalid,
+        ConditionReasons.BlueGreenAmbiguous or ConditionReasons.BlueGreenIncomplete => CvErrorKind.Invalid,
         ConditionReasons.ClusterForbidden or ConditionReasons.ClusterRefused => CvErrorKind.Forbidden,
         _ => CvErrorKind.Failed,
     };

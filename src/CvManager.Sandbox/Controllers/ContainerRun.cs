@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Api;
 
@@ -9,7 +11,12 @@ internal enum ContainerPhase
     Creating,
     PullFailed,
     Running,
+
+    /// <summary>It ended, and is restarted: a kubelet shows how it ended for some seconds before it says that it waits.</summary>
+    Crashed,
     BackOff,
+
+    /// <summary>For good.</summary>
     Ended,
 }
 
@@ -52,6 +59,24 @@ internal sealed class ContainerRun(string name, bool isInit)
 
     public ContainerBehaviour Behaviour => ContainerBehaviour.Of(Image);
 
+    /// <summary>
+    /// As containerd names what runs: in full, and by the image's own id where the pod names it by its digest. Until it is pulled, as the pod does.
+    /// </summary>
+    private string ReportedImage
+    {
+        get
+        {
+            if (ImageId.Length == 0)
+                return Image;
+            if (Image.Contains('@', StringComparison.Ordinal))
+                return "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(ImageId))).ToLowerInvariant();
+            string host = Image.Split('/')[0];
+            string name = !Image.Contains('/', StringComparison.Ordinal) ? $"docker.io/library/{Image}"
+                : host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal) || host == "localhost" ? Image : $"docker.io/{Image}";
+            return name.LastIndexOf(':') > name.LastIndexOf('/') ? name : $"{name}:latest";
+        }
+    }
+
     public JsonObject Status()
     {
         var state = new JsonObject();
@@ -60,7 +85,7 @@ internal sealed class ContainerRun(string name, bool isInit)
             case ContainerPhase.Running:
                 state["running"] = new JsonObject { ["startedAt"] = StartedAt };
                 break;
-            case ContainerPhase.Ended:
+            case ContainerPhase.Ended or ContainerPhase.Crashed:
                 state["terminated"] = Terminated?.DeepClone();
                 break;
             default:
@@ -76,7 +101,7 @@ internal sealed class ContainerRun(string name, bool isInit)
             ["lastState"] = LastTerminated is null ? new JsonObject() : new JsonObject { ["terminated"] = LastTerminated.DeepClone() },
             ["ready"] = Phase == ContainerPhase.Running ? Ready : IsInit && Phase == ContainerPhase.Ended && Terminated.Int("exitCode") == 0,
             ["restartCount"] = Restarts,
-            ["image"] = Image,
+            ["image"] = ReportedImage,
             ["imageID"] = ImageId,
         };
         status.SetOrRemove("containerID", ContainerId);

@@ -16,6 +16,9 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LastBackOff = TimeSpan.FromMinutes(5);
 
+    /// <summary>How long the end of a container that is restarted is shown before CrashLoopBackOff is: 10 to 13 s on a real node.</summary>
+    private static readonly TimeSpan EndShown = TimeSpan.FromSeconds(10);
+
     private readonly Dictionary<string, PodRun> runs = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Node, string Image), string> pulled = [];
 
@@ -37,7 +40,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         var ended = status.Obj("state", "terminated") ?? status.Obj("lastState", "terminated");
         string started = status.Str("state", "running", "startedAt") is { Length: > 0 } running ? running : ended.Str("startedAt");
         if (started.Length > 0)
-            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} starting {status.Str("image")}\n");
+            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} starting {PodTemplates.AllContainers(pod.Body.Obj("spec") ?? []).First(spec => spec.Str("name") == container).Str("image")}\n");
         if (status.Obj("state", "running") is not null)
             log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} {(status.Bool("ready") ? "ready" : "waiting to get ready")}\n");
         if (ended is not null)
@@ -106,7 +109,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     private void Replace(StoredObject pod, ContainerRun container)
     {
         container.Pending?.Dispose();
-        if (container.Phase is ContainerPhase.Running or ContainerPhase.BackOff)
+        if (container.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff)
         {
             events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Killing", $"Container {container.Name} definition changed, will be restarted");
             if (container.Phase == ContainerPhase.Running)
@@ -114,6 +117,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             container.Restarts++;
         }
         container.Phase = ContainerPhase.Creating;
+        container.ImageId = "";
         container.Ready = false;
         container.Failures = 0;
         container.Message = "";
@@ -202,7 +206,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Message = result.Message;
         events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", $"Failed to pull image \"{image}\": {result.Message}");
         events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", "Error: ErrImagePull");
-        var delay = BackOff(container);
+        var delay = BackOff(container.Failures++);
         Report(pod, run);
         // The kubelet looks again soon, and then says that it waits.
         container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, again =>
@@ -269,22 +273,38 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
                 Sync(pod, run);
             return;
         }
-        container.LastTerminated = ended;
-        // The first restart comes at once, the next ones after a back-off that doubles.
-        bool first = container.Failures == 0;
-        var delay = first ? TimeSpan.FromSeconds(1) : BackOff(container);
-        container.Failures = Math.Max(1, container.Failures);
-        container.Phase = ContainerPhase.BackOff;
-        container.Reason = "CrashLoopBackOff";
-        container.Message = $"back-off {(first ? 10 : (int)delay.TotalSeconds)}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
+        container.Phase = ContainerPhase.Crashed;
+        container.Terminated = ended;
         events.Warning(Pods, pod, ControllerIdentity.Kubelet, "BackOff", $"Back-off restarting failed container {container.Name} in pod {pod.Name}_{pod.Namespace}({pod.Uid})");
         string image = container.Image;
-        container.Pending = Cluster.Loop.Post(delay, () => With(run, container, image, later =>
+        // The first restart comes at once, the next ones after a back-off that doubles.
+        if (container.Failures == 0)
         {
-            container.Restarts++;
-            Start(later, run, container, container.ImageId);
-        }));
+            container.Failures = 1;
+            container.Pending = Cluster.Loop.Post(TimeSpan.FromSeconds(1), () => With(run, container, image, later => Restart(later, run, container, ended)));
+        }
+        else
+        {
+            var delay = BackOff(container.Failures++ - 1);
+            container.Pending = Cluster.Loop.Post(EndShown, () => With(run, container, image, later =>
+            {
+                container.LastTerminated = ended;
+                container.Phase = ContainerPhase.BackOff;
+                container.Reason = "CrashLoopBackOff";
+                container.Message = $"back-off {(int)delay.TotalSeconds}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
+                container.Pending = Cluster.Loop.Post(delay - EndShown + TimeSpan.FromSeconds(2), () => With(run, container, image, last => Restart(last, run, container, ended)));
+                Report(later, run);
+            }));
+        }
+
         Report(pod, run);
+    }
+
+    private void Restart(StoredObject pod, PodRun run, ContainerRun container, JsonObject ended)
+    {
+        container.LastTerminated = ended;
+        container.Restarts++;
+        Start(pod, run, container, container.ImageId);
     }
 
     private void Stop(StoredObject pod, PodRun run)
@@ -309,7 +329,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         {
             if (Cluster.Store.ByUid(run.Uid) is not var (_, pod))
                 return;
-            foreach (var container in run.Containers.Where(container => container.Phase is ContainerPhase.Running or ContainerPhase.BackOff))
+            foreach (var container in run.Containers.Where(container => container.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff))
             {
                 container.Phase = ContainerPhase.Ended;
                 container.Ready = false;
@@ -341,12 +361,9 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             Cluster.UpdateStatus(Pods, current, run.Status(current.Body, Cluster.Timestamp), ControllerIdentity.Kubelet);
     }
 
-    private static TimeSpan BackOff(ContainerRun container)
-    {
-        double seconds = FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(container.Failures, 10));
-        container.Failures++;
-        return TimeSpan.FromSeconds(Math.Min(seconds, LastBackOff.TotalSeconds));
-    }
+    /// <param name="before">Failures in a row before this one.</param>
+    private static TimeSpan BackOff(int before) =>
+        TimeSpan.FromSeconds(Math.Min(FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(before, 10)), LastBackOff.TotalSeconds));
 
     private static string Repository(string image)
     {

@@ -113,7 +113,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
             return "Pending";
         if (Main.All(item => item.Phase == ContainerPhase.Ended))
             return Main.All(item => item.Terminated.Int("exitCode") == 0) ? "Succeeded" : "Failed";
-        return Main.Any(item => item.Phase is ContainerPhase.Running or ContainerPhase.BackOff or ContainerPhase.Ended || item.LastTerminated is not null)
+        return Main.Any(item => item.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff or ContainerPhase.Ended || item.LastTerminated is not null)
             ? "Running"
             : "Pending";
     }

@@ -186,6 +186,75 @@ public sealed class PlannerTests
     }
 
     [Fact]
+    public void A_workload_that_is_set_to_the_version_is_not_ready_before_its_pods_are()
+    {
+        Workload waiting = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 2 replicas are available") };
+
+        RolloutPlan plan = Plan(Resource(), waiting);
+
+        Assert.Equal((PlanVerdict.UpToDate, ConditionReasons.WorkloadsNotReady), (plan.Verdict, plan.Reason));
+        Assert.Contains("Deployment/app: 0 of 2 replicas are available", plan.Message, StringComparison.Ordinal);
+        Assert.Equal(ConditionReasons.WorkloadPaused, Plan(Resource(), waiting with { Progress = WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused, "paused") }).Reason);
+    }
+
+    [Fact]
+    public void Of_two_colours_only_the_live_one_has_to_be_up_and_is_said_to_run_the_version()
+    {
+        string target = Assert.Single(PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000")).Changes).ToImage;
+        Workload idle = Colour("blue", "r.example/app:1111111") with { Progress = WorkloadProgress.Waiting("0 of 1") };
+
+        RolloutPlan plan = PlanColours("green", idle, Colour("green", target));
+
+        Assert.Equal((ConditionReasons.UpToDate, "Deployment/green is on version 2222222."), (plan.Reason, plan.Message));
+    }
+
+    [Fact]
+    public void A_colour_that_is_missing_has_a_reason_of_its_own() =>
+        Assert.Equal((PlanVerdict.Stalled, ConditionReasons.BlueGreenIncomplete),
+            PlanColours("blue", Colour("blue", "r.example/app:1111111")) is var plan ? (plan.Verdict, plan.Reason) : default);
+
+    [Fact]
+    public void A_pod_that_has_ended_is_passed_over()
+    {
+        Workload pod = Deployment("r.example/app:1111111") with { Kind = "Pod", Name = "once", IsFinished = true };
+
+        Assert.Equal("Deployment/app", Assert.Single(Plan(Resource(), pod, Deployment("r.example/app:1111111")).Changes).Workload.Reference);
+        RolloutPlan alone = Plan(Resource(), pod);
+        Assert.Equal(ConditionReasons.WorkloadNotFound, alone.Reason);
+        Assert.Contains("Pod/once has ended", alone.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_workload_that_is_left_to_its_owner_is_named_with_it_where_there_is_no_other()
+    {
+        RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111") with { Controller = "Rollout/shop" });
+
+        Assert.Equal(ConditionReasons.WorkloadNotFound, plan.Reason);
+        Assert.Contains("Deployment/app belongs to Rollout/shop", plan.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void An_image_that_the_API_server_made_of_the_version_is_the_version()
+    {
+        ContainerVersion Rewritten(string asked) => Resource() with
+        {
+            Status = new ContainerVersionStatus
+            {
+                Rollout = new RolloutStatus
+                {
+                    Digest = Digest, Version = "2222222", Phase = RolloutPhase.Succeeded,
+                    Rewrites = [new ImageRewrite("Deployment", "app", asked, "mirror.example/r.example/app:2222222")],
+                },
+            },
+        };
+
+        Assert.Equal(PlanVerdict.UpToDate, Plan(Rewritten($"r.example/app:2222222@{Digest}"), "mirror.example/r.example/app:2222222").Verdict);
+        // Made of another version's, or of another workload's image, it is not.
+        Assert.Equal(PlanVerdict.RollOut, Plan(Rewritten($"r.example/app:2222222@{Other}"), "mirror.example/r.example/app:2222222").Verdict);
+        Assert.Equal(PlanVerdict.RollOut, Plan(Rewritten($"r.example/app:2222222@{Digest}"), Deployment("mirror.example/r.example/app:2222222") with { Name = "b" }).Verdict);
+    }
+
+    [Fact]
     public void Of_two_resources_for_one_container_the_older_goes_on_and_the_younger_names_it()
     {
         ContainerVersion older = Resource("older", Noon);

@@ -14,12 +14,40 @@ public sealed class WorkloadProgressTests
     [InlineData("{observedGeneration: 2, replicas: 4, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "1 old replicas")]
     [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 2}", ProgressState.Waiting, "2 of 3 updated")]
     [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Done, "3 of 3")]
-    [InlineData("{observedGeneration: 2, updatedReplicas: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: too late}]}", ProgressState.Failed, "too late")]
-    [InlineData("{observedGeneration: 1, conditions: [{type: Progressing, status: 'False', reason: ProgressDeadlineExceeded}]}", ProgressState.Waiting, "observed")]
     public void A_Deployment_is_done_when_kubectl_rollout_status_would_say_so(string status, ProgressState state, string message) =>
         AssertProgress("Deployment", "{replicas: 3}", status, state, message);
 
+    [Fact]
+    public void An_exceeded_progress_deadline_is_told_with_its_time_and_does_not_hide_how_far_the_Deployment_is()
+    {
+        Workload workload = WorkloadKind.Find("Deployment").Read(Json("""
+            {metadata: {generation: 2}, spec: {replicas: 1}, status: {observedGeneration: 2, replicas: 1, updatedReplicas: 1, availableReplicas: 1, conditions: [
+              {type: Progressing, status: 'False', reason: ProgressDeadlineExceeded, message: too late, lastUpdateTime: '2026-01-01T00:00:00Z'}]}}
+            """));
+
+        Assert.Equal(new DeadlineExceeded("2026-01-01T00:00:00Z", "too late"), workload.DeadlineExceeded);
+        Assert.Equal(ProgressState.Done, workload.Progress.State);
+    }
+
     [Theory]
+    [InlineData("Deployment", "{replicas: 2, paused: true}", "{observedGeneration: 2, replicas: 2, updatedReplicas: 0, availableReplicas: 2}", ConditionReasons.WorkloadPaused)]
+    [InlineData("Deployment", "{replicas: 2}", "{observedGeneration: 2, replicas: 2, updatedReplicas: 0, availableReplicas: 2, conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate, message: exceeded quota}]}", ConditionReasons.PodsNotCreated)]
+    [InlineData("Deployment", "{replicas: 2}", "{observedGeneration: 2, replicas: 2, updatedReplicas: 0, availableReplicas: 2, conditions: [{type: Progressing, status: 'False', reason: ReplicaSetCreateError}]}", ConditionReasons.PodsNotCreated)]
+    [InlineData("Deployment", "{replicas: 2}", "{observedGeneration: 2, replicas: 2, updatedReplicas: 0, availableReplicas: 2, conditions: [{type: ReplicaFailure, status: 'False'}]}", null)]
+    [InlineData("ReplicaSet", "{replicas: 2}", "{observedGeneration: 2, replicas: 1, availableReplicas: 1, conditions: [{type: ReplicaFailure, status: 'True', reason: FailedCreate}]}", ConditionReasons.PodsNotCreated)]
+    [InlineData("StatefulSet", "{replicas: 2, updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 2, currentRevision: a, updateRevision: b}", ConditionReasons.UpdateOnDelete)]
+    [InlineData("StatefulSet", "{replicas: 2, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 2, currentRevision: a, updateRevision: b}", ConditionReasons.UpdatePartitioned)]
+    [InlineData("DaemonSet", "{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ConditionReasons.UpdateOnDelete)]
+    public void What_keeps_a_workload_from_its_specification_and_is_no_versions_doing_has_a_reason_of_its_own(string kind, string spec, string status, string? reason)
+    {
+        WorkloadProgress progress = WorkloadKind.Find(kind).Progress(Json($"{{metadata: {{generation: 2}}, spec: {spec}, status: {status}}}"));
+
+        Assert.Equal((ProgressState.Waiting, reason), (progress.State, progress.BlockedBy));
+    }
+
+    [Theory]
+    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 2, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1 of 2 pods have been updated")]
+    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 1, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1 of 2 pods are ready")]
     [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "2 of 3")]
     [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 3, readyReplicas: 3, currentRevision: b, updateRevision: b}", ProgressState.Done, "3 of 3")]
     [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Done, "3 of 3")]
@@ -37,11 +65,17 @@ public sealed class WorkloadProgressTests
         AssertProgress("DaemonSet", spec, status, state, message);
 
     [Theory]
-    [InlineData("{containerStatuses: [{name: main, image: 'r/a:1'}], conditions: [{type: Ready, status: 'True'}]}", ProgressState.Waiting, "still runs r/a:1")]
-    [InlineData("{containerStatuses: [{name: main, image: 'r/a:2'}], conditions: [{type: Ready, status: 'False'}]}", ProgressState.Waiting, "not ready")]
-    [InlineData("{containerStatuses: [{name: main, image: 'docker.io/r/a:2'}], conditions: [{type: Ready, status: 'True'}]}", ProgressState.Done, "ready")]
-    public void A_Pod_is_done_when_it_runs_the_image_and_is_ready(string status, ProgressState state, string message) =>
+    [InlineData("{conditions: [{type: Ready, status: 'False'}]}", ProgressState.Waiting, "not ready")]
+    [InlineData("{conditions: [{type: Ready, status: 'True'}]}", ProgressState.Done, "ready")]
+    public void A_Pod_is_done_when_it_is_ready(string status, ProgressState state, string message) =>
         AssertProgress("Pod", "{containers: [{name: main, image: 'r/a:2'}]}", status, state, message);
+
+    [Theory]
+    [InlineData("Running", false)]
+    [InlineData("Succeeded", true)]
+    [InlineData("Failed", true)]
+    public void A_Pod_that_has_ended_is_known(string phase, bool finished) =>
+        Assert.Equal(finished, WorkloadKind.Find("Pod").Read(Json($"{{metadata: {{name: a}}, spec: {{containers: []}}, status: {{phase: {phase}}}}}")).IsFinished);
 
     [Fact]
     public void Containers_and_init_containers_are_read_from_where_each_kind_has_them()

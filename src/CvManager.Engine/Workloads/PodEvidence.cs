@@ -1,0 +1,151 @@
+using System.Globalization;
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+
+namespace CvManager.Workloads;
+
+/// <summary>What is wrong with a version's pods: the version's own doing, unless it is <see cref="IsDecisive">the weather</see>.</summary>
+/// <param name="Kind">What keeps failing, one of <see cref="TroubleKind"/>.</param>
+/// <param name="Message">In words.</param>
+/// <param name="IsDecisive">False for what may still be the weather: a first failed pull, a Secret that comes a moment later.</param>
+/// <param name="TellsCause">False for a report that only says that the kubelet waits before it tries again.</param>
+internal sealed record Trouble(string Kind, string Message, bool IsDecisive, bool TellsCause)
+{
+    /// <summary>The pod and container that crashed; null for other trouble.</summary>
+    public (string Pod, string Container)? Crashed { get; init; }
+}
+
+/// <summary>Kinds of trouble; the first cause is kept for each (<see cref="WorkloadTrouble.Kind"/>).</summary>
+internal static class TroubleKind
+{
+    public const string ImagePull = nameof(ImagePull);
+    public const string Configuration = nameof(Configuration);
+    public const string Crash = nameof(Crash);
+}
+
+/// <summary>What keeps pods from running and no version can be blamed for.</summary>
+/// <param name="By">One of <see cref="ConditionReasons"/>.</param>
+internal sealed record Blockage(string By, string Message);
+
+/// <summary>What the pods of a version tell, long before any deadline. Both null where they tell nothing bad.</summary>
+internal sealed record Evidence(Trouble? Trouble, Blockage? Blockage)
+{
+    public static Evidence None { get; } = new(null, null);
+}
+
+/// <summary>Reads evidence from pods, as kubelets, scheduler and node controller write it. Pure.</summary>
+internal static class PodEvidence
+{
+    /// <summary>A container that ended this often is taken to fail by itself: a first crash can be the weather.</summary>
+    public const int DecisiveCrashes = 3;
+
+    /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod is gone soon after its grace period.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    private static readonly HashSet<string> Pulls = new(StringComparer.Ordinal) { "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed" };
+    private static readonly HashSet<string> Configurations = new(StringComparer.Ordinal) { "CreateContainerConfigError", "CreateContainerError", "RunContainerError" };
+    private static readonly HashSet<string> DecisivePulls = new(StringComparer.Ordinal) { "ImagePullBackOff", "InvalidImageName", "SignatureValidationFailed" };
+
+    /// <summary>What a kubelet says of a pod's containers; null where it says nothing bad. Init containers come first, as they run first.</summary>
+    /// <param name="restartsBefore">Restarts that were of a former image (a Pod that is changed in place).</param>
+    public static Trouble? FindTrouble(JsonObject pod, int restartsBefore = 0)
+    {
+        foreach (JsonObject status in pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses")))
+        {
+            string where = $"pod {pod.Text("metadata", "name")}, container {status.Text("name")}";
+            string? reason = status.Text("state", "waiting", "reason");
+            if (reason is not null && Pulls.Contains(reason))
+                return new Trouble(TroubleKind.ImagePull, Said(where, reason, status), DecisivePulls.Contains(reason), reason != "ImagePullBackOff");
+            if (reason is not null && Configurations.Contains(reason))
+                return new Trouble(TroubleKind.Configuration, Said(where, reason, status), IsDecisive: false, TellsCause: true);
+            // It ended, and waits to be restarted: a kubelet shows the end for some seconds, and only then CrashLoopBackOff. A second look may fall
+            // into either, and into a short run between: restartCount tells in all of them.
+            int restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
+            bool isDown = status.At("state", "running") is null;
+            JsonNode? ended = status.At("state", "terminated") ?? (restarts > 0 || reason == "CrashLoopBackOff" ? status.At("lastState", "terminated") : null);
+            bool again = pod.Text("spec", "restartPolicy") is null or "Always" || ended.Number("exitCode") != 0;
+            bool isInit = pod.Items("status", "initContainerStatuses").Contains(status);
+            if (ended is null || !isDown || !again || (isInit && ended.Number("exitCode") == 0))
+                continue;
+            int crashes = restarts + 1;
+            return new Trouble(TroubleKind.Crash, $"{where}: {HowEnded(ended)}, {crashes.ToString(CultureInfo.InvariantCulture)} {(crashes == 1 ? "time" : "times")}",
+                crashes >= DecisiveCrashes, TellsCause: true)
+            {
+                Crashed = (pod.Text("metadata", "name")!, status.Text("name")!),
+            };
+        }
+
+        return null;
+    }
+
+    /// <summary>What keeps a pod from running that is not its image's doing; null for nothing.</summary>
+    public static Blockage? FindBlockage(JsonObject pod, DateTimeOffset now)
+    {
+        string? name = pod.Text("metadata", "name");
+        if (Condition(pod, "PodScheduled") is { } scheduled && scheduled.Text("status") == "False")
+            return new Blockage(ConditionReasons.PodsNotScheduled, $"pod {name} is not scheduled: {scheduled.Text("message") ?? scheduled.Text("reason")}");
+        string? node = pod.Text("spec", "nodeName");
+        if (node is null)
+            return null;
+        if (pod.Text("status", "startTime") is null)
+        {
+            return IsOver(Condition(pod, "PodScheduled").Text("lastTransitionTime") ?? pod.Text("metadata", "creationTimestamp"), now)
+                ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} has not been acknowledged by its node {node}") : null;
+        }
+
+        // The node controller takes the readiness of pods whose node does not report, and changes nothing else of what the kubelet wrote last.
+        bool taken = Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && ready.Text("reason") is null
+            && Condition(pod, "ContainersReady").Text("status") == "True" && pod.Items("spec", "readinessGates").FirstOrDefault() is null;
+        return taken ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready, as its node {node} does not report") : null;
+    }
+
+    /// <summary>A deleted pod that stays long after it should be gone; null where it does not.</summary>
+    public static Blockage? FindStuckDeletion(JsonObject pod, DateTimeOffset now) => IsOver(pod.Text("metadata", "deletionTimestamp"), now)
+        ? new Blockage(ConditionReasons.PodsTerminating, $"pod {pod.Text("metadata", "name")} stays though it was deleted: its node {pod.Text("spec", "nodeName")} does not report, or a finalizer holds it")
+        : null;
+
+    /// <summary>True where a pod waits for its node to set it up (volumes, network): what it waits for, only events tell.</summary>
+    public static bool IsBeingSetUp(JsonObject pod, DateTimeOffset now) =>
+        pod.Items("status", "containerStatuses").Any() && IsOver(pod.Text("status", "startTime"), now)
+        && pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses"))
+            .All(status => status.Text("state", "waiting", "reason") is "ContainerCreating" or "PodInitializing" && status.At("lastState", "terminated") is null);
+
+    public static bool IsReady(JsonObject pod) => Condition(pod, "Ready").Text("status") == "True";
+
+    /// <summary>True where a pod has not been ready for as long as that is no passing state.</summary>
+    public static bool IsLongUnready(JsonObject pod, DateTimeOffset now) =>
+        Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && IsOver(ready.Text("lastTransitionTime"), now - Patience);
+
+    public static bool IsOwnedBy(JsonObject pod, string uid) => pod.Items("metadata", "ownerReferences").Any(owner => owner.Text("uid") == uid);
+
+    /// <summary>The image of a pod's container; null where it has no such container.</summary>
+    public static string? ImageOf(JsonObject pod, WorkloadContainer container) =>
+        pod.Items("spec", container.IsInit ? "initContainers" : "containers").FirstOrDefault(c => c.Text("name") == container.Name)?.Text("image");
+
+    /// <summary>Whether a pod's container has an image, by its name, or by a digest where a webhook gave it another name.</summary>
+    public static bool HasImage(JsonObject pod, WorkloadContainer container, string image, string? digest)
+    {
+        if (ImageOf(pod, container) is not { } present)
+            return false;
+        if (RunningImage.AreSame(present, image))
+            return true;
+        digest ??= RunningImage.DigestOf(image);
+        string? running = pod.Items("status", container.IsInit ? "initContainerStatuses" : "containerStatuses").FirstOrDefault(c => c.Text("name") == container.Name)?.Text("imageID");
+        return digest is not null && (RunningImage.DigestOf(present) == digest || (running is not null && RunningImage.DigestOf(running) == digest));
+    }
+
+    private static JsonObject? Condition(JsonObject pod, string type) => pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == type);
+
+    private static bool IsOver(string? time, DateTimeOffset now) =>
+        DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && now - at > Patience;
+
+    private static string Said(string where, string reason, JsonObject status) =>
+        status.Text("state", "waiting", "message") is { } message ? $"{where}: {reason} ({message})" : $"{where}: {reason}";
+
+    private static string HowEnded(JsonNode ended)
+    {
+        string how = $"exited with code {(ended.Number("exitCode") ?? 0).ToString(CultureInfo.InvariantCulture)}";
+        string reason = ended.Text("reason") is { } why && why is not ("Error" or "Completed") ? $"{how} ({why})" : how;
+        return ended.Text("message") is { Length: > 0 } message ? $"{reason}: {message}" : reason;
+    }
+}

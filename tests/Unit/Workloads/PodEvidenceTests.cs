@@ -1,0 +1,73 @@
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+using CvManager.Workloads;
+using Xunit;
+
+namespace CvManager.Unit.Workloads;
+
+/// <summary>What pods tell of a version (R6): its own doing, or somebody else's.</summary>
+public sealed class PodEvidenceTests
+{
+    private const string Ended = "terminated: {exitCode: 3, reason: Error}";
+    private static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
+
+    [Theory]
+    // A kubelet shows a crash as state.terminated for seconds, and only then as CrashLoopBackOff.
+    [InlineData("{name: main, restartCount: 0, state: {" + Ended + "}}", TroubleKind.Crash, false, "exited with code 3, 1 time")]
+    [InlineData("{name: main, restartCount: 2, state: {" + Ended + "}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "exited with code 3, 3 times")]
+    [InlineData("{name: main, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "3 times")]
+    [InlineData("{name: main, restartCount: 4, state: {terminated: {exitCode: 137, reason: OOMKilled}}}", TroubleKind.Crash, true, "code 137 (OOMKilled)")]
+    [InlineData("{name: main, restartCount: 3, state: {terminated: {exitCode: 0, reason: Completed}}}", TroubleKind.Crash, true, "code 0")]
+    [InlineData("{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}", TroubleKind.ImagePull, false, "ErrImagePull (not found)")]
+    [InlineData("{name: main, state: {waiting: {reason: ImagePullBackOff}}}", TroubleKind.ImagePull, true, "ImagePullBackOff")]
+    [InlineData("{name: main, state: {waiting: {reason: CreateContainerConfigError, message: secret not found}}}", TroubleKind.Configuration, false, "secret not found")]
+    public void A_kubelet_tells_what_is_wrong_with_a_container(string status, string kind, bool decisive, string message)
+    {
+        foreach (string list in (string[])["containerStatuses", "initContainerStatuses"])
+        {
+            if (list[0] == 'i' && message == "code 0")
+                continue; // an init container that ends well has done its work
+            Trouble trouble = PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{{list}: [{status}]}}}}"))!;
+
+            Assert.Equal((kind, decisive), (trouble.Kind, trouble.IsDecisive));
+            Assert.Contains(message, trouble.Message, StringComparison.Ordinal);
+            Assert.Equal(kind == TroubleKind.Crash ? ("p", "main") : null, trouble.Crashed);
+        }
+    }
+
+    [Theory]
+    [InlineData("{}", "{name: main, restartCount: 2, state: {running: {}}, lastState: {" + Ended + "}}")]
+    [InlineData("{}", "{name: main, restartCount: 0, state: {waiting: {reason: ContainerCreating}}}")]
+    [InlineData("{restartPolicy: Never}", "{name: main, restartCount: 0, state: {terminated: {exitCode: 0}}}")]
+    [InlineData("{restartPolicy: OnFailure}", "{name: main, restartCount: 0, state: {terminated: {exitCode: 0}}}")]
+    public void A_container_that_runs_is_about_to_or_has_done_its_work_is_no_trouble(string spec, string status) =>
+        Assert.Null(PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {{containerStatuses: [{status}]}}}}")));
+
+    [Fact]
+    public void Restarts_of_the_former_image_are_not_counted()
+    {
+        JsonObject pod = Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, restartCount: 6, state: {" + Ended + "}}]}}");
+
+        Assert.True(PodEvidence.FindTrouble(pod)!.IsDecisive);
+        Assert.False(PodEvidence.FindTrouble(pod, restartsBefore: 5)!.IsDecisive);
+    }
+
+    [Theory]
+    [InlineData("{}", "{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/2 nodes are available'}]}", ConditionReasons.PodsNotScheduled)]
+    [InlineData("{nodeName: n}", "{conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T11:59:00Z'}]}", ConditionReasons.NodeNotReady)]
+    [InlineData("{nodeName: n}", "{conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T11:59:55Z'}]}", null)]
+    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]}", ConditionReasons.NodeNotReady)]
+    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ContainersNotReady}, {type: ContainersReady, status: 'False', reason: ContainersNotReady}]}", null)]
+    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady}, {type: ContainersReady, status: 'True'}]}", null)]
+    public void What_keeps_a_pod_from_running_and_is_not_its_images_doing_has_a_reason(string spec, string status, string? reason) =>
+        Assert.Equal(reason, PodEvidence.FindBlockage(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {status}}}"), Now)?.By);
+
+    [Theory]
+    [InlineData("2026-01-01T11:59:00Z", ConditionReasons.PodsTerminating)]
+    [InlineData("2026-01-01T11:59:50Z", null)]
+    [InlineData("2026-01-01T12:00:30Z", null)]
+    public void A_pod_that_stays_long_after_its_grace_period_is_stuck(string deleted, string? reason) =>
+        Assert.Equal(reason, PodEvidence.FindStuckDeletion(Json($"{{metadata: {{name: p, deletionTimestamp: '{deleted}'}}, spec: {{nodeName: n}}}}"), Now)?.By);
+
+    private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
+}

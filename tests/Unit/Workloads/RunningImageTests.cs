@@ -1,0 +1,45 @@
+using CvManager.Workloads;
+using Xunit;
+
+namespace CvManager.Unit.Workloads;
+
+/// <summary>What is one image and what is another, whoever writes it: a template, a webhook, a container runtime.</summary>
+public sealed class RunningImageTests
+{
+    private const string New = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+    private const string Old = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    private const string Platform = "sha256:cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc";
+
+    [Theory]
+    [InlineData("nginx", "docker.io/library/nginx:latest", true)]
+    [InlineData("nginx:1", "index.docker.io/library/nginx:1", true)]
+    [InlineData($"r.example/app:1@{New}", $"r.example/app@{New}", true)]
+    [InlineData($"r.example/app:1@{New}", $"r.example/app:1@{Old}", false)]
+    [InlineData($"r.example/app:1@{New}", "r.example/app:1", false)]
+    [InlineData($"r.example/app@{New}", $"mirror.example/app@{New}", false)]
+    [InlineData("r.example/app:1", "r.example/app:2", false)]
+    [InlineData("no reference!", "no reference!", true)]
+    public void References_are_the_same_however_they_are_written(string one, string other, bool same) => Assert.Equal(same, RunningImage.AreSame(one, other));
+
+    // What kubelets write: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
+    [Theory]
+    [InlineData($"sha256:1234", $"r.example/app@{New}", $"r.example/app@{Old}", true)]
+    [InlineData($"r.example/app:2", $"docker-pullable://r.example/app@{New}", $"docker-pullable://r.example/app@{Old}", true)]
+    [InlineData($"sha256:1234", $"r.example/app@{Platform}", $"r.example/app@{Old}", true)]
+    [InlineData($"sha256:1234", $"mirror.example/r.example/app@{New}", $"mirror.example/r.example/app@{New}", true)]
+    [InlineData($"sha256:9876", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
+    [InlineData("r.example/app:1", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
+    [InlineData($"r.example/app:2@{New}", "", $"r.example/app@{Old}", false)]
+    public void A_container_runs_the_new_image_once_its_digest_says_so_or_something_else_runs_than_before(string image, string imageId, string former, bool started) =>
+        Assert.Equal(started, RunningImage.IsStarted(new WorkloadContainer("main", $"r.example/app:2@{New}", false, 0) { RunningImage = image, ImageId = imageId }, New, former));
+
+    [Theory]
+    [InlineData($"r.example/app@{New}", true)]
+    [InlineData($"mirror.example/app:2@{New}", true)]
+    [InlineData("mirror.example/app:2", true)]
+    [InlineData("r.example/app:1", false)]
+    [InlineData($"mirror.example/app:2@{Old}", false)]
+    [InlineData("mirror.example/app:stable", false)]
+    public void What_the_API_server_makes_of_an_image_stands_for_it_where_it_is_the_same_content_or_version(string answered, bool stands) =>
+        Assert.Equal(stands, RunningImage.StandsFor(answered, $"r.example/app:2@{New}", "r.example/app:1", New));
+}
