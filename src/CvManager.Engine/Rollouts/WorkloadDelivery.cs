@@ -85,10 +85,10 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     private readonly JobRecreation _jobs = new(cluster);
 
     /// <summary>What is there before an image is changed, and so is no evidence about the one that comes.</summary>
-    public static WorkloadBaseline BaselineOf(Workload workload, WorkloadContainer container) => new()
-    {
-        DeadlineExceeded = workload.DeadlineExceeded?.At, Restarts = container.Restarts, ImageId = container.ImageId.Length == 0 ? null : container.ImageId,
-    };
+    /// <returns>Never null where the workload is a Pod: that nothing ran in it before is to be known, too.</returns>
+    public static WorkloadBaseline? BaselineOf(Workload workload, WorkloadContainer container) =>
+        workload.DeadlineExceeded is null && workload.Kind != "Pod" ? null
+            : new() { DeadlineExceeded = workload.DeadlineExceeded?.At, Restarts = container.Restarts, ImageId = container.ImageId.Length == 0 ? null : container.ImageId };
 
     /// <summary>Changes what is to be changed now, and says how far it is.</summary>
     /// <param name="workload">As it was last seen.</param>

@@ -23,11 +23,12 @@ public sealed class FailureTests
 
         scene.MoveTag(Bad);
         // Evidence comes with the first looks, long before the deadline.
-        await controller.MessageAsync("ImagePullBackOff");
+        await controller.MessageAsync("ErrImagePull");
         JsonObject status = await EndedAsync(scene, "RolledBack");
 
         Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
-        Assert.Contains("ImagePullBackOff", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        // The cause, though the kubelet says no more than that it waits by then.
+        Assert.Contains("not found", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(Bad, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
         Assert.Equal(("Failed", Good), (status["currStatus"]!.GetValue<string>(), status["successVersion"]!.GetValue<string>()));
         await scene.KubeCtlAsync("wait", "--for=condition=Stalled", "cv/app", "--timeout=10s");
