@@ -216,7 +216,7 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     {
         try
         {
-            string log = await workloads.ReadLogAsync(space, crashed, LogLines, cancellationToken);
+            string log = string.Join('\n', (await workloads.ReadLogAsync(space, crashed, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line)));
             return log.Length == 0 ? "its log is empty" : $"its log ends:\n{(log.Length <= LogLength ? log : "…" + log[^LogLength..])}";
         }
         catch (CvException e)

@@ -39,6 +39,9 @@ internal static class PodEvidence
     /// <summary>A container that ended this often is taken to fail by itself: a first crash can be the weather.</summary>
     public const int DecisiveCrashes = 3;
 
+    /// <summary>A failed pull names its image three times over.</summary>
+    private const int LongestMessage = 600;
+
     /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod is gone soon after its grace period.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
@@ -83,7 +86,7 @@ internal static class PodEvidence
     {
         string? name = pod.Text("metadata", "name");
         if (Condition(pod, "PodScheduled") is { } scheduled && scheduled.Text("status") == "False")
-            return new Blockage(ConditionReasons.PodsNotScheduled, $"pod {name} is not scheduled: {scheduled.Text("message") ?? scheduled.Text("reason")}");
+            return new Blockage(ConditionReasons.PodsNotScheduled, $"pod {name} is not scheduled: {Shown(scheduled.Text("message") ?? scheduled.Text("reason"))}");
         string? node = pod.Text("spec", "nodeName");
         if (node is null)
             return null;
@@ -140,12 +143,15 @@ internal static class PodEvidence
         DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && now - at > Patience;
 
     private static string Said(string where, string reason, JsonObject status) =>
-        status.Text("state", "waiting", "message") is { } message ? $"{where}: {reason} ({message})" : $"{where}: {reason}";
+        status.Text("state", "waiting", "message") is { } message ? $"{where}: {reason} ({Shown(message)})" : $"{where}: {reason}";
 
     private static string HowEnded(JsonNode ended)
     {
         string how = $"exited with code {(ended.Number("exitCode") ?? 0).ToString(CultureInfo.InvariantCulture)}";
         string reason = ended.Text("reason") is { } why && why is not ("Error" or "Completed") ? $"{how} ({why})" : how;
-        return ended.Text("message") is { Length: > 0 } message ? $"{reason}: {message}" : reason;
+        return ended.Text("message") is { Length: > 0 } message ? $"{reason}: {Shown(message)}" : reason;
     }
+
+    /// <summary>What a kubelet, a registry or the container itself wrote.</summary>
+    public static string Shown(string? text) => RemoteText.Show(text, limit: LongestMessage);
 }

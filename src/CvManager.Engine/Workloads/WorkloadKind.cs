@@ -112,7 +112,7 @@ public abstract class WorkloadKind
     /// <summary>Waiting, or blocked where the kind's controller says that it cannot create pods, or the ReplicaSet for them.</summary>
     protected static WorkloadProgress WaitingForPods(JsonObject json, string message) =>
         json.Items("status", "conditions").FirstOrDefault(c => (c.Text("type") == "ReplicaFailure" && c.Text("status") == "True") || c.Text("reason") == "ReplicaSetCreateError") is { } failure
-            ? WorkloadProgress.Blocked(ConditionReasons.PodsNotCreated, $"{message}; pods cannot be created: {failure.Text("message") ?? failure.Text("reason")}")
+            ? WorkloadProgress.Blocked(ConditionReasons.PodsNotCreated, $"{message}; pods cannot be created: {PodEvidence.Shown(failure.Text("message") ?? failure.Text("reason"))}")
             : WorkloadProgress.Waiting(message);
 
     /// <summary>spec.selector in the form that a list request takes.</summary>

@@ -44,6 +44,15 @@ public sealed class PodEvidenceTests
         Assert.Null(PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {{containerStatuses: [{status}]}}}}")));
 
     [Fact]
+    public void What_a_container_wrote_about_its_end_is_shown_without_control_characters_and_cut()
+    {
+        string told = PodEvidence.FindTrouble(Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, state: {terminated: {exitCode: 1, message: \"\\e[31mno " + new string('x', 5000) + "\"}}}]}}"))!.Message;
+
+        Assert.DoesNotContain('\u001b', told);
+        Assert.True(told.Length < 1000);
+    }
+
+    [Fact]
     public void Restarts_of_the_former_image_are_not_counted()
     {
         JsonObject pod = Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, restartCount: 6, state: {" + Ended + "}}]}}");
