@@ -42,6 +42,9 @@ public abstract partial class ConformanceSuite : IAsyncLifetime
     /// <summary>A client with the server's address as base address, and its credentials.</summary>
     protected abstract Task<HttpClient> ConnectAsync();
 
+    /// <summary>Whether the server knows sendInitialEvents ("Streaming lists" in the API documentation).</summary>
+    protected virtual Task<bool> StreamsListsAsync() => Task.FromResult(true);
+
     protected virtual ValueTask DisconnectAsync() => ValueTask.CompletedTask;
 
     protected static JsonObject Json(string text) => JsonNode.Parse(text)!.AsObject();

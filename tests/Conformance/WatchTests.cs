@@ -68,4 +68,49 @@ public abstract partial class ConformanceSuite
 
         Assert.All(events, e => Assert.Equal(("BOOKMARK", "ConfigMap"), (e.Type, e.Object["kind"]!.GetValue<string>())));
     }
+
+    [Fact]
+    public async Task A_streamed_list_gives_what_there_is_and_then_the_bookmark_that_says_so()
+    {
+        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+        (await CreateConfigMapAsync("one", """{"app":"a"}""")).Ok();
+        (await CreateConfigMapAsync("two", """{"app":"a"}""")).Ok();
+        (await CreateConfigMapAsync("other", """{"app":"b"}""")).Ok();
+        string stream = $"{ConfigMaps}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&labelSelector=app%3Da";
+
+        List<(string Type, JsonObject Object)> events = await Api.WatchAsync(stream, e => e.Count == 3);
+
+        Assert.Equal(["ADDED", "ADDED", "BOOKMARK"], events.Select(e => e.Type));
+        Assert.Equal(["one", "two"], events.Take(2).Select(e => Name(e.Object)));
+        Assert.Equal(("ConfigMap", "true"), (events[2].Object["kind"]!.GetValue<string>(), events[2].Object["metadata"]!["annotations"]!["k8s.io/initial-events-end"]!.GetValue<string>()));
+        // The bookmark's version is where the list ends and a watch goes on.
+        (await CreateConfigMapAsync("three", """{"app":"a"}""")).Ok();
+        (string type, JsonObject next) = Assert.Single(await Api.WatchAsync($"{ConfigMaps}?watch=1&resourceVersion={Version(events[2].Object)}&labelSelector=app%3Da", e => e.Count == 1));
+        Assert.Equal(("ADDED", "three"), (type, Name(next)));
+    }
+
+    [Fact]
+    public async Task A_streamed_list_of_nothing_is_a_bookmark_and_one_without_initial_events_tells_only_what_changes()
+    {
+        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+        string watch = $"{ConfigMaps}?watch=1&resourceVersionMatch=NotOlderThan&timeoutSeconds=2&labelSelector=app%3Dnone";
+
+        Assert.Equal("BOOKMARK", Assert.Single(await Api.WatchAsync($"{watch}&sendInitialEvents=true&allowWatchBookmarks=true", e => e.Count == 1)).Type);
+        (await CreateConfigMapAsync("one", """{"app":"none"}""")).Ok();
+        Assert.Empty(await Api.WatchAsync($"{watch}&sendInitialEvents=false", e => e.Count == 1));
+    }
+
+    [Theory]
+    [InlineData("watch=1&sendInitialEvents=true", "resourceVersionMatch")]
+    [InlineData("watch=1&sendInitialEvents=true&resourceVersionMatch=Exact", "resourceVersionMatch")]
+    [InlineData("watch=1&resourceVersionMatch=NotOlderThan", "resourceVersionMatch")]
+    [InlineData("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0", "sendInitialEvents")]
+    public async Task A_streamed_list_is_asked_for_in_the_one_way_that_is_documented(string query, string field)
+    {
+        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+
+        JsonObject refusal = (await Api.GetAsync($"{ConfigMaps}?{query}")).Fails(422, "Invalid");
+
+        Assert.Contains(field, refusal["details"]!["causes"]!.AsArray().Select(cause => cause!["field"]!.GetValue<string>()));
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Discovery;
 using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Schemas;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
@@ -133,7 +134,7 @@ internal sealed class ApiServer(
         JsonObject? review;
         try
         {
-            review = JsonText.Parse(body) as JsonObject;
+            review = BodyReader.Parse(request.ContentType, body, (_, kind) => BuiltInSchemas.All.GetValueOrDefault(kind)) as JsonObject;
         }
         catch (System.Text.Json.JsonException error)
         {

@@ -21,25 +21,34 @@ internal static class BodyReader
         return Shape(request, body, context, duplicates);
     }
 
-    /// <summary>Any JSON or YAML body, by its content type.</summary>
+    /// <summary>Any JSON, YAML or protobuf body, by its content type.</summary>
     public static JsonNode? Parse(ObjectRequest request, List<string>? duplicates = null)
     {
-        string type = MediaType(request.Http.ContentType);
-        if (type is not ("" or "application/json" or "application/yaml" or "text/json"))
-        {
-            throw ApiException.UnsupportedMediaType(
-                "the body of the request was in an unknown format - accepted media types include: application/json, application/yaml");
-        }
         try
         {
-            return type == "application/yaml" ? YamlText.Parse(request.Body) : request.Body.Length == 0 ? new JsonObject() : JsonText.Parse(request.Body, duplicates);
+            return Parse(request.Http.ContentType, request.Body, TypeOf, duplicates);
         }
         catch (JsonException error)
         {
             throw ApiException.BadRequest(
                 $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {error.Message} ({Snippet(request.Body)})");
         }
+
+        // Custom resources have no protobuf form. A body may be of another kind than the resource: DeleteOptions, Scale, Eviction.
+        SchemaNode? TypeOf(string apiVersion, string kind) =>
+            request.Type.IsCustom ? null : kind == request.Type.Kind ? request.Version.Schema : BuiltInSchemas.All.GetValueOrDefault(kind);
     }
+
+    /// <exception cref="JsonException">The body is not of the form that its content type names.</exception>
+    /// <exception cref="ApiException">415.</exception>
+    public static JsonNode? Parse(string contentType, byte[] body, Func<string, string, SchemaNode?> typeOf, List<string>? duplicates = null) => MediaType(contentType) switch
+    {
+        "application/yaml" => YamlText.Parse(body),
+        "" or "application/json" or "text/json" => body.Length == 0 ? new JsonObject() : JsonText.Parse(body, duplicates),
+        ProtobufBody.MediaType => ProtobufBody.Parse(body, typeOf),
+        _ => throw ApiException.UnsupportedMediaType(
+            $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {ProtobufBody.MediaType}"),
+    };
 
     /// <summary>Drops what the type does not have, as strictly as the client asked, and converts to the storage version.</summary>
     public static JsonObject Shape(ObjectRequest request, JsonObject body, WriteContext context, IReadOnlyList<string>? duplicates = null)

@@ -98,9 +98,13 @@ internal sealed class ObjectEncoder
         return Line(eventType, content);
     }
 
-    public ReadOnlyMemory<byte> Bookmark(long revision)
+    /// <param name="revision">What the client has seen all changes up to.</param>
+    /// <param name="endsInitialEvents">The bookmark behind the objects that were there when the watch began.</param>
+    public ReadOnlyMemory<byte> Bookmark(long revision, bool endsInitialEvents = false)
     {
         var meta = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture), ["creationTimestamp"] = null };
+        if (endsInitialEvents)
+            meta["annotations"] = new JsonObject { ["k8s.io/initial-events-end"] = "true" };
         var body = form.Kind switch
         {
             OutputKind.Table => new JsonObject { ["kind"] = "Table", ["apiVersion"] = form.ApiVersion, ["metadata"] = meta, ["columnDefinitions"] = null, ["rows"] = new JsonArray() },

@@ -28,6 +28,12 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         var table = store.Table(request.Type);
         long limit = request.Query.Integer("limit") ?? 0;
         var token = ContinueToken.Parse(request.Query["continue"]);
+        if (request.Query["sendInitialEvents"].Length > 0)
+        {
+            var causes = new Kinds.CauseList();
+            causes.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
+            throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
+        }
         long? asked = Revision(request.Query["resourceVersion"]);
         string match = CheckMatch(request, asked, token is not null);
         long revision = store.Revision;
@@ -74,15 +80,25 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         var filter = Filter(request);
         var table = store.Table(request.Type);
         var encoder = Encoder(request, isList: false);
+        bool? initial = CheckInitialEvents(request);
+        bool bookmarks = request.Query.Flag("allowWatchBookmarks");
         long from = Revision(request.Query["resourceVersion"]) ?? 0;
+        if (initial == true)
+            CheckReached(from);
         Watch? watch = null;
         var timers = new List<LoopEntry>();
         var stream = new WatchStream(Wake, _ => Close());
         watch = new Watch(table, filter, encoder.Event, stream);
-        if (from == 0)
+        if (initial ?? from == 0)
         {
             foreach (var item in table.List(filter.Namespace))
                 watch.OfferInitial(item);
+            if (initial == true && bookmarks)
+                watch.Write(encoder.Bookmark(store.Revision, endsInitialEvents: true));
+        }
+        else if (from == 0)
+        {
+            // sendInitialEvents=false: what happens from now on.
         }
         else if (from < table.HistoryStart)
         {
@@ -99,7 +115,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         table.Attach(watch);
         long seconds = request.Query.Integer("timeoutSeconds") is > 0 and long given ? given : DefaultWatchSeconds + identifiers.Next(DefaultWatchSeconds);
         timers.Add(loop.Post(TimeSpan.FromSeconds(seconds), EndWatch));
-        if (request.Query.Flag("allowWatchBookmarks"))
+        if (bookmarks)
             timers.Add(loop.Post(options.BookmarkInterval, Bookmark));
         return new ApiResponse { Stream = stream, Warnings = Warnings(request) };
 
@@ -107,7 +123,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         {
             lock (store.Gate)
             {
-                if (request.Query.Flag("allowWatchBookmarks"))
+                if (bookmarks)
                     watch.Write(encoder.Bookmark(store.Revision));
                 watch.End();
             }
@@ -169,6 +185,29 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         else if (match is not ("Exact" or "NotOlderThan"))
             causes.NotSupported("resourceVersionMatch", match, "Exact", "NotOlderThan", "");
         return causes.IsEmpty ? match : throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
+    }
+
+    /// <summary>
+    /// Whether a watch begins with what there is and a bookmark behind it ("Streaming lists" in the API documentation); null where the
+    /// client did not say, and the resource version decides.
+    /// </summary>
+    /// <exception cref="ApiException">422, by the rules of ValidateListOptions in k8s.io/apimachinery.</exception>
+    private static bool? CheckInitialEvents(ObjectRequest request)
+    {
+        string match = request.Query["resourceVersionMatch"];
+        bool said = request.Query["sendInitialEvents"].Length > 0;
+        var causes = new Kinds.CauseList();
+        if (said && match != "NotOlderThan")
+            causes.Forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
+        if (match.Length > 0 && !said)
+            causes.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
+        if (match.Length > 0 && match != "NotOlderThan")
+            causes.NotSupported("resourceVersionMatch", match, "NotOlderThan");
+        if (match.Length > 0 && request.Query["continue"].Length > 0)
+            causes.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
+        if (!causes.IsEmpty)
+            throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
+        return said ? request.Query.Flag("sendInitialEvents") : null;
     }
 
     private void CheckReached(long revision)

@@ -3,48 +3,96 @@ using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using YamlDotNet.Core;
-using YamlDotNet.RepresentationModel;
+using YamlDotNet.Core.Events;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>YAML bodies, which are JSON too as far as apply's clients go. Plain scalars are typed by YAML 1.2's core schema.</summary>
+/// <summary>
+/// YAML bodies, which are JSON too as far as apply's clients go. Plain scalars are typed by YAML 1.2's core schema. It is read from the
+/// parser's events, with a bound on depth and on the values that aliases stand for: a few bytes must not take the stack or the memory.
+/// </summary>
 internal static class YamlText
 {
-    /// <exception cref="JsonException">It is no YAML, or more than one document.</exception>
+    private const int DeepestNode = 200;
+    private const int MostNodes = 500_000;
+
+    /// <exception cref="JsonException">It is no YAML, more than one document, or beyond the bounds.</exception>
     public static JsonNode? Parse(byte[] utf8)
     {
-        var stream = new YamlStream();
         try
         {
-            stream.Load(new StringReader(Encoding.UTF8.GetString(utf8)));
+            var reader = new EventReader(new Parser(new StringReader(Encoding.UTF8.GetString(utf8))));
+            return reader.Document();
         }
         catch (YamlException error)
         {
             throw new JsonException("yaml: " + error.Message, error);
         }
-        return stream.Documents.Count switch
-        {
-            0 => null,
-            1 => Convert(stream.Documents[0].RootNode),
-            _ => throw new JsonException("yaml: more than one document"),
-        };
     }
 
-    private static JsonNode? Convert(YamlNode node)
+    private sealed class EventReader(IParser parser)
     {
-        switch (node)
+        private readonly Dictionary<AnchorName, (JsonNode? Value, int Nodes)> anchors = [];
+        private int nodes;
+
+        public JsonNode? Document()
         {
-            case YamlMappingNode mapping:
+            parser.Consume<StreamStart>();
+            if (!parser.TryConsume<DocumentStart>(out _))
+                return null;
+            var root = Node(0);
+            parser.Consume<DocumentEnd>();
+            return parser.Accept<StreamEnd>(out _) ? root : throw new JsonException("yaml: more than one document");
+        }
+
+        private JsonNode? Node(int depth)
+        {
+            if (depth > DeepestNode)
+                throw new JsonException($"yaml: nested more than {DeepestNode} levels deep");
+            Count(1);
+            if (parser.TryConsume<AnchorAlias>(out var alias))
+            {
+                // An anchor is known once its node has ended: a node cannot hold itself.
+                if (!anchors.TryGetValue(alias.Value, out var anchored))
+                    throw new JsonException($"yaml: line {alias.Start.Line}: unknown anchor '{alias.Value}' referenced");
+                Count(anchored.Nodes);
+                return anchored.Value?.DeepClone();
+            }
+            int before = nodes;
+            var start = parser.Current as NodeEvent ?? throw new JsonException("yaml: unexpected end");
+            JsonNode? value;
+            if (parser.TryConsume<MappingStart>(out _))
+            {
                 var fields = new JsonObject();
-                foreach (var (key, value) in mapping.Children)
-                    fields[(key as YamlScalarNode)?.Value ?? ""] = Convert(value);
-                return fields;
-            case YamlSequenceNode sequence:
-                return new JsonArray([.. sequence.Children.Select(Convert)]);
-            case YamlScalarNode { Style: ScalarStyle.Plain } scalar:
-                return Plain(scalar.Value ?? "");
-            default:
-                return JsonValue.Create(((YamlScalarNode)node).Value);
+                while (!parser.TryConsume<MappingEnd>(out _))
+                {
+                    var key = parser.TryConsume<Scalar>(out var scalar) ? scalar.Value : throw new JsonException($"yaml: line {start.Start.Line}: a key is no text");
+                    fields[key] = Node(depth + 1);
+                }
+                value = fields;
+            }
+            else if (parser.TryConsume<SequenceStart>(out _))
+            {
+                var items = new JsonArray();
+                while (!parser.TryConsume<SequenceEnd>(out _))
+                    items.Add(Node(depth + 1));
+                value = items;
+            }
+            else
+            {
+                var scalar = parser.Consume<Scalar>();
+                value = scalar.Style == ScalarStyle.Plain ? Plain(scalar.Value) : JsonValue.Create(scalar.Value);
+            }
+            if (!start.Anchor.IsEmpty)
+                anchors[start.Anchor] = (value?.DeepClone(), nodes - before + 1);
+            return value;
+        }
+
+        private void Count(int more)
+        {
+            nodes += more;
+            if (nodes > MostNodes)
+                throw new JsonException($"yaml: it stands for more than {MostNodes} values");
         }
     }
 

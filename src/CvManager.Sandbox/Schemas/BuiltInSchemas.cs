@@ -37,7 +37,7 @@ internal static class BuiltInSchemas
                 string name = isObject ? head[..^": object".Length] : head;
                 var type = new SchemaNode { Type = SchemaType.Object, Name = name, Package = package, Atomic = atomic };
                 types.Add(name, type);
-                fields.Add((type, isObject ? "apiVersion string; kind string; metadata ObjectMeta;" : ""));
+                fields.Add((type, isObject ? "apiVersion string; kind string; metadata=1 ObjectMeta;" : ""));
             }
         }
         // Types refer to one another in circles: all of them are there before the first field is read.
@@ -53,10 +53,13 @@ internal static class BuiltInSchemas
     private static void AddField(SchemaNode owner, string field, Dictionary<string, SchemaNode> types)
     {
         string[] parts = field.Split(' ');
-        string name = parts[0].TrimEnd('!');
-        if (parts[0].EndsWith('!'))
+        string[] wire = parts[0].Split('=');
+        string name = wire[0].TrimEnd('!');
+        if (wire[0].EndsWith('!'))
             owner.Required.Add(name);
         owner.Properties.Add(name, FieldType(parts[1], parts.AsSpan(2), types));
+        if (wire.Length > 1)
+            owner.Message.Add(name, wire[1].TrimEnd('?'), wire[1].EndsWith('?'));
     }
 
     private static SchemaNode FieldType(string text, ReadOnlySpan<string> annotations, Dictionary<string, SchemaNode> types)
@@ -106,6 +109,7 @@ internal static class BuiltInSchemas
                 Name = named.Name,
                 Package = named.Package,
                 Properties = named.Properties,
+                Message = named.Message,
                 Required = named.Required,
                 Atomic = named.Atomic,
                 RetainKeys = true,

@@ -40,6 +40,9 @@ internal sealed class SchemaNode
 
     public Dictionary<string, SchemaNode> Properties { get; init; } = [];
 
+    /// <summary>Where a built-in type's fields are in its protobuf message; empty for others.</summary>
+    public MessageLayout Message { get; init; } = new();
+
     public HashSet<string> Required { get; init; } = [];
 
     /// <summary>The type of a map's values; null where it is no map.</summary>

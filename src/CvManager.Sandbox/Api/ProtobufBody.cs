@@ -1,0 +1,273 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Schemas;
+
+namespace CvManager.Sandbox.Api;
+
+/// <summary>
+/// Reads <c>application/vnd.kubernetes.protobuf</c> as JSON: client-go writes built-in kinds so, and has no other form to fall back to.
+/// The four bytes "k8s\0", then runtime.Unknown: the type (1), the object's own message (2), a content encoding (3) and type (4).
+/// </summary>
+internal static class ProtobufBody
+{
+    public const string MediaType = "application/vnd.kubernetes.protobuf";
+
+    /// <summary>The deepest built-in type goes some 20 messages deep; the bytes of a request must not decide on the stack.</summary>
+    private const int DeepestMessage = 64;
+
+    /// <param name="body">The request's body; empty is an empty object, as with JSON.</param>
+    /// <param name="typeOf">The built-in type of an apiVersion and kind; null for one that has no protobuf form here.</param>
+    /// <exception cref="JsonException">The bytes are no such message.</exception>
+    /// <exception cref="ApiException">415: the type has no protobuf form.</exception>
+    public static JsonObject Parse(ReadOnlySpan<byte> body, Func<string, string, SchemaNode?> typeOf)
+    {
+        if (body.IsEmpty)
+            return [];
+        ReadOnlySpan<byte> prefix = "k8s\0"u8;
+        if (!body.StartsWith(prefix))
+            throw new JsonException("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
+        string apiVersion = "", kind = "", encoding = "", contentType = "";
+        ReadOnlySpan<byte> raw = [];
+        var unknown = new Reader(body[prefix.Length..]);
+        while (unknown.Next(out int number, out var field))
+        {
+            switch (number)
+            {
+                case 1:
+                    var typeMeta = new Reader(field.Bytes);
+                    while (typeMeta.Next(out int part, out var text))
+                        (apiVersion, kind) = part == 1 ? (Text(text), kind) : part == 2 ? (apiVersion, Text(text)) : (apiVersion, kind);
+                    break;
+                case 2:
+                    raw = field.Bytes;
+                    break;
+                case 3:
+                    encoding = Text(field);
+                    break;
+                case 4:
+                    contentType = Text(field);
+                    break;
+            }
+        }
+        if (encoding.Length > 0 || contentType.Length > 0)
+            throw new JsonException($"the object is wrapped in the encoding \"{encoding}\" and the content type \"{contentType}\"");
+        if (typeOf(apiVersion, kind) is not { Message.IsEmpty: false } type)
+            throw ApiException.UnsupportedMediaType($"{kind} in version \"{apiVersion}\" has no protobuf form here - accepted media types include: application/json, application/yaml");
+        var parsed = new JsonObject { ["kind"] = kind, ["apiVersion"] = apiVersion };
+        ReadMessage(raw, type, type.Message, parsed, 0);
+        return parsed;
+    }
+
+    private static void ReadMessage(ReadOnlySpan<byte> bytes, SchemaNode type, MessageLayout layout, JsonObject into, int depth)
+    {
+        if (depth > DeepestMessage)
+            throw new JsonException("the message is nested too deeply");
+        var reader = new Reader(bytes);
+        while (reader.Next(out int number, out var field))
+        {
+            if (layout.Find(number) is not MessageField known)
+                continue;
+            if (known.Embedded is not null)
+            {
+                ReadMessage(field.Bytes, type, known.Embedded, into, depth + 1);
+                continue;
+            }
+            var node = type.Properties[known.Name];
+            if (node.Type == SchemaType.Array)
+            {
+                if (into[known.Name] is not JsonArray list)
+                    into[known.Name] = list = [];
+                list.Add(ReadValue(field, node.Items!, depth));
+            }
+            else if (node.Values is not null)
+            {
+                if (into[known.Name] is not JsonObject map)
+                    into[known.Name] = map = [];
+                ReadEntry(field.Bytes, node.Values, map, depth);
+            }
+            else if (known.KeepsZero || !IsZero(field, node))
+            {
+                into[known.Name] = ReadValue(field, node, depth);
+            }
+        }
+    }
+
+    /// <summary>A field that Go has by value is on the wire when it is not set, too.</summary>
+    private static bool IsZero(Field field, SchemaNode node) => node.Type switch
+    {
+        SchemaType.String => field.Bytes.IsEmpty,
+        SchemaType.Boolean or SchemaType.Integer or SchemaType.Number => field.Number == 0,
+        _ => false,
+    };
+
+    private static void ReadEntry(ReadOnlySpan<byte> bytes, SchemaNode values, JsonObject map, int depth)
+    {
+        string key = "";
+        JsonNode? value = values.Type == SchemaType.String ? "" : null;
+        var reader = new Reader(bytes);
+        while (reader.Next(out int number, out var field))
+        {
+            if (number == 1)
+                key = Text(field);
+            else if (number == 2)
+                value = ReadValue(field, values, depth);
+        }
+        map[key] = value;
+    }
+
+    private static JsonNode? ReadValue(Field field, SchemaNode node, int depth)
+    {
+        switch (node.Type)
+        {
+            case SchemaType.String when node.Format == "date-time":
+                return ReadTime(field.Bytes);
+            case SchemaType.String when node.Format == "byte":
+                return Convert.ToBase64String(field.Bytes);
+            case SchemaType.String:
+                return Text(field);
+            case SchemaType.Boolean:
+                return field.Number != 0;
+            case SchemaType.Integer:
+                return node.Format == "int32" ? (int)field.Number : field.Number;
+            case SchemaType.Number:
+                return BitConverter.Int64BitsToDouble(field.Number);
+            case SchemaType.IntOrString:
+                return ReadIntOrString(field.Bytes, node.Format == "quantity");
+            case SchemaType.Object when node.PreserveUnknown:
+                return ReadRaw(field.Bytes);
+            // A message that stands for a list, such as authorization.k8s.io's ExtraValue.
+            case SchemaType.Array:
+                var items = new JsonArray();
+                var reader = new Reader(field.Bytes);
+                while (reader.Next(out int number, out var item))
+                {
+                    if (number == 1)
+                        items.Add(ReadValue(item, node.Items!, depth + 1));
+                }
+                return items;
+            case SchemaType.Object when !node.Message.IsEmpty:
+                var message = new JsonObject();
+                ReadMessage(field.Bytes, node, node.Message, message, depth + 1);
+                return message;
+            default:
+                throw new JsonException($"a {node.Name} has no protobuf form here");
+        }
+    }
+
+    /// <summary>meta.k8s.io/v1 Time and MicroTime: seconds (1) and nanoseconds (2); an empty message is no time.</summary>
+    private static JsonNode? ReadTime(ReadOnlySpan<byte> bytes)
+    {
+        if (bytes.IsEmpty)
+            return null;
+        long seconds = 0, nanos = 0;
+        var reader = new Reader(bytes);
+        while (reader.Next(out int number, out var field))
+            (seconds, nanos) = number == 1 ? (field.Number, nanos) : number == 2 ? (seconds, field.Number) : (seconds, nanos);
+        if (seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds() || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds() || nanos is < 0 or >= 1_000_000_000)
+            throw new JsonException("the time is out of range");
+        var time = DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanos / 100);
+        return time.ToString(nanos == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>A Quantity is its text (1); an IntOrString has a type (1: 0 or 1), a number (2) and a text (3).</summary>
+    private static JsonNode ReadIntOrString(ReadOnlySpan<byte> bytes, bool isQuantity)
+    {
+        long type = 0, integer = 0;
+        string text = "";
+        var reader = new Reader(bytes);
+        while (reader.Next(out int number, out var field))
+        {
+            if (number == (isQuantity ? 1 : 3))
+                text = Text(field);
+            else if (number == 1)
+                type = field.Number;
+            else if (number == 2)
+                integer = field.Number;
+        }
+        return isQuantity || type == 1 ? text : (int)integer;
+    }
+
+    /// <summary>FieldsV1 and RawExtension: JSON in bytes (1).</summary>
+    private static JsonNode? ReadRaw(ReadOnlySpan<byte> bytes)
+    {
+        var reader = new Reader(bytes);
+        while (reader.Next(out int number, out var field))
+        {
+            if (number == 1)
+                return JsonText.Parse(field.Bytes.ToArray());
+        }
+        return null;
+    }
+
+    private static string Text(Field field) => Encoding.UTF8.GetString(field.Bytes);
+
+    /// <summary>One field's value: bytes of a length-delimited one, else a number.</summary>
+    private readonly ref struct Field(ReadOnlySpan<byte> bytes, long number)
+    {
+        public ReadOnlySpan<byte> Bytes { get; } = bytes;
+
+        public long Number { get; } = number;
+    }
+
+    /// <summary>The wire format of protobuf.dev/programming-guides/encoding: varints, fixed numbers and length-delimited bytes.</summary>
+    private ref struct Reader(ReadOnlySpan<byte> bytes)
+    {
+        private ReadOnlySpan<byte> rest = bytes;
+
+        public bool Next(out int number, out Field field)
+        {
+            number = 0;
+            field = default;
+            if (rest.IsEmpty)
+                return false;
+            ulong tag = Varint();
+            if (tag >> 3 is 0 or > int.MaxValue)
+                throw new JsonException("proto: illegal tag");
+            number = (int)(tag >> 3);
+            switch (tag & 7)
+            {
+                case 0:
+                    field = new Field([], (long)Varint());
+                    break;
+                case 1:
+                    field = new Field([], BinaryPrimitives.ReadInt64LittleEndian(Take(8)));
+                    break;
+                case 2:
+                    ulong length = Varint();
+                    field = new Field(Take(length), 0);
+                    break;
+                case 5:
+                    field = new Field([], BinaryPrimitives.ReadInt32LittleEndian(Take(4)));
+                    break;
+                default:
+                    throw new JsonException($"proto: illegal wireType {tag & 7}");
+            }
+            return true;
+        }
+
+        private ReadOnlySpan<byte> Take(ulong length)
+        {
+            if (length > (ulong)rest.Length)
+                throw new JsonException("unexpected EOF");
+            var taken = rest[..(int)length];
+            rest = rest[(int)length..];
+            return taken;
+        }
+
+        private ulong Varint()
+        {
+            ulong value = 0;
+            for (int shift = 0; shift < 64; shift += 7)
+            {
+                byte next = Take(1)[0];
+                value |= (ulong)(next & 0x7f) << shift;
+                if (next < 0x80)
+                    return value;
+            }
+            throw new JsonException("proto: integer overflow");
+        }
+    }
+}
