@@ -88,13 +88,16 @@ internal static class SchemaValidator
             errors.Add(Error(path, value, $"must be one of {string.Join(", ", choices)}", schema));
         else if (schema["minLength"] is JsonValue least && text.Length < least.GetValue<int>())
             errors.Add(Error(path, value, "must not be empty", schema));
-        else if (schema["maxLength"] is JsonValue most && text.Length > most.GetValue<int>())
-            errors.Add(Error(path, value, $"has {text.Length} characters; at most {most} are allowed", schema));
+        else if (schema["maxLength"] is JsonValue most && Characters(text) > most.GetValue<int>())
+            errors.Add(Error(path, value, $"has {Characters(text)} characters; at most {most} are allowed", schema));
         else if (schema["pattern"] is JsonValue pattern && !Matches(text, pattern.GetValue<string>()))
             errors.Add(Error(path, value, "is not of the form that is needed", schema));
         else if (schema["format"]?.GetValue<string>() == "date-time" && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
             errors.Add(Error(path, value, "is no RFC 3339 time", schema));
     }
+
+    /// <summary>The API server counts Unicode characters, not UTF-16 units.</summary>
+    private static int Characters(string text) => text.EnumerateRunes().Count();
 
     /// <summary>The API server's patterns are RE2, where <c>$</c> is the very end; .NET's would let a line break follow.</summary>
     private static bool Matches(string text, string pattern) =>
