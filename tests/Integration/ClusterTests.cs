@@ -81,7 +81,10 @@ public sealed class ClusterTests : IDisposable
     [Fact]
     public async Task Who_has_no_right_is_told_which_one_is_missing()
     {
-        using ClusterConnection low = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig, Context = "lowpriv" });
+        await CreateNamespaceAsync();
+        // A service account has no rights of its own.
+        using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
+        using ClusterConnection low = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
 
         CvException error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(low).ListAsync("default", Token));
 
@@ -92,22 +95,16 @@ public sealed class ClusterTests : IDisposable
     [Fact]
     public async Task A_wrong_token_is_an_error_that_does_not_repeat_it()
     {
-        string file = Path.GetTempFileName();
-        try
-        {
-            string text = await File.ReadAllTextAsync(Servers.KubeConfig, Token);
-            await File.WriteAllTextAsync(file, System.Text.RegularExpressions.Regex.Replace(text, "token: \\w+", "token: wrong-secret"), Token);
-            using ClusterConnection stranger = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = file });
+        await CreateNamespaceAsync();
+        using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
+        string text = await File.ReadAllTextAsync(login.KubeConfig, Token);
+        await File.WriteAllTextAsync(login.KubeConfig, System.Text.RegularExpressions.Regex.Replace(text, "token: [^ ]+", "token: wrong-secret"), Token);
+        using ClusterConnection stranger = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
 
-            CvException error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(stranger).ListAsync("default", Token));
+        CvException error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(stranger).ListAsync("default", Token));
 
-            Assert.Equal("ClusterUnauthorized", error.ErrorId);
-            Assert.DoesNotContain("wrong-secret", error.ToString(), StringComparison.Ordinal);
-        }
-        finally
-        {
-            File.Delete(file);
-        }
+        Assert.Equal("ClusterUnauthorized", error.ErrorId);
+        Assert.DoesNotContain("wrong-secret", error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]

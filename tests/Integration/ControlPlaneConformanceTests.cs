@@ -10,13 +10,13 @@ public sealed class ControlPlaneConformanceTests : ConformanceSuite
 
     protected override Task<HttpClient> ConnectAsync()
     {
-        KubernetesClientConfiguration configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile(new FileInfo(Servers.KubeConfig));
-        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
-        _client = new Kubernetes(configuration);
-        _client.HttpClient.BaseAddress = _client.BaseUri;
-        _client.HttpClient.DefaultRequestHeaders.Authorization = new("Bearer", configuration.AccessToken);
+        _client = Servers.Connect(Servers.KubeConfig);
         return Task.FromResult(_client.HttpClient);
     }
+
+    /// <summary>On by default since Kubernetes 1.34.</summary>
+    protected override async Task<bool> StreamsListsAsync() =>
+        int.Parse((await Api.GetAsync("/version")).Ok()["minor"]!.GetValue<string>().TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture) >= 34;
 
     protected override ValueTask DisconnectAsync()
     {

@@ -8,12 +8,91 @@ using Xunit;
 namespace CvManager.Integration;
 
 /// <summary>The real kubectl on the sandbox, over TLS: what a user does with the article's example.</summary>
-public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
+public sealed class KubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Servers.KubeCtl);
+
+/// <summary>
+/// The same with a recent kubectl, which asks for more: it streams lists where it waits (and waits for ever where the server ignores that),
+/// and writes built-in kinds as protobuf, with no other form to fall back to.
+/// </summary>
+public sealed class RecentKubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Servers.RecentKubeCtl)
+{
+    [Fact]
+    public async Task It_creates_every_kind_that_it_writes_as_protobuf_and_zeros_that_mean_something_stay()
+    {
+        await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1", "--replicas=0", "--port=8080");
+        await KubeCtlAsync(null, "create", "configmap", "settings", "--from-literal=a=ü", "--from-literal=empty=");
+        await KubeCtlAsync(null, "create", "secret", "generic", "login", "--from-literal=password=secret");
+        await KubeCtlAsync(null, "create", "serviceaccount", "robot");
+        await KubeCtlAsync(null, "create", "service", "clusterip", "app", "--tcp=80:http");
+        await KubeCtlAsync(null, "create", "cronjob", "nightly", "--image=r.example/app:1", "--schedule=0 0 1 1 *");
+        await KubeCtlAsync(null, "create", "role", "reader", "--verb=get", "--resource=pods");
+        await KubeCtlAsync(null, "create", "rolebinding", "readers", "--role=reader", "--serviceaccount=default:robot");
+        await KubeCtlAsync(null, "create", "poddisruptionbudget", "app", "--selector=app=app", "--min-available=0");
+
+        JsonNode deployment = await ReadAsync("deployment/app");
+        Assert.Equal((0, "25%", 8080), (deployment["spec"]!["replicas"]!.GetValue<int>(), deployment["spec"]!["strategy"]!["rollingUpdate"]!["maxSurge"]!.GetValue<string>(),
+            deployment["spec"]!["template"]!["spec"]!["containers"]![0]!["ports"]![0]!["containerPort"]!.GetValue<int>()));
+        Assert.Equal("""{"a":"ü","empty":""}""", System.Text.RegularExpressions.Regex.Unescape((await ReadAsync("configmap/settings"))["data"]!.ToJsonString()));
+        Assert.Equal("secret", System.Text.Encoding.UTF8.GetString(Convert.FromBase64String((await ReadAsync("secret/login"))["data"]!["password"]!.GetValue<string>())));
+        Assert.Equal("http", (await ReadAsync("service/app"))["spec"]!["ports"]![0]!["targetPort"]!.GetValue<string>());
+        Assert.Equal("0 0 1 1 *", (await ReadAsync("cronjob/nightly"))["spec"]!["schedule"]!.GetValue<string>());
+        Assert.Equal("pods", (await ReadAsync("role/reader"))["rules"]![0]!["resources"]![0]!.GetValue<string>());
+        Assert.Equal("robot", (await ReadAsync("rolebinding/readers"))["subjects"]![0]!["name"]!.GetValue<string>());
+        Assert.Equal(0, (await ReadAsync("poddisruptionbudget/app"))["spec"]!["minAvailable"]!.GetValue<int>());
+        Assert.Equal("yes", (await KubeCtlAsync(null, "auth", "can-i", "create", "pods")).Trim());
+    }
+
+    [Fact]
+    public async Task It_restarts_labels_annotates_explains_compares_and_shows_events()
+    {
+        await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1", "--replicas=2");
+        await KubeCtlAsync(null, "rollout", "status", "deployment/app", "--timeout=30s");
+        await KubeCtlAsync(null, "rollout", "restart", "deployment/app");
+        await KubeCtlAsync(null, "rollout", "status", "deployment/app", "--timeout=30s");
+        await KubeCtlAsync(null, "label", "deployment", "app", "team=maps");
+        await KubeCtlAsync(null, "annotate", "deployment", "app", "note=x");
+        Assert.Equal("maps x", await KubeCtlAsync(null, "get", "deployment", "app", "-o", "jsonpath={.metadata.labels.team} {.metadata.annotations.note}"));
+        Assert.Contains("FIELD: replicas <integer>", await KubeCtlAsync(null, "explain", "deployment.spec.replicas"), StringComparison.Ordinal);
+        Assert.Contains("ScalingReplicaSet", await KubeCtlAsync(null, "events", "--for=deployment/app"), StringComparison.Ordinal);
+        string manifest = await KubeCtlAsync(null, "get", "deployment", "app", "-o", "yaml");
+        Assert.Equal("", await KubeCtlAsync(manifest, "diff", "-f", "-"));
+        (int code, string difference, _) = await ExternalProgram.TryAsync(KubeCtl, ["--kubeconfig", KubeConfig, "diff", "-f", "-"],
+            manifest.Replace("r.example/app:1", "r.example/app:2", StringComparison.Ordinal));
+        Assert.Equal(1, code);
+        Assert.Contains("r.example/app:2", difference, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task It_waits_for_a_condition_of_a_custom_resource_that_comes_while_it_waits()
+    {
+        await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "--server-side", "-f", "-");
+        await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
+        await KubeCtlAsync("""{"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"x"},"spec":{"imageRepo":"r/a","tag":"demo","selector":{"cvapp":"a"},"container":{"name":"main"}}}""", "apply", "-f", "-");
+        Task<string> waiting = KubeCtlAsync(null, "wait", "--for=condition=Ready", "cv/x", "--timeout=60s");
+        Task<string> gone = KubeCtlAsync(null, "wait", "--for=delete", "cv/x", "--timeout=60s");
+
+        await KubeCtlAsync(null, "patch", "cv", "x", "--subresource=status", "--type=merge", "-p", """{"status":{"conditions":[{"type":"Ready","status":"True"}]}}""");
+
+        Assert.Contains("condition met", await waiting, StringComparison.Ordinal);
+        Assert.Contains("FIELD: tag <string>", await KubeCtlAsync(null, "explain", "cv.spec.tag"), StringComparison.Ordinal);
+        await KubeCtlAsync(null, "delete", "cv", "x");
+        await gone;
+    }
+
+    private async Task<JsonNode> ReadAsync(string what) => JsonNode.Parse(await KubeCtlAsync(null, "get", what, "-o", "json"))!;
+}
+
+/// <summary>What every kubectl can do.</summary>
+public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     private readonly string _kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-{Guid.NewGuid():N}.yaml");
     private SandboxCluster _cluster = null!;
+
+    protected string KubeCtl => kubectl;
+
+    protected string KubeConfig => _kubeConfig;
 
     public async ValueTask InitializeAsync()
     {
@@ -23,6 +102,7 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
+        GC.SuppressFinalize(this);
         await _cluster.DisposeAsync();
         File.Delete(_kubeConfig);
         Assert.Empty(_cluster.Errors);
@@ -49,7 +129,7 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
         string described = await KubeCtlAsync(null, "describe", "deployment", "myapp");
         Assert.Contains("2 desired | 2 updated | 2 total | 2 available | 0 unavailable", described, StringComparison.Ordinal);
         Assert.Contains("ScalingReplicaSet", described, StringComparison.Ordinal);
-        Assert.Contains("Successfully assigned", await KubeCtlAsync(null, "describe", "pods", "-l", "app=myapp"), StringComparison.Ordinal);
+        Assert.Contains("Successfully assigned", await KubeCtlAsync(null, "describe", "pods", "-l", "app=myapp", "--show-events=true"), StringComparison.Ordinal);
 
         // Four ways to change it.
         await PatchAsync("json", """[{"op":"test","path":"/spec/replicas","value":2},{"op":"add","path":"/metadata/labels/team","value":"maps"}]""");
@@ -72,11 +152,11 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
 
         await KubeCtlAsync(null, "delete", "deployment", "myapp", "--wait", "--timeout=30s");
         // `kubectl wait` fails where all are gone before it looks.
-        (int waited, _, string refusal) = await ExternalProgram.TryAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "wait", "--for=delete", "pod", "-l", "app=myapp", "--timeout=30s"]);
+        (int waited, _, string refusal) = await ExternalProgram.TryAsync(kubectl, ["--kubeconfig", _kubeConfig, "wait", "--for=delete", "pod", "-l", "app=myapp", "--timeout=30s"]);
         Assert.True(waited == 0 || refusal.Contains("no matching resources found", StringComparison.Ordinal), refusal);
         Assert.DoesNotContain("myapp", await KubeCtlAsync(null, "get", "pods", "-l", "app=myapp"), StringComparison.Ordinal);
         await KubeCtlAsync(null, "delete", "cv", "myappcv");
-        Assert.Contains("NotFound", (await ExternalProgram.TryAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "get", "cv", "myappcv"])).Error, StringComparison.Ordinal);
+        Assert.Contains("NotFound", (await ExternalProgram.TryAsync(kubectl, ["--kubeconfig", _kubeConfig, "get", "cv", "myappcv"])).Error, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -88,7 +168,7 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
 
         Assert.Contains("deployment.apps/myapp serverside-applied", await KubeCtlAsync(example, "apply", "--server-side", "-f", "-"), StringComparison.Ordinal);
         await KubeCtlAsync(null, "scale", "deployment/myapp", "--replicas=1");
-        (int code, _, string error) = await ExternalProgram.TryAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "apply", "--server-side", "-f", "-"], example);
+        (int code, _, string error) = await ExternalProgram.TryAsync(kubectl, ["--kubeconfig", _kubeConfig, "apply", "--server-side", "-f", "-"], example);
         Assert.NotEqual(0, code);
         Assert.Contains(".spec.replicas", error, StringComparison.Ordinal);
 
@@ -130,7 +210,7 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
         await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1");
         using Process watch = new()
         {
-            StartInfo = new ProcessStartInfo(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, "get", "deployment", "app", "-w", "--output-watch-events"]) { RedirectStandardOutput = true },
+            StartInfo = new ProcessStartInfo(kubectl, ["--kubeconfig", _kubeConfig, "get", "deployment", "app", "-w", "--output-watch-events"]) { RedirectStandardOutput = true },
         };
         watch.Start();
         try
@@ -159,6 +239,6 @@ public sealed class KubeCtlOnSandboxTests : IAsyncLifetime
 
     private Task<string> PatchAsync(string type, string patch) => KubeCtlAsync(null, "patch", "deployment", "myapp", "--type", type, "-p", patch);
 
-    private Task<string> KubeCtlAsync(string? input, params string[] arguments) =>
-        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", _kubeConfig, .. arguments], input);
+    protected Task<string> KubeCtlAsync(string? input, params string[] arguments) =>
+        ExternalProgram.RunAsync(kubectl, ["--kubeconfig", _kubeConfig, .. arguments], input);
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
+using k8s;
 
 namespace CvManager.Integration;
 
@@ -10,6 +11,12 @@ internal static class Servers
 
     /// <summary>kubectl of the control plane's age, or the one on the PATH.</summary>
     public static string KubeCtl => Environment.GetEnvironmentVariable("CVM_KUBECTL") ?? "kubectl";
+
+    /// <summary>kubectl of a recent Kubernetes.</summary>
+    public static string RecentKubeCtl => Require("CVM_KUBECTL_RECENT");
+
+    /// <summary>Path of a kubeconfig of the API server of custom resources of a recent Kubernetes (tests/servers/crds).</summary>
+    public static string CustomResourcesKubeConfig => Require("CVM_CRDS_KUBECONFIG");
 
     /// <summary>The API server's audit log, where the control plane was started with AUDIT=1.</summary>
     public static string AuditLog => Require("CVM_AUDIT_LOG");
@@ -26,6 +33,18 @@ internal static class Servers
 
     /// <summary>Address of a server that emulates AWS (moto).</summary>
     public static string AwsEndpoint => Require("CVM_AWS_ENDPOINT");
+
+    /// <summary>A client with a kubeconfig's server as base address and its credentials, whether a token or a certificate. It owns its connection.</summary>
+    public static Kubernetes Connect(string kubeConfig)
+    {
+        KubernetesClientConfiguration configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile(new FileInfo(kubeConfig));
+        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
+        Kubernetes client = new(configuration);
+        client.HttpClient.BaseAddress = client.BaseUri;
+        if (configuration.AccessToken is { Length: > 0 } token)
+            client.HttpClient.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        return client;
+    }
 
     [SuppressMessage("Design", "CA1065", Justification = "A test that needs a server cannot go on without it.")]
     private static string Require(string name) =>

@@ -1,5 +1,3 @@
-using System.Text;
-using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Unit;
 using Xunit;
@@ -26,28 +24,8 @@ internal static class ControllerAccount
     {
         CancellationToken token = TestContext.Current.CancellationToken;
         await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")]);
-        await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "apply", "-f", "-"], $$"""
-            apiVersion: v1
-            kind: Secret
-            type: kubernetes.io/service-account-token
-            metadata: {name: tests, namespace: {{Namespace}}, annotations: {kubernetes.io/service-account.name: cvmanager} }
-            """);
         using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
-        await foreach ((string _, JsonObject secret) in cluster.WatchAsync(new ResourcePath("", "v1", "secrets", Namespace), null, "0", 30, token))
-        {
-            if (secret["metadata"]!["name"]!.GetValue<string>() != "tests" || secret["data"] is not JsonObject data || !data.ContainsKey("token"))
-                continue;
-            await File.WriteAllTextAsync(KubeConfig, $$"""
-                apiVersion: v1
-                kind: Config
-                clusters: [{name: tests, cluster: {server: "{{cluster.Server}}", certificate-authority-data: {{data["ca.crt"]!.GetValue<string>()}} } }]
-                users: [{name: cvmanager, user: {token: {{Encoding.UTF8.GetString(Convert.FromBase64String(data["token"]!.GetValue<string>()))}} } }]
-                contexts: [{name: cvmanager, context: {cluster: tests, user: cvmanager} }]
-                current-context: cvmanager
-                """, token);
-            return;
-        }
-
-        Assert.Fail("The service account got no token within 30 s.");
+        using TemporaryLogin login = await TemporaryLogin.CreateAsync(cluster, Namespace, "cvmanager", token);
+        File.Copy(login.KubeConfig, KubeConfig, overwrite: true);
     }
 }

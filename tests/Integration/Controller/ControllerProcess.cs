@@ -30,12 +30,20 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     /// <param name="space">The namespace that it works in.</param>
     /// <param name="more">More parameters.</param>
-    public static ControllerProcess Start(string space, string more = "")
+    public static ControllerProcess Start(string space, string more = "") =>
+        Run($"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}");
+
+    /// <summary>One controller of several namespaces, with another login than <see cref="ControllerAccount"/>'s.</summary>
+    public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
+        Run($"{string.Join(", ", spaces.Select(space => $"@{{ Namespace = '{space}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
+            + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'");
+
+    private static ControllerProcess Run(string command)
     {
         string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
         Process process = new()
         {
-            StartInfo = new ProcessStartInfo(cvm, ["-Command", $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}"])
+            StartInfo = new ProcessStartInfo(cvm, ["-Command", command])
             {
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,

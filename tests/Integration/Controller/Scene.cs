@@ -63,6 +63,10 @@ internal sealed class Scene : IAsyncDisposable
 
     public async Task<string> ReadAsync(string what, string jsonPath) => (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
 
+    /// <summary>What the server has CronJobs as: batch/v1 since Kubernetes 1.21, v1beta1 until 1.24.</summary>
+    public async Task<string> CronJobApiVersionAsync() =>
+        (await Cluster.GetRawAsync("apis/batch/v1", TestContext.Current.CancellationToken))["resources"]!.AsArray().Any(one => one!["name"]!.GetValue<string>() == "cronjobs") ? "batch/v1" : "batch/v1beta1";
+
     /// <summary>Waits, by a watch, until an object is as it is meant to be.</summary>
     public async Task<JsonObject> UntilAsync(ResourcePath collection, string name, Func<JsonObject, bool> isMeant)
     {

@@ -14,46 +14,7 @@ public sealed class SevenKindsTests
     {
         await using Scene scene = await Scene.CreateAsync("kinds", Former, Next);
         scene.MoveTag(Former);
-        await scene.ApplyAsync($"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {Meta("deployment")}
-            spec: {Pods("deployment", 2)}
-            ---
-            apiVersion: apps/v1
-            kind: StatefulSet
-            metadata: {Meta("statefulset")}
-            spec:
-              serviceName: none
-              updateStrategy: {Braces("type: RollingUpdate, rollingUpdate: {partition: 1}")}
-              {Fields("statefulset", 2)}
-            ---
-            apiVersion: apps/v1
-            kind: DaemonSet
-            metadata: {Meta("daemonset")}
-            spec:
-              {Fields("daemonset", null)}
-            ---
-            apiVersion: apps/v1
-            kind: ReplicaSet
-            metadata: {Meta("replicaset")}
-            spec: {Pods("replicaset", 2)}
-            ---
-            apiVersion: v1
-            kind: Pod
-            metadata: {Meta("pod")}
-            spec: {Braces($"containers: [{Container}]")}
-            ---
-            apiVersion: batch/v1
-            kind: Job
-            metadata: {Meta("job")}
-            spec: {Braces($"template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}")}
-            ---
-            apiVersion: batch/v1beta1
-            kind: CronJob
-            metadata: {Meta("cronjob")}
-            spec: {Braces($"schedule: '0 0 1 1 *', jobTemplate: {{spec: {{template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}}}}}")}
-            """);
+        await scene.ApplyAsync(Workloads(await scene.CronJobApiVersionAsync()));
         foreach (string kind in Kinds)
             await scene.ApplyAsync(Resource(kind));
         await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
@@ -124,7 +85,49 @@ public sealed class SevenKindsTests
         Assert.Equal("Deployment", Assert.Single(resource["status"]!["rollout"]!["workloads"]!.AsArray())!["kind"]!.GetValue<string>());
     }
 
-    private static readonly string[] Kinds = ["deployment", "statefulset", "daemonset", "replicaset", "pod", "job", "cronjob"];
+    /// <summary>One of each kind, of the kind's own name, on the former version.</summary>
+    internal static string Workloads(string cronJobApiVersion) => $"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {Meta("deployment")}
+        spec: {Pods("deployment", 2)}
+        ---
+        apiVersion: apps/v1
+        kind: StatefulSet
+        metadata: {Meta("statefulset")}
+        spec:
+          serviceName: none
+          updateStrategy: {Braces("type: RollingUpdate, rollingUpdate: {partition: 1}")}
+          {Fields("statefulset", 2)}
+        ---
+        apiVersion: apps/v1
+        kind: DaemonSet
+        metadata: {Meta("daemonset")}
+        spec:
+          {Fields("daemonset", null)}
+        ---
+        apiVersion: apps/v1
+        kind: ReplicaSet
+        metadata: {Meta("replicaset")}
+        spec: {Pods("replicaset", 2)}
+        ---
+        apiVersion: v1
+        kind: Pod
+        metadata: {Meta("pod")}
+        spec: {Braces($"containers: [{Container}]")}
+        ---
+        apiVersion: batch/v1
+        kind: Job
+        metadata: {Meta("job")}
+        spec: {Braces($"template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}")}
+        ---
+        apiVersion: {cronJobApiVersion}
+        kind: CronJob
+        metadata: {Meta("cronjob")}
+        spec: {Braces($"schedule: '0 0 1 1 *', jobTemplate: {{spec: {{template: {{spec: {{restartPolicy: Never, containers: [{Container}]}}}}}}}}")}
+        """;
+
+    internal static readonly string[] Kinds = ["deployment", "statefulset", "daemonset", "replicaset", "pod", "job", "cronjob"];
 
     private const string Container = "{name: main, image: 'REPO:aaaaaa1'}";
 
@@ -140,11 +143,11 @@ public sealed class SevenKindsTests
     private static string Pods(string kind, int replicas) =>
         Braces($"replicas: {replicas}, selector: {{matchLabels: {{app: {kind}}}}}, template: {{metadata: {{labels: {{app: {kind}}}}}, spec: {{containers: [{Container}]}}}}");
 
-    private static string Resource(string kind) => $"""
+    internal static string Resource(string kind, string more = "") => $"""
         apiVersion: custom.k8s.io/v1
         kind: ContainerVersion
         metadata: {Braces($"name: {kind}")}
-        spec: {Braces($"imageRepo: REPO, tag: demo, versionSyntax: '[0-9a-z]+(-[0-9])?', pollIntervalSeconds: 5, selector: {{cvapp: {kind}}}, container: {{name: main}}")}
+        spec: {Braces($"imageRepo: REPO, tag: demo, versionSyntax: '[0-9a-z]+(-[0-9])?', pollIntervalSeconds: 5, selector: {{cvapp: {kind}}}, container: {{name: main{(more.Length == 0 ? "" : ", " + more)}}}")}
         """;
 
     private static async Task<IReadOnlyList<string>> PodVersionsAsync(Scene scene, string kind)

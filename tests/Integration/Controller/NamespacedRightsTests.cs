@@ -1,0 +1,138 @@
+using System.Text.Json.Nodes;
+using CvManager.Resources;
+using CvManager.Unit;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>A controller of two namespaces with the rights of deploy/namespaced alone, by the API server's audit log.</summary>
+public sealed class NamespacedRightsTests
+{
+    private const string Former = "aaaaaa1";
+    private const string Next = "aaaaaa2";
+
+    [Fact]
+    public async Task A_role_for_each_namespace_is_enough_and_none_of_its_rules_is_too_much()
+    {
+        await using Scene first = await Scene.CreateAsync("roles-a", Former, Next);
+        await using Scene second = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "roles-b", Former);
+        string own = $"cvmanager-{Guid.NewGuid().ToString("N")[..6]}";
+        await ApplyAsync("controller.yaml", own, null);
+        await ApplyAsync("role.yaml", own, first.Namespace);
+        await ApplyAsync("role.yaml", own, second.Namespace);
+        using TemporaryLogin login = await TemporaryLogin.CreateAsync(first.Cluster, own, "cvmanager", TestContext.Current.CancellationToken);
+
+        first.MoveTag(Former);
+        await first.ApplyAsync(SevenKindsTests.Workloads(await first.CronJobApiVersionAsync()));
+        foreach (string kind in SevenKindsTests.Kinds)
+            await first.ApplyAsync(SevenKindsTests.Resource(kind, kind == "deployment" ? "verify: [{kind: Image, image: tests, tag: demo}]" : ""));
+        await second.KubeCtlAsync("create", "secret", "docker-registry", "regcred",
+            $"--docker-server={Servers.RegistryWithLogin}", $"--docker-username={Servers.RegistryUser}", $"--docker-password={Servers.RegistryPassword}");
+        await second.ApplyAsync(BlueGreen);
+        await using ControllerProcess controller = ControllerProcess.StartIn([first.Namespace, second.Namespace], own, login.KubeConfig);
+        await Task.WhenAll(SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Former)).Append(second.UntilSuccessAsync("app", Former)));
+
+        first.MoveTag(Next);
+        await second.PushAsync(Next);
+        await Task.WhenAll(SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Next)).Append(second.UntilSuccessAsync("app", Next)));
+        await controller.TerminateAsync();
+
+        IReadOnlyList<JsonObject> requests = await RequestsAsync($"system:serviceaccount:{own}:cvmanager");
+        Assert.Empty(requests.Where(one => one["responseStatus"]?["code"]?.GetValue<int>() == 403).Select(Describe));
+        Assert.Empty(requests.Where(one => one["objectRef"]?["resource"] is not null && one["objectRef"]!["namespace"]?.GetValue<string>() is not { Length: > 0 }).Select(Describe));
+        HashSet<string> used = [.. requests.Select(Right)];
+        JsonObject role = Documents("role.yaml").Single(item => item["kind"]!.GetValue<string>() == "Role");
+        List<string> unused = [];
+        foreach (JsonNode? rule in role["rules"]!.AsArray())
+        {
+            foreach (string resource in rule!["resources"]!.AsArray().Select(name => name!.GetValue<string>()))
+            {
+                string right = $"{rule["apiGroups"]![0]} {resource}";
+                if (!rule["verbs"]!.AsArray().Any(verb => used.Contains($"{right} {verb}")))
+                    unused.Add(right);
+            }
+        }
+
+        Assert.Empty(unused);
+    }
+
+    private static string Right(JsonObject request) => $"{request["objectRef"]?["apiGroup"]} {request["objectRef"]?["resource"]}"
+        + $"{(request["objectRef"]?["subresource"] is { } sub ? $"/{sub}" : "")} {request["verb"]}";
+
+    private static string Describe(JsonObject request) => $"{request["verb"]} {request["requestURI"]}";
+
+    private static async Task<IReadOnlyList<JsonObject>> RequestsAsync(string user)
+    {
+        List<JsonObject> requests = [];
+        using StreamReader reader = new(new FileStream(Servers.AuditLog, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
+        while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
+        {
+            if (line.EndsWith('}') && line.Contains(user, StringComparison.Ordinal) && JsonNode.Parse(line) is JsonObject entry && entry["user"]?["username"]?.GetValue<string>() == user)
+                requests.Add(entry);
+        }
+
+        Assert.NotEmpty(requests);
+        return requests;
+    }
+
+    private static IEnumerable<JsonObject> Documents(string file) =>
+        YamlDocuments.Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file))).Select(item => item.AsObject());
+
+    /// <summary>Applies a manifest with another namespace for the controller than its own, which other tests use.</summary>
+    private static async Task ApplyAsync(string file, string own, string? space)
+    {
+        foreach (JsonObject item in Documents(file))
+        {
+            JsonObject metadata = item["metadata"]!.AsObject();
+            if (item["kind"]!.GetValue<string>() == "Namespace")
+                metadata["name"] = own;
+            else if (metadata["namespace"] is not null)
+                metadata["namespace"] = own;
+            foreach (JsonNode? subject in item["subjects"] as JsonArray ?? [])
+                subject!["namespace"] = own;
+            string[] into = space is null ? [] : ["-n", space];
+            await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, .. into, "apply", "-f", "-"], item.ToJsonString());
+        }
+    }
+
+    private const string BlueGreen = """
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: blue, labels: {cvapp: app}}
+        spec:
+          replicas: 1
+          selector: {matchLabels: {app: app, colour: blue}}
+          template:
+            metadata: {labels: {app: app, colour: blue}}
+            spec: {imagePullSecrets: [{name: regcred}], containers: [{name: main, image: "REPO:aaaaaa1"}]}
+        ---
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: green, labels: {cvapp: app}}
+        spec:
+          replicas: 0
+          selector: {matchLabels: {app: app, colour: green}}
+          template:
+            metadata: {labels: {app: app, colour: green}}
+            spec: {imagePullSecrets: [{name: regcred}], containers: [{name: main, image: "REPO:aaaaaa1"}]}
+        ---
+        apiVersion: v1
+        kind: Service
+        metadata: {name: app}
+        spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
+        ---
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {name: app}
+        spec:
+          imageRepo: REPO
+          versionPolicy: {regex: 'aaaaaa([0-9])'}
+          pollIntervalSeconds: 5
+          selector: {cvapp: app}
+          container: {name: main}
+          config: {name: app-version}
+          strategy:
+            kind: ServiceBlueGreen
+            blueGreen: {serviceName: app, labelNames: [colour], scaleDownDelaySeconds: 1}
+        """;
+}
