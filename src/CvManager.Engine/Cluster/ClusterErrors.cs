@@ -89,8 +89,6 @@ internal static partial class ClusterErrors
             (409, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it."),
             (410, _) => ("ResourceExpired", CvErrorKind.Conflict, "Read it again from the beginning."),
             (400 or 422, _) => ("ResourceInvalid", CvErrorKind.Invalid, Remedy(status)),
-            (429 or 500, _) when message.Contains("disruption budget", StringComparison.OrdinalIgnoreCase) || message.Contains("PodDisruptionBudget", StringComparison.Ordinal) =>
-                ("EvictionRefused", CvErrorKind.LimitExceeded, "Make room in the PodDisruptionBudget that the message names, or wait for pods to get ready."),
             (429, _) => ("ClusterRateLimited", CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
             (408 or 504, _) => ("ClusterTimeout", CvErrorKind.Timeout, "Try again; the API server is slow."),
             (>= 500, _) => ("ClusterFailed", CvErrorKind.Unavailable, "Try again; the fault is the API server's."),
@@ -112,7 +110,9 @@ internal static partial class ClusterErrors
             return ("ClusterPolicyDenied", CvErrorKind.Forbidden, "See the message: a ValidatingAdmissionPolicy of the cluster refuses it. Change the object, or the policy or its binding.");
         if (code == 500 && message.Contains("failed calling webhook", StringComparison.Ordinal))
             return ("ClusterWebhookFailed", CvErrorKind.Unavailable, "See whether the admission webhook's service is up; with failurePolicy Fail nothing is admitted without it.");
-        if (code == 429 && causes.Contains("DisruptionBudget"))
+        // A pod in two budgets cannot be evicted at all, and that is answered with 500 (kubernetes/pkg/registry/core/pod/storage/eviction.go).
+        if ((code == 429 && (causes.Contains("DisruptionBudget") || message.Contains("disruption budget", StringComparison.Ordinal)))
+            || (code == 500 && message.Contains("more than one PodDisruptionBudget", StringComparison.Ordinal)))
             return ("PodDisruptionBudgetViolated", CvErrorKind.LimitExceeded, "Wait until more of its pods are ready, or change the PodDisruptionBudget.");
         if (code != 403)
             return null;

@@ -167,7 +167,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             }, cancellationToken);
             return null;
         }
-        catch (CvException e) when (e.ErrorId == "EvictionRefused")
+        catch (CvException e) when (e.ErrorId == "PodDisruptionBudgetViolated")
         {
             return e;
         }
