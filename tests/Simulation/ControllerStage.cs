@@ -10,7 +10,6 @@ using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
 using CvManager.Unit.Controller;
-using CvManager.Versions;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -113,7 +112,7 @@ public abstract class ControllerStage : IAsyncLifetime
                 Looks.Add(Now);
                 return ValueTask.FromResult(RequestFault.None);
             }));
-        _controller = new ContainerVersionController(_connection, _registries, new LearntTags(),
+        _controller = new ContainerVersionController(_connection, _registries,
             (options ?? new ControllerOptions()) with { Random = new Random(1), AllowSynchronousContinuations = true }, Clock, Log);
         _ended = _controller.RunAsync(_stop.Token);
     }

@@ -3,7 +3,6 @@ using CvManager.Controller;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Sandbox;
-using CvManager.Versions;
 
 namespace CvManager.Simulation;
 
@@ -33,7 +32,7 @@ internal sealed class Replica : IDisposable
         // A retry's jitter cannot be seeded; the poller tries again anyway.
         RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0, RequestsPerSecond = RequestsPerSecond, RequestBurst = RequestBurst };
         _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));
-        _controller = new ContainerVersionController(_cluster, _registries, new LearntTags(), options, world.Time, world.Log);
+        _controller = new ContainerVersionController(_cluster, _registries, options, world.Time, world.Log);
         Ended = _controller.RunAsync(_stop.Token);
     }
 

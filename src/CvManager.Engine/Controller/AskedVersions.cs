@@ -24,7 +24,7 @@ public sealed class AskedVersions : IResourceVersions, IDisposable
     /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
     public AskedVersions(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
     {
-        _logins = new RegistryLogins(cluster, registries, new LearntTags(), time, logger);
+        _logins = new RegistryLogins(cluster, registries, time, logger);
         _time = time;
     }
 
@@ -33,24 +33,25 @@ public sealed class AskedVersions : IResourceVersions, IDisposable
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(surroundings);
         ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
+        RegistryLogin login = await LoginOfAsync(resource, repository, surroundings, cancellationToken);
         FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
         TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken)).WaitAsync(cancellationToken);
-        return await login.Versions.ResolveAsync(repository, resource.Spec.Follows, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, surroundings.FollowedTags, cancellationToken);
+        return await login.Versions.ResolveAsync(repository, resource.Spec.Follows, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, surroundings.FollowedTags, null, cancellationToken);
     }
 
-    public async Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
+    public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(surroundings);
-        RegistryLogin login = await LoginOfAsync(resource, surroundings, cancellationToken);
-        return await login.Versions.ResolvePinAsync(ImageRepository.Parse(resource.Spec.ImageRepo), resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
+        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        RegistryLogin login = await LoginOfAsync(resource, repository, surroundings, cancellationToken);
+        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();
 
-    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
-        _logins.OfAsync(resource, surroundings.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), cancellationToken);
+    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, ImageRepository repository, Surroundings surroundings, CancellationToken cancellationToken) =>
+        _logins.OfAsync(resource, repository, surroundings.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), afresh: false, cancellationToken);
 
     private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
     {

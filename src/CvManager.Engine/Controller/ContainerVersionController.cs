@@ -4,7 +4,6 @@ using CvManager.Records;
 using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Versions;
 using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
 
@@ -32,13 +31,12 @@ public sealed partial class ContainerVersionController : IDisposable
 
     /// <param name="cluster">What is watched and changed.</param>
     /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-    /// <param name="learnt">What is known of version tags.</param>
     /// <param name="options">What it is responsible for.</param>
     /// <param name="time">The clock.</param>
     /// <param name="logger">Gets what happens.</param>
     /// <param name="output">Gets every look that led to something; called concurrently. Null for nobody.</param>
-    public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ILearntTags learnt, ControllerOptions options,
-        TimeProvider time, ILogger logger, Func<ReconcileResult, CancellationToken, Task>? output = null)
+    public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ControllerOptions options, TimeProvider time,
+        ILogger logger, Func<ReconcileResult, CancellationToken, Task>? output = null)
     {
         ArgumentNullException.ThrowIfNull(options);
         _cluster = cluster;
@@ -49,7 +47,7 @@ public sealed partial class ContainerVersionController : IDisposable
         _random = options.Random ?? Random.Shared;
         _resources = new ContainerVersionStore(cluster);
         _clock = new RolloutClock(time);
-        _logins = new RegistryLogins(cluster, registries, learnt, time, logger);
+        _logins = new RegistryLogins(cluster, registries, time, logger);
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
     }
@@ -168,9 +166,9 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             _owner = owner;
             Queue = new WorkQueue(owner._time, new WorkQueueOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
-            Poller = new TagPoller(new RegistryTagLookup(owner._logins), Queue.Enqueue, owner._time, owner._logger,
+            Poller = new TagPoller(new RegistryTagLookup(owner._logins, owner._time), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
-            _versions = new FollowedVersions(Poller, owner._logins, Queue.EnqueueAfter, owner._time);
+            _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, owner._time, owner._random, owner._logger);
             _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._random, owner._clock);
         }
 
@@ -182,6 +180,7 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             Task polling = Poller.RunAsync(cancellationToken);
             await Workers.RunAsync(Queue, _owner._options.Workers, WorkAsync, _owner._logger, cancellationToken);
+            await _versions.StopAsync();
             await polling;
         }
 

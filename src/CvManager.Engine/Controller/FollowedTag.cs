@@ -6,8 +6,8 @@ namespace CvManager.Controller;
 /// <param name="Registry">Host name and port.</param>
 /// <param name="Repository">Path within the registry.</param>
 /// <param name="Login">
-/// Stands for the credentials in use, and is no secret itself (names of Secrets, say); empty where none are named. Tags are shared
-/// between resources of the same login only: nobody learns by another one's credentials.
+/// Stands for the credentials in use, and is no secret itself (see <see cref="RegistryLogins"/>); empty where those of the process are used. Tags are
+/// shared between resources of the same login only: nobody learns by another one's credentials.
 /// </param>
 internal readonly record struct TagRepository(string Registry, string Repository, string Login)
 {

@@ -7,11 +7,12 @@ namespace CvManager.Controller;
 public interface IResourceVersions
 {
     /// <summary>What the tag that a resource follows stands for.</summary>
-    /// <returns>Null where nobody has looked at the tag yet; whoever looks wakes the resource then.</returns>
+    /// <returns>Null where nobody has looked at the tag yet, or its version is looked up; the resource is woken when that has ended.</returns>
     /// <exception cref="CvException">Those of <see cref="IVersionResolver"/>.</exception>
     Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken);
 
     /// <summary>The version that the resource is pinned to (R7).</summary>
+    /// <returns>Null while it is looked up; the resource is woken when that has ended.</returns>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
-    Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken);
+    Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken);
 }

@@ -1,7 +1,8 @@
-using System.Collections.Concurrent;
-using System.Text.Json.Nodes;
+using System.Security.Cryptography;
+using System.Text;
 using CvManager.Cluster;
 using CvManager.Registries;
+using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Workloads;
@@ -15,29 +16,44 @@ internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, I
 
 /// <summary>
 /// With which credentials a resource's registry is asked: its own <c>imagePullSecrets</c>, those of its workloads, and those of their
-/// service accounts, in that order; then what this process has itself. Resources with the same Secrets share a login, and so its
-/// connections, requests and budgets. Thread-safe.
+/// service accounts, in that order; then what this process has itself. Resources for which the same credentials result share a login, and so its
+/// requests, its budgets and what it was told (R11); no login is told what a registry said to another one. A login that nobody uses any more
+/// is let go. Thread-safe.
 /// </summary>
 /// <param name="cluster">Where the Secrets are; null where nobody's Secrets are to be used.</param>
 /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-/// <param name="learnt">What is known of version tags, whoever saw it.</param>
-internal sealed partial class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, ILearntTags learnt, TimeProvider time, ILogger logger)
-    : IDisposable
+internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger) : IDisposable
 {
-    /// <summary>Service accounts change seldom, and a resource is looked at only when something happened.</summary>
-    private static readonly TimeSpan AccountLifetime = TimeSpan.FromMinutes(10);
+    private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new LearntTags(), time, logger));
+    private readonly PullSecrets? _secrets = cluster is null ? null : new PullSecrets(cluster, time, logger);
+    private readonly object _gate = new();
+    private readonly Dictionary<string, Used> _logins = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Used> _users = new(StringComparer.Ordinal);
 
-    private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, learnt, time));
-    private readonly ConcurrentDictionary<string, Lazy<(RegistryCatalog Catalog, RegistryLogin Login)>> _logins = new(StringComparer.Ordinal);
-    private readonly ConcurrentDictionary<string, (IReadOnlyList<string> Secrets, long ReadAt)> _accounts = new(StringComparer.Ordinal);
-    private readonly Turns<string> _accountTurns = new();
+    // A fingerprint says nothing to whoever has no key, not even that a password is one of a list of frequent ones.
+    private readonly byte[] _fingerprintKey = RandomNumberGenerator.GetBytes(32);
 
-    /// <param name="workloads">Those that the resource selects.</param>
-    public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, IEnumerable<Workload> workloads, CancellationToken cancellationToken)
+    /// <summary>Logins in use, beside the usual one.</summary>
+    public int Count
     {
-        if (cluster is null)
+        get
+        {
+            lock (_gate)
+                return _logins.Count;
+        }
+    }
+
+    /// <summary>The login that a resource has now; it is kept for it until it has another one or is released.</summary>
+    /// <param name="resource">Whose Secrets are looked at.</param>
+    /// <param name="repository">What it is to be used for.</param>
+    /// <param name="workloads">Those that the resource selects.</param>
+    /// <param name="afresh">True where the registry refused the login: the Secrets may have changed.</param>
+    /// <param name="cancellationToken">Ends the reading.</param>
+    public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, ImageRepository repository, IEnumerable<Workload> workloads, bool afresh, CancellationToken cancellationToken)
+    {
+        if (_secrets is null)
             return _usual;
-        string space = resource.Metadata.Namespace!;
+        string ns = resource.Metadata.Namespace!;
         List<string> names = [.. resource.Spec.ImagePullSecrets];
         HashSet<string> accounts = new(StringComparer.Ordinal);
         foreach (Workload workload in workloads)
@@ -47,56 +63,97 @@ internal sealed partial class RegistryLogins(ClusterConnection? cluster, Registr
         }
 
         foreach (string account in accounts.Order(StringComparer.Ordinal))
-            names.AddRange(await SecretsOfAsync(cluster, space, account, cancellationToken));
-        string[] distinct = [.. names.Distinct(StringComparer.Ordinal)];
-        if (distinct.Length == 0)
+            names.AddRange(await _secrets.OfAccountAsync(ns, account, cancellationToken));
+        return Use(resource.Key, repository.Registry, await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, afresh, cancellationToken));
+    }
+
+    /// <summary>That a resource needs no login any more.</summary>
+    public void Release(string key)
+    {
+        RegistryCatalog? unused;
+        lock (_gate)
+            unused = Leave(key);
+        unused?.Dispose();
+    }
+
+    /// <summary>What a repository is asked with; null where nobody uses that login any more.</summary>
+    internal RegistryLogin? Find(string name)
+    {
+        if (name.Length == 0)
             return _usual;
-        string login = $"{space}: {string.Join(", ", distinct)}";
-        return _logins.GetOrAdd(login, (name, self) => new Lazy<(RegistryCatalog, RegistryLogin)>(() => self.Make(name, space, distinct)), this).Value.Login;
+        lock (_gate)
+            return _logins.GetValueOrDefault(name)?.Login;
     }
 
     public void Dispose()
     {
-        foreach (Lazy<(RegistryCatalog Catalog, RegistryLogin Login)> login in _logins.Values.Where(l => l.IsValueCreated))
-            login.Value.Catalog.Dispose();
-    }
-
-    /// <summary>What a repository is asked with.</summary>
-    internal RegistryLogin Find(string name) => _logins.TryGetValue(name, out Lazy<(RegistryCatalog Catalog, RegistryLogin Login)>? login) ? login.Value.Login : _usual;
-
-    private (RegistryCatalog, RegistryLogin) Make(string name, string space, IReadOnlyList<string> secrets)
-    {
-        RegistryCatalog catalog = registries.AlsoWith(new PullSecretCredentials(cluster!, space, secrets, logger), name);
-        return (catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, learnt, time)));
-    }
-
-    private async ValueTask<IReadOnlyList<string>> SecretsOfAsync(ClusterConnection connection, string space, string account, CancellationToken cancellationToken)
-    {
-        string key = $"{space}/{account}";
-        if (KnownSecretsOf(key) is { } known)
-            return known;
-        // Nearly all workloads of a namespace have the same one, and at the start they are all looked at together.
-        using Turns<string>.Turn turn = await _accountTurns.TakeAsync(key, cancellationToken);
-        if (KnownSecretsOf(key) is { } found)
-            return found;
-        IReadOnlyList<string> secrets = [];
-        try
+        lock (_gate)
         {
-            JsonObject read = await connection.GetAsync(new ResourcePath("", "v1", "serviceaccounts", space, account), cancellationToken);
-            secrets = [.. read.Items("imagePullSecrets").Select(secret => secret.Text("name")).OfType<string>()];
+            foreach (Used used in _logins.Values)
+                used.Catalog.Dispose();
+            _logins.Clear();
+            _users.Clear();
         }
-        catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden)
+    }
+
+    private RegistryLogin Use(string key, string registry, IReadOnlyList<RegistryCredential> credentials)
+    {
+        RegistryCatalog? unused;
+        RegistryLogin login;
+        lock (_gate)
         {
-            LogUnreadable(logger, key, e.Message);
+            string name = credentials.Count == 0 ? "" : Fingerprint(registry, credentials);
+            if (_users.TryGetValue(key, out Used? present) && present.Login.Name == name)
+                return present.Login;
+            // Before the former one is let go, as it may be the same again.
+            Used? next = name.Length == 0 ? null : _logins.GetValueOrDefault(name) ?? Make(name, registry, credentials);
+            unused = Leave(key);
+            if (next is not null)
+            {
+                next.Users++;
+                _users.Add(key, next);
+            }
+
+            login = next?.Login ?? _usual;
         }
 
-        _accounts[key] = (secrets, time.GetTimestamp());
-        return secrets;
+        unused?.Dispose();
+        return login;
     }
 
-    private IReadOnlyList<string>? KnownSecretsOf(string account) =>
-        _accounts.TryGetValue(account, out (IReadOnlyList<string> Secrets, long ReadAt) known) && time.GetElapsedTime(known.ReadAt) < AccountLifetime ? known.Secrets : null;
+    private Used Make(string name, string registry, IReadOnlyList<RegistryCredential> credentials)
+    {
+        RegistryCatalog catalog = registries.AlsoWith(new CredentialChain([.. credentials.Select(c => new CredentialOfRegistry(registry, c))]), name);
+        Used used = new(catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, new LearntTags(), time, logger)));
+        _logins.Add(name, used);
+        return used;
+    }
 
-    [LoggerMessage(EventId = 4401, Level = LogLevel.Debug, Message = "Service account {Account} is passed over: {Reason}")]
-    private static partial void LogUnreadable(ILogger logger, string account, string reason);
+    private RegistryCatalog? Leave(string key)
+    {
+        if (!_users.Remove(key, out Used? used) || --used.Users > 0)
+            return null;
+        _logins.Remove(used.Login.Name);
+        return used.Catalog;
+    }
+
+    private string Fingerprint(string registry, IReadOnlyList<RegistryCredential> credentials)
+    {
+        StringBuilder text = new(registry);
+        foreach (RegistryCredential credential in credentials)
+            text.Append('\n').Append(credential.UserName).Append('\0').Append(credential.Password).Append('\0').Append(credential.IdentityToken);
+        return "pull-secret-" + Convert.ToHexString(HMACSHA256.HashData(_fingerprintKey, Encoding.UTF8.GetBytes(text.ToString())), 0, 8).ToLowerInvariant();
+    }
+
+    private sealed record Used(RegistryCatalog Catalog, RegistryLogin Login)
+    {
+        public int Users { get; set; }
+    }
+
+    /// <summary>A credential goes only to the registry that it is for (R20).</summary>
+    private sealed class CredentialOfRegistry(string registry, RegistryCredential credential) : ICredentialSource
+    {
+        public ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+            ValueTask.FromResult(string.Equals(repository.Registry, registry, StringComparison.OrdinalIgnoreCase) ? credential : null);
+    }
 }

@@ -11,6 +11,9 @@ internal sealed record TagPollerOptions
     /// <summary>The least time between two looks at one tag, however often it is nudged.</summary>
     public TimeSpan NudgeSpacing { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>How long a look is waited for, whatever becomes of it: then it has failed, and the next one comes.</summary>
+    public TimeSpan LookLimit { get; init; } = TimeSpan.FromMinutes(3);
+
     /// <inheritdoc cref="WorkQueueOptions.Random"/>
     public Random Random { get; init; } = Random.Shared;
 
@@ -28,7 +31,9 @@ internal sealed record TagPollerOptions
 /// <item>The first look is at once. The second comes at a random moment within the interval, and from then on the interval is exact:
 /// looks are spread, and no change waits longer than the interval. A look that comes much too late is spread again.</item>
 /// <item>Where one request answers for several tags, the tags of a repository are looked at together.</item>
-/// <item>One look at a repository at a time, so that observations of a tag are in order; repositories do not wait for each other.</item>
+/// <item>One look at a repository at a time, so that observations of a tag are in order; repositories do not wait for each other, nor for the
+/// policies of their own, each of which has to read the list of tags.</item>
+/// <item>A look that does not end is given up, one that throws has failed: there is always a next one.</item>
 /// <item>A nudge that comes during a look causes another one.</item>
 /// <item>Followers are woken when the digest is another one, and when looking begins to fail, fails in another way, or works again.</item>
 /// </list>
@@ -91,7 +96,7 @@ internal sealed partial class TagPoller : IDisposable
                     Leave(follower, former.Tag);
             }
 
-            string key = followed.Repository.ToString();
+            string key = KeyOf(followed);
             if (!_repositories.TryGetValue(key, out Repository? repository))
                 _repositories.Add(key, repository = new Repository(key, followed.Repository));
             if (!repository.Tags.TryGetValue(followed.Tag, out Tag? tag))
@@ -125,7 +130,7 @@ internal sealed partial class TagPoller : IDisposable
     {
         lock (_gate)
         {
-            return _repositories.TryGetValue(followed.Repository.ToString(), out Repository? repository)
+            return _repositories.TryGetValue(KeyOf(followed), out Repository? repository)
                 && repository.Tags.TryGetValue(followed.Tag, out Tag? tag)
                 ? tag.State
                 : null;
@@ -182,6 +187,9 @@ internal sealed partial class TagPoller : IDisposable
 
     public void Dispose() => _queue.Dispose();
 
+    /// <summary>Policies are looked at by themselves. No repository's name has a space.</summary>
+    private static string KeyOf(FollowedTag followed) => RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
+
     /// <summary>Looks at what is due in one repository. Never throws; always completes the key.</summary>
     private async Task LookAsync(string key, CancellationToken cancellationToken)
     {
@@ -212,26 +220,58 @@ internal sealed partial class TagPoller : IDisposable
                 return WorkResult.Done;
         }
 
-        List<Tag> tags = Begin(repository, _registry.TagsPerRequest(repository.Id) > 1);
+        List<Tag> tags = Begin(repository, AnswersForSeveral(repository.Id));
         IReadOnlyDictionary<string, TagObservation> answers = tags.Count == 0
             ? new Dictionary<string, TagObservation>()
             : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Followed.Tag)], cancellationToken).ConfigureAwait(false);
         return End(repository, tags, answers);
     }
 
-    private async Task<IReadOnlyDictionary<string, TagObservation>> AskAsync(
-        TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    private bool AnswersForSeveral(TagRepository repository)
     {
         try
         {
-            return await _registry.LookAsync(repository, tags, cancellationToken).ConfigureAwait(false);
+            return _registry.TagsPerRequest(repository) > 1;
+        }
+        catch (CvException)
+        {
+            // The look says what is wrong with that registry, to those who follow its tags.
+            return false;
+        }
+    }
+
+    private async Task<IReadOnlyDictionary<string, TagObservation>> AskAsync(
+        TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    {
+        CvException shown;
+        try
+        {
+            using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            try
+            {
+                return await _registry.LookAsync(repository, tags, ended.Token).WaitAsync(_options.LookLimit, _time, cancellationToken).ConfigureAwait(false);
+            }
+            finally
+            {
+                await ended.CancelAsync().ConfigureAwait(false);
+            }
+        }
+        catch (CvException error)
+        {
+            shown = error;
+        }
+        catch (TimeoutException error)
+        {
+            shown = new CvException("RegistryTimeout", CvErrorKind.Timeout,
+                $"{repository} did not answer for its tags within {_options.LookLimit.TotalSeconds:0} s.", "It is tried again.", error);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
-            CvException shown = error as CvException ?? new CvException("RegistryLookFailed", CvErrorKind.Unavailable,
-                $"{repository} could not be asked for its tags: {error.Message}", "It is tried again.", error);
-            return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
+            LogUnexpected(_logger, repository.ToString(), error);
+            shown = new CvException("RegistryLookFailed", CvErrorKind.Unavailable, $"{repository} could not be asked for its tags: {error.Message}", "It is tried again.", error);
         }
+
+        return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
     }
 
     /// <summary>Takes the tags to look at now: those that are due and, where a request has room for more, those that soon would be.</summary>
@@ -337,10 +377,10 @@ internal sealed partial class TagPoller : IDisposable
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    [LoggerMessage(EventId = 4101, Level = LogLevel.Warning, Message = "{Tag}: cannot be looked at: {Reason}")]
+    [LoggerMessage(EventId = 4101, Level = LogLevel.Warning, Message = "{Tag} could not be read from the registry: {Reason}")]
     private static partial void LogFails(ILogger logger, FollowedTag tag, string reason);
 
-    [LoggerMessage(EventId = 4102, Level = LogLevel.Information, Message = "{Tag}: can be looked at again")]
+    [LoggerMessage(EventId = 4102, Level = LogLevel.Information, Message = "{Tag} can be read from the registry again")]
     private static partial void LogWorksAgain(ILogger logger, FollowedTag tag);
 
     [LoggerMessage(EventId = 4103, Level = LogLevel.Error, Message = "{Repository}: unexpected error while looking at its tags")]

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using CvManager.Registries.Credentials;
 using CvManager.Registries.DockerHub;
 using CvManager.Registries.Ecr;
@@ -6,30 +5,33 @@ using CvManager.Registries.Oci;
 
 namespace CvManager.Registries;
 
-/// <summary>The registries in use: one client each, made when first asked for. Thread-safe.</summary>
+/// <summary>The registries in use: one client each, made when first asked for; where there are too many, those not used for longest are let go. Thread-safe.</summary>
 public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 {
-    private readonly ConcurrentDictionary<string, Lazy<IRegistry>> _registries = new(StringComparer.OrdinalIgnoreCase);
+    private const int MostClients = 500;
+
+    private readonly object _gate = new();
+    private readonly Dictionary<string, Client> _clients = new(StringComparer.OrdinalIgnoreCase);
     private readonly RegistryClientOptions _options;
     private readonly ICredentialSource _credentials;
     private readonly HttpMessageInvoker _http;
     private readonly bool _ownsHttp;
     private readonly string _login;
-    private readonly ConcurrentDictionary<(string Registry, string Login), RequestBudget> _budgets;
-    private readonly ConcurrentBag<IDisposable> _owned = [];
+    private readonly RequestBudgets _budgets;
+    private long _uses;
 
     /// <param name="options">How they are talked to.</param>
     /// <param name="credentials">Asked by repository.</param>
     /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>.</exception>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
-        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options.AuthorityFile), disposeHandler: handler is null), ownsHttp: true, "", [])
+        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options.AuthorityFile), disposeHandler: handler is null), ownsHttp: true, "", new RequestBudgets(options))
     {
     }
 
     private RegistryCatalog(
         RegistryClientOptions options, ICredentialSource credentials, HttpMessageInvoker http, bool ownsHttp, string login,
-        ConcurrentDictionary<(string Registry, string Login), RequestBudget> budgets)
+        RequestBudgets budgets)
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(credentials);
@@ -42,8 +44,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     }
 
     /// <summary>What was spent at each registry, and what is left (R11); of those made by <see cref="With"/>, too.</summary>
-    public IReadOnlyList<RegistryBudget> Budgets =>
-        [.. _budgets.Select(b => new RegistryBudget(b.Key.Registry, b.Key.Login, b.Value.State)).OrderBy(b => b.Registry, StringComparer.Ordinal).ThenBy(b => b.Login, StringComparer.Ordinal)];
+    public IReadOnlyList<RegistryBudget> Budgets => _budgets.All;
 
     /// <summary>The same registries with other credentials, over the same connections: it must not outlive this one.</summary>
     /// <param name="login">Stands for the credentials, and is no secret itself: each login has request budgets of its own.</param>
@@ -58,64 +59,107 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     public IRegistry For(ImageRepository repository)
     {
         ArgumentNullException.ThrowIfNull(repository);
-        return _registries.GetOrAdd(
-            repository.Registry, (name, self) => new Lazy<IRegistry>(() => self.Make(name)), this).Value;
+        Client? unused = null;
+        Client client;
+        lock (_gate)
+        {
+            if (!_clients.TryGetValue(repository.Registry, out client!))
+            {
+                if (_clients.Count >= MostClients)
+                {
+                    unused = _clients.Values.MinBy(c => c.UsedAt)!;
+                    _clients.Remove(unused.Name);
+                }
+
+                client = new Client(this, repository.Registry);
+                _clients.Add(repository.Registry, client);
+            }
+
+            client.UsedAt = ++_uses;
+        }
+
+        unused?.Dispose();
+        return client.Registry;
     }
 
     public void Dispose()
     {
-        while (_owned.TryTake(out IDisposable? owned))
-            owned.Dispose();
+        List<Client> clients;
+        lock (_gate)
+        {
+            clients = [.. _clients.Values];
+            _clients.Clear();
+        }
+
+        clients.ForEach(client => client.Dispose());
         if (_ownsHttp)
             _http.Dispose();
     }
 
-    private IRegistry Make(string name)
+    /// <summary>The client of one registry, and what it holds.</summary>
+    private sealed class Client : IDisposable
     {
-        RequestBudget budget = Budget(name);
-        if (EcrHost.TryParse(name, out EcrHost? ecr))
-            return MakeEcr(name, ecr, budget);
-        OciRegistry registry = MakeOci(_credentials, budget);
-        return name == ImageRepository.DockerHub ? MakeDockerHub(registry) : registry;
-    }
+        private readonly RegistryCatalog _owner;
+        private readonly List<IDisposable> _owned = [];
+        private readonly List<string> _hosts = [];
 
-    private RequestBudget Budget(string host) =>
-        _budgets.GetOrAdd((host.ToLowerInvariant(), _login), static (key, options) => NewBudget(key.Registry, options), _options);
-
-    private DockerHubRegistry MakeDockerHub(OciRegistry registry)
-    {
-        RegistryTransport transport = new(_http, FixedCredential.Anonymous, Budget(HubApi.Host), _options);
-        HubLogin login = new(transport, _credentials, _options.TimeProvider);
-        _owned.Add(login);
-        return new DockerHubRegistry(registry, new HubTagList(transport, login));
-    }
-
-    private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
-        new(new RegistryTransport(_http, credentials, budget, _options), _options);
-
-    private EcrRegistryChoice MakeEcr(string name, EcrHost host, RequestBudget budget)
-    {
-        EcrCredentials credentials = new(_credentials, name);
-        AmazonECRClient client = EcrConnection.Open(host, _http, credentials, _options.RequestTimeout);
-        EcrCaller caller = new(client, credentials, budget, _options);
-        EcrLogin login = new(caller, name, _options.TimeProvider);
-        _owned.Add(client);
-        _owned.Add(login);
-        EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget));
-        return new EcrRegistryChoice(api, MakeOci(_credentials, budget), credentials, client.Config, _options.TimeProvider);
-    }
-
-    private static RequestBudget NewBudget(string registry, RegistryClientOptions options)
-    {
-        // Docker Hub refuses whoever asks for much more than this for minutes; its API allows 180 requests a minute.
-        (double perSecond, int burst) = registry switch
+        public Client(RegistryCatalog owner, string name)
         {
-            ImageRepository.DockerHub => (10, 40),
-            HubApi.Host => (2.5, 30),
-            _ => (options.RequestsPerSecond, options.RequestBurst),
-        };
-        return new RequestBudget(
-            Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.LongestRetryAfter, options.TimeProvider);
+            _owner = owner;
+            Name = name;
+            Registry = Make(name);
+        }
+
+        public string Name { get; }
+
+        public IRegistry Registry { get; }
+
+        public long UsedAt { get; set; }
+
+        public void Dispose()
+        {
+            _owned.ForEach(owned => owned.Dispose());
+            _hosts.ForEach(host => _owner._budgets.Release(host, _owner._login));
+        }
+
+        private IRegistry Make(string name)
+        {
+            RequestBudget budget = Budget(name);
+            if (EcrHost.TryParse(name, out EcrHost? ecr))
+                return MakeEcr(name, ecr, budget);
+            OciRegistry registry = MakeOci(_owner._credentials, budget);
+            return name == ImageRepository.DockerHub ? MakeDockerHub(registry) : registry;
+        }
+
+        private RequestBudget Budget(string host)
+        {
+            RequestBudget budget = _owner._budgets.Take(host, _owner._login);
+            _hosts.Add(host);
+            return budget;
+        }
+
+        private DockerHubRegistry MakeDockerHub(OciRegistry registry)
+        {
+            RegistryTransport transport = new(_owner._http, FixedCredential.Anonymous, Budget(HubApi.Host), _owner._options);
+            HubLogin login = new(transport, _owner._credentials, _owner._options.TimeProvider);
+            _owned.Add(login);
+            return new DockerHubRegistry(registry, new HubTagList(transport, login));
+        }
+
+        private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
+            new(new RegistryTransport(_owner._http, credentials, budget, _owner._options), _owner._options);
+
+        private EcrRegistryChoice MakeEcr(string name, EcrHost host, RequestBudget budget)
+        {
+            EcrCredentials credentials = new(_owner._credentials, name);
+            AmazonECRClient client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout);
+            EcrCaller caller = new(client, credentials, budget, _owner._options);
+            EcrLogin login = new(caller, name, _owner._options.TimeProvider);
+            _owned.Add(client);
+            _owned.Add(login);
+            EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget));
+            return new EcrRegistryChoice(api, MakeOci(_owner._credentials, budget), credentials, client.Config, _owner._options.TimeProvider);
+        }
     }
 }
 

@@ -126,6 +126,20 @@ public sealed class RequestBudget
             Refuse(Now(), null);
     }
 
+    /// <summary>True while it is as a new one would be: full, nobody waits, and the registry asks for no rest.</summary>
+    internal bool IsAtRest
+    {
+        get
+        {
+            lock (_lock)
+            {
+                DateTimeOffset now = Now();
+                Fill(now);
+                return _waiting == 0 && _tokens >= _burst && _pausedUntil <= now;
+            }
+        }
+    }
+
     /// <summary>What is spent and left now.</summary>
     public RequestBudgetState State
     {

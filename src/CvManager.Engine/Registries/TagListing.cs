@@ -11,11 +11,13 @@ public static class TagListing
     /// The tags that <paramref name="wanted"/> lets through, in the registry's order, as they become known. One that is removed meanwhile
     /// is left out. Costs a request for each where the registry's list has no digests.
     /// </summary>
+    /// <param name="unreadable">Gets the tags that cannot be read (an artifact, one that is blocked): the others are listed all the same.</param>
     public static async IAsyncEnumerable<KeyValuePair<string, string>> ListWithDigestsAsync(
-        this IRegistry registry, ImageRepository repository, Func<string, bool> wanted, [EnumeratorCancellation] CancellationToken cancellationToken)
+        this IRegistry registry, ImageRepository repository, Func<string, bool> wanted, Func<CvException, Task> unreadable, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(registry);
         ArgumentNullException.ThrowIfNull(wanted);
+        ArgumentNullException.ThrowIfNull(unreadable);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var ahead = new Queue<Task<KeyValuePair<string, string?>>>();
         try
@@ -24,7 +26,7 @@ public static class TagListing
             {
                 if (!wanted(tag.Tag))
                     continue;
-                ahead.Enqueue(LookUpAsync(registry, repository, tag, ended.Token));
+                ahead.Enqueue(LookUpAsync(registry, repository, tag, unreadable, ended.Token));
                 if (ahead.Count >= LookupsAhead && await ahead.Dequeue().ConfigureAwait(false) is { Value: string digest } known)
                     yield return new(known.Key, digest);
             }
@@ -44,6 +46,16 @@ public static class TagListing
     }
 
     private static async Task<KeyValuePair<string, string?>> LookUpAsync(
-        IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken) =>
-        new(tag.Tag, tag.Digest ?? (await registry.FindTagAsync(repository, tag.Tag, cancellationToken).ConfigureAwait(false))?.Digest);
+        IRegistry registry, ImageRepository repository, RegistryTag tag, Func<CvException, Task> unreadable, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new(tag.Tag, tag.Digest ?? (await registry.FindTagAsync(repository, tag.Tag, cancellationToken).ConfigureAwait(false))?.Digest);
+        }
+        catch (CvException e) when (e.Kind is not (CvErrorKind.Unauthenticated or CvErrorKind.LimitExceeded))
+        {
+            await unreadable(e).ConfigureAwait(false);
+            return new(tag.Tag, null);
+        }
+    }
 }

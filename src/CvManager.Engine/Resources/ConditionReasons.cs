@@ -20,6 +20,8 @@ public static class ConditionReasons
     public const string TagNotFound = nameof(TagNotFound);
     /// <summary>R1: the tag exists, but no tag of its image matches versionSyntax.</summary>
     public const string VersionNotFound = nameof(VersionNotFound);
+    /// <summary>The version policy cannot tell which of several images is wanted.</summary>
+    public const string VersionUndecided = nameof(VersionUndecided);
     /// <summary>The registry could not be asked; it is tried again.</summary>
     public const string RegistryUnavailable = nameof(RegistryUnavailable);
     /// <summary>The registry wants a login, or refuses the one it got.</summary>

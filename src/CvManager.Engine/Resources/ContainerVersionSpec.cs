@@ -5,9 +5,6 @@ namespace CvManager.Resources;
 /// <summary>What the user asks for. Defaults are those of the CRD's schema, so that an older object reads the same.</summary>
 public sealed record ContainerVersionSpec
 {
-    /// <summary>R1: what <c>versionSyntax</c> is when it is left out; only then may a digest stand for the version.</summary>
-    public const string DefaultVersionSyntax = "[0-9a-f]{5,40}";
-
     /// <summary>Registry and repository, without tag or digest; a port is allowed.</summary>
     public string ImageRepo { get; init; } = "";
 
@@ -17,7 +14,7 @@ public sealed record ContainerVersionSpec
     /// <summary>For those who have no environment tag: which of the version tags is wanted. Null where there is a <see cref="Tag"/>.</summary>
     public VersionPolicySpec? VersionPolicy { get; init; }
 
-    /// <summary>A regular expression for the whole of a version tag; null where it was left out (see <see cref="DefaultVersionSyntax"/>).</summary>
+    /// <summary>A regular expression for the whole of a version tag; null where it was left out: then git SHAs and full version numbers are versions, and a digest may stand for the version (R1).</summary>
     public string? VersionSyntax { get; init; }
 
     /// <summary>Seconds, 5 to 86400.</summary>
@@ -64,12 +61,9 @@ public sealed record ContainerVersionSpec
         null => Tag ?? "",
         { Semver: { } range } => $"semver:{range}",
         { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
-        _ => $"newest:{EffectiveVersionSyntax}",
+        // An asterisk alone is not a regular expression.
+        _ => $"newest:{VersionSyntax ?? "*"}",
     };
-
-    /// <summary>The expression in force: the given one, or the default.</summary>
-    [JsonIgnore]
-    public string EffectiveVersionSyntax => VersionSyntax ?? DefaultVersionSyntax;
 }
 
 /// <summary>Which of a repository's version tags is wanted: exactly one of the three.</summary>

@@ -27,7 +27,7 @@ public static class ContainerVersionValidator
         SchemaValidator.Validate(manifest, CustomResourceDefinition.Schema, "", errors);
         if (manifest["spec"] is JsonObject spec)
         {
-            ValidateVersionSyntax(spec, errors);
+            ValidateExpression("spec.versionSyntax", spec["versionSyntax"], "[0-9a-f]{7,40}", errors);
             ValidateFollowed(spec, errors);
             ValidateSelector(spec, errors);
             ValidateStrategy(spec, errors);
@@ -77,18 +77,17 @@ public static class ContainerVersionValidator
         }
     }
 
-    private static void ValidateVersionSyntax(JsonObject spec, List<ValidationError> errors)
+    private static void ValidateExpression(string field, JsonNode? value, string example, List<ValidationError> errors)
     {
-        if (Text(spec["versionSyntax"]) is not { Length: > 0 } syntax)
+        if (Text(value) is not { Length: > 0 } expression)
             return;
         try
         {
-            _ = new Regex(syntax, RegexOptions.CultureInvariant);
+            TagExpression.Check(expression);
         }
-        catch (RegexParseException e)
+        catch (ArgumentException e)
         {
-            errors.Add(new ValidationError("spec.versionSyntax", $"\"{syntax}\"", $"is no regular expression: {e.Message}",
-                "Mend the expression, for example '[0-9a-f]{5,40}'; in YAML, put it into single quotes."));
+            errors.Add(new ValidationError(field, $"\"{expression}\"", $"is not a regular expression: {e.Message}", $"Correct the expression, for example '{example}'; in YAML, put it into single quotes."));
         }
     }
 
@@ -108,20 +107,12 @@ public static class ContainerVersionValidator
             errors.Add(new ValidationError("spec.versionPolicy", $"\"{string.Join(", ", given)}\"", "must have exactly one of semver, regex and newest: true", "Leave one of them."));
         if (policy["order"] is not null && !given.Contains("regex"))
             errors.Add(new ValidationError("spec.versionPolicy.order", "", "orders nothing without regex", "Leave it out: semver and newest have an order of their own."));
-        if (Text(policy["semver"]) is { } range && !Semver.SemVersionRange.TryParseNpm(range, out _))
+        if (Text(policy["semver"]) is { } range && !VersionRange.TryParse(range, out _))
             errors.Add(new ValidationError("spec.versionPolicy.semver", $"\"{range}\"", "is no range of semantic versions", "As npm writes it: '>=1.2 <2', '^1.4', '~2.1'."));
-        if (Text(policy["regex"]) is { } expression)
-        {
-            try
-            {
-                _ = new Regex(expression, RegexOptions.CultureInvariant);
-            }
-            catch (RegexParseException e)
-            {
-                errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", $"is no regular expression: {e.Message}",
-                    "Mend the expression, for example '^main-([0-9]+)$'; in YAML, put it into single quotes."));
-            }
-        }
+        int before = errors.Count;
+        ValidateExpression("spec.versionPolicy.regex", policy["regex"], "main-([0-9]+)", errors);
+        if (errors.Count == before && Text(policy["regex"]) is { Length: > 0 } expression && TagExpression.WhyNoFirstGroup(expression) is { } why)
+            errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", why, "Name the group that orders the tags alone, and write the others (?:…)."));
     }
 
     private static void ValidateSelector(JsonObject spec, List<ValidationError> errors)

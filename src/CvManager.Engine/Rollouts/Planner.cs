@@ -229,7 +229,8 @@ public static class Planner
         { ErrorId: "RegistryTagNotFound" } => ConditionReasons.TagNotFound,
         { ErrorId: "RegistryRepositoryNotFound" } => ConditionReasons.RepositoryNotFound,
         { ErrorId: "VersionNotFound" or "RegistryVersionNotFound" } => ConditionReasons.VersionNotFound,
-        { ErrorId: "VersionSyntaxInvalid" or "VersionPolicyInvalid" or "VersionPolicyTooBroad" } => ConditionReasons.InvalidSpec,
+        { ErrorId: "VersionPolicyUndecided" } => ConditionReasons.VersionUndecided,
+        { ErrorId: "VersionSyntaxInvalid" or "VersionSyntaxTimeout" or "VersionSyntaxTooBroad" or "VersionPolicyInvalid" or "VersionPolicyTooBroad" } => ConditionReasons.InvalidSpec,
         { Kind: CvErrorKind.Unauthenticated or CvErrorKind.Forbidden } => ConditionReasons.RegistryUnauthorized,
         _ => ConditionReasons.RegistryUnavailable,
     };

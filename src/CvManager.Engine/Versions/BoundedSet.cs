@@ -4,25 +4,10 @@ namespace CvManager.Versions;
 internal sealed class BoundedSet<T>(int capacity)
     where T : notnull
 {
-    private readonly object _lock = new();
-    private readonly HashSet<T> _items = [];
-    private readonly Queue<T> _oldestFirst = new();
+    private readonly BoundedMap<T, bool> _items = new(capacity);
 
-    public bool Contains(T item)
-    {
-        lock (_lock)
-            return _items.Contains(item);
-    }
+    public bool Contains(T item) => _items.TryGetValue(item, out _);
 
-    public void Add(T item)
-    {
-        lock (_lock)
-        {
-            if (!_items.Add(item))
-                return;
-            _oldestFirst.Enqueue(item);
-            if (_oldestFirst.Count > capacity)
-                _items.Remove(_oldestFirst.Dequeue());
-        }
-    }
+    /// <returns>False where it was in the set already.</returns>
+    public bool Add(T item) => _items.Set(item, true);
 }

@@ -8,86 +8,147 @@ namespace CvManager.Versions;
 /// Finds the version tag that a policy wants: one listing of the tags for each look, and further requests only for what was not seen before
 /// (the digest of a chosen tag; for the policy newest, when an image was built, where the listing does not tell). Thread-safe.
 /// </summary>
-internal sealed class PolicyResolver(ILearntTags learnt)
+internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 {
     /// <summary>More candidates than this, each of which costs requests, are no policy but a mistake.</summary>
     private const int MostCandidates = 2000;
 
+    private const int MostBuildTimes = 50_000;
     private const int ParallelLookups = 8;
+
+    /// <summary>No image was built before there were any: builds that can be reproduced write 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).</summary>
+    private static readonly DateTimeOffset FirstImage = new(2013, 3, 20, 0, 0, 0, TimeSpan.Zero);
 
     private readonly ConcurrentDictionary<(ImageRepository Repository, string Digest), DateTimeOffset> _built = new();
 
+    // Chosen before, and whole: what a digest names does not change.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
+
     /// <summary>The chosen tag and its digest. An index of which images are missing is refused.</summary>
-    /// <exception cref="CvException"><c>VersionNotFound</c>, <c>VersionPolicyTooBroad</c>, and those of <see cref="IRegistry"/>.</exception>
+    /// <exception cref="CvException">
+    /// <c>VersionNotFound</c>, <c>VersionPolicyTooBroad</c>, <c>VersionPolicyUndecided</c> (nothing says which of several is wanted),
+    /// <c>VersionSyntaxTimeout</c>, and those of <see cref="IRegistry"/>.
+    /// </exception>
     public async Task<TagDigest> FindAsync(IRegistry registry, ImageRepository repository, VersionPolicy policy, CancellationToken cancellationToken)
     {
         // To its end: nothing is concluded from a partial listing (R1).
-        List<RegistryTag> tags = [];
+        Dictionary<string, RegistryTag> tags = new(StringComparer.Ordinal);
         await foreach (RegistryTag tag in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
-            tags.Add(tag);
-        string? best = policy.Newest is { } syntax
-            ? await FindNewestAsync(registry, repository, [.. tags.Where(t => syntax.IsVersion(t.Tag))], policy, cancellationToken).ConfigureAwait(false)
-            : policy.Best(tags.Select(t => t.Tag));
-        if (best is null)
+            tags[tag.Tag] = tag;
+        PolicyChoice choice = policy.Newest is { } syntax
+            ? await FindNewestAsync(registry, repository, [.. (await syntax.MatchingAsync(tags.Keys, cancellationToken).ConfigureAwait(false)).Select(t => tags[t])], policy, cancellationToken)
+                .ConfigureAwait(false)
+            : await policy.ChooseAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
+        if (choice.Tags.Count == 0)
         {
-            throw new CvException("VersionNotFound", CvErrorKind.NotFound, $"None of the {tags.Count} tags of '{repository}' is wanted by the version policy '{policy}'.",
+            throw new CvException("VersionNotFound", CvErrorKind.NotFound, $"The version policy '{policy}' wants none of the {tags.Count} tags of '{repository}'. {choice.Why}",
                 "Push a version that it wants, or correct spec.versionPolicy.") { Target = repository.ToString() };
         }
 
-        string? listed = tags.Find(t => t.Tag == best)?.Digest;
-        if (learnt.DigestOf(repository, best) is { } known && (listed is null || listed == known))
-            return new TagDigest(known, ChosenTag: best);
-        TagDigest found = await registry.FindTagAsync(repository, best, cancellationToken).ConfigureAwait(false) ?? throw RegistryErrors.TagNotFound(repository, best);
-        if (found.IsIndex)
+        if (choice.Tags.Count > MostCandidates)
+            throw Undecided(repository, policy, choice.Tags, "are equal by it");
+        TagDigest? found = null;
+        foreach (string best in choice.Tags)
+        {
+            TagDigest next = await ReadAsync(registry, repository, best, tags[best].Digest, cancellationToken).ConfigureAwait(false);
+            // Several names of one image are no question.
+            if (found is not null && next.Digest != found.Digest)
+                throw Undecided(repository, policy, choice.Tags, "are equal by it, but not the same image");
+            found ??= next;
+        }
+
+        if (found!.IsIndex)
             await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
-        learnt.Learn(repository, best, found.Digest);
-        return new TagDigest(found.Digest, ChosenTag: best);
+        string chosen = choice.Tags.OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal).First();
+        learnt.Learn(repository, chosen, found.Digest);
+        _whole.Add((repository, found.Digest));
+        return new TagDigest(found.Digest, ChosenTag: chosen);
     }
 
-    private async Task<string?> FindNewestAsync(IRegistry registry, ImageRepository repository, List<RegistryTag> candidates, VersionPolicy policy, CancellationToken cancellationToken)
+    /// <summary>The digest of a tag, without a request where it was chosen before.</summary>
+    private async Task<TagDigest> ReadAsync(IRegistry registry, ImageRepository repository, string tag, string? listed, CancellationToken cancellationToken) =>
+        learnt.DigestOf(repository, tag) is { } known && (listed is null || listed == known) && _whole.Contains((repository, known))
+            ? new TagDigest(known)
+            : await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) ?? throw RegistryErrors.TagNotFound(repository, tag);
+
+    private async Task<PolicyChoice> FindNewestAsync(
+        IRegistry registry, ImageRepository repository, List<RegistryTag> versions, VersionPolicy policy, CancellationToken cancellationToken)
     {
         ConcurrentDictionary<string, DateTimeOffset> times = new(StringComparer.Ordinal);
         List<RegistryTag> unknown = [];
-        foreach (RegistryTag candidate in candidates)
+        foreach (RegistryTag version in versions)
         {
-            if (candidate.PushedAt is { } pushed)
-                times[candidate.Tag] = pushed;
+            if (version.PushedAt is { } pushed)
+                times[version.Tag] = pushed;
             else
-                unknown.Add(candidate);
+                unknown.Add(version);
         }
 
         if (unknown.Count > MostCandidates)
         {
-            throw new CvException("VersionPolicyTooBroad", CvErrorKind.LimitExceeded,
+            throw new CvException("VersionPolicyTooBroad", CvErrorKind.Invalid,
                 $"'{policy}' has {unknown.Count} candidates in '{repository}', and the registry does not tell when they were pushed; at most {MostCandidates} are looked at.",
                 "Narrow it down with spec.versionSyntax, clean up the repository, or follow a tag.") { Target = repository.ToString() };
         }
 
-        await Parallel.ForEachAsync(unknown, new ParallelOptions { MaxDegreeOfParallelism = ParallelLookups, CancellationToken = cancellationToken },
-            async (candidate, token) => times[candidate.Tag] = await BuiltAsync(registry, repository, candidate, token).ConfigureAwait(false)).ConfigureAwait(false);
-        return times.OrderByDescending(t => t.Value).ThenByDescending(t => t.Key.Length).ThenBy(t => t.Key, StringComparer.Ordinal).Select(t => t.Key).FirstOrDefault();
+        await Parallel.ForEachAsync(unknown, new ParallelOptions { MaxDegreeOfParallelism = ParallelLookups, CancellationToken = cancellationToken }, async (version, token) =>
+        {
+            if (await BuiltAsync(registry, repository, version, token).ConfigureAwait(false) is { } built)
+                times[version.Tag] = built;
+        }).ConfigureAwait(false);
+        if (times.IsEmpty)
+            return new PolicyChoice([], versions.Count == 0 ? "None of them matches versionSyntax." : "None that matches versionSyntax can be read.");
+        // One that does not say when it was built may be the newest: to take another would be a guess.
+        List<string> undated = [.. times.Where(t => t.Value < FirstImage).Select(t => t.Key)];
+        if (undated.Count > 0 && times.Count > 1)
+            throw Undecided(repository, policy, undated, "do not say when they were built (reproducible builds write a fixed time)");
+        DateTimeOffset newest = times.Values.Max();
+        return new PolicyChoice([.. times.Where(t => t.Value == newest).Select(t => t.Key)], "");
     }
 
-    /// <summary>When the image was built; the beginning of time where nothing tells.</summary>
-    private async Task<DateTimeOffset> BuiltAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
+    /// <summary>When the image was built; the beginning of time where nothing tells, null where the tag is gone or is no image that can be pulled.</summary>
+    /// <exception cref="CvException">It cannot be read now, and may be the newest.</exception>
+    private async Task<DateTimeOffset?> BuiltAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
     {
         string? digest = tag.Digest ?? learnt.DigestOf(repository, tag.Tag);
         if (digest is null)
         {
-            TagDigest? found = await registry.FindTagAsync(repository, tag.Tag, cancellationToken).ConfigureAwait(false);
-            if (found is null)
-                return DateTimeOffset.MinValue;
-            digest = found.Digest;
+            Candidate read = await candidates.ReadAsync(registry, repository, tag.Tag, cancellationToken).ConfigureAwait(false);
+            if (read.Obstacle is { IsTransient: true } obstacle)
+                throw obstacle;
+            if (read.Digest is null)
+                return null;
+            digest = read.Digest;
         }
 
         if (_built.TryGetValue((repository, digest), out DateTimeOffset known))
             return known;
-        IReadOnlyDictionary<string, string> labels = await registry.ReadLabelsAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+        IReadOnlyDictionary<string, string> labels;
+        try
+        {
+            labels = await registry.ReadLabelsAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+        }
+        catch (CvException e) when (e.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported or CvErrorKind.Forbidden or CvErrorKind.NotFound)
+        {
+            candidates.Pass(repository, tag.Tag, e);
+            return null;
+        }
+
         DateTimeOffset built = labels.TryGetValue(IRegistry.CreatedLabel, out string? created)
-            && DateTimeOffset.TryParse(created, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset read) ? read : DateTimeOffset.MinValue;
-        if (_built.Count > 50_000)
+            && DateTimeOffset.TryParse(created, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : DateTimeOffset.MinValue;
+        if (_built.Count >= MostBuildTimes)
             _built.Clear();
         _built[(repository, digest)] = built;
         return built;
+    }
+
+    private static CvException Undecided(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
+    {
+        string names = string.Join(", ", tags.Order(StringComparer.Ordinal).Take(5).Select(t => $"'{t}'")) + (tags.Count > 5 ? $" and {tags.Count - 5} more" : "");
+        return new CvException("VersionPolicyUndecided", CvErrorKind.Conflict, $"The version policy '{policy}' cannot decide in '{repository}': {names} {why}.",
+            "Follow a tag, or use a policy that tells them apart: semver, or regex with a number that counts up. Remove the tags that are not meant, or exclude them with spec.versionSyntax.")
+        {
+            Target = repository.ToString(),
+        };
     }
 }

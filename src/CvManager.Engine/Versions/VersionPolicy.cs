@@ -1,7 +1,6 @@
 using System.Globalization;
 using System.Numerics;
-using System.Text.RegularExpressions;
-using Semver;
+using CvManager.Resources;
 
 namespace CvManager.Versions;
 
@@ -11,14 +10,12 @@ namespace CvManager.Versions;
 /// </summary>
 internal sealed class VersionPolicy
 {
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
-
     private readonly string _text;
-    private readonly SemVersionRange? _range;
-    private readonly Regex? _expression;
+    private readonly VersionRange? _range;
+    private readonly TagExpression? _expression;
     private readonly bool _isNumeric;
 
-    private VersionPolicy(string text, SemVersionRange? range, Regex? expression, bool isNumeric, VersionSyntax? newest)
+    private VersionPolicy(string text, VersionRange? range, TagExpression? expression, bool isNumeric, VersionSyntax? newest)
     {
         _text = text;
         _range = range;
@@ -31,95 +28,91 @@ internal sealed class VersionPolicy
     public VersionSyntax? Newest { get; }
 
     /// <summary>Null where the text is a tag: no tag has a colon.</summary>
-    /// <exception cref="CvException"><c>VersionPolicyInvalid</c>.</exception>
+    /// <exception cref="CvException"><c>VersionPolicyInvalid</c>, <c>VersionSyntaxInvalid</c>.</exception>
     public static VersionPolicy? Find(string follows)
     {
         int colon = follows.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0)
             return null;
         string rest = follows[(colon + 1)..];
-        try
+        return follows[..colon] switch
         {
-            return follows[..colon] switch
-            {
-                "semver" => new VersionPolicy(follows, SemVersionRange.ParseNpm(rest), null, false, null),
-                "regex/numeric" => new VersionPolicy(follows, null, Compile(rest), true, null),
-                "regex/alphabetical" => new VersionPolicy(follows, null, Compile(rest), false, null),
-                "newest" => new VersionPolicy(follows, null, null, false, VersionSyntax.Of(rest)),
-                _ => throw new FormatException("there is no such policy"),
-            };
-        }
-        catch (Exception e) when (e is FormatException or ArgumentException or OverflowException)
-        {
-            throw new CvException("VersionPolicyInvalid", CvErrorKind.Invalid, $"The version policy '{follows}' cannot be used: {e.Message}",
-                "Correct spec.versionPolicy: semver as npm writes ranges, regex as .NET writes expressions.", e);
-        }
+            "semver" => VersionRange.TryParse(rest, out VersionRange? range)
+                ? new VersionPolicy(follows, range, null, false, null)
+                : throw Invalid(follows, $"'{rest}' is not a range of versions"),
+            "regex/numeric" => new VersionPolicy(follows, null, Compile(follows, rest), true, null),
+            "regex/alphabetical" => new VersionPolicy(follows, null, Compile(follows, rest), false, null),
+            "newest" => new VersionPolicy(follows, null, null, false, VersionSyntax.Of(rest == "*" ? null : rest)),
+            _ => throw Invalid(follows, "there is no such policy"),
+        };
     }
 
-    /// <summary>The best of the tags by their names; null where none is wanted.</summary>
+    /// <summary>The best of the tags by their names: several where nothing in their names says which of them is better.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
-    public string? Best(IEnumerable<string> tags) => _range is not null ? BestInRange(_range, tags) : BestMatch(_expression!, tags);
+    public async Task<PolicyChoice> ChooseAsync(IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
+    {
+        if (_range is not null)
+            return _range.Highest(tags, out string why) is { } highest ? new PolicyChoice([highest], "") : new PolicyChoice([], why);
+        List<TagMatch> matches = await _expression!.MatchesAsync(tags, cancellationToken).ConfigureAwait(false);
+        if (matches.Count == 0)
+            return new PolicyChoice([], "None of them matches the expression as a whole.");
+        return _isNumeric ? Greatest(matches) : new PolicyChoice(Best(matches.Select(m => (m.Tag, m.Text)), StringComparer.Ordinal), "");
+    }
 
     public override string ToString() => _text;
 
-    private static string? BestInRange(SemVersionRange range, IEnumerable<string> tags)
+    private static PolicyChoice Greatest(List<TagMatch> matches)
     {
-        // v1.2.3 is a usual way to write a tag, and no semantic version by the letter.
-        const SemVersionStyles styles = SemVersionStyles.AllowLowerV | SemVersionStyles.AllowV;
-        (string Tag, SemVersion Version)? best = null;
-        foreach (string tag in tags.Order(StringComparer.Ordinal))
+        List<(string Tag, BigInteger Number)> numbers = [];
+        foreach (TagMatch match in matches)
         {
-            if (SemVersion.TryParse(tag, styles, out SemVersion? version) && range.Contains(version)
-                && (best is null || version.ComparePrecedenceTo(best.Value.Version) > 0))
-            {
-                best = (tag, version);
-            }
+            if (BigInteger.TryParse(match.Text, NumberStyles.None, CultureInfo.InvariantCulture, out BigInteger number))
+                numbers.Add((match.Tag, number));
         }
 
-        return best?.Tag;
+        return numbers.Count > 0
+            ? new PolicyChoice(Best(numbers, Comparer<BigInteger>.Default), "")
+            : new PolicyChoice([], $"{matches.Count} match, but what their first group captures is not a number, such as '{matches[0].Text}' of '{matches[0].Tag}'.");
     }
 
-    private string? BestMatch(Regex expression, IEnumerable<string> tags)
+    private static List<string> Best<TKey>(IEnumerable<(string Tag, TKey Key)> tags, IComparer<TKey> comparer)
     {
-        (string Tag, string Text, BigInteger Number)? best = null;
-        foreach (string tag in tags.Order(StringComparer.Ordinal))
+        List<string> best = [];
+        TKey greatest = default!;
+        foreach ((string tag, TKey key) in tags)
         {
-            Match match;
-            try
+            int order = best.Count == 0 ? 1 : comparer.Compare(key, greatest);
+            if (order > 0)
             {
-                match = expression.Match(tag);
-            }
-            catch (RegexMatchTimeoutException e)
-            {
-                throw new CvException("VersionSyntaxTimeout", CvErrorKind.Timeout, $"'{_text}' took longer than {MatchTimeout.TotalSeconds:0} s to try on the tag '{tag}'.",
-                    "Write it without nested repetition and without back-references: '(a+)+' is 'a+'.", e);
+                best.Clear();
+                greatest = key;
             }
 
-            if (!match.Success)
-                continue;
-            string text = match.Groups.Count > 1 ? match.Groups[1].Value : tag;
-            BigInteger number = 0;
-            if (_isNumeric && !BigInteger.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out number))
-                continue;
-            if (best is null || (_isNumeric ? number > best.Value.Number : string.CompareOrdinal(text, best.Value.Text) > 0))
-                best = (tag, text, number);
+            if (order >= 0)
+                best.Add(tag);
         }
 
-        return best?.Tag;
+        return best;
     }
 
-    /// <summary>For the whole tag, and by the engine that cannot backtrack where the expression lets it.</summary>
-    private static Regex Compile(string expression)
+    private static TagExpression Compile(string follows, string expression)
     {
-        _ = new Regex(expression, RegexOptions.CultureInvariant, MatchTimeout);
-        string whole = $@"\A(?:{expression})\z";
         try
         {
-            return new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, MatchTimeout);
+            return TagExpression.WhyNoFirstGroup(expression) is { } why ? throw Invalid(follows, $"the expression {why}") : TagExpression.Compile("versionPolicy.regex", expression);
         }
-        catch (NotSupportedException)
+        catch (ArgumentException e)
         {
-            return new Regex(whole, RegexOptions.CultureInvariant, MatchTimeout);
+            throw Invalid(follows, e.Message, e);
         }
     }
+
+    private static CvException Invalid(string follows, string why, Exception? inner = null) =>
+        new("VersionPolicyInvalid", CvErrorKind.Invalid, $"The version policy '{follows}' cannot be used: {why}.",
+            "Correct spec.versionPolicy: semver as npm writes ranges, regex as .NET writes expressions, with one group for what orders the tags.", inner);
 }
+
+/// <summary>What a policy chose by the names of tags.</summary>
+/// <param name="Tags">The best; more than one where they are equal, none where none is wanted.</param>
+/// <param name="Why">Why none is wanted; empty where one is.</param>
+internal sealed record PolicyChoice(IReadOnlyList<string> Tags, string Why);

@@ -1,24 +1,25 @@
 using System.Text.RegularExpressions;
+using CvManager.Resources;
 
 namespace CvManager.Versions;
 
-/// <summary>Which tags are versions: a regular expression for the whole tag.</summary>
-public sealed class VersionSyntax
+/// <summary>Which tags are versions (R1): a regular expression for the whole tag.</summary>
+public sealed partial class VersionSyntax
 {
-    /// <summary>What holds where nothing was given: the short or long form of a git SHA.</summary>
-    public const string Default = "[0-9a-f]{5,40}";
+    /// <summary>
+    /// What holds where nothing was given: git SHAs (7 to 64 hexadecimal digits, at least one of them a letter unless there are as many as a
+    /// whole SHA has), and full version numbers with whatever semantic or calendar versioning appends to them.
+    /// </summary>
+    public const string Default = @"(?=[0-9]*[a-f])[0-9a-f]{7,64}|[0-9]{40}|[0-9]{64}|v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z._-]*";
 
-    private static readonly TimeSpan MatchTimeout = TimeSpan.FromSeconds(1);
+    private static readonly VersionSyntax NotGiven = new(Default, TagExpression.Of(DefaultWhole(), "versionSyntax"), isDefault: true);
 
-    // To make an expression takes longer than to try it on a tag, and nearly every resource has this one.
-    private static readonly VersionSyntax NotGiven = new(Default, Compile(Default), isDefault: true);
+    private readonly TagExpression _expression;
 
-    private readonly Regex _whole;
-
-    private VersionSyntax(string pattern, Regex whole, bool isDefault)
+    private VersionSyntax(string pattern, TagExpression expression, bool isDefault)
     {
         Pattern = pattern;
-        _whole = whole;
+        _expression = expression;
         IsDefault = isDefault;
     }
 
@@ -29,49 +30,29 @@ public sealed class VersionSyntax
 
     /// <param name="pattern">Null or empty where none was given.</param>
     /// <exception cref="CvException"><c>VersionSyntaxInvalid</c>.</exception>
-    public static VersionSyntax Of(string? pattern) => string.IsNullOrEmpty(pattern) ? NotGiven : new VersionSyntax(pattern, Compile(pattern), isDefault: false);
-
-    /// <summary>The versions among some tags, best first: the longest, then in ordinal order.</summary>
-    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
-    public IReadOnlyList<string> Matching(IEnumerable<string> tags) =>
-        [.. tags.Where(IsVersion).OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal)];
-
-    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
-    public bool IsVersion(string tag)
+    public static VersionSyntax Of(string? pattern)
     {
+        if (string.IsNullOrEmpty(pattern))
+            return NotGiven;
         try
         {
-            return _whole.IsMatch(tag);
-        }
-        catch (RegexMatchTimeoutException e)
-        {
-            throw new CvException("VersionSyntaxTimeout", CvErrorKind.Timeout,
-                $"versionSyntax '{Pattern}' took longer than {MatchTimeout.TotalSeconds:0} s to try on the tag '{tag}'.",
-                "Write it without nested repetition and without back-references: '(a+)+' is 'a+'.", e);
-        }
-    }
-
-    private static Regex Compile(string pattern)
-    {
-        try
-        {
-            _ = new Regex(pattern, RegexOptions.CultureInvariant, MatchTimeout);
-            // Its own brackets are balanced, so it cannot end the group around it.
-            string whole = $@"\A(?:{pattern})\z";
-            try
-            {
-                return new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, MatchTimeout);
-            }
-            catch (NotSupportedException)
-            {
-                // Look-around and back-references: those need the engine that the time limit is for.
-                return new Regex(whole, RegexOptions.CultureInvariant, MatchTimeout);
-            }
+            return new VersionSyntax(pattern, TagExpression.Compile("versionSyntax", pattern), isDefault: false);
         }
         catch (ArgumentException e)
         {
-            throw new CvException("VersionSyntaxInvalid", CvErrorKind.Invalid, $"versionSyntax '{pattern}' is no regular expression: {e.Message}",
-                $"Correct it, or leave it out for the default '{Default}'.", e);
+            throw new CvException("VersionSyntaxInvalid", CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a regular expression: {e.Message}",
+                "Correct it, or leave it out: then git SHAs and full version numbers are versions.", e);
         }
     }
+
+    /// <summary>The versions among some tags, best first: the longest, then in ordinal order.</summary>
+    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
+    public async Task<IReadOnlyList<string>> MatchingAsync(IEnumerable<string> tags, CancellationToken cancellationToken) =>
+        [.. (await _expression.MatchesAsync(tags, cancellationToken).ConfigureAwait(false)).Select(m => m.Tag).OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal)];
+
+    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
+    public bool IsVersion(string tag) => _expression.Match(tag).Success;
+
+    [GeneratedRegex($@"\A(?:{Default})\z", RegexOptions.CultureInvariant)]
+    private static partial Regex DefaultWhole();
 }

@@ -2,7 +2,6 @@ using System.Runtime.InteropServices;
 using CvManager.Cluster;
 using CvManager.Controller;
 using CvManager.Registries;
-using CvManager.Versions;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.PowerShell;
@@ -25,7 +24,7 @@ internal static class ControllerRun
             context.Cancel = true;
             stop.Cancel();
         });
-        using ContainerVersionController controller = new(cluster, registries, new LearntTags(), options, TimeProvider.System, logger, output);
+        using ContainerVersionController controller = new(cluster, registries, options, TimeProvider.System, logger, output);
         await controller.RunAsync(stop.Token);
     }
 

@@ -32,7 +32,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string Version { get; set; } = "";
 
-    /// <summary>A regular expression for whole tags that says which of them are versions; left out, short and long git SHAs are.</summary>
+    /// <summary>A regular expression for whole tags that says which of them are versions; left out, git SHAs and full version numbers are.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     public string? VersionSyntax { get; set; }
 
@@ -56,7 +56,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     private async Task ListAllAsync(IRegistry registry, ImageRepository repository, VersionSyntax syntax, CancellationToken cancellationToken)
     {
         List<KeyValuePair<string, string>> others = [];
-        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, cancellationToken))
+        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken))
         {
             if (syntax.IsVersion(tag))
             {
@@ -71,7 +71,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
         foreach (var (tag, digest) in others)
         {
-            var version = syntax.Matching(_learnt.TagsOf(repository, digest)) is [var best, ..] ? best : syntax.IsDefault ? digest : null;
+            var version = await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best : syntax.IsDefault ? digest : null;
             await WriteTagAsync(tag, digest, version);
         }
     }
@@ -117,7 +117,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
                 "See Get-CvRegistryTag without -Version for the tags that there are.") { Target = $"{repository}:{Version}" };
         }
 
-        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, cancellationToken))
+        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken))
         {
             if (digest == image)
                 await WriteTagAsync(tag, digest, Version);

@@ -86,7 +86,8 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             var snapshot = await scope.Reconciler.ReadAsync(resource.Metadata.Namespace, cancellationToken);
             var pinned = resource with { Spec = resource.Spec with { PinVersion = version } };
             var found = await scope.Versions.FindPinnedAsync(pinned, snapshot.Around(pinned), cancellationToken);
-            RollbackTarget.ThrowIfQuarantined(resource, version, found.Digest);
+            // AskedVersions waits for the registry's answer.
+            RollbackTarget.ThrowIfQuarantined(resource, version, found!.Digest);
         }
 
         if (!await ShouldProcessAsync(resource.Key, $"Pin to version {version} (now on {RollbackTarget.Present(resource) ?? "none"})"))

@@ -151,8 +151,8 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordsCluster.Noon));
 
-    public Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
-        Task.FromResult(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordsCluster.Noon));
+    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordsCluster.Noon));
 
     /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
     private async Task RunAsync()

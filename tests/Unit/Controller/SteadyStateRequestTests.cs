@@ -5,7 +5,6 @@ using CvManager.Controller;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Unit.Registries;
-using CvManager.Versions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -84,8 +83,8 @@ public sealed class SteadyStateRequestTests
     {
         CancellationToken cancellationToken = TestContext.Current.CancellationToken;
         using RegistryCatalog catalog = new(new() { TimeProvider = _time, RequestsPerSecond = 1e6, RequestBurst = 1_000_000 }, credentials, handler);
-        using RegistryLogins logins = new(null, catalog, new LearntTags(), _time, NullLogger.Instance);
-        Awaitable lookup = new(new RegistryTagLookup(logins));
+        using RegistryLogins logins = new(null, catalog, _time, NullLogger.Instance);
+        Awaitable lookup = new(new RegistryTagLookup(logins, _time));
         ConcurrentQueue<string> woken = [];
         using TagPoller poller = new(lookup, woken.Enqueue, _time, NullLogger.Instance, new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(7) });
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

@@ -195,6 +195,38 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_look_that_never_ends_is_given_up_and_the_tag_is_polled_again()
+    {
+        FollowedTag tag = Tag("stuck", "prod");
+        _registry.Hold("stuck");
+        _poller.Follow("ns/a", tag, Minute);
+        Minutes(3);
+        Assert.Equal("RegistryTimeout", _poller.Find(tag)?.Error?.ErrorId);
+        Assert.Equal(["ns/a"], _woken);
+
+        _registry.Release("stuck");
+        _registry.Digests[tag] = "sha256:1";
+        Minutes(2);
+
+        Assert.Equal("sha256:1", _poller.Find(tag)?.Found?.Digest);
+    }
+
+    [Fact]
+    public void A_policy_that_takes_long_to_look_at_delays_no_tag_of_its_repository()
+    {
+        _registry.Hold("app");
+        _poller.Follow("ns/a", Tag("app", "semver:^1"), Minute);
+        _registry.Free("app");
+        _registry.Digests[Tag("app", "prod")] = "sha256:1";
+
+        _poller.Follow("ns/b", Tag("app", "prod"), Minute);
+
+        Assert.Equal("sha256:1", _poller.Find(Tag("app", "prod"))?.Found?.Digest);
+        Assert.Null(_poller.Find(Tag("app", "semver:^1")));
+        Assert.Equal(2, _poller.LookNow("r.example", "app", null));
+    }
+
+    [Fact]
     public void A_registry_that_is_down_keeps_what_is_known_and_is_asked_again_at_the_interval_at_the_latest()
     {
         FollowedTag tag = Tag("app", "prod");
@@ -346,6 +378,9 @@ public sealed class TagPollerTests : IAsyncLifetime
         public int TagsPerRequest(TagRepository repository) => PerRequest;
 
         public void Hold(string repository) => held[repository] = new TaskCompletionSource();
+
+        /// <summary>Looks that begin from now on are answered; those before are still held.</summary>
+        public void Free(string repository) => held.Remove(repository);
 
         public void Release(string repository)
         {

@@ -32,7 +32,6 @@ public sealed class ContainerVersionValidationTests
         Assert.Equal("Rolling", resource.Spec.Strategy.Kind);
         Assert.True(resource.Spec.PinDigest);
         Assert.Null(resource.Spec.VersionSyntax);
-        Assert.Equal("[0-9a-f]{5,40}", resource.Spec.EffectiveVersionSyntax);
     }
 
     [Theory]

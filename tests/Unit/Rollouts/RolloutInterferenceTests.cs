@@ -136,7 +136,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordsCluster.Noon));
 
-    public Task<ResolvedVersion> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");
 
     /// <summary>A rollout to the idle colour, green, that has begun.</summary>

@@ -17,9 +17,19 @@ public sealed class VersionPolicyTests
     [InlineData("regex/alphabetical:main-([0-9]+)", "main-9")]
     [InlineData("regex/numeric:[0-9]+", "20260101")]
     [InlineData("regex/numeric:^main-(?<ts>\\d+)$", "main-10")]
+    [InlineData("regex/numeric:^main-(?P<ts>[0-9]+)$", "main-10")]
+    [InlineData("regex/numeric:(?:main|dev)-(?<ts>[0-9]+)", "main-10")]
     [InlineData("regex/numeric:nothing", null)]
-    public void The_best_tag_is_the_highest_of_those_that_are_wanted(string policy, string? best) =>
-        Assert.Equal(best, VersionPolicy.Find(policy)!.Best(Tags));
+    public async Task The_best_tag_is_the_highest_of_those_that_are_wanted(string policy, string? best) =>
+        Assert.Equal(best is null ? [] : [best], (await VersionPolicy.Find(policy)!.ChooseAsync(Tags, TestContext.Current.CancellationToken)).Tags);
+
+    [Fact]
+    public async Task Tags_that_an_expression_orders_equally_are_all_chosen()
+    {
+        PolicyChoice choice = await VersionPolicy.Find("regex/numeric:main-([0-9]+)-[a-f]+")!.ChooseAsync(["main-9-aa", "main-10-bb", "main-10-cc"], TestContext.Current.CancellationToken);
+
+        Assert.Equal(["main-10-bb", "main-10-cc"], choice.Tags);
+    }
 
     [Fact]
     public void A_tag_is_no_policy() => Assert.Null(VersionPolicy.Find("demo"));
@@ -28,6 +38,8 @@ public sealed class VersionPolicyTests
     [InlineData("semver:hello")]
     [InlineData("regex/numeric:(")]
     [InlineData("oldest:x")]
+    [InlineData("regex/numeric:main-(?<ts>[0-9]+)-([0-9a-f]+)")]
+    [InlineData("regex/numeric:(?<2>[0-9]+)-(?<1>[0-9a-f]+)")]
     public void A_policy_that_cannot_be_used_is_named(string policy)
     {
         CvException error = Assert.Throws<CvException>(() => VersionPolicy.Find(policy));
@@ -36,8 +48,8 @@ public sealed class VersionPolicyTests
     }
 
     [Fact]
-    public void An_expression_that_would_try_for_ever_does_not() =>
-        Assert.Null(VersionPolicy.Find("regex/alphabetical:(a+)+$")!.Best([new string('a', 60) + "!"]));
+    public async Task An_expression_that_would_try_for_ever_does_not() =>
+        Assert.Empty((await VersionPolicy.Find("regex/alphabetical:(a+)+$")!.ChooseAsync([new string('a', 60) + "!"], TestContext.Current.CancellationToken)).Tags);
 
     [Theory]
     [InlineData("{tag: demo, versionPolicy: {newest: true}}", "spec.versionPolicy")]
@@ -46,6 +58,10 @@ public sealed class VersionPolicyTests
     [InlineData("{versionPolicy: {semver: '^1', newest: true}}", "spec.versionPolicy")]
     [InlineData("{versionPolicy: {semver: 'one'}}", "spec.versionPolicy.semver")]
     [InlineData("{versionPolicy: {regex: '('}}", "spec.versionPolicy.regex")]
+    [InlineData("{versionPolicy: {regex: '(?<a>x)(y)'}}", "spec.versionPolicy.regex")]
+    [InlineData("{versionPolicy: {semver: '>=1.0.0, <2.0.0'}}", null)]
+    [InlineData("{versionPolicy: {semver: '^v1.2.0'}}", null)]
+    [InlineData("{versionPolicy: {semver: '~12.5.5.200'}}", "spec.versionPolicy.semver")]
     [InlineData("{versionPolicy: {semver: '^1', order: numeric}}", "spec.versionPolicy.order")]
     [InlineData("{versionPolicy: {semver: '^1'}}", null)]
     [InlineData("{versionPolicy: {newest: true}}", null)]

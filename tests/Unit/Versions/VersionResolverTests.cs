@@ -86,7 +86,7 @@ public sealed class VersionResolverTests
         }));
         var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
         Task<ResolvedVersion> Resolve(string tag, CancellationToken token) =>
-            resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], token);
+            resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], null, token);
 
         using CancellationTokenSource impatient = new();
         Task<ResolvedVersion> first = Resolve("demo", impatient.Token);
@@ -118,7 +118,7 @@ public sealed class VersionResolverTests
     public async Task Of_several_the_longest_then_the_first_in_ordinal_order()
     {
         await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "abc12");
+        string digest = sandbox.PushImage("app", "1.2");
         foreach (string tag in (string[])["fedcba9", "abcdef1", "beefbeefbeef", "demo"])
             sandbox.Tag("app", tag, digest);
         using RegistryCatalog catalog = Catalog(sandbox);
@@ -176,6 +176,24 @@ public sealed class VersionResolverTests
     [InlineData("(a+)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false)]
     [InlineData("[0-9]+", "12\n", false)]
     public void The_whole_tag_must_match(string syntax, string tag, bool matches) => Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
+
+    [Theory]
+    [InlineData("1a2b3c4", true)]
+    [InlineData("0123456", false)]
+    [InlineData("abc123", false)]
+    [InlineData("1111111111111111111111111111111111111111", true)]
+    [InlineData("11111111111111111111111111111111111111111", false)]
+    [InlineData("1.4.2", true)]
+    [InlineData("v1.4.2-rc.1", true)]
+    [InlineData("1.4.2_build.7", true)]
+    [InlineData("2026.11.25", true)]
+    [InlineData("12.5.5.201", true)]
+    [InlineData("1", false)]
+    [InlineData("1.2", false)]
+    [InlineData("24.04", false)]
+    [InlineData("latest", false)]
+    [InlineData("deadbeef-dirty", false)]
+    public void The_default_syntax_takes_git_SHAs_and_full_version_numbers(string tag, bool isVersion) => Assert.Equal(isVersion, VersionSyntax.Of(null).IsVersion(tag));
 
     [Fact]
     public void What_was_learnt_first_is_forgotten_first()

@@ -1,0 +1,106 @@
+using System.Diagnostics.CodeAnalysis;
+using System.Numerics;
+using System.Text.RegularExpressions;
+using Semver;
+
+namespace CvManager.Resources;
+
+/// <summary>
+/// A range of version numbers, written as npm writes ranges (a comma may stand for the space), and which tag of it is the highest. Tags are read
+/// as they are written in practice: semantic versions with or without <c>v</c>, with <c>_</c> for <c>+</c> (no tag has a plus sign), calendar
+/// versions with leading zeros, and two to four numbers. Immutable, thread-safe.
+/// </summary>
+internal sealed partial class VersionRange
+{
+    private readonly SemVersionRange _range;
+    private readonly SemVersionRange _withPrereleases;
+    private readonly bool _wantsPrereleases;
+
+    private VersionRange(SemVersionRange range, SemVersionRange withPrereleases, bool wantsPrereleases)
+    {
+        _range = range;
+        _withPrereleases = withPrereleases;
+        _wantsPrereleases = wantsPrereleases;
+    }
+
+    public static bool TryParse(string text, [NotNullWhen(true)] out VersionRange? range)
+    {
+        string npm = VersionPrefix().Replace(text.Replace(',', ' '), "");
+        range = SemVersionRange.TryParseNpm(npm, out SemVersionRange? plain) && SemVersionRange.TryParseNpm(npm, includeAllPrerelease: true, out SemVersionRange? all)
+            ? new VersionRange(plain, all, PrereleaseInRange().IsMatch(npm))
+            : null;
+        return range is not null;
+    }
+
+    /// <summary>The tag with the highest version in the range; null where there is none.</summary>
+    /// <param name="tags">All tags of the repository.</param>
+    /// <param name="why">Why there is none; empty where there is one.</param>
+    public string? Highest(IEnumerable<string> tags, out string why)
+    {
+        List<Number> numbers = [.. tags.Select(Number.Parse).OfType<Number>()];
+        // Where every version carries a number of its own, it counts builds or packages of the version, and none comes before it.
+        if (numbers.Count > 0 && numbers.TrueForAll(n => n.HasRevisionSuffix))
+            numbers = numbers.ConvertAll(n => n.WithSuffixAsRevision());
+        why = "";
+        if (numbers.Where(Contains).Max() is { } highest)
+            return highest.Tag;
+        List<string> prereleases = [.. numbers.Where(n => n.Version.IsPrerelease && _withPrereleases.Contains(n.Version) && _range.Contains(n.Version.WithoutPrerelease())).Order().Select(n => n.Tag)];
+        why = (numbers.Count, prereleases.Count) switch
+        {
+            (0, _) => "None of them is a version number (two to four numbers with dots between them, an optional 'v' before and a suffix behind).",
+            (_, > 0) => $"Of the {numbers.Count} version numbers, only prereleases are in the range, such as '{prereleases[^1]}': name a prerelease in the range to allow them, for example '>=1.0.0-0'.",
+            _ => $"None of the {numbers.Count} version numbers is in the range; the highest is '{numbers.Max()!.Tag}'.",
+        };
+        return null;
+    }
+
+    /// <summary>npm lets prereleases of the version in that is named with one; here, a range that names a prerelease lets all between its bounds in.</summary>
+    private bool Contains(Number number) =>
+        _range.Contains(number.Version)
+        || (_wantsPrereleases && number.Version.IsPrerelease && _withPrereleases.Contains(number.Version) && _range.Contains(number.Version.WithoutPrerelease()));
+
+    [GeneratedRegex(@"(?<![0-9A-Za-z.+-])[vV](?=[0-9])", RegexOptions.CultureInvariant)]
+    private static partial Regex VersionPrefix();
+
+    [GeneratedRegex(@"[0-9]-[0-9A-Za-z]", RegexOptions.CultureInvariant)]
+    private static partial Regex PrereleaseInRange();
+
+    /// <summary>A tag that is a version number. Of two that are equal, the one written as semantic versioning writes it is greater.</summary>
+    private sealed partial record Number(string Tag, SemVersion Version, BigInteger Fourth, BigInteger Revision) : IComparable<Number>
+    {
+        public bool HasRevisionSuffix => Version.PrereleaseIdentifiers is [{ NumericValue: not null }];
+
+        public Number WithSuffixAsRevision() => this with { Version = Version.WithoutPrerelease(), Revision = Version.PrereleaseIdentifiers[0].NumericValue!.Value };
+
+        public static Number? Parse(string tag)
+        {
+            Match match = Parts().Match(tag);
+            if (!match.Success)
+                return null;
+            string third = match.Groups["third"] is { Success: true } patch ? patch.Value : "0";
+            string suffix = match.Groups["pre"].Value;
+            // No tag has a plus sign: an underscore stands for it.
+            if (match.Groups["build"] is { Success: true } build)
+                suffix += "+" + build.Value.Replace('_', '-');
+            return SemVersion.TryParse($"{match.Groups["first"].Value}.{match.Groups["second"].Value}.{third}{suffix}", SemVersionStyles.Any, out SemVersion? version)
+                ? new Number(tag, version, match.Groups["fourth"] is { Success: true } fourth ? BigInteger.Parse(fourth.Value, System.Globalization.CultureInfo.InvariantCulture) : -1, -1)
+                : null;
+        }
+
+        public int CompareTo(Number? other)
+        {
+            if (other is null)
+                return 1;
+            int order = Version.WithoutPrereleaseOrMetadata().ComparePrecedenceTo(other.Version.WithoutPrereleaseOrMetadata());
+            order = order != 0 ? order : Fourth.CompareTo(other.Fourth);
+            order = order != 0 ? order : Version.ComparePrecedenceTo(other.Version);
+            order = order != 0 ? order : Revision.CompareTo(other.Revision);
+            order = order != 0 ? order : Version.CompareSortOrderTo(other.Version);
+            order = order != 0 ? order : other.Tag.Length.CompareTo(Tag.Length);
+            return order != 0 ? order : string.CompareOrdinal(other.Tag, Tag);
+        }
+
+        [GeneratedRegex(@"\A[vV]?(?<first>[0-9]+)\.(?<second>[0-9]+)(?:\.(?<third>[0-9]+)(?:\.(?<fourth>[0-9]+))?)?(?<pre>-[0-9A-Za-z.-]+)?(?:_(?<build>[0-9A-Za-z._-]+))?\z", RegexOptions.CultureInvariant)]
+        private static partial Regex Parts();
+    }
+}

@@ -1,0 +1,208 @@
+using CvManager.Registries;
+using CvManager.Versions;
+using Xunit;
+
+namespace CvManager.Unit.Versions;
+
+/// <summary>What is concluded, and what is not, where a registry does not tell all.</summary>
+public sealed class CandidateTests
+{
+    private static readonly string Wanted = FakeRegistry.Digest('a');
+    private static readonly string Other = FakeRegistry.Digest('b');
+
+    private readonly FakeRegistry _registry = new();
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private VersionResolver Resolver => new(_registry, new LearntTags(), TimeProvider.System);
+
+    [Theory]
+    [InlineData(CvErrorKind.Invalid)]
+    [InlineData(CvErrorKind.Forbidden)]
+    [InlineData(CvErrorKind.Unavailable)]
+    public async Task A_version_tag_that_cannot_be_read_keeps_no_other_from_being_the_version(CvErrorKind kind)
+    {
+        _registry.Tags["demo"] = Wanted;
+        _registry.Tags["0bad000"] = Other;
+        _registry.Tags["1a2b3c4"] = Wanted;
+        _registry.Broken["0bad000"] = FakeRegistry.Error(kind);
+
+        Assert.Equal("1a2b3c4", (await Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token)).Version);
+    }
+
+    [Theory]
+    [InlineData(CvErrorKind.Forbidden)]
+    [InlineData(CvErrorKind.Unavailable)]
+    public async Task A_version_tag_that_may_be_the_only_one_is_not_passed_over(CvErrorKind kind)
+    {
+        _registry.Tags["demo"] = Wanted;
+        _registry.Tags["0bad000"] = Wanted;
+        _registry.Broken["0bad000"] = FakeRegistry.Error(kind);
+
+        Assert.Equal(kind, (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token))).Kind);
+    }
+
+    [Fact]
+    public async Task A_tag_that_is_no_image_is_not_the_version_of_one()
+    {
+        _registry.Tags["demo"] = Wanted;
+        _registry.Tags["0bad000"] = Other;
+        _registry.Broken["0bad000"] = FakeRegistry.Error(CvErrorKind.Invalid);
+
+        Assert.Equal(Wanted, (await Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token)).Version);
+    }
+
+    [Fact]
+    public async Task Nothing_is_concluded_from_a_listing_that_broke_off()
+    {
+        _registry.Tags["demo"] = Wanted;
+        _registry.Tags["1a2b3c4"] = Wanted;
+        _registry.ListError = FakeRegistry.Error(CvErrorKind.Unavailable);
+
+        await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
+    }
+
+    [Fact]
+    public async Task Who_may_not_list_is_told_so_and_that_a_tag_is_missing_all_the_same()
+    {
+        _registry.Tags["demo"] = Wanted;
+        _registry.ListError = new CvException("RegistryForbidden", CvErrorKind.Forbidden, "no", "ask");
+
+        CvException denied = await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
+        Assert.Equal("RegistryForbidden", denied.ErrorId);
+        Assert.Contains("org.opencontainers.image.version", denied.Remedy, StringComparison.Ordinal);
+        _registry.Tags.Clear();
+        Assert.Equal("RegistryTagNotFound", (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "nosuch", null, [], Token))).ErrorId);
+    }
+
+    [Fact]
+    public async Task A_hint_that_the_registry_confirms_saves_the_search_and_costs_one_request()
+    {
+        _registry.Tags["1a2b3c4"] = Wanted;
+        VersionResolver resolver = Resolver;
+
+        Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
+        Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
+        Assert.Equal(["1a2b3c4"], _registry.Asked);
+    }
+
+    [Theory]
+    [InlineData("2222222")]
+    [InlineData("prod")]
+    [InlineData("no tag at all")]
+    public async Task A_hint_that_the_registry_does_not_confirm_is_not_believed_and_teaches_nobody(string hint)
+    {
+        _registry.Tags["1a2b3c4"] = Wanted;
+        _registry.Tags["2222222"] = Other;
+        _registry.Tags["prod"] = Wanted;
+        VersionResolver resolver = Resolver;
+
+        Assert.Equal("1a2b3c4", (await Hinted(resolver, hint, null)).Version);
+        Assert.Equal(Other, (await resolver.ResolvePinAsync(FakeRegistry.App, "demo", "2222222", Token)).Digest);
+    }
+
+    [Fact]
+    public async Task That_an_image_goes_by_its_digest_needs_no_second_search_after_a_restart_but_only_for_whom_the_status_says_it()
+    {
+        _registry.Tags["1a2b3c4"] = Wanted;
+        VersionResolver resolver = Resolver;
+
+        Assert.Equal(Wanted, (await Hinted(resolver, Wanted, null)).Version);
+        Assert.Empty(_registry.Asked);
+        Assert.Equal("1a2b3c4", (await Hinted(resolver, null, null)).Version);
+    }
+
+    [Theory]
+    [InlineData("2024-05-01T10:00:00Z", "2024-05-02T10:00:00Z", "2222222")]
+    [InlineData("2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.023456789Z", "1111111")]
+    public async Task The_newest_image_is_the_one_that_was_built_last(string first, string second, string newest)
+    {
+        Push(("1111111", 'a', first), ("2222222", 'b', second));
+
+        Assert.Equal(newest, (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+    }
+
+    [Theory]
+    [InlineData("1970-01-01T00:00:00Z", "1970-01-01T00:00:00Z")]
+    [InlineData("1980-01-01T00:00:01Z", "1980-01-01T00:00:01Z")]
+    [InlineData("0001-01-01T00:00:00Z", "2024-05-01T10:00:00Z")]
+    [InlineData(null, "2024-05-01T10:00:00Z")]
+    [InlineData("2024-05-01T10:00:00Z", "2024-05-01T10:00:00Z")]
+    public async Task Where_build_times_are_equal_or_missing_the_newest_image_is_not_guessed(string? first, string? second)
+    {
+        Push(("1111111", 'a', first), ("2222222", 'b', second));
+
+        Assert.Equal("VersionPolicyUndecided", (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).ErrorId);
+    }
+
+    [Fact]
+    public async Task Several_tags_of_the_newest_image_are_no_question()
+    {
+        Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("22222222", 'a', "2024-05-01T10:00:00Z"));
+
+        Assert.Equal("22222222", (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+    }
+
+    [Fact]
+    public async Task What_can_never_be_pulled_is_not_the_newest_but_what_cannot_be_read_now_may_be()
+    {
+        Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("2222222", 'b', "2024-05-02T10:00:00Z"));
+        _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Invalid);
+        Assert.Equal("1111111", (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+
+        _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Unavailable);
+        Assert.Equal(CvErrorKind.Unavailable, (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).Kind);
+    }
+
+    [Fact]
+    public async Task Images_that_an_expression_orders_equally_are_not_chosen_from()
+    {
+        Push(("main-7-a", 'a', null), ("main-7-b", 'b', null));
+
+        Assert.Equal("VersionPolicyUndecided", (await Assert.ThrowsAsync<CvException>(
+            () => Resolver.FindTagAsync(FakeRegistry.App, "regex/numeric:main-([0-9]+)-[a-z]", Token))).ErrorId);
+    }
+
+    [Fact]
+    public async Task An_expression_that_is_expensive_for_each_of_many_tags_has_one_budget_for_all_of_them()
+    {
+        _registry.Tags["demo"] = Wanted;
+        for (int i = 0; i < 5000; i++)
+            _registry.Tags[new string('a', 19) + i] = Other;
+
+        Assert.Equal("VersionSyntaxTimeout", (await Assert.ThrowsAsync<CvException>(
+            () => Resolver.ResolveAsync(FakeRegistry.App, "demo", "(?=a)(a+)+b[0-9]*", [], Token))).ErrorId);
+    }
+
+    [Fact]
+    public async Task A_search_with_an_expensive_expression_ends_when_it_is_cancelled()
+    {
+        using CancellationTokenSource stop = new();
+        Task search = VersionSyntax.Of("(?=a)(a+)+b[0-9]*").MatchingAsync(Tags(), stop.Token);
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => search);
+
+        IEnumerable<string> Tags()
+        {
+            for (int i = 0; ; i++)
+            {
+                if (i == 3)
+                    stop.Cancel();
+                yield return new string('a', 16) + i;
+            }
+        }
+    }
+
+    private Task<ResolvedVersion> Hinted(VersionResolver resolver, string? hint, string? syntax) =>
+        resolver.ResolveAsync(FakeRegistry.App, "demo", new TagDigest(Wanted), TimeProvider.System.GetUtcNow(), syntax, ["prod"], hint, Token);
+
+    private void Push(params (string Tag, char Digest, string? Created)[] images)
+    {
+        foreach ((string tag, char digest, string? created) in images)
+        {
+            _registry.Tags[tag] = FakeRegistry.Digest(digest);
+            if (created is not null)
+                _registry.Created[FakeRegistry.Digest(digest)] = created;
+        }
+    }
+}

@@ -1,0 +1,85 @@
+using System.Runtime.CompilerServices;
+using CvManager.Registries;
+
+namespace CvManager.Unit.Versions;
+
+/// <summary>A registry of one repository that answers what a test says, and counts what it was asked.</summary>
+internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
+{
+    public static readonly ImageRepository App = ImageRepository.Parse("registry.test/app");
+
+    private readonly List<string> _asked = [];
+
+    /// <summary>Tags and what they point at, in the order of the list.</summary>
+    public Dictionary<string, string> Tags { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>Tags that cannot be read.</summary>
+    public Dictionary<string, CvException> Broken { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>When the images of digests were built.</summary>
+    public Dictionary<string, string> Created { get; } = new(StringComparer.Ordinal);
+
+    /// <summary>What a listing fails with; null for one that works.</summary>
+    public CvException? ListError { get; set; }
+
+    /// <summary>Tags that were read, and <c>list</c>, in order.</summary>
+    public IReadOnlyList<string> Asked
+    {
+        get
+        {
+            lock (_asked)
+                return [.. _asked];
+        }
+    }
+
+    public int TagsPerRequest => 1;
+
+    public static string Digest(char c) => "sha256:" + new string(c, 64);
+
+    public static CvException Error(CvErrorKind kind) => new("RegistryTest", kind, "it cannot be read", "-");
+
+    public IRegistry For(ImageRepository repository) => this;
+
+    public void Forget()
+    {
+        lock (_asked)
+            _asked.Clear();
+    }
+
+    public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
+    {
+        Ask(tag);
+        return Broken.TryGetValue(tag, out CvException? error)
+            ? Task.FromException<TagDigest?>(error)
+            : Task.FromResult(Tags.TryGetValue(tag, out string? digest) ? new TagDigest(digest) : null);
+    }
+
+    public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
+
+    public async IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await Task.CompletedTask;
+        Ask("list");
+        foreach (string tag in Tags.Keys)
+            yield return new RegistryTag(tag, null);
+        if (ListError is not null)
+            throw ListError;
+    }
+
+    public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        Task.FromResult<IReadOnlyDictionary<string, string>>(
+            Created.TryGetValue(digest, out string? created) ? new Dictionary<string, string> { [IRegistry.CreatedLabel] = created } : []);
+
+    public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => Task.CompletedTask;
+
+    public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+    private void Ask(string what)
+    {
+        lock (_asked)
+            _asked.Add(what);
+    }
+}
