@@ -246,15 +246,7 @@ internal sealed partial class TagPoller : IDisposable
         CvException shown;
         try
         {
-            using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            try
-            {
-                return await _registry.LookAsync(repository, tags, ended.Token).WaitAsync(_options.LookLimit, _time, cancellationToken).ConfigureAwait(false);
-            }
-            finally
-            {
-                await ended.CancelAsync().ConfigureAwait(false);
-            }
+            return await TimeLimit.RunAsync(token => _registry.LookAsync(repository, tags, token), _options.LookLimit, _time, cancellationToken).ConfigureAwait(false);
         }
         catch (CvException error)
         {

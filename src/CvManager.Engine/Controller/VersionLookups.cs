@@ -123,12 +123,9 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         CvException? error = null;
         try
         {
-            using CancellationTokenSource late = new(Limit, time);
-            using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-            // It is waited for no longer than that, even where it does not listen.
-            answer = await search(ended.Token).WaitAsync(ended.Token).ConfigureAwait(false);
+            answer = await TimeLimit.RunAsync(search, Limit, time, cancellationToken).ConfigureAwait(false);
         }
-        catch (OperationCanceledException e)
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
             error = new CvException("RegistryTimeout", CvErrorKind.Timeout, $"The registry did not tell the version within {Limit.TotalMinutes:0} min.",
                 "It is tried again. The label org.opencontainers.image.version saves the search in the list of tags.", e);

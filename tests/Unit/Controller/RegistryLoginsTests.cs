@@ -115,7 +115,8 @@ public sealed class RegistryLoginsTests : IDisposable
 
     private void Put(string ns, string name, string registry, string user, string password)
     {
-        string config = $$"""{"auths":{"{{registry}}":{"username":"{{user}}","password":"{{password}}"}}}""";
+        JsonObject login = new() { ["username"] = user, ["password"] = password };
+        string config = new JsonObject { ["auths"] = new JsonObject { [registry] = login } }.ToJsonString();
         _server.Put($"/api/v1/namespaces/{ns}/secrets/{name}", new JsonObject
         {
             ["metadata"] = new JsonObject { ["name"] = name },

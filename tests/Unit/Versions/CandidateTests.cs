@@ -193,7 +193,7 @@ public sealed class CandidateTests
         }
     }
 
-    private Task<ResolvedVersion> Hinted(VersionResolver resolver, string? hint, string? syntax) =>
+    private static Task<ResolvedVersion> Hinted(VersionResolver resolver, string? hint, string? syntax) =>
         resolver.ResolveAsync(FakeRegistry.App, "demo", new TagDigest(Wanted), TimeProvider.System.GetUtcNow(), syntax, ["prod"], hint, Token);
 
     private void Push(params (string Tag, char Digest, string? Created)[] images)
