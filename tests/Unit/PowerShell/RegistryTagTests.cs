@@ -83,11 +83,11 @@ public sealed class RegistryTagTests : IAsyncLifetime
     public void A_reader_that_has_enough_ends_the_reading()
     {
         for (int i = 0; i < 200; i++)
-            _registry.Tag("shop/web", $"0000{i:000}", _first);
+            _registry.Tag("shop/web", $"0a00{i:000}", _first);
 
         SessionResult first = Invoke("foreach ($tag in Get-CvRegistryTag $repository) { $tag; break }");
 
-        Assert.Equal("0000000", Assert.Single(first.Output).Properties["Tag"].Value);
+        Assert.Equal("0a00000", Assert.Single(first.Output).Properties["Tag"].Value);
     }
 
     [Fact]
