@@ -9,8 +9,14 @@ namespace CvManager.Resources;
 /// </summary>
 internal sealed class TagExpression
 {
-    /// <summary>For one tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds.</summary>
-    private static readonly TimeSpan MatchLimit = TimeSpan.FromMilliseconds(250);
+    /// <summary>
+    /// For one tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds, but on a machine that is
+    /// overloaded the thread itself may have to wait for long.
+    /// </summary>
+    private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
+
+    /// <summary>The engine that does not backtrack takes time in proportion to the tag: the limit is for what nobody thought of.</summary>
+    private static readonly TimeSpan LinearMatchLimit = TimeSpan.FromSeconds(5);
 
     /// <summary>For all tags of one search.</summary>
     private static readonly TimeSpan SearchLimit = TimeSpan.FromSeconds(3);
@@ -37,7 +43,7 @@ internal sealed class TagExpression
         string whole = Whole(expression);
         try
         {
-            return new TagExpression(new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, MatchLimit), field, expression);
+            return new TagExpression(new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, LinearMatchLimit), field, expression);
         }
         catch (NotSupportedException)
         {
@@ -74,7 +80,7 @@ internal sealed class TagExpression
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw TooExpensive($"{MatchLimit.TotalMilliseconds:0} ms to try on the tag '{tag}'", e);
+            throw TooExpensive($"{_whole.MatchTimeout.TotalSeconds:0} s to try on the tag '{tag}'", e);
         }
     }
 
