@@ -1,17 +1,16 @@
 using CvManager.Conformance;
-using k8s;
 
 namespace CvManager.Integration;
 
 /// <summary>The conformance suite on the real control plane.</summary>
 public sealed class ControlPlaneConformanceTests : ConformanceSuite
 {
-    private Kubernetes? _client;
+    private HttpClient? _client;
 
-    protected override Task<HttpClient> ConnectAsync()
+    protected override async Task<HttpClient> ConnectAsync()
     {
-        _client = Servers.Connect(Servers.KubeConfig);
-        return Task.FromResult(_client.HttpClient);
+        _client = await Servers.ConnectAsync(Servers.KubeConfig);
+        return _client;
     }
 
     /// <summary>On by default since Kubernetes 1.34.</summary>

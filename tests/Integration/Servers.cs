@@ -1,5 +1,5 @@
 using System.Diagnostics.CodeAnalysis;
-using k8s;
+using CvManager.Cluster;
 
 namespace CvManager.Integration;
 
@@ -35,14 +35,12 @@ internal static class Servers
     public static string AwsEndpoint => Require("CVM_AWS_ENDPOINT");
 
     /// <summary>A client with a kubeconfig's server as base address and its credentials, whether a token or a certificate. It owns its connection.</summary>
-    public static Kubernetes Connect(string kubeConfig)
+    public static async Task<HttpClient> ConnectAsync(string kubeConfig)
     {
-        KubernetesClientConfiguration configuration = KubernetesClientConfiguration.BuildConfigFromConfigFile(new FileInfo(kubeConfig));
-        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
-        Kubernetes client = new(configuration);
-        client.HttpClient.BaseAddress = client.BaseUri;
-        if (configuration.AccessToken is { Length: > 0 } token)
-            client.HttpClient.DefaultRequestHeaders.Authorization = new("Bearer", token);
+        KubeConfig file = KubeConfigFile.Read([new FileInfo(kubeConfig)]);
+        ClusterAccess access = ClusterAccess.OfContext(file, file.CurrentContext!, kubeConfig, TimeProvider.System);
+        HttpClient client = new(access.Handler) { BaseAddress = access.Server, Timeout = Timeout.InfiniteTimeSpan };
+        client.DefaultRequestHeaders.Authorization = await access.Credentials.GetAsync(CancellationToken.None);
         return client;
     }
 

@@ -37,7 +37,7 @@ Describe 'The module' {
         Copy-Item (Join-Path $manifest '../bin/*.dll') $folder
         $script = Join-Path $folder 'others.ps1'
         Set-Content $script @"
-            foreach (`$name in 'YamlDotNet', 'AWSSDK.Core', 'KubernetesClient') {
+            foreach (`$name in 'YamlDotNet', 'AWSSDK.Core', 'Polly.Core') {
                 `$null = [Reflection.Assembly]::LoadFrom((Join-Path '$folder' "`$name.dll"))
             }
             Import-Module '$manifest'

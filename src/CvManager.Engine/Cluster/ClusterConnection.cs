@@ -5,10 +5,6 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
-using k8s;
-using k8s.Authentication;
-using k8s.Exceptions;
-using k8s.KubeConfigModels;
 
 namespace CvManager.Cluster;
 
@@ -26,7 +22,7 @@ public enum PatchKind
 /// <summary>
 /// One connection to one cluster, for life: objects go in and out as JSON, and failures come as <see cref="CvException"/>.
 /// </summary>
-/// <remarks>Thread-safe. KubernetesClient reads the kubeconfig and authenticates; tokens of exec plugins and files are renewed by it.</remarks>
+/// <remarks>Thread-safe. Tokens of exec plugins and files are renewed.</remarks>
 public sealed class ClusterConnection : IDisposable
 {
     /// <summary>The field manager of whatever CvManager writes (R3).</summary>
@@ -49,20 +45,27 @@ public sealed class ClusterConnection : IDisposable
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
-    private readonly IDisposable _owner;
+    private static readonly ProductInfoHeaderValue UserAgent = new(FieldManager, typeof(ClusterConnection).Assembly.GetName().Version?.ToString(3));
+
     private readonly HttpClient _http;
-    private readonly ServiceClientCredentials? _credentials;
+    private readonly ClusterCredentials _credentials;
+    private readonly IReadOnlyList<KeyValuePair<string, string>> _headers = [];
+    private readonly string? _tlsServerName;
     private readonly TimeProvider _time;
 
-    private ClusterConnection(IDisposable owner, HttpClient http, ServiceClientCredentials? credentials, Uri server, string context, string space, TimeProvider time)
+    private ClusterConnection(HttpClient http, ClusterCredentials credentials, Uri server, string context, string space, TimeProvider time)
     {
-        _owner = owner;
-        _http = http;
-        _credentials = credentials;
-        _time = time;
-        Server = server;
-        ContextName = context;
-        DefaultNamespace = space;
+        // Each request has its own limit; a watch has none.
+        http.Timeout = Timeout.InfiniteTimeSpan;
+        (_http, _credentials, _time) = (http, credentials, time);
+        (Server, ContextName, DefaultNamespace) = (server, context, space);
+    }
+
+    internal ClusterConnection(ClusterAccess access, string context, TimeProvider time)
+        : this(new HttpClient(access.Handler), access.Credentials, access.Server, context, access.Namespace, time)
+    {
+        _headers = [.. access.Headers.GroupBy(header => header.Key, header => header.Value).Select(header => KeyValuePair.Create(header.Key, SeparateHeaderLines.Join(header.Key, header)))];
+        _tlsServerName = access.TlsServerName;
     }
 
     /// <summary>The API server's address.</summary>
@@ -75,44 +78,35 @@ public sealed class ClusterConnection : IDisposable
     public string DefaultNamespace { get; }
 
     /// <summary>Reads the configuration; asks nothing of the cluster.</summary>
-    /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeContextNotFound</c>.</exception>
+    /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>, <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
     public static ClusterConnection Connect(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
         IReadOnlyList<FileInfo> files = KubeConfigFile.Locate(options.KubeConfigPath);
         if (files.Count == 0)
         {
-            if (options.Context is null && KubernetesClientConfiguration.IsInCluster())
-                return Connect(KubernetesClientConfiguration.InClusterConfig(), "");
-            throw new CvException("KubeConfigNotFound", CvErrorKind.NotFound, "There is no kubeconfig, and this is no pod.",
-                "Give -KubeConfig, set KUBECONFIG, or put one at ~/.kube/config; Start-CvSandbox brings a cluster of its own.");
+            if (options.Context is null && ClusterAccess.IsInPod(Environment.GetEnvironmentVariable))
+                return new ClusterConnection(ClusterAccess.OfPod(Environment.GetEnvironmentVariable, TimeProvider.System), "", TimeProvider.System);
+            throw new CvException("KubeConfigNotFound", CvErrorKind.NotFound, "No kubeconfig found, and not running in a pod.",
+                "Give -KubeConfig, set KUBECONFIG, or put one at ~/.kube/config; Start-CvSandbox starts a cluster to try things out.");
         }
 
-        K8SConfiguration file = KubeConfigFile.Read(files);
+        KubeConfig file = KubeConfigFile.Read(files);
         string paths = string.Join(", ", files.Select(f => f.FullName));
         string context = options.Context ?? file.CurrentContext ?? "";
         if (context.Length == 0)
         {
             throw new CvException("KubeContextNotFound", CvErrorKind.NotFound, $"{paths} has no current context.",
-                "Give -Context; Get-CvContext lists those that there are.") { Target = paths };
+                "Give -Context; Get-CvContext lists the contexts.") { Target = paths };
         }
 
-        if (file.Contexts?.Any(c => c.Name == context) != true)
+        if (!file.Contexts!.Any(c => c.Name == context))
         {
             throw new CvException("KubeContextNotFound", CvErrorKind.NotFound, $"{paths} has no context '{context}'.",
-                "Get-CvContext lists those that there are.") { Target = context };
+                "Get-CvContext lists the contexts.") { Target = context };
         }
 
-        try
-        {
-            return Connect(KubernetesClientConfiguration.BuildConfigFromConfigObject(file, context), context);
-        }
-        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or FormatException or IOException
-            or System.Security.Cryptography.CryptographicException or ArgumentException or UriFormatException)
-        {
-            throw new CvException("KubeConfigInvalid", CvErrorKind.Invalid, $"The context '{context}' of {paths} cannot be used: {e.Message}",
-                "Mend its cluster and user; 'kubectl config view' shows them.", e) { Target = context };
-        }
+        return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System);
     }
 
     /// <summary>A connection through a handler: an API server in this process.</summary>
@@ -123,10 +117,8 @@ public sealed class ClusterConnection : IDisposable
     /// <param name="time">What time limits are measured by; null for the system's clock.</param>
     public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string space = "default", TimeProvider? time = null)
     {
-        HttpClient http = new(handler, disposeHandler: false) { Timeout = Timeout.InfiniteTimeSpan };
-        if (token is not null)
-            http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        return new ClusterConnection(http, http, null, server, "", space, time ?? TimeProvider.System);
+        AuthenticationHeaderValue? login = token is null ? null : ClusterCredentials.Bearer(token, "The token");
+        return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", space, time ?? TimeProvider.System);
     }
 
     /// <summary>One object.</summary>
@@ -252,10 +244,11 @@ public sealed class ClusterConnection : IDisposable
             ("timeoutSeconds", timeoutSeconds.ToString(CultureInfo.InvariantCulture)));
         // A half-open connection says nothing for ever: the server itself ends the watch before this does.
         TimeSpan longest = TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout;
+        AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource watchdog = new(longest, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         using HttpResponseMessage response = await GuardAsync(
-            OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
+            OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, login, limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
         using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), LargestLine);
         while (true)
         {
@@ -267,16 +260,10 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    public void Dispose() => _owner.Dispose();
-
-    private static ClusterConnection Connect(KubernetesClientConfiguration configuration, string context)
+    public void Dispose()
     {
-        // Each request has its own limit; a watch has none.
-        configuration.HttpClientTimeout = Timeout.InfiniteTimeSpan;
-        configuration.UserAgent = FieldManager;
-        Kubernetes client = new(configuration);
-        return new ClusterConnection(client, client.HttpClient, client.Credentials, client.BaseUri, context,
-            string.IsNullOrEmpty(configuration.Namespace) ? "default" : configuration.Namespace, TimeProvider.System);
+        _http.Dispose();
+        _credentials.Dispose();
     }
 
     private Task<JsonObject> SendAsync(HttpMethod method, ResourcePath path, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
@@ -293,13 +280,15 @@ public sealed class ClusterConnection : IDisposable
     private async Task<T> ExchangeAsync<T>(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType,
         Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
+        // A program that somebody logs in with has its own limit.
+        AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource timeout = new(RequestTimeout, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
         return await GuardAsync(DoAsync(), $"did not answer {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
 
         async Task<T> DoAsync()
         {
-            using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, limit.Token);
+            using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token);
             return await read(response, limit.Token);
         }
     }
@@ -323,29 +312,27 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> OpenAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> OpenAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, AuthenticationHeaderValue? login, CancellationToken cancellationToken)
     {
         using HttpRequestMessage request = new(method, new Uri(new Uri(Server.AbsoluteUri.TrimEnd('/') + "/"), query.Length == 0 ? path : $"{path}?{query}"));
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        request.Headers.UserAgent.Add(UserAgent);
+        request.Headers.Authorization = login;
+        // SocketsHttpHandler asks for a certificate of the name in this header, and has no other place for it.
+        request.Headers.Host = _tlsServerName;
+        foreach ((string name, string value) in _headers)
+            request.Headers.TryAddWithoutValidation(name, value);
         if (body is not null)
         {
             request.Content = new StringContent(body.ToJsonString());
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType!);
         }
 
-        try
-        {
-            if (_credentials is not null)
-                await _credentials.ProcessHttpRequestAsync(request, cancellationToken);
-        }
-        catch (Exception e) when (e is KubeConfigException or KubernetesClientException or UnauthorizedAccessException or IOException)
-        {
-            throw ClusterErrors.NoCredential(e, Server);
-        }
-
         HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (response.IsSuccessStatusCode)
             return response;
+        if (response.StatusCode == System.Net.HttpStatusCode.Unauthorized)
+            _credentials.Refused();
         using (response)
             throw ClusterErrors.FromAnswer((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
     }

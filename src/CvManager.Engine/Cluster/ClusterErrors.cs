@@ -37,12 +37,9 @@ internal static partial class ClusterErrors
     public static CvException TooLarge(string what, int limit) => new("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded,
         $"The API server sent a {what} of more than {limit / 1024 / 1024} MiB.", "Narrow it down with -Namespace or -LabelSelector.");
 
-    /// <summary>The credential could not be had: an exec plugin or a token file failed.</summary>
-    public static CvException NoCredential(Exception failure, Uri server) => new("ClusterUnauthorized", CvErrorKind.Unauthenticated,
-        $"There is no credential for {server}: {failure.Message}", "Log in again, and see the user's exec or token file in the kubeconfig.", failure)
-    {
-        Target = server.ToString(),
-    };
+    /// <summary>There is no credential to show: an exec plugin or a token file failed.</summary>
+    public static CvException NoCredential(string message, string remedy, Exception? inner = null) =>
+        new("ClusterUnauthorized", CvErrorKind.Unauthenticated, message, remedy, inner);
 
     public static CvException NoJson(string title, Exception? inner) => NoAnswer(title, "it is no JSON object", inner);
 

@@ -1,7 +1,6 @@
-using k8s;
-using k8s.Exceptions;
-using k8s.KubeConfigModels;
-using YamlDotNet.Core;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using CvManager.Resources;
 
 namespace CvManager.Cluster;
 
@@ -9,7 +8,9 @@ namespace CvManager.Cluster;
 public static class KubeConfigFile
 {
     /// <summary>Bytes; a kubeconfig with hundreds of clusters and their certificates has a tenth of it.</summary>
-    private const long MaximumLength = 8 * 1024 * 1024;
+    private const int MaximumLength = 8 * 1024 * 1024;
+
+    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = YamlDocuments.MostDepth + 8 };
 
     /// <summary>The files that are read, in order of precedence; none where there is none (in a pod, for example).</summary>
     /// <param name="path">Where given, this one alone.</param>
@@ -20,33 +21,18 @@ public static class KubeConfigFile
         {
             var given = new FileInfo(path);
             return given.Exists ? [given] : throw new CvException(
-                "KubeConfigNotFound", CvErrorKind.NotFound, $"There is no kubeconfig '{path}'.", "Give the path of an existing one with -KubeConfig.")
+                "KubeConfigNotFound", CvErrorKind.NotFound, $"The kubeconfig '{path}' does not exist.", "Give the path of an existing one with -KubeConfig.")
             { Target = path };
         }
         var listed = Environment.GetEnvironmentVariable("KUBECONFIG");
         IEnumerable<string> paths = string.IsNullOrEmpty(listed)
-            ? [KubernetesClientConfiguration.KubeConfigDefaultLocation]
-            : listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+            ? [Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".kube", "config")]
+            : listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct();
         return [.. paths.Select(p => new FileInfo(p)).Where(file => file.Exists)];
     }
 
-    /// <summary>Reads the files as one: of what several name alike, the first holds. Paths in it are absolute.</summary>
-    /// <exception cref="CvException">KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
-    public static K8SConfiguration Read(IReadOnlyList<FileInfo> files)
-    {
-        ArgumentNullException.ThrowIfNull(files);
-        var configs = files.Select(ReadOne).ToList();
-        return new K8SConfiguration
-        {
-            CurrentContext = configs.Select(config => config.CurrentContext).FirstOrDefault(name => !string.IsNullOrEmpty(name)),
-            Contexts = [.. configs.SelectMany(config => config.Contexts ?? []).DistinctBy(context => context.Name)],
-            Clusters = [.. configs.SelectMany(config => config.Clusters ?? []).DistinctBy(cluster => cluster.Name)],
-            Users = [.. configs.SelectMany(config => config.Users ?? []).DistinctBy(user => user.Name)],
-        };
-    }
-
     /// <summary>The contexts of the files, as they stand; no credential is among what is told.</summary>
-    /// <exception cref="CvException">As <see cref="Locate"/> and <see cref="Read"/>.</exception>
+    /// <exception cref="CvException">KubeConfigNotFound, KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
     public static IReadOnlyList<KubeContext> ReadContexts(string? path)
     {
         var files = Locate(path);
@@ -55,51 +41,112 @@ public static class KubeConfigFile
         var config = Read(files);
         return
         [
-            .. (config.Contexts ?? []).Select(context => new KubeContext(
-                context.Name ?? "",
+            .. config.Contexts!.Select(context => new KubeContext(
+                context.Name,
                 context.Name == config.CurrentContext,
-                context.ContextDetails?.Cluster ?? "",
-                config.Clusters?.FirstOrDefault(cluster => cluster.Name == context.ContextDetails?.Cluster)?.ClusterEndpoint?.Server ?? "",
-                string.IsNullOrEmpty(context.ContextDetails?.Namespace) ? "default" : context.ContextDetails.Namespace,
-                context.ContextDetails?.User ?? "")),
+                context.Context?.Cluster ?? "",
+                LoginInAddress.Remove(config.Clusters!.FirstOrDefault(cluster => cluster.Name == context.Context?.Cluster)?.Cluster?.Server ?? ""),
+                string.IsNullOrEmpty(context.Context?.Namespace) ? "default" : context.Context.Namespace,
+                context.Context?.User ?? "")),
         ];
     }
 
-    private static K8SConfiguration ReadOne(FileInfo file)
+    /// <summary>
+    /// Reads the files as one: of what several name alike, the first holds, as a whole (client-go/tools/clientcmd/loader.go). Paths in
+    /// it are relative to the file that they are in, and absolute afterwards. No list is null.
+    /// </summary>
+    /// <exception cref="CvException">KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
+    internal static KubeConfig Read(IReadOnlyList<FileInfo> files)
     {
-        if (file.Length > MaximumLength)
+        var configs = files.Select(ReadOne).OfType<KubeConfig>().ToList();
+        if (configs.Count == 0)
+            throw Invalid(files[0].FullName, "it is empty", null);
+        return new KubeConfig
         {
-            throw new CvException(
-                "KubeConfigTooLarge", CvErrorKind.LimitExceeded, $"'{file.FullName}' has {file.Length} bytes; a kubeconfig may have {MaximumLength}.", "Name the right file.")
-            { Target = file.FullName };
-        }
+            CurrentContext = configs.Select(config => config.CurrentContext).FirstOrDefault(name => !string.IsNullOrEmpty(name)),
+            Contexts = [.. configs.SelectMany(config => config.Contexts ?? []).DistinctBy(context => context.Name)],
+            Clusters = [.. configs.SelectMany(config => config.Clusters ?? []).DistinctBy(cluster => cluster.Name)],
+            Users = [.. configs.SelectMany(config => config.Users ?? []).DistinctBy(user => user.Name)],
+        };
+    }
+
+    /// <returns>Null where there is nothing in it.</returns>
+    internal static KubeConfig? Parse(string text, string path, string folder)
+    {
+        KubeConfig config;
         try
         {
-            var config = KubernetesClientConfiguration.LoadKubeConfig(file);
-            foreach (var cluster in (config.Clusters ?? []).Select(cluster => cluster.ClusterEndpoint).OfType<ClusterEndpoint>())
-                cluster.CertificateAuthority = Absolute(cluster.CertificateAuthority);
-            foreach (var user in (config.Users ?? []).Select(user => user.UserCredentials).OfType<UserCredentials>())
-            {
-                user.ClientCertificate = Absolute(user.ClientCertificate);
-                user.ClientKey = Absolute(user.ClientKey);
-            }
-            return config;
+            // A file is one document: kubectl reads the first.
+            if (YamlDocuments.Read(text, MaximumLength) is not [JsonNode document, ..])
+                return null;
+            config = document.Deserialize<KubeConfig>(Options)!;
         }
-        // The client library's answer to a file without content is a null reference.
-        catch (Exception e) when (e is YamlException or KubeConfigException or InvalidCastException or FormatException or NullReferenceException)
+        catch (CvException e)
         {
-            throw new CvException(
-                "KubeConfigInvalid", CvErrorKind.Invalid, $"'{file.FullName}' is no kubeconfig: {(e is NullReferenceException ? "it is empty" : e.Message)}", "See that it is the right file; kubectl config view checks it.", e)
-            { Target = file.FullName };
+            throw Invalid(path, e.Message, e);
+        }
+        catch (Exception e) when (ObjectShape.IsFault(e))
+        {
+            // Its own message names the type alone; the value may be a secret.
+            throw Invalid(path, $"the value of {(e as JsonException)?.Path ?? "a field"} is not of the field's type (a token or name of digits has to be quoted)", null);
+        }
+
+        if (config.Kind is not (null or "" or "Config"))
+            throw Invalid(path, $"its kind is '{config.Kind}', not 'Config'", null);
+        Check("contexts", config.Contexts?.Select(context => context?.Name));
+        Check("clusters", config.Clusters?.Select(cluster => cluster?.Name));
+        Check("users", config.Users?.Select(user => user?.Name));
+        foreach (KubeCluster cluster in (config.Clusters ?? []).Select(cluster => cluster.Cluster).OfType<KubeCluster>())
+            cluster.CertificateAuthority = Absolute(cluster.CertificateAuthority);
+        foreach (KubeUser user in (config.Users ?? []).Select(user => user.User).OfType<KubeUser>())
+        {
+            user.ClientCertificate = Absolute(user.ClientCertificate);
+            user.ClientKey = Absolute(user.ClientKey);
+            user.TokenFile = Absolute(user.TokenFile);
+            // A name is looked for on the PATH; one with a separator is a path.
+            if (user.Exec is { Command: { } command } exec && (command.Contains('/', StringComparison.Ordinal) || command.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)))
+                exec.Command = Absolute(command);
+        }
+
+        return config;
+
+        string? Absolute(string? relative) => string.IsNullOrEmpty(relative) ? relative : Path.GetFullPath(Path.Combine(folder, relative));
+
+        void Check(string list, IEnumerable<string?>? names)
+        {
+            HashSet<string> seen = [];
+            foreach (string? name in names ?? [])
+            {
+                if (name is null)
+                    throw Invalid(path, $"{list} holds an entry without a name", null);
+                if (!seen.Add(name))
+                    throw Invalid(path, $"{list} holds '{name}' twice", null);
+            }
+        }
+    }
+
+    private static KubeConfig? ReadOne(FileInfo file)
+    {
+        try
+        {
+            if (file.Length > MaximumLength)
+            {
+                throw new CvException(
+                    "KubeConfigTooLarge", CvErrorKind.LimitExceeded, $"'{file.FullName}' has {file.Length} bytes; a kubeconfig may have {MaximumLength}.", "Name the right file.")
+                { Target = file.FullName };
+            }
+            return Parse(File.ReadAllText(file.FullName), file.FullName, file.DirectoryName!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException("KubeConfigUnreadable", CvErrorKind.Forbidden, $"'{file.FullName}' cannot be read: {e.Message}", "See who may read it.", e)
             { Target = file.FullName };
         }
-
-        string? Absolute(string? path) => string.IsNullOrEmpty(path) ? path : Path.Combine(file.DirectoryName!, path);
     }
+
+    private static CvException Invalid(string path, string what, Exception? inner) => new(
+        "KubeConfigInvalid", CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "See that it is the right file; 'kubectl config view' checks it.", inner)
+    { Target = path };
 }
 
 /// <summary>One context of a kubeconfig.</summary>

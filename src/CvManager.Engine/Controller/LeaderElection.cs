@@ -15,7 +15,6 @@ namespace CvManager.Controller;
 /// later, by a timer that no hanging request holds up; others wait for the longer <see cref="LeaderElectionOptions.LeaseDuration"/> from
 /// after they saw that renewal. A Lease that somebody deletes is created again by its holder at once, and by others that knew it only
 /// after that time: whoever held it may not have noticed. (Deleted again and again, it protects nobody.)</para>
-/// <para>KubernetesClient's LeaderElector will not do: it does not release, and measures by the wall clock.</para>
 /// </remarks>
 internal sealed partial class LeaderElection
 {

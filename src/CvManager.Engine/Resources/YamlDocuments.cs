@@ -1,13 +1,17 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
-using YamlDotNet.Serialization;
 
 namespace CvManager.Resources;
 
-/// <summary>Reads YAML (or JSON, which is YAML) as JSON, one node a document; empty documents are left out. Thread-safe.</summary>
+/// <summary>
+/// Reads YAML (or JSON, which is YAML) as JSON, one node a document; empty documents are left out. Whatever the text, it takes no more
+/// depth, values and characters than the limits say. Thread-safe.
+/// </summary>
+/// <remarks>From the parser's events, not by YamlDotNet's deserializer: that follows nesting and aliases as deep as they go, off the end of the stack.</remarks>
 public static class YamlDocuments
 {
     /// <summary>Characters: the largest text that is read. The API server itself takes 3 MiB.</summary>
@@ -16,65 +20,219 @@ public static class YamlDocuments
     /// <summary>Values in one text, aliases resolved: a few lines of aliases can stand for billions.</summary>
     public const int MostNodes = 200_000;
 
+    /// <summary>Maps and lists within each other, aliases resolved; less than System.Text.Json reads and writes (64).</summary>
+    public const int MostDepth = 60;
+
+    /// <summary>Characters of all values, aliases resolved.</summary>
+    private const int MostCharacters = 16 * 1024 * 1024;
+
+    /// <param name="text">Of any number of documents.</param>
+    /// <param name="largest">The most characters that it may have.</param>
     /// <exception cref="CvException"><c>ManifestTooLarge</c>, or <c>ManifestInvalid</c> with line and column.</exception>
-    public static IReadOnlyList<JsonNode> Read(string text)
+    public static IReadOnlyList<JsonNode> Read(string text, int largest = LargestText)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (text.Length > LargestText)
-            throw TooLarge($"The manifest has {text.Length} characters; at most {LargestText} are read.");
-
-        // Unquoted scalars get their types as the core schema has them, quoted ones stay strings.
-        IDeserializer deserializer = new DeserializerBuilder().WithAttemptingUnquotedStringTypeDeserialization().WithDuplicateKeyChecking().Build();
+        if (text.Length > largest)
+            throw TooLarge($"The text has {text.Length} characters; at most {largest} are read.");
+        Parser parser = new(new StringReader(text));
         List<JsonNode> documents = [];
-        int nodes = 0;
         try
         {
-            Parser parser = new(new StringReader(text));
+            Reader reader = new(parser);
             parser.Consume<StreamStart>();
-            while (parser.Accept<DocumentStart>(out DocumentStart? start))
+            while (parser.TryConsume<DocumentStart>(out _))
             {
-                long line = start.Start.Line;
-                if (ToJson(deserializer.Deserialize<object?>(parser), line, ref nodes) is { } node)
-                    documents.Add(node);
+                if (reader.ReadDocument() is { } document)
+                    documents.Add(document);
+                parser.Consume<DocumentEnd>();
             }
         }
         catch (YamlException e)
         {
-            throw Invalid($"line {e.Start.Line}, column {e.Start.Column}: {e.InnerException?.Message ?? e.Message}", e);
+            throw Invalid(e.Start, e.InnerException?.Message ?? e.Message, e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        {
+            // The parser's own slips on text that is no YAML.
+            throw Invalid(parser.Current?.Start ?? Mark.Empty, "it cannot be read", e);
         }
 
         return documents;
     }
 
-    private static JsonNode? ToJson(object? value, long line, ref int nodes)
-    {
-        if (++nodes > MostNodes)
-            throw TooLarge($"The manifest stands for more than {MostNodes} values (aliases resolved).");
-        switch (value)
-        {
-            case null:
-                return null;
-            case IDictionary<object, object?> map:
-                JsonObject json = [];
-                foreach ((object key, object? item) in map)
-                    json[Convert.ToString(key, CultureInfo.InvariantCulture) ?? ""] = ToJson(item, line, ref nodes);
-                return json;
-            case IList<object?> list:
-                JsonArray array = [];
-                foreach (object? item in list)
-                    array.Add(ToJson(item, line, ref nodes));
-                return array;
-            case float single when !float.IsFinite(single):
-            case double number when !double.IsFinite(number):
-                throw Invalid($"the document at line {line} holds the number {value}, which JSON does not have", null);
-            default:
-                return JsonSerializer.SerializeToNode(value);
-        }
-    }
-
-    private static CvException Invalid(string what, Exception? inner) => new("ManifestInvalid", CvErrorKind.Invalid,
-        $"The manifest is not valid YAML: {what}", "Mend the YAML at that place: indent with blanks, and quote strings that hold ': ' or '#'.", inner);
+    private static CvException Invalid(Mark at, string what, Exception? inner = null) => new("ManifestInvalid", CvErrorKind.Invalid,
+        $"The text is not valid YAML: line {at.Line}, column {at.Column}: {what}", "Fix the YAML at that place: indent with spaces, and quote strings that hold ': ' or '#'.", inner);
 
     private static CvException TooLarge(string message) =>
         new("ManifestTooLarge", CvErrorKind.LimitExceeded, message, "Split it into several files.");
+
+    /// <summary>A node that an alias may stand for, and what it costs.</summary>
+    private sealed record Anchored(JsonNode? Node, int Depth, int Nodes, long Characters);
+
+    private sealed class Reader(Parser parser)
+    {
+        private readonly Dictionary<AnchorName, Anchored?> _anchors = [];
+        private int _nodes;
+        private long _characters;
+
+        public JsonNode? ReadDocument()
+        {
+            _anchors.Clear();
+            return Read(0).Node;
+        }
+
+        /// <returns>The node, and how deep it is itself.</returns>
+        private (JsonNode? Node, int Depth) Read(int depth)
+        {
+            if (parser.TryConsume<AnchorAlias>(out AnchorAlias? alias))
+                return Resolve(alias, depth);
+            NodeEvent start = parser.Current as NodeEvent ?? throw Invalid(parser.Current?.Start ?? Mark.Empty, "a value is missing");
+            (int nodes, long characters) = (_nodes, _characters);
+            if (!start.Anchor.IsEmpty)
+                _anchors[start.Anchor] = null;
+            Spend(1, 0);
+            (JsonNode? node, int own) = start switch
+            {
+                Scalar => (Value(parser.Consume<Scalar>()), 0),
+                MappingStart => ReadMap(Deeper(start, depth)),
+                SequenceStart => ReadList(Deeper(start, depth)),
+                _ => throw Invalid(start.Start, "a value of an unknown form"),
+            };
+            if (!start.Anchor.IsEmpty)
+                _anchors[start.Anchor] = new Anchored(node, own, _nodes - nodes, _characters - characters);
+            return (node, own);
+        }
+
+        private (JsonNode? Node, int Depth) Resolve(AnchorAlias alias, int depth)
+        {
+            if (!_anchors.TryGetValue(alias.Value, out Anchored? anchored))
+                throw Invalid(alias.Start, $"there is no anchor '{alias.Value}' before its alias");
+            if (anchored is null)
+                throw Invalid(alias.Start, $"the alias '{alias.Value}' stands within its own anchor");
+            if (depth + anchored.Depth > MostDepth)
+                throw TooDeep(alias.Start);
+            Spend(anchored.Nodes, anchored.Characters);
+            return (anchored.Node?.DeepClone(), anchored.Depth);
+        }
+
+        private (JsonNode Node, int Depth) ReadMap(int depth)
+        {
+            CheckTag(parser.Consume<MappingStart>(), "map");
+            JsonObject map = [];
+            int deepest = 0;
+            while (!parser.TryConsume<MappingEnd>(out _))
+            {
+                Scalar key = parser.TryConsume<Scalar>(out Scalar? scalar) ? scalar : throw Invalid(parser.Current?.Start ?? Mark.Empty, "a key has to be a text, not a list, a map or an alias");
+                Spend(0, key.Value.Length);
+                string name = Text(key);
+                if (map.ContainsKey(name))
+                    throw Invalid(key.Start, $"the key '{name}' is there twice");
+                (map[name], int below) = Read(depth);
+                deepest = Math.Max(deepest, below);
+            }
+
+            return (map, deepest + 1);
+        }
+
+        private (JsonNode Node, int Depth) ReadList(int depth)
+        {
+            CheckTag(parser.Consume<SequenceStart>(), "seq");
+            JsonArray list = [];
+            int deepest = 0;
+            while (!parser.TryConsume<SequenceEnd>(out _))
+            {
+                (JsonNode? item, int below) = Read(depth);
+                list.Add(item);
+                deepest = Math.Max(deepest, below);
+            }
+
+            return (list, deepest + 1);
+        }
+
+        /// <summary>Unquoted scalars get their types as the core schema has them (YAML 1.2, 10.3.2), quoted ones stay strings.</summary>
+        private JsonValue? Value(Scalar scalar)
+        {
+            Spend(0, scalar.Value.Length);
+            bool isPlain = scalar.Tag.IsEmpty ? scalar.Style is ScalarStyle.Plain : scalar.Tag.IsNonSpecific ? false : CoreTag(scalar) != "str";
+            return isPlain ? Core(scalar) : JsonValue.Create(Text(scalar));
+        }
+
+        private static JsonValue? Core(Scalar scalar)
+        {
+            string text = scalar.Value;
+            switch (text)
+            {
+                case "" or "~" or "null" or "Null" or "NULL":
+                    return null;
+                case "true" or "True" or "TRUE":
+                    return JsonValue.Create(true);
+                case "false" or "False" or "FALSE":
+                    return JsonValue.Create(false);
+                case ".inf" or ".Inf" or ".INF" or "+.inf" or "-.inf" or "-.Inf" or "-.INF" or ".nan" or ".NaN" or ".NAN":
+                    throw Invalid(scalar.Start, $"JSON does not have the number {text}");
+            }
+
+            if (text.StartsWith("0x", StringComparison.Ordinal) && ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong hexadecimal))
+                return Number(hexadecimal);
+            if (text.Length is > 2 and < 23 && text.StartsWith("0o", StringComparison.Ordinal) && text.AsSpan(2).IndexOfAnyExceptInRange('0', '7') < 0)
+                return Number(text[2..].Aggregate(0UL, (sum, digit) => (sum * 8) + (ulong)(digit - '0')));
+            if (!YamlNumber.Pattern.IsMatch(text))
+                return JsonValue.Create(Text(scalar));
+            if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole))
+                return Number(whole);
+            if (ulong.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out ulong large))
+                return Number(large);
+            double number = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+            return double.IsFinite(number) ? Number(number) : throw Invalid(scalar.Start, $"the number {text[..Math.Min(text.Length, 40)]} is too large");
+        }
+
+        /// <summary>Of no type but JSON's: it can be asked for as an int, a long or a double.</summary>
+        private static JsonValue? Number<T>(T number) => JsonValue.Create(JsonSerializer.SerializeToElement(number));
+
+        private static string Text(Scalar scalar)
+        {
+            string text = scalar.Value;
+            for (int i = 0; i < text.Length; i++)
+            {
+                if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
+                    throw Invalid(scalar.Start, "half of a character (a lone surrogate)");
+            }
+
+            return text;
+        }
+
+        private static string CoreTag(NodeEvent node)
+        {
+            const string Prefix = "tag:yaml.org,2002:";
+            string tag = node.Tag.Value;
+            return tag.StartsWith(Prefix, StringComparison.Ordinal) && tag[Prefix.Length..] is "str" or "int" or "float" or "bool" or "null" or "map" or "seq" or "timestamp"
+                ? tag[Prefix.Length..] : throw Invalid(node.Start, "a tag that is not one of JSON's types");
+        }
+
+        private static void CheckTag(NodeEvent node, string expected)
+        {
+            if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific && CoreTag(node) != expected)
+                throw Invalid(node.Start, "a tag of another type than the value's");
+        }
+
+        private static int Deeper(NodeEvent node, int depth) => depth < MostDepth ? depth + 1 : throw TooDeep(node.Start);
+
+        private static CvException TooDeep(Mark at) => Invalid(at, $"more than {MostDepth} maps and lists within each other");
+
+        private void Spend(int nodes, long characters)
+        {
+            if ((_nodes += nodes) > MostNodes || _nodes < 0)
+                throw TooLarge($"The text stands for more than {MostNodes} values (aliases resolved).");
+            if ((_characters += characters) > MostCharacters)
+                throw TooLarge($"The text stands for more than {MostCharacters} characters (aliases resolved).");
+        }
+    }
+}
+
+internal static partial class YamlNumber
+{
+    public static Regex Pattern { get; } = Expression();
+
+    [GeneratedRegex(@"\A[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    private static partial Regex Expression();
 }

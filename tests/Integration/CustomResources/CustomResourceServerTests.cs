@@ -4,7 +4,6 @@ using CvManager.Cluster;
 using CvManager.Conformance;
 using CvManager.Resources;
 using CvManager.Unit.Resources;
-using k8s;
 using Xunit;
 
 namespace CvManager.Integration.CustomResources;
@@ -20,7 +19,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     private const string Table = "application/json;as=Table;v=v1;g=meta.k8s.io";
 
     private readonly string _space = $"crds-{Guid.NewGuid().ToString("N")[..10]}";
-    private Kubernetes _client = null!;
+    private HttpClient _client = null!;
     private ApiClient _api = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -31,8 +30,8 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _client = Servers.Connect(Servers.CustomResourcesKubeConfig);
-        _api = new ApiClient(_client.HttpClient);
+        _client = await Servers.ConnectAsync(Servers.CustomResourcesKubeConfig);
+        _api = new ApiClient(_client);
         await InstallAsync();
     }
 

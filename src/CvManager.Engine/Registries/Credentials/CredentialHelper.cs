@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Diagnostics;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using System.Text.RegularExpressions;
@@ -19,39 +17,14 @@ internal static partial class CredentialHelper
         string program = $"docker-credential-{name}";
         if (!HelperName().IsMatch(name))
             throw CredentialErrors.Invalid("the docker config", $"'{name}' is no name of a credential helper");
-        using var limit = new CancellationTokenSource(Limit, time);
-        using var both = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        using var process = new Process();
-        process.StartInfo = new ProcessStartInfo(program, ["get"])
-        {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, CreateNoWindow = true,
-        };
         try
         {
-            process.Start();
+            ProgramResult result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, LongestAnswer, time, cancellationToken).ConfigureAwait(false);
+            return Credential(program, result.ExitCode, result.Output, result.Errors);
         }
-        catch (Win32Exception e)
+        catch (ProgramException e)
         {
-            throw CredentialErrors.Invalid(program, "the program cannot be started; it has to be on the PATH", e);
-        }
-
-        try
-        {
-            Task<string> errors = ReadAsync(process.StandardError, both.Token);
-            await WriteAsync(process.StandardInput, registryKey, both.Token).ConfigureAwait(false);
-            string answer = await ReadAsync(process.StandardOutput, both.Token).ConfigureAwait(false);
-            string complaint = await errors.ConfigureAwait(false);
-            await process.WaitForExitAsync(both.Token).ConfigureAwait(false);
-            return Credential(program, process.ExitCode, answer, complaint);
-        }
-        catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw CredentialErrors.Invalid(program, $"the program did not answer within {Limit.TotalSeconds:0} s", e);
-        }
-        finally
-        {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
+            throw CredentialErrors.Invalid(program, e.Message, e);
         }
     }
 
@@ -78,26 +51,6 @@ internal static partial class CredentialHelper
         if (string.IsNullOrEmpty(login?.Secret))
             return null;
         return login.UserName == "<token>" ? RegistryCredential.OfIdentityToken(login.Secret) : RegistryCredential.OfPassword(login.UserName ?? "", login.Secret);
-    }
-
-    private static async Task WriteAsync(StreamWriter input, string text, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await input.WriteAsync(text.AsMemory(), cancellationToken).ConfigureAwait(false);
-            input.Close();
-        }
-        catch (IOException)
-        {
-            // A helper that ends without reading: its exit code says why.
-        }
-    }
-
-    private static async Task<string> ReadAsync(StreamReader output, CancellationToken cancellationToken)
-    {
-        char[] buffer = new char[LongestAnswer];
-        int read = await output.ReadBlockAsync(buffer, cancellationToken).ConfigureAwait(false);
-        return new string(buffer, 0, read);
     }
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]*\z")]

@@ -1,0 +1,272 @@
+using System.Globalization;
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+
+namespace CvManager.Cluster;
+
+/// <summary>How a cluster is reached and who one is there: what a context of a kubeconfig, or a pod's service account, comes to.</summary>
+internal sealed class ClusterAccess
+{
+    private const string ServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
+
+    /// <summary>Without the login that may stand in it.</summary>
+    public required Uri Server { get; init; }
+
+    public required string Namespace { get; init; }
+
+    public required ClusterCredentials Credentials { get; init; }
+
+    /// <summary>Belongs to whoever takes it.</summary>
+    public required HttpMessageHandler Handler { get; init; }
+
+    /// <summary>Headers of every request (impersonation), one value each.</summary>
+    public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
+
+    /// <summary>The name that the server's certificate has to be for; null for that of its address.</summary>
+    public string? TlsServerName { get; init; }
+
+    /// <summary>True in a pod, whether or not it has a token.</summary>
+    public static bool IsInPod(Func<string, string?> environment) =>
+        environment("KUBERNETES_SERVICE_HOST") is { Length: > 0 } && environment("KUBERNETES_SERVICE_PORT") is { Length: > 0 };
+
+    /// <summary>The cluster of this pod, as its service account (Kubernetes, "Accessing the Kubernetes API from a Pod").</summary>
+    /// <exception cref="CvException"><c>ServiceAccountTokenNotFound</c>, <c>ServiceAccountInvalid</c>.</exception>
+    public static ClusterAccess OfPod(Func<string, string?> environment, TimeProvider time, string folder = ServiceAccount)
+    {
+        string token = Path.Combine(folder, "token");
+        if (!File.Exists(token))
+        {
+            throw new CvException("ServiceAccountTokenNotFound", CvErrorKind.NotFound, $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
+                "Set automountServiceAccountToken: true for the pod or its service account, or give -KubeConfig.") { Target = token };
+        }
+
+        string host = environment("KUBERNETES_SERVICE_HOST")!;
+        string authority = Path.Combine(folder, "ca.crt");
+        string space = Path.Combine(folder, "namespace");
+        try
+        {
+            return new ClusterAccess
+            {
+                Server = new Uri($"https://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{environment("KUBERNETES_SERVICE_PORT")}"),
+                Namespace = File.Exists(space) && File.ReadAllText(space).Trim() is { Length: > 0 } name ? name : "default",
+                Credentials = new TokenFileCredentials(token, time),
+                Handler = Open(ServerTrust.Of(ServerTrust.ReadFile(authority), orSystem: false), ProxySettings.OfEnvironment()),
+            };
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
+        {
+            throw new CvException("ServiceAccountInvalid", CvErrorKind.Invalid, $"The service account of this pod cannot be used: {e.Message}",
+                $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.", e) { Target = folder };
+        }
+    }
+
+    /// <param name="file">As <see cref="KubeConfigFile"/> reads it.</param>
+    /// <param name="name">A context of it.</param>
+    /// <param name="source">The file's path, for errors.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="CvException"><c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>.</exception>
+    public static ClusterAccess OfContext(KubeConfig file, string name, string source, TimeProvider time)
+    {
+        KubeContextDetails context = file.Contexts!.First(c => c.Name == name).Context ?? new KubeContextDetails();
+        try
+        {
+            KubeCluster cluster = file.Clusters!.FirstOrDefault(c => c.Name == context.Cluster)?.Cluster ?? throw new InvalidDataException($"there is no cluster '{context.Cluster}'");
+            KubeUser user = file.Users!.FirstOrDefault(u => u.Name == context.User)?.User ?? throw new InvalidDataException($"there is no user '{context.User}'");
+            return Of(cluster, user, context, time);
+        }
+        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
+        {
+            throw new CvException("KubeConfigInvalid", CvErrorKind.Invalid, $"The context '{name}' of {source} cannot be used: {e.Message}.",
+                "Fix its cluster and user; 'kubectl config view' shows them.", e) { Target = name };
+        }
+    }
+
+    /// <summary>A client certificate and its key; those that are sent with it may follow it.</summary>
+    /// <exception cref="CryptographicException">One of them cannot be read.</exception>
+    public static X509Certificate2 ReadCertificate(string certificate, string key)
+    {
+        try
+        {
+            using X509Certificate2 pair = X509Certificate2.CreateFromPem(certificate, key);
+            // Windows' TLS does not use a key that is in memory alone.
+            return new X509Certificate2(pair.Export(X509ContentType.Pkcs12));
+        }
+        catch (ArgumentException e)
+        {
+            throw new CryptographicException("the client certificate and its key are not PEM, or not a pair", e);
+        }
+    }
+
+    private static ClusterAccess Of(KubeCluster cluster, KubeUser user, KubeContextDetails context, TimeProvider time)
+    {
+        string? authority = Base64(cluster.CertificateAuthorityData, "certificate-authority-data") ?? Read(cluster.CertificateAuthority);
+        bool insecure = cluster.InsecureSkipTlsVerify == true;
+        if (insecure && authority is not null)
+            throw new InvalidDataException("insecure-skip-tls-verify and a certificate-authority exclude each other");
+        (Uri server, string? login) = Address(cluster.Server, isSecure: insecure || authority is not null);
+        RemoteCertificateValidationCallback trust = insecure
+#pragma warning disable CA5359 // The user asked for it by name (insecure-skip-tls-verify).
+            ? (_, _, _, _) => true
+#pragma warning restore CA5359
+            : ServerTrust.Of(authority is null ? null : ServerTrust.Parse(authority), orSystem: authority is null);
+        IWebProxy proxy = string.IsNullOrEmpty(cluster.ProxyUrl) ? ProxySettings.OfEnvironment() : ProxySettings.Always(cluster.ProxyUrl, "proxy-url");
+        SocketsHttpHandler handler = Open(trust, proxy);
+        try
+        {
+            IReadOnlyList<KeyValuePair<string, string>> headers = Impersonation(user);
+            if (headers.GroupBy(h => h.Key, StringComparer.OrdinalIgnoreCase).Any(h => h.Count() > 1))
+                SeparateHeaderLines.Enable(handler);
+            Present(handler, user);
+            ClusterCredentials credentials = Credential(user, cluster, authority, login, time);
+            if (credentials is ExecPlugin plugin && handler.SslOptions.ClientCertificateContext is null)
+                handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => plugin.Certificate!;
+            return new ClusterAccess
+            {
+                Server = server,
+                Namespace = string.IsNullOrEmpty(context.Namespace) ? "default" : context.Namespace,
+                Credentials = credentials,
+                Handler = handler,
+                Headers = headers,
+                TlsServerName = string.IsNullOrEmpty(cluster.TlsServerName) ? null : cluster.TlsServerName,
+            };
+        }
+        catch
+        {
+            handler.Dispose();
+            throw;
+        }
+    }
+
+    private static SocketsHttpHandler Open(RemoteCertificateValidationCallback trust, IWebProxy proxy) => new()
+    {
+        // An API server redirects nobody: who does is something between, and gets neither the login nor the body.
+        AllowAutoRedirect = false,
+        UseCookies = false,
+        ConnectTimeout = TimeSpan.FromSeconds(10),
+        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+        Proxy = proxy,
+        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+        SslOptions = { RemoteCertificateValidationCallback = trust },
+    };
+
+    /// <summary>A login in the address is one by user name and password, as Go's HTTP client has it.</summary>
+    private static (Uri Server, string? Login) Address(string? text, bool isSecure)
+    {
+        if (string.IsNullOrEmpty(text))
+            throw new InvalidDataException("its cluster has no server");
+        string full = text.Contains("://", StringComparison.Ordinal) ? text : (isSecure ? "https://" : "http://") + text;
+        if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
+            throw new InvalidDataException("the server of its cluster is not the address of one: https://HOST:PORT");
+        string? login = uri.UserInfo.Length == 0 ? null : Uri.UnescapeDataString(uri.UserInfo);
+        return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
+    }
+
+    private static void Present(SocketsHttpHandler handler, KubeUser user)
+    {
+        string? certificate = Base64(user.ClientCertificateData, "client-certificate-data") ?? Read(user.ClientCertificate);
+        string? key = Base64(user.ClientKeyData, "client-key-data") ?? Read(user.ClientKey);
+        if (certificate is null && key is null)
+            return;
+        if (certificate is null || key is null)
+            throw new InvalidDataException(certificate is null ? "its user has a client-key and no client-certificate" : "its user has a client-certificate and no client-key");
+        X509Certificate2Collection all = ServerTrust.Parse(certificate);
+        // Offline: what the file does not hold is not fetched.
+        handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(ReadCertificate(certificate, key), [.. all.Skip(1)], offline: true);
+    }
+
+    /// <summary>The one that client-go takes where there are several: a token or login goes before a program.</summary>
+    private static ClusterCredentials Credential(KubeUser user, KubeCluster cluster, string? authority, string? loginOfAddress, TimeProvider time)
+    {
+        bool hasToken = !string.IsNullOrEmpty(user.Token) || !string.IsNullOrEmpty(user.TokenFile);
+        bool hasLogin = !string.IsNullOrEmpty(user.Username) || !string.IsNullOrEmpty(user.Password);
+        if (user.AuthProvider is { } provider)
+        {
+            throw new CvException("KubeConfigNotSupported", CvErrorKind.NotSupported, $"The user's auth-provider '{provider.Name}' is not supported.",
+                "Use an exec plugin instead (kubelogin, gke-gcloud-auth-plugin): 'kubectl config set-credentials --exec-command'.") { Target = "auth-provider" };
+        }
+
+        if (hasToken && hasLogin)
+            throw new InvalidDataException("its user has a token and a user name, of which one is allowed");
+        if (user.Exec is { } exec)
+            Check(exec);
+        if (!string.IsNullOrEmpty(user.TokenFile))
+            return new TokenFileCredentials(user.TokenFile, time, user.Token);
+        if (!string.IsNullOrEmpty(user.Token))
+            return new FixedCredentials(ClusterCredentials.Bearer(user.Token, "The user's token"));
+        if (hasLogin)
+            return new FixedCredentials(FixedCredentials.Basic(user.Username ?? "", user.Password ?? ""));
+        if (user.Exec is not null)
+            return new ExecPlugin(user.Exec, cluster, authority is null ? null : Convert.ToBase64String(Encoding.UTF8.GetBytes(authority)), time);
+        string[] login = loginOfAddress?.Split(':', 2) ?? [];
+        return new FixedCredentials(login.Length == 0 ? null : FixedCredentials.Basic(login[0], login.ElementAtOrDefault(1) ?? ""));
+    }
+
+    private static void Check(KubeExec exec)
+    {
+        if (string.IsNullOrEmpty(exec.Command))
+            throw new InvalidDataException("the exec of its user has no command");
+        if (exec.ApiVersion is not (ExecPlugin.V1 or ExecPlugin.V1Beta1))
+            throw new InvalidDataException($"the apiVersion '{exec.ApiVersion}' of its user's exec is not {ExecPlugin.V1} or {ExecPlugin.V1Beta1}");
+        if (exec.Env?.Any(variable => string.IsNullOrEmpty(variable?.Name) || variable.Name.AsSpan().IndexOfAny('=', '\0') >= 0) == true)
+            throw new InvalidDataException("the exec of its user has an environment variable without a valid name");
+        if (exec.InteractiveMode is not ("Never" or "IfAvailable" or "Always" or null or "") || (exec.ApiVersion == ExecPlugin.V1 && string.IsNullOrEmpty(exec.InteractiveMode)))
+            throw new InvalidDataException("the interactiveMode of its user's exec is not Never, IfAvailable or Always");
+        if (exec.InteractiveMode == "Always")
+        {
+            throw new CvException("KubeConfigNotSupported", CvErrorKind.NotSupported, "The exec plugin of the user needs a terminal (interactiveMode: Always), and is given none.",
+                "Use another user, or a plugin that can do without (interactiveMode: IfAvailable).") { Target = "interactiveMode" };
+        }
+    }
+
+    /// <summary>Kubernetes, "User impersonation"; as client-go writes the headers (client-go/transport/round_trippers.go).</summary>
+    private static List<KeyValuePair<string, string>> Impersonation(KubeUser user)
+    {
+        List<KeyValuePair<string, string>> headers = [];
+        if (string.IsNullOrEmpty(user.As))
+        {
+            if (!string.IsNullOrEmpty(user.AsUid) || user.AsGroups?.Count > 0 || user.AsUserExtra?.Count > 0)
+                throw new InvalidDataException("its user has as-uid, as-groups or as-user-extra without 'as'");
+            return headers;
+        }
+
+        headers.Add(new("Impersonate-User", user.As));
+        if (!string.IsNullOrEmpty(user.AsUid))
+            headers.Add(new("Impersonate-Uid", user.AsUid));
+        headers.AddRange((user.AsGroups ?? []).Select(group => KeyValuePair.Create("Impersonate-Group", group)));
+        foreach ((string key, IReadOnlyList<string> values) in user.AsUserExtra ?? new Dictionary<string, IReadOnlyList<string>>())
+            headers.AddRange((values ?? []).Select(value => KeyValuePair.Create("Impersonate-Extra-" + Escape(key), value)));
+        if (headers.Any(header => header.Value is null || header.Value.Any(char.IsControl)))
+            throw new InvalidDataException("whom its user impersonates has no value, or one with control characters");
+        return headers;
+    }
+
+    /// <summary>What may not stand in a header's name (RFC 9110, "token") as %XX.</summary>
+    private static string Escape(string key) => string.Concat(Encoding.UTF8.GetBytes(key).Select(b =>
+        char.IsAsciiLetterOrDigit((char)b) || "!#$&'*+-.^_`|~".Contains((char)b, StringComparison.Ordinal) ? ((char)b).ToString() : string.Create(CultureInfo.InvariantCulture, $"%{b:X2}")));
+
+    private static string? Base64(string? text, string field)
+    {
+        if (string.IsNullOrEmpty(text))
+            return null;
+        try
+        {
+            return Encoding.UTF8.GetString(Convert.FromBase64String(text));
+        }
+        catch (FormatException)
+        {
+            throw new InvalidDataException($"{field} is not base64");
+        }
+    }
+
+    private static string? Read(string? path)
+    {
+        const int LargestFile = 4 * 1024 * 1024;
+        if (string.IsNullOrEmpty(path))
+            return null;
+        FileInfo file = new(path);
+        return file.Exists && file.Length > LargestFile ? throw new IOException($"'{path}' has more than {LargestFile} bytes") : File.ReadAllText(path);
+    }
+}

@@ -1,0 +1,88 @@
+using System.Net.Http.Headers;
+using System.Text;
+
+namespace CvManager.Cluster;
+
+/// <summary>What requests are authenticated by. Thread-safe. Prints no secret.</summary>
+internal abstract class ClusterCredentials : IDisposable
+{
+    /// <summary>The header for a request; null for none.</summary>
+    /// <exception cref="CvException"><c>ClusterUnauthorized</c>.</exception>
+    public abstract ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken);
+
+    /// <summary>The server did not accept the last one (401): it is not given again from memory.</summary>
+    public virtual void Refused()
+    {
+    }
+
+    public virtual void Dispose() => GC.SuppressFinalize(this);
+
+    /// <exception cref="CvException"><c>ClusterUnauthorized</c>: no header can hold it.</exception>
+    public static AuthenticationHeaderValue Bearer(string token, string source)
+    {
+        // The token's own characters (RFC 6750, 2.1, and what servers take beside them); .NET's message would quote the token.
+        string trimmed = token.Trim();
+        return trimmed.Length > 0 && trimmed.All(c => c is > ' ' and < '\u007f')
+            ? new AuthenticationHeaderValue("Bearer", trimmed)
+            : throw ClusterErrors.NoCredential($"{source} holds no token.", "Log in again, and check the user in the kubeconfig.");
+    }
+}
+
+/// <summary>A token, or a user name and password, that stays the same; or none, for who shows a certificate or nothing.</summary>
+internal sealed class FixedCredentials(AuthenticationHeaderValue? header) : ClusterCredentials
+{
+    public static AuthenticationHeaderValue Basic(string userName, string password) =>
+        new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{userName}:{password}")));
+
+    public override ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken) => ValueTask.FromResult(header);
+}
+
+/// <summary>
+/// A token in a file that somebody else keeps up to date: a service account's, for example. Read again every minute, as client-go does
+/// (client-go/transport/token_source.go), and where the server does not accept it.
+/// </summary>
+/// <param name="path">Absolute.</param>
+/// <param name="time">The clock.</param>
+/// <param name="fallback">The token for as long as the file cannot be read; null for none.</param>
+internal sealed class TokenFileCredentials(string path, TimeProvider time, string? fallback = null) : ClusterCredentials
+{
+    private const int LargestFile = 64 * 1024;
+
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
+
+    private sealed record Reading(AuthenticationHeaderValue Header, long At);
+
+    private volatile Reading? _last;
+
+    public override async ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
+    {
+        Reading? last = _last;
+        if (last is not null && last.At >= 0 && time.GetElapsedTime(last.At) < Fresh)
+            return last.Header;
+        try
+        {
+            FileInfo file = new(path);
+            if (file.Exists && file.Length > LargestFile)
+                throw new IOException($"it has more than {LargestFile} bytes");
+            string token = await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false);
+            last = new Reading(Bearer(token, $"The token file '{path}'"), time.GetTimestamp());
+            _last = last;
+            return last.Header;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or CvException)
+        {
+            // The last one that was read, as long as there is one: it may be written just now.
+            if (last is not null)
+                return last.Header;
+            if (!string.IsNullOrEmpty(fallback))
+                return Bearer(fallback, "The user's token");
+            throw e as CvException ?? ClusterErrors.NoCredential($"The token file '{path}' cannot be read: {e.Message}", "Check the user's tokenFile in the kubeconfig, and who may read it.", e);
+        }
+    }
+
+    public override void Refused()
+    {
+        if (_last is { } last)
+            _last = last with { At = -1 };
+    }
+}

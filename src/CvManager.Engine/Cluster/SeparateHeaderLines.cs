@@ -1,0 +1,76 @@
+namespace CvManager.Cluster;
+
+/// <summary>
+/// Lets a request have several lines of one header, as impersonation needs them for groups: .NET writes several values as one line with commas,
+/// which the API server takes for one group of that name. A line break within a value, which .NET refuses, is written as two control
+/// characters that stand in no header and in no JSON, and takes its own form on its way into the (TLS) connection.
+/// </summary>
+internal sealed class SeparateHeaderLines(Stream inner) : Stream
+{
+    private const char CarriageReturn = '\u0001';
+    private const char LineFeed = '\u0002';
+
+    public override bool CanRead => inner.CanRead;
+
+    public override bool CanSeek => false;
+
+    public override bool CanWrite => inner.CanWrite;
+
+    public override long Length => throw new NotSupportedException();
+
+    public override long Position
+    {
+        get => throw new NotSupportedException();
+        set => throw new NotSupportedException();
+    }
+
+    public static void Enable(SocketsHttpHandler handler) =>
+        handler.PlaintextStreamFilter = (context, _) => ValueTask.FromResult<Stream>(new SeparateHeaderLines(context.PlaintextStream));
+
+    /// <summary>One value for all values of a header.</summary>
+    public static string Join(string name, IEnumerable<string> values) => string.Join($"{CarriageReturn}{LineFeed}{name}: ", values);
+
+    public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
+        await inner.WriteAsync(Translate(buffer.Span), cancellationToken).ConfigureAwait(false);
+
+    public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
+
+    public override void Write(byte[] buffer, int offset, int count) => inner.Write(Translate(buffer.AsSpan(offset, count)));
+
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+
+    public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
+        inner.ReadAsync(buffer, offset, count, cancellationToken);
+
+    public override int Read(byte[] buffer, int offset, int count) => inner.Read(buffer, offset, count);
+
+    public override void Flush() => inner.Flush();
+
+    public override Task FlushAsync(CancellationToken cancellationToken) => inner.FlushAsync(cancellationToken);
+
+    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+    public override void SetLength(long value) => throw new NotSupportedException();
+
+    public override async ValueTask DisposeAsync()
+    {
+        await inner.DisposeAsync().ConfigureAwait(false);
+        await base.DisposeAsync().ConfigureAwait(false);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            inner.Dispose();
+        base.Dispose(disposing);
+    }
+
+    private static byte[] Translate(ReadOnlySpan<byte> bytes)
+    {
+        byte[] text = bytes.ToArray();
+        text.AsSpan().Replace((byte)CarriageReturn, (byte)'\r');
+        text.AsSpan().Replace((byte)LineFeed, (byte)'\n');
+        return text;
+    }
+}

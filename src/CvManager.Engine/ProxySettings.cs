@@ -1,0 +1,168 @@
+using System.Net;
+
+namespace CvManager;
+
+/// <summary>
+/// The proxies of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c>, <c>NO_PROXY</c>, in capital or small letters), read as
+/// Go reads them (golang.org/x/net/http/httpproxy), and so kubectl, docker and Kubernetes. .NET's own reading knows no networks, no ports and no
+/// domains without a leading dot in <c>NO_PROXY</c>. Immutable, thread-safe.
+/// </summary>
+/// <remarks>As an <see cref="ICredentials"/> it gives the login of the proxies' addresses, which is in none of the addresses that it gives.</remarks>
+internal sealed class ProxySettings : IWebProxy, ICredentials
+{
+    private readonly Uri? _http;
+    private readonly Uri? _https;
+    private readonly IReadOnlyList<Bypass> _bypasses;
+    private readonly bool _none;
+    private readonly bool _always;
+    private readonly Dictionary<string, NetworkCredential> _logins = new(StringComparer.OrdinalIgnoreCase);
+
+    private ProxySettings(Func<string, string?> environment)
+    {
+        _https = Read(environment, "HTTPS_PROXY") ?? Read(environment, "ALL_PROXY");
+        _http = Read(environment, "HTTP_PROXY") ?? Read(environment, "ALL_PROXY");
+        string[] entries = (Variable(environment, "NO_PROXY").Value ?? "").Split([',', ' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        _none = entries.Contains("*");
+        _bypasses = [.. entries.Select(Bypass.Parse).OfType<Bypass>()];
+    }
+
+    private ProxySettings(string proxy, string setting)
+    {
+        _http = _https = Read(proxy, setting);
+        (_bypasses, _always) = ([], true);
+    }
+
+    ICredentials? IWebProxy.Credentials
+    {
+        get => this;
+        set => throw new NotSupportedException();
+    }
+
+    /// <exception cref="CvException"><c>ProxyInvalid</c>.</exception>
+    public static ProxySettings OfEnvironment() => Of(Environment.GetEnvironmentVariable);
+
+    internal static ProxySettings Of(Func<string, string?> environment) => new(environment);
+
+    /// <summary>One proxy for everything, as the kubeconfig's <c>proxy-url</c> is: NO_PROXY has no say in it.</summary>
+    /// <exception cref="CvException"><c>ProxyInvalid</c>.</exception>
+    public static ProxySettings Always(string proxy, string setting) => new(proxy, setting);
+
+    /// <summary>Null where there is none for that destination.</summary>
+    public Uri? GetProxy(Uri destination)
+    {
+        ArgumentNullException.ThrowIfNull(destination);
+        Uri? proxy = destination.Scheme is "https" or "wss" ? _https : _http;
+        return proxy is null || _always || !IsDirect(destination) ? proxy : null;
+    }
+
+    public bool IsBypassed(Uri host) => GetProxy(host) is null;
+
+    public NetworkCredential? GetCredential(Uri uri, string authType) => _logins.GetValueOrDefault(uri.Authority);
+
+    private bool IsDirect(Uri destination)
+    {
+        if (_none)
+            return true;
+        string host = destination.IdnHost.TrimEnd('.').ToLowerInvariant();
+        IPAddress? address = IPAddress.TryParse(host, out IPAddress? parsed) ? Plain(parsed) : null;
+        if (host == "localhost" || (address is not null && IPAddress.IsLoopback(address)))
+            return true;
+        return _bypasses.Any(bypass => bypass.Covers(host, address, destination.Port));
+    }
+
+    private Uri? Read(Func<string, string?> environment, string name)
+    {
+        (string used, string? value) = Variable(environment, name);
+        return value is null ? null : Read(value, used);
+    }
+
+    private Uri Read(string value, string setting)
+    {
+        string text = value.Trim();
+        if (!Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out Uri? uri)
+            || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5" or "socks5h") || uri.Host.Length == 0)
+        {
+            // Not quoted: a password may stand in it.
+            throw new CvException("ProxyInvalid", CvErrorKind.Invalid, $"The value of {setting} is not the address of a proxy.",
+                "Give http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT; write special characters of a password as %XX.") { Target = setting };
+        }
+
+        // .NET has the proxy resolve names in any case, which is what the h stands for.
+        string scheme = uri.Scheme == "socks5h" ? "socks5" : uri.Scheme;
+        UriBuilder plain = new(scheme, uri.Host, uri.IsDefaultPort && scheme.StartsWith("socks", StringComparison.Ordinal) ? 1080 : uri.Port);
+        if (uri.UserInfo.Length > 0)
+        {
+            string[] login = uri.UserInfo.Split(':', 2);
+            _logins[plain.Uri.Authority] = new NetworkCredential(Uri.UnescapeDataString(login[0]), login.Length > 1 ? Uri.UnescapeDataString(login[1]) : "");
+        }
+
+        return plain.Uri;
+    }
+
+    /// <summary>Capital letters first, as Go has it; an empty value is none.</summary>
+    private static (string Name, string? Value) Variable(Func<string, string?> environment, string name) =>
+        environment(name) is { Length: > 0 } value ? (name, value)
+            : environment(name.ToLowerInvariant()) is { Length: > 0 } small ? (name.ToLowerInvariant(), small) : (name, null);
+
+    private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
+
+    /// <summary>One entry of NO_PROXY: a network, an address or a domain, the last two perhaps with a port.</summary>
+    private sealed record Bypass(string Domain, bool WithItself, byte[]? Network, int Bits, int? Port)
+    {
+        public static Bypass? Parse(string entry)
+        {
+            string text = entry.ToLowerInvariant();
+            if (text.LastIndexOf('/') is var slash and > 0 && IPAddress.TryParse(text[..slash].Trim('[', ']'), out IPAddress? network)
+                && int.TryParse(text[(slash + 1)..], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int bits))
+            {
+                byte[] bytes = network.GetAddressBytes();
+                return bits <= bytes.Length * 8 ? new Bypass("", false, bytes, bits, null) : null;
+            }
+
+            (string host, int? port) = Split(text);
+            if (IPAddress.TryParse(host, out IPAddress? address))
+            {
+                byte[] bytes = Plain(address).GetAddressBytes();
+                return new Bypass("", false, bytes, bytes.Length * 8, port);
+            }
+
+            host = host.TrimEnd('.');
+            if (host.StartsWith("*.", StringComparison.Ordinal))
+                host = host[1..];
+            return host.Length == 0 ? null : host[0] == '.' ? new Bypass(host, false, null, 0, port) : new Bypass("." + host, true, null, 0, port);
+        }
+
+        public bool Covers(string host, IPAddress? address, int port)
+        {
+            if (Port is { } only && only != port)
+                return false;
+            if (Network is not null)
+                return address is not null && Holds(Network, Bits, address.GetAddressBytes());
+            return host.EndsWith(Domain, StringComparison.Ordinal) || (WithItself && host == Domain[1..]);
+        }
+
+        private static (string Host, int? Port) Split(string text)
+        {
+            int colon = text.LastIndexOf(':');
+            bool hasPort = colon >= 0 && (text.IndexOf(':') == colon || text[colon - 1] == ']')
+                && ushort.TryParse(text[(colon + 1)..], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out _);
+            return hasPort
+                ? (text[..colon].Trim('[', ']'), int.Parse(text[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture))
+                : (text.Trim('[', ']'), null);
+        }
+
+        private static bool Holds(byte[] network, int bits, byte[] address)
+        {
+            if (network.Length != address.Length)
+                return false;
+            for (int i = 0; i < bits; i++)
+            {
+                int mask = 0x80 >> (i % 8);
+                if ((network[i / 8] & mask) != (address[i / 8] & mask))
+                    return false;
+            }
+
+            return true;
+        }
+    }
+}

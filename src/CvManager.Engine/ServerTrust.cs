@@ -1,0 +1,68 @@
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace CvManager;
+
+/// <summary>
+/// Whom a TLS connection takes for the server that it is to: the certificate has to be for the name that was asked for (a subject
+/// alternative name, as Go has it; the common name does not count), for servers, valid now, and of a trusted authority.
+/// </summary>
+internal static class ServerTrust
+{
+    private const long LargestFile = 4 * 1024 * 1024;
+
+    /// <summary>Server authentication (RFC 5280, 4.2.1.12).</summary>
+    private static readonly Oid ServerUse = new("1.3.6.1.5.5.7.3.1");
+
+    /// <param name="authorities">Authorities that are trusted; null for those of the system.</param>
+    /// <param name="orSystem">The system's authorities are trusted beside them.</param>
+    public static RemoteCertificateValidationCallback Of(X509Certificate2Collection? authorities, bool orSystem) =>
+        (sender, certificate, sent, errors) =>
+            certificate is X509Certificate2 server
+            && (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == SslPolicyErrors.None
+            && sender is SslStream { TargetHostName: { Length: > 0 } name } && server.MatchesHostname(name, allowWildcards: true, allowCommonName: false)
+            && ((errors == SslPolicyErrors.None && (authorities is null || orSystem)) || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent))));
+
+    /// <summary>PEM certificates; other blocks among them are passed over.</summary>
+    /// <exception cref="CryptographicException">There is none, or one cannot be read.</exception>
+    public static X509Certificate2Collection Parse(string pem)
+    {
+        X509Certificate2Collection certificates = [];
+        certificates.ImportFromPem(pem);
+        return certificates.Count > 0 ? certificates : throw new CryptographicException("there is no certificate in it");
+    }
+
+    /// <exception cref="IOException">It cannot be read, or is too large.</exception>
+    /// <exception cref="CryptographicException">As <see cref="Parse"/>.</exception>
+    public static X509Certificate2Collection ReadFile(string path)
+    {
+        FileInfo file = new(path);
+        if (file.Exists && file.Length > LargestFile)
+            throw new IOException($"it has more than {LargestFile} bytes");
+        return Parse(File.ReadAllText(path));
+    }
+
+    /// <summary>Of several authorities of one name, as there are while one is replaced by another, a chain is tried with one only.</summary>
+    private static bool IsSignedByOneOf(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent) =>
+        authorities.Count > 1 && authorities.Any(authority => IsSignedBy([authority], server, sent));
+
+    /// <summary>
+    /// Whatever is among the authorities ends a chain, an intermediate one as well (Go: CertPool). .NET asks for a root there, so a
+    /// chain may be partial or its root unknown, as long as one of its certificates is an authority; all else about it has to be right.
+    /// </summary>
+    private static bool IsSignedBy(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent)
+    {
+        using X509Chain chain = new();
+        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
+        chain.ChainPolicy.CustomTrustStore.AddRange(authorities);
+        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck;
+        chain.ChainPolicy.DisableCertificateDownloads = true;
+        chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
+        chain.ChainPolicy.ApplicationPolicy.Add(ServerUse);
+        chain.ChainPolicy.ExtraStore.AddRange(authorities);
+        foreach (X509ChainElement element in sent?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
+            chain.ChainPolicy.ExtraStore.Add(element.Certificate);
+        return chain.Build(server) && chain.ChainElements.Any(element => authorities.Contains(element.Certificate));
+    }
+}

@@ -1,0 +1,107 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
+using CvManager.Unit.Registries;
+
+namespace CvManager.Unit.Cluster;
+
+/// <summary>A certificate authority that signs whatever a test needs.</summary>
+internal sealed class TestAuthority : IDisposable
+{
+    public const string ForServers = "1.3.6.1.5.5.7.3.1";
+    public const string ForClients = "1.3.6.1.5.5.7.3.2";
+
+    private readonly X509Certificate2 _certificate;
+
+    public TestAuthority(string name = "Test authority", TestAuthority? parent = null)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
+        request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        using X509Certificate2? signed = parent is null ? null : request.Create(parent._certificate, now.AddDays(-100), now.AddDays(100), RandomNumberGenerator.GetBytes(8));
+        _certificate = signed?.CopyWithPrivateKey(key) ?? request.CreateSelfSigned(now.AddDays(-200), now.AddDays(200));
+    }
+
+    public string Pem => _certificate.ExportCertificatePem();
+
+    public X509Certificate2 Certificate => _certificate;
+
+    /// <param name="names">Subject alternative names, addresses among them; none for a certificate with a common name alone.</param>
+    public (X509Certificate2 Certificate, string Pem, string KeyPem) Issue(string subject, string[] names, string? use = ForServers, int fromDays = -1, int toDays = 50)
+    {
+        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        CertificateRequest request = new($"CN={subject}", key, HashAlgorithmName.SHA256);
+        SubjectAlternativeNameBuilder alternatives = new();
+        foreach (string name in names)
+        {
+            if (IPAddress.TryParse(name, out IPAddress? address))
+                alternatives.AddIpAddress(address);
+            else
+                alternatives.AddDnsName(name);
+        }
+
+        if (names.Length > 0)
+            request.CertificateExtensions.Add(alternatives.Build());
+        if (use is not null)
+            request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
+        DateTimeOffset now = DateTimeOffset.UtcNow;
+        using X509Certificate2 signed = request.Create(_certificate, now.AddDays(fromDays), now.AddDays(toDays), RandomNumberGenerator.GetBytes(8));
+        using X509Certificate2 withKey = signed.CopyWithPrivateKey(key);
+        return (X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pfx), null), signed.ExportCertificatePem(), key.ExportECPrivateKeyPem());
+    }
+
+    public void Dispose() => _certificate.Dispose();
+}
+
+/// <summary>An API server on loopback that answers each request with an empty object, and remembers the requests.</summary>
+internal sealed class LoopbackApiServer : LoopbackServer
+{
+    private readonly SslStreamCertificateContext? _certificate;
+
+    /// <param name="certificate">Null for plain HTTP.</param>
+    /// <param name="sent">Intermediate certificates that it sends.</param>
+    public LoopbackApiServer(X509Certificate2? certificate = null, X509Certificate2Collection? sent = null)
+    {
+        _certificate = certificate is null ? null : SslStreamCertificateContext.Create(certificate, sent, offline: true);
+        Start();
+    }
+
+    /// <summary>The lines of each request's head.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string[]> Requests { get; } = [];
+
+    /// <summary>The subjects of the certificates that clients showed.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string> Clients { get; } = [];
+
+    public string Status { get; set; } = "200 OK";
+
+    protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
+    {
+        if (_certificate is null)
+        {
+            await AnswerAsync(client, cancellationToken);
+            return;
+        }
+
+        await using SslStream tls = new(client);
+        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
+        {
+            ServerCertificateContext = _certificate, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null || shown.Subject.Length > 0,
+        }, cancellationToken);
+        if (tls.RemoteCertificate is { } shown)
+            Clients.Enqueue(shown.Subject);
+        await AnswerAsync(tls, cancellationToken);
+    }
+
+    private async Task AnswerAsync(Stream stream, CancellationToken cancellationToken)
+    {
+        while (await ReadHeadAsync(stream, cancellationToken) is { } head)
+        {
+            Requests.Enqueue(head);
+            await WriteHeadAsync(stream, cancellationToken, $"HTTP/1.1 {Status}", "Content-Type: application/json", "Content-Length: 2");
+            await stream.WriteAsync(Encoding.ASCII.GetBytes("{}"), cancellationToken);
+        }
+    }
+}
