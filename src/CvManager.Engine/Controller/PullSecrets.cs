@@ -36,8 +36,8 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
             try
             {
                 DockerConfigText? secret = await _secrets.GetAsync($"{ns}/{name}", afresh ? LeastAge : Lifetime, token => ReadAsync(ns, name, token), cancellationToken);
-                if (secret is not null && await secret.FindAsync(repository, cancellationToken) is { } credential)
-                    credentials.Add(credential);
+                if (secret is not null)
+                    credentials.AddRange(await secret.FindAllAsync(repository, cancellationToken));
             }
             catch (CvException e) when (e.ErrorId == "RegistryCredentialInvalid")
             {
@@ -98,7 +98,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
             return null;
         try
         {
-            return Encoding.UTF8.GetString(Convert.FromBase64String(encoded));
+            return Encoding.UTF8.GetString(Convert.FromBase64String(encoded)).TrimStart('\ufeff');
         }
         catch (FormatException)
         {

@@ -58,14 +58,46 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
             path = text[(slash + 1)..];
         }
 
-        if (host == "index.docker.io")
-            host = DockerHub;
+        host = CanonicalHost(host);
         if (host == DockerHub && !path.Contains('/', StringComparison.Ordinal))
             path = OfficialPrefix + path;
-        if (!HostPattern().IsMatch(host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > LongestName)
+        if (!HostPattern().IsMatch(host) || !IsCanonical(ref host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > LongestName)
             return false;
         repository = new ImageRepository(text, host, path);
         return true;
+    }
+
+    /// <summary>
+    /// A host (and port) as all ways to write it are compared: in lower case, and Docker Hub, which has four names, by that of its references.
+    /// </summary>
+    internal static string CanonicalHost(string host)
+    {
+        string lower = host.ToLowerInvariant();
+        return lower is "index.docker.io" or "registry-1.docker.io" or "registry.hub.docker.com" ? DockerHub : lower;
+    }
+
+    /// <summary>
+    /// Whether an address, where a host is one, is written as addresses are: <c>127.1</c>, <c>0x7f000001</c> and <c>2130706433</c> are
+    /// 127.0.0.1 to some programs and host names to others. IPv6 addresses are brought into their shortest form.
+    /// </summary>
+    private static bool IsCanonical(ref string host)
+    {
+        if (!Uri.TryCreate($"https://{host}/", UriKind.Absolute, out Uri? address) || address.Port == 0)
+            return false;
+        string name = address.Host;
+        if (address.HostNameType == UriHostNameType.IPv6)
+        {
+            if (!System.Net.IPAddress.TryParse(name.Trim('[', ']'), out System.Net.IPAddress? parsed) || parsed.IsIPv4MappedToIPv6)
+                return false;
+            host = name + host[(host.IndexOf(']', StringComparison.Ordinal) + 1)..];
+            return true;
+        }
+
+        // A last part of digits makes it an address (WHATWG URL, "ends in a number"), which has to be one of four numbers.
+        string written = host[..(host.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0 ? colon : host.Length)];
+        string last = written[(written.LastIndexOf('.') + 1)..];
+        bool numeric = last.All(char.IsAsciiDigit) || (last.StartsWith("0x", StringComparison.Ordinal) && last[2..].All(char.IsAsciiHexDigit));
+        return name == written && (!numeric || address.HostNameType == UriHostNameType.IPv4);
     }
 
     /// <summary>As it was written.</summary>

@@ -25,7 +25,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>.</exception>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
-        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options.AuthorityFile), disposeHandler: handler is null), ownsHttp: true, "", new RequestBudgets(options))
+        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options), disposeHandler: handler is null), ownsHttp: true, "", new RequestBudgets(options))
     {
     }
 
@@ -152,12 +152,12 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         private EcrRegistryChoice MakeEcr(string name, EcrHost host, RequestBudget budget)
         {
             EcrCredentials credentials = new(_owner._credentials, name);
-            AmazonECRClient client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout);
+            AmazonECRClient client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout, _owner._options.TimeProvider);
             EcrCaller caller = new(client, credentials, budget, _owner._options);
             EcrLogin login = new(caller, name, _owner._options.TimeProvider);
             _owned.Add(client);
             _owned.Add(login);
-            EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget));
+            EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget), _owner._options);
             return new EcrRegistryChoice(api, MakeOci(_owner._credentials, budget), credentials, client.Config, _owner._options.TimeProvider);
         }
     }

@@ -4,10 +4,15 @@ namespace CvManager.Registries;
 public sealed record RegistryClientOptions
 {
     internal const string AuthorityVariable = "CVM_REGISTRY_CA";
+    internal const string LinkLocalVariable = "CVM_LINK_LOCAL_REGISTRIES";
+    internal const string PlatformsVariable = "CVM_PLATFORMS";
+
+    private static readonly HashSet<string> DefaultPlatforms = new(StringComparer.OrdinalIgnoreCase) { "linux/amd64", "linux/arm64" };
 
     /// <summary>
-    /// As the environment has them: <c>CVM_REGISTRY_CA</c> for <see cref="AuthorityFile"/>, and <c>CVM_PLAIN_HTTP_REGISTRIES</c>
-    /// for <see cref="PlainHttpRegistries"/>, separated by commas.
+    /// As the environment has them: <c>CVM_REGISTRY_CA</c> for <see cref="AuthorityFile"/>, and, separated by commas,
+    /// <c>CVM_PLAIN_HTTP_REGISTRIES</c> for <see cref="PlainHttpRegistries"/> and <c>CVM_LINK_LOCAL_REGISTRIES</c> for <see cref="LinkLocalRegistries"/>,
+    /// <c>CVM_PLATFORMS</c> for <see cref="Platforms"/>.
     /// </summary>
     public static RegistryClientOptions OfEnvironment() => Of(Environment.GetEnvironmentVariable);
 
@@ -15,8 +20,9 @@ public sealed record RegistryClientOptions
         new()
         {
             AuthorityFile = environment(AuthorityVariable) is { Length: > 0 } file ? file : null,
-            PlainHttpRegistries = (environment("CVM_PLAIN_HTTP_REGISTRIES") ?? "")
-                .Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.OrdinalIgnoreCase),
+            PlainHttpRegistries = Names(environment("CVM_PLAIN_HTTP_REGISTRIES")),
+            LinkLocalRegistries = Names(environment(LinkLocalVariable)),
+            Platforms = Names(environment(PlatformsVariable)) is { Count: > 0 } platforms ? platforms : DefaultPlatforms,
         };
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
@@ -39,6 +45,15 @@ public sealed record RegistryClientOptions
     /// <summary>Registries (<c>host[:port]</c>) that are spoken to in plain HTTP, beside those on this machine's loopback.</summary>
     public IReadOnlySet<string> PlainHttpRegistries { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
 
+    /// <summary>Registries (<c>host[:port]</c>) that may have a link-local address, which others may not (R20).</summary>
+    public IReadOnlySet<string> LinkLocalRegistries { get; init; } = new HashSet<string>(StringComparer.OrdinalIgnoreCase);
+
+    /// <summary>The platforms of the nodes: an image index that names an image for one of them has to have it (R1).</summary>
+    public IReadOnlySet<string> Platforms { get; init; } = DefaultPlatforms;
+
+    /// <summary>The longest that a list of tags may take, all of its pages.</summary>
+    public TimeSpan ListTimeout { get; init; } = TimeSpan.FromMinutes(5);
+
     /// <summary>PEM file of authorities whose certificates are trusted beside those that the system trusts; null for none.</summary>
     public string? AuthorityFile { get; init; }
 
@@ -50,4 +65,7 @@ public sealed record RegistryClientOptions
 
     /// <summary>The most requests at once, after a time of rest, to one registry with one login; at least 1.</summary>
     public int RequestBurst { get; init; } = 500;
+
+    private static HashSet<string> Names(string? list) =>
+        (list ?? "").Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries).ToHashSet(StringComparer.OrdinalIgnoreCase);
 }

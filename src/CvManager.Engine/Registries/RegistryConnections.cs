@@ -1,3 +1,5 @@
+using System.Net;
+using System.Net.Sockets;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -9,9 +11,11 @@ namespace CvManager.Registries;
 /// </summary>
 internal static class RegistryConnections
 {
-    /// <param name="authorityFile">PEM certificates that are trusted, too; null for none.</param>
+    /// <summary>Set on a request that must not reach this machine: one to where a server elsewhere refers to.</summary>
+    public static readonly HttpRequestOptionsKey<bool> NotToLoopback = new("cvmanager.not-to-loopback");
+
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>, <c>ProxyInvalid</c>.</exception>
-    public static SocketsHttpHandler Open(string? authorityFile)
+    public static SocketsHttpHandler Open(RegistryClientOptions options)
     {
         return new SocketsHttpHandler
         {
@@ -20,9 +24,40 @@ internal static class RegistryConnections
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(10),
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            ConnectCallback = (context, cancellationToken) => ConnectAsync(context, options.LinkLocalRegistries, cancellationToken),
             Proxy = ProxySettings.OfEnvironment(),
-            SslOptions = { RemoteCertificateValidationCallback = ServerTrust.Of(authorityFile is null ? null : Read(authorityFile), orSystem: true) },
+            SslOptions = { RemoteCertificateValidationCallback = ServerTrust.Of(options.AuthorityFile is null ? null : Read(options.AuthorityFile), orSystem: true) },
         };
+    }
+
+    /// <summary>As the handler does without this, but for addresses that are refused, whichever name leads to them.</summary>
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, IReadOnlySet<string> linkLocal, CancellationToken cancellationToken)
+    {
+        DnsEndPoint server = context.DnsEndPoint;
+        IPAddress[] addresses = IPAddress.TryParse(server.Host.Trim('[', ']'), out IPAddress? literal)
+            ? [literal]
+            : await Dns.GetHostAddressesAsync(server.Host, cancellationToken).ConfigureAwait(false);
+        // Where the two differ, this is the operator's proxy.
+        HttpRequestMessage request = context.InitialRequestMessage;
+        if (request.RequestUri is { } asked && asked.Port == server.Port && asked.IdnHost.Trim('[', ']').Equals(server.Host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase))
+        {
+            bool allowed = linkLocal.Contains(asked.Authority) || linkLocal.Contains($"{asked.Host}:{asked.Port}");
+            bool notToLoopback = request.Options.TryGetValue(NotToLoopback, out bool set) && set;
+            if (Array.Find(addresses, a => (!allowed && AddressRules.IsRefused(a)) || (notToLoopback && AddressRules.IsLoopback(a))) is { } refused)
+                throw new AddressRefusedException(server.Host, refused);
+        }
+
+        Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            await socket.ConnectAsync(addresses, server.Port, cancellationToken).ConfigureAwait(false);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     private static X509Certificate2Collection Read(string path)

@@ -19,8 +19,34 @@ internal static class RegistryErrors
         Error("RegistryImageIncomplete", CvErrorKind.NotFound, $"The image index '{indexDigest}' in '{repository}' names an image that is not there: {missing}.",
             "Push the images of all its platforms, then the index.", $"{repository}@{indexDigest}", inner);
 
+    public static CvException NotAnImage(ImageRepository repository, string digest, string why) =>
+        Error("RegistryNotAnImage", CvErrorKind.Invalid, $"'{digest}' in '{repository}' is no container image: {why}.",
+            "Follow a tag of an image: a chart, a signature or another artifact cannot be rolled out.", $"{repository}@{digest}");
+
+    /// <param name="refusal">What the registry answered.</param>
+    public static CvException ListDenied(ImageRepository repository, CvException refusal) =>
+        Error(refusal.ErrorId, refusal.Kind, $"The tags of '{repository}' may not be listed: {refusal.Message}",
+            "Grant the login the right to list tags (Azure: metadata/read), or label the images with their version (org.opencontainers.image.version).", repository.ToString());
+
+    public static CvException ListUnsupported(ImageRepository repository, string? said) =>
+        Error("RegistryListUnsupported", CvErrorKind.NotSupported, $"The registry does not list the tags of '{repository}'{Quoted(said)}.",
+            "Label the images with their version (org.opencontainers.image.version).", repository.ToString());
+
+    public static CvException AddressRefused(ImageRepository repository, string host, System.Net.IPAddress address) =>
+        Error("RegistryAddressRefused", CvErrorKind.Invalid,
+            $"The registry of '{repository}' is not asked: {RemoteText.Show(host)} has the address {address}, which no registry may have.",
+            $"Name a registry elsewhere; where that one is meant, the operator allows it: {RegistryClientOptions.LinkLocalVariable}.", repository.ToString());
+
+    public static CvException ConnectTimedOut(ImageRepository repository) =>
+        Error("RegistryTimeout", CvErrorKind.Timeout, $"No connection to the registry of '{repository}' came about in time.",
+            "Check host, port, network and proxy.", repository.ToString());
+
+    public static CvException ListTimedOut(ImageRepository repository, TimeSpan limit) =>
+        Error("RegistryTimeout", CvErrorKind.Timeout, $"The list of tags of '{repository}' did not end within {limit.TotalSeconds:0.#} s.",
+            "Remove old tags, or label the images with their version (org.opencontainers.image.version), which saves the list.", repository.ToString());
+
     public static CvException RepositoryNotFound(ImageRepository repository, string? said = null) =>
-        Error("RegistryRepositoryNotFound", CvErrorKind.NotFound, $"There is no repository '{repository}'{Quoted(said)}.",
+        Error("RegistryRepositoryNotFound", CvErrorKind.NotFound, $"There is no repository '{repository}', or its tags may not be seen{Quoted(said)}.",
             "Check registry and path. Some registries answer so, too, when the login may not see the repository.", repository.ToString());
 
     public static CvException Unauthorized(ImageRepository repository, bool loggedIn, string? said = null) =>
@@ -51,9 +77,20 @@ internal static class RegistryErrors
         Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {RemoteText.Show(what)}",
             "Check that host and port are a registry's and not a web page's or proxy's.", repository.ToString(), inner);
 
-    public static CvException Refused(ImageRepository repository, string what, int status, string? said) =>
+    /// <param name="code">The error code of the distribution specification, or ECR's, where there is one.</param>
+    public static CvException Refused(ImageRepository repository, string what, int status, string? said, string? code = null) =>
         Error("RegistryRefused", CvErrorKind.Invalid, $"The registry of '{repository}' refused {what}: status {status}{Quoted(said)}.",
-            "Check whether tags of the repository are immutable or protected by a rule of the registry.", repository.ToString());
+            code switch
+            {
+                "MANIFEST_BLOB_UNKNOWN" or "BLOB_UNKNOWN" or "MANIFEST_UNKNOWN" or "MANIFEST_UNVERIFIED" or "LayersNotFoundException" =>
+                    "A part of the image is not in the repository: push the image again, whole.",
+                "MANIFEST_INVALID" or "DIGEST_INVALID" or "SIZE_INVALID" or "UNSUPPORTED" => "The registry does not take an image of this form: build it in another one, or use another registry.",
+                "NAME_INVALID" or "NAME_UNKNOWN" => "Check the repository's name, and that it exists.",
+                "TAG_INVALID" => "Use another name for the tag: the registry has rules for them.",
+                _ when status is 409 or 412 or 423 || said?.Contains("immutab", StringComparison.OrdinalIgnoreCase) == true =>
+                    "Check whether tags of the repository are immutable or protected by a rule of the registry.",
+                _ => "See what the registry says.",
+            }, repository.ToString());
 
     public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
         Error("RegistryResponseTooLarge", CvErrorKind.LimitExceeded, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",

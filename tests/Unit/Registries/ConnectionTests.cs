@@ -170,7 +170,7 @@ public sealed class ConnectionTests : IAsyncDisposable
 
     private async Task<string?> FindAsync(string? authorityFile, string host)
     {
-        using SocketsHttpHandler handler = RegistryConnections.Open(authorityFile);
+        using SocketsHttpHandler handler = RegistryConnections.Open(new() { AuthorityFile = authorityFile });
         handler.UseProxy = false;
         handler.ConnectCallback = async (_, cancellationToken) =>
         {

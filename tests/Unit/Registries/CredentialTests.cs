@@ -72,9 +72,15 @@ public sealed class CredentialTests : IDisposable
     [Fact]
     public void The_file_is_where_the_environment_says()
     {
-        Assert.Equal("/a/auth.json", DockerConfigFile.PathOf(n => n == "REGISTRY_AUTH_FILE" ? "/a/auth.json" : "/b"));
-        Assert.Equal(Path.Combine("/b", "config.json"), DockerConfigFile.PathOf(n => n == "DOCKER_CONFIG" ? "/b" : null));
-        Assert.EndsWith(Path.Combine(".docker", "config.json"), DockerConfigFile.PathOf(_ => null), StringComparison.Ordinal);
+        Assert.Equal(["/a/auth.json"], DockerConfigFile.PathsOf(n => n == "REGISTRY_AUTH_FILE" ? "/a/auth.json" : "/b", "/home/me", "7"));
+        Assert.Equal(
+            ["/x/containers/auth.json", "/home/me/.config/containers/auth.json", "/b/config.json"],
+            DockerConfigFile.PathsOf(n => n switch { "DOCKER_CONFIG" => "/b", "XDG_RUNTIME_DIR" => "/x", _ => null }, "/home/me", "7"));
+        Assert.Equal(
+            ["/run/containers/7/auth.json", "/home/me/.config/containers/auth.json", "/home/me/.docker/config.json"],
+            DockerConfigFile.PathsOf(_ => null, "/home/me", "7"));
+        // Never in the current folder.
+        Assert.Empty(DockerConfigFile.PathsOf(_ => null, "", null));
     }
 
     [Fact]
@@ -133,6 +139,52 @@ public sealed class CredentialTests : IDisposable
             async () => await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("nginx"), Token));
 
         Assert.Contains("docker-credential-nowhere-at-all", error.Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_store_that_is_not_there_takes_nothing_from_the_file()
+    {
+        string config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all", "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
+
+        Assert.Equal("written", (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName);
+    }
+
+    [Theory]
+    [InlineData("utf-8")]
+    [InlineData("utf-16")]
+    [InlineData("utf-16BE")]
+    public async Task A_file_is_read_in_the_encoding_that_it_says(string encoding)
+    {
+        string config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(config, """{"auths": {"registry.test": {"username": "jürgen", "password": "p"}}}""", System.Text.Encoding.GetEncoding(encoding), Token);
+
+        Assert.Equal("jürgen", (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName);
+    }
+
+    [Fact]
+    public async Task Logins_are_tried_from_the_longest_path_on_and_one_that_cannot_be_read_is_passed_over()
+    {
+        ICredentialSource source = new DockerConfigText("""
+            {"auths": {"registry.test": {"auth": "aG9zdDpw"}, "registry.test/team/app": {"auth": "not base64!"}, "https://registry.test/team/": {"registrytoken": "T"}, "other.test": {"auth": "eDp5"}, "registry.test/te": {"auth": "eDp5"}}}
+            """, "test");
+
+        IReadOnlyList<RegistryCredential> found = await source.FindAllAsync(ImageRepository.Parse("registry.test/team/app"), Token);
+
+        Assert.Equal(["(registry token)", "host"], found.Select(c => c.ToString()));
+    }
+
+    [Theory]
+    [InlineData("https://index.docker.io/v1/")]
+    [InlineData("docker.io")]
+    [InlineData("registry-1.docker.io")]
+    [InlineData("https://registry.hub.docker.com")]
+    public async Task Docker_Hub_has_one_login_under_all_its_names(string key)
+    {
+        ICredentialSource source = new DockerConfigText($$$$"""{"auths": {"{{{{key}}}}": {"auth": "bWU6cA"}, "https://index.docker.io/v1/access-token": {"auth": "eDp5"}}}""", "test");
+
+        foreach (string name in (string[])["acme/app", "docker.io/acme/app", "index.docker.io/acme/app", "registry-1.docker.io/acme/app", "registry.hub.docker.com/acme/app", "Docker.io/acme/app"])
+            Assert.Equal("me", Assert.Single(await source.FindAllAsync(ImageRepository.Parse(name), Token)).UserName);
     }
 
     [Fact]

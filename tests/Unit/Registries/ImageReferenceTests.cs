@@ -15,7 +15,12 @@ public sealed class ImageReferenceTests
     [InlineData("localhost/app", "localhost", "app")]
     [InlineData("localhost:5000/team/sub/app", "localhost:5000", "team/sub/app")]
     [InlineData("[::1]:5000/app", "[::1]:5000", "app")]
-    [InlineData("Registry/app", "Registry", "app")]
+    [InlineData("Registry/app", "registry", "app")]
+    [InlineData("[0:0::1]:5000/app", "[::1]:5000", "app")]
+    [InlineData("10.0.0.1:5000/app", "10.0.0.1:5000", "app")]
+    [InlineData("Docker.IO/acme/app", "docker.io", "acme/app")]
+    [InlineData("registry-1.docker.io/nginx", "docker.io", "library/nginx")]
+    [InlineData("registry.hub.docker.com/acme/app", "docker.io", "acme/app")]
     [InlineData("123456789012.dkr.ecr.us-east-1.amazonaws.com/nearmap/cvm-example", "123456789012.dkr.ecr.us-east-1.amazonaws.com", "nearmap/cvm-example")]
     public void A_repository_is_host_and_path_and_prints_as_it_was_written(string text, string registry, string path)
     {
@@ -43,6 +48,19 @@ public sealed class ImageReferenceTests
     [InlineData("app:tag")]
     [InlineData("app name")]
     [InlineData("app\n")]
+    [InlineData("host:0/app")]
+    [InlineData("host:65536/app")]
+    [InlineData("host.:5000/app")]
+    [InlineData("127.1:5000/app")]
+    [InlineData("127.000.000.001:5000/app")]
+    [InlineData("0x7f000001:5000/app")]
+    [InlineData("0x7f.0.0.1/app")]
+    [InlineData("017700000001:5000/app")]
+    [InlineData("2130706433:5000/app")]
+    [InlineData("1.2.3.4.5/app")]
+    [InlineData("256.1.1.1/app")]
+    [InlineData("[::ffff:7f00:1]:5000/app")]
+    [InlineData("[1::2::3]/app")]
     public void What_is_no_repository_is_refused(string text)
     {
         CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse(text));

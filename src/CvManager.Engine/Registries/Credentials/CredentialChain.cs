@@ -1,16 +1,30 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>Several sources: the first that has a credential gives it.</summary>
+/// <summary>
+/// Several sources, whose credentials are tried in their order. One that cannot be read takes nothing from the others: it is told of where
+/// they have none.
+/// </summary>
 public sealed class CredentialChain(params IReadOnlyList<ICredentialSource> sources) : ICredentialSource
 {
-    public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
+    public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        await FindAllAsync(repository, cancellationToken).ConfigureAwait(false) is [{ } first, ..] ? first : null;
+
+    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
+        List<RegistryCredential> all = [];
+        CvException? unreadable = null;
         foreach (ICredentialSource source in sources)
         {
-            if (await source.FindAsync(repository, cancellationToken).ConfigureAwait(false) is RegistryCredential credential)
-                return credential;
+            try
+            {
+                all.AddRange(await source.FindAllAsync(repository, cancellationToken).ConfigureAwait(false));
+            }
+            catch (CvException e)
+            {
+                unreadable ??= e;
+            }
         }
 
-        return null;
+        return all.Count == 0 && unreadable is not null ? throw unreadable : all;
     }
 }

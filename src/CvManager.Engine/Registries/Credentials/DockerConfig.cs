@@ -24,7 +24,7 @@ internal sealed class DockerConfig
     {
         try
         {
-            return JsonSerializer.Deserialize(json, DockerConfigJson.Default.DockerConfig) ?? new DockerConfig();
+            return JsonSerializer.Deserialize(Utf8Text.Of(json), DockerConfigJson.Default.DockerConfig) ?? new DockerConfig();
         }
         catch (JsonException e)
         {
@@ -32,18 +32,28 @@ internal sealed class DockerConfig
         }
     }
 
-    /// <summary>The login for a repository, of those in the text itself: the one for the longest path, as the kubelet has it.</summary>
-    public RegistryCredential? Find(ImageRepository repository, string source)
+    /// <summary>
+    /// The logins for a repository, of those in the text itself: the one for the longest path first, as the kubelet has it. One that cannot
+    /// be read is told of where there is no other.
+    /// </summary>
+    public IReadOnlyList<RegistryCredential> FindAll(ImageRepository repository, string source)
     {
-        (string Key, DockerAuth Auth)? best = null;
-        int longest = -1;
-        foreach ((string key, DockerAuth? auth) in Auths ?? [])
+        List<RegistryCredential> found = [];
+        CvException? unreadable = null;
+        foreach ((string key, DockerAuth auth, _) in (Auths ?? []).Where(a => a.Value is { HasLogin: true })
+            .Select(a => (a.Key, Auth: a.Value!, Length: RegistryKey.Match(a.Key, repository))).Where(a => a.Length is not null).OrderByDescending(a => a.Length))
         {
-            if (auth is { HasLogin: true } && RegistryKey.Match(key, repository) is int length && length > longest)
-                (best, longest) = ((key, auth), length);
+            try
+            {
+                found.Add(auth.ToCredential($"{source}, auths '{RemoteText.Show(key)}'"));
+            }
+            catch (CvException e)
+            {
+                unreadable ??= e;
+            }
         }
 
-        return best?.Auth.ToCredential($"{source}, auths '{best.Value.Key}'");
+        return found.Count == 0 && unreadable is not null ? throw unreadable : found;
     }
 }
 
@@ -61,19 +71,27 @@ internal sealed class DockerAuth
     [JsonPropertyName("identitytoken")]
     public string? IdentityToken { get; init; }
 
+    [JsonPropertyName("registrytoken")]
+    public string? RegistryToken { get; init; }
+
     /// <summary>False for the empty entry that docker leaves where the login is in a credential store.</summary>
-    public bool HasLogin => !string.IsNullOrEmpty(Auth) || !string.IsNullOrEmpty(IdentityToken) || !string.IsNullOrEmpty(UserName);
+    public bool HasLogin =>
+        !string.IsNullOrEmpty(Auth) || !string.IsNullOrEmpty(IdentityToken) || !string.IsNullOrEmpty(RegistryToken) || !string.IsNullOrEmpty(UserName);
 
     public RegistryCredential ToCredential(string source)
     {
         if (!string.IsNullOrEmpty(IdentityToken))
             return RegistryCredential.OfIdentityToken(IdentityToken);
+        if (!string.IsNullOrEmpty(RegistryToken))
+            return RegistryCredential.OfRegistryToken(RegistryToken);
         if (string.IsNullOrEmpty(Auth))
             return RegistryCredential.OfPassword(UserName!, Password ?? "");
         string pair;
         try
         {
-            pair = Encoding.UTF8.GetString(Convert.FromBase64String(Auth.Trim())).TrimEnd('\0');
+            // The kubelet reads it with and without padding.
+            string auth = Auth.Trim().TrimEnd('=');
+            pair = Encoding.UTF8.GetString(Convert.FromBase64String(auth.PadRight((auth.Length + 3) / 4 * 4, '='))).TrimEnd('\0');
         }
         catch (FormatException)
         {
@@ -81,7 +99,7 @@ internal sealed class DockerAuth
         }
 
         int colon = pair.IndexOf(':', StringComparison.Ordinal);
-        return colon > 0
+        return colon >= 0
             ? RegistryCredential.OfPassword(pair[..colon], pair[(colon + 1)..])
             : throw CredentialErrors.Invalid(source, "its field 'auth' is no user:password");
     }

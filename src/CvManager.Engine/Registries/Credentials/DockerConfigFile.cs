@@ -5,31 +5,69 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
 {
     private const long LargestFile = 4 * 1024 * 1024;
 
-    /// <summary>The file that docker and podman would use here: <c>$REGISTRY_AUTH_FILE</c>, <c>$DOCKER_CONFIG/config.json</c>, <c>~/.docker/config.json</c>.</summary>
-    public static DockerConfigFile OfEnvironment(TimeProvider time) => new(PathOf(Environment.GetEnvironmentVariable), time);
+    /// <summary>The files that docker, podman and skopeo would use here.</summary>
+    public static ICredentialSource OfEnvironment(TimeProvider time) =>
+        new CredentialChain([.. PathsOf(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), UserId())
+            .Select(path => new DockerConfigFile(path, time))]);
 
     public string Path => path;
 
-    public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
+    public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        await FindAllAsync(repository, cancellationToken).ConfigureAwait(false) is [{ } first, ..] ? first : null;
+
+    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
         if (await ReadAsync(cancellationToken).ConfigureAwait(false) is not DockerConfig config)
-            return null;
-        string? helper = config.CredHelpers?.FirstOrDefault(h => RegistryKey.Match(h.Key, repository) is not null).Value ?? config.CredsStore;
-        RegistryCredential? credential = string.IsNullOrEmpty(helper)
-            ? null
-            : await CredentialHelper.GetAsync(helper, RegistryKey.Of(repository), time, cancellationToken).ConfigureAwait(false);
-        return credential ?? config.Find(repository, path);
+            return [];
+        List<RegistryCredential> found = [];
+        CvException? unreadable = null;
+        string? own = config.CredHelpers?.FirstOrDefault(h => RegistryKey.Match(h.Key, repository) is not null).Value;
+        string? helper = own ?? config.CredsStore;
+        try
+        {
+            if (!string.IsNullOrEmpty(helper)
+                && await CredentialHelper.GetAsync(helper, RegistryKey.Of(repository), time, cancellationToken).ConfigureAwait(false) is { } credential)
+                found.Add(credential);
+        }
+        catch (CvException e) when (own is null)
+        {
+            // The store for all registries, which came with a program that is not here: the file may have this one's login itself.
+            unreadable = e;
+        }
+
+        found.AddRange(config.FindAll(repository, path));
+        return found.Count == 0 && unreadable is not null ? throw unreadable : found;
     }
 
-    internal static string PathOf(Func<string, string?> environment)
+    /// <summary>In containers-auth.json(5)'s order; a file that is named by REGISTRY_AUTH_FILE is the only one.</summary>
+    /// <param name="userId">Names podman's folder where there is no XDG_RUNTIME_DIR; null where it is not known.</param>
+    internal static IReadOnlyList<string> PathsOf(Func<string, string?> environment, string home, string? userId)
     {
-        if (environment("REGISTRY_AUTH_FILE") is { Length: > 0 } file)
-            return file;
-        string folder = environment("DOCKER_CONFIG") is { Length: > 0 } given
-            ? given
-            : System.IO.Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".docker");
-        return System.IO.Path.Combine(folder, "config.json");
+        if (Named("REGISTRY_AUTH_FILE") is { } file)
+            return [file];
+        string? runtime = Named("XDG_RUNTIME_DIR") is { } folder ? System.IO.Path.Combine(folder, "containers") : userId is null ? null : $"/run/containers/{userId}";
+        string? configuration = Named("XDG_CONFIG_HOME") ?? InHome(".config");
+        string? docker = Named("DOCKER_CONFIG") ?? InHome(".docker");
+        return
+        [
+            .. runtime is null ? (string[])[] : [System.IO.Path.Combine(runtime, "auth.json")],
+            .. configuration is null ? (string[])[] : [System.IO.Path.Combine(configuration, "containers", "auth.json")],
+            .. docker is null ? (string[])[] : [System.IO.Path.Combine(docker, "config.json")],
+        ];
+
+        string? Named(string name) => environment(name) is { Length: > 0 } value ? value : null;
+
+        // Without a home, that would be the current folder.
+        string? InHome(string name) => home.Length > 0 ? System.IO.Path.Combine(home, name) : null;
+    }
+
+    private static string? UserId()
+    {
+        const string Status = "/proc/self/status";
+        return OperatingSystem.IsLinux() && File.Exists(Status)
+            ? File.ReadLines(Status).FirstOrDefault(line => line.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t', StringSplitOptions.RemoveEmptyEntries)[1]
+            : null;
     }
 
     private async Task<DockerConfig?> ReadAsync(CancellationToken cancellationToken)
@@ -41,7 +79,7 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
                 return null;
             if (file.Length > LargestFile)
                 throw CredentialErrors.Invalid(path, $"the file has more than {LargestFile} bytes");
-            return DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false), path);
+            return file.Length == 0 ? null : DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

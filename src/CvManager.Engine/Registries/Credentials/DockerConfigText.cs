@@ -20,7 +20,10 @@ public sealed class DockerConfigText : ICredentialSource
     }
 
     public ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        ValueTask.FromResult(_config.Find(repository, _source));
+        ValueTask.FromResult(_config.FindAll(repository, _source) is [{ } first, ..] ? first : null);
+
+    public ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(_config.FindAll(repository, _source));
 
     public override string ToString() => _source;
 }

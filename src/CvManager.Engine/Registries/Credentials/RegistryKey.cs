@@ -23,8 +23,7 @@ internal static class RegistryKey
         string path = slash < 0 ? "" : rest[(slash + 1)..];
         if (path is "v1" or "v2")
             path = "";
-        if (host is "index.docker.io" or "registry-1.docker.io")
-            host = ImageRepository.DockerHub;
+        host = ImageRepository.CanonicalHost(host);
         bool covers = HostMatches(host, repository.Registry)
             && (path.Length == 0 || repository.Path == path || repository.Path.StartsWith(path + "/", StringComparison.Ordinal));
         return covers ? path.Length : null;

@@ -15,26 +15,36 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     /// <summary>The Hub's tokens live ten minutes; a refused login is not tried again before that, either.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(8);
 
+    private const int MostAnswers = 256;
+
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly ConcurrentDictionary<string, Answer> _answers = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<(string UserName, string Password), Answer> _answers = new();
 
     /// <returns>Whether the Hub refused the login; otherwise what to send, which is nothing where there is no login.</returns>
     public async Task<(bool Refused, Grant? Grant)> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
-        RegistryCredential? credential = await credentials.FindAsync(repository, cancellationToken).ConfigureAwait(false);
         // Identity tokens are for the registry's token server alone.
-        if (credential is null || credential.IdentityToken is not null)
+        List<RegistryCredential> logins = [.. (await credentials.FindAllAsync(repository, cancellationToken).ConfigureAwait(false)).Where(c => c.UserName.Length > 0)];
+        if (logins.Count == 0)
             return (false, null);
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (!_answers.TryGetValue(credential.UserName, out Answer? answer) || answer.Until <= time.GetUtcNow())
+            foreach (RegistryCredential login in logins)
             {
-                Grant? grant = await LogInAsync(repository, credential, cancellationToken).ConfigureAwait(false);
-                _answers[credential.UserName] = answer = new Answer(grant, time.GetUtcNow() + Lifetime);
+                if (!_answers.TryGetValue((login.UserName, login.Password), out Answer? answer) || answer.Until <= time.GetUtcNow())
+                {
+                    if (_answers.Count > MostAnswers)
+                        _answers.Clear();
+                    Grant? grant = await LogInAsync(repository, login, cancellationToken).ConfigureAwait(false);
+                    _answers[(login.UserName, login.Password)] = answer = new Answer(grant, time.GetUtcNow() + Lifetime);
+                }
+
+                if (answer.Grant is not null)
+                    return (false, answer.Grant);
             }
 
-            return (answer.Grant is null, answer.Grant);
+            return (true, null);
         }
         finally
         {
@@ -45,10 +55,10 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     /// <summary>Drops what turned out not to be accepted.</summary>
     public void Forget(Grant? grant)
     {
-        foreach ((string user, Answer answer) in _answers)
+        foreach (((string, string) login, Answer answer) in _answers)
         {
             if (answer.Grant == grant)
-                _answers.TryRemove(new(user, answer));
+                _answers.TryRemove(new(login, answer));
         }
     }
 

@@ -73,9 +73,6 @@ internal sealed class AmazonECRClient : AmazonServiceClient
         where TRequest : AmazonWebServiceRequest
         where TResponse : AmazonWebServiceResponse
     {
-        /// <summary>A hundred manifests of 4 MiB would be more; no index or image of real life is near a hundredth of that.</summary>
-        private const int LongestResponse = 32 * 1024 * 1024;
-
         private static readonly Operation<TRequest, TResponse> Instance = new();
 
         public static InvokeOptions Options { get; } = new() { RequestMarshaller = Instance, ResponseUnmarshaller = Instance };
@@ -94,7 +91,7 @@ internal sealed class AmazonECRClient : AmazonServiceClient
         {
             try
             {
-                return JsonSerializer.Deserialize<TResponse>(new LimitedStream(context.Stream, LongestResponse), ECRJson.Options)
+                return JsonSerializer.Deserialize<TResponse>(context.Stream, ECRJson.Options)
                     ?? throw new AmazonUnmarshallingException("The answer is empty.", null, new JsonException());
             }
             catch (JsonException e)
@@ -105,45 +102,18 @@ internal sealed class AmazonECRClient : AmazonServiceClient
 
         public override AmazonServiceException UnmarshallException(JsonUnmarshallerContext context, Exception innerException, HttpStatusCode statusCode)
         {
-            StreamingUtf8JsonReader reader = new(context.Stream);
-            ErrorResponse error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(context, ref reader);
-            return new AmazonECRException(error.Message, innerException, error.Type, error.Code, error.RequestId, statusCode);
+            try
+            {
+                StreamingUtf8JsonReader reader = new(context.Stream);
+                ErrorResponse error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(context, ref reader);
+                return new AmazonECRException(error.Message, innerException, error.Type, error.Code, error.RequestId, statusCode);
+            }
+            catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or AmazonClientException)
+            {
+                // A proxy's page, or one that was cut off: the status tells enough.
+                return new AmazonECRException($"status {(int)statusCode}", innerException, ErrorType.Unknown, "", "", statusCode);
+            }
         }
-    }
-
-    /// <summary>Ends with an error where more comes than is believable.</summary>
-    private sealed class LimitedStream(Stream inner, long left) : Stream
-    {
-        private long _left = left;
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
-
-        public override int Read(byte[] buffer, int offset, int count)
-        {
-            int read = inner.Read(buffer, offset, count);
-            _left -= read;
-            return _left >= 0 ? read : throw new AmazonUnmarshallingException("The answer is longer than any real one.", null, new InvalidDataException());
-        }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }
 
@@ -223,7 +193,9 @@ internal static class ECRJson
     private sealed class EpochSeconds : JsonConverter<DateTime>
     {
         public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            DateTime.UnixEpoch.AddSeconds(reader.GetDouble());
+            reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double seconds) && seconds is > 0 and < 253_402_300_799
+                ? DateTime.UnixEpoch.AddSeconds(seconds)
+                : throw new JsonException("A time that is none.");
 
         public override void Write(Utf8JsonWriter writer, DateTime value, JsonSerializerOptions options) =>
             writer.WriteNumberValue((value.ToUniversalTime() - DateTime.UnixEpoch).TotalSeconds);

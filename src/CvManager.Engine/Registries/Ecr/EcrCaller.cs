@@ -21,9 +21,12 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
             return await _retries.ExecuteAsync(async token =>
             {
                 await budget.SpendAsync(repository, token).ConfigureAwait(false);
+                // Finding the credentials may take requests of its own, which have no limit in all.
+                using var limit = new CancellationTokenSource(options.RequestTimeout * 2, options.TimeProvider);
+                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
                 try
                 {
-                    return await call(client, token).ConfigureAwait(false);
+                    return await call(client, either.Token).ConfigureAwait(false);
                 }
                 catch (AmazonServiceException e) when (EcrErrors.IsThrottling(e))
                 {

@@ -1,5 +1,7 @@
+using System.Net.Http.Headers;
 using Amazon;
 using Amazon.Runtime;
+using CvManager.Registries.Oci;
 
 namespace CvManager.Registries.Ecr;
 
@@ -11,7 +13,7 @@ internal static class EcrConnection
     /// <param name="credentials">Those of the registry.</param>
     /// <param name="timeout">The longest that one attempt may take.</param>
     public static AmazonECRClient Open(
-        EcrHost host, HttpMessageInvoker http, EcrCredentials credentials, TimeSpan timeout)
+        EcrHost host, HttpMessageInvoker http, EcrCredentials credentials, TimeSpan timeout, TimeProvider time)
     {
         AmazonECRConfig config = new()
         {
@@ -23,25 +25,64 @@ internal static class EcrConnection
             Timeout = timeout,
             // See EcrCaller: each attempt counts.
             MaxErrorRetry = 0,
-            HttpClientFactory = new SharedConnections(http, timeout),
+            HttpClientFactory = new SharedConnections(http, timeout, time),
             IdentityResolverConfiguration = credentials,
         };
         return new AmazonECRClient(config);
     }
 
-    private sealed class SharedConnections(HttpMessageInvoker http, TimeSpan timeout) : HttpClientFactory
+    private sealed class SharedConnections(HttpMessageInvoker http, TimeSpan timeout, TimeProvider time) : HttpClientFactory
     {
-        // Holds nothing but the time limit: the SDK makes one for a request and disposes it afterwards.
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(new Forwarding(http)) { Timeout = timeout };
+        // Holds nothing: the SDK makes one for a request and disposes it afterwards.
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(new Forwarding(http, timeout, time)) { Timeout = Timeout.InfiniteTimeSpan };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
 
         public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => true;
     }
 
-    private sealed class Forwarding(HttpMessageInvoker http) : HttpMessageHandler
+    /// <summary>Reads each answer whole, in a bounded time and to a bounded size, before the SDK sees it: its own limits are for headers.</summary>
+    private sealed class Forwarding(HttpMessageInvoker http, TimeSpan timeout, TimeProvider time) : HttpMessageHandler
     {
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            http.SendAsync(request, cancellationToken);
+        /// <summary>A hundred manifests of 4 MiB would be more; no index or image of real life is near a hundredth of that.</summary>
+        private const int LongestAnswer = 32 * 1024 * 1024;
+        private const int LongestRefusal = 64 * 1024;
+
+        protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+        {
+            using var limit = new CancellationTokenSource(timeout, time);
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+            HttpResponseMessage answer = await http.SendAsync(request, either.Token).ConfigureAwait(false);
+            try
+            {
+                // The beginning of a refusal says what it is about, or is no JSON.
+                byte[] body = answer.IsSuccessStatusCode
+                    ? await BoundedContent.ReadAsync(answer.Content, LongestAnswer, either.Token).ConfigureAwait(false) ?? throw new AnswerTooLargeException(LongestAnswer)
+                    : await BoundedContent.ReadStartAsync(answer.Content, LongestRefusal, either.Token).ConfigureAwait(false);
+                // The SDK would follow a redirect, wherever it leads; the service has none.
+                answer.Headers.Location = null;
+                HttpContentHeaders headers = answer.Content.Headers;
+                using HttpContent unread = answer.Content;
+                answer.Content = new ByteArrayContent(body);
+                foreach ((string name, IEnumerable<string> values) in headers)
+                {
+                    if (!name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+                        answer.Content.Headers.TryAddWithoutValidation(name, values);
+                }
+
+                return answer;
+            }
+            catch
+            {
+                answer.Dispose();
+                throw;
+            }
+        }
     }
+}
+
+/// <summary>An answer of ECR that is longer than any real one.</summary>
+internal sealed class AnswerTooLargeException(int limit) : IOException($"The answer has more than {limit} bytes.")
+{
+    public int Limit => limit;
 }

@@ -24,8 +24,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
 
     public async Task<AWSCredentials> ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken = default)
     {
-        RegistryCredential? given = await source.FindAsync(_any, cancellationToken).ConfigureAwait(false);
-        if (given is not null && IsAccessKey(given))
+        if ((await source.FindAllAsync(_any, cancellationToken).ConfigureAwait(false)).FirstOrDefault(IsAccessKey) is { } given)
         {
             Secrets = given.Secrets;
             return new BasicAWSCredentials(given.UserName, given.Password);
@@ -42,7 +41,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
 
     /// <summary>Whether the source has a login to the registry's OCI endpoint, as 'docker login' leaves it, rather than an access key.</summary>
     public async ValueTask<bool> HasDockerLoginAsync(CancellationToken cancellationToken) =>
-        await source.FindAsync(_any, cancellationToken).ConfigureAwait(false) is { } given && !IsAccessKey(given);
+        await source.FindAllAsync(_any, cancellationToken).ConfigureAwait(false) is { Count: > 0 } given && !given.Any(IsAccessKey);
 
     /// <summary>Whether there are AWS credentials at all.</summary>
     public async ValueTask<bool> AreThereAsync(IClientConfig clientConfig, CancellationToken cancellationToken)
@@ -60,7 +59,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
 
     // The logins of 'docker login' to ECR are called AWS and end after 12 hours.
     private static bool IsAccessKey(RegistryCredential given) =>
-        given.IdentityToken is null && given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal);
+        given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal);
 
     async Task<BaseIdentity> IIdentityResolver.ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken) =>
         await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);

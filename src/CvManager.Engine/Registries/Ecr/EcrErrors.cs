@@ -18,6 +18,10 @@ internal static class EcrErrors
         {
             AmazonUnmarshallingException => RegistryErrors.Invalid(repository, said),
             AmazonServiceException service => From(repository, operation, service, said),
+            AnswerTooLargeException large => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
+            AmazonClientException { InnerException: AnswerTooLargeException large } => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
+            HttpRequestException { InnerException: AddressRefusedException refused } => RegistryErrors.AddressRefused(repository, refused.Host, refused.Address),
+            AmazonClientException { InnerException: OperationCanceledException late } => RegistryErrors.TimedOut(repository, timeout, late),
             OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
             HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, said),
             AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(repository, said),
@@ -35,7 +39,7 @@ internal static class EcrErrors
     /// <summary>Whether the same request may do better a moment later.</summary>
     public static bool MayPass(Exception error) => error switch
     {
-        AmazonUnmarshallingException => false,
+        AmazonUnmarshallingException or AnswerTooLargeException or AmazonClientException { InnerException: AnswerTooLargeException } => false,
         AmazonServiceException service => IsThrottling(service) || IsOutage(service),
         AmazonClientException client => client.InnerException is HttpRequestException or IOException,
         _ => error is HttpRequestException or IOException,
@@ -66,7 +70,7 @@ internal static class EcrErrors
                     return RegistryErrors.RateLimited(repository, null);
                 return IsOutage(error)
                     ? RegistryErrors.Unreachable(repository, $"{error.StatusCode} {said}".Trim())
-                    : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, said);
+                    : RegistryErrors.Refused(repository, $"ecr:{operation}", (int)error.StatusCode, said, error.ErrorCode);
         }
     }
 

@@ -9,13 +9,16 @@ namespace CvManager.Registries.Ecr;
 /// <summary>One private registry of Amazon ECR, by its API: a request answers for up to 100 tags, with all tags of their images.</summary>
 /// <param name="registryId">The account.</param>
 /// <param name="images">The same registry by its OCI endpoint, for what the API does not tell: the labels of images.</param>
-internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IRegistry images) : IRegistry
+internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IRegistry images, RegistryClientOptions options) : IRegistry
 {
     /// <summary>The most that <c>imageIds</c> takes.</summary>
     private const int BatchSize = 100;
 
     /// <summary>A repository holds at most 100,000 images unless the quota was raised; this is ten times that.</summary>
     private const int MostPages = 1000;
+
+    /// <summary>Pages in a row without a tag that was not there before.</summary>
+    private const int MostBarrenPages = 16;
 
     private static readonly List<string> AcceptedMediaTypes = [.. ImageManifest.MediaTypes];
 
@@ -37,8 +40,13 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string? next = null;
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        int barren = 0;
+        long started = options.TimeProvider.GetTimestamp();
         for (int page = 0; page < MostPages; page++)
         {
+            if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
+                throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
             DescribeImagesResponse answer = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
                 new DescribeImagesRequest
                 {
@@ -49,15 +57,17 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                     NextToken = next,
                 },
                 token), cancellationToken).ConfigureAwait(false);
-            foreach (ImageDetail image in answer.ImageDetails ?? [])
+            int before = seen.Count;
+            foreach (ImageDetail image in Details(answer))
             {
-                foreach (string tag in image.ImageTags ?? [])
+                foreach (string tag in image.ImageTags!.Where(seen.Add))
                     yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null);
             }
 
             if (string.IsNullOrEmpty(answer.NextToken))
                 yield break;
-            if (answer.NextToken == next)
+            barren = seen.Count > before ? 0 : barren + 1;
+            if (answer.NextToken == next || barren > MostBarrenPages)
                 throw RegistryErrors.Invalid(repository, "its list of images goes round in a circle.");
             next = answer.NextToken;
         }
@@ -75,8 +85,11 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         BatchGetImageResponse answer = await GetAsync(repository, [new ImageIdentifier { ImageDigest = indexDigest }], cancellationToken).ConfigureAwait(false);
         if (answer.Images is not [{ ImageManifest: string text }, ..])
             throw RegistryErrors.ImageNotFound(repository, indexDigest);
-        List<ImageIdentifier> children = [.. ReadIndex(repository, text).Manifests?
-            .Where(c => c is { Digest: not null } && c.Platform?.Os != "unknown").Select(c => new ImageIdentifier { ImageDigest = c!.Digest }) ?? []];
+        List<ManifestDescriptor> images = [.. ReadIndex(repository, text).Images().Where(i => ImageReference.IsDigest(i.Digest)).DistinctBy(i => i.Digest)];
+        if (images.Count == 0)
+            throw RegistryErrors.NotAnImage(repository, indexDigest, "its index names no image for any platform");
+        // What no node pulls may be missing; see OciRegistry. Indexes within the index are looked at no further.
+        List<ImageIdentifier> children = [.. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest })];
         if (children.Count > BatchSize)
             throw RegistryErrors.Invalid(repository, $"an index of more than {BatchSize} images.");
         if (children.Count == 0)
@@ -176,12 +189,12 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 continue;
             }
 
-            foreach (ImageDetail image in answer.ImageDetails ?? [])
+            if (answer.ImageDetails?.Any(i => i is null || !ImageReference.IsDigest(i.ImageDigest)) == true)
+                throw RegistryErrors.Invalid(repository, "an image with a digest that is none.");
+            foreach (ImageDetail image in Details(answer))
             {
-                if (image.ImageDigest is null || image.ImageTags is null)
-                    continue;
-                TagDigest digest = new(image.ImageDigest, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""));
-                foreach (string tag in image.ImageTags.Intersect(tags, StringComparer.Ordinal))
+                TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""));
+                foreach (string tag in image.ImageTags!.Intersect(tags, StringComparer.Ordinal))
                     found[tag] = digest;
             }
 
@@ -254,6 +267,18 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         ecr.CallAsync(repository, "BatchGetImage", (client, token) => client.BatchGetImageAsync(
             new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
             token), cancellationToken);
+
+    /// <summary>The images with a digest, and their tags as far as they are some.</summary>
+    private static IEnumerable<ImageDetail> Details(DescribeImagesResponse answer)
+    {
+        foreach (ImageDetail? image in answer.ImageDetails ?? [])
+        {
+            if (image is null || !ImageReference.IsDigest(image.ImageDigest))
+                continue;
+            image.ImageTags = [.. (image.ImageTags ?? []).Where(ImageReference.IsTag)];
+            yield return image;
+        }
+    }
 
     private static ImageManifest ReadIndex(ImageRepository repository, string text)
     {

@@ -8,16 +8,23 @@ internal static class BoundedContent
     {
         if (content.Headers.ContentLength > limit)
             return null;
+        byte[] body = await ReadStartAsync(content, limit + 1, cancellationToken).ConfigureAwait(false);
+        return body.Length > limit ? null : body;
+    }
+
+    /// <summary>Reads the beginning of a body, for as much as it is good for.</summary>
+    public static async Task<byte[]> ReadStartAsync(HttpContent content, int limit, CancellationToken cancellationToken)
+    {
         Stream stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
         await using (stream.ConfigureAwait(false))
         {
             using var body = new MemoryStream();
             byte[] buffer = new byte[16 * 1024];
-            int read;
-            while ((read = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false)) > 0)
+            while (body.Length < limit)
             {
-                if (body.Length + read > limit)
-                    return null;
+                int read = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, limit - body.Length)), cancellationToken).ConfigureAwait(false);
+                if (read == 0)
+                    break;
                 body.Write(buffer, 0, read);
             }
 

@@ -5,15 +5,22 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
 {
     private const int LongestHeader = 16 * 1024;
 
+    /// <summary>What is answered where the server refuses without saying what it wants.</summary>
+    public static Challenge Basic { get; } = new("Basic", new Dictionary<string, string>());
+
     public bool IsBearer => Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase);
 
     public bool IsBasic => Scheme.Equals("Basic", StringComparison.OrdinalIgnoreCase);
 
     public string? this[string name] => Parameters.GetValueOrDefault(name);
 
+    /// <summary>As it is for every repository of the registry: the scope is of one.</summary>
+    public Challenge OfRegistry() =>
+        this with { Parameters = Parameters.Where(p => p.Key is "realm" or "service").ToDictionary(StringComparer.OrdinalIgnoreCase) };
+
     /// <summary>
-    /// Reads all challenges of all header lines. A comma separates both parameters and challenges: what stands behind one is a parameter
-    /// when an equals sign follows its first word, else a scheme. What cannot be read ends the reading of its line.
+    /// Reads all challenges of all header lines. A comma (and, with some servers, a semicolon or nothing) separates both parameters and
+    /// challenges: what stands behind it is a parameter when an equals sign follows its first word, else a scheme.
     /// </summary>
     public static IReadOnlyList<Challenge> ParseAll(IEnumerable<string> lines)
     {
@@ -33,32 +40,43 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
         Dictionary<string, string>? parameters = null;
         while (true)
         {
-            SkipSpace(line, ref at, orComma: true);
+            SkipSpace(line, ref at, orSeparator: true);
             string word = Word(line, ref at);
             if (word.Length == 0)
                 return;
             int behind = at;
-            SkipSpace(line, ref at, orComma: false);
+            SkipSpace(line, ref at, orSeparator: false);
             if (at < line.Length && line[at] == '=' && parameters is not null)
             {
                 at++;
-                SkipSpace(line, ref at, orComma: false);
-                if (Value(line, ref at) is not string value)
-                    return;
-                parameters[word] = value;
+                SkipSpace(line, ref at, orSeparator: false);
+                // Names of parameters are in whichever case (RFC 9110, 11.2).
+                parameters.TryAdd(word.ToLowerInvariant(), Value(line, ref at));
                 continue;
             }
 
             at = behind;
+            // What belongs to no scheme, and the padding of a token, is passed over.
+            if (at < line.Length && line[at] is '=' or '"')
+                Value(line, ref at);
             parameters = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
             all.Add(new Challenge(word, parameters));
         }
     }
 
-    private static string? Value(string line, ref int at)
+    private static string Value(string line, ref int at)
     {
-        if (at >= line.Length || line[at] != '"')
-            return Word(line, ref at);
+        if (at < line.Length && line[at] == '"')
+            return Quoted(line, ref at);
+        // Whole, though the grammar wants quotes around an address: to the next separator.
+        int start = at;
+        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';'))
+            at++;
+        return line[start..at].Trim('\'');
+    }
+
+    private static string Quoted(string line, ref int at)
+    {
         var value = new System.Text.StringBuilder();
         for (at++; at < line.Length; at++)
         {
@@ -73,20 +91,20 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
             value.Append(line[at]);
         }
 
-        return null;
+        return value.ToString();
     }
 
     private static string Word(string line, ref int at)
     {
         int start = at;
-        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or '=' or '"'))
+        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';' or '=' or '"'))
             at++;
         return line[start..at];
     }
 
-    private static void SkipSpace(string line, ref int at, bool orComma)
+    private static void SkipSpace(string line, ref int at, bool orSeparator)
     {
-        while (at < line.Length && (line[at] is ' ' or '\t' || (orComma && line[at] == ',')))
+        while (at < line.Length && (line[at] is ' ' or '\t' || (orSeparator && line[at] is ',' or ';')))
             at++;
     }
 }

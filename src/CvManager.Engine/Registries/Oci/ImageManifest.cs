@@ -13,6 +13,9 @@ internal sealed class ImageManifest
 
     public static readonly IReadOnlyList<string> MediaTypes = [OciIndex, DockerList, OciManifest, DockerManifest];
 
+    [JsonPropertyName("mediaType")]
+    public string? MediaType { get; init; }
+
     [JsonPropertyName("manifests")]
     public List<ManifestDescriptor?>? Manifests { get; init; }
 
@@ -21,6 +24,13 @@ internal sealed class ImageManifest
 
     [JsonPropertyName("annotations")]
     public Dictionary<string, string?>? Annotations { get; init; }
+
+    /// <summary>What an index names beside attestations, signatures and the like, which no node pulls.</summary>
+    public IEnumerable<ManifestDescriptor> Images() => (Manifests ?? []).OfType<ManifestDescriptor>().Where(m => m.IsImage);
+
+    /// <summary>Whether a configuration of that type is a container image's; charts and other artifacts have their own.</summary>
+    public static bool IsImage(string? configType) =>
+        configType is "application/vnd.oci.image.config.v1+json" or "application/vnd.docker.container.image.v1+json";
 
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerList;
 
@@ -40,14 +50,33 @@ internal sealed class ManifestDescriptor
     [JsonPropertyName("digest")]
     public string? Digest { get; init; }
 
+    [JsonPropertyName("artifactType")]
+    public string? ArtifactType { get; init; }
+
+    [JsonPropertyName("annotations")]
+    public Dictionary<string, string?>? Annotations { get; init; }
+
     [JsonPropertyName("platform")]
     public ManifestPlatform? Platform { get; init; }
+
+    /// <summary>False for what is for no platform (image-spec, image-index.md; BuildKit's attestation storage).</summary>
+    public bool IsImage =>
+        Platform?.Os != "unknown" && string.IsNullOrEmpty(ArtifactType) && Annotations?.ContainsKey("vnd.docker.reference.type") != true
+        && (MediaType is null || ImageManifest.MediaTypes.Contains(MediaType));
+
+    /// <summary>Whether it is for one of those platforms (<c>linux/amd64</c>); also where it does not say for which, or not wholly.</summary>
+    public bool IsFor(IReadOnlySet<string> platforms) =>
+        string.IsNullOrEmpty(Platform?.Os) || platforms.Contains($"{Platform.Os}/{Platform.Architecture}")
+        || (string.IsNullOrEmpty(Platform.Architecture) && platforms.Any(p => p.StartsWith(Platform.Os + "/", StringComparison.Ordinal)));
 }
 
 internal sealed class ManifestPlatform
 {
     [JsonPropertyName("os")]
     public string? Os { get; init; }
+
+    [JsonPropertyName("architecture")]
+    public string? Architecture { get; init; }
 }
 
 /// <summary>What is read of an image's configuration.</summary>

@@ -3,28 +3,106 @@ namespace CvManager.Registries.Oci;
 /// <summary>The <c>Link</c> header of a page (RFC 8288).</summary>
 internal static class LinkHeader
 {
-    /// <summary>Where the next page is; null where this is the last one.</summary>
-    /// <exception cref="FormatException">There is a header, but nothing can be made of it.</exception>
-    public static string? Next(string? header)
+    private const int LongestAddress = 8 * 1024;
+
+    /// <summary>Where the next page is: the first link of that relation, of all lines; null where this page is the last one.</summary>
+    /// <exception cref="FormatException">There is a header of which nothing can be made: it may have named a next page.</exception>
+    public static string? Next(IEnumerable<string> lines)
     {
-        if (string.IsNullOrWhiteSpace(header))
-            return null;
-        int at = 0;
-        while (at < header.Length)
+        foreach (string line in lines)
         {
-            int open = header.IndexOf('<', at);
-            int close = open < 0 ? -1 : header.IndexOf('>', open);
-            if (close < 0)
-                throw new FormatException("no address in angle brackets");
-            // The parameters go on to the comma in front of the next address, if there is one.
-            int end = header.IndexOf('<', close);
-            string[] parameters = header[(close + 1)..(end < 0 ? header.Length : end)].Split(';', StringSplitOptions.TrimEntries);
-            if (parameters.Any(p => p.TrimEnd(',', ' ').Replace("\"", "", StringComparison.Ordinal).Replace(" ", "", StringComparison.Ordinal)
-                    .Equals("rel=next", StringComparison.OrdinalIgnoreCase)))
-                return header[(open + 1)..close];
-            at = end < 0 ? header.Length : end;
+            int at = 0;
+            while (SkipTo(line, ref at))
+            {
+                string address = Address(line, ref at);
+                if (!IsNext(line, ref at))
+                    continue;
+                return address.Length is > 0 and <= LongestAddress ? address : throw new FormatException("a link to nowhere");
+            }
         }
 
         return null;
+    }
+
+    /// <summary>To the next link; false at the line's end.</summary>
+    private static bool SkipTo(string line, ref int at)
+    {
+        while (at < line.Length && line[at] is ' ' or '\t' or ',')
+            at++;
+        return at < line.Length;
+    }
+
+    /// <summary>In angle brackets; some servers leave them out.</summary>
+    private static string Address(string line, ref int at)
+    {
+        int start = at;
+        bool bracketed = line[at] == '<';
+        int end = bracketed ? line.IndexOf('>', at) : line.IndexOf(';', at);
+        if (end < 0)
+            throw new FormatException("no end of an address");
+        at = bracketed ? end + 1 : end;
+        return line[(bracketed ? start + 1 : start)..end].Trim();
+    }
+
+    /// <summary>Reads the parameters of one link, to the comma behind them.</summary>
+    private static bool IsNext(string line, ref int at)
+    {
+        bool? next = null;
+        while (true)
+        {
+            SkipSpace(line, ref at);
+            if (at >= line.Length || line[at] == ',')
+                return next ?? false;
+            if (line[at] != ';')
+                throw new FormatException("something other than a parameter behind an address");
+            at++;
+            SkipSpace(line, ref at);
+            string name = Token(line, ref at);
+            SkipSpace(line, ref at);
+            string value = "";
+            if (at < line.Length && line[at] == '=')
+            {
+                at++;
+                SkipSpace(line, ref at);
+                value = at < line.Length && line[at] == '"' ? Quoted(line, ref at) : Token(line, ref at);
+            }
+
+            // The first one counts (RFC 8288, 3.3); it may name several relations.
+            if (next is null && name.Equals("rel", StringComparison.OrdinalIgnoreCase))
+                next = value.Split([' ', '\t'], StringSplitOptions.RemoveEmptyEntries).Contains("next", StringComparer.OrdinalIgnoreCase);
+        }
+    }
+
+    private static void SkipSpace(string line, ref int at)
+    {
+        while (at < line.Length && line[at] is ' ' or '\t')
+            at++;
+    }
+
+    private static string Token(string line, ref int at)
+    {
+        int start = at;
+        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';' or '='))
+            at++;
+        return line[start..at].Trim('\'');
+    }
+
+    private static string Quoted(string line, ref int at)
+    {
+        var value = new System.Text.StringBuilder();
+        for (at++; at < line.Length; at++)
+        {
+            if (line[at] == '"')
+            {
+                at++;
+                return value.ToString();
+            }
+
+            if (line[at] == '\\' && at + 1 < line.Length)
+                at++;
+            value.Append(line[at]);
+        }
+
+        return value.ToString();
     }
 }

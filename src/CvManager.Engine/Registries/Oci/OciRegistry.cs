@@ -15,6 +15,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     private const int MostTags = 1_000_000;
     private const int MostEmptyPages = 16;
     private const int MostPlatforms = 100;
+    private const long MostListBytes = 128 * 1024 * 1024;
+
+    /// <summary>Servers cut lists at round numbers.</summary>
+    private const int RoundPage = 50;
+
+    /// <summary>Of indexes within indexes.</summary>
+    private const int MostDepth = 3;
+
+    private volatile bool _headRefused;
 
     public int TagsPerRequest => 1;
 
@@ -41,17 +50,21 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         Uri? next = first;
         HashSet<string> seen = new(StringComparer.Ordinal);
         HashSet<Uri> visited = [];
+        long started = options.TimeProvider.GetTimestamp();
+        long bytes = 0;
         int emptyPages = 0;
+        bool doubted = false;
         while (next is not null)
         {
             if (!visited.Add(next) || visited.Count > MostPages)
                 throw RegistryErrors.Invalid(repository, "its list of tags never ends.");
-            RegistryResponse response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Get, next, repository, RegistryAccess.Pull) { What = "a page of tags", Limit = TagPageLimit, Accept = ["application/json"] },
-                cancellationToken).ConfigureAwait(false);
-            if (response.Status == HttpStatusCode.NotFound)
-                throw RegistryErrors.RepositoryNotFound(repository, ErrorAnswer.MessageOf(response));
-            List<string?> tags = Read(repository, Successful(repository, response), ManifestJson.Default.TagList, "the list of tags").Tags ?? [];
+            if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
+                throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
+            RegistryResponse response = await ReadPageAsync(repository, next, cancellationToken).ConfigureAwait(false);
+            bytes += response.Body.Length + next.OriginalString.Length;
+            if (bytes > MostListBytes)
+                throw RegistryErrors.TooLarge(repository, "a list of tags", MostListBytes);
+            List<string?> tags = Read(repository, response, ManifestJson.Default.TagList, "the list of tags").Tags ?? [];
             next = NextPage(repository, response, first);
             int before = seen.Count;
             foreach (string? tag in tags)
@@ -66,28 +79,57 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             emptyPages = seen.Count > before ? 0 : emptyPages + 1;
             if (next is not null && (emptyPages > MostEmptyPages || (tags.Count > 0 && seen.Count == before)))
                 throw RegistryErrors.Invalid(repository, "its list of tags repeats itself.");
+            // A full page without a link: some servers cut the list and do not say so. One that repeats the page has no more.
+            if (next is null && !(doubted && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
+            {
+                doubted = true;
+                next = Address(repository, $"tags/list?n={TagsPerPage}&last={Uri.EscapeDataString(last)}");
+                if (visited.Contains(next))
+                    next = null;
+            }
         }
+    }
+
+    private async Task<RegistryResponse> ReadPageAsync(ImageRepository repository, Uri page, CancellationToken cancellationToken)
+    {
+        RegistryResponse response;
+        try
+        {
+            response = await transport.SendAsync(
+                new RegistryRequest(HttpMethod.Get, page, repository, RegistryAccess.Pull) { What = "a page of tags", Limit = TagPageLimit, Accept = ["application/json"] },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated)
+        {
+            throw RegistryErrors.ListDenied(repository, e);
+        }
+
+        return response.Status switch
+        {
+            HttpStatusCode.NotFound => throw RegistryErrors.RepositoryNotFound(repository, ErrorAnswer.MessageOf(response)),
+            HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => throw RegistryErrors.ListUnsupported(repository, ErrorAnswer.MessageOf(response)),
+            _ => Successful(repository, response),
+        };
     }
 
     public async Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
         ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
         var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        ImageManifest manifest = await ReadManifestAsync(repository, digest, cancellationToken).ConfigureAwait(false);
-        Add(manifest.Annotations);
-        if (manifest.Manifests is not null)
+        ImageManifest? manifest = await ReadManifestAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+        for (int depth = 0; manifest?.Manifests is not null && depth < MostDepth; depth++)
         {
-            // Children without a platform are attestations and the like.
-            ManifestDescriptor? child = manifest.Manifests.FirstOrDefault(m => m?.Platform?.Os is not (null or "" or "unknown"))
-                ?? manifest.Manifests.FirstOrDefault(m => m?.MediaType is ImageManifest.OciManifest or ImageManifest.DockerManifest && m.Platform is null);
-            if (child is null)
-                return labels;
-            manifest = await ReadManifestAsync(repository, DigestIn(repository, child), cancellationToken).ConfigureAwait(false);
             Add(manifest.Annotations);
+            manifest = await ReadFirstImageAsync(repository, manifest, cancellationToken).ConfigureAwait(false);
         }
 
-        if (manifest.Config is { MediaType: "application/vnd.oci.image.config.v1+json" or "application/vnd.docker.container.image.v1+json" } config)
+        if (manifest is null || manifest.Manifests is not null)
+            return labels;
+        Add(manifest.Annotations);
+        if (manifest.Config is { } config)
         {
+            if (!ImageManifest.IsImage(config.MediaType))
+                throw RegistryErrors.NotAnImage(repository, digest, $"its configuration is of the type '{RemoteText.Show(config.MediaType)}'");
             string configDigest = DigestIn(repository, config);
             RegistryResponse response = await transport.SendAsync(
                 new RegistryRequest(HttpMethod.Get, Address(repository, $"blobs/{configDigest}"), repository, RegistryAccess.Pull)
@@ -114,24 +156,65 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
     }
 
-    public async Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken)
+    /// <summary>The image of an index that is most likely pulled, of those that are there.</summary>
+    private async Task<ImageManifest?> ReadFirstImageAsync(ImageRepository repository, ImageManifest index, CancellationToken cancellationToken)
+    {
+        foreach (ManifestDescriptor image in index.Images().OrderBy(i => i.IsFor(options.Platforms) ? 0 : 1).Take(MostPlatforms))
+        {
+            string digest = DigestIn(repository, image);
+            if (await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { } found)
+                return Checked(repository, found, digest);
+        }
+
+        return null;
+    }
+
+    public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
+        RequireWholeAsync(repository, indexDigest, indexDigest, 0, cancellationToken);
+
+    private async Task RequireWholeAsync(ImageRepository repository, string rootDigest, string indexDigest, int depth, CancellationToken cancellationToken)
     {
         ImageManifest index = await ReadManifestAsync(repository, indexDigest, cancellationToken).ConfigureAwait(false);
-        if (index.Manifests is { Count: > MostPlatforms })
+        List<ManifestDescriptor> images = [.. index.Images().DistinctBy(i => i.Digest)];
+        if (images.Count == 0 || depth == MostDepth)
+            throw RegistryErrors.NotAnImage(repository, rootDigest, "its index names no image for any platform");
+        // What no node pulls may be missing: mirrors leave it out. Where there is nothing for the usual nodes, one of the others has to be there.
+        List<ManifestDescriptor> pulled = images.FindAll(i => i.IsFor(options.Platforms));
+        List<ManifestDescriptor> looked = pulled.Count > 0 ? pulled : [.. images.Take(MostPlatforms)];
+        if (looked.Count > MostPlatforms)
             throw RegistryErrors.Invalid(repository, $"an index of more than {MostPlatforms} images.");
-        foreach (ManifestDescriptor? child in index.Manifests ?? [])
+        string? missing = null;
+        foreach (ManifestDescriptor image in looked)
         {
-            // Attestations and the like, which no node pulls, are for the platform "unknown".
-            if (child is null || child.Platform?.Os == "unknown")
+            string digest = DigestIn(repository, image);
+            if (!await ExistsAsync(repository, digest, cancellationToken).ConfigureAwait(false))
+            {
+                missing ??= digest;
+                if (pulled.Count > 0)
+                    break;
                 continue;
-            string digest = DigestIn(repository, child);
-            RegistryResponse response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{digest}"), repository, RegistryAccess.Pull) { Accept = ImageManifest.MediaTypes },
-                cancellationToken).ConfigureAwait(false);
-            if (response.Status == HttpStatusCode.NotFound)
-                throw RegistryErrors.ImageIncomplete(repository, indexDigest, digest);
-            Successful(repository, response);
+            }
+
+            if (ImageManifest.IsIndex(image.MediaType ?? ""))
+                await RequireWholeAsync(repository, rootDigest, digest, depth + 1, cancellationToken).ConfigureAwait(false);
+            if (pulled.Count == 0)
+                return;
         }
+
+        if (missing is not null)
+            throw RegistryErrors.ImageIncomplete(repository, rootDigest, missing);
+    }
+
+    private async Task<bool> ExistsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
+    {
+        if (!_headRefused)
+        {
+            RegistryResponse response = await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccess)
+                return true;
+        }
+
+        return await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is not null;
     }
 
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
@@ -151,8 +234,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
                 { Body = manifest.Body, ContentType = manifest.ContentType },
             cancellationToken).ConfigureAwait(false);
         if (!put.IsSuccess)
-            throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, ErrorAnswer.MessageOf(put));
-        if (put.ContentDigest is string stored && stored != digest)
+            throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, ErrorAnswer.MessageOf(put), ErrorAnswer.CodeOf(put));
+        if (ImageReference.IsDigest(put.ContentDigest) && put.ContentDigest is string stored && stored != digest)
             throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} rather than {digest}.");
         return new TagMove(repository, tag, version, digest, former, AlreadyThere: false);
     }
@@ -173,36 +256,45 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             // Registries from before deletion by tag want a digest, or nothing to be deleted at all.
             HttpStatusCode.MethodNotAllowed => RegistryErrors.TagRemovalUnsupported(repository, tag),
             HttpStatusCode.BadRequest when code is "UNSUPPORTED" or "DIGEST_INVALID" => RegistryErrors.TagRemovalUnsupported(repository, tag),
-            _ => RegistryErrors.Refused(repository, $"to remove the tag '{tag}'", (int)response.Status, ErrorAnswer.MessageOf(response)),
+            _ => RegistryErrors.Refused(repository, $"to remove the tag '{tag}'", (int)response.Status, ErrorAnswer.MessageOf(response), code),
         };
     }
 
+    /// <remarks>One HEAD. Not every server answers that, or as it should: what it does not say for certain, a GET decides.</remarks>
     private async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, RegistryAccess access, CancellationToken cancellationToken)
     {
         CheckTag(repository, tag);
-        RegistryResponse response = await transport.SendAsync(
-            new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{tag}"), repository, access) { Accept = ImageManifest.MediaTypes },
-            cancellationToken).ConfigureAwait(false);
-        if (response.Status == HttpStatusCode.NotFound)
-            return null;
-        CheckType(repository, Successful(repository, response));
-        if (response.ContentDigest is null)
+        if (!_headRefused)
         {
-            // The specification only recommends the header.
-            return await GetManifestAsync(repository, tag, access, cancellationToken).ConfigureAwait(false) is RegistryResponse read
-                ? new TagDigest(CheckedDigest(repository, read, tag), IsIndex: ImageManifest.IsIndex(read.ContentType ?? ""))
-                : null;
+            RegistryResponse response = await HeadAsync(repository, tag, access, cancellationToken).ConfigureAwait(false);
+            if (response.IsSuccess && ImageManifest.MediaTypes.Contains(response.ContentType ?? "") && ImageReference.IsDigest(response.ContentDigest))
+                return new TagDigest(response.ContentDigest, IsIndex: ImageManifest.IsIndex(response.ContentType!));
         }
 
-        return ImageReference.IsDigest(response.ContentDigest)
-            ? new TagDigest(response.ContentDigest, IsIndex: ImageManifest.IsIndex(response.ContentType ?? ""))
-            : throw RegistryErrors.Invalid(repository, "what it gives as a digest is none.");
+        return await GetManifestAsync(repository, tag, access, cancellationToken).ConfigureAwait(false) is RegistryResponse read
+            ? new TagDigest(CheckedDigest(repository, read, tag), IsIndex: ImageManifest.IsIndex(read.ContentType ?? ""))
+            : null;
+    }
+
+    private async Task<RegistryResponse> HeadAsync(ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
+    {
+        RegistryResponse response = await transport.SendAsync(
+            new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{reference}"), repository, access) { Accept = ImageManifest.MediaTypes },
+            cancellationToken).ConfigureAwait(false);
+        // Whoever has no HEAD will not have it at the next poll either.
+        _headRefused |= response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented;
+        return response;
     }
 
     private async Task<ImageManifest> ReadManifestAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
         RegistryResponse response = await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false)
             ?? throw RegistryErrors.ImageNotFound(repository, digest);
+        return Checked(repository, response, digest);
+    }
+
+    private static ImageManifest Checked(ImageRepository repository, RegistryResponse response, string digest)
+    {
         CheckedDigest(repository, response, digest);
         return Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest");
     }
@@ -216,15 +308,29 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             cancellationToken).ConfigureAwait(false);
         if (response.Status == HttpStatusCode.NotFound)
             return ErrorAnswer.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
-        CheckType(repository, Successful(repository, response));
-        Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest");
-        return response;
+        return Typed(repository, Successful(repository, response));
+    }
+
+    /// <summary>A manifest with its type, which is also in itself where a server gives all that it stores the same one.</summary>
+    private static RegistryResponse Typed(ImageRepository repository, RegistryResponse response)
+    {
+        if (ImageManifest.MediaTypes.Contains(response.ContentType ?? ""))
+        {
+            Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest");
+            return response;
+        }
+
+        bool unsaid = response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
+        return unsaid && Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType is string type && ImageManifest.MediaTypes.Contains(type)
+            ? response with { ContentType = type }
+            : throw RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(response.ContentType)}'.");
     }
 
     /// <summary>The digest of what was read, which is the one asked for and the one that the registry gives for it.</summary>
     private static string CheckedDigest(ImageRepository repository, RegistryResponse response, string reference)
     {
-        string? claimed = ImageReference.IsDigest(reference) ? reference : response.ContentDigest;
+        // A header that is no digest says nothing.
+        string? claimed = ImageReference.IsDigest(reference) ? reference : ImageReference.IsDigest(response.ContentDigest) ? response.ContentDigest : null;
         string digest = ImageManifest.DigestOf(response.Body, claimed ?? "sha256:");
         if (claimed is not null)
             Check(repository, response, claimed);
@@ -236,12 +342,6 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         string actual = ImageManifest.DigestOf(response.Body, digest);
         if (actual != digest)
             throw RegistryErrors.Invalid(repository, $"what it sends as {digest} is {actual}.");
-    }
-
-    private static void CheckType(ImageRepository repository, RegistryResponse response)
-    {
-        if (response.ContentType is not string type || !ImageManifest.MediaTypes.Contains(type))
-            throw RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(response.ContentType)}'.");
     }
 
     private static RegistryResponse Successful(ImageRepository repository, RegistryResponse response) =>
@@ -268,12 +368,13 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     {
         try
         {
-            if (LinkHeader.Next(response.Link) is not string next)
+            if (LinkHeader.Next(response.Links) is not string next)
                 return null;
-            Uri uri = new(response.Uri, next);
-            return Uri.Compare(uri, first, UriComponents.SchemeAndServer, UriFormat.Unescaped, StringComparison.OrdinalIgnoreCase) == 0
+            if (!Uri.TryCreate(response.Uri, next, out Uri? uri))
+                throw new FormatException("no address");
+            return RegistryAddress.SameServer(uri, first) && uri.UserInfo.Length == 0 && uri.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal)
                 ? uri
-                : throw RegistryErrors.Invalid(repository, $"its list of tags goes on at {response.Show(uri.Authority)}.");
+                : throw RegistryErrors.Invalid(repository, $"its list of tags goes on at {response.Show($"{uri.Scheme}://{uri.Authority}")}.");
         }
         catch (FormatException)
         {

@@ -29,7 +29,8 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
 
     public string? ContentDigest { get; init; }
 
-    public string? Link { get; init; }
+    /// <summary>The lines of the header.</summary>
+    public IReadOnlyList<string> Links { get; init; } = [];
 
     public Uri? Location { get; init; }
 
@@ -39,6 +40,11 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
 
     /// <summary>What the server was told with the request: no message may say it.</summary>
     public Secrets Secrets { get; init; } = Secrets.None;
+
+    public bool IsRedirect => (int)Status is 301 or 302 or 303 or 307 or 308;
+
+    /// <summary>Where a redirect leads; null where that is no address.</summary>
+    public Uri? RedirectTarget => Location is not null && Uri.TryCreate(Uri, Location, out Uri? target) ? target : null;
 
     public bool IsSuccess => (int)Status is >= 200 and < 300;
 
@@ -50,7 +56,7 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
         {
             ContentType = message.Content.Headers.ContentType?.MediaType,
             ContentDigest = First(message.Headers, "Docker-Content-Digest"),
-            Link = First(message.Headers, "Link"),
+            Links = message.Headers.NonValidated.TryGetValues("Link", out HeaderStringValues links) ? [.. links] : [],
             Location = message.Headers.Location,
             RetryAfter = message.Headers.RetryAfter switch
             {

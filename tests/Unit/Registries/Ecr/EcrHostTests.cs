@@ -24,7 +24,7 @@ public sealed class EcrHostTests
 
         using EcrService service = new();
         using HttpMessageInvoker http = new(service, disposeHandler: false);
-        using AmazonECRClient client = EcrConnection.Open(parsed, http, new EcrCredentials(Key, host), TimeSpan.FromSeconds(5));
+        using AmazonECRClient client = EcrConnection.Open(parsed, http, new EcrCredentials(Key, host), TimeSpan.FromSeconds(5), TimeProvider.System);
         await client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), TestContext.Current.CancellationToken);
         Assert.Equal($"https://{endpoint}/", Assert.Single(service.Requests).Uri.AbsoluteUri);
     }

@@ -25,7 +25,7 @@ public sealed class EcrLoginTests : IDisposable
         _http = new HttpMessageInvoker(_service);
         Assert.True(EcrHost.TryParse(Host, out EcrHost? host));
         EcrCredentials credentials = new(Key, Host);
-        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10));
+        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), TimeProvider.System);
         _login = new EcrLogin(
             new EcrCaller(_client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, _time), new RegistryClientOptions { Retries = 0, TimeProvider = _time }), Host, _time);
     }

@@ -24,10 +24,10 @@ public sealed class EcrRegistryTests : IDisposable
         _http = new HttpMessageInvoker(_service);
         Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
         EcrCredentials credentials = new(Key, Repository.Registry);
-        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10));
+        _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), TimeProvider.System);
         RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.Zero };
         _budget = new RequestBudget(1000, 1000, TimeSpan.Zero, TimeProvider.System);
-        _registry = new EcrRegistry(new EcrCaller(_client, credentials, _budget, options), host.AccountId, new NoLabels());
+        _registry = new EcrRegistry(new EcrCaller(_client, credentials, _budget, options), host.AccountId, new NoLabels(), options);
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -359,6 +359,81 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
+    public async Task A_refusal_without_end_is_read_up_to_a_limit_too()
+    {
+        using EndlessText endless = new();
+        _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StreamContent(endless) };
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal("RegistryRefused", error.ErrorId);
+        Assert.InRange(endless.Given, 1, 1024 * 1024);
+    }
+
+    [Fact]
+    public async Task An_answer_that_stalls_in_its_body_ends_in_time_and_the_next_one_is_read()
+    {
+        var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
+        EcrCredentials credentials = new(Key, Repository.Registry);
+        Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
+        using AmazonECRClient client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), time);
+        RegistryClientOptions options = new() { Retries = 0, TimeProvider = time, RequestTimeout = TimeSpan.FromSeconds(10) };
+        EcrRegistry registry = new(new EcrCaller(client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, time), options), host.AccountId, new NoLabels(), options);
+        string digest = _service.Push("a", "demo");
+        using StalledText stalled = new();
+        _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(stalled) };
+
+        Task<TagDigest?> asked = registry.FindTagAsync(Repository, "demo", Token);
+        await stalled.Reached.WaitAsync(Token);
+        time.Advance(TimeSpan.FromSeconds(11));
+        CvException error = await Assert.ThrowsAsync<CvException>(() => asked);
+        _service.Fault = null;
+
+        Assert.Equal(("RegistryTimeout", true), (error.ErrorId, error.IsTransient));
+        Assert.Equal(digest, (await registry.FindTagAsync(Repository, "demo", Token))?.Digest);
+    }
+
+    [Theory]
+    [InlineData("""{"imageDetails":[{"imageDigest":"DIGEST","imageTags":["demo"],"imagePushedAt":1e300}]}""")]
+    [InlineData("""{"imageDetails":[{"imageDigest":"DIGEST","imageTags":["demo"],"imagePushedAt":"yesterday"}]}""")]
+    [InlineData("""{"imageDetails":{"a":1}}""")]
+    [InlineData("""{"imageDetails":[[[[[[[[[[]]]]]]]]]]}""")]
+    [InlineData("""{"imageDetails":[{"imageDigest":7}]}""")]
+    public async Task An_answer_of_wrong_types_is_an_error_of_the_registry(string text)
+    {
+        _service.Fault = (_, _) => Json(text.Replace("DIGEST", "sha256:" + new string('a', 64), StringComparison.Ordinal));
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+
+        Assert.Equal(("RegistryResponseInvalid", false), (error.ErrorId, error.IsTransient));
+    }
+
+    [Fact]
+    public async Task What_is_no_tag_or_digest_is_passed_over()
+    {
+        string good = "sha256:" + new string('a', 64);
+        _service.Fault = (_, _) => Json($$"""{"imageDetails":[null,{"imageDigest":"sha256:x\u001b[31m","imageTags":["evil"]},{"imageDigest":"{{good}}","imageTags":["demo","../../x","a\n",null]},{"imageDigest":"{{good}}"}]}""");
+
+        List<RegistryTag> tags = [];
+        await foreach (RegistryTag tag in _registry.ListTagsAsync(Repository, Token))
+            tags.Add(tag);
+
+        Assert.Equal([new RegistryTag("demo", good)], tags);
+    }
+
+    [Theory]
+    [InlineData("[]")]
+    [InlineData("{")]
+    [InlineData("<html>")]
+    [InlineData("""{"__type":{"a":[]},"message":7}""")]
+    public async Task A_refusal_that_is_no_JSON_is_told_by_its_status(string text)
+    {
+        _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StringContent(text) };
+
+        Assert.Equal("RegistryRefused", (await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token))).ErrorId);
+    }
+
+    [Fact]
     public async Task An_answer_without_end_is_read_up_to_a_limit()
     {
         using EndlessText endless = new();
@@ -366,7 +441,7 @@ public sealed class EcrRegistryTests : IDisposable
 
         CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
-        Assert.Equal("RegistryResponseInvalid", error.ErrorId);
+        Assert.Equal("RegistryResponseTooLarge", error.ErrorId);
         Assert.InRange(endless.Given, 1, 40L * 1024 * 1024);
     }
 
@@ -455,5 +530,53 @@ public sealed class EcrRegistryTests : IDisposable
         public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+    }
+
+    /// <summary>Gives one byte, and then nothing more until nobody waits for it.</summary>
+    private sealed class StalledText : Stream
+    {
+        private readonly SemaphoreSlim _reached = new(0);
+        private bool _began;
+
+        public Task Reached => _reached.WaitAsync();
+
+        public override bool CanRead => true;
+        public override bool CanSeek => false;
+        public override bool CanWrite => false;
+        public override long Length => throw new NotSupportedException();
+        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (!_began)
+            {
+                _began = true;
+                buffer.Span[0] = (byte)'{';
+                return 1;
+            }
+
+            _reached.Release();
+            await Task.Delay(Timeout.Infinite, cancellationToken);
+            return 0;
+        }
+
+        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        public override void Flush()
+        {
+        }
+
+        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
+
+        public override void SetLength(long value) => throw new NotSupportedException();
+
+        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
+
+        protected override void Dispose(bool disposing)
+        {
+            if (disposing)
+                _reached.Dispose();
+            base.Dispose(disposing);
+        }
     }
 }

@@ -1,0 +1,65 @@
+using System.Net;
+using System.Net.Sockets;
+
+namespace CvManager.Registries;
+
+/// <summary>Which addresses a registry, and what it refers to, may not have (R20).</summary>
+internal static class AddressRules
+{
+    private static readonly IPAddress AmazonMetadata = IPAddress.Parse("fd00:ec2::254");
+    private static readonly IPAddress AlibabaMetadata = IPAddress.Parse("100.100.100.200");
+    private static readonly IPAddress OracleMetadata = IPAddress.Parse("192.0.0.192");
+
+    /// <summary>
+    /// Link-local addresses, at which clouds give out a machine's credentials, and their other addresses for that; and those that are no
+    /// server's (0.0.0.0 reaches this machine).
+    /// </summary>
+    public static bool IsRefused(IPAddress address)
+    {
+        IPAddress plain = Plain(address);
+        if (plain.AddressFamily == AddressFamily.InterNetwork)
+        {
+            Span<byte> bytes = stackalloc byte[4];
+            plain.TryWriteBytes(bytes, out _);
+            return bytes is [0, ..] or [169, 254, ..] or [>= 224, ..] || plain.Equals(AlibabaMetadata) || plain.Equals(OracleMetadata);
+        }
+
+        return plain.IsIPv6LinkLocal || plain.IsIPv6SiteLocal || plain.IsIPv6Multicast || plain.Equals(IPAddress.IPv6Any)
+            || new IPAddress(plain.GetAddressBytes()).Equals(AmazonMetadata);
+    }
+
+    public static bool IsLoopback(IPAddress address) => IPAddress.IsLoopback(Plain(address));
+
+    /// <summary>Whether a host is this machine by its name, whatever a name server says.</summary>
+    public static bool NamesLoopback(Uri address)
+    {
+        string host = address.IdnHost.TrimEnd('.');
+        return host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+            || (Literal(address) is { } literal && IsLoopback(literal));
+    }
+
+    /// <summary>The address that stands in the place of a host name; null where there is a name.</summary>
+    public static IPAddress? Literal(Uri address) =>
+        address.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 && IPAddress.TryParse(address.IdnHost.Trim('[', ']').TrimEnd('.'), out IPAddress? literal) ? literal : null;
+
+    /// <summary>The IPv4 address that an IPv6 address stands for: mapped, compatible (RFC 4291, 2.5.5), or by NAT64 (RFC 6052).</summary>
+    private static IPAddress Plain(IPAddress address)
+    {
+        if (address.AddressFamily != AddressFamily.InterNetworkV6)
+            return address;
+        if (address.IsIPv4MappedToIPv6)
+            return address.MapToIPv4();
+        byte[] bytes = address.GetAddressBytes();
+        bool compatible = bytes.AsSpan(0, 12).IndexOfAnyExcept((byte)0) < 0 && !address.Equals(IPAddress.IPv6Any) && !address.Equals(IPAddress.IPv6Loopback);
+        bool translated = bytes.AsSpan(0, 12).SequenceEqual((ReadOnlySpan<byte>)[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]);
+        return compatible || translated ? new IPAddress(bytes.AsSpan(12)) : address;
+    }
+}
+
+/// <summary>A connection that is not made: the host has an address that no registry may have.</summary>
+internal sealed class AddressRefusedException(string host, IPAddress address) : Exception($"The address {address} of {host} is refused.")
+{
+    public string Host => host;
+
+    public IPAddress Address => address;
+}

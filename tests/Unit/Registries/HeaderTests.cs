@@ -1,0 +1,90 @@
+using CsCheck;
+using CvManager.Registries.Oci;
+using Xunit;
+
+namespace CvManager.Unit.Registries;
+
+/// <summary>The headers by which a registry asks for a login and names its next page, as servers write them.</summary>
+public sealed class HeaderTests
+{
+    private const string Realm = "https://auth.test/token";
+
+    [Theory]
+    [InlineData("Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("BEARER REALM=\"R\",Service=\"reg\",SCOPE=\"repository:app:pull\"")]
+    [InlineData("Bearer realm=R,service=reg,scope=repository:app:pull")]
+    [InlineData("Bearer realm = \"R\" , service = \"reg\" , scope = \"repository:app:pull\"")]
+    [InlineData("Bearer realm=\"R\"; service=\"reg\"; scope=\"repository:app:pull\"")]
+    [InlineData("Bearer realm=\"R\" service=\"reg\" scope=\"repository:app:pull\"")]
+    [InlineData("Bearer realm='R',service='reg',scope='repository:app:pull'")]
+    [InlineData("  Bearer   realm=\"R\",,service=\"reg\",scope=\"repository:app:pull\",")]
+    [InlineData("Basic realm=\"x, y\", Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("Negotiate, Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("Negotiate YIIabc==, Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("Bearer error=\"a \\\"quoted\\\" thing, really\",realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
+    [InlineData("Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull")]
+    public void A_challenge_is_read_however_it_is_written(string line)
+    {
+        Challenge challenge = Assert.Single(Challenge.ParseAll([line.Replace("R", Realm, StringComparison.Ordinal).Replace("BEA" + Realm + "E" + Realm, "BEARER", StringComparison.Ordinal)
+            .Replace(Realm + "EALM", "REALM", StringComparison.Ordinal)]), c => c.IsBearer);
+
+        Assert.Equal((Realm, "reg", "repository:app:pull"), (challenge["realm"], challenge["service"], challenge["scope"]));
+        // For the next repository, too.
+        Assert.Equal((Realm, "reg", null), (challenge.OfRegistry()["realm"], challenge.OfRegistry()["service"], challenge.OfRegistry()["scope"]));
+    }
+
+    [Fact]
+    public void An_unquoted_address_is_read_whole() =>
+        Assert.Equal($"{Realm}?tenant=blue&x=1", Assert.Single(Challenge.ParseAll([$"Bearer realm={Realm}?tenant=blue&x=1,service=reg"]))["realm"]);
+
+    [Theory]
+    [InlineData("</p?last=b>; rel=\"next\"")]
+    [InlineData("</p?last=b>; rel=next")]
+    [InlineData("</p?last=b>;REL=NEXT")]
+    [InlineData("</p?last=b>; rel='next'")]
+    [InlineData("</p?last=b>; rel=\"next last\"")]
+    [InlineData("</p?last=b>; rel=\"prev  next\"")]
+    [InlineData("/p?last=b; rel=\"next\"")]
+    [InlineData("</p>; rel=\"first\", </p?last=b>; rel=\"next\"")]
+    [InlineData("</p,x<y>; rel=first, </p?last=b> ; rel = next ; type=\"application/json\"")]
+    [InlineData("</p?last=b>; title=\"x, <y>; rel=\\\"prev\\\"\"; rel=\"next\"")]
+    [InlineData("<https://docs.test/>; rel=\"service-doc\"|</p?last=b>; rel=\"next\"")]
+    [InlineData("|</p?last=b>; rel=\"next\"")]
+    public void The_next_page_is_found_however_it_is_written(string lines) => Assert.Equal("/p?last=b", LinkHeader.Next(lines.Split('|')));
+
+    [Theory]
+    [InlineData("")]
+    [InlineData("</p>; rel=\"first\"")]
+    [InlineData("</p>; rel=\"nextish\"")]
+    [InlineData("</p>; rel=\"first\"; rel=\"next\"")]
+    [InlineData("</p>; title=\"rel=next\"")]
+    [InlineData("</p>")]
+    public void Other_links_are_no_next_page(string line) => Assert.Null(LinkHeader.Next([line]));
+
+    [Theory]
+    [InlineData("nonsense")]
+    [InlineData("</p; rel=\"next\"")]
+    [InlineData("<>; rel=\"next\"")]
+    [InlineData("</p> rel=\"next\"")]
+    public void A_link_that_cannot_be_read_is_no_end(string line) => Assert.Throws<FormatException>(() => LinkHeader.Next([line]));
+
+    [Fact]
+    public void Garbage_is_read_to_its_end()
+    {
+        string[] parts = ["Bearer", "Basic", " ", "\t", ",", ";", "=", "\"", "\\", "<", ">", "realm", "rel", "next", "https://x", "'", "\u001b", "\u00e9", "a"];
+        Gen.Int[0, parts.Length - 1].Array[0, 24].Select(indexes => string.Concat(indexes.Select(i => parts[i]))).Sample(line =>
+        {
+            foreach (Challenge challenge in Challenge.ParseAll([line]))
+                Assert.NotEmpty(challenge.Scheme);
+            try
+            {
+                LinkHeader.Next([line]);
+            }
+            catch (FormatException)
+            {
+                // Which is an error of the registry, and no partial list.
+            }
+        }, iter: 5_000);
+    }
+}

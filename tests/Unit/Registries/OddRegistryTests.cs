@@ -1,0 +1,376 @@
+using System.Net;
+using System.Text;
+using CsCheck;
+using CvManager.Registries;
+using CvManager.Registries.Credentials;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+using static CvManager.Unit.Registries.ScriptedRegistry;
+
+namespace CvManager.Unit.Registries;
+
+/// <summary>Registries that work, though not as the specification has it.</summary>
+public sealed class OddRegistryTests
+{
+    private const string Manifest = "application/vnd.oci.image.manifest.v1+json";
+    private const string Index = "application/vnd.oci.image.index.v1+json";
+    private const string Image = """{"mediaType":"application/vnd.oci.image.manifest.v1+json","layers":[]}""";
+    private static readonly ImageRepository App = ImageRepository.Parse("registry.test/team/app");
+    private static readonly RegistryCredential Old = RegistryCredential.OfPassword("me", "old-secret");
+    private static readonly RegistryCredential Good = RegistryCredential.OfPassword("me", "good-secret");
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData(400)]
+    [InlineData(404)]
+    [InlineData(405)]
+    [InlineData(501)]
+    public async Task A_HEAD_that_is_refused_is_followed_by_a_GET(int status)
+    {
+        using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status((HttpStatusCode)status) : Json(Image, type: Manifest));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
+        Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
+
+        // Who has no HEAD at all is not asked for it again.
+        Assert.Equal(status is 405 or 501 ? 3 : 4, handler.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData(null)]
+    [InlineData("")]
+    [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
+    [InlineData("sha256:ABCDEF")]
+    public async Task A_digest_that_the_header_does_not_tell_is_the_bodys(string? header)
+    {
+        using var handler = new ScriptedRegistry(_ =>
+        {
+            HttpResponseMessage answer = Json(Image, type: Manifest);
+            if (header is not null)
+                answer.Headers.TryAddWithoutValidation("Docker-Content-Digest", header);
+            return answer;
+        });
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
+    }
+
+    [Theory]
+    [InlineData("text/plain", true)]
+    [InlineData("application/json", true)]
+    [InlineData("application/octet-stream", true)]
+    [InlineData("text/html", false)]
+    public async Task A_type_that_says_nothing_is_taken_from_the_manifest(string type, bool read)
+    {
+        using var handler = new ScriptedRegistry(_ => Json(Image, type: type));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal(read ? null : "RegistryResponseInvalid", await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
+    }
+
+    [Theory]
+    [InlineData("""{"token":"T","expires_in":"300"}""")]
+    [InlineData("""{"token":"T","expires_in":300.5}""")]
+    [InlineData("""{"token":"T","expires_in":null}""")]
+    [InlineData("""{"token":"T","expires_in":-1}""")]
+    [InlineData("""{"token":"T","expires_in":{"a":[]}}""")]
+    [InlineData("""{"token":"","access_token":"T"}""")]
+    [InlineData("""{"Access_Token":"T"}""")]
+    [InlineData("\ufeff{\"token\":\"T\"}")]
+    public async Task A_token_is_read_however_it_is_given(string answer)
+    {
+        using var handler = new ScriptedRegistry(request => request.RequestUri!.Host == "auth.test" ? Json(answer, HttpStatusCode.Created, "text/plain")
+            : request.Headers.Authorization?.Parameter == "T" ? Head(Sha(Image))
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\"")));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
+    }
+
+    [Theory]
+    [InlineData("https://auth.test/other?x=1", true, null)]
+    [InlineData("https://elsewhere.test/token", false, null)]
+    [InlineData("http://auth.test/token", false, "RegistryResponseInvalid")]
+    [InlineData("https://127.0.0.1/token", false, "RegistryResponseInvalid")]
+    public async Task A_token_server_redirects_and_the_login_stays_with_it(string location, bool withLogin, string? error)
+    {
+        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsoluteUri == location ? Json("""{"token":"T"}""")
+            : request.RequestUri.Host == "auth.test" ? Status(HttpStatusCode.TemporaryRedirect, ("Location", location))
+            : request.Headers.Authorization?.Parameter == "T" ? Head(Sha(Image))
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\"")));
+        using RegistryCatalog catalog = handler.Catalog(Good);
+
+        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
+        if (error is null)
+            Assert.Equal(withLogin, handler.Requests.First(r => r.Uri.AbsoluteUri == location).Authorization is not null);
+        else
+            Assert.DoesNotContain(handler.Requests, r => r.Uri.AbsoluteUri == location);
+    }
+
+    [Fact]
+    public async Task A_registry_that_is_redirected_to_asks_for_its_own_token_and_gets_no_login_of_ours()
+    {
+        using var handler = new ScriptedRegistry(request => request.RequestUri! switch
+        {
+            { Host: "registry.test" } => Status(HttpStatusCode.TemporaryRedirect, ("Location", "https://back.test/v2/other/app/manifests/demo")),
+            { AbsolutePath: "/token" } => Json("""{"token":"B"}"""),
+            _ when request.Headers.Authorization?.Parameter == "B" => Head(Sha(Image)),
+            _ => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://back.test/token\",service=\"back\"")),
+        });
+        using RegistryCatalog catalog = handler.Catalog(Good);
+
+        Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
+
+        (string _, Uri uri, string? authorization) = handler.Requests.Single(r => r.Uri.AbsolutePath == "/token");
+        Assert.Null(authorization);
+        Assert.Contains(Uri.EscapeDataString("repository:other/app:pull"), uri.Query, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Basic realm=\"x\"")]
+    [InlineData("Bearer realm=\"https://registry.test/token\"")]
+    [InlineData(null)]
+    public async Task Each_login_for_a_registry_is_tried_until_one_is_accepted(string? challenge)
+    {
+        using var handler = new ScriptedRegistry(request => Answer(request, challenge, Good));
+        using var catalog = new RegistryCatalog(handler.Options, new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)), handler);
+
+        Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
+        int first = handler.Requests.Count;
+        Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
+        // The one that was accepted is the one that is sent.
+        Assert.Equal(first + 1, handler.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_login_that_may_not_is_followed_by_one_that_may()
+    {
+        using var handler = new ScriptedRegistry(request => request.Headers.Authorization?.Parameter == Basic(Good) ? Head(Sha(Image))
+            : request.Headers.Authorization is null ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\""))
+            : Status(HttpStatusCode.Forbidden));
+        using var catalog = new RegistryCatalog(handler.Options, new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)), handler);
+        using RegistryCatalog alone = handler.Catalog(Old);
+
+        Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
+        Assert.Equal("RegistryForbidden", await OciRegistryTests.ErrorId(() => alone.For(App).FindTagAsync(App, "demo", Token)));
+    }
+
+    [Fact]
+    public async Task What_is_public_needs_no_login_that_works()
+    {
+        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token"
+            ? request.Headers.Authorization is null ? Json("""{"token":"T"}""") : Status(HttpStatusCode.Unauthorized)
+            : request.Headers.Authorization?.Parameter == "T" && request.RequestUri.AbsolutePath.Contains("/team/", StringComparison.Ordinal) ? Head(Sha(Image))
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\"")));
+        using RegistryCatalog expired = handler.Catalog(Old);
+        using var unreadable = new RegistryCatalog(handler.Options, new Unreadable(), handler);
+        ImageRepository secret = ImageRepository.Parse("registry.test/private/app");
+
+        Assert.NotNull(await expired.For(App).FindTagAsync(App, "demo", Token));
+        Assert.NotNull(await unreadable.For(App).FindTagAsync(App, "demo", Token));
+        // What is not, is told with the cause.
+        Assert.Contains("does not accept", (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).Message, StringComparison.Ordinal);
+        Assert.Equal("RegistryCredentialInvalid", await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token)));
+    }
+
+    [Fact]
+    public async Task A_list_that_was_cut_without_a_link_is_read_on()
+    {
+        string[] tags = [.. Enumerable.Range(0, 130).Select(i => $"t{i:000}")];
+        using var handler = new ScriptedRegistry(request =>
+        {
+            string? last = System.Web.HttpUtility.ParseQueryString(request.RequestUri!.Query)["last"];
+            return Json(System.Text.Json.JsonSerializer.Serialize(new { tags = tags.Where(t => string.CompareOrdinal(t, last) > 0).Take(100) }));
+        });
+        using var deaf = new ScriptedRegistry(_ => Json(System.Text.Json.JsonSerializer.Serialize(new { tags = tags.Take(100) })));
+
+        Assert.Equal(130, await CountAsync(handler));
+        Assert.Equal(100, await CountAsync(deaf));
+        Assert.Equal((2, 2), (handler.Requests.Count, deaf.Requests.Count));
+    }
+
+    [Fact]
+    public async Task A_list_is_bounded_in_time_and_bytes()
+    {
+        FakeTimeProvider time = new();
+        int page = 0;
+        using var slow = new ScriptedRegistry(_ =>
+        {
+            time.Advance(TimeSpan.FromSeconds(20));
+            return Linked($$"""{"tags":["t{{page++}}"]}""", page);
+        }) { Options = new() { TimeProvider = time } };
+        string rubbish = new('x', 7_000_000);
+        using var fat = new ScriptedRegistry(_ => Linked($$"""{"tags":["t{{page++}}"],"x":"{{rubbish}}"}""", page));
+
+        Assert.Equal("RegistryTimeout", await OciRegistryTests.ErrorId(() => CountAsync(slow)));
+        Assert.Equal("RegistryResponseTooLarge", await OciRegistryTests.ErrorId(() => CountAsync(fat)));
+        Assert.InRange(slow.Requests.Count, 2, 20);
+        Assert.InRange(fat.Requests.Count, 2, 20);
+    }
+
+    [Theory]
+    [InlineData("both", null)]
+    [InlineData("sparse", null)]
+    [InlineData("foreign first", null)]
+    [InlineData("attestation gone", null)]
+    [InlineData("artifact gone", null)]
+    [InlineData("nested", null)]
+    [InlineData("only s390x", null)]
+    [InlineData("arm64 gone", "RegistryImageIncomplete")]
+    [InlineData("nested gone", "RegistryImageIncomplete")]
+    [InlineData("nothing there", "RegistryImageIncomplete")]
+    [InlineData("empty", "RegistryNotAnImage")]
+    [InlineData("null", "RegistryNotAnImage")]
+    [InlineData("only attestation", "RegistryNotAnImage")]
+    public async Task The_images_that_nodes_pull_decide_whether_an_index_is_whole(string shape, string? error)
+    {
+        string there = Sha(Image);
+        string gone = "sha256:" + new string('e', 64);
+        string inner = IndexOf(Child(shape == "nested gone" ? gone : there, "linux", "amd64"));
+        string index = shape switch
+        {
+            "both" => IndexOf(Child(there, "linux", "amd64"), Child(there, "linux", "arm64")),
+            "sparse" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "linux", "s390x")),
+            "foreign first" => IndexOf(Child(gone, "windows", "amd64"), Child(there, "linux", "amd64")),
+            "attestation gone" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "unknown", "unknown")),
+            "artifact gone" => IndexOf(Child(there, "linux", "amd64"), $$"""{"mediaType":"{{Manifest}}","digest":"{{gone}}","artifactType":"application/spdx+json"}"""),
+            "nested" or "nested gone" => IndexOf($$"""{"mediaType":"{{Index}}","digest":"{{Sha(inner)}}"}"""),
+            "only s390x" => IndexOf(Child(gone, "linux", "ppc64le"), Child(there, "linux", "s390x")),
+            "arm64 gone" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "linux", "arm64")),
+            "nothing there" => IndexOf(Child(gone, "linux", "s390x"), Child(gone, "windows", "amd64")),
+            "only attestation" => IndexOf(Child(there, "unknown", "unknown")),
+            "null" => """{"manifests":null}""",
+            _ => IndexOf(),
+        };
+        using var handler = new ScriptedRegistry(request =>
+        {
+            string asked = request.RequestUri!.Segments[^1];
+            return asked == Sha(index) ? Json(index, type: Index) : asked == Sha(inner) ? Json(inner, type: Index) : asked == there ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound);
+        });
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireWholeAsync(App, Sha(index), Token)));
+    }
+
+    [Fact]
+    public async Task A_chart_is_no_image()
+    {
+        const string Chart = """{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:x"},"layers":[]}""";
+        using var handler = new ScriptedRegistry(_ => Json(Chart, type: Manifest));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        Assert.Equal("RegistryNotAnImage", await OciRegistryTests.ErrorId(() => catalog.For(App).ReadLabelsAsync(App, Sha(Chart), Token)));
+    }
+
+    [Theory]
+    [InlineData("MANIFEST_BLOB_UNKNOWN", 400, "push the image again")]
+    [InlineData("DENIED", 409, "immutable")]
+    public async Task What_to_do_about_a_refusal_follows_from_its_code(string code, int status, string advice)
+    {
+        using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Put
+            ? Json($$"""{"errors":[{"code":"{{code}}","message":"no"}]}""", (HttpStatusCode)status)
+            : request.RequestUri!.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
+
+        Assert.Equal("RegistryRefused", error.ErrorId);
+        Assert.Contains(advice, error.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_connection_that_does_not_come_about_is_tried_again_and_then_a_time_out()
+    {
+        using var handler = new ScriptedRegistry(_ => throw new TaskCanceledException("connect", new TimeoutException()));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "demo", Token));
+
+        Assert.Equal(("RegistryTimeout", true, 4), (error.ErrorId, error.IsTransient, handler.Requests.Count));
+    }
+
+    [Fact]
+    public async Task Every_failure_of_a_registry_is_an_error_of_ours()
+    {
+        string[] bodies = ["", "null", "{}", "[]", "7", "\"x\"", Image, "{\"tags\":7}", "{\"tags\":[1,{}]}", "{\"manifests\":{}}", "{\"manifests\":[null,7]}", "{\"config\":[]}", "{\"errors\":[{\"code\":7,\"message\":{}}]}",
+            "{\"errors\":{}}", new string('[', 1000), "{\"token\":7}", "{\"token\":\"a\\u0000b\"}", "<html>", "\u0000\u001b[31m"];
+        string[] types = [Manifest, Index, "application/json", "text/html", "garbage", "a/b; charset=none"];
+        (string, string)[] headers = [("Location", "http://[bad"), ("Location", "//"), ("Location", "https://127.0.0.1:99999/"), ("Location", "/v2/x"), ("Location", "file:///x"), ("Location", ""),
+            ("Link", "</x"), ("Link", "<http://[bad>; rel=next"), ("Link", "<//>; rel=next"), ("WWW-Authenticate", "Bearer realm=\"http://[bad\""), ("WWW-Authenticate", "Bearer realm=\"https://registry.test/t\""),
+            ("WWW-Authenticate", "Basic"), ("WWW-Authenticate", "=,\""), ("Retry-After", "-5"), ("Retry-After", "99999999999999"), ("Docker-Content-Digest", "sha256:x\u001b"), ("ratelimit-reset", "9223372036854775807")];
+        int[] statuses = [200, 201, 204, 299, 301, 304, 307, 400, 401, 403, 404, 405, 416, 429, 500, 501, 503, 999];
+        Gen<(int Status, int Body, int Type, int[] Headers)> answers = Gen.Select(Gen.Int[0, statuses.Length - 1], Gen.Int[0, bodies.Length - 1], Gen.Int[0, types.Length - 1], Gen.Int[0, headers.Length - 1].Array[0, 3]);
+
+        await answers.Array[1, 4].SampleAsync(async script =>
+        {
+            int next = 0;
+            using var handler = new ScriptedRegistry(_ =>
+            {
+                (int status, int body, int type, int[] which) = script[next++ % script.Length];
+                HttpResponseMessage answer = new((HttpStatusCode)statuses[status]) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(bodies[body])) };
+                answer.Content.Headers.TryAddWithoutValidation("Content-Type", types[type]);
+                foreach (int header in which)
+                    answer.Headers.TryAddWithoutValidation(headers[header].Item1, headers[header].Item2);
+                return answer;
+            }) { Options = new() { Retries = 0, LongestRetryAfter = TimeSpan.Zero, RequestsPerSecond = 1e6 } };
+            using RegistryCatalog catalog = handler.Catalog(Good);
+            IRegistry registry = catalog.For(App);
+            foreach (Func<Task> ask in (Func<Task>[])[() => registry.FindTagAsync(App, "demo", Token), () => CountAsync(registry), () => registry.ReadLabelsAsync(App, Sha(Image), Token),
+                () => registry.RequireWholeAsync(App, Sha(Image), Token), () => registry.AddTagAsync(App, "v1", "demo", Token), () => registry.RemoveTagAsync(App, "demo", false, Token)])
+            {
+                if (await Record.ExceptionAsync(ask) is not { } error)
+                    continue;
+                Assert.IsType<CvException>(error);
+                Assert.DoesNotContain(error.Message, char.IsControl);
+            }
+        }, iter: 200);
+    }
+
+    private static HttpResponseMessage Answer(HttpRequestMessage request, string? challenge, RegistryCredential accepted)
+    {
+        string? sent = request.Headers.Authorization?.Parameter;
+        if (request.RequestUri!.AbsolutePath == "/token")
+            return sent == Basic(accepted) ? Json("""{"token":"T"}""") : Status(HttpStatusCode.Unauthorized);
+        bool bearer = challenge?.StartsWith("Bearer", StringComparison.Ordinal) == true;
+        return sent == (bearer ? "T" : Basic(accepted)) ? Head(Sha(Image))
+            : challenge is null ? Status(HttpStatusCode.Unauthorized) : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", challenge));
+    }
+
+    private static HttpResponseMessage Linked(string body, int page)
+    {
+        HttpResponseMessage answer = Json(body);
+        answer.Headers.TryAddWithoutValidation("Link", $"</v2/team/app/tags/list?last={page}>; rel=\"next\"");
+        return answer;
+    }
+
+    private static async Task<int> CountAsync(ScriptedRegistry handler)
+    {
+        using RegistryCatalog catalog = handler.Catalog();
+        return await CountAsync(catalog.For(App));
+    }
+
+    private static async Task<int> CountAsync(IRegistry registry)
+    {
+        int count = 0;
+        await foreach (RegistryTag _ in registry.ListTagsAsync(App, Token))
+            count++;
+        return count;
+    }
+
+    private static string IndexOf(params string[] children) => $$"""{"mediaType":"{{Index}}","manifests":[{{string.Join(',', children)}}]}""";
+
+    private static string Child(string digest, string os, string architecture) =>
+        $$$"""{"mediaType":"{{{Manifest}}}","digest":"{{{digest}}}","platform":{"os":"{{{os}}}","architecture":"{{{architecture}}}"}}""";
+
+    private static string Basic(RegistryCredential credential) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}"));
+
+    private static string Sha(string text) => "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+
+    private sealed class Unreadable : ICredentialSource
+    {
+        public ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+            throw CredentialErrors.Invalid("docker-credential-x", "the program cannot be started");
+    }
+}
