@@ -69,11 +69,11 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     protected async Task WriteObjectAsync(object? value, bool enumerateCollection = false)
     {
         await _room.WaitAsync(_stop.Token);
-        Post(new OutputRecord(value, enumerateCollection));
+        Post(new OutputRecord(DisplayText.Of(value), enumerateCollection));
     }
 
     /// <summary>Hands a line of text to the pipeline without waiting for it: for a log, which must hold up nobody. Thread-safe.</summary>
-    protected void WriteLine(string text) => Post(new LineMessage(text));
+    protected void WriteLine(string text) => Post(new LineMessage(DisplayText.Of(text)));
 
     /// <summary>Writes a non-terminating error; waits while the pipeline is far behind.</summary>
     /// <param name="exception">A <see cref="CvException"/> where it can be foreseen.</param>
@@ -85,24 +85,32 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>Thread-safe, as the other messages are.</summary>
-    protected new void WriteWarning(string text) => Post(new WarningMessage(text));
+    protected new void WriteWarning(string text) => Post(new WarningMessage(DisplayText.Of(text)));
 
-    protected new void WriteVerbose(string text) => Post(new VerboseMessage(text));
+    protected new void WriteVerbose(string text) => Post(new VerboseMessage(DisplayText.Of(text)));
 
-    protected new void WriteDebug(string text) => Post(new DebugMessage(text));
+    protected new void WriteDebug(string text) => Post(new DebugMessage(DisplayText.Of(text)));
 
     protected new void WriteInformation(InformationRecord informationRecord) => Post(new InformationMessage(informationRecord));
 
-    protected new void WriteProgress(ProgressRecord progressRecord) => Post(new ProgressMessage(progressRecord));
+    protected new void WriteProgress(ProgressRecord progressRecord)
+    {
+        ArgumentNullException.ThrowIfNull(progressRecord);
+        progressRecord.Activity = DisplayText.Line(progressRecord.Activity);
+        progressRecord.StatusDescription = DisplayText.Line(progressRecord.StatusDescription);
+        if (progressRecord.CurrentOperation is { } operation)
+            progressRecord.CurrentOperation = DisplayText.Line(operation);
+        Post(new ProgressMessage(progressRecord));
+    }
 
     /// <summary>Asks whether to go on, as <c>-WhatIf</c> and <c>-Confirm</c> demand.</summary>
     /// <param name="target">What is changed: <c>default/myappcv</c>.</param>
     /// <param name="action">How: <c>Roll out version 1a2b3c</c>.</param>
-    protected Task<bool> ShouldProcessAsync(string target, string action) => OnPipelineAsync(() => base.ShouldProcess(target, action));
+    protected Task<bool> ShouldProcessAsync(string target, string action) => OnPipelineAsync(() => base.ShouldProcess(DisplayText.Line(target), DisplayText.Line(action)));
 
     /// <summary>Asks a second time for what cannot be undone; "yes to all" and "no to all" hold for the cmdlet's life.</summary>
     protected Task<bool> ShouldContinueAsync(string query, string caption) =>
-        OnPipelineAsync(() => base.ShouldContinue(query, caption, ref _yesToAll, ref _noToAll));
+        OnPipelineAsync(() => base.ShouldContinue(DisplayText.Of(query), DisplayText.Line(caption), ref _yesToAll, ref _noToAll));
 
     /// <summary>Runs a function on the pipeline thread: for paths, session state and whatever else only works there.</summary>
     protected async Task<T> OnPipelineAsync<T>(Func<T> function)

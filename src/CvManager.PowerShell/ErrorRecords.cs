@@ -12,9 +12,9 @@ internal static class ErrorRecords
         switch (exception)
         {
             case CvException known:
-                return new ErrorRecord(known, known.ErrorId, Category(known.Kind), known.Target ?? target)
+                return new ErrorRecord(known, known.ErrorId, Category(known.Kind), Shown(known.Target ?? target))
                 {
-                    ErrorDetails = new ErrorDetails(known.Message) { RecommendedAction = known.Remedy },
+                    ErrorDetails = new ErrorDetails(DisplayText.Of(known.Message)) { RecommendedAction = DisplayText.Of(known.Remedy) },
                 };
             // PowerShell's own (a path that does not exist, a prompt where there is nobody to answer) say best themselves what they are.
             case IContainsErrorRecord { ErrorRecord: { } own }:
@@ -27,13 +27,16 @@ internal static class ErrorRecords
             default:
                 return new ErrorRecord(exception, "UnexpectedError", ErrorCategory.NotSpecified, target)
                 {
-                    ErrorDetails = new ErrorDetails(exception.Message)
+                    ErrorDetails = new ErrorDetails(DisplayText.Of(exception.Message))
                     {
                         RecommendedAction = "This is a defect of CvManager: please report it, with $Error[0].Exception.",
                     },
                 };
         }
     }
+
+    /// <summary>A name is part of what is shown of an error.</summary>
+    private static object? Shown(object? target) => target is string text ? DisplayText.Line(text) : target;
 
     private static ErrorCategory Category(CvErrorKind kind) => kind switch
     {

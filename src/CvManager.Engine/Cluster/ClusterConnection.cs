@@ -77,6 +77,9 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>The namespace that is meant where none is given.</summary>
     public string DefaultNamespace { get; }
 
+    /// <summary>What the kubeconfig calls the user; null where there is none. <see cref="ClusterUser"/> knows better.</summary>
+    internal string? UserName { get; private init; }
+
     /// <summary>Reads the configuration; asks nothing of the cluster.</summary>
     /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>, <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
     public static ClusterConnection Connect(ClusterOptions options)
@@ -106,7 +109,7 @@ public sealed class ClusterConnection : IDisposable
                 "Get-CvContext lists the contexts.") { Target = context };
         }
 
-        return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System);
+        return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System) { UserName = ClusterUser.NameIn(file, context) };
     }
 
     /// <summary>A connection through a handler: an API server in this process.</summary>

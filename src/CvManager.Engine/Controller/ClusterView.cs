@@ -1,4 +1,5 @@
 using System.Globalization;
+using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Workloads;
 
@@ -16,12 +17,15 @@ namespace CvManager.Controller;
 /// <param name="wake">Gets the key of each resource that has something to look at; quick, and throws nothing.</param>
 internal sealed class ClusterView(Action<string> wake)
 {
+    private const int MostOwing = 1000;
+
     private readonly object _gate = new();
     private readonly Dictionary<string, ContainerVersion> _resources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _resourcesOfApp = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _workloadsOfApp = new(StringComparer.Ordinal);
     private readonly SortedDictionary<string, (string? Space, CvException Why)> _unseen = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ContainerVersion> _owing = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
 
     /// <summary>Every resource.</summary>
@@ -38,6 +42,33 @@ internal sealed class ClusterView(Action<string> wake)
     {
         lock (_gate)
             return _resources.GetValueOrDefault(key);
+    }
+
+    /// <summary>The keys of resources that are gone and left something to record.</summary>
+    public IReadOnlyList<string> Owing
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _owing.Keys];
+        }
+    }
+
+    /// <summary>The last state of a resource that is gone and left something to record; null for none.</summary>
+    public ContainerVersion? FindOwing(string key)
+    {
+        lock (_gate)
+            return _owing.GetValueOrDefault(key);
+    }
+
+    /// <summary>What a resource that is gone left to record is recorded, or given up.</summary>
+    public void Settle(ContainerVersion gone)
+    {
+        lock (_gate)
+        {
+            if (_owing.GetValueOrDefault(gone.Key) == gone)
+                _owing.Remove(gone.Key);
+        }
     }
 
     public Surroundings Around(ContainerVersion resource)
@@ -89,13 +120,17 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    public void Remove(string key)
+    /// <param name="last">Its last state, where that is told.</param>
+    public void Remove(string key, ContainerVersion? last = null)
     {
         HashSet<string> woken = [key];
         lock (_gate)
         {
             if (_resources.TryGetValue(key, out ContainerVersion? former))
                 Unlist(former, woken);
+            // Bounded: who does not lead records nothing, and drops none.
+            if ((last ?? former) is { } gone && RolloutRecords.IsOwed(gone) && _owing.Count < MostOwing)
+                _owing[key] = gone;
         }
 
         Wake(woken);
@@ -252,7 +287,7 @@ internal sealed class ClusterView(Action<string> wake)
 
         public void Set(ContainerVersion item) => view.Set(item);
 
-        public void Remove(ContainerVersion item) => view.Remove(item.Key);
+        public void Remove(ContainerVersion item) => view.Remove(item.Key, item);
 
         public void Blocked(CvException? why)
         {

@@ -133,6 +133,8 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             foreach (ContainerVersion resource in _view.Resources)
                 Wake(resource.Key);
+            foreach (string gone in _view.Owing)
+                Wake(gone);
             await term.RunAsync(cancellationToken);
         }
         finally
@@ -169,7 +171,7 @@ public sealed partial class ContainerVersionController : IDisposable
             Poller = new TagPoller(new RegistryTagLookup(owner._logins, owner._time), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, owner._time, owner._random, owner._logger);
-            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._random, owner._clock);
+            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._options.Random, owner._clock);
         }
 
         public WorkQueue Queue { get; }
@@ -192,6 +194,8 @@ public sealed partial class ContainerVersionController : IDisposable
 
         private async Task<WorkResult> WorkAsync(string key, CancellationToken cancellationToken)
         {
+            if (_owner._view.FindOwing(key) is { } gone && !await EndAsync(gone, cancellationToken))
+                return WorkResult.Failed;
             if (_owner._view.Find(key) is not { } resource || !_owner.IsOurs(key))
             {
                 _versions.Forget(key);
@@ -226,6 +230,25 @@ public sealed partial class ContainerVersionController : IDisposable
                     await ReadAgainAsync(resource, cancellationToken);
                 return WorkResult.Failed;
             }
+        }
+
+        /// <summary>R8: records what a resource that was deleted leaves. Nothing can be recorded where its namespace is gone, too.</summary>
+        /// <returns>False where it is to be tried again.</returns>
+        private async Task<bool> EndAsync(ContainerVersion gone, CancellationToken cancellationToken)
+        {
+            try
+            {
+                await _reconciler.EndAsync(gone, cancellationToken);
+            }
+            catch (CvException error)
+            {
+                Complain(gone.Key, error);
+                if (error.Kind != CvErrorKind.NotFound)
+                    return false;
+            }
+
+            _owner._view.Settle(gone);
+            return true;
         }
 
         private static WorkResult Again(ReconcileResult result)

@@ -72,6 +72,16 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
         ContainerVersion? resource = snapshot.Resources.FirstOrDefault(r => r.Key == entry.Resource.Key && r.Metadata.Uid == entry.Resource.Metadata.Uid);
         if (resource is null)
         {
+            try
+            {
+                await reconciler.EndAsync(entry.Resource, cancellationToken);
+            }
+            catch (CvException e)
+            {
+                await options.Failed(entry.Resource, e);
+                return null;
+            }
+
             await options.Failed(entry.Resource, new CvException("ContainerVersionNotFound", CvErrorKind.NotFound,
                 $"ContainerVersion {entry.Resource.Key} was removed meanwhile.", "Nothing more is done for it.") { Target = entry.Resource.Key });
             return null;
@@ -80,6 +90,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
         try
         {
             ReconcileResult result = await reconciler.ReconcileAsync(resource, snapshot.Around(resource), options.Approve, cancellationToken);
+            entry.Resource = result.Resource;
             if (result.ComeAgain is { } wait && (options.Wait || wait == TimeSpan.Zero))
             {
                 if (options.Progressed is { } progressed)
@@ -104,7 +115,8 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 
     private sealed class Entry(ContainerVersion resource)
     {
-        public ContainerVersion Resource { get; } = resource;
+        /// <summary>As it was last seen.</summary>
+        public ContainerVersion Resource { get; set; } = resource;
 
         public int Conflicts { get; set; }
 

@@ -41,7 +41,7 @@ public sealed partial class Reconciler
     /// <param name="time">The clock.</param>
     /// <param name="log">Gets how rollouts end, and what is wrong with a registry.</param>
     /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
-    /// <param name="random">See <see cref="RolloutRecords"/>.</param>
+    /// <param name="random">See <see cref="RolloutRecords"/> and <see cref="RolloutRunner"/>; null for the process's own.</param>
     /// <param name="clock">What former reconcilers of this process measured rollouts by; null for none.</param>
     public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null, Random? random = null,
         RolloutClock? clock = null)
@@ -51,7 +51,7 @@ public sealed partial class Reconciler
         _versions = versions;
         _services = new ServiceStore(cluster);
         _clock = clock ?? new RolloutClock(time);
-        _runner = new RolloutRunner(cluster, _workloads, _clock);
+        _runner = new RolloutRunner(cluster, _workloads, _clock, random);
         _records = new RolloutRecords(cluster, time, log, random);
         _log = log;
     }
@@ -145,6 +145,12 @@ public sealed partial class Reconciler
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
     }
+
+    /// <summary>R8: a resource was deleted; what it leaves to record is recorded.</summary>
+    /// <param name="resource">As it was last seen.</param>
+    /// <param name="cancellationToken">Stops between two requests.</param>
+    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) => _records.KeepDeletedAsync(resource, _clock.Now(), cancellationToken);
 
     /// <summary>What the tag stands for, and what a plan is made from.</summary>
     private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)

@@ -50,7 +50,7 @@ public sealed partial class RolloutHistory
     /// <param name="space">The workloads' namespace.</param>
     /// <param name="history">Where they go; nothing is written where it is not enabled.</param>
     /// <param name="records">Of one ContainerVersion.</param>
-    /// <exception cref="CvException">The cluster refused, or could not be asked; <c>HistoryFull</c>. To be tried again.</exception>
+    /// <exception cref="CvException">The cluster refused, or could not be asked; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. To be tried again.</exception>
     public async Task AppendAsync(string space, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(history);
@@ -87,6 +87,12 @@ public sealed partial class RolloutHistory
     private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)
     {
         JsonObject? present = await FindAsync(path, cancellationToken);
+        if (present is not null && !IsHistory(present))
+        {
+            throw new CvException("HistoryNotOwned", CvErrorKind.Forbidden, $"ConfigMap {path.Namespace}/{path.Name} is no history of rollouts, and is left as it is.",
+                $"Give spec.history another name; or make it one: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager") { Target = $"{path.Namespace}/{path.Name}" };
+        }
+
         JsonObject configMap = present ?? new JsonObject
         {
             ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
@@ -104,6 +110,13 @@ public sealed partial class RolloutHistory
             await _cluster.ReplaceAsync(path, configMap, cancellationToken);
         if (keptAside is not null)
             LogKeptAside(path.Namespace!, path.Name!, keptAside);
+    }
+
+    /// <summary>By the labels of any version, the original's as well; or because its records are of our own hand, where somebody took the labels away.</summary>
+    private static bool IsHistory(JsonObject configMap)
+    {
+        IReadOnlyDictionary<string, string> labels = configMap.Map("metadata", "labels");
+        return Labels.Any(label => labels.GetValueOrDefault(label.Key) == label.Value && label.Key != "app.kubernetes.io/component") || ManagedKeys.Has(configMap, HistoryDocument.RecordsKey);
     }
 
     private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)

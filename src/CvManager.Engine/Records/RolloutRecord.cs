@@ -40,7 +40,7 @@ public sealed record RolloutRecord
 
     public DateTimeOffset Finished { get; init; }
 
-    /// <summary>Succeeded, Failed, RolledBack or Superseded.</summary>
+    /// <summary>Succeeded, Failed, RolledBack, Superseded or Abandoned.</summary>
     public required string Outcome { get; init; }
 
     /// <summary>Why it ended so, or why it was wanted; empty where the tag moved and all went well.</summary>
@@ -74,7 +74,7 @@ public sealed record RolloutRecord
             Started = rollout.StartedAt,
             Finished = rollout.FinishedAt ?? rollout.StartedAt,
             // One that went away, or that somebody else changed, did not come to the rollout's own end.
-            Outcome = workload.Phase == RolloutPhase.Superseded ? RolloutPhase.Superseded : rollout.Phase,
+            Outcome = workload.Phase == RolloutPhase.Superseded && rollout.Phase != RolloutPhase.Abandoned ? RolloutPhase.Superseded : rollout.Phase,
             Reason = Why(rollout, workload),
             Who = rollout.StartedBy ?? Controller,
         })];

@@ -100,6 +100,38 @@ public sealed partial class RolloutRecords
         return status with { Unrecorded = left.Count == 0 ? null : left, Conditions = Noted(status.Conditions, problem) };
     }
 
+    /// <summary>True where a resource that is deleted leaves something to record: a rollout in progress, or one whose record waits.</summary>
+    public static bool IsOwed(ContainerVersion resource)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        return resource.Status is { } status && (status.Unrecorded is { Count: > 0 } || (status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase)));
+    }
+
+    /// <summary>
+    /// Writes the records of a resource that was deleted: those that waited, and of the rollout that was in progress. To be called again, by
+    /// whomever, where it fails: what is recorded already changes nothing.
+    /// </summary>
+    /// <param name="resource">As it was last seen.</param>
+    /// <param name="now">When it was found to be gone.</param>
+    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    public async Task KeepDeletedAsync(ContainerVersion resource, DateTimeOffset now, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        if (!IsOwed(resource))
+            return;
+        List<RolloutStatus> ended = [.. resource.Status!.Unrecorded ?? []];
+        if (resource.Status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase))
+        {
+            ended.Add(rollout with
+            {
+                Phase = RolloutPhase.Abandoned, FinishedAt = now,
+                Message = $"The ContainerVersion was deleted while it was in progress ({rollout.Phase}); its workloads are left as they are.",
+            });
+        }
+
+        await _history.AppendAsync(resource.Metadata.Namespace ?? "", resource.Spec.History, [.. ended.SelectMany(one => RolloutRecord.Of(resource, one))], cancellationToken);
+    }
+
     /// <summary>Writes the events that a change of the status is worth. Throws nothing but the cancellation.</summary>
     /// <param name="before">The resource as it was.</param>
     /// <param name="after">As it is now, in the cluster.</param>

@@ -7,8 +7,15 @@ using Polly;
 namespace CvManager.Records;
 
 /// <summary>spec.config: the version that was rolled out, in a key of a ConfigMap whose other keys are somebody else's. Thread-safe.</summary>
+/// <remarks>
+/// Who may write a ContainerVersion need not be allowed to write ConfigMaps. A key is written where CvManager wrote it before, or where the
+/// ConfigMap itself names it (<see cref="KeysAnnotation"/>): nothing else is added or changed.
+/// </remarks>
 public sealed class VersionConfigMap
 {
+    /// <summary>On a ConfigMap: the keys that ContainerVersions may write, separated by commas.</summary>
+    public const string KeysAnnotation = "cvmanager/version-keys";
+
     private readonly ClusterConnection _cluster;
     private readonly ResiliencePipeline _retries;
 
@@ -22,7 +29,9 @@ public sealed class VersionConfigMap
     }
 
     /// <summary>Puts a version into the key; writes nothing where it is there already, and creates the ConfigMap where there is none.</summary>
-    /// <exception cref="CvException">The cluster refused (an immutable ConfigMap, for example), or could not be asked. To be tried again.</exception>
+    /// <exception cref="CvException">
+    /// <c>ConfigMapNotOwned</c>; or the cluster refused (an immutable ConfigMap, for example), or could not be asked. To be tried again.
+    /// </exception>
     public async Task WriteAsync(string space, ConfigSpec config, string version, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
@@ -35,17 +44,36 @@ public sealed class VersionConfigMap
         JsonObject data = new() { [key] = version };
         try
         {
-            if ((await _cluster.GetAsync(path, cancellationToken)).Text("data", key) != version)
-                await _cluster.PatchAsync(path, PatchKind.Merge, new JsonObject { ["data"] = data }, cancellationToken);
+            JsonObject present = await _cluster.GetAsync(path, cancellationToken);
+            if (present.Text("data", key) == version)
+                return;
+            if (!MayWrite(present, key))
+            {
+                throw new CvException("ConfigMapNotOwned", CvErrorKind.Forbidden, $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager, and is left as it is.",
+                    $"Let spec.config name another ConfigMap or key; or allow it: kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}") { Target = $"{path.Namespace}/{path.Name}" };
+            }
+
+            // While it is the one that was looked at.
+            await _cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") }, ["data"] = data,
+            }, cancellationToken);
         }
         catch (CvException e) when (e.ErrorId == "ResourceNotFound")
         {
             await _cluster.CreateAsync(path with { Name = null }, new JsonObject
             {
                 ["apiVersion"] = "v1", ["kind"] = "ConfigMap",
-                ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = path.Name, ["namespace"] = path.Namespace, ["annotations"] = new JsonObject { [KeysAnnotation] = key },
+                },
                 ["data"] = data.DeepClone(),
             }, cancellationToken);
         }
     }
+
+    private static bool MayWrite(JsonObject configMap, string key) =>
+        ManagedKeys.Has(configMap, key)
+        || configMap.Text("metadata", "annotations", KeysAnnotation)?.Split(',', StringSplitOptions.TrimEntries).Contains(key, StringComparer.Ordinal) == true;
 }

@@ -105,8 +105,30 @@ public sealed record VerifySpec
 
     public string Tag { get; init; } = "";
 
-    /// <summary>Seconds, 1 to 86400.</summary>
+    /// <summary>Seconds from the start of its pod, 1 to 86400.</summary>
     public int TimeoutSeconds { get; init; } = 600;
+
+    /// <summary>The service account that its pod runs as, with its token; null for the namespace's default one, without a token.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? ServiceAccountName { get; init; }
+
+    /// <summary>The user that its container runs as; null for the image's own, which must not be root; 0 for root.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public long? RunAsUser { get; init; }
+
+    /// <summary>The resources of its container; null for the namespace's defaults (a LimitRange), if it has any.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GateResourcesSpec? Resources { get; init; }
+}
+
+/// <summary>The resources of a gate's container, as those of a container in a pod: quantities by name of the resource.</summary>
+public sealed record GateResourcesSpec
+{
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Limits { get; init; }
+
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public IReadOnlyDictionary<string, string>? Requests { get; init; }
 }
 
 /// <summary>How workloads are brought to a version.</summary>

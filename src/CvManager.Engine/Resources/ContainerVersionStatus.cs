@@ -118,9 +118,28 @@ public sealed record GateStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? StartedAt { get; init; }
 
-    /// <summary>How it ended: the last lines of its log.</summary>
+    /// <summary>How it ended, with the last lines of its log; while it runs, the first cause of what keeps it from starting.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
+
+    /// <summary>The pod that runs it; null for none yet.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public GatePodStatus? Pod { get; init; }
+}
+
+/// <summary>By what a gate's pod is known: whoever makes a pod of the same name has not made this one.</summary>
+public sealed record GatePodStatus
+{
+    /// <summary>With a random part. It is in the status before the pod is created (R10).</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Null until the API server has answered to its creation.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Uid { get; init; }
+
+    /// <summary>The image in that answer: an admission webhook may have put another registry in front of it.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Image { get; init; }
 }
 
 /// <summary>When a gate runs.</summary>
@@ -201,8 +220,11 @@ public static class RolloutPhase
     /// <summary>A newer version took its place before it ended.</summary>
     public const string Superseded = nameof(Superseded);
 
+    /// <summary>Its ContainerVersion was deleted before it ended. In records alone: there is no status then.</summary>
+    public const string Abandoned = nameof(Abandoned);
+
     /// <summary>True where nothing more will happen to it.</summary>
-    public static bool IsFinal(string phase) => phase is Succeeded or Failed or RolledBack or Superseded;
+    public static bool IsFinal(string phase) => phase is Succeeded or Failed or RolledBack or Superseded or Abandoned;
 }
 
 public sealed record WorkloadRolloutStatus

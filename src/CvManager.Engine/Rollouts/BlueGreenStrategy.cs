@@ -68,7 +68,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     if (verified == false)
                         return await step.FailAsync(rollout, gate, cancellationToken);
                     if (verified is null)
-                        return await step.WaitAsync(rollout, gate, cancellationToken);
+                        return step.WaitForGate(rollout, gate);
                     rollout = await NextAsync(rollout, BlueGreenPhase.Scale, cancellationToken);
                     break;
 
@@ -108,7 +108,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     if (confirmed == false)
                         return await step.FailAsync(rollout, postGate, cancellationToken);
                     if (confirmed is null)
-                        return await step.WaitAsync(rollout, postGate, cancellationToken);
+                        return step.WaitForGate(rollout, postGate);
                     if (!spec.ScaleDown)
                         return await step.SucceedAsync(rollout, cancellationToken);
                     rollout = await NextAsync(rollout, BlueGreenPhase.ScaleDown, cancellationToken);

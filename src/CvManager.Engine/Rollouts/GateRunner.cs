@@ -4,9 +4,11 @@ using CvManager.Resources;
 namespace CvManager.Rollouts;
 
 /// <summary>R5: runs a rollout's gates, one after the other. Keeps nothing between two steps; thread-safe.</summary>
-internal sealed class GateRunner(ClusterConnection cluster)
+/// <param name="cluster">Where they run.</param>
+/// <param name="random">See <see cref="ImageGate"/>.</param>
+internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 {
-    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster) }.ToDictionary(gate => gate.Kind, StringComparer.Ordinal);
+    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, random) }.ToDictionary(gate => gate.Kind, StringComparer.Ordinal);
 
     /// <summary>What a rollout's status says of its gates before the first has begun; null where there are none.</summary>
     public static IReadOnlyList<GateStatus>? Plan(ContainerVersionSpec spec)
@@ -26,9 +28,10 @@ internal sealed class GateRunner(ClusterConnection cluster)
         && !gates.Select(Key).SequenceEqual((Plan(spec) ?? []).Select(Key));
 
     /// <summary>Advances the first gate of a stage that has not ended.</summary>
+    /// <param name="write">Writes the rollout before something is started that must not be without it.</param>
     /// <returns>The rollout with what became of it; whether all of the stage have passed (null while one runs); and what to say.</returns>
     public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(ContainerVersion resource, RolloutStatus rollout, string stage,
-        IReadOnlyList<string> pullSecrets, DateTimeOffset now, CancellationToken cancellationToken)
+        IReadOnlyList<string> pullSecrets, DateTimeOffset now, Func<RolloutStatus, string, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
         IReadOnlyList<GateStatus> gates = rollout.Gates ?? [];
         for (int index = 0; index < gates.Count; index++)
@@ -38,34 +41,31 @@ internal sealed class GateRunner(ClusterConnection cluster)
                 continue;
             if (gate.Phase == RolloutPhase.Failed)
                 return (rollout, false, gate.Message ?? "");
+            int place = index;
+            string title = $"gate {gate.Image}";
             VerifySpec asked = Find(resource.Spec, gates, index);
             string image = rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
-            GateProgress progress = await _gates[gate.Kind].AdvanceAsync(new GateRun(resource, rollout, asked, index, image, pullSecrets), cancellationToken);
-            DateTimeOffset startedAt = gate.StartedAt ?? now;
-            if (progress.IsPassed is null && now >= startedAt.AddSeconds(asked.TimeoutSeconds))
-                progress = new GateProgress(false, $"not done within its timeoutSeconds ({asked.TimeoutSeconds} s): {progress.Message}");
-            string title = $"gate {gate.Image}";
-            GateStatus seen = gate with
-            {
-                StartedAt = startedAt,
-                Phase = progress.IsPassed switch { true => RolloutPhase.Succeeded, false => RolloutPhase.Failed, _ => RolloutPhase.Progressing },
-                Message = progress.IsPassed is null ? null : Shortened(progress.Message),
-            };
-            rollout = rollout with { Gates = [.. gates.Take(index), seen, .. gates.Skip(index + 1)] };
-            bool last = !rollout.Gates.Any(g => g.Stage == stage && g.Phase != RolloutPhase.Succeeded);
-            return (rollout, progress.IsPassed == true && !last ? null : progress.IsPassed, $"{title}: {progress.Message}");
+            GateRun run = new(resource, rollout, asked, gate with { StartedAt = gate.StartedAt ?? now }, index, image, pullSecrets,
+                begun => write(With(begun), $"{title} is started", cancellationToken));
+            (GateStatus seen, string message) = await _gates[gate.Kind].AdvanceAsync(run, cancellationToken);
+            bool? passed = seen.Phase switch { RolloutPhase.Succeeded => true, RolloutPhase.Failed => false, _ => null };
+            rollout = With(passed is null ? seen with { Phase = RolloutPhase.Progressing } : seen with { Message = Shortened(message) });
+            bool last = !rollout.Gates!.Any(g => g.Stage == stage && g.Phase != RolloutPhase.Succeeded);
+            return (rollout, passed == true && !last ? null : passed, $"{title}: {message}");
+
+            RolloutStatus With(GateStatus changed) => rollout with { Gates = [.. gates.Take(place), changed, .. gates.Skip(place + 1)] };
         }
 
         return (rollout, true, "");
     }
 
-    /// <summary>Takes away what a rollout's gates left in the cluster.</summary>
-    public async Task CleanUpAsync(ContainerVersion resource, RolloutStatus rollout, CancellationToken cancellationToken)
+    /// <summary>Takes away what a rollout's gates left in the cluster: those that have begun, or one of them.</summary>
+    public async Task CleanUpAsync(ContainerVersion resource, RolloutStatus rollout, int? index, CancellationToken cancellationToken)
     {
         if (rollout.Gates?.Any(gate => gate.StartedAt is not null) != true)
             return;
         foreach (IGate gate in _gates.Values)
-            await gate.CleanUpAsync(resource, rollout.Id, cancellationToken);
+            await gate.CleanUpAsync(resource, rollout.Id, index, cancellationToken);
     }
 
     private static GateStatus Pending(string stage, VerifySpec gate) => new() { Stage = stage, Kind = gate.Kind, Image = $"{gate.Image}:{gate.Tag}" };

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Registries;
@@ -6,52 +8,70 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>R5, <c>kind: Image</c>: a pod of the gate's image; exit code 0 passes. Thread-safe.</summary>
-internal sealed class ImageGate(ClusterConnection cluster) : IGate
+/// <summary>R5, <c>kind: Image</c>: a pod of the gate's image; exit code 0 of its container passes. Thread-safe.</summary>
+/// <remarks>
+/// <para>Its time is measured where the pod runs: the kubelet ends it after <c>activeDeadlineSeconds</c>. The controller's clock has no say.</para>
+/// <para>A pod that ends for a reason of the cluster's (an eviction, a node that goes) is run again, and says nothing about the version.</para>
+/// </remarks>
+/// <param name="cluster">Where the pods run.</param>
+/// <param name="random">Draws the pods' names in a test; null for names that cannot be foreseen.</param>
+internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGate
 {
-    private const string RolloutLabel = "custom.k8s.io/rollout";
+    internal const string RolloutLabel = "custom.k8s.io/rollout";
+    internal const string IndexLabel = "custom.k8s.io/gate";
+    private const string SpecAnnotation = "custom.k8s.io/gate-spec";
+    private const string ContainerName = "verify";
+    private const string DeadlineExceeded = nameof(DeadlineExceeded);
     private const int LogLines = 20;
+
+    /// <summary>Letters and digits that make no words, as in the names that Kubernetes generates.</summary>
+    private const string NameLetters = "bcdfghjklmnpqrstvwxz2456789";
+    private const int RandomLetters = 12;
+
+    /// <summary>What the kubelet says of a container that it cannot make from the specification: a matter of the gate's, not of the version.</summary>
+    private static readonly string[] ConfigurationErrors = ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"];
+
+    /// <summary>What the API server adds to a pod's specification by itself.</summary>
+    private static readonly HashSet<string> DefaultedFields = new(StringComparer.Ordinal)
+    {
+        "restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "serviceAccountName", "serviceAccount", "securityContext", "nodeName", "schedulerName", "tolerations",
+        "priorityClassName", "priority", "preemptionPolicy", "enableServiceLinks", "imagePullSecrets", "terminationMessagePath", "terminationMessagePolicy", "resources",
+    };
+
+    /// <summary>And where the pod has the token of its service account.</summary>
+    private static readonly HashSet<string> TokenFields = new(StringComparer.Ordinal) { "volumes", "volumeMounts" };
 
     public string Kind => "Image";
 
     public async Task<GateProgress> AdvanceAsync(GateRun run, CancellationToken cancellationToken)
     {
-        string space = run.Resource.Metadata.Namespace!;
-        ResourcePath path = new("", "v1", "pods", space, NameOf(run));
-        JsonObject pod;
-        try
+        if (run.Status.Pod is not { } known)
+            return await StartAsync(run, run.Status, "", cancellationToken);
+        JsonObject? pod = await FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
+        if (known.Uid is null)
         {
-            pod = await cluster.GetAsync(path, cancellationToken);
-        }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
-        {
-            try
-            {
-                pod = await cluster.CreateAsync(path with { Name = null }, Manifest(run), cancellationToken);
-            }
-            catch (CvException refused) when (refused.Kind == CvErrorKind.Invalid)
-            {
-                return new GateProgress(false, $"its pod cannot be created: {refused.Message}");
-            }
+            // Nothing was written after its creation was asked for.
+            if (pod is null)
+                return await CreateAsync(run, run.Status, cancellationToken);
+            if (!IsAsMade(pod, run))
+                return await StartAsync(run, run.Status, $"pod {known.Name} was made by somebody else; another one is run", cancellationToken);
+            return await JudgeAsync(run, Created(run.Status, pod), pod, cancellationToken);
         }
 
-        string phase = pod.Text("status", "phase") ?? "";
-        if (phase is "Succeeded" or "Failed")
-        {
-            string log = await cluster.ReadPodLogAsync(space, path.Name!, LogLines, cancellationToken);
-            string end = phase == "Succeeded" ? "passed" : $"failed: {WhyFailed(pod)}";
-            return new GateProgress(phase == "Succeeded", log.Length == 0 ? end : $"{end}; its log ends:\n{log}");
-        }
-
-        string? waiting = pod.Items("status", "containerStatuses").Select(c => c.Text("state", "waiting", "reason") is { } reason
-            ? $"{reason} {c.Text("state", "waiting", "message")}".TrimEnd() : null).FirstOrDefault(text => text is not null);
-        return new GateProgress(null, $"pod {path.Name} is {(phase.Length == 0 ? "Pending" : phase)}{(waiting is null ? "" : $": {waiting}")}");
+        if (pod is null || pod.Text("metadata", "uid") != known.Uid)
+            return await StartAsync(run, run.Status, $"pod {known.Name} was deleted; it is run again", cancellationToken);
+        if (pod.Text("metadata", "annotations", SpecAnnotation) is { } asked && asked != HashOf(run.Gate))
+            return await StartAsync(run, run.Status, $"the gate was changed while pod {known.Name} ran; it is run again", cancellationToken);
+        return ImageOf(pod) != known.Image
+            ? await StartAsync(run, run.Status, $"the image of pod {known.Name} was changed by somebody else; it is run again", cancellationToken)
+            : await JudgeAsync(run, run.Status, pod, cancellationToken);
     }
 
-    public async Task CleanUpAsync(ContainerVersion resource, string rolloutId, CancellationToken cancellationToken)
+    public async Task CleanUpAsync(ContainerVersion resource, string rolloutId, int? index, CancellationToken cancellationToken)
     {
         ResourcePath pods = new("", "v1", "pods", resource.Metadata.Namespace);
-        foreach (JsonObject pod in await cluster.ListAsync(pods, $"{RolloutLabel}={rolloutId}", null, cancellationToken))
+        string selector = $"{RolloutLabel}={rolloutId}{(index is null ? "" : $",{IndexLabel}={index}")}";
+        foreach (JsonObject pod in (await cluster.ListAsync(pods, selector, null, cancellationToken)).Where(pod => IsOwned(pod, resource)))
         {
             try
             {
@@ -64,36 +84,221 @@ internal sealed class ImageGate(ClusterConnection cluster) : IGate
         }
     }
 
-    private static string WhyFailed(JsonObject pod)
+    /// <summary>Runs it in a new pod, in the place of whatever ran before.</summary>
+    private async Task<GateProgress> StartAsync(GateRun run, GateStatus gate, string why, CancellationToken cancellationToken)
     {
-        JsonObject? ended = pod.Items("status", "containerStatuses").Select(c => c.At("state", "terminated") as JsonObject).FirstOrDefault(t => t is not null);
-        return ended is null ? pod.Text("status", "message") ?? pod.Text("status", "reason") ?? "its pod failed"
-            : $"exit code {ended.Number("exitCode")}{(ended.Text("reason") is { } reason ? $" ({reason})" : "")}";
+        if (gate.Pod is not null)
+            await CleanUpAsync(run.Resource, run.Rollout.Id, run.Index, cancellationToken);
+        gate = gate with { Phase = RolloutPhase.Progressing, Message = null, Pod = new GatePodStatus { Name = NewName(run.Resource.Metadata.Name) } };
+        await run.RecordAsync(gate);
+        GateProgress begun = await CreateAsync(run, gate, cancellationToken);
+        return why.Length == 0 ? begun : begun with { Message = $"{why}: {begun.Message}" };
     }
 
-    /// <summary>Follows from rollout and place, and fits a pod's host name (63 characters).</summary>
-    private static string NameOf(GateRun run)
+    private async Task<GateProgress> CreateAsync(GateRun run, GateStatus gate, CancellationToken cancellationToken)
     {
-        string suffix = $"-{run.Rollout.Id}-{run.Index}";
-        string name = run.Resource.Metadata.Name;
-        return (name.Length > 63 - suffix.Length ? name[..(63 - suffix.Length)].TrimEnd('-', '.') : name) + suffix;
+        string name = gate.Pod!.Name;
+        try
+        {
+            JsonObject pod = await cluster.CreateAsync(PathOf(run.Resource, null), Manifest(run, name), cancellationToken);
+            return new GateProgress(Created(gate, pod), $"pod {name} is created");
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        {
+            // The answer to an earlier request was lost, or somebody knows the name: the next look tells which.
+            return new GateProgress(gate, $"there is a pod {name} already");
+        }
+        catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid or CvErrorKind.NotFound)
+        {
+            throw new CvException(e.ErrorId, e.Kind, $"The pod of gate {gate.Image} could not be run: {e.Message}", e.Remedy, e) { Target = e.Target };
+        }
     }
 
-    private static JsonObject Manifest(GateRun run)
+    private async Task<GateProgress> JudgeAsync(GateRun run, GateStatus gate, JsonObject pod, CancellationToken cancellationToken)
+    {
+        JsonObject? container = pod.Items("status", "containerStatuses").FirstOrDefault(c => c.Text("name") == ContainerName);
+        string phase = pod.Text("status", "phase") ?? "";
+        string? reason = pod.Text("status", "reason");
+        int? exitCode = container.Number("state", "terminated", "exitCode");
+        // The container's own end decides: one that a webhook puts beside it may never end.
+        if (phase == "Succeeded" || exitCode == 0)
+            return await EndAsync(run, gate, RolloutPhase.Succeeded, "passed", cancellationToken);
+
+        gate = gate with { Message = Cause(pod, container, gate.Message) };
+        if (Disruption(pod, phase, reason) is { } disruption)
+            return await StartAsync(run, gate, $"pod {gate.Pod!.Name} was ended by the cluster ({disruption}); it is run again", cancellationToken);
+        if (phase != "Failed" && exitCode is null)
+        {
+            string state = phase.Length == 0 ? "Pending" : phase;
+            return new GateProgress(gate, $"pod {gate.Pod!.Name} is {state}{(gate.Message is null ? "" : $": {gate.Message}")}");
+        }
+
+        if (reason == DeadlineExceeded && exitCode is null && gate.Message is { } cause)
+        {
+            return ConfigurationErrors.Any(error => cause.StartsWith(error, StringComparison.Ordinal))
+                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not be started ({cause}); it is tried again", cancellationToken)
+                : await EndAsync(run, gate, RolloutPhase.Failed, $"failed: it did not start within its timeoutSeconds ({run.Gate.TimeoutSeconds} s): {cause}", cancellationToken);
+        }
+
+        string why = reason == DeadlineExceeded ? $"not done within its timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
+            : exitCode is null ? pod.Text("status", "message") ?? reason ?? "its pod failed"
+            : $"exit code {exitCode}{(container.Text("state", "terminated", "reason") is { } how ? $" ({how})" : "")}";
+        return await EndAsync(run, gate, RolloutPhase.Failed, $"failed: {why}", cancellationToken);
+    }
+
+    private async Task<GateProgress> EndAsync(GateRun run, GateStatus gate, string phase, string end, CancellationToken cancellationToken)
+    {
+        string log;
+        try
+        {
+            log = await cluster.ReadPodLogAsync(run.Resource.Metadata.Namespace!, gate.Pod!.Name, LogLines, cancellationToken);
+        }
+        catch (CvException e)
+        {
+            // The outcome is known without it.
+            end = $"{end} (its log could not be read: {e.Message})";
+            log = "";
+        }
+
+        return new GateProgress(gate with { Phase = phase, Message = null }, log.Length == 0 ? end : $"{end}; its log ends:\n{log}");
+    }
+
+    /// <summary>Why the cluster ended a pod; null where it did not.</summary>
+    /// <remarks>Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier ones give the reason alone.</remarks>
+    private static string? Disruption(JsonObject pod, string phase, string? reason) =>
+        pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "DisruptionTarget" && c.Text("status") == "True") is { } target ? target.Text("reason") ?? "disrupted"
+        : pod.At("metadata", "deletionTimestamp") is not null ? "deleted"
+        : phase == "Failed" && reason is not (null or DeadlineExceeded) ? reason
+        : null;
+
+    /// <summary>What keeps its container from starting: the first cause, which a later "Back-off pulling image" does not tell. Null once it has started.</summary>
+    private static string? Cause(JsonObject pod, JsonObject? container, string? former)
+    {
+        if (container.At("state", "running") is not null || container.At("state", "terminated") is not null)
+            return null;
+        JsonObject? status = pod.Items("status", "initContainerStatuses").Where(c => c.At("state", "waiting") is not null).Append(container).FirstOrDefault();
+        string? reason = status.Text("state", "waiting", "reason");
+        if (reason is null or "ContainerCreating" or "PodInitializing")
+        {
+            JsonObject? scheduled = pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False");
+            return scheduled is null ? former : $"{scheduled.Text("reason")}: {scheduled.Text("message")}";
+        }
+
+        if (reason == "ImagePullBackOff" && former?.StartsWith("ErrImagePull", StringComparison.Ordinal) == true)
+            return former;
+        string message = status.Text("state", "waiting", "message") ?? "";
+        string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user's id, or to 0 to let it run as root" : "";
+        return message.Length == 0 ? reason : $"{reason}: {message}{remedy}";
+    }
+
+    private static GateStatus Created(GateStatus gate, JsonObject pod) =>
+        gate with { Pod = gate.Pod! with { Uid = pod.Text("metadata", "uid"), Image = ImageOf(pod) } };
+
+    private static string? ImageOf(JsonObject pod) => pod.Items("spec", "containers").FirstOrDefault(c => c.Text("name") == ContainerName).Text("image");
+
+    private static bool IsOwned(JsonObject pod, ContainerVersion resource) =>
+        pod.Items("metadata", "ownerReferences").Any(owner => owner.Flag("controller") && owner.Text("uid") == resource.Metadata.Uid);
+
+    /// <summary>
+    /// Whether a pod that is not known by its uid yet runs what this gate's pod would, and nothing else. Who may read the status and create pods
+    /// can forge all the rest of it.
+    /// </summary>
+    private static bool IsAsMade(JsonObject pod, GateRun run)
+    {
+        JsonObject made = JsonNode.Parse(Manifest(run, run.Status.Pod!.Name).ToJsonString())!["spec"]!.AsObject();
+        // Written otherwise by the API server ("1000m" is "1").
+        made["containers"]![0]!.AsObject().Remove("resources");
+        if (!IsOwned(pod, run.Resource) || pod["spec"] is not JsonObject spec || !Covers(made, spec))
+            return false;
+        IEnumerable<string> own = made.Select(field => field.Key).Concat(made["containers"]![0]!.AsObject().Select(field => field.Key));
+        HashSet<string> expected = [.. own, .. DefaultedFields, .. run.Gate.ServiceAccountName is null ? [] : TokenFields];
+        return spec.Concat(spec["containers"]![0]!.AsObject()).All(field => expected.Contains(field.Key));
+    }
+
+    /// <summary>True where everything of the one is in the other.</summary>
+    private static bool Covers(JsonNode? made, JsonNode? found) => made switch
+    {
+        JsonObject map => found is JsonObject other && map.All(field => Covers(field.Value, other[field.Key])),
+        JsonArray list => found is JsonArray other && list.Count == other.Count && list.Zip(other).All(pair => Covers(pair.First, pair.Second)),
+        _ => JsonNode.DeepEquals(made, found),
+    };
+
+    private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await cluster.GetAsync(path, cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        {
+            return null;
+        }
+    }
+
+    private static ResourcePath PathOf(ContainerVersion resource, string? name) => new("", "v1", "pods", resource.Metadata.Namespace, name);
+
+    /// <summary>Fits a pod's host name (63 characters).</summary>
+    private string NewName(string resource)
+    {
+        string suffix = random is null ? RandomNumberGenerator.GetString(NameLetters, RandomLetters) : new string(random.GetItems<char>(NameLetters, RandomLetters));
+        int room = 63 - 1 - RandomLetters;
+        return $"{(resource.Length > room ? resource[..room].TrimEnd('-', '.') : resource)}-{suffix}";
+    }
+
+    private static JsonObject Manifest(GateRun run, string name)
     {
         ContainerVersion resource = run.Resource;
+        VerifySpec gate = run.Gate;
         // Without a registry's name, of the same registry as the image that it verifies.
-        string image = ImageReference.TryParse(run.Gate.Image, out _) && run.Gate.Image.Split('/')[0] is { } first && (first.Contains('.', StringComparison.Ordinal) || first.Contains(':', StringComparison.Ordinal) || first == "localhost")
-            ? run.Gate.Image : $"{resource.Spec.ImageRepo.Split('/')[0]}/{run.Gate.Image}";
-        JsonArray secrets = [.. resource.Spec.ImagePullSecrets.Concat(run.PullSecrets).Distinct().Select(name => new JsonObject { ["name"] = name })];
+        string image = ImageReference.TryParse(gate.Image, out _) && gate.Image.Split('/')[0] is { } first && (first.Contains('.', StringComparison.Ordinal) || first.Contains(':', StringComparison.Ordinal) || first == "localhost")
+            ? gate.Image : $"{resource.Spec.ImageRepo.Split('/')[0]}/{gate.Image}";
+        // Kubernetes documentation, "Pod Security Standards", Restricted: a namespace that enforces it takes the pod.
+        JsonObject security = new()
+        {
+            ["runAsNonRoot"] = gate.RunAsUser != 0,
+            ["seccompProfile"] = new JsonObject { ["type"] = "RuntimeDefault" },
+        };
+        if (gate.RunAsUser is { } user)
+            security["runAsUser"] = user;
+        JsonObject container = new()
+        {
+            ["name"] = ContainerName,
+            ["image"] = $"{image}:{gate.Tag}",
+            // The tag may have moved since a node last pulled it.
+            ["imagePullPolicy"] = "Always",
+            ["env"] = new JsonArray(
+                Variable("NAMESPACE", resource.Metadata.Namespace), Variable("CV_NAME", resource.Metadata.Name),
+                Variable("CV_VERSION", run.Rollout.Version), Variable("CV_IMAGE", run.Image)),
+            ["securityContext"] = new JsonObject
+            {
+                ["allowPrivilegeEscalation"] = false,
+                ["capabilities"] = new JsonObject { ["drop"] = new JsonArray("ALL") },
+            },
+        };
+        if (gate.Resources is { } resources)
+            container["resources"] = JsonSerializer.SerializeToNode(resources, ResourceJson.Options);
+        JsonObject spec = new()
+        {
+            ["restartPolicy"] = "Never",
+            ["activeDeadlineSeconds"] = gate.TimeoutSeconds,
+            ["automountServiceAccountToken"] = gate.ServiceAccountName is not null,
+            ["securityContext"] = security,
+            ["containers"] = new JsonArray(container),
+        };
+        if (gate.ServiceAccountName is { } account)
+            spec["serviceAccountName"] = account;
+        string[] secrets = [.. resource.Spec.ImagePullSecrets.Concat(run.PullSecrets).Distinct(StringComparer.Ordinal)];
+        if (secrets.Length > 0)
+            spec["imagePullSecrets"] = new JsonArray([.. secrets.Select(secret => new JsonObject { ["name"] = secret })]);
         return new JsonObject
         {
             ["apiVersion"] = "v1",
             ["kind"] = "Pod",
             ["metadata"] = new JsonObject
             {
-                ["name"] = NameOf(run),
-                ["labels"] = new JsonObject { [RolloutLabel] = run.Rollout.Id, ["app.kubernetes.io/managed-by"] = "cvmanager" },
+                ["name"] = name,
+                ["labels"] = new JsonObject { [RolloutLabel] = run.Rollout.Id, [IndexLabel] = $"{run.Index}", ["app.kubernetes.io/managed-by"] = ClusterConnection.FieldManager },
+                ["annotations"] = new JsonObject { [SpecAnnotation] = HashOf(gate) },
                 ["ownerReferences"] = new JsonArray(new JsonObject
                 {
                     ["apiVersion"] = resource.ApiVersion,
@@ -103,24 +308,13 @@ internal sealed class ImageGate(ClusterConnection cluster) : IGate
                     ["controller"] = true,
                 }),
             },
-            ["spec"] = new JsonObject
-            {
-                ["restartPolicy"] = "Never",
-                ["activeDeadlineSeconds"] = run.Gate.TimeoutSeconds,
-                ["imagePullSecrets"] = secrets,
-                ["containers"] = new JsonArray(new JsonObject
-                {
-                    ["name"] = "verify",
-                    ["image"] = $"{image}:{run.Gate.Tag}",
-                    // The tag may have moved since a node last pulled it.
-                    ["imagePullPolicy"] = "Always",
-                    ["env"] = new JsonArray(
-                        Variable("NAMESPACE", resource.Metadata.Namespace), Variable("CV_NAME", resource.Metadata.Name),
-                        Variable("CV_VERSION", run.Rollout.Version), Variable("CV_IMAGE", run.Image)),
-                }),
-            },
+            ["spec"] = spec,
         };
     }
+
+    /// <summary>So that a gate that is edited while it runs is seen to be another one.</summary>
+    private static string HashOf(VerifySpec gate) =>
+        Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(gate, ResourceJson.Options)))[..16].ToLowerInvariant();
 
     private static JsonObject Variable(string name, string? value) => new() { ["name"] = name, ["value"] = value };
 }

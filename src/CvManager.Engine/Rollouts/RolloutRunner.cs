@@ -18,9 +18,10 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAga
 /// <param name="cluster">What is changed.</param>
 /// <param name="workloads">Reads and changes workloads.</param>
 /// <param name="clock">What rollouts' deadlines are measured by.</param>
-public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock)
+/// <param name="random">Draws the names of gates' pods in a test; null for names that cannot be foreseen.</param>
+public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, Random? random = null)
 {
-    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidencePace(clock.Time)), new GateRunner(cluster), new ServiceStore(cluster));
+    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidencePace(clock.Time)), new GateRunner(cluster, random), new ServiceStore(cluster));
 
     /// <summary>Runs what can be run now.</summary>
     /// <param name="plan">Made from the world as it was just seen.</param>

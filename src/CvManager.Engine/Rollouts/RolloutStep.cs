@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using CvManager.Resources;
 using CvManager.Workloads;
 
@@ -47,7 +49,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     public async Task<StepResult> SupersedeAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
     {
-        await parts.Gates.CleanUpAsync(plan.Resource, rollout, cancellationToken);
+        await parts.Gates.CleanUpAsync(plan.Resource, rollout, null, cancellationToken);
         RolloutStatus ended = rollout with { Phase = RolloutPhase.Superseded, FinishedAt = now, Message = message };
         return new StepResult(status with { Rollout = ended }, TimeSpan.Zero, ended);
     }
@@ -62,7 +64,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             if (passed == false)
                 return await FailAsync(rollout, message, cancellationToken);
             if (passed is null)
-                return await WaitAsync(rollout, message, cancellationToken);
+                return WaitForGate(rollout, message);
             // That the gates have passed stands in the status before anything is changed.
             rollout = rollout with { Phase = RolloutPhase.Progressing };
             await WriteAsync(rollout, $"Rolling out version {rollout.Version}: its gates have passed.", cancellationToken);
@@ -75,16 +77,22 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> RunGatesAsync(RolloutStatus rollout, string stage, CancellationToken cancellationToken)
     {
         string[] secrets = [.. plan.Workloads.SelectMany(w => w.ImagePullSecrets).Distinct(StringComparer.Ordinal)];
-        (RolloutStatus after, bool? passed, string message) = await parts.Gates.AdvanceAsync(plan.Resource, rollout, stage, secrets, now, cancellationToken);
+        (RolloutStatus after, bool? passed, string message) = await parts.Gates.AdvanceAsync(plan.Resource, rollout, stage, secrets, now, WriteVerifyingAsync, cancellationToken);
         if (Ended(after) > Ended(rollout))
         {
-            await WriteAsync(after, $"Verifying version {rollout.Version}: {message}", cancellationToken);
-            await parts.Gates.CleanUpAsync(plan.Resource, after, cancellationToken);
+            // The time that gates took is not the rollout's.
+            after = after with { Deadline = now.AddSeconds(_spec.TimeoutSeconds) };
+            await WriteVerifyingAsync(after, message, cancellationToken);
+            await parts.Gates.CleanUpAsync(plan.Resource, after, after.Gates!.ToList().FindLastIndex(g => IsEnded(g) && g.Stage == stage), cancellationToken);
         }
 
         return (after, passed, message);
 
-        static int Ended(RolloutStatus rollout) => rollout.Gates?.Count(gate => gate.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed) ?? 0;
+        Task WriteVerifyingAsync(RolloutStatus at, string what, CancellationToken token) => WriteAsync(at, $"Verifying version {rollout.Version}: {what}", token);
+
+        static int Ended(RolloutStatus rollout) => rollout.Gates?.Count(IsEnded) ?? 0;
+
+        static bool IsEnded(GateStatus gate) => gate.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed;
     }
 
     /// <summary>
@@ -178,6 +186,9 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     /// <summary>Whether a workload's time is over; that for which it was blocked does not count.</summary>
     private bool IsDue(RolloutStatus rollout, WorkloadRolloutStatus entry) => now >= rollout.Deadline + BlockedTime(entry);
 
+    /// <summary>A gate runs, and has a time of its own; the rollout's deadline begins once it has ended.</summary>
+    public StepResult WaitForGate(RolloutStatus rollout, string message) => new(Progressing(rollout, $"Verifying version {rollout.Version}: {message}"), Wait(rollout));
+
     /// <summary>It goes on at a time that is known, whatever its deadline.</summary>
     public StepResult WaitFor(RolloutStatus rollout, string message, TimeSpan wait) => new(Progressing(rollout, $"Rolling out version {rollout.Version}: {message}"), wait);
 
@@ -186,7 +197,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     public async Task<StepResult> SucceedAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        await parts.Gates.CleanUpAsync(plan.Resource, rollout, cancellationToken);
+        await parts.Gates.CleanUpAsync(plan.Resource, rollout, null, cancellationToken);
         RolloutStatus ended = rollout with { Phase = RolloutPhase.Succeeded, FinishedAt = now };
         return new StepResult(Succeeded(status, rollout.Version) with
         {
@@ -202,7 +213,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     /// <summary>R6: the digest stays out, and each workload that was patched goes back on the image that it had.</summary>
     public async Task<StepResult> FailAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
     {
-        await parts.Gates.CleanUpAsync(plan.Resource, rollout, cancellationToken);
+        await parts.Gates.CleanUpAsync(plan.Resource, rollout, null, cancellationToken);
         ContainerVersionStatus failed = status with
         {
             CurrVersion = rollout.Version,
@@ -267,10 +278,14 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         };
     }
 
-    /// <summary>By time and digest, and a number where the last rollout of this very second was of the same digest: R8 goes by it.</summary>
+    /// <summary>
+    /// By time, digest and resource, as several resources may follow one tag; and a number where the last rollout of this very second was of the
+    /// same digest: R8 goes by it.
+    /// </summary>
     private string NewId()
     {
-        string id = $"{now:yyyyMMddHHmmss}-{plan.Digest!.Split(':')[^1][..6]}";
+        byte[] resource = SHA256.HashData(Encoding.UTF8.GetBytes($"{plan.Resource.Key} {plan.Resource.Metadata.Uid}"));
+        string id = $"{now:yyyyMMddHHmmss}-{plan.Digest!.Split(':')[^1][..6]}-{Convert.ToHexString(resource)[..8].ToLowerInvariant()}";
         string last = status.Rollout?.Id ?? "";
         return last == id ? $"{id}-2"
             : last.StartsWith(id + "-", StringComparison.Ordinal) && int.TryParse(last.AsSpan(id.Length + 1), out int number) ? $"{id}-{number + 1}"

@@ -17,13 +17,17 @@ public abstract class Completer : IArgumentCompleter
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         var request = new CompletionRequest(fakeBoundParameters, SessionMemory.Current);
-        var begun = wordToComplete.Trim('\'', '"');
+        var begun = CommandArgument.Unquote(wordToComplete);
         return Candidates(request)
-            .Where(candidate => candidate.Value.StartsWith(begun, StringComparison.OrdinalIgnoreCase))
+            .Where(candidate => candidate.Value.Length > 0 && candidate.Value.StartsWith(begun, StringComparison.OrdinalIgnoreCase))
             .OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase)
             .Select(candidate => new CompletionResult(
-                Quoted(candidate.Value), candidate.Value, CompletionResultType.ParameterValue, candidate.Description ?? candidate.Value));
+                CommandArgument.Quote(TakesWildcards ? WildcardPattern.Escape(candidate.Value) : candidate.Value),
+                DisplayText.Line(candidate.Value), CompletionResultType.ParameterValue, DisplayText.Line(candidate.Description ?? candidate.Value)));
     }
+
+    /// <summary>True where the parameter is a pattern, in which a value stands for itself only when it is escaped.</summary>
+    private protected virtual bool TakesWildcards => false;
 
     /// <summary>All values that there are, on the thread pool. Anything thrown means none.</summary>
     internal abstract Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken);
@@ -48,9 +52,6 @@ public abstract class Completer : IArgumentCompleter
         });
         return answer.TryTake(out var candidates, s_limit) ? candidates : [];
     }
-
-    private static string Quoted(string value) =>
-        value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':') ? value : $"'{value.Replace("'", "''", StringComparison.Ordinal)}'";
 }
 
 internal sealed record CompletionCandidate(string Value, string? Description = null);

@@ -5,6 +5,8 @@ namespace CvManager.PowerShell.Completion;
 /// <summary>Names of ContainerVersions in the namespace that is meant.</summary>
 public sealed class ContainerVersionCompleter : ClusterCompleter
 {
+    private protected override bool TakesWildcards => true;
+
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {

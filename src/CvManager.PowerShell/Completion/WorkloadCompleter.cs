@@ -6,6 +6,8 @@ namespace CvManager.PowerShell.Completion;
 /// <summary>Names of the workloads that ContainerVersions follow, in the namespace that is meant.</summary>
 public sealed class WorkloadCompleter : ClusterCompleter
 {
+    private protected override bool TakesWildcards => true;
+
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {

@@ -1,5 +1,6 @@
 using System.Collections;
 using System.Management.Automation;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using CvManager.Resources;
 
@@ -16,14 +17,30 @@ public sealed record CvGate
 
     public string Tag { get; init; } = "";
 
-    /// <summary>When it counts as failed: 1 s to a day.</summary>
+    /// <summary>When it counts as failed, from the start of its pod: 1 s to a day.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(new VerifySpec().TimeoutSeconds);
+
+    /// <summary>The service account that its pod runs as, with its token; null for the namespace's default one, without a token.</summary>
+    public string? ServiceAccount { get; init; }
+
+    /// <summary>The user id that it runs as; null for the image's own, which must not be root; 0 for root.</summary>
+    public long? RunAsUser { get; init; }
+
+    /// <summary>Limits of its container by resource, such as memory = 256Mi; null for those of the namespace.</summary>
+    public IReadOnlyDictionary<string, string>? Limits { get; init; }
+
+    /// <summary>Requests of its container by resource; null for its limits, or those of the namespace.</summary>
+    public IReadOnlyDictionary<string, string>? Requests { get; init; }
 
     public override string ToString() => $"{Image}:{Tag}";
 
     internal static IReadOnlyList<CvGate> Of(IEnumerable<VerifySpec> gates) =>
     [
-        .. gates.Select(gate => new CvGate { Kind = gate.Kind, Image = gate.Image, Tag = gate.Tag, Timeout = TimeSpan.FromSeconds(gate.TimeoutSeconds) }),
+        .. gates.Select(gate => new CvGate
+        {
+            Kind = gate.Kind, Image = gate.Image, Tag = gate.Tag, Timeout = TimeSpan.FromSeconds(gate.TimeoutSeconds),
+            ServiceAccount = gate.ServiceAccountName, RunAsUser = gate.RunAsUser, Limits = gate.Resources?.Limits, Requests = gate.Resources?.Requests,
+        }),
     ];
 
     /// <param name="value">A gate, <c>repository:tag</c>, or a map with its properties (timeoutSeconds as well, as manifests have it).</param>
@@ -35,19 +52,22 @@ public sealed record CvGate
         {
             CvGate gate => gate,
             string text => Parse(text),
-            IDictionary map => FromProperties(map.Cast<DictionaryEntry>().Select(entry => ($"{entry.Key}", entry.Value))),
-            PSCustomObject when wrapped is not null => FromProperties(wrapped.Properties.Select(property => (property.Name, (object?)property.Value))),
+            IDictionary or PSCustomObject => FromProperties(Properties(value)),
             var other => throw new FormatException($"'{other}' is no gate"),
         };
     }
 
-    internal JsonObject ToJson() => new()
+    internal JsonObject ToJson()
     {
-        ["kind"] = Kind,
-        ["image"] = Image,
-        ["tag"] = Tag,
-        ["timeoutSeconds"] = (long)Math.Ceiling(Timeout.TotalSeconds),
-    };
+        JsonObject gate = new() { ["kind"] = Kind, ["image"] = Image, ["tag"] = Tag, ["timeoutSeconds"] = (long)Math.Ceiling(Timeout.TotalSeconds) };
+        if (ServiceAccount is not null)
+            gate["serviceAccountName"] = ServiceAccount;
+        if (RunAsUser is not null)
+            gate["runAsUser"] = RunAsUser;
+        if (Limits is not null || Requests is not null)
+            gate["resources"] = JsonSerializer.SerializeToNode(new GateResourcesSpec { Limits = Limits, Requests = Requests }, ResourceJson.Options);
+        return gate;
+    }
 
     private static CvGate Parse(string text)
     {
@@ -57,6 +77,16 @@ public sealed record CvGate
             ? new CvGate { Image = text[..colon], Tag = text[(colon + 1)..] }
             : throw new FormatException($"'{text}' names no tag");
     }
+
+    /// <summary>Of a map or an object.</summary>
+    private static IEnumerable<(string Name, object? Value)> Properties(object? value) => value is PSObject { BaseObject: PSCustomObject } custom
+        ? custom.Properties.Select(property => (property.Name, (object?)property.Value))
+        : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is no map"))
+            .Cast<DictionaryEntry>().Select(entry => ($"{entry.Key}", entry.Value));
+
+    private static IReadOnlyDictionary<string, string>? Quantities(object? value) => value is null ? null
+        : value as IReadOnlyDictionary<string, string> ?? (value as PSObject)?.BaseObject as IReadOnlyDictionary<string, string>
+        ?? Properties(value).ToDictionary(part => part.Name, part => $"{part.Value}", StringComparer.Ordinal);
 
     private static CvGate FromProperties(IEnumerable<(string Name, object? Value)> properties)
     {
@@ -69,6 +99,16 @@ public sealed record CvGate
                 "IMAGE" => gate with { Image = $"{value}" },
                 "TAG" => gate with { Tag = $"{value}" },
                 "TIMEOUT" or "TIMEOUTSECONDS" => gate with { Timeout = TimeSpanTransformationAttribute.Read(value) ?? gate.Timeout },
+                "SERVICEACCOUNT" or "SERVICEACCOUNTNAME" => gate with { ServiceAccount = value is null ? null : $"{value}" },
+                "RUNASUSER" => gate with { RunAsUser = value is null ? null : LanguagePrimitives.ConvertTo<long>(value) },
+                "RESOURCES" => Properties(value).Aggregate(gate, (with, part) => part.Name.ToUpperInvariant() switch
+                {
+                    "LIMITS" => with with { Limits = Quantities(part.Value) },
+                    "REQUESTS" => with with { Requests = Quantities(part.Value) },
+                    _ => throw new FormatException($"the resources of a gate have no '{part.Name}'"),
+                }),
+                "LIMITS" => gate with { Limits = Quantities(value) },
+                "REQUESTS" => gate with { Requests = Quantities(value) },
                 _ => throw new FormatException($"a gate has no '{name}'"),
             };
         }

@@ -13,7 +13,7 @@ public sealed class GateTransformationAttribute : ArgumentTransformationAttribut
         {
             return value is IEnumerable several and not (string or IDictionary) ? several.Cast<object?>().Select(CvGate.From).ToArray() : new[] { CvGate.From(inputData) };
         }
-        catch (Exception e) when (e is FormatException or ArgumentTransformationMetadataException)
+        catch (Exception e) when (e is FormatException or PSInvalidCastException or ArgumentTransformationMetadataException)
         {
             throw new ArgumentTransformationMetadataException(
                 $"{e.Message}: give a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.", e);

@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.Cluster;
 using CvManager.PowerShell.Completion;
 using CvManager.Rollouts;
 using Resource = CvManager.Resources.ContainerVersion;
@@ -29,7 +30,7 @@ public abstract class HoldCmdlet : ContainerVersionCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var holds = new ResourceHolds(cluster, TimeProvider.System, Logger, Environment.UserName);
+        var holds = new ResourceHolds(cluster, TimeProvider.System, Logger, await ClusterUser.FindAsync(cluster, cancellationToken));
         foreach (var resource in await FindAsync(Name, cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, Action))

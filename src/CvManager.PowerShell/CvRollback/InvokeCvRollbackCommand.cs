@@ -92,7 +92,8 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 
         if (!await ShouldProcessAsync(resource.Key, $"Pin to version {version} (now on {RollbackTarget.Present(resource) ?? "none"})"))
             return;
-        var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, Environment.UserName).PinAsync(resource, version, Reason, cancellationToken);
+        var who = await ClusterUser.FindAsync(cluster, cancellationToken);
+        var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, who).PinAsync(resource, version, Reason, cancellationToken);
         if (Wait)
             changed = await RolloutProgress.WaitAsync(cluster, changed, version, WriteProgress, cancellationToken);
         if (PassThru)

@@ -67,6 +67,8 @@ internal sealed class ApiServer(
                 return openApi.Answer(request) ?? NoPage();
             case ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
                 return AccessReview(request, body);
+            case ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]:
+                return SelfReview(request);
             case ["api", var version, .. var rest]:
                 return Objects(request, body, "", version, rest);
             case ["apis", var group, var version, .. var rest]:
@@ -125,6 +127,18 @@ internal sealed class ApiServer(
         "DELETE" when request.Subresource.Length == 0 => objects.Delete(request),
         _ => throw ApiException.MethodNotAllowed(),
     };
+
+    /// <summary>Whoever has the token is the one user that there is: who started the sandbox.</summary>
+    private static ApiResponse SelfReview(ApiRequest request) => request.Method != "POST" ? throw ApiException.MethodNotAllowed() : ApiResponse.FromJson(new JsonObject
+    {
+        ["kind"] = "SelfSubjectReview",
+        ["apiVersion"] = "authentication.k8s.io/v1",
+        ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
+        ["status"] = new JsonObject
+        {
+            ["userInfo"] = new JsonObject { ["username"] = Environment.UserName, ["groups"] = new JsonArray("system:masters", "system:authenticated") },
+        },
+    }, 201);
 
     /// <summary>Everything is allowed: there is no authorization here.</summary>
     private static ApiResponse AccessReview(ApiRequest request, byte[] body)

@@ -76,6 +76,8 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
                 return;
             run = new PodRun(pod, Cluster.Timestamp);
             runs[pod.Uid] = run;
+            if (pod.Body.Int("spec", "activeDeadlineSeconds") is long seconds)
+                run.Deadline = Cluster.Loop.Post(TimeSpan.FromSeconds(seconds), () => Expire(run));
         }
         if (pod.Body.IsDeleting())
         {
@@ -343,12 +345,33 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
     }
 
+    /// <summary>A pod has been active for as long as it may.</summary>
+    private void Expire(PodRun run)
+    {
+        lock (Cluster.Store.Gate)
+        {
+            if (run.Stopping || !runs.ContainsKey(run.Uid) || Cluster.Store.ByUid(run.Uid) is not var (_, pod) || PodControl.IsFinished(pod))
+                return;
+            run.IsExpired = true;
+            foreach (var container in run.Containers)
+            {
+                container.Pending?.Dispose();
+                container.Ready = false;
+                if (container.Phase is not (ContainerPhase.Running or ContainerPhase.BackOff))
+                    continue;
+                container.Phase = ContainerPhase.Ended;
+                container.Terminated = container.End(137, Cluster.Timestamp);
+            }
+            Report(pod, run);
+        }
+    }
+
     /// <summary>Goes on with a container, if it still is there and has the image that this is about.</summary>
     private void With(PodRun run, ContainerRun container, string image, Action<StoredObject> action)
     {
         lock (Cluster.Store.Gate)
         {
-            if (run.Stopping || container.Image != image || !runs.ContainsKey(run.Uid))
+            if (run.Stopping || run.IsExpired || container.Image != image || !runs.ContainsKey(run.Uid))
                 return;
             if (Cluster.Store.ByUid(run.Uid) is var (_, pod) && !pod.Body.IsDeleting())
                 action(pod);

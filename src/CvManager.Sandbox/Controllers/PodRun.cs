@@ -24,6 +24,12 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
     /// <summary>Deletion has begun.</summary>
     public bool Stopping { get; set; }
 
+    /// <summary>It was active for as long as <c>activeDeadlineSeconds</c> lets it.</summary>
+    public bool IsExpired { get; set; }
+
+    /// <summary>The timer of that.</summary>
+    public IDisposable? Deadline { get; set; }
+
     /// <summary>Ends pulls that are on their way.</summary>
     public CancellationToken Ended => ended.Token;
 
@@ -34,6 +40,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
     public void Dispose()
     {
         ended.Cancel();
+        Deadline?.Dispose();
         foreach (var container in Containers)
             container.Pending?.Dispose();
         ended.Dispose();
@@ -49,7 +56,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
             foreach (var container in Main.Where(container => container.Phase == ContainerPhase.Creating))
                 container.Reason = "PodInitializing";
         }
-        string phase = Phase(policy, initialized);
+        string phase = IsExpired ? "Failed" : Phase(policy, initialized);
         bool ready = phase == "Running" && Main.All(container => container is { Phase: ContainerPhase.Running, Ready: true });
         var gates = body.Items("spec", "readinessGates").Select(gate => gate.Str("conditionType")).ToList();
         bool gatesMet = gates.All(gate => before.Items("conditions").Any(item => item.Str("type") == gate && item.Str("status") == "True"));
@@ -72,6 +79,11 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
             ["hostIP"] = "127.0.0.1",
             ["hostIPs"] = new JsonArray(new JsonObject { ["ip"] = "127.0.0.1" }),
         };
+        if (IsExpired)
+        {
+            status["reason"] = "DeadlineExceeded";
+            status["message"] = "Pod was active on the node longer than the specified deadline";
+        }
         if (Address.Length > 0)
         {
             status["podIP"] = Address;

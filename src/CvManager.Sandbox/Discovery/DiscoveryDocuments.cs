@@ -32,15 +32,16 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
     public JsonObject? Resources(string group, string version)
     {
         var resources = new JsonArray();
-        bool any = group == "authorization.k8s.io" && version == "v1";
-        if (any)
+        string? review = version != "v1" ? null : group switch { "authorization.k8s.io" => "SelfSubjectAccessReview", "authentication.k8s.io" => "SelfSubjectReview", _ => null };
+        bool any = review is not null;
+        if (review is not null)
         {
             resources.Add((JsonNode)new JsonObject
             {
-                ["name"] = "selfsubjectaccessreviews",
-                ["singularName"] = "selfsubjectaccessreview",
+                ["name"] = review.ToLowerInvariant() + "s",
+                ["singularName"] = review.ToLowerInvariant(),
                 ["namespaced"] = false,
-                ["kind"] = "SelfSubjectAccessReview",
+                ["kind"] = review,
                 ["verbs"] = new JsonArray("create"),
             });
         }
@@ -69,7 +70,7 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
     }
 
     private IEnumerable<string> GroupNames() => catalog.GroupVersions().Select(pair => pair.Group)
-        .Append("authorization.k8s.io").Where(group => group.Length > 0).Distinct().Order(StringComparer.Ordinal);
+        .Append("authentication.k8s.io").Append("authorization.k8s.io").Where(group => group.Length > 0).Distinct().Order(StringComparer.Ordinal);
 
     private JsonObject Describe(string group, bool isItem)
     {

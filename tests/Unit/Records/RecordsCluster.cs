@@ -34,9 +34,10 @@ internal sealed class RecordsCluster : IAsyncDisposable, ILogger
 
     public IEnumerable<string> Writes => Requests.Where(r => !r.StartsWith("GET", StringComparison.Ordinal));
 
-    public static async Task<RecordsCluster> StartAsync()
+    /// <param name="nodes">0 for a cluster on which no pod starts: a test writes what becomes of it.</param>
+    public static async Task<RecordsCluster> StartAsync(int nodes = 2)
     {
-        RecordsCluster cluster = new(await SandboxCluster.StartAsync(new SandboxOptions { Listen = false, Seed = 1 }, TestContext.Current.CancellationToken));
+        RecordsCluster cluster = new(await SandboxCluster.StartAsync(new SandboxOptions { Listen = false, Seed = 1, Nodes = nodes }, TestContext.Current.CancellationToken));
         await cluster.Connection.CreateAsync(new ResourcePath("", "v1", "namespaces"), new JsonObject
         {
             ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JsonObject { ["name"] = "shop" },
@@ -59,6 +60,11 @@ internal sealed class RecordsCluster : IAsyncDisposable, ILogger
     }
 
     public RolloutHistory History(ClusterConnection? connection = null) => new(connection ?? Connection, TimeProvider.System, this);
+
+    public string Token => _cluster.Token;
+
+    /// <summary>The API server without faults; the caller's to dispose of.</summary>
+    public HttpMessageHandler CreateHandler() => _cluster.CreateHandler();
 
     public static ResourcePath ConfigMap(string name) => new("", "v1", "configmaps", "shop", name);
 

@@ -44,6 +44,34 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_ConfigMap_of_somebody_else_is_left_alone_until_it_is_labelled()
+    {
+        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Apply, JsonNode.Parse(
+            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"app.history"},"data":{"records":"[]"}}""")!, Token, "somebody-else");
+
+        CvException refused = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
+
+        Assert.Equal("HistoryNotOwned", refused.ErrorId);
+        Assert.Equal("""{"records":"[]"}""", (await _cluster.DataAsync("app.history")).ToJsonString());
+
+        // As the original program marked its own.
+        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, JsonNode.Parse("""{"metadata":{"labels":{"OWNED_BY":"CVManager"}}}""")!, Token);
+        await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
+        Assert.Single(await _cluster.History().ReadAsync("shop", Token));
+    }
+
+    [Fact]
+    public async Task A_history_that_lost_its_labels_is_written_on()
+    {
+        await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
+        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, JsonNode.Parse("""{"metadata":{"labels":null}}""")!, Token);
+
+        await _cluster.History().AppendAsync("shop", Own, [Record("2", minute: 1)], Token);
+
+        Assert.Equal(["2", "1"], (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record.Id));
+    }
+
+    [Fact]
     public async Task Where_history_is_not_enabled_nothing_is_asked()
     {
         await _cluster.History().AppendAsync("shop", new HistorySpec { Enabled = false }, [Record()], Token);

@@ -43,6 +43,25 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_resource_that_is_deleted_in_mid_rollout_leaves_its_record_and_those_that_waited()
+    {
+        RolloutStatus waiting = Rollout(RolloutPhase.Failed, "1");
+        ContainerVersion gone = Resource() with
+        {
+            Status = new ContainerVersionStatus { Rollout = Rollout(RolloutPhase.Progressing, "2") with { FinishedAt = null }, Unrecorded = [waiting] },
+        };
+        Assert.True(RolloutRecords.IsOwed(gone));
+
+        // Whoever comes next, or a second controller, changes nothing.
+        await _records.KeepDeletedAsync(gone, Noon.AddMinutes(1), Token);
+        await _records.KeepDeletedAsync(gone, Noon.AddMinutes(2), Token);
+
+        Assert.Equal([("2", "Abandoned", Noon.AddMinutes(1)), ("1", "Failed", Noon.AddSeconds(30))],
+            (await _cluster.History().ReadAsync("shop", Token)).Select(r => (r.Record.Id, r.Record.Outcome, r.Record.Finished)));
+        Assert.False(RolloutRecords.IsOwed(Resource() with { Status = new ContainerVersionStatus { Rollout = Rollout() } }));
+    }
+
+    [Fact]
     public async Task With_nothing_to_write_nothing_is_asked()
     {
         ContainerVersionStatus status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };

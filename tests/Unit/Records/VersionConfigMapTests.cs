@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
@@ -59,6 +60,56 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
         Assert.True(raced);
         Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
     }
+
+    [Theory]
+    [InlineData("""{"version":"mine"}""")]
+    [InlineData("""{"ca.crt":"mine"}""")]
+    public async Task A_key_that_somebody_else_wrote_or_may_miss_is_left_alone(string data)
+    {
+        await CreateAsOtherAsync(data, null);
+
+        CvException refused = await Assert.ThrowsAsync<CvException>(() => Write("2222222"));
+
+        Assert.Equal(("ConfigMapNotOwned", CvErrorKind.Forbidden), (refused.ErrorId, refused.Kind));
+        Assert.Equal(data, (await _cluster.DataAsync("app-version")).ToJsonString());
+    }
+
+    [Theory]
+    [InlineData("version", true)]
+    [InlineData("other, version", true)]
+    [InlineData("versions", false)]
+    public async Task A_key_that_the_ConfigMap_allows_is_written(string annotation, bool isWritten)
+    {
+        await CreateAsOtherAsync("""{"version":"mine"}""", annotation);
+
+        Exception? refused = await Xunit.Record.ExceptionAsync(() => Write("2222222"));
+
+        Assert.Equal(isWritten, refused is null);
+        Assert.Equal(isWritten ? "2222222" : "mine", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public async Task A_key_that_an_earlier_version_of_CvManager_wrote_is_written_on()
+    {
+        // Without an annotation; its field manager alone tells.
+        await CreateAsOtherAsync("""{"colour":"blue"}""", null);
+        await _cluster.Connection.PatchAsync(ConfigMap("app-version"), PatchKind.Merge, JsonNode.Parse("""{"data":{"version":"1111111"}}""")!, Token);
+
+        await Write("2222222");
+
+        Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
+    }
+
+    private Task<JsonObject> CreateAsOtherAsync(string data, string? annotation) => _cluster.Connection.PatchAsync(ConfigMap("app-version"), PatchKind.Apply, new JsonObject
+    {
+        ["apiVersion"] = "v1", ["kind"] = "ConfigMap",
+        ["metadata"] = new JsonObject
+        {
+            ["name"] = "app-version",
+            ["annotations"] = annotation is null ? null : new JsonObject { [VersionConfigMap.KeysAnnotation] = annotation },
+        },
+        ["data"] = JsonNode.Parse(data),
+    }, Token, "somebody-else");
 
     private Task Write(string version) => new VersionConfigMap(_cluster.Connection, TimeProvider.System).WriteAsync("shop", Config, version, Token);
 }

@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;
@@ -52,6 +54,39 @@ public sealed class RolloutCmdletTests : IDisposable
         Assert.Empty(Versions("Get-CvRolloutHistory -Since ([DateTimeOffset]::UtcNow.AddHours(1))"));
         Assert.Equal("ContainerVersionNotFound,CvManager.PowerShell.GetCvRolloutHistoryCommand", session.Invoke("Get-CvRolloutHistory nope").Error().FullyQualifiedErrorId);
         Assert.Contains("Deployment/myapp", session.Render("Get-CvRolloutHistory"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_somebody_wrote_into_a_history_is_neither_code_nor_an_escape_sequence()
+    {
+        const string bad = "x\u2019;Set-Variable hacked 1 -Scope Global;\u2019";
+        using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject });
+        ResourcePath history = new("", "v1", "configmaps", "default", "myapp.history");
+        JsonObject configMap = await cluster.GetAsync(history, TestContext.Current.CancellationToken);
+        JsonArray records = JsonNode.Parse(configMap["data"]!["records"]!.GetValue<string>())!.AsArray();
+        (records[0]!["id"], records[0]!["toVersion"], records[0]!["fromVersion"]) = (bad, bad, "\u001b[32mgreen");
+        (records[0]!["reason"], records[0]!["who"]) = ("\u001b]0;pwned\u0007\u001b[2J\u001b[1;31mALL IS LOST\rSecond line", "root\u001b[8m");
+        configMap["data"]!["records"] = records.ToJsonString();
+        await cluster.ReplaceAsync(history, configMap, TestContext.Current.CancellationToken);
+
+        foreach (string parameter in (string[])["-ToVersion", "-ToRecord"])
+        {
+            string offered = Assert.Single(session.Complete($"Invoke-CvRollback myappcv {parameter} "), text => text.Contains("hacked", StringComparison.Ordinal));
+            session.Invoke($"Invoke-CvRollback myappcv {parameter} {offered} -WhatIf");
+            Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
+        }
+
+        foreach (string shown in (string[])["Get-CvRolloutHistory", "Get-CvRolloutHistory | Format-List", "Get-CvRolloutHistory | ForEach-Object ToString"])
+        {
+            string text = session.Render(shown);
+            Assert.DoesNotContain("\u001b]", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("\u001b[2J", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("\u001b[8m", text, StringComparison.Ordinal);
+            Assert.DoesNotContain("\u001b[32m", text, StringComparison.Ordinal);
+            Assert.DoesNotContain('\u0007', text);
+        }
+
+        Assert.Contains(@"\u001b]0;pwned\u0007", (string)session.Invoke("(Get-CvRolloutHistory)[0].Reason").Single().BaseObject, StringComparison.Ordinal);
     }
 
     [Fact]

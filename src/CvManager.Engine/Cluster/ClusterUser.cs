@@ -1,0 +1,81 @@
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+using System.Text.Json.Nodes;
+
+namespace CvManager.Cluster;
+
+/// <summary>Who a connection is, in the cluster's own words: the name that its audit log has.</summary>
+public static class ClusterUser
+{
+    /// <summary>Kubernetes documentation, "API access to authentication information for a client": alpha in 1.26, beta in 1.27, stable in 1.28.</summary>
+    private static readonly string[] Versions = ["v1", "v1beta1", "v1alpha1"];
+
+    private const int LongestName = 256;
+
+    /// <summary>
+    /// The API server's answer (SelfSubjectReview); on one that does not serve it, what the kubeconfig says; where that says nothing, the user
+    /// of the operating system.
+    /// </summary>
+    /// <returns>Without control characters, and of a length that fits an annotation.</returns>
+    public static async Task<string> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(cluster);
+        string name = await AskAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
+        name = new string([.. name.Where(c => !char.IsControl(c))]);
+        return name.Length <= LongestName ? name : name[..LongestName];
+    }
+
+    /// <summary>The common name of the context's client certificate, which is the user's name to Kubernetes; else the name that the kubeconfig gives the user.</summary>
+    internal static string? NameIn(KubeConfig file, string context)
+    {
+        string? entry = file.Contexts?.FirstOrDefault(c => c.Name == context)?.Context?.User;
+        KubeUser? user = file.Users?.FirstOrDefault(u => u.Name == entry)?.User;
+        string? name = user?.As ?? CommonName(user?.ClientCertificateData) ?? user?.Username ?? entry;
+        return string.IsNullOrEmpty(name) ? null : name;
+    }
+
+    private static async Task<string?> AskAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    {
+        foreach (string version in Versions)
+        {
+            try
+            {
+                JsonObject review = await cluster.CreateAsync(new ResourcePath("authentication.k8s.io", version, "selfsubjectreviews"), new JsonObject
+                {
+                    ["apiVersion"] = $"authentication.k8s.io/{version}", ["kind"] = "SelfSubjectReview",
+                }, cancellationToken);
+                return review["status"]?["userInfo"]?["username"]?.GetValue<string>() is { Length: > 0 } name ? name : null;
+            }
+            catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
+            {
+                // An older server has an older version, or none.
+            }
+            catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.NotSupported or CvErrorKind.Invalid)
+            {
+                return null;
+            }
+            catch (InvalidOperationException)
+            {
+                return null;
+            }
+        }
+
+        return null;
+    }
+
+    private static string? CommonName(string? base64)
+    {
+        if (string.IsNullOrEmpty(base64))
+            return null;
+        try
+        {
+            string pem = System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(base64));
+            using X509Certificate2 certificate = X509Certificate2.CreateFromPem(pem);
+            return certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { Length: > 0 } name ? name : null;
+        }
+        catch (Exception e) when (e is FormatException or CryptographicException or ArgumentException)
+        {
+            return null;
+        }
+    }
+}

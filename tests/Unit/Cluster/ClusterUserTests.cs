@@ -1,0 +1,54 @@
+using CvManager.Cluster;
+using Xunit;
+
+namespace CvManager.Unit.Cluster;
+
+/// <summary>R7: who holds something back is told in the cluster's words.</summary>
+public sealed class ClusterUserTests
+{
+    private const string Review = """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"sam@example.com\u001b[2J"}}}""";
+
+    [Theory]
+    [InlineData("v1")]
+    [InlineData("v1beta1")]
+    [InlineData("v1alpha1")]
+    public async Task The_API_server_is_asked_in_the_versions_that_it_may_have(string version)
+    {
+        using ScriptedServer server = new(request => request.Path == $"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
+            ? ScriptedServer.Answer(201, Review) : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "no")));
+        using ClusterConnection cluster = server.Connect();
+
+        Assert.Equal("sam@example.com[2J", await ClusterUser.FindAsync(cluster, TestContext.Current.CancellationToken));
+    }
+
+    [Theory]
+    [InlineData(404)]
+    [InlineData(403)]
+    [InlineData(201)]
+    public async Task A_server_that_does_not_say_leaves_the_kubeconfigs_user(int code)
+    {
+        using ScriptedServer server = ScriptedServer.Always(code, code == 201 ? """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}""" : ScriptedServer.Status(code, "No", "no"));
+        using ClusterConnection cluster = server.Connect();
+
+        Assert.Equal(Environment.UserName, await ClusterUser.FindAsync(cluster, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
+    public void The_common_name_of_a_client_certificate_is_the_users_name()
+    {
+        using System.Security.Cryptography.ECDsa key = System.Security.Cryptography.ECDsa.Create();
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("O=system:masters, CN=sam", key, System.Security.Cryptography.HashAlgorithmName.SHA256)
+            .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        string pem = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(certificate.ExportCertificatePem()));
+
+        Assert.Equal("sam", ClusterUser.NameIn(File("me", pem), "here"));
+        Assert.Equal("me", ClusterUser.NameIn(File("me", null), "here"));
+        Assert.Null(ClusterUser.NameIn(File("me", null), "elsewhere"));
+    }
+
+    private static KubeConfig File(string user, string? certificate) => new()
+    {
+        Contexts = [new NamedKubeContext { Name = "here", Context = new KubeContextDetails { User = user } }],
+        Users = [new NamedKubeUser { Name = user, User = new KubeUser { ClientCertificateData = certificate } }],
+    };
+}

@@ -1,0 +1,63 @@
+using System.Management.Automation;
+using System.Management.Automation.Language;
+using CvManager.PowerShell.Completion;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+/// <summary>What a completion puts on a command line is read back by PowerShell as the very value, and as nothing else.</summary>
+public sealed class CommandArgumentTests : IDisposable
+{
+    private readonly PowerShellSession session = new();
+
+    /// <summary>Every quote that PowerShell knows, and what else ends or begins something.</summary>
+    public static TheoryData<string> Hostile => new(((string[])["'", "\u2018", "\u2019", "\u201a", "\u201b", "\"", "\u201c", "\u201d", "\u201e"])
+        .Select(quote => $"x{quote};Set-Variable hacked 1;{quote}")
+        .Concat(["$(Set-Variable hacked 1)", "`$x", "x`", "-Force", "\u2013Force", "a b", "a,b", "@x", "{x}", "#x", "x|y", "x>y", "x&y", "*", "[a]", "a\nb", "a\r\nSet-Variable hacked 1",
+            "\u001b[31mred", "\u0007", "\u202eabc", "\u001b\u201d;Set-Variable hacked 1;\u201d$(1)`", "1e5", "0x10", "$true", "ü", "\ud83d\ude00"]));
+
+    public void Dispose() => session.Dispose();
+
+    [Theory]
+    [MemberData(nameof(Hostile))]
+    public void A_value_is_one_argument(string value)
+    {
+        string argument = CommandArgument.Quote(value);
+
+        Assert.DoesNotContain(argument, char.IsControl);
+        CommandAst command = Assert.IsType<CommandAst>(Assert.Single(Assert.IsType<PipelineAst>(Assert.Single(
+            Parser.ParseInput($"Test-It {argument}", out _, out ParseError[] errors).EndBlock.Statements)).PipelineElements));
+        Assert.Empty(errors);
+        Assert.Equal(2, command.CommandElements.Count);
+        Assert.Equal(value, session.Invoke($"& {{ param([string] $Value) $Value }} {argument}").AssertNoErrors().Single().BaseObject);
+    }
+
+    [Theory]
+    [MemberData(nameof(Hostile))]
+    public void A_name_out_of_a_file_is_completed_as_itself(string name)
+    {
+        string path = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(path, $$"""
+                {"apiVersion":"v1","kind":"Config","contexts":[{"name":{{System.Text.Json.JsonSerializer.Serialize(name)}},"context":{"cluster":"c","user":"u"} }],
+                 "clusters":[{"name":"c","cluster":{"server":"https://api.test"} }],"users":[{"name":"u","user":{"token":"t"} }]}
+                """);
+            string line = $"Connect-CvCluster -KubeConfig '{path}' -Context ";
+            using System.Management.Automation.PowerShell shell = session.Create("1");
+            // A completion that is not there within a second offers nothing: on a busy machine, Tab is pressed again.
+            CompletionResult? offered = null;
+            for (int attempt = 0; attempt < 20 && offered is null; attempt++)
+                offered = CommandCompletion.CompleteInput(line, line.Length, null, shell).CompletionMatches.SingleOrDefault();
+
+            Assert.NotNull(offered);
+            Assert.DoesNotContain(offered.CompletionText + offered.ListItemText + offered.ToolTip, char.IsControl);
+            Assert.Equal(name, session.Invoke($"& {{ param([string] $Value) $Value }} {offered.CompletionText}").AssertNoErrors().Single().BaseObject);
+            Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+}
