@@ -1,0 +1,105 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>R6 with the real controllers: what is not a version's doing is named and waited for, past its timeoutSeconds, and blames no version.</summary>
+public sealed class BlameTests
+{
+    private const string Good = "1.0.0";
+    private const string Bad = "1.1.0-bad";
+    private const string Next = "1.2.0";
+
+    [Fact]
+    public async Task A_quota_that_has_no_room_for_a_pod_is_waited_for()
+    {
+        await using Scene scene = await Scene.CreateAsync("quota", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, "Deployment", "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}, progressDeadlineSeconds: 4", "timeoutSeconds: 10");
+        await scene.ApplyAsync("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '2'}}}");
+        await scene.UntilAsync(new ResourcePath("", "v1", "resourcequotas"), "q", quota => quota["status"]?["used"]?["pods"]?.GetValue<string>() == "2");
+
+        scene.MoveTag(Next);
+        await IsBlockedAsync(scene, "PodsNotCreated");
+        // Past its own deadline, and past that of the rollout.
+        await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["status"]!["conditions"]!.AsArray().Any(c => c!["reason"]!.GetValue<string>() == "ProgressDeadlineExceeded"));
+        await scene.KubeCtlAsync("delete", "quota", "q");
+
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.Null(resource["status"]!["quarantined"]);
+    }
+
+    [Fact]
+    public async Task A_deadline_that_was_exceeded_before_the_patch_fails_no_rollout()
+    {
+        await using Scene scene = await Scene.CreateAsync("stale", Good, Bad);
+        await using ControllerProcess controller = await StartAsync(scene, "Deployment", "replicas: 1, progressDeadlineSeconds: 4", "rollback: {enabled: false}");
+        scene.MoveTag(Bad);
+        await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == "Failed");
+
+        scene.MoveTag(Good);
+        JsonObject resource = await scene.UntilSuccessAsync("app", Good);
+
+        Assert.Null(resource["status"]!["quarantined"]);
+    }
+
+    [Fact]
+    public async Task A_StatefulSet_whose_pod_is_stuck_works_again_after_the_rollback()
+    {
+        await using Scene scene = await Scene.CreateAsync("stuck", Good, Bad);
+        await using ControllerProcess controller = await StartAsync(scene, "StatefulSet", "replicas: 2, serviceName: none", "timeoutSeconds: 10");
+
+        scene.MoveTag(Bad);
+        await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == "RolledBack");
+
+        Assert.Equal("2", await scene.ReadAsync("statefulset/app", ".status.readyReplicas"));
+        Assert.DoesNotContain(Bad, await scene.ReadAsync("pods", ".items[*].spec.containers[0].image"), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_PodDisruptionBudget_of_a_ReplicaSet_is_honoured_and_waited_for()
+    {
+        await using Scene scene = await Scene.CreateAsync("budget", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, "ReplicaSet", "replicas: 2", "timeoutSeconds: 10");
+        // By kubectl, which knows the version of the API that its cluster serves.
+        await scene.KubeCtlAsync("create", "poddisruptionbudget", "b", "--selector=app=app", "--min-available=2");
+
+        scene.MoveTag(Next);
+        await IsBlockedAsync(scene, "DisruptionBudget");
+        await scene.KubeCtlAsync("delete", "pdb", "b");
+
+        await scene.UntilSuccessAsync("app", Next);
+    }
+
+    private static async Task<ControllerProcess> StartAsync(Scene scene, string kind, string spec, string resource)
+    {
+        scene.MoveTag(Good);
+        await scene.ApplyAsync($$$"""
+            apiVersion: apps/v1
+            kind: {{{kind}}}
+            metadata: {name: app, labels: {cvapp: app}}
+            spec: { {{{spec}}}, selector: {matchLabels: {app: app}}, template: {metadata: {labels: {app: app}}, spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]} } }
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              tag: demo
+              versionSyntax: '[0-9.]+(-bad)?'
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main}
+              {{{resource}}}
+            """);
+        ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Good);
+        return controller;
+    }
+
+    private static async Task IsBlockedAsync(Scene scene, string reason)
+    {
+        JsonObject resource = await scene.UntilStatusAsync("app", status => status["conditions"]?.AsArray().Any(c => c!["type"]!.GetValue<string>() == "Reconciling" && c["reason"]!.GetValue<string>() == reason) == true);
+        Assert.Null(resource["status"]!["quarantined"]);
+    }
+}
