@@ -16,7 +16,12 @@ public sealed class BlameTests
     {
         await using Scene scene = await Scene.CreateAsync("quota", Good, Next);
         await using ControllerProcess controller = await StartAsync(scene, "Deployment", "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}, progressDeadlineSeconds: 4", "timeoutSeconds: 10");
-        await scene.ApplyAsync("{apiVersion: v1, kind: ResourceQuota, metadata: {name: q}, spec: {hard: {pods: '2'}}}");
+        await scene.ApplyAsync("""
+            apiVersion: v1
+            kind: ResourceQuota
+            metadata: {name: q}
+            spec: {hard: {pods: '2'} }
+            """);
         await scene.UntilAsync(new ResourcePath("", "v1", "resourcequotas"), "q", quota => quota["status"]?["used"]?["pods"]?.GetValue<string>() == "2");
 
         scene.MoveTag(Next);
