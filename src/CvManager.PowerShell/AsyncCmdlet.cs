@@ -35,6 +35,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>How many objects and errors may wait for the pipeline before the work waits for it.</summary>
     private const int QueueCapacity = 512;
 
+    /// <summary>How many messages may: what comes then is dropped, and counted.</summary>
+    private const int MessageCapacity = 10_000;
+
     // One queue for the whole cmdlet: what a background thread writes between two hooks is delivered by the next one.
     private readonly BlockingCollection<PipelineRecord> _queue = new();
     private readonly SemaphoreSlim _room = new(QueueCapacity);
@@ -42,6 +45,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     private CancellationTokenSource? _limit;
     private CancellationTokenSource? _work;
     private CmdletLogger? _logger;
+    private bool _isOver;
+    private int _messages;
+    private long _dropped;
     private bool _yesToAll;
     private bool _noToAll;
     private bool _working;
@@ -74,6 +80,12 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     /// <summary>Hands a line of text to the pipeline without waiting for it: for a log, which must hold up nobody. Thread-safe.</summary>
     protected void WriteLine(string text) => Post(new LineMessage(DisplayText.Of(text)));
+
+    /// <summary>Shows an error that ends the cmdlet in a way of its own; false where PowerShell is to show it. On the pipeline thread.</summary>
+    protected virtual bool TryShow(ErrorRecord error) => false;
+
+    /// <summary>Says how many messages were dropped because the pipeline was too far behind. On the pipeline thread.</summary>
+    protected virtual void ShowDropped(long count) => base.WriteWarning($"{count} messages were dropped: the pipeline was too far behind.");
 
     /// <summary>Writes a non-terminating error; waits while the pipeline is far behind.</summary>
     /// <param name="exception">A <see cref="CvException"/> where it can be foreseen.</param>
@@ -162,6 +174,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     private void Run(Func<CancellationToken, Task> hook, bool terminating)
     {
+        if (_isOver)
+            return;
         _working = true;
         _ = Task.Run(() => RunHookAsync(hook, _work!.Token), CancellationToken.None);
         Exception? failure;
@@ -205,13 +219,14 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         while (true)
         {
             var record = _queue.Take(_stop.Token);
+            if ((record is HookEnded || _queue.Count == 0) && Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
+                ShowDropped(dropped);
             if (record is HookEnded ended)
             {
                 _working = false;
                 return ended.Failure;
             }
-            if (record.TakesRoom)
-                _room.Release();
+            Release(record);
             record.Deliver(this);
         }
     }
@@ -230,8 +245,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
                 _working = false;
                 return;
             }
-            if (record.TakesRoom)
-                _room.Release();
+            Release(record);
             record.Discard();
             left = StopLimit - TimeProvider.System.GetElapsedTime(started);
         }
@@ -253,16 +267,35 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
                 "Give it more time with -Timeout, or see why the other side is slow.",
                 failure)));
         }
-        if (failure is TerminatingException { InnerException: { } inner } wrapped)
-            ThrowTerminatingError(ErrorRecords.From(inner, wrapped.About));
-        var error = ErrorRecords.From(failure);
-        if (terminating)
+        var isWrapped = failure is TerminatingException { InnerException: not null };
+        var error = failure is TerminatingException { InnerException: { } inner } wrapped ? ErrorRecords.From(inner, wrapped.About) : ErrorRecords.From(failure);
+        if (TryShow(error))
+        {
+            _isOver = true;
+            return;
+        }
+        if (terminating || isWrapped)
             ThrowTerminatingError(error);
         WriteError(error);
     }
 
+    private void Release(PipelineRecord record)
+    {
+        if (record.TakesRoom)
+            _room.Release();
+        if (record.MayBeDropped)
+            Interlocked.Decrement(ref _messages);
+    }
+
     private void Post(PipelineRecord record)
     {
+        if (record.MayBeDropped && Interlocked.Increment(ref _messages) > MessageCapacity)
+        {
+            Interlocked.Decrement(ref _messages);
+            Interlocked.Increment(ref _dropped);
+            return;
+        }
+
         try
         {
             _queue.Add(record);

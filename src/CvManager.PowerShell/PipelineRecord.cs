@@ -8,6 +8,9 @@ internal abstract record PipelineRecord
     /// <summary>True for records that the work waits to place when the queue is full.</summary>
     public virtual bool TakesRoom => false;
 
+    /// <summary>True for messages that nobody waits for: they are dropped, and counted, where the pipeline is far behind.</summary>
+    public virtual bool MayBeDropped => false;
+
     /// <summary>Runs on the pipeline thread. May throw: the consumer has enough, or the pipeline is being stopped.</summary>
     public abstract void Deliver(PSCmdlet cmdlet);
 
@@ -26,6 +29,8 @@ internal sealed record OutputRecord(object? Value, bool EnumerateCollection) : P
 
 internal sealed record LineMessage(string Text) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Text);
 }
 
@@ -38,26 +43,36 @@ internal sealed record FailureRecord(ErrorRecord Error) : PipelineRecord
 
 internal sealed record WarningMessage(string Text) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteWarning(Text);
 }
 
 internal sealed record VerboseMessage(string Text) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteVerbose(Text);
 }
 
 internal sealed record DebugMessage(string Text) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteDebug(Text);
 }
 
 internal sealed record InformationMessage(InformationRecord Information) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteInformation(Information);
 }
 
 internal sealed record ProgressMessage(ProgressRecord Progress) : PipelineRecord
 {
+    public override bool MayBeDropped => true;
+
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteProgress(Progress);
 }
 

@@ -257,7 +257,7 @@ public sealed class MissingRightTests : ControllerStage
         DateTimeOffset begun = Now;
         Start(new ControllerOptions { Election = new ElectionOptions("default", "controller", "one") });
         await RunAsync(Trial);
-        AssertSaidOnce("Lease default/controller cannot be read or written");
+        AssertSaidOnce("Lease default/controller could not be read or written");
         Assert.Contains(Log.Lines, line => line.Contains("the right to read leases.coordination.k8s.io default/controller", StringComparison.Ordinal));
         Assert.Null((await GetAsync())["status"]);
         Assert.InRange(Count("get leases", begun), 30, 1000);

@@ -80,6 +80,9 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>What the kubeconfig calls the user; null where there is none. <see cref="ClusterUser"/> knows better.</summary>
     internal string? UserName { get; private init; }
 
+    /// <summary>Asked right before a change is sent; what it throws keeps the change from being sent.</summary>
+    private Action? BeforeChange { get; set; }
+
     /// <summary>Reads the configuration; asks nothing of the cluster.</summary>
     /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>, <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
     public static ClusterConnection Connect(ClusterOptions options)
@@ -122,6 +125,14 @@ public sealed class ClusterConnection : IDisposable
     {
         AuthenticationHeaderValue? login = token is null ? null : ClusterCredentials.Bearer(token, "The token");
         return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", space, time ?? TimeProvider.System);
+    }
+
+    /// <summary>The same connection, for whoever may change things only for as long as a guard lets it. Not to be disposed of.</summary>
+    internal ClusterConnection GuardedBy(Action guard)
+    {
+        ClusterConnection guarded = (ClusterConnection)MemberwiseClone();
+        guarded.BeforeChange = guard;
+        return guarded;
     }
 
     /// <summary>One object.</summary>
@@ -331,6 +342,8 @@ public sealed class ClusterConnection : IDisposable
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType!);
         }
 
+        if (method != HttpMethod.Get)
+            BeforeChange?.Invoke();
         HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (response.IsSuccessStatusCode)
             return response;

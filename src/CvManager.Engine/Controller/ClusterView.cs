@@ -11,7 +11,8 @@ namespace CvManager.Controller;
 /// </summary>
 /// <remarks>
 /// Thread-safe. What the API server tells in answer to a write of ours is taken in as well, so that the next step does not act on
-/// the state from before it; an older state never takes a newer one's place. Keys are namespace/name. Who has something to do is
+/// the state from before it; an older state that a watch or an answer tells never takes a newer one's place. A list does, whatever its
+/// numbers say: a cluster that was restored from a backup goes on from an earlier one. Keys are namespace/name. Who has something to do is
 /// woken outside the lock.
 /// </remarks>
 /// <param name="wake">Gets the key of each resource that has something to look at; quick, and throws nothing.</param>
@@ -87,26 +88,26 @@ internal sealed class ClusterView(Action<string> wake)
     }
 
     /// <summary>A state of a resource, as it was read.</summary>
-    public void Set(ContainerVersion resource) => Set(resource, isAnswer: false);
+    public void Set(ContainerVersion resource) => Set(resource, Source.Watch);
 
     /// <summary>
     /// A state of a resource, from the answer to a change. One that is not known is passed over: a late answer must not bring back what
     /// the watch has told to be gone.
     /// </summary>
-    public void Update(ContainerVersion resource) => Set(resource, isAnswer: true);
+    public void Update(ContainerVersion resource) => Set(resource, Source.Answer);
 
     /// <inheritdoc cref="Update(ContainerVersion)"/>
-    public void Update(Workload workload) => Set(workload, isAnswer: true);
+    public void Update(Workload workload) => Set(workload, Source.Answer);
 
-    private void Set(ContainerVersion resource, bool isAnswer)
+    private void Set(ContainerVersion resource, Source source)
     {
         HashSet<string> woken = [];
         lock (_gate)
         {
             _resources.TryGetValue(resource.Key, out ContainerVersion? former);
-            if (isAnswer && former?.Metadata.Uid != resource.Metadata.Uid)
+            if (source == Source.Answer && former?.Metadata.Uid != resource.Metadata.Uid)
                 return;
-            if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNewer(resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
+            if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNews(source, resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
                 return;
             // The status of a resource is nobody's business but its own.
             bool asBefore = former is not null && former.Metadata.Uid == resource.Metadata.Uid && former.Metadata.Generation == resource.Metadata.Generation
@@ -137,21 +138,21 @@ internal sealed class ClusterView(Action<string> wake)
     }
 
     /// <summary>A state of a workload, as it was read.</summary>
-    public void Set(Workload workload) => Set(workload, isAnswer: false);
+    public void Set(Workload workload) => Set(workload, Source.Watch);
 
-    private void Set(Workload workload, bool isAnswer)
+    private void Set(Workload workload, Source source)
     {
         HashSet<string> woken = [];
         lock (_gate)
         {
             string key = KeyOf(workload);
             _workloads.TryGetValue(key, out Workload? former);
-            if (isAnswer && former is null)
+            if (source == Source.Answer && former is null)
                 return;
             if (former is not null)
             {
                 // One that took the place of another, as a Job does that is recreated, is a newer state of the same name.
-                if ((isAnswer || former.Uid == workload.Uid) && !IsNewer(workload.ResourceVersion, former.ResourceVersion))
+                if ((source == Source.Answer || former.Uid == workload.Uid) && !IsNews(source, workload.ResourceVersion, former.ResourceVersion))
                     return;
                 Unlist(former, woken);
             }
@@ -165,12 +166,14 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    public void Remove(Workload workload)
+    public void Remove(Workload workload) => RemoveWorkload(KeyOf(workload));
+
+    private void RemoveWorkload(string key)
     {
         HashSet<string> woken = [];
         lock (_gate)
         {
-            if (_workloads.TryGetValue(KeyOf(workload), out Workload? former))
+            if (_workloads.TryGetValue(key, out Workload? former))
                 Unlist(former, woken);
         }
 
@@ -250,9 +253,11 @@ internal sealed class ClusterView(Action<string> wake)
     /// Resource versions are opaque, but comparable as numbers on every API server that keeps its objects in etcd, and by contract since
     /// Kubernetes 1.35 (KEP-5504). Where they are no numbers, another one is a newer one.
     /// </summary>
-    private static bool IsNewer(string? version, string? former) =>
+    internal static bool IsNewer(string? version, string? former) =>
         ulong.TryParse(version, CultureInfo.InvariantCulture, out ulong one) && ulong.TryParse(former, CultureInfo.InvariantCulture, out ulong other)
             ? one > other : version != former;
+
+    private static bool IsNews(Source source, string? version, string? former) => source == Source.List ? version != former : IsNewer(version, former);
 
     private static HashSet<string> In(Dictionary<string, HashSet<string>> index, string app)
     {
@@ -274,6 +279,14 @@ internal sealed class ClusterView(Action<string> wake)
 
     private static string KeyOf(Workload workload) => $"{workload.Kind}/{workload.Namespace}/{workload.Name}";
 
+    /// <summary>Where a state comes from.</summary>
+    private enum Source
+    {
+        Watch,
+        List,
+        Answer,
+    }
+
     private sealed class ResourceReflection(ClusterView view, string? space) : IReflection<ContainerVersion>
     {
         public void Replace(IReadOnlyList<ContainerVersion> all)
@@ -282,12 +295,14 @@ internal sealed class ClusterView(Action<string> wake)
             foreach (ContainerVersion gone in view.Resources.Where(r => (space is null || r.Metadata.Namespace == space) && !left.Contains(r.Key)))
                 view.Remove(gone.Key);
             foreach (ContainerVersion resource in all)
-                view.Set(resource);
+                view.Set(resource, Source.List);
         }
 
         public void Set(ContainerVersion item) => view.Set(item);
 
         public void Remove(ContainerVersion item) => view.Remove(item.Key, item);
+
+        public void Skip(string key) => view.Remove(key);
 
         public void Blocked(CvException? why)
         {
@@ -306,12 +321,14 @@ internal sealed class ClusterView(Action<string> wake)
             foreach (Workload workload in gone)
                 view.Remove(workload);
             foreach (Workload workload in all)
-                view.Set(workload);
+                view.Set(workload, Source.List);
         }
 
         public void Set(Workload item) => view.Set(item);
 
         public void Remove(Workload item) => view.Remove(item);
+
+        public void Skip(string key) => view.RemoveWorkload($"{kind}/{key}");
 
         public void Blocked(CvException? why) => view.SetUnseen(kind, space, why);
     }

@@ -13,9 +13,18 @@ namespace CvManager.Controller;
 /// The whole loop: watches ContainerVersions and workloads, follows their tags, and brings each resource to what it asks for, for as long
 /// as it is let. It keeps nothing that matters: it may be killed at any moment, and the next one goes on (R10).
 /// </summary>
-/// <remarks>Runs once. Thread-safe for <see cref="LookNow"/> and <see cref="IsSynced"/>.</remarks>
+/// <remarks>
+/// Runs once; all other members are thread-safe. Each of its long-running tasks is supervised: what one throws is logged, and the task is started
+/// again (<see cref="Supervisor"/>).
+/// </remarks>
 public sealed partial class ContainerVersionController : IDisposable
 {
+    /// <summary>How long what is under way may take to come to its end once it is told to: well within a pod's grace period of 30 s.</summary>
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(12);
+
+    /// <summary>The same for what is under way of a term: the lease is given back before the whole is given up.</summary>
+    private static readonly TimeSpan TermEndLimit = TimeSpan.FromSeconds(6);
+
     private readonly ClusterConnection _cluster;
     private readonly ControllerOptions _options;
     private readonly TimeProvider _time;
@@ -27,7 +36,10 @@ public sealed partial class ContainerVersionController : IDisposable
     private readonly ClusterView _view;
     private readonly SelectedKeys? _selected;
     private readonly RolloutClock _clock;
+    private readonly Supervisor _supervisor;
+    private readonly List<IReflector> _reflectors = [];
     private volatile Term? _term;
+    private volatile bool _isSynced;
 
     /// <param name="cluster">What is watched and changed.</param>
     /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
@@ -50,10 +62,34 @@ public sealed partial class ContainerVersionController : IDisposable
         _logins = new RegistryLogins(cluster, registries, time, logger);
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
+        _supervisor = new Supervisor(time, logger, _random);
+        foreach (string? space in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
+        {
+            Watch([ContainerVersionStore.Path(space)], null, (json, _) => ContainerVersionStore.Read(json), _view.ForResources(space), isRequired: true);
+            if (_selected is not null)
+                Watch([ContainerVersionStore.Path(space)], options.LabelSelector, (json, _) => ContainerVersionStore.Read(json), _selected.In(space), isRequired: true);
+            foreach (WorkloadKind kind in WorkloadKind.All)
+                Watch(WorkloadStore.PathsOf(kind, space), ContainerVersion.SelectorKey, (json, path) => kind.Read(json, path.Version), _view.ForWorkloads(kind.Name, space));
+        }
+
+        void Watch<T>(IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<System.Text.Json.Nodes.JsonObject, ResourcePath, T> read, IReflection<T> reflection, bool isRequired = false) =>
+            _reflectors.Add(new Reflector<T>(cluster, paths, labelSelector, read, reflection, time, logger, new ReflectorOptions { Random = _random, IsRequired = isRequired }));
     }
 
-    /// <summary>True once everything that is watched has been read; a standby is, too.</summary>
-    public bool IsSynced { get; private set; }
+    /// <summary>True once everything that is watched has been read, or is known not to be readable; a standby is, too.</summary>
+    public bool IsSynced => _isSynced;
+
+    /// <summary>True while this process, leading or standing by, sees everything that it is to see: all was read, and every watch is current.</summary>
+    public bool IsReady => _isSynced && _reflectors.TrueForAll(reflector => reflector.IsCurrent);
+
+    /// <summary>How long ago the API server last told something of the collection that it has been silent about the longest.</summary>
+    public TimeSpan WatchAge => _reflectors.Max(reflector => reflector.Age);
+
+    /// <summary>How often one of its tasks was started again after a failure that nobody had foreseen.</summary>
+    public long TaskRestarts => _supervisor.Restarts;
+
+    /// <summary>Resources of which something is remembered outside the view: none that is gone is among them for long.</summary>
+    internal int Remembered => _clock.Count + (_term?.Remembered ?? 0);
 
     /// <summary>True while this process is the one that works.</summary>
     public bool IsLeading => _term is not null;
@@ -71,63 +107,74 @@ public sealed partial class ContainerVersionController : IDisposable
 
     /// <summary>
     /// Works until the token is cancelled; then takes no more work, lets what is begun come to a place where it can be gone on with,
-    /// and releases the lease.
+    /// and releases the lease. What does not come to its end in time is left behind, and changes nothing any more.
     /// </summary>
+    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a part of it ended unexpectedly. The process is to be started again.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        using CancellationTokenSource watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task> reflectors = [];
-        List<Task> synced = [];
-        foreach (string? space in _options.Namespaces.Count == 0 ? [null] : _options.Namespaces.Cast<string?>())
-        {
-            Start([ContainerVersionStore.Path(space)], null, (json, _) => ContainerVersionStore.Read(json), _view.ForResources(space));
-            if (_selected is not null)
-                Start([ContainerVersionStore.Path(space)], _options.LabelSelector, (json, _) => ContainerVersionStore.Read(json), _selected.In(space));
-            foreach (WorkloadKind kind in WorkloadKind.All)
-            {
-                Start(WorkloadStore.PathsOf(kind, space), ContainerVersion.SelectorKey, (json, path) => kind.Read(json, path.Version), _view.ForWorkloads(kind.Name, space));
-            }
-        }
+        using CancellationTokenSource all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task[] tasks =
+        [
+            .. _reflectors.Select(reflector => _supervisor.RunAsync($"watch of {reflector.Name}", reflector.RunAsync, all.Token)),
+            ElectAsync(all.Token),
+        ];
+        await EndTogetherAsync(tasks, all, EndLimit);
+    }
 
+    /// <summary>Where one of them ends, all are told to; they get a while for it.</summary>
+    /// <exception cref="CvException">What one of them failed with.</exception>
+    private async Task EndTogetherAsync(IReadOnlyList<Task> tasks, CancellationTokenSource all, TimeSpan longest)
+    {
+        if (!all.IsCancellationRequested)
+            await Task.WhenAny(tasks);
+        await all.CancelAsync();
+        Task ended = Task.WhenAll(tasks);
+        using CancellationTokenSource limit = new();
+        Task<bool> pause = _time.PauseAsync(longest, limit.Token);
+        if (await Task.WhenAny(ended, pause) == pause)
+            LogLeft(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
+        await limit.CancelAsync();
+        foreach (Task task in tasks.Where(task => task.IsCompleted))
+            await task;
+    }
+
+    /// <summary>Stands by, and leads when it is elected.</summary>
+    private async Task ElectAsync(CancellationToken cancellationToken)
+    {
         try
         {
             // Without the whole picture nothing may be decided: a rival that is not seen yet, a tag that is not known to be followed.
-            await Task.WhenAll(synced).WaitAsync(cancellationToken);
-            IsSynced = true;
-            LogSynced(_logger, _view.Resources.Count);
-            if (_options.Election is not { } election)
-            {
-                await LeadAsync(cancellationToken);
-            }
-            else
-            {
-                LeaderElectionOptions options = new() { Namespace = election.Namespace, Name = election.Name, Identity = election.Identity, Random = _random };
-                await new LeaderElection(_cluster, options, _time, _logger).RunAsync((_, token) => LeadAsync(token), cancellationToken);
-            }
+            await Task.WhenAll(_reflectors.Select(reflector => reflector.Synced)).WaitAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
-        }
-        finally
-        {
-            await watching.CancelAsync();
-            await Task.WhenAll(reflectors);
+            return;
         }
 
-        void Start<T>(IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<System.Text.Json.Nodes.JsonObject, ResourcePath, T> read, IReflection<T> reflection)
+        _isSynced = true;
+        string[] unread = [.. _reflectors.Where(reflector => !reflector.IsCurrent).Select(reflector => reflector.Name).Distinct()];
+        if (unread.Length == 0)
+            LogSynced(_logger, _view.Resources.Count);
+        else
+            LogPartlySynced(_logger, string.Join(", ", unread), _view.Resources.Count);
+        if (_options.Election is not { } election)
         {
-            Reflector<T> reflector = new(_cluster, paths, labelSelector, read, reflection, _time, _logger, new ReflectorOptions { Random = _random });
-            reflectors.Add(reflector.RunAsync(watching.Token));
-            synced.Add(reflector.Synced);
+            await _supervisor.RunAsync("controller loop", token => LeadAsync(null, token), cancellationToken);
+            return;
         }
+
+        LeaderElectionOptions options = new() { Namespace = election.Namespace, Name = election.Name, Identity = election.Identity, Random = _random };
+        LeaderElection elector = new(_cluster, options, _time, _logger);
+        await _supervisor.RunAsync("leader election", token => elector.RunAsync(LeadAsync, token), cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();
 
     /// <summary>Works on everything, from the beginning, while the token lets it.</summary>
-    private async Task LeadAsync(CancellationToken cancellationToken)
+    /// <param name="leadership">The right to change something; null where nobody else wants it.</param>
+    private async Task LeadAsync(Leadership? leadership, CancellationToken cancellationToken)
     {
-        using Term term = new(this);
+        using Term term = new(this, leadership);
         _term = term;
         try
         {
@@ -143,47 +190,98 @@ public sealed partial class ContainerVersionController : IDisposable
         }
     }
 
-    private void Wake(string key) => _term?.Queue.Enqueue(key);
+    private void Wake(string key)
+    {
+        if (_term is { } term)
+            term.Queue.Enqueue(key);
+        else if (_view.Find(key) is null)
+            _clock.Forget(key);
+    }
+
+    /// <summary>
+    /// The cluster gave a resource an older version than the one that was read before: it was restored from a backup, and what the watches
+    /// wait for may never come.
+    /// </summary>
+    private void ReadAllAgain(ContainerVersion resource, string? version)
+    {
+        if (_reflectors.Exists(reflector => reflector.ReadsAgain))
+            return;
+        LogWentBack(_logger, resource.Key, resource.Metadata.ResourceVersion, version);
+        foreach (IReflector reflector in _reflectors)
+            reflector.ReadAgain();
+    }
 
     private bool IsOurs(string key) => _selected?.Contains(key) ?? true;
 
-    [LoggerMessage(EventId = 4501, Level = LogLevel.Information, Message = "All is read: {Count} ContainerVersions")]
+    [LoggerMessage(EventId = 4501, Level = LogLevel.Information, Message = "Initial sync complete: {Count} ContainerVersions")]
     private static partial void LogSynced(ILogger logger, int count);
 
-    [LoggerMessage(EventId = 4502, Level = LogLevel.Error, Message = "{Resource}: {Reason} {Remedy}")]
-    private static partial void LogFailed(ILogger logger, string resource, string reason, string remedy);
+    [LoggerMessage(EventId = 4502, Level = LogLevel.Error, Message = "{Resource} ({ErrorId}): {Reason} {Remedy}")]
+    private static partial void LogFailed(ILogger logger, string resource, string errorId, string reason, string remedy);
 
     [LoggerMessage(EventId = 4503, Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
     private static partial void LogWorksAgain(ILogger logger, string resource);
 
+    [LoggerMessage(EventId = 4504, Level = LogLevel.Error, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
+    private static partial void LogPartlySynced(ILogger logger, string unread, int count);
+
+    [LoggerMessage(EventId = 4505, Level = LogLevel.Warning, Message = "{Resource} went back from resource version {Former} to {Version}: the cluster was restored from a backup. Everything is read again; no action required.")]
+    private static partial void LogWentBack(ILogger logger, string resource, string? former, string? version);
+
+    [LoggerMessage(EventId = 4506, Level = LogLevel.Warning, Message = "{Resource}: {Count} changes in a row met a conflict ({ErrorId}), and are tried less often from here on: {Reason} {Remedy}")]
+    private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
+
+    [LoggerMessage(EventId = 4507, Level = LogLevel.Warning, Message = "{Count} tasks did not end within {Seconds} s, and are left behind; they change nothing any more")]
+    private static partial void LogLeft(ILogger logger, int count, double seconds);
+
     /// <summary>The time for which this process leads: what it has to do, and whom it follows.</summary>
     private sealed class Term : IDisposable
     {
+        /// <summary>Conflicts in a row that are worth saying.</summary>
+        private const int SaidConflicts = 5;
+
         private readonly ContainerVersionController _owner;
         private readonly FollowedVersions _versions;
         private readonly Reconciler _reconciler;
         private readonly ConcurrentDictionary<string, string> _complaints = new(StringComparer.Ordinal);
+        private readonly ConcurrentDictionary<string, int> _conflicts = new(StringComparer.Ordinal);
 
-        public Term(ContainerVersionController owner)
+        public Term(ContainerVersionController owner, Leadership? leadership)
         {
             _owner = owner;
+            ClusterConnection cluster = leadership is null ? owner._cluster : owner._cluster.GuardedBy(leadership.ThrowIfLost);
             Queue = new WorkQueue(owner._time, new WorkQueueOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             Poller = new TagPoller(new RegistryTagLookup(owner._logins, owner._time), Queue.Enqueue, owner._time, owner._logger,
                 new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
             _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, owner._time, owner._random, owner._logger);
-            _reconciler = new Reconciler(owner._cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._options.Random, owner._clock);
+            _reconciler = new Reconciler(cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._options.Random, owner._clock);
         }
 
         public WorkQueue Queue { get; }
 
         public TagPoller Poller { get; }
 
+        /// <summary>How many resources something is remembered of.</summary>
+        public int Remembered => _complaints.Count + _conflicts.Count;
+
         public async Task RunAsync(CancellationToken cancellationToken)
         {
-            Task polling = Poller.RunAsync(cancellationToken);
-            await Workers.RunAsync(Queue, _owner._options.Workers, WorkAsync, _owner._logger, cancellationToken);
-            await _versions.StopAsync();
-            await polling;
+            using CancellationTokenSource all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            Supervisor supervisor = _owner._supervisor;
+            Task[] tasks =
+            [
+                supervisor.RunAsync("tag poller", Poller.RunAsync, all.Token),
+                .. Enumerable.Range(0, _owner._options.Workers).Select(_ =>
+                    supervisor.RunAsync("worker", token => Workers.RunAsync(Queue, 1, WorkAsync, _owner._logger, token), all.Token)),
+            ];
+            try
+            {
+                await _owner.EndTogetherAsync(tasks, all, TermEndLimit);
+            }
+            finally
+            {
+                await _owner.EndTogetherAsync([_versions.StopAsync()], all, TermEndLimit / 4);
+            }
         }
 
         public void Dispose()
@@ -201,6 +299,7 @@ public sealed partial class ContainerVersionController : IDisposable
                 _versions.Forget(key);
                 _owner._clock.Forget(key);
                 _complaints.TryRemove(key, out _);
+                _conflicts.TryRemove(key, out _);
                 return WorkResult.Done;
             }
 
@@ -211,16 +310,21 @@ public sealed partial class ContainerVersionController : IDisposable
             {
                 ReconcileResult result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
                 _owner._view.Update(result.Resource);
-                if (_complaints.TryRemove(key, out _))
+                bool conflicted = _conflicts.TryRemove(key, out int conflicts) && conflicts >= SaidConflicts;
+                if (_complaints.TryRemove(key, out _) || conflicted)
                     LogWorksAgain(_owner._logger, key);
-                bool changed = result.Finished is not null || result.Resource.Metadata.ResourceVersion != resource.Metadata.ResourceVersion;
-                if (changed && _owner._output is { } output)
+                if ((result.Finished is not null || !SaysTheSame(resource.Status, result.Resource.Status)) && _owner._output is { } output)
                     await output(result, cancellationToken);
                 return Again(result);
             }
             catch (CvException error) when (error.ErrorId == "ResourceConflict")
             {
-                return await ReadAgainAsync(resource, cancellationToken);
+                int conflicts = _conflicts.AddOrUpdate(key, 1, (_, before) => before + 1);
+                if (conflicts == SaidConflicts)
+                    LogConflicts(_owner._logger, key, conflicts, error.ErrorId, error.Message, error.Remedy);
+                WorkResult result = await ReadAgainAsync(resource, cancellationToken);
+                // Somebody who wrote meanwhile is nothing to wait for; but an answer that is the same each time is.
+                return conflicts == 1 || !result.IsComingAgain ? result : WorkResult.Failed;
             }
             catch (CvException error)
             {
@@ -263,12 +367,25 @@ public sealed partial class ContainerVersionController : IDisposable
             return problem.IsTransient ? WorkResult.Failed : WorkResult.ComeAgain(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
         }
 
+        /// <summary>A look that changed nothing that is worth a line of the log: a time, a count.</summary>
+        private static bool SaysTheSame(ContainerVersionStatus? before, ContainerVersionStatus? after) =>
+            before?.Rollout?.Id == after?.Rollout?.Id && before?.Rollout?.Phase == after?.Rollout?.Phase
+            && (before?.Conditions ?? []).Select(Said).SequenceEqual((after?.Conditions ?? []).Select(Said));
+
+        private static (string Type, string Status, string Reason, string Message) Said(Condition condition) =>
+            (condition.Type, condition.Status, condition.Reason, condition.Message);
+
         /// <summary>Somebody else wrote, and the watch has not told yet.</summary>
         private async Task<WorkResult> ReadAgainAsync(ContainerVersion resource, CancellationToken cancellationToken)
         {
             try
             {
-                _owner._view.Set(await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken));
+                ContainerVersion now = await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
+                // Read after the other one, and older all the same.
+                if (now.Metadata.Uid == resource.Metadata.Uid && ClusterView.IsNewer(resource.Metadata.ResourceVersion, now.Metadata.ResourceVersion))
+                    _owner.ReadAllAgain(resource, now.Metadata.ResourceVersion);
+                else
+                    _owner._view.Set(now);
                 return WorkResult.ComeAgain(TimeSpan.Zero);
             }
             catch (CvException error) when (error.Kind == CvErrorKind.NotFound)
@@ -290,7 +407,7 @@ public sealed partial class ContainerVersionController : IDisposable
             if (_complaints.TryGetValue(key, out string? before) && before == said)
                 return;
             _complaints[key] = said;
-            LogFailed(_owner._logger, key, error.Message, error.Remedy);
+            LogFailed(_owner._logger, key, error.ErrorId, error.Message, error.Remedy);
         }
     }
 
@@ -334,6 +451,8 @@ public sealed partial class ContainerVersionController : IDisposable
             public void Set(ContainerVersion item) => owner.Change(item.Key, true);
 
             public void Remove(ContainerVersion item) => owner.Change(item.Key, false);
+
+            public void Skip(string key) => owner.Change(key, false);
 
             public void Blocked(CvException? why)
             {

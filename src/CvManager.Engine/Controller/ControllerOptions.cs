@@ -42,5 +42,5 @@ public sealed record ControllerOptions
 /// <summary>A Lease (coordination.k8s.io/v1) and who wants it.</summary>
 /// <param name="Namespace">Where it is.</param>
 /// <param name="Name">What it is called.</param>
-/// <param name="Identity">Who wants it: unique for each process.</param>
+/// <param name="Identity">Who wants it: no two processes have the same one at a time.</param>
 public sealed record ElectionOptions(string Namespace, string Name, string Identity);

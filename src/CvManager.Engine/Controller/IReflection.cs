@@ -12,6 +12,10 @@ internal interface IReflection<T>
     /// <summary>One object is gone, or no longer selected.</summary>
     void Remove(T item);
 
+    /// <summary>One object is there, but could not be read: it counts as not being there.</summary>
+    /// <param name="key">namespace/name.</param>
+    void Skip(string key);
+
     /// <summary>What there is may be another by now, and cannot be known, for a right that is missing; null once it is known again.</summary>
     void Blocked(CvException? why);
 }

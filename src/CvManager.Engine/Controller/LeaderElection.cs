@@ -11,6 +11,9 @@ namespace CvManager.Controller;
 /// <remarks>
 /// <para>Nobody's clock is compared with another's: whether a lease has run out is measured from when this process first saw it as it
 /// is, on its own monotonic clock. Every write is compare-and-swap by resourceVersion.</para>
+/// <para>A holder of the same name is this process in an earlier life: its lease is taken up at once. Whoever gives the names sees to it that no
+/// two processes have the same one at a time; should it happen all the same, the one whose lease was written over stops at its next
+/// renewal.</para>
 /// <para>The leader's time runs from before its last good renewal was sent, and ends <see cref="LeaderElectionOptions.RenewDeadline"/>
 /// later, by a timer that no hanging request holds up; others wait for the longer <see cref="LeaderElectionOptions.LeaseDuration"/> from
 /// after they saw that renewal. A Lease that somebody deletes is created again by its holder at once, and by others that knew it only
@@ -18,6 +21,9 @@ namespace CvManager.Controller;
 /// </remarks>
 internal sealed partial class LeaderElection
 {
+    /// <summary>Many more than attempts fit into the time that a lease lasts.</summary>
+    private const int MostOwnRenewals = 100;
+
     private readonly ClusterConnection _cluster;
     private readonly LeaderElectionOptions _options;
     private readonly TimeProvider _time;
@@ -30,6 +36,7 @@ internal sealed partial class LeaderElection
     private (long Since, long Seen)? _missing;
     private bool _writeUnderWay;
     private string? _complaint;
+    private readonly HashSet<string> _ownRenewals = new(StringComparer.Ordinal);
 
     public LeaderElection(ClusterConnection cluster, LeaderElectionOptions options, TimeProvider time, ILogger logger)
     {
@@ -62,8 +69,8 @@ internal sealed partial class LeaderElection
             await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <returns>The timestamp from which the lease's time runs; null where the token was cancelled.</returns>
-    private async Task<long?> AcquireAsync(CancellationToken cancellationToken)
+    /// <returns>The moment from which the lease's time runs; null where the token was cancelled.</returns>
+    private async Task<LeaseMoment?> AcquireAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
@@ -77,18 +84,18 @@ internal sealed partial class LeaderElection
     }
 
     /// <returns>True where leading ended by itself or was told to end; false where the lease was lost.</returns>
-    private async Task<bool> LeadAsync(Func<Leadership, CancellationToken, Task> lead, long renewedAt, CancellationToken cancellationToken)
+    private async Task<bool> LeadAsync(Func<Leadership, CancellationToken, Task> lead, LeaseMoment renewedAt, CancellationToken cancellationToken)
     {
         using CancellationTokenSource lost = new();
         using CancellationTokenSource acting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lost.Token);
         using CancellationTokenSource renewing = CancellationTokenSource.CreateLinkedTokenSource(lost.Token);
-        Leadership leadership = new(_time, DeadlineOf(renewedAt), lost.Token);
+        Leadership leadership = new(_time, renewedAt, _options.RenewDeadline, lost);
         // Declared after, and so disposed before, the source that it cancels.
         await using ITimer deadline = _time.CreateTimer(
             static state => Cancel((CancellationTokenSource)state!), lost, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
         LogLeading(_logger, _options.Identity, _options.Namespace, _options.Name);
 
-        Task renewal = RenewAsync(leadership, deadline, lost, renewing.Token);
+        Task renewal = RenewAsync(leadership, deadline, renewing.Token);
         bool toldToEnd = true;
         try
         {
@@ -104,6 +111,8 @@ internal sealed partial class LeaderElection
             if (lost.IsCancellationRequested)
                 LogLost(_logger, _options.Identity, _options.Namespace, _options.Name);
             toldToEnd = cancellationToken.IsCancellationRequested || !lost.IsCancellationRequested;
+            // Whatever did not come to its end in time changes nothing any more: the next one may begin.
+            leadership.End();
             if (toldToEnd)
                 await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
         }
@@ -111,7 +120,7 @@ internal sealed partial class LeaderElection
         return toldToEnd;
     }
 
-    private async Task RenewAsync(Leadership leadership, ITimer deadline, CancellationTokenSource lost, CancellationToken cancellationToken)
+    private async Task RenewAsync(Leadership leadership, ITimer deadline, CancellationToken cancellationToken)
     {
         TimeSpan wait = _options.RenewPeriod;
         while (await _time.PauseAsync(wait, cancellationToken).ConfigureAwait(false))
@@ -119,13 +128,13 @@ internal sealed partial class LeaderElection
             long begun = _time.GetTimestamp();
             Attempt attempt = await AttemptAsync(TryRenewAsync, cancellationToken).ConfigureAwait(false);
             if (attempt.Outcome == Outcome.Taken)
-                Cancel(lost);
+                leadership.End();
             // After an attempt that hung there is no time left to lose.
             wait = _options.RetryPeriod - _time.GetElapsedTime(begun);
             if (attempt.Outcome == Outcome.Held)
             {
                 wait = _options.RenewPeriod;
-                leadership.HoldUntil(DeadlineOf(attempt.Since));
+                leadership.HoldFrom(attempt.Since);
                 deadline.Change(UntilDeadlineOf(attempt.Since), Timeout.InfiniteTimeSpan);
             }
         }
@@ -149,7 +158,8 @@ internal sealed partial class LeaderElection
         if (attempt.Outcome == Outcome.Held)
             return attempt;
         Lease? current = await ReadAsync(cancellationToken).ConfigureAwait(false);
-        return current?.Holder is { } holder && holder != _options.Identity
+        bool isAnothers = current?.Holder is { } holder && (holder != _options.Identity || !_ownRenewals.Contains(current.RenewTime ?? ""));
+        return isAnothers
             ? new Attempt(Outcome.Taken)
             : await HoldAsync(current, cancellationToken).ConfigureAwait(false);
     }
@@ -170,7 +180,7 @@ internal sealed partial class LeaderElection
     private async Task<Attempt> HoldAsync(Lease? current, CancellationToken cancellationToken)
     {
         bool ours = current?.Holder == _options.Identity;
-        long before = _time.GetTimestamp();
+        LeaseMoment before = LeaseMoment.Now(_time);
         string acquired = ours && current!.AcquireTime is { Length: > 0 } since ? since : Now();
         int transitions = current is null ? 0 : current.Transitions + (ours ? 0 : 1);
         return await WriteAsync(current, _options.Identity, (int)_options.LeaseDuration.TotalSeconds, acquired, transitions, cancellationToken).ConfigureAwait(false)
@@ -182,6 +192,11 @@ internal sealed partial class LeaderElection
     private async Task<bool> WriteAsync(
         Lease? current, string holder, int durationSeconds, string acquired, int transitions, CancellationToken cancellationToken)
     {
+        string renewed = Now();
+        // An earlier write whose answer was lost may still come to have its effect.
+        if (_ownRenewals.Count >= MostOwnRenewals)
+            _ownRenewals.Clear();
+        _ownRenewals.Add(renewed);
         JsonObject wanted = new()
         {
             ["apiVersion"] = "coordination.k8s.io/v1",
@@ -192,7 +207,7 @@ internal sealed partial class LeaderElection
                 ["holderIdentity"] = holder,
                 ["leaseDurationSeconds"] = durationSeconds,
                 ["acquireTime"] = acquired,
-                ["renewTime"] = Now(),
+                ["renewTime"] = renewed,
                 ["leaseTransitions"] = transitions,
             },
         };
@@ -268,11 +283,11 @@ internal sealed partial class LeaderElection
         }
         catch (Exception error)
         {
-            string reason = limit.IsCancellationRequested
-                ? $"no answer within {_options.AttemptLimit.TotalSeconds} s"
-                : error is CvException { Remedy: var remedy } ? $"{error.Message} {remedy}" : error.Message;
-            if (reason != _complaint)
-                LogError(_logger, _options.Namespace, _options.Name, _complaint = reason);
+            CvException shown = limit.IsCancellationRequested
+                ? new CvException("ClusterTimeout", CvErrorKind.Timeout, $"no answer within {_options.AttemptLimit.TotalSeconds} s.", "See whether the API server is overloaded.", error)
+                : error as CvException ?? new CvException("LeaseInvalid", CvErrorKind.Invalid, error.Message, "Delete the Lease: it is created again.", error);
+            if (shown.Message != _complaint)
+                LogError(_logger, _options.Namespace, _options.Name, _complaint = shown.Message, shown.ErrorId, shown.Remedy);
         }
 
         return new Attempt(Outcome.Failed);
@@ -283,11 +298,9 @@ internal sealed partial class LeaderElection
 
     private bool HasRunOut(Lease lease) => _time.GetElapsedTime(_observedAt) >= TimeSpan.FromSeconds(lease.DurationSeconds);
 
-    private long DeadlineOf(long renewedAt) => renewedAt + (long)(_options.RenewDeadline.TotalSeconds * _time.TimestampFrequency);
-
-    private TimeSpan UntilDeadlineOf(long renewedAt)
+    private TimeSpan UntilDeadlineOf(LeaseMoment renewedAt)
     {
-        TimeSpan left = _time.GetElapsedTime(_time.GetTimestamp(), DeadlineOf(renewedAt));
+        TimeSpan left = _options.RenewDeadline - renewedAt.Elapsed(_time);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
@@ -320,7 +333,7 @@ internal sealed partial class LeaderElection
         }
     }
 
-    private readonly record struct Attempt(Outcome Outcome, long Since = 0);
+    private readonly record struct Attempt(Outcome Outcome, LeaseMoment Since = default);
 
     [LoggerMessage(EventId = 4201, Level = LogLevel.Information, Message = "{Identity} leads, by Lease {Namespace}/{Name}")]
     private static partial void LogLeading(ILogger logger, string identity, string @namespace, string name);
@@ -334,6 +347,6 @@ internal sealed partial class LeaderElection
     [LoggerMessage(EventId = 4204, Level = LogLevel.Information, Message = "{Holder} leads, by Lease {Namespace}/{Name}")]
     private static partial void LogLeader(ILogger logger, string holder, string @namespace, string name);
 
-    [LoggerMessage(EventId = 4205, Level = LogLevel.Error, Message = "Lease {Namespace}/{Name} cannot be read or written: {Reason}")]
-    private static partial void LogError(ILogger logger, string @namespace, string name, string reason);
+    [LoggerMessage(EventId = 4205, Level = LogLevel.Error, Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
+    private static partial void LogError(ILogger logger, string @namespace, string name, string reason, string errorId, string remedy);
 }

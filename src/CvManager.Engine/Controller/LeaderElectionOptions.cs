@@ -9,7 +9,7 @@ internal sealed record LeaderElectionOptions
     /// <summary>The Lease's name.</summary>
     public string Name { get; init; } = "cvmanager-controller";
 
-    /// <summary>Who this is: unique for each process, not only for each pod, so that a restarted one does not take itself for the leader.</summary>
+    /// <summary>Who this is: a process that was restarted may have the same one, but no two have it at a time.</summary>
     public required string Identity { get; init; }
 
     /// <summary>How long others wait after the last renewal that they saw; whole seconds.</summary>

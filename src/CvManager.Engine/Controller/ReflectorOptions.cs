@@ -15,6 +15,9 @@ internal sealed record ReflectorOptions
     /// <summary>How soon it is seen that a kind that is not served, or may not be read, has become so.</summary>
     public ExponentialBackoff AbsentBackoff { get; init; } = new(TimeSpan.FromSeconds(10), TimeSpan.FromMinutes(1));
 
+    /// <summary>A kind without which nothing can be done: while it is not served, its copy is not current.</summary>
+    public bool IsRequired { get; init; }
+
     /// <inheritdoc cref="WorkQueueOptions.Random"/>
     public Random Random { get; init; } = Random.Shared;
 }

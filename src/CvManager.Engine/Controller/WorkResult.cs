@@ -17,6 +17,9 @@ internal readonly record struct WorkResult
 
     public bool IsFailure { get; }
 
+    /// <summary>True where the key asks to be worked on again, and has not failed.</summary>
+    public bool IsComingAgain => Again is not null;
+
     /// <summary>How long from now the key wants to be worked on again, at the latest; null where it does not ask.</summary>
     public TimeSpan? Again { get; }
 

@@ -23,6 +23,9 @@ public sealed class RolloutClock(TimeProvider time)
 
     internal TimeProvider Time => time;
 
+    /// <summary>Resources of which it remembers something.</summary>
+    internal int Count => _readings.Count;
+
     /// <summary>The time of day, in whole seconds as the status keeps it: a time that it gives back must equal the one that was put in.</summary>
     public DateTimeOffset Now()
     {

@@ -13,8 +13,9 @@ internal static class ControllerRun
     /// Works until the token is cancelled (Ctrl-C), or SIGTERM comes: then it ends as if by itself, so that the pod's process exits with 0.
     /// A second signal has its usual effect.
     /// </summary>
+    /// <param name="stopped">Called when SIGTERM has come.</param>
     public static async Task RunAsync(ClusterConnection cluster, RegistryCatalog registries, ControllerOptions options, ILogger logger, Func<ReconcileResult, CancellationToken, Task> output,
-        CancellationToken cancellationToken)
+        Action stopped, CancellationToken cancellationToken)
     {
         using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, context =>
@@ -22,12 +23,10 @@ internal static class ControllerRun
             if (stop.IsCancellationRequested)
                 return;
             context.Cancel = true;
+            stopped();
             stop.Cancel();
         });
         using ContainerVersionController controller = new(cluster, registries, options, TimeProvider.System, logger, output);
         await controller.RunAsync(stop.Token);
     }
-
-    /// <summary>Unique for each process, and tells where it is.</summary>
-    public static string Identity() => $"{Environment.MachineName}_{Guid.NewGuid().ToString("N")[..8]}";
 }

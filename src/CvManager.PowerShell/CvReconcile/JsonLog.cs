@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Management.Automation;
 using System.Text;
 using System.Text.Json;
 using CvManager.Controller;
@@ -11,6 +12,9 @@ namespace CvManager.PowerShell;
 /// <param name="write">Gets each line; does not wait.</param>
 internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> write) : ILogger
 {
+    private const int EndEvent = 4901;
+    private const int DroppedEvent = 4902;
+
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
@@ -52,8 +56,35 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
             line.WriteString("digest", shown.Digest);
             if (result.Resource.Status?.Rollout?.Id is { } rollout)
                 line.WriteString("rollout", rollout);
+            if (shown.Error is { } error)
+            {
+                line.WriteString("errorId", error.ErrorId);
+                line.WriteString("remedy", error.Remedy);
+            }
         });
     }
+
+    /// <summary>An error that ends the controller, or keeps it from starting.</summary>
+    public void Log(ErrorRecord error) => Write(LogLevel.Critical, line =>
+    {
+        line.WriteNumber("event", EndEvent);
+        line.WriteString("message", error.ErrorDetails?.Message ?? error.Exception.Message);
+        line.WriteString("errorId", error.FullyQualifiedErrorId.Split(',')[0]);
+        if (error.ErrorDetails?.RecommendedAction is { Length: > 0 } remedy)
+            line.WriteString("remedy", remedy);
+        if (error.TargetObject is { } target)
+            line.WriteString("resource", target.ToString());
+        if (error.Exception is not CvException)
+            line.WriteString("exception", error.Exception.ToString());
+    });
+
+    /// <summary>What was left out because nobody read it.</summary>
+    public void LogDropped(long count) => Write(LogLevel.Warning, line =>
+    {
+        line.WriteNumber("event", DroppedEvent);
+        line.WriteString("message", $"{count} lines of the log were dropped: standard output was not read");
+        line.WriteNumber("count", count);
+    });
 
     private void Write(LogLevel level, Action<Utf8JsonWriter> fields)
     {

@@ -11,7 +11,15 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(CvReconcileResult), typeof(string))]
 public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 {
+    /// <summary>
+    /// How long after SIGTERM the process may last: within a pod's grace period of 30 s. A reader of the log that has stopped to read would
+    /// hold up its end for ever.
+    /// </summary>
+    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(20);
+
     private readonly List<(string? Space, string[] Names)> _asked = [];
+    private ITimer? _end;
+    private JsonLog _log = null!;
 
     /// <summary>Names, wildcards allowed; left out, all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -52,10 +60,11 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 
     protected override Task BeginProcessingAsync(CancellationToken cancellationToken)
     {
+        _log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"] : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
-            ? throw Terminating(new CvException("ParameterNotApplicable", CvErrorKind.Invalid, $"-{wrong} is of no use {(Watch ? "with" : "without")} -Watch.",
+            ? throw Terminating(new CvException("ParameterNotApplicable", CvErrorKind.Invalid, $"-{wrong} cannot be used {(Watch ? "with" : "without")} -Watch.",
                 Watch ? "Leave it out; -Namespace and -LabelSelector narrow down what is watched." : "Leave it out, or give -Watch."))
             : Task.CompletedTask;
     }
@@ -84,29 +93,57 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             Namespaces = [.. _asked.Select(one => one.Space).OfType<string>().Distinct(StringComparer.Ordinal)],
             LabelSelector = LabelSelector,
         };
-        if (!NoLeaderElection)
-        {
-            options = options with
-            {
-                Election = new ElectionOptions(LeaseNamespace ?? cluster.DefaultNamespace, LeaseName ?? options.DefaultLeaseName, ControllerRun.Identity()),
-            };
-        }
+        string leaseNamespace = LeaseNamespace ?? cluster.DefaultNamespace;
+        string leaseName = LeaseName ?? options.DefaultLeaseName;
+        using var identity = NoLeaderElection ? null : ControllerIdentity.Claim($"{leaseNamespace}/{leaseName}");
+        if (identity is not null)
+            options = options with { Election = new ElectionOptions(leaseNamespace, leaseName, identity.Name) };
 
         using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
         if (LogFormat == LogFormat.Json)
         {
-            var log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
-            await ControllerRun.RunAsync(cluster, registries, options, log, (result, _) =>
+            await ControllerRun.RunAsync(cluster, registries, options, _log, (result, _) =>
             {
-                log.Log(result);
+                _log.Log(result);
                 return Task.CompletedTask;
-            }, cancellationToken);
+            }, EndInTime, cancellationToken);
         }
         else
         {
-            await ControllerRun.RunAsync(cluster, registries, options, Logger, (result, _) => WriteObjectAsync(CvReconcileResult.Of(result)), cancellationToken);
+            await ControllerRun.RunAsync(cluster, registries, options, Logger, (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token), EndInTime, cancellationToken);
         }
     }
+
+    /// <summary>
+    /// In JSON from the first line to the last: whoever collects the log of a pod reads nothing else. The process ends with exit code 1, as it
+    /// does after an error that PowerShell shows.
+    /// </summary>
+    protected override bool TryShow(ErrorRecord error)
+    {
+        if (!Watch || LogFormat != LogFormat.Json)
+            return false;
+        _log.Log(error);
+        Host.SetShouldExit(1);
+        return true;
+    }
+
+    protected override void ShowDropped(long count)
+    {
+        if (Watch && LogFormat == LogFormat.Json)
+            _log.LogDropped(count);
+        else
+            base.ShowDropped(count);
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+            _end?.Dispose();
+        base.Dispose(disposing);
+    }
+
+    /// <summary>SIGTERM has come: should the end be held up, it is waited for no longer than this.</summary>
+    private void EndInTime() => _end = TimeProvider.System.CreateTimer(static _ => Environment.Exit(0), null, EndLimit, System.Threading.Timeout.InfiniteTimeSpan);
 
     private async Task RunAsync(string? space, NamePatterns names, CancellationToken cancellationToken)
     {

@@ -78,6 +78,12 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     public Task<JsonObject> MessageAsync(string part) => LineAsync(line => line["message"]!.GetValue<string>().Contains(part, StringComparison.Ordinal));
 
+    /// <summary>The next line of the log with that event id.</summary>
+    public Task<JsonObject> EventAsync(int id) => LineAsync(line => line["event"]?.GetValue<int>() == id);
+
+    /// <summary>Sends it a signal: STOP, CONT.</summary>
+    public Task SignalAsync(string signal) => ExternalProgram.RunAsync("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+
     /// <summary>As the kernel would: nothing of it runs after this.</summary>
     public async Task KillAsync()
     {

@@ -122,7 +122,7 @@ public sealed class CrashTests
         for (int i = 0; i < 2; i++)
         {
             await using ControllerProcess another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-            await another.MessageAsync("All is read: 1");
+            await another.EventAsync(4501);
             scene.MoveTag(Former);
         }
 

@@ -227,6 +227,66 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void A_process_that_was_restarted_takes_up_its_own_lease_at_once()
+    {
+        Replica a = Start("a");
+        Seconds(20);
+        a.Cut = true;
+        Replica again = Start("a");
+
+        Assert.True(again.Leads);
+        Assert.Equal(0, _server.Find(LeasePath)!["spec"]!["leaseTransitions"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void Of_two_with_one_identity_the_former_stops_at_its_next_renewal()
+    {
+        Replica a = Start("a");
+        Seconds(21);
+        Start("a");
+        Seconds(6);
+
+        Assert.False(a.Leads);
+    }
+
+    [Fact]
+    public void A_leader_whose_machine_slept_longer_than_its_lease_changes_nothing_before_its_timers_have_fired()
+    {
+        // The monotonic clock stands still in a machine that sleeps, the wall clock does not; nothing has fired yet when it wakes.
+        JumpingClock clock = new(_time);
+        Replica a = Start("a", clock: clock);
+        Seconds(6);
+        Assert.True(a.Leads);
+        clock.WallClockAhead = TimeSpan.FromSeconds(15);
+
+        Assert.False(a.Leads);
+        Assert.Throws<OperationCanceledException>(a.Change);
+        Assert.Equal(0, a.Changes);
+
+        Seconds(5);
+        a.Change();
+        Assert.Equal(1, a.Changes);
+        Assert.Equal(2, a.Terms);
+    }
+
+    [Fact]
+    public async Task A_guarded_connection_reads_but_changes_nothing_once_its_guard_refuses()
+    {
+        using ClusterConnection cluster = _server.Connect();
+        ResourcePath path = new("", "v1", "configmaps", "cvm", "a");
+        _server.Put("/api/v1/namespaces/cvm/configmaps/a", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "a" } });
+        ClusterConnection guarded = cluster.GuardedBy(() => throw new OperationCanceledException());
+        JsonObject body = await guarded.GetAsync(path, TestContext.Current.CancellationToken);
+        _server.Requests.Clear();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.ReplaceAsync(path, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.CreateAsync(path with { Name = null }, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.PatchAsync(path, PatchKind.Merge, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.DeleteAsync(path, TestContext.Current.CancellationToken));
+        Assert.Empty(_server.Requests);
+    }
+
+    [Fact]
     public async Task A_leader_that_fails_releases_the_lease_and_says_why()
     {
         using ClusterConnection cluster = _server.Connect();
@@ -353,6 +413,15 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         public int Terms { get; private set; }
 
         public bool Leads => leadership is { IsHeld: true };
+
+        public int Changes { get; private set; }
+
+        /// <summary>What it does is asked of its guard first.</summary>
+        public void Change()
+        {
+            leadership!.ThrowIfLost();
+            Changes++;
+        }
 
         public void Dispose()
         {
