@@ -59,6 +59,8 @@ public abstract class ControllerStage : IAsyncLifetime
     /// <summary>Goes wrong with requests of the controller's, beside <see cref="Access"/>.</summary>
     protected Func<HttpRequestMessage, RequestFault>? Trouble { get; set; }
 
+    private protected ContainerVersionController Controller => _controller!;
+
     protected DateTimeOffset Now => Time.GetUtcNow();
 
     public async ValueTask InitializeAsync()

@@ -18,7 +18,8 @@ public sealed class MissingDefinitionTests : ControllerStage
         DateTimeOffset begun = Now;
         Start();
         await RunAsync(TimeSpan.FromMinutes(30));
-        string line = Assert.Single(Log.Lines, l => !l.StartsWith("Information", StringComparison.Ordinal));
+        Assert.Single(Log.Lines, l => l.Contains("Initial sync incomplete", StringComparison.Ordinal));
+        string line = Assert.Single(Log.Lines, l => !l.StartsWith("Information", StringComparison.Ordinal) && !l.Contains("Initial sync", StringComparison.Ordinal));
         Assert.Contains("containerversions.custom.k8s.io is not served by this cluster", line, StringComparison.Ordinal);
         Assert.Contains("Install-CvController -CrdOnly", line, StringComparison.Ordinal);
         Assert.InRange(Count("list containerversions", begun), 10, 70);

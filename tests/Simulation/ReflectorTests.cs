@@ -21,6 +21,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     private SandboxCluster _cluster = null!;
     private ClusterConnection _writer = null!;
     private Task? _running;
+    private string? _broken;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -131,14 +132,43 @@ public sealed class ReflectorTests : IAsyncLifetime
         Assert.Single(_log.Said, line => line.Contains("is watched again", StringComparison.Ordinal));
     }
 
+    [Fact]
+    public async Task A_reader_that_throws_what_nobody_expects_keeps_no_other_object_from_being_seen()
+    {
+        _broken = "bad";
+        await CreateAsync("bad");
+        Reflector<string> reflector = Reflect(null);
+        await RunAsync(TimeSpan.FromSeconds(5));
+        Assert.True(reflector.IsCurrent);
+        Assert.Equal(["first", "kube-root-ca.crt"], _copy.Names);
+
+        await CreateAsync("second");
+        await RunAsync(TimeSpan.FromMinutes(30));
+
+        Assert.Equal(["first", "kube-root-ca.crt", "second"], _copy.Names);
+        Assert.Contains("default/bad", Assert.Single(_log.Said, line => line.Contains("passed over", StringComparison.Ordinal)), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_watch_that_tells_nothing_in_all_its_time_is_followed_by_a_list()
+    {
+        bool mute = true;
+        Reflect(request => IsWatch(request) && mute ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromSeconds(59) } } : RequestFault.None,
+            options: new ReflectorOptions { Random = new Random(1), WatchTime = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(61)) });
+        await RunAsync(TimeSpan.FromMinutes(3));
+        mute = false;
+
+        Assert.InRange(_requests.Count(r => r.StartsWith("GET /api/v1/namespaces/default/configmaps?limit", StringComparison.Ordinal)), 2, 5);
+    }
+
     private static bool IsWatch(HttpRequestMessage request) => request.RequestUri!.Query.Contains("watch=1", StringComparison.Ordinal);
 
-    private Reflector<string> Reflect(Func<HttpRequestMessage, RequestFault>? faults, ResourcePath? path = null)
+    private Reflector<string> Reflect(Func<HttpRequestMessage, RequestFault>? faults, ResourcePath? path = null, ReflectorOptions? options = null)
     {
         ClusterConnection connection = ClusterConnection.FromHandler(
             _cluster.CreateHandler(faults is null ? null : (request, _) => ValueTask.FromResult(faults(request))), new Uri("http://sandbox"), null, time: _time);
-        Reflector<string> reflector = new(connection, [path ?? ConfigMaps], null, (json, _) => json["metadata"]!["name"]!.GetValue<string>(), _copy, _time, _log,
-            new ReflectorOptions { Random = new Random(1) });
+        Reflector<string> reflector = new(connection, [path ?? ConfigMaps], null, (json, _) => Read(json), _copy, _time, _log,
+            options ?? new ReflectorOptions { Random = new Random(1) });
         _running = RunThenDisposeAsync();
         return reflector;
 
@@ -147,6 +177,12 @@ public sealed class ReflectorTests : IAsyncLifetime
             using (connection)
                 await reflector.RunAsync(_stop.Token);
         }
+    }
+
+    private string Read(JsonObject json)
+    {
+        string name = json["metadata"]!["name"]!.GetValue<string>();
+        return name == _broken ? throw new InvalidOperationException("made to fail") : name;
     }
 
     private Task<bool> RunAsync(TimeSpan time) => _time.RunUntilAsync(_time.GetUtcNow() + time, null, Token);

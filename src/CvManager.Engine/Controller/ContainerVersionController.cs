@@ -222,7 +222,7 @@ public sealed partial class ContainerVersionController : IDisposable
     [LoggerMessage(EventId = 4503, Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
     private static partial void LogWorksAgain(ILogger logger, string resource);
 
-    [LoggerMessage(EventId = 4504, Level = LogLevel.Error, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
+    [LoggerMessage(EventId = 4504, Level = LogLevel.Warning, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
     private static partial void LogPartlySynced(ILogger logger, string unread, int count);
 
     [LoggerMessage(EventId = 4505, Level = LogLevel.Warning, Message = "{Resource} went back from resource version {Former} to {Version}: the cluster was restored from a backup. Everything is read again; no action required.")]

@@ -92,7 +92,7 @@ internal sealed partial class LeaderElection
         Leadership leadership = new(_time, renewedAt, _options.RenewDeadline, lost);
         // Declared after, and so disposed before, the source that it cancels.
         await using ITimer deadline = _time.CreateTimer(
-            static state => Cancel((CancellationTokenSource)state!), lost, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
+            static state => ((Leadership)state!).End(), leadership, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
         LogLeading(_logger, _options.Identity, _options.Namespace, _options.Name);
 
         Task renewal = RenewAsync(leadership, deadline, renewing.Token);
@@ -145,7 +145,7 @@ internal sealed partial class LeaderElection
         Lease? current = await ReadAsync(cancellationToken).ConfigureAwait(false);
         bool mayBeHeld = current is null
             ? _missing is { } missing && _time.GetElapsedTime(missing.Since) < _options.LeaseDuration
-            : current?.Holder is { } holder && holder != _options.Identity && !HasRunOut(current);
+            : current is { Holder: not null } && !IsOurs(current) && !HasRunOut(current);
         if (mayBeHeld)
             return new Attempt(Outcome.Taken);
         return await HoldAsync(current, cancellationToken).ConfigureAwait(false);
@@ -158,8 +158,7 @@ internal sealed partial class LeaderElection
         if (attempt.Outcome == Outcome.Held)
             return attempt;
         Lease? current = await ReadAsync(cancellationToken).ConfigureAwait(false);
-        bool isAnothers = current?.Holder is { } holder && (holder != _options.Identity || !_ownRenewals.Contains(current.RenewTime ?? ""));
-        return isAnothers
+        return current is { Holder: not null } && !IsOurs(current)
             ? new Attempt(Outcome.Taken)
             : await HoldAsync(current, cancellationToken).ConfigureAwait(false);
     }
@@ -167,7 +166,7 @@ internal sealed partial class LeaderElection
     private async Task<Attempt> ReleaseAsync(CancellationToken cancellationToken)
     {
         // As client-go: nobody holds it, and who does not know that an empty holder is nobody waits one second.
-        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is { } current && current.Holder == _options.Identity
+        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is { } current && IsOurs(current)
             && await WriteAsync(current, "", 1, Now(), current.Transitions, cancellationToken).ConfigureAwait(false))
         {
             LogReleased(_logger, _options.Identity, _options.Namespace, _options.Name);
@@ -179,7 +178,7 @@ internal sealed partial class LeaderElection
     /// <summary>Writes the lease as ours, over the given state of it and no other.</summary>
     private async Task<Attempt> HoldAsync(Lease? current, CancellationToken cancellationToken)
     {
-        bool ours = current?.Holder == _options.Identity;
+        bool ours = current is not null && IsOurs(current);
         LeaseMoment before = LeaseMoment.Now(_time);
         string acquired = ours && current!.AcquireTime is { Length: > 0 } since ? since : Now();
         int transitions = current is null ? 0 : current.Transitions + (ours ? 0 : 1);
@@ -295,6 +294,9 @@ internal sealed partial class LeaderElection
 
     /// <summary>Within this call, and not on the thread pool: who acted has been told when it returns.</summary>
     private static void Cancel(CancellationTokenSource source) => source.Cancel();
+
+    /// <summary>What it wrote itself, or, as long as it has written nothing, what a former process of its name did.</summary>
+    private bool IsOurs(Lease lease) => lease.Holder == _options.Identity && (_ownRenewals.Count == 0 || _ownRenewals.Contains(lease.RenewTime ?? ""));
 
     private bool HasRunOut(Lease lease) => _time.GetElapsedTime(_observedAt) >= TimeSpan.FromSeconds(lease.DurationSeconds);
 

@@ -270,6 +270,34 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Each_time_the_leader_is_stopped_the_other_leads_within_the_lease_and_the_woken_one_changes_nothing()
+    {
+        StoppableClock[] clocks = [new(_time), new(_time)];
+        Replica[] both = [Start("a", clock: clocks[0]), Start("b", clock: clocks[1])];
+        Seconds(10);
+        for (int round = 0; round < 20; round++)
+        {
+            int leader = Array.FindIndex(both, replica => replica.Leads);
+            Replica stopped = both[leader], other = both[1 - leader];
+            clocks[leader].Stop();
+            DateTimeOffset lastRenewal = RenewTime();
+            while (!other.Leads)
+            {
+                Assert.True(_time.GetUtcNow() - lastRenewal <= 18 * Second, $"round {round}: took longer than the lease and one retry");
+                Seconds(1);
+                Assert.False(stopped.Leads && other.Leads);
+            }
+
+            Seconds(round % 7);
+            clocks[leader].Continue(() => Assert.Throws<OperationCanceledException>(stopped.Change));
+            Assert.Equal(0, stopped.Changes);
+            Assert.False(stopped.Leads);
+            Seconds(10 + round);
+            Assert.True(other.Leads);
+        }
+    }
+
+    [Fact]
     public async Task A_guarded_connection_reads_but_changes_nothing_once_its_guard_refuses()
     {
         using ClusterConnection cluster = _server.Connect();

@@ -1,0 +1,85 @@
+using CvManager.Sandbox;
+using Xunit;
+
+namespace CvManager.Simulation;
+
+/// <summary>What goes wrong between the controller and its API server ends nothing, is said once, and is over when it is over.</summary>
+public sealed class ControllerFaultTests : ControllerStage
+{
+    [Fact]
+    public async Task A_status_write_that_meets_a_conflict_each_time_is_tried_less_and_less_often_and_said_once()
+    {
+        await BeginAsync();
+        Trouble = request => AskedRight.Of(request) is { Verb: "update", Resource: "containerversions/status" } ? new RequestFault { StatusCode = 409 } : RequestFault.None;
+        MoveTag("v2");
+        DateTimeOffset begun = Now;
+        await RunAsync(TimeSpan.FromMinutes(10));
+
+        Assert.InRange(Count("update containerversions/status", begun), 5, 60);
+        Assert.InRange(Count("get containerversions", begun), 5, 60);
+        Assert.Single(Log.Lines, line => line.Contains("met a conflict", StringComparison.Ordinal));
+
+        Trouble = null;
+        await SettlesAsync("v2", TimeSpan.FromMinutes(8));
+        await StaysQuietAsync();
+    }
+
+    [Fact]
+    public async Task Lists_that_are_forbidden_at_the_start_leave_the_controller_not_ready_until_they_are_allowed()
+    {
+        await CreateDeploymentAsync();
+        await CreateAsync();
+        Access.Deny("list containerversions", "watch containerversions");
+        Start();
+        await RunAsync(TimeSpan.FromSeconds(30));
+
+        Assert.False(Controller.IsReady);
+        Assert.DoesNotContain(Log.Lines, line => line.Contains("Initial sync complete", StringComparison.Ordinal));
+        Assert.Contains("containerversions.custom.k8s.io", Assert.Single(Log.Lines, line => line.Contains("Initial sync incomplete", StringComparison.Ordinal)), StringComparison.Ordinal);
+
+        Access.AllowAll();
+        await SettlesAsync("v1");
+        Assert.True(Controller.IsReady);
+    }
+
+    [Fact]
+    public async Task A_controller_whose_watches_fail_is_not_ready_until_they_work_again()
+    {
+        await BeginAsync();
+        Assert.True(Controller.IsReady);
+        Trouble = request => AskedRight.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        await RunAsync(TimeSpan.FromMinutes(6));
+        Assert.False(Controller.IsReady);
+
+        // A watch that is open again has told so by its first bookmark.
+        Trouble = null;
+        await RunAsync(TimeSpan.FromMinutes(3));
+        Assert.True(Controller.IsReady);
+        Assert.Equal(0, Controller.TaskRestarts);
+    }
+
+    [Fact]
+    public async Task Nothing_is_remembered_of_resources_that_are_gone()
+    {
+        await BeginAsync();
+        Trouble = request => AskedRight.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        for (int i = 0; i < 50; i++)
+            await CreateAsync($"gone{i}");
+        await RunAsync(TimeSpan.FromSeconds(30));
+        Assert.True(Controller.Remembered >= 50);
+
+        for (int i = 0; i < 50; i++)
+            await SendAsync(HttpMethod.Delete, $"{Resources("default")}/gone{i}", null);
+        Trouble = null;
+        await RunAsync(TimeSpan.FromMinutes(6));
+        Assert.Equal(0, Controller.Remembered);
+    }
+
+    private async Task BeginAsync()
+    {
+        await CreateDeploymentAsync();
+        await CreateAsync();
+        Start();
+        await SettlesAsync("v1");
+    }
+}
