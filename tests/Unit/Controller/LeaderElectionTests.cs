@@ -283,7 +283,8 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             DateTimeOffset lastRenewal = RenewTime();
             while (!other.Leads)
             {
-                Assert.True(_time.GetUtcNow() - lastRenewal <= 18 * Second, $"round {round}: took longer than the lease and one retry");
+                // The renewal is seen by the next look, and that it has run out by the one after: each comes within 2.4 s.
+                Assert.True(_time.GetUtcNow() - lastRenewal <= 20 * Second, $"round {round}: took longer than the lease and two looks");
                 Seconds(1);
                 Assert.False(stopped.Leads && other.Leads);
             }
