@@ -118,12 +118,12 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>A connection through a handler: an API server in this process.</summary>
     /// <param name="handler">Not disposed of with the connection.</param>
     /// <param name="server">The address that requests are made out to.</param>
-    /// <param name="token">A bearer token, or null.</param>
+    /// <param name="token">A bearer token; null or empty where the server asks for none.</param>
     /// <param name="space">The default namespace.</param>
     /// <param name="time">What time limits are measured by; null for the system's clock.</param>
     public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string space = "default", TimeProvider? time = null)
     {
-        AuthenticationHeaderValue? login = token is null ? null : ClusterCredentials.Bearer(token, "The token");
+        AuthenticationHeaderValue? login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
         return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", space, time ?? TimeProvider.System);
     }
 
