@@ -28,6 +28,11 @@ internal static class YamlText
         {
             throw new JsonException("yaml: " + error.Message, error);
         }
+        catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        {
+            // The scanner's own slips on text that is no YAML.
+            throw new JsonException("yaml: it cannot be read", error);
+        }
     }
 
     private sealed class EventReader(IParser parser)
