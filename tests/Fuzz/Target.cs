@@ -64,12 +64,13 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         }),
         OfText("challenge", text => Challenge.ParseAll(text.Split('\n')),
             "Bearer realm=\"https://auth.test/token\",service=\"registry.test\",scope=\"repository:a:pull\"", "Basic realm=x", "Negotiate, Bearer realm=https://a/b, Basic"),
-        OfText("versions", text =>
+        new("versions", [.. Syntaxes.Select(line => Encoding.UTF8.GetBytes($"{line}\n{Tags}"))], async (input, token) =>
         {
-            string[] lines = text.Split('\n');
-            VersionSyntax.Of(lines[0]).Matching(lines.Skip(1));
-            VersionPolicy.Find(lines[0])?.Best(lines.Skip(1));
-        }, $"[0-9a-f]{{7,40}}\n{Tags}", $"semver:>=1.2 <2\n{Tags}", $"regex/numeric:^main-([0-9]+)$\n{Tags}", $"regex/alphabetical:main-.*\n{Tags}", $"(a+)+b\n{new string('a', 60)}\n{Tags}"),
+            string[] lines = Encoding.UTF8.GetString(input).Split('\n');
+            await VersionSyntax.Of(lines[0]).MatchingAsync(lines.Skip(1), token);
+            if (VersionPolicy.Find(lines[0]) is { Newest: null } policy)
+                await policy.ChooseAsync(lines[1..], token);
+        }),
         OfText("history", text =>
         {
             JsonObject map = new() { ["data"] = new JsonObject { ["records"] = text, ["Info"] = text } };
@@ -145,7 +146,8 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     {
         try
         {
-            return JsonNode.Parse(text) as JsonObject ?? [];
+            // A name that is there twice is found where the text is read.
+            return JsonNode.Parse(text, null, new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject ?? [];
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
         {
@@ -168,6 +170,9 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         """{"auths":{"registry.test":{"auth":"dXNlcjpwYXNzd29yZA=="},"https://index.docker.io/v1/":{"username":"a","password":"b"}}}""",
         """{"auths":{"registry.test/team":{"identitytoken":"abc","auth":"dXNlcjo="}},"credHelpers":{"other.test":"x"},"credsStore":"y"}""",
     ];
+
+    private static readonly string[] Syntaxes =
+        ["[0-9a-f]{7,40}", "semver:>=1.2 <2", "regex/numeric:^main-([0-9]+)$", "regex/alphabetical:main-.*", $"(a+)+b\n{new string('a', 60)}", "newest:[0-9.]+"];
 
     private const string Tags = "1.2.3\n1.2.4-rc.1\nmain-17\nmain-5\nabcdef1\n2026.01.02\nv1.2.3.4\nlatest";
 

@@ -15,7 +15,17 @@ public static class ContainerVersionManifest
     public static ContainerVersion Read(JsonObject manifest)
     {
         ContainerVersionValidator.ThrowIfInvalid(manifest);
-        return manifest.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+        try
+        {
+            return manifest.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+        }
+        catch (JsonException e)
+        {
+            // The schema leaves metadata to the API server.
+            string field = e.Path?.TrimStart('$', '.') ?? "metadata";
+            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} is not of the field's type.",
+                $"{field}: names, labels and annotations are text (quote numbers), generation is a number.", e);
+        }
     }
 
     /// <summary>The resource as a manifest: the fields that were given, and the defaults.</summary>
