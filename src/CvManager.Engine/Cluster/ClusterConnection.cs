@@ -246,7 +246,7 @@ public sealed class ClusterConnection : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (WatchChange<JsonObject> change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
-            yield return (change.Type, change.Item ?? throw change.Unreadable!.Why);
+            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.NoAnswer(path.Title, "a bookmark that is no object"));
     }
 
     /// <summary>The same, each object as <paramref name="read"/> keeps it. One that it cannot read does not end the watch.</summary>

@@ -67,7 +67,7 @@ internal static class ObjectShape
         }
 
         line.Remove("object");
-        string? version = (Readable(item)?["metadata"] as JsonObject) is { } metadata && metadata["resourceVersion"] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+        string? version = Readable(Readable(item)?["metadata"]) is { } metadata && metadata["resourceVersion"] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
         if (type == "BOOKMARK")
             return new WatchChange<T>(type, item is T whole ? whole : default, version);
         return TryRead(item, path, read, out T? kept, out UnreadableObject? bad) ? new(type, kept, version) : new(type, default, version, bad);

@@ -395,4 +395,23 @@ public sealed class ClusterRequestTests
 
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
+
+    [Theory]
+    [InlineData("""{"type":"BOOKMARK","object":null}""")]
+    [InlineData("""{"type":"BOOKMARK","object":[]}""")]
+    [InlineData("""{"type":"ADDED","object":{"metadata":{"uid":"a","uid":"b"}}}""")]
+    [InlineData("""{"type":"ADDED","object":{"metadata":null,"metadata":null}}""")]
+    public async Task A_watch_line_that_cannot_be_read_is_an_error_with_an_id(string line)
+    {
+        using ScriptedServer server = ScriptedServer.Always(200, line + "\n");
+        using ClusterConnection cluster = server.Connect();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        {
+            await foreach ((string, System.Text.Json.Nodes.JsonObject) _ in cluster.WatchAsync(new ResourcePath("", "v1", "pods", "a"), null, "1", 5, TestContext.Current.CancellationToken))
+                Assert.Fail("The line was taken.");
+        });
+
+        Assert.Contains(error.ErrorId, (string[])["ObjectUnreadable", "ClusterAnswerInvalid"]);
+    }
 }

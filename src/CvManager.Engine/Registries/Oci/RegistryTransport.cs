@@ -280,9 +280,9 @@ internal static class ErrorAnswer
                     ? value.GetString()
                     : null;
         }
-        catch (JsonException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
-            // Not the registry's own words, then: a proxy's page, say. The status tells enough.
+            // Not the registry's own words, then: a proxy's page, say, or a text that is no UTF-8. The status tells enough.
             return null;
         }
     }
