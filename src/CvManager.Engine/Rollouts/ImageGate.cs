@@ -141,7 +141,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         }
 
         string why = reason == DeadlineExceeded ? $"not done within its timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
-            : exitCode is null ? pod.Text("status", "message") ?? reason ?? "its pod failed"
+            : exitCode is null ? RemoteText.Show(pod.Text("status", "message") ?? reason ?? "its pod failed")
             : $"exit code {exitCode}{(container.Text("state", "terminated", "reason") is { } how ? $" ({how})" : "")}";
         return await EndAsync(run, gate, RolloutPhase.Failed, $"failed: {why}", cancellationToken);
     }
@@ -151,7 +151,8 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         string log;
         try
         {
-            log = await cluster.ReadPodLogAsync(run.Resource.Metadata.Namespace!, gate.Pod!.Name, LogLines, cancellationToken);
+            string written = await cluster.ReadPodLogAsync(run.Resource.Metadata.Namespace!, gate.Pod!.Name, LogLines, cancellationToken, ContainerName);
+            log = string.Join('\n', written.Split('\n').Select(line => RemoteText.Show(line)));
         }
         catch (CvException e)
         {
@@ -181,14 +182,14 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         if (reason is null or "ContainerCreating" or "PodInitializing")
         {
             JsonObject? scheduled = pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False");
-            return scheduled is null ? former : $"{scheduled.Text("reason")}: {scheduled.Text("message")}";
+            return scheduled is null ? former : RemoteText.Show($"{scheduled.Text("reason")}: {scheduled.Text("message")}");
         }
 
         if (reason == "ImagePullBackOff" && former?.StartsWith("ErrImagePull", StringComparison.Ordinal) == true)
             return former;
         string message = status.Text("state", "waiting", "message") ?? "";
         string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user's id, or to 0 to let it run as root" : "";
-        return message.Length == 0 ? reason : $"{reason}: {message}{remedy}";
+        return RemoteText.Show(message.Length == 0 ? reason : $"{reason}: {message}") + remedy;
     }
 
     private static GateStatus Created(GateStatus gate, JsonObject pod) =>

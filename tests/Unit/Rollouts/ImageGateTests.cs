@@ -184,7 +184,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     public async Task The_first_cause_of_a_missing_image_is_told_when_its_time_is_up()
     {
         string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
-        await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ErrImagePull","message":"r.example/tests:demo: not found"}}}]}""");
+        await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ErrImagePull","message":"\u001b[2Jr.example/tests:demo: not found"}}}]}""");
         await StepAsync();
         await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image"}}}]}""");
         await StepAsync();
@@ -194,6 +194,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         ContainerVersionStatus status = await StatusAsync();
         Assert.Equal(RolloutPhase.Failed, status.Rollout!.Phase);
         Assert.Contains("not found", status.Rollout.Message, StringComparison.Ordinal);
+        Assert.DoesNotContain(status.Rollout.Message!, char.IsControl);
     }
 
     [Fact]
