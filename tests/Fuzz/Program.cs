@@ -1,6 +1,4 @@
-using System.Diagnostics;
 using System.Globalization;
-using System.Text;
 using CvManager.Fuzz;
 
 // Feeds mutated samples to everything that reads what somebody else wrote. The only right endings are a value and a CvException.

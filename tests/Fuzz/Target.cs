@@ -32,7 +32,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     [
         OfText("reference", text =>
         {
-            ImageReference.TryParse(text, out _);
+            _ = ImageReference.TryParse(text, out _);
             if (ImageRepository.TryParse(text, out ImageRepository? repository))
                 RegistryAddress.Of(repository, new RegistryClientOptions());
             ImageReference.Parse(text);

@@ -38,7 +38,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tag: demo", "tag: demo\n  versionSyntax: '[0-9a-f'", "spec.versionSyntax", "is no regular expression")]
+    [InlineData("tag: demo", "tag: demo\n  versionSyntax: '[0-9a-f'", "spec.versionSyntax", "is not a regular expression")]
     [InlineData("team/myapp", "team/myapp:1.0", "spec.imageRepo", "is not of the form that is needed")]
     [InlineData("tag: demo", "tag: 'de mo'", "spec.tag", "is not of the form that is needed")]
     [InlineData("tag: demo", "pollIntervalSeconds: 1\n  tag: demo", "spec.pollIntervalSeconds", "must be from 5 to 86400")]

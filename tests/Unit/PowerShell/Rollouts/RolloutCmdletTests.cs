@@ -8,9 +8,9 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>History, holds, rollback and progress, on a sandbox of their own: v1 runs, and v2 was rolled out after it.</summary>
 public sealed class RolloutCmdletTests : IDisposable
 {
-    private const string First = "1111111";
-    private const string Second = "2222222";
-    private const string Third = "3333333";
+    private const string First = "a111111";
+    private const string Second = "a222222";
+    private const string Third = "a333333";
     private const string Broken = "bad0bad";
 
     private readonly PowerShellSession session = new();
