@@ -122,7 +122,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     {
         if (!Watch || LogFormat != LogFormat.Json)
             return false;
-        _log.Log(error);
+        OnPipeline().Log(error);
         Host.SetShouldExit(1);
         return true;
     }
@@ -130,10 +130,13 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     protected override void ShowDropped(long count)
     {
         if (Watch && LogFormat == LogFormat.Json)
-            _log.LogDropped(count);
+            OnPipeline().LogDropped(count);
         else
             base.ShowDropped(count);
     }
+
+    /// <summary>The log, for the pipeline thread: nobody delivers what it hands to itself.</summary>
+    private JsonLog OnPipeline() => new((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteObject);
 
     protected override void Dispose(bool disposing)
     {

@@ -90,6 +90,38 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task A_leader_that_was_stopped_for_longer_than_its_lease_changes_nothing_when_it_wakes()
+    {
+        await using Scene scene = await Scene.CreateAsync("sleep", Former, Next);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync(Deployment);
+        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Former);
+        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await second.EventAsync(4204);
+
+        scene.MoveTag(Next);
+        await first.OutcomeAsync("Progressing");
+        await first.SignalAsync("STOP");
+        try
+        {
+            await second.EventAsync(4201);
+            await second.OutcomeAsync("Succeeded");
+        }
+        finally
+        {
+            await first.SignalAsync("CONT");
+        }
+
+        await first.EventAsync(4202);
+        int woken = first.Said.Length;
+        await first.EventAsync(4204);
+        Assert.DoesNotContain("\"outcome\"", first.Said[woken..], StringComparison.Ordinal);
+        Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
+        Assert.Single(await scene.HistoryAsync(), record => record.StartsWith(Next, StringComparison.Ordinal));
+    }
+
+    [Fact]
     public async Task A_leader_that_is_told_to_stop_hands_over_at_once()
     {
         await using Scene scene = await Scene.CreateAsync("stop", Former, Next);

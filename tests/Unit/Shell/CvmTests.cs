@@ -27,6 +27,20 @@ public sealed class CvmTests : IDisposable
     }
 
     [Theory]
+    [InlineData("-KubeConfig /nowhere/kubeconfig", "KubeConfigNotFound")]
+    [InlineData("-Wait", "ParameterNotApplicable")]
+    public async Task A_controller_that_cannot_start_says_why_in_JSON_and_nothing_else(string parameters, string errorId)
+    {
+        var result = await Cvm.RunAsync(["-Command", $"Start-CvReconcile -Watch -LogFormat Json {parameters}"]);
+
+        Assert.Equal(1, result.ExitCode);
+        Assert.Equal("", result.Errors);
+        using var line = System.Text.Json.JsonDocument.Parse(result.Output);
+        Assert.Equal(errorId, line.RootElement.GetProperty("errorId").GetString());
+        Assert.NotEqual("", line.RootElement.GetProperty("remedy").GetString());
+    }
+
+    [Theory]
     [InlineData("exit 3", 3)]
     [InlineData("throw 'bad'", 1)]
     [InlineData("Get-Command Nope", 0)]

@@ -1,0 +1,52 @@
+using System.Text;
+using CvManager.PowerShell;
+using Xunit;
+
+namespace CvManager.Unit.PowerShell;
+
+public sealed class ControllerIdentityTests
+{
+    private readonly string _pod = Guid.NewGuid().ToString();
+
+    [Fact]
+    public void A_process_that_follows_another_in_the_same_pod_has_the_same_identity()
+    {
+        using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
+        first.Dispose();
+        using ControllerIdentity second = ControllerIdentity.Claim("ns/lease", _pod);
+
+        Assert.Equal(first.Name, second.Name);
+        Assert.EndsWith(_pod, first.Name, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Of_two_in_one_pod_at_a_time_the_second_has_an_identity_of_its_own()
+    {
+        using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
+        using ControllerIdentity second = ControllerIdentity.Claim("ns/lease", _pod);
+        using ControllerIdentity other = ControllerIdentity.Claim("ns/another", _pod);
+
+        Assert.NotEqual(first.Name, second.Name);
+        Assert.Equal(first.Name, other.Name);
+    }
+
+    [Theory]
+    [InlineData("""{"kubernetes.io":{"pod":{"name":"p","uid":"abc-1"} } }""", "abc-1")]
+    [InlineData("""{"kubernetes.io":{"serviceaccount":{"name":"sa"} } }""", null)]
+    [InlineData("""{"kubernetes.io":{"pod":{"uid":5} } }""", null)]
+    [InlineData("[1]", null)]
+    [InlineData("no json", null)]
+    public void A_pod_is_known_by_its_service_accounts_token(string claims, string? uid)
+    {
+        string file = Path.GetTempFileName();
+        try
+        {
+            File.WriteAllText(file, $"e30.{Convert.ToBase64String(Encoding.UTF8.GetBytes(claims)).TrimEnd('=')}.x");
+            Assert.Equal(uid, ControllerIdentity.PodOf(file));
+        }
+        finally
+        {
+            File.Delete(file);
+        }
+    }
+}
