@@ -333,8 +333,17 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await _reconciler.ReconcileAsync(resource, (await _reconciler.ReadAsync("shop", Token)).Around(resource), null, Token);
     }
 
-    private async Task EndAsync(string pod, string status) =>
+    /// <summary>Writes what became of a pod. It is bound to a node that does not exist first, so that no scheduler writes its state beside this.</summary>
+    private async Task EndAsync(string pod, string status)
+    {
+        if ((await _cluster.Connection.GetAsync(Pods with { Name = pod }, Token))["spec"]!["nodeName"] is null)
+        {
+            await _cluster.Connection.CreateAsync(Pods with { Name = pod, Subresource = "binding" }, JsonNode.Parse(
+                """{"apiVersion":"v1","kind":"Binding","target":{"kind":"Node","name":"nowhere"}}""")!.AsObject(), Token);
+        }
+
         await _cluster.Connection.PatchAsync(Pods with { Name = pod, Subresource = "status" }, PatchKind.Merge, new JsonObject { ["status"] = JsonNode.Parse(status) }, Token);
+    }
 
     private Task<ContainerVersionStatus> StatusAsync() => StatusOfAsync("cv");
 
