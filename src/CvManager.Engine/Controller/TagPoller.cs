@@ -179,10 +179,9 @@ internal sealed partial class TagPoller : IDisposable
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
         }
-        finally
-        {
-            await _queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
-        }
+
+        // Not where it failed: it is started again, and needs its queue.
+        await _queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     public void Dispose() => _queue.Dispose();
