@@ -1,0 +1,192 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using Xunit;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>R5 with the real API server: what a gate's pod is, that each gate has its own, and what keeps it from being created.</summary>
+public sealed class GateTests
+{
+    private const string Good = "1.0.0";
+    private const string Next = "1.2.0";
+    private const string Quota = "memory-budget";
+
+    private static readonly ResourcePath Pods = new("", "v1", "pods");
+
+    [Fact]
+    public async Task The_pod_of_a_gate_fits_the_restricted_standard_has_no_token_and_passes()
+    {
+        await using Scene scene = await Scene.CreateAsync("gatepod", Good, Next);
+        // Since Kubernetes 1.25 the API server holds the pod to it.
+        await scene.KubeCtlAsync("label", "namespace", scene.Namespace, "pod-security.kubernetes.io/enforce=restricted");
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Manifests("app"));
+        string owner = await scene.ReadAsync("cv/app", ".metadata.uid");
+        Task<IReadOnlyDictionary<string, JsonObject>> watch = UntilGoneAsync(scene, 1);
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+
+        (string uid, JsonObject pod) = Assert.Single(await watch);
+        Assert.Equal((uid, "Succeeded"), GateOf(resource));
+        JsonNode reference = Assert.Single(pod["metadata"]!["ownerReferences"]!.AsArray())!;
+        Assert.Equal((owner, true), (reference["uid"]!.GetValue<string>(), reference["controller"]!.GetValue<bool>()));
+        JsonNode spec = pod["spec"]!;
+        Assert.False(spec["automountServiceAccountToken"]!.GetValue<bool>());
+        Assert.Null(spec["volumes"]);
+        Assert.True(spec["securityContext"]!["runAsNonRoot"]!.GetValue<bool>());
+        Assert.Equal("RuntimeDefault", spec["securityContext"]!["seccompProfile"]!["type"]!.GetValue<string>());
+        JsonNode container = Assert.Single(spec["containers"]!.AsArray())!;
+        Assert.Null(container["volumeMounts"]);
+        Assert.False(container["securityContext"]!["allowPrivilegeEscalation"]!.GetValue<bool>());
+        Assert.Equal(["ALL"], container["securityContext"]!["capabilities"]!["drop"]!.AsArray().Select(one => one!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task Gates_of_two_resources_whose_tag_moves_at_once_are_each_run_once()
+    {
+        await using Scene scene = await Scene.CreateAsync("gatetwo", Good, Next);
+        // As soon as it starts, the controller finds both behind the tag.
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Manifests("one"));
+        await scene.ApplyAsync(Manifests("two"));
+        Task<IReadOnlyDictionary<string, JsonObject>> watch = UntilGoneAsync(scene, 2);
+        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+
+        JsonObject one = await scene.UntilSuccessAsync("one", Next);
+        JsonObject two = await scene.UntilSuccessAsync("two", Next);
+
+        Assert.NotEqual(one["status"]!["rollout"]!["id"]!.GetValue<string>(), two["status"]!["rollout"]!["id"]!.GetValue<string>());
+        // No pod but those that passed: none was ended by the other's cleaning up, and run again.
+        Assert.Equal(
+            new[] { GateOf(one), GateOf(two) }.OrderBy(gate => gate.Uid, StringComparer.Ordinal),
+            (await watch).Keys.Order(StringComparer.Ordinal).Select(uid => ((string?)uid, "Succeeded")));
+    }
+
+    [Fact]
+    public async Task A_quota_that_asks_for_limits_is_named_and_waited_for_until_the_gate_has_resources()
+    {
+        await using Scene scene = await Scene.CreateAsync("gatequota", Good, Next);
+        await using ControllerProcess controller = await StartUnderQuotaAsync(scene);
+
+        await IsNamedAsync(scene);
+        await scene.KubeCtlAsync("patch", "cv/app", "--type=json",
+            "-p", """[{"op": "add", "path": "/spec/container/verify/0/resources", "value": {"limits": {"memory": "64Mi"}}}]""");
+
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.Null(resource["status"]!["quarantined"]);
+        Assert.Equal("Succeeded", GateOf(resource).Phase);
+    }
+
+    [Fact]
+    public async Task A_pod_that_somebody_makes_in_the_name_of_a_waiting_gate_does_not_pass()
+    {
+        await using Scene scene = await Scene.CreateAsync("gateforged", Good, Next);
+        await using ControllerProcess controller = await StartUnderQuotaAsync(scene);
+        JsonObject waiting = await IsNamedAsync(scene);
+        JsonNode status = waiting["status"]!["rollout"]!;
+        string name = status["gates"]![0]!["pod"]!["name"]!.GetValue<string>();
+
+        await scene.ApplyAsync($$"""
+            apiVersion: v1
+            kind: Pod
+            metadata:
+              name: {{name}}
+              labels: {custom.k8s.io/rollout: {{status["id"]}}, custom.k8s.io/gate: '0', app.kubernetes.io/managed-by: cvmanager}
+              ownerReferences:
+              - {apiVersion: custom.k8s.io/v1, kind: ContainerVersion, name: app, uid: {{waiting["metadata"]!["uid"]}}, controller: true}
+            spec:
+              restartPolicy: Never
+              containers: [{name: verify, image: "REPO:other", resources: {limits: {memory: 64Mi} } }]
+            """);
+        // It is another pod that the gate waits for, now as before in vain.
+        JsonObject resource = await scene.UntilStatusAsync("app", s => s["rollout"]!["gates"]![0]!["pod"]!["name"]!.GetValue<string>() != name);
+        Assert.NotEqual("Succeeded", GateOf(resource).Phase);
+        await scene.KubeCtlAsync("delete", "quota", Quota);
+
+        resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.NotEqual(name, resource["status"]!["rollout"]!["gates"]![0]!["pod"]!["name"]!.GetValue<string>());
+    }
+
+    private static async Task<ControllerProcess> StartUnderQuotaAsync(Scene scene)
+    {
+        await scene.ApplyAsync($$"""
+            apiVersion: v1
+            kind: ResourceQuota
+            metadata: {name: {{Quota}} }
+            spec: {hard: {limits.memory: 1Gi} }
+            """);
+        // It is enforced once its status has it.
+        await scene.UntilAsync(new ResourcePath("", "v1", "resourcequotas"), Quota, quota => quota["status"]?["used"]?["limits.memory"] is not null);
+        scene.MoveTag(Next);
+        await scene.ApplyAsync(Manifests("app"));
+        return ControllerProcess.Start(scene.Namespace);
+    }
+
+    /// <summary>The gate waits, for what is named in a condition; the version is not blamed.</summary>
+    private static async Task<JsonObject> IsNamedAsync(Scene scene)
+    {
+        JsonObject resource = await scene.UntilStatusAsync("app", status => status["conditions"]?.AsArray().Any(c =>
+            c!["type"]!.GetValue<string>() == "Stalled" && c["status"]!.GetValue<string>() == "True" && c["reason"]!.GetValue<string>() == "ClusterRefused"
+            && c["message"]!.GetValue<string>().Contains(Quota, StringComparison.Ordinal)) == true);
+        Assert.Null(resource["status"]!["quarantined"]);
+        Assert.Equal("Progressing", GateOf(resource).Phase);
+        return resource;
+    }
+
+    private static (string? Uid, string Phase) GateOf(JsonObject resource)
+    {
+        JsonNode gate = Assert.Single(resource["status"]!["rollout"]!["gates"]!.AsArray())!;
+        return (gate["pod"]?["uid"]?.GetValue<string>(), gate["phase"]!.GetValue<string>());
+    }
+
+    /// <summary>Watches from now on until so many pods of gates have come and gone.</summary>
+    /// <returns>All that came until then, as they were created, by their uid.</returns>
+    private static async Task<IReadOnlyDictionary<string, JsonObject>> UntilGoneAsync(Scene scene, int count)
+    {
+        Dictionary<string, JsonObject> seen = [];
+        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(TimeSpan.FromMinutes(2));
+        // The version "0" is the present, as any API server has it.
+        await foreach ((string type, JsonObject pod) in scene.Cluster.WatchAsync(Pods with { Namespace = scene.Namespace }, "custom.k8s.io/gate", "0", 120, limit.Token))
+        {
+            if (type == "BOOKMARK")
+                continue;
+            seen.TryAdd(pod["metadata"]!["uid"]!.GetValue<string>(), pod);
+            if (type == "DELETED" && --count == 0)
+                return seen;
+        }
+
+        Assert.Fail($"{count} more pods of gates should have gone. Seen: {string.Join(", ", seen.Keys)}");
+        return seen;
+    }
+
+    /// <summary>Of a workload that fits the restricted standard and has limits, as what a gate waits for is to be the gate's own.</summary>
+    private static string Manifests(string name) => $$"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: {{name}}, labels: {cvapp: {{name}} } }
+        spec:
+          selector: {matchLabels: {app: {{name}} } }
+          template:
+            metadata: {labels: {app: {{name}} } }
+            spec:
+              securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault} }
+              containers:
+              - name: main
+                image: "REPO:{{Good}}"
+                resources: {limits: {memory: 64Mi} }
+                securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]} }
+        ---
+        apiVersion: custom.k8s.io/v1
+        kind: ContainerVersion
+        metadata: {name: {{name}} }
+        spec:
+          imageRepo: REPO
+          tag: demo
+          versionSyntax: '[0-9.]+(-bad)?'
+          pollIntervalSeconds: 5
+          selector: {cvapp: {{name}} }
+          container: {name: main, verify: [{kind: Image, image: tests, tag: demo}]}
+        """;
+}
