@@ -36,6 +36,9 @@ public sealed class RecordsTests
             .Replace("  tag: demo\n", "  tag: demo\n  config: {name: myapp-version, key: version}\n", StringComparison.Ordinal);
         await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", _space, "apply", "-f", "-"], manifests);
         await KubeCtlAsync("-n", _space, "create", "configmap", "myapp-version", "--from-literal=colour=blue");
+        // Somebody else's ConfigMap: its owner names the key that may be written.
+        await KubeCtlAsync("-n", _space, "annotate", "configmap", "myapp-version", "cvmanager/version-keys=version");
+        string person = await KubeCtlAsync("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.user}");
 
         session.Invoke("$null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m", ("space", _space)).AssertNoErrors();
 
@@ -53,10 +56,10 @@ public sealed class RecordsTests
             await KubeCtlAsync("-n", _space, "get", "deployment", "myapp", "-o", "jsonpath={.spec.template.spec.containers[0].image}"));
         SessionResult history = session.Invoke("Get-CvRolloutHistory myappcv -Namespace $space").AssertNoErrors();
         Assert.Equal([(Next, Former), (Former, Next)], history.Values<string>("FromVersion").Zip(history.Values<string>("ToVersion")));
-        Assert.Equal([Environment.UserName, "controller"], history.Values<string>("Who"));
+        Assert.Equal([person, "controller"], history.Values<string>("Who"));
         Assert.Equal(["too slow", ""], history.Values<string>("Reason"));
         Assert.Equal($"{Former} blue", await KubeCtlAsync("-n", _space, "get", "configmap", "myapp-version", "-o", "jsonpath={.data.version} {.data.colour}"));
-        Assert.Contains($"pinned by {Environment.UserName}: too slow",
+        Assert.Contains($"pinned by {person}: too slow",
             await KubeCtlAsync("-n", _space, "get", "cv", "myappcv", "-o", "jsonpath={.status.conditions[0].message}"), StringComparison.Ordinal);
 
         session.Invoke("Resume-ContainerVersion myappcv -Namespace $space; $null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m").AssertNoErrors();

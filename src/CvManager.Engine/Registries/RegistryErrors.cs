@@ -26,7 +26,7 @@ internal static class RegistryErrors
     /// <param name="refusal">What the registry answered.</param>
     public static CvException ListDenied(ImageRepository repository, CvException refusal) =>
         Error(refusal.ErrorId, refusal.Kind, $"The tags of '{repository}' may not be listed: {refusal.Message}",
-            "Grant the login the right to list tags (Azure: metadata/read), or label the images with their version (org.opencontainers.image.version).", repository.ToString());
+            $"{refusal.Remedy} Some registries grant listing apart from pulling (Azure: metadata/read).", repository.ToString());
 
     public static CvException ListUnsupported(ImageRepository repository, string? said) =>
         Error("RegistryListUnsupported", CvErrorKind.NotSupported, $"The registry does not list the tags of '{repository}'{Quoted(said)}.",
