@@ -1,4 +1,5 @@
 using System.Net.Security;
+using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -17,12 +18,20 @@ internal static class ServerTrust
 
     /// <param name="authorities">Authorities that are trusted; null for those of the system.</param>
     /// <param name="orSystem">The system's authorities are trusted beside them.</param>
+    /// <remarks>A refusal is thrown, with its reason: a callback that returns false is told as nothing but that it did.</remarks>
     public static RemoteCertificateValidationCallback Of(X509Certificate2Collection? authorities, bool orSystem) =>
         (sender, certificate, sent, errors) =>
-            certificate is X509Certificate2 server
-            && (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) == SslPolicyErrors.None
-            && sender is SslStream { TargetHostName: { Length: > 0 } name } && server.MatchesHostname(name, allowWildcards: true, allowCommonName: false)
-            && ((errors == SslPolicyErrors.None && (authorities is null || orSystem)) || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent))));
+        {
+            if (certificate is not X509Certificate2 server)
+                throw new AuthenticationException("the server shows no certificate.");
+            string? name = (sender as SslStream)?.TargetHostName;
+            if ((errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
+                || string.IsNullOrEmpty(name) || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false))
+                throw new AuthenticationException($"the certificate is not for '{name}': none of its subject alternative names is.");
+            bool isTrusted = (errors == SslPolicyErrors.None && (authorities is null || orSystem))
+                || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent)));
+            return isTrusted ? true : throw new AuthenticationException(FaultOf(server, sent));
+        };
 
     /// <summary>PEM certificates; other blocks among them are passed over.</summary>
     /// <exception cref="CryptographicException">There is none, or one cannot be read.</exception>
@@ -41,6 +50,15 @@ internal static class ServerTrust
         if (file.Exists && file.Length > LargestFile)
             throw new IOException($"it has more than {LargestFile} bytes");
         return Parse(File.ReadAllText(path));
+    }
+
+    private static string FaultOf(X509Certificate2 server, X509Chain? sent)
+    {
+        X509ChainStatusFlags faults = (sent?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (all, status) => all | status.Status);
+        return faults.HasFlag(X509ChainStatusFlags.NotTimeValid)
+            ? $"the certificate, or one of its authorities, has expired or is not valid yet; its own time is {server.NotBefore.ToUniversalTime():u} to {server.NotAfter.ToUniversalTime():u}."
+            : faults.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? "the certificate is not for servers (its extended key usage)."
+            : "no trusted authority has signed the certificate.";
     }
 
     /// <summary>Of several authorities of one name, as there are while one is replaced by another, a chain is tried with one only.</summary>

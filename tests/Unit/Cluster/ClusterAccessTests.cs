@@ -33,21 +33,22 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Theory]
-    [InlineData("node-7", "node-7", TestAuthority.ForServers, -1, 50, null)]
-    [InlineData("node-7", "10.0.0.7", TestAuthority.ForServers, -1, 50, null)]
-    [InlineData("127.0.0.1", null, TestAuthority.ForServers, -1, 50, null)]
-    [InlineData("sam", "127.0.0.1", TestAuthority.ForClients, -1, 50, null)]
-    [InlineData("expired", "127.0.0.1", TestAuthority.ForServers, -50, -1, null)]
-    [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null)]
-    [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com")]
-    [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com")]
-    public async Task A_certificate_for_another_name_or_use_or_time_gets_no_token(string subject, string? name, string use, int from, int to, string? tlsServerName)
+    [InlineData("node-7", "node-7", TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
+    [InlineData("node-7", "10.0.0.7", TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
+    [InlineData("127.0.0.1", null, TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
+    [InlineData("sam", "127.0.0.1", TestAuthority.ForClients, -1, 50, null, "extended key usage")]
+    [InlineData("expired", "127.0.0.1", TestAuthority.ForServers, -50, -1, null, "expired")]
+    [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null, "not valid yet")]
+    [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com", "not for 'kube.example.com'")]
+    [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com", "not for 'kube.example.com'")]
+    public async Task A_certificate_for_another_name_or_use_or_time_gets_no_token_and_is_told_why(string subject, string? name, string use, int from, int to, string? tlsServerName, string why)
     {
         await using LoopbackApiServer server = new(_authority.Issue(subject, name is null ? [] : [name], use, from, to).Certificate);
 
         CvException error = await Assert.ThrowsAsync<CvException>(() => AskAsync(server, Ca(_authority.Pem) + Name(tlsServerName)));
 
         Assert.Equal("ClusterCertificateInvalid", error.ErrorId);
+        Assert.Contains(why, error.Message, StringComparison.Ordinal);
         Assert.Empty(server.Requests);
     }
 

@@ -34,7 +34,10 @@ public sealed class ConnectionTests : IAsyncDisposable
     [Fact]
     public async Task Its_certificates_are_good_for_their_names_only()
     {
-        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(_registry.AuthorityFile, "other.corp.example")));
+        CvException error = await Assert.ThrowsAsync<CvException>(() => FindAsync(_registry.AuthorityFile, "other.corp.example"));
+
+        Assert.Equal("RegistryUnreachable", error.ErrorId);
+        Assert.Contains("not for 'other.corp.example'", error.Message, StringComparison.Ordinal);
         Assert.Empty(_registry.Requests);
     }
 

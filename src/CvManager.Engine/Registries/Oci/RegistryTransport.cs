@@ -132,9 +132,12 @@ internal sealed partial class RegistryTransport
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            string what = e.InnerException is Exception inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal)
-                ? $"{e.Message} {inner.Message}"
-                : e.Message;
+            string what = e.InnerException switch
+            {
+                AuthenticationException refusal => $"no TLS connection can be made: {refusal.Message}",
+                Exception inner when !e.Message.Contains(inner.Message, StringComparison.Ordinal) => $"{e.Message} {inner.Message}",
+                _ => e.Message,
+            };
             throw RegistryErrors.Unreachable(request.Repository, RemoteText.Show(what, sent.Secrets));
         }
         catch (Exception e) when (e is FormatException or NotSupportedException)
