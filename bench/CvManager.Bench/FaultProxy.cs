@@ -100,8 +100,8 @@ internal sealed class FaultProxy : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
         await _accepting;
+        _listener.Stop();
         _phase.Dispose();
         _stop.Dispose();
         _http.Dispose();

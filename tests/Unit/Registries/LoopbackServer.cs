@@ -17,8 +17,8 @@ internal abstract class LoopbackServer : IAsyncDisposable
     public virtual async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        _listener.Stop();
         await _accepting;
+        _listener.Stop();
         await Task.WhenAll(_serving);
         _stop.Dispose();
         GC.SuppressFinalize(this);
