@@ -299,6 +299,10 @@ public sealed record PodReplacementStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Uid { get; init; }
 
+    /// <summary>UID of the workload that the pod belongs to.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Owner { get; init; }
+
     /// <summary>The image of its container.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Image { get; init; }
@@ -306,6 +310,10 @@ public sealed record PodReplacementStatus
     /// <summary>How many pods ran the version before it went: one more has to, before the next one goes.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Updated { get; init; }
+
+    /// <summary>How many pods there were before it went.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
+    public int Pods { get; init; }
 
     /// <summary>The image that new pods have instead of the template's; null where it is the template's.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

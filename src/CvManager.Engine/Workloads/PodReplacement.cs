@@ -36,6 +36,9 @@ internal sealed class PodReplacement(ClusterConnection cluster)
     {
         if (!workload.IsObserved)
             return new ReplacementProgress(workload.Progress, replacement);
+        // One that was made anew under the same name has other pods: what became of those of the former one says nothing of them.
+        if (replacement?.Owner is { } owner && owner != workload.Uid)
+            replacement = null;
         List<JsonObject> own = [.. (await ListAsync(workload, cancellationToken))
             .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
             .OrderBy(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal).ThenBy(NameOf, StringComparer.Ordinal)];
@@ -52,7 +55,8 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 return new ReplacementProgress(await ReleaseAsync(chosen, $"{updated} of {own.Count} pods replaced", cancellationToken), replacement);
             if (own.Count < workload.DesiredPods)
                 return new ReplacementProgress(Missing(), replacement);
-            if (updated <= replacement.Updated)
+            // With fewer pods than then, the ReplicaSet was scaled down: the pod went, and none came in its place.
+            if (updated <= replacement.Updated && own.Count >= replacement.Pods)
             {
                 // None more has the template's image than before. Either something gives pods another name of it, which the youngest has, or none at all.
                 string? last = own.Count == 0 ? null : own[^1].Text("metadata", "creationTimestamp");
@@ -68,7 +72,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 updated = own.Count(IsUpdated);
             }
 
-            replacement = replacement with { Pod = null, Uid = null, Image = null, Updated = 0 };
+            replacement = replacement with { Pod = null, Uid = null, Image = null, Updated = 0, Pods = 0 };
         }
 
         if (own.Find(pod => IsUpdated(pod) && !PodEvidence.IsReady(pod)) is { } coming)
@@ -80,7 +84,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             return new ReplacementProgress(WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run it and are ready"), replacement);
         return new ReplacementProgress(WorkloadProgress.Waiting($"{updated} of {own.Count} pods replaced; pod {NameOf(old)} is next"), (replacement ?? new PodReplacementStatus()) with
         {
-            Pod = NameOf(old), Uid = old.Text("metadata", "uid"), Image = PodEvidence.ImageOf(old, container), Updated = updated,
+            Pod = NameOf(old), Uid = old.Text("metadata", "uid"), Owner = workload.Uid, Image = PodEvidence.ImageOf(old, container), Updated = updated, Pods = own.Count,
         });
 
         bool IsUpdated(JsonObject pod) => PodEvidence.HasImage(pod, container, container.Image, digest)

@@ -47,6 +47,10 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
             if (others.Length > 0)
                 yield return $"it is Ready ({message}), but {others[0]}";
         }
+        else if (reason == "WorkloadsNotReady" && others.Length == 0)
+        {
+            // Every workload is set to the version, and some pod is not up: that is the truth, and no rollout would change it.
+        }
         else if (stalled != "True")
         {
             yield return $"it is neither Ready nor Stalled ({reason}: {message})";
