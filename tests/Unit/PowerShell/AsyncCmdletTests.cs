@@ -9,6 +9,19 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>The bridge between async work and the pipeline, with test cmdlets in the real engine.</summary>
 public sealed class AsyncCmdletTests
 {
+    [Fact]
+    public void Messages_that_a_stalled_consumer_leaves_waiting_are_bounded_and_the_dropped_ones_counted()
+    {
+        using var session = Session();
+        using ManualResetEventSlim logged = new();
+
+        // The consumer holds the first object until all messages have been written.
+        var result = session.Invoke("Write-AsyncFlood -Count 12345 -Logged $logged -Verbose | ForEach-Object { $logged.Wait() }", ("logged", logged));
+
+        Assert.Equal(10_000, result.Verbose.Count(message => message == "flood"));
+        Assert.Contains("2345", Assert.Single(result.Warnings), StringComparison.Ordinal);
+    }
+
     private static PowerShellSession Session() => new(import: false, state =>
     {
         foreach (var type in typeof(AsyncCmdletTests).GetNestedTypes(BindingFlags.NonPublic | BindingFlags.Public))
@@ -319,6 +332,24 @@ public sealed class AsyncCmdletTests
             Microsoft.Extensions.Logging.LoggerExtensions.LogWarning(Logger, "logged a warning");
 #pragma warning restore CA1848, CA2254
             return Task.CompletedTask;
+        }
+    }
+
+    [Cmdlet(VerbsCommunications.Write, "AsyncFlood")]
+    public sealed class WriteAsyncFloodCommand : AsyncCmdlet
+    {
+        [Parameter]
+        public int Count { get; set; }
+
+        [Parameter]
+        public ManualResetEventSlim Logged { get; set; } = null!;
+
+        protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+        {
+            await WriteObjectAsync("first");
+            for (var i = 0; i < Count; i++)
+                WriteVerbose("flood");
+            Logged.Set();
         }
     }
 
