@@ -11,7 +11,7 @@ using Xunit.v3;
 namespace CvManager.Simulation;
 
 /// <summary>
-/// The invariants of the design over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is how
+/// The invariants in docs/architecture.md over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is how
 /// many seeds (50 where it is not set: `dotnet test` is to stay quick), CVM_SIMULATION_SEED the first one.
 /// </summary>
 public sealed class SimulationTests

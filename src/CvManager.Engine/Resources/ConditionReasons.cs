@@ -61,7 +61,7 @@ public static class ConditionReasons
     public const string BlueGreenAmbiguous = nameof(BlueGreenAmbiguous);
     /// <summary>R13: one of the two colours does not exist, or is not selected.</summary>
     public const string BlueGreenIncomplete = nameof(BlueGreenIncomplete);
-    /// <summary>R9: an older resource follows another tag for the same container.</summary>
+    /// <summary>R9: an older ContainerVersion selects the same container of the same workload.</summary>
     public const string Conflict = nameof(Conflict);
     /// <summary>R3: somebody keeps putting the image back.</summary>
     public const string Contended = nameof(Contended);
