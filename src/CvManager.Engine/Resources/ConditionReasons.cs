@@ -56,6 +56,8 @@ public static class ConditionReasons
     public const string DisruptionBudget = nameof(DisruptionBudget);
     /// <summary>Pods that were replaced did not get the version: something between rewrites them.</summary>
     public const string PodsNotUpdated = nameof(PodsNotUpdated);
+    /// <summary>R4: a Job is active; it is recreated once it has ended.</summary>
+    public const string JobActive = nameof(JobActive);
     public const string ContainerNotFound = nameof(ContainerNotFound);
     /// <summary>R13: not exactly two workloads, or not exactly one of them live.</summary>
     public const string BlueGreenAmbiguous = nameof(BlueGreenAmbiguous);

@@ -236,6 +236,10 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
             ProgressState.Done => DeliveryState.Done,
             ProgressState.Failed => DeliveryState.Failed,
             _ => DeliveryState.Waiting,
-        }, known.Progress.Message) { Answered = known.Answered is { } image && !RunningImage.AreSame(image, order.Image) ? image : null };
+        }, known.Progress.Message)
+        {
+            BlockedBy = known.Progress.BlockedBy,
+            Answered = known.Answered is { } image && !RunningImage.AreSame(image, order.Image) ? image : null,
+        };
     }
 }

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
@@ -46,7 +47,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
 
         if (IsActive(job))
-            return (WorkloadProgress.Waiting("it is active; it is created anew when it has ended"), null);
+            return (WorkloadProgress.Blocked(ConditionReasons.JobActive, "it is active, and is recreated once it has ended"), null);
         if (kept is null)
         {
             try

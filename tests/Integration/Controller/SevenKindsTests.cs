@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -52,7 +53,7 @@ public sealed class SevenKindsTests
         await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
 
         scene.MoveTag(Next);
-        await controller.MessageAsync("it is active; it is created anew when it has ended");
+        await scene.UntilStatusAsync("job", status => status["rollout"]?["workloads"]?[0]?["blockedBy"]?.GetValue<string>() == ConditionReasons.JobActive);
         Assert.Equal(former, await scene.ReadAsync("job/job", ".metadata.uid"));
 
         // Its pod ends: then it may go.

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Resources;
 using CvManager.Sandbox.Registry;
 
 namespace CvManager.Simulation.Invariants;
@@ -15,7 +16,7 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
     private IEnumerable<JsonObject> Resources() => history.Resources.Values.Select(r => r.States[^1].Change.After).OfType<JsonObject>();
 
     private static bool IsWaiting(JsonObject resource) => !Names.IsFinal(Fields.Text(resource, "status", "rollout", "phase"))
-        && (Fields.At(resource, "status", "rollout", "workloads") as JsonArray ?? []).Any(w => Fields.Text(w, "message").StartsWith("it is active", StringComparison.Ordinal));
+        && (Fields.At(resource, "status", "rollout", "workloads") as JsonArray ?? []).Any(w => Fields.Text(w, "blockedBy") == ConditionReasons.JobActive);
 
     private IEnumerable<string> Problems(JsonObject resource)
     {
