@@ -134,6 +134,8 @@ public static class Planner
             Resource = resource, Verdict = PlanVerdict.UpToDate, Reason = ConditionReasons.UpToDate, Message = "",
             Version = version.Version, Digest = version.Digest, Workloads = workloads, BlueGreen = pair,
         };
+        if (pair is null)
+            changes = [.. changes, .. Unfinished(resource, version, [.. workloads.Where(w => changes.TrueForAll(c => c.Workload != w))], changes.Count > 0)];
         string pinned = spec.PinVersion.Length > 0 ? " (pinned)" : "";
         QuarantinedDigest? quarantined = resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == version.Digest);
         if (changes.Count == 0)
@@ -168,6 +170,24 @@ public static class Planner
             Verdict = PlanVerdict.RollOut, Reason = ConditionReasons.RolloutInProgress, Changes = changes,
             Message = $"Roll out version {version.Version}{pinned} to {string.Join(", ", changes.Select(c => c.Workload.Reference))}.",
         };
+    }
+
+    /// <summary>
+    /// Workloads that are set to the version, and that no finished rollout has brought to it: those of a rollout of it that was superseded halfway
+    /// (suspended, for example), which R6 still has to judge and to roll back as a whole; and ReplicaSets whose template somebody else has set since
+    /// the last rollout, as nobody else replaces their pods (R4). A workload that was brought to the version and is down by now is none of these.
+    /// </summary>
+    private static IEnumerable<PlannedChange> Unfinished(ContainerVersion resource, ResolvedVersion version, List<Workload> set, bool hasOthers)
+    {
+        if (resource.Status?.Rollout is not { } last || !RolloutPhase.IsFinal(last.Phase) || (!hasOthers && set.TrueForAll(IsUp)))
+            return [];
+        bool isHalfway = last.Phase == RolloutPhase.Superseded && last.Digest == version.Digest && last.Repeats < MostRepeats;
+        return set.Where(w => isHalfway ? last.Workloads.Any(entry => entry.Kind == w.Kind && entry.Name == w.Name && entry.Phase != RolloutPhase.Superseded)
+                : last.Digest != version.Digest && !IsUp(w) && WorkloadKind.Find(w.Kind).Delivery == Delivery.PatchTemplateAndReplacePods)
+            .Select(w => (Workload: w, Container: w.FindContainer(resource.Spec.Container.Name)!))
+            .Select(w => new PlannedChange(w.Workload, w.Container, w.Container.Image));
+
+        static bool IsUp(Workload workload) => workload.Progress.State == ProgressState.Done;
     }
 
     /// <summary>True where a workload has the version, or what the API server made of it when it was asked for it (an admission webhook did).</summary>

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using CvManager.Cluster;
 using CvManager.Resources;
 using CvManager.Workloads;
 
@@ -293,12 +294,22 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     }
 
     /// <summary>
-    /// What a workload goes back to. A version that was superseded on its way is none to go back to: then it is what that one came from.
+    /// What a workload goes back to. A version that was superseded on its way is none to go back to: then it is what that one came from. The same
+    /// holds where that one had not come to the workload yet, and for all workloads where this rollout continues that one.
     /// </summary>
-    private string FormerImage(PlannedChange change) =>
-        status.Rollout is { Phase: RolloutPhase.Superseded } last
-        && last.Workloads.FirstOrDefault(w => w.Kind == change.Workload.Kind && w.Name == change.Workload.Name) is { } entry
-        && Order(last, entry).Has(change.Container.Image) && entry.Phase != RolloutPhase.Succeeded ? entry.FromImage : change.Container.Image;
+    private string FormerImage(PlannedChange change)
+    {
+        string present = change.Container.Image;
+        if (status.Rollout is not { Phase: RolloutPhase.Superseded } last
+            || last.Workloads.FirstOrDefault(w => w.Kind == change.Workload.Kind && w.Name == change.Workload.Name) is not { } entry)
+        {
+            return present;
+        }
+
+        bool isOfLast = Order(last, entry).Has(present) && (entry.Phase != RolloutPhase.Succeeded || last.Digest == plan.Digest);
+        bool isUntouched = entry.Phase == RolloutPhase.Pending && change.Container.ImageManager == ClusterConnection.FieldManager;
+        return isOfLast || isUntouched ? entry.FromImage : present;
+    }
 
     private async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {

@@ -41,7 +41,7 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
 
         string pin = Fields.Text(resource, "spec", "pinVersion");
         string wanted = pin.Length > 0 ? history.Digests[pin] : tagged;
-        string[] others = [.. Workloads(resource).Where(w => history.DigestOf(w.Image) != wanted).Select(w => $"{w.Name} is on {w.Image}")];
+        string[] others = [.. Workloads(resource).Where(w => history.DigestOf(w.Image) != wanted).Select(w => $"{w.Kind}/{Fields.Text(w.Workload, "metadata", "name")} is on {w.Image}")];
         bool quarantined = (resource["status"]?["quarantined"] as JsonArray ?? []).Any(q => Fields.Text(q, "digest") == wanted);
         if (ready == "True")
         {
@@ -50,7 +50,11 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         }
         else if (reason == "WorkloadsNotReady" && others.Length == 0)
         {
-            // Every workload is set to the version, and some pod is not up: that is the truth, and no rollout would change it.
+            // No rollout of ours would change it: somebody else has set the version, or it went down after it was rolled out.
+            if (resource["status"]?["rollout"] is JsonObject last && Fields.Text(last, "phase") == "Superseded" && Fields.Text(last, "digest") == wanted)
+                yield return $"its rollout of {Fields.Text(last, "version")} was superseded, and nobody judges that version";
+            if (!IsSomePodDown(resource, wanted))
+                yield return $"it is not Ready ({message}), but every pod is up";
         }
         else if (stalled != "True")
         {
@@ -70,10 +74,41 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         }
     }
 
-    /// <summary>The workloads that there are, and the image of the container.</summary>
-    private Dictionary<string, (string Name, string Image)>.ValueCollection Workloads(JsonObject resource)
+    /// <summary>Whether a workload has fewer ready pods of the version than it is to have, or pods of another one.</summary>
+    private bool IsSomePodDown(JsonObject resource, string wanted)
     {
-        Dictionary<string, (string Name, string Image)> now = new(StringComparer.Ordinal);
+        Dictionary<string, JsonObject> pods = [];
+        foreach (ObjectChanged change in history.Changes.Where(c => c.Change.Resource == "pods"))
+        {
+            if (change.Change.After is { } after)
+                pods[change.Change.Name] = after;
+            else
+                pods.Remove(change.Change.Name);
+        }
+
+        string container = Fields.Text(resource, "spec", "container", "name");
+        WorkloadShape shape = WorkloadShape.Of("pods")!;
+        foreach ((string kind, JsonObject workload, _) in Workloads(resource))
+        {
+            if (kind is "Job" or "CronJob")
+                continue;
+            string name = Fields.Text(workload, "metadata", "name");
+            JsonObject[] own = kind == "Pod" ? [workload] : [.. pods.Values.Where(pod => Fields.Text(pod, "metadata", "labels", "app") == name)];
+            long replicas = Fields.At(workload, "spec", "replicas") is null ? 1 : Fields.Number(workload, "spec", "replicas");
+            long desired = kind == "DaemonSet" ? Fields.Number(workload, "status", "desiredNumberScheduled") : replicas;
+            if (own.Count(IsUp) < desired || own.Any(pod => !IsUp(pod)))
+                return true;
+        }
+
+        return false;
+
+        bool IsUp(JsonObject pod) => history.DigestOf(shape.Images(pod).GetValueOrDefault(container, "")) == wanted && Fields.Condition(pod, "Ready").Status == "True";
+    }
+
+    /// <summary>The workloads that there are, and the image of the container.</summary>
+    private Dictionary<string, (string Kind, JsonObject Workload, string Image)>.ValueCollection Workloads(JsonObject resource)
+    {
+        Dictionary<string, (string Kind, JsonObject Workload, string Image)> now = new(StringComparer.Ordinal);
         foreach (ObjectChanged change in history.Changes)
         {
             if (WorkloadShape.Of(change.Change.Resource) is not { } shape)
@@ -82,7 +117,7 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
             if (change.Change.After is not { } after)
                 now.Remove(name);
             else if (Fields.Text(after, "metadata", "labels", "cvapp") == Fields.Text(resource, "spec", "selector", "cvapp"))
-                now[name] = (name, shape.Images(after).GetValueOrDefault(Fields.Text(resource, "spec", "container", "name"), ""));
+                now[name] = (shape.Kind, after, shape.Images(after).GetValueOrDefault(Fields.Text(resource, "spec", "container", "name"), ""));
         }
 
         return now.Values;

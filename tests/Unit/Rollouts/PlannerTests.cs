@@ -331,6 +331,60 @@ public sealed class PlannerTests
         Assert.Contains("spec.imageRepo", plan.Message, StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_superseded_rollout_of_the_same_version_is_continued_with_all_its_workloads()
+    {
+        Workload set = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Done("1 of 1") };
+        Workload former = Deployment("r.example/app:1111111") with { Name = "b", Uid = "2", Progress = WorkloadProgress.Done("1 of 1") };
+        Workload joined = Deployment("r.example/app:2222222") with { Name = "c", Uid = "3", Progress = WorkloadProgress.Waiting("0 of 1") };
+
+        RolloutPlan plan = Plan(WithLast(RolloutPhase.Superseded, Digest, set, former), set, former, joined);
+
+        Assert.Equal(PlanVerdict.RollOut, plan.Verdict);
+        Assert.Equal([former, set], plan.Changes.Select(c => c.Workload));
+        Assert.Equal("r.example/app:2222222", plan.Changes[1].ToImage);
+    }
+
+    [Fact]
+    public void A_superseded_rollout_whose_workloads_all_run_the_version_has_nothing_left_to_do()
+    {
+        Workload set = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Done("1 of 1") };
+
+        RolloutPlan plan = Plan(WithLast(RolloutPhase.Superseded, Digest, set), set);
+
+        Assert.Equal((PlanVerdict.UpToDate, ConditionReasons.UpToDate), (plan.Verdict, plan.Reason));
+    }
+
+    [Theory]
+    [InlineData(RolloutPhase.Succeeded, Digest, 0)]
+    [InlineData(RolloutPhase.Superseded, Other, 0)]
+    [InlineData(RolloutPhase.Superseded, Digest, Planner.MostRepeats)]
+    public void A_workload_that_is_down_is_reported_where_no_rollout_of_the_version_was_interrupted(string phase, string digest, int repeats)
+    {
+        Workload down = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 1") };
+        ContainerVersion resource = WithLast(phase, digest, down);
+
+        RolloutPlan plan = Plan(resource with { Status = resource.Status! with { Rollout = resource.Status.Rollout! with { Repeats = repeats } } }, down);
+
+        Assert.Equal((PlanVerdict.UpToDate, ConditionReasons.WorkloadsNotReady), (plan.Verdict, plan.Reason));
+    }
+
+    private static ContainerVersion WithLast(string phase, string digest, params Workload[] workloads) => Resource() with
+    {
+        Status = new ContainerVersionStatus
+        {
+            ObservedGeneration = 1,
+            Rollout = new RolloutStatus
+            {
+                Id = "1", Version = "2222222", Digest = digest, Phase = phase, StartedAt = Noon, Deadline = Noon,
+                Workloads = [.. workloads.Select(w => new WorkloadRolloutStatus
+                {
+                    Kind = w.Kind, Name = w.Name, FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Phase = RolloutPhase.Progressing,
+                })],
+            },
+        },
+    };
+
     private static RolloutPlan Plan(ContainerVersion resource, string image) => Plan(resource, Deployment(image));
 
     private static RolloutPlan Plan(ContainerVersion resource, params Workload[] workloads) => Plan(resource, [resource], workloads);
