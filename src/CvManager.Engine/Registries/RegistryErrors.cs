@@ -19,9 +19,32 @@ internal static class RegistryErrors
         Error("RegistryImageIncomplete", CvErrorKind.NotFound, $"The image index '{indexDigest}' in '{repository}' names an image that is not there: {missing}.",
             "Push the images of all its platforms, then the index.", $"{repository}@{indexDigest}", inner);
 
-    public static CvException NotAnImage(ImageRepository repository, string digest, string why) =>
-        Error("RegistryNotAnImage", CvErrorKind.Invalid, $"'{digest}' in '{repository}' is no container image: {why}.",
-            "Follow a tag of an image: a chart, a signature or another artifact cannot be rolled out.", $"{repository}@{digest}");
+    /// <param name="reference">A tag or a digest.</param>
+    public static CvException NotAnImage(ImageRepository repository, string reference, string why) =>
+        Error("RegistryNotAnImage", CvErrorKind.Invalid, $"'{reference}' in '{repository}' is no container image: {why}.",
+            "Follow a tag of an image: a chart, a signature or another artifact cannot be rolled out.", Target(repository, reference));
+
+    /// <summary>What nodes of today do not pull: containerd reads it no longer.</summary>
+    public static CvException SchemaOne(ImageRepository repository, string reference) =>
+        Error("RegistryManifestOutdated", CvErrorKind.NotSupported, $"The manifest '{reference}' in '{repository}' is of Docker's schema 1, which is no longer pulled.",
+            "Push the image again with a current tool, or remove the tag.", Target(repository, reference));
+
+    /// <param name="why">What the registry answered.</param>
+    public static CvException ManifestUnreadable(ImageRepository repository, string reference, string why) =>
+        Error("RegistryManifestUnreadable", CvErrorKind.Invalid, $"The registry cannot give the manifest '{reference}' in '{repository}': {RemoteText.Show(why)}",
+            "Push the image again, or remove its tag; the other tags are not affected.", Target(repository, reference));
+
+    /// <summary>A tag of a list that is readable otherwise: the fault is likely its own.</summary>
+    /// <param name="error">Why it cannot be read.</param>
+    public static CvException OfTag(ImageRepository repository, string tag, CvException error) => error.Kind switch
+    {
+        CvErrorKind.Forbidden => Error(error.ErrorId, error.Kind, $"The tag '{tag}' may be listed, but not read: {error.Message}",
+            $"A rule of the registry may block this image (a scan, a quarantine): ask whoever runs it, or remove the tag. Where all tags are refused: {error.Remedy}",
+            $"{repository}:{tag}", error),
+        CvErrorKind.Unavailable or CvErrorKind.Timeout => Error(error.ErrorId, error.Kind, $"The tag '{tag}' cannot be read now: {error.Message}",
+            "Try again later. Where only this tag fails, its image is damaged in the registry: push it again, or remove the tag.", $"{repository}:{tag}", error),
+        _ => error,
+    };
 
     /// <param name="refusal">What the registry answered.</param>
     public static CvException ListDenied(ImageRepository repository, CvException refusal) =>
@@ -93,7 +116,7 @@ internal static class RegistryErrors
             }, repository.ToString());
 
     public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
-        Error("RegistryResponseTooLarge", CvErrorKind.LimitExceeded, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
+        Error("RegistryResponseTooLarge", CvErrorKind.Invalid, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
             "No real one is that large: check what is at that address.", repository.ToString());
 
     public static CvException TagRemovalUnsupported(ImageRepository repository, string tag) =>
@@ -111,6 +134,8 @@ internal static class RegistryErrors
 
     private static CvException Error(string id, CvErrorKind kind, string message, string remedy, string target, Exception? inner = null) =>
         new(id, kind, message, remedy, inner) { Target = target };
+
+    private static string Target(ImageRepository repository, string reference) => $"{repository}{(ImageReference.IsDigest(reference) ? '@' : ':')}{reference}";
 
     private static string Quoted(string? said) => RemoteText.Show(said).Trim() is { Length: > 0 } shown ? $" (it says: {shown})" : "";
 }

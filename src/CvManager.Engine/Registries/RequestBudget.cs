@@ -99,7 +99,8 @@ public sealed class RequestBudget
         }
     }
 
-    /// <summary>Learns from an answer what the registry allows.</summary>
+    /// <summary>Learns from an answer what the registry allows. One that names no limit, or a limit of 0, has none: what it says is left of it means nothing.</summary>
+    /// <remarks>docs.docker.com/docker-hub/usage/pulls: only answers about what is limited have the headers, and a paid plan's have none.</remarks>
     internal void Heed(HttpResponseMessage response)
     {
         DateTimeOffset now = Now();
@@ -108,11 +109,11 @@ public sealed class RequestBudget
         long? limit = Number(response.Headers, "ratelimit-limit") ?? Number(response.Headers, "x-ratelimit-limit");
         lock (_lock)
         {
-            _limit = limit ?? _limit;
-            _remaining = remaining ?? _remaining;
+            if (limit is not null)
+                (_limit, _remaining) = limit > 0 ? (limit, remaining) : (null, null);
             if ((int)response.StatusCode == 429)
                 Refuse(now, RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit));
-            else if (remaining == 0 && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
+            else if (limit > 0 && remaining == 0 && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
                 Pause(now, reset);
             else if ((int)response.StatusCode < 400)
                 _untoldPause = FirstPause;
@@ -208,12 +209,17 @@ public sealed class RequestBudget
 
     private static TimeSpan? RetryAfter(RetryConditionHeaderValue? value, DateTimeOffset now) => value?.Delta ?? (value?.Date is { } date ? date - now : null);
 
-    /// <summary>Seconds from now, or (GitHub, GitLab) the time itself in seconds since 1970.</summary>
+    /// <summary>Seconds from now, or the time itself in seconds (GitHub, GitLab) or milliseconds since 1970.</summary>
     private static TimeSpan? Reset(HttpResponseHeaders headers, DateTimeOffset now)
     {
         if ((Number(headers, "ratelimit-reset") ?? Number(headers, "x-ratelimit-reset")) is not { } value)
             return null;
-        return value > 1_000_000_000 ? DateTimeOffset.FromUnixTimeSeconds(Math.Min(value, 253_402_300_799)) - now : TimeSpan.FromSeconds(value);
+        return value switch
+        {
+            > 100_000_000_000 => DateTimeOffset.FromUnixTimeMilliseconds(Math.Min(value, 253_402_300_799_999)) - now,
+            > 1_000_000_000 => DateTimeOffset.FromUnixTimeSeconds(value) - now,
+            _ => TimeSpan.FromSeconds(value),
+        };
     }
 
     /// <summary>

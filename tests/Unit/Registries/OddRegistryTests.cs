@@ -38,6 +38,43 @@ public sealed class OddRegistryTests
         Assert.Equal(status is 405 or 501 ? 3 : 4, handler.Requests.Count);
     }
 
+    [Fact]
+    public async Task A_HEAD_that_is_not_allowed_is_followed_by_a_GET_that_is_or_says_why()
+    {
+        using var open = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden) : Json(Image, type: Manifest));
+        using var closed = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden)
+            : Json("""{"errors":[{"code":"DENIED","message":"blocked by the scanner"}]}""", HttpStatusCode.Forbidden));
+        using RegistryCatalog catalog = open.Catalog();
+        using RegistryCatalog refusing = closed.Catalog();
+
+        Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
+        CvException error = await Assert.ThrowsAsync<CvException>(() => refusing.For(App).FindTagAsync(App, "demo", Token));
+
+        Assert.Equal("RegistryForbidden", error.ErrorId);
+        Assert.Contains("blocked by the scanner", error.Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("application/vnd.docker.distribution.manifest.v1+prettyjws", 200, "{}", "RegistryManifestOutdated")]
+    [InlineData("application/vnd.docker.distribution.manifest.v1+json", 200, "{}", "RegistryManifestOutdated")]
+    [InlineData("application/vnd.oci.artifact.manifest.v1+json", 200, "{}", "RegistryNotAnImage")]
+    [InlineData("application/json", 200, """{"mediaType":"application/vnd.cncf.oras.artifact.manifest.v1+json"}""", "RegistryNotAnImage")]
+    [InlineData("application/json", 400, """{"errors":[{"code":"MANIFEST_INVALID","message":"cannot be parsed"}]}""", "RegistryManifestUnreadable")]
+    [InlineData("text/plain", 400, "Client sent an HTTP request to an HTTPS server.", "RegistryResponseInvalid")]
+    [InlineData("text/html", 200, "<html>", "RegistryResponseInvalid")]
+    public async Task What_a_tag_points_at_instead_of_an_image_is_named(string type, int status, string body, string errorId)
+    {
+        using var handler = new ScriptedRegistry(_ => Json(body, (HttpStatusCode)status, type));
+        using RegistryCatalog catalog = handler.Catalog();
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "odd", Token));
+
+        Assert.Equal((errorId, false), (error.ErrorId, error.IsTransient));
+        // Only of what is no registry's answer.
+        Assert.Equal(errorId == "RegistryResponseInvalid", error.Remedy.Contains("web page", StringComparison.Ordinal));
+        Assert.Equal(errorId != "RegistryResponseInvalid", error.Target == $"{App}:odd");
+    }
+
     [Theory]
     [InlineData(null)]
     [InlineData("")]

@@ -135,6 +135,7 @@ public sealed class RequestBudgetTests
     [Theory]
     [InlineData("ratelimit-reset", "42")]
     [InlineData("x-ratelimit-reset", "1767225642")]
+    [InlineData("x-ratelimit-reset", "1767225642000")]
     public void Nothing_remaining_is_waited_for_until_the_reset(string header, string value)
     {
         RequestBudget budget = Budget(perSecond: 100, burst: 100);
@@ -143,6 +144,35 @@ public sealed class RequestBudgetTests
 
         Assert.Equal(TimeSpan.FromSeconds(42), budget.State.PausedUntil - _time.GetUtcNow());
         Assert.Equal((100, 0), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
+    }
+
+    [Theory]
+    [InlineData("ratelimit-", "0")]
+    [InlineData("x-ratelimit-", "0")]
+    [InlineData("x-ratelimit-", "-1")]
+    [InlineData("ratelimit-", null)]
+    public async Task A_registry_without_a_limit_is_not_waited_for(string prefix, string? limit)
+    {
+        RequestBudget budget = Budget(perSecond: 100, burst: 100);
+        budget.Heed(Answer(HttpStatusCode.OK, [.. limit is null ? [] : new[] { (prefix + "limit", limit) }, (prefix + "remaining", "0"), (prefix + "reset", "60")]));
+
+        await budget.SpendAsync(Repository, Token);
+
+        Assert.Equal((null, null, null), (budget.State.PausedUntil, budget.State.RegistryLimit, budget.State.RegistryRemaining));
+    }
+
+    [Fact]
+    public void A_limit_that_is_lifted_is_not_shown_any_more()
+    {
+        RequestBudget budget = Budget(perSecond: 100, burst: 100);
+        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100"), ("ratelimit-remaining", "7")));
+        // An answer about something that is not limited.
+        budget.Heed(Answer(HttpStatusCode.OK));
+        Assert.Equal((100, 7), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
+
+        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "0"), ("ratelimit-remaining", "0")));
+
+        Assert.Equal((null, null), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
     }
 
     [Fact]

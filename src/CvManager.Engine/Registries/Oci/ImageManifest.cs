@@ -32,6 +32,13 @@ internal sealed class ImageManifest
     public static bool IsImage(string? configType) =>
         configType is "application/vnd.oci.image.config.v1+json" or "application/vnd.docker.container.image.v1+json";
 
+    public static bool IsSchemaOne(string? mediaType) =>
+        mediaType is "application/vnd.docker.distribution.manifest.v1+json" or "application/vnd.docker.distribution.manifest.v1+prettyjws";
+
+    /// <summary>Whether a type is a manifest's at all: it may be an artifact's, or of a form that nobody knows yet.</summary>
+    public static bool IsManifest(string? mediaType) =>
+        mediaType is not null && mediaType.StartsWith("application/vnd.", StringComparison.Ordinal) && mediaType.Contains("manifest", StringComparison.Ordinal);
+
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerList;
 
     /// <summary>The digest of a content, by the algorithm of <paramref name="like"/>.</summary>

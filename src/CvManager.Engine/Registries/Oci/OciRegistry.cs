@@ -209,8 +209,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     {
         if (!_headRefused)
         {
-            RegistryResponse response = await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false);
-            if (response.IsSuccess)
+            if (await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { IsSuccess: true })
                 return true;
         }
 
@@ -266,8 +265,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         CheckTag(repository, tag);
         if (!_headRefused)
         {
-            RegistryResponse response = await HeadAsync(repository, tag, access, cancellationToken).ConfigureAwait(false);
-            if (response.IsSuccess && ImageManifest.MediaTypes.Contains(response.ContentType ?? "") && ImageReference.IsDigest(response.ContentDigest))
+            RegistryResponse? response = await HeadAsync(repository, tag, access, cancellationToken).ConfigureAwait(false);
+            if (response is { IsSuccess: true } && ImageManifest.MediaTypes.Contains(response.ContentType ?? "") && ImageReference.IsDigest(response.ContentDigest))
                 return new TagDigest(response.ContentDigest, IsIndex: ImageManifest.IsIndex(response.ContentType!));
         }
 
@@ -276,11 +275,21 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             : null;
     }
 
-    private async Task<RegistryResponse> HeadAsync(ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
+    /// <summary>Null where the server does not allow it: it may allow the GET, whose refusal has a body that says why.</summary>
+    private async Task<RegistryResponse?> HeadAsync(ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
     {
-        RegistryResponse response = await transport.SendAsync(
-            new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{reference}"), repository, access) { Accept = ImageManifest.MediaTypes },
-            cancellationToken).ConfigureAwait(false);
+        RegistryResponse response;
+        try
+        {
+            response = await transport.SendAsync(
+                new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{reference}"), repository, access) { Accept = ImageManifest.MediaTypes },
+                cancellationToken).ConfigureAwait(false);
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
+        {
+            return null;
+        }
+
         // Whoever has no HEAD will not have it at the next poll either.
         _headRefused |= response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented;
         return response;
@@ -308,11 +317,14 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             cancellationToken).ConfigureAwait(false);
         if (response.Status == HttpStatusCode.NotFound)
             return ErrorAnswer.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
-        return Typed(repository, Successful(repository, response));
+        // In the registry's own form: it means this manifest. Anything else is a proxy's or no registry's.
+        if (!response.IsSuccess && ErrorAnswer.CodeOf(response) is { } code)
+            throw RegistryErrors.ManifestUnreadable(repository, reference, $"status {(int)response.Status}, {ErrorAnswer.MessageOf(response) ?? response.Show(code)}.");
+        return Typed(repository, Successful(repository, response), reference);
     }
 
     /// <summary>A manifest with its type, which is also in itself where a server gives all that it stores the same one.</summary>
-    private static RegistryResponse Typed(ImageRepository repository, RegistryResponse response)
+    private static RegistryResponse Typed(ImageRepository repository, RegistryResponse response, string reference)
     {
         if (ImageManifest.MediaTypes.Contains(response.ContentType ?? ""))
         {
@@ -321,9 +333,14 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
 
         bool unsaid = response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
-        return unsaid && Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType is string type && ImageManifest.MediaTypes.Contains(type)
-            ? response with { ContentType = type }
-            : throw RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(response.ContentType)}'.");
+        string? type = (unsaid ? Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType : null) ?? response.ContentType;
+        if (type is not null && ImageManifest.MediaTypes.Contains(type))
+            return response with { ContentType = type };
+        if (ImageManifest.IsSchemaOne(type))
+            throw RegistryErrors.SchemaOne(repository, reference);
+        throw ImageManifest.IsManifest(type)
+            ? RegistryErrors.NotAnImage(repository, reference, $"its manifest is of the type '{response.Show(type)}'")
+            : RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(type)}'.");
     }
 
     /// <summary>The digest of what was read, which is the one asked for and the one that the registry gives for it.</summary>
