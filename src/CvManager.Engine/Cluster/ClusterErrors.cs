@@ -54,7 +54,7 @@ internal static partial class ClusterErrors
         try
         {
             status = JsonNode.Parse(text) as JsonObject;
-            bool isStatus = Text(status?["kind"]) == "Status";
+            bool isStatus = status.Text("kind") == "Status";
             status = isStatus ? ObjectShape.Whole(status!) : null;
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
@@ -70,15 +70,15 @@ internal static partial class ClusterErrors
     /// <summary>Kubernetes API conventions, "Response Status Kind".</summary>
     public static CvException FromStatus(int code, JsonObject? status, HttpMethod method, string title)
     {
-        string reason = Text(status?["reason"]) ?? "";
-        string message = Text(status?["message"]) ?? $"the API server answered {code}";
+        string reason = status.Text("reason") ?? "";
+        string message = status.Text("message") ?? $"the API server answered {code}";
         string did = $"{Verb(method)} {title}";
         (string id, CvErrorKind kind, string remedy) = Admission(code, message, Causes(status, "reason")) ?? (code, reason) switch
         {
             (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
             (403, _) when MissingRight().IsMatch(message) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
             (403, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a missing right."),
-            (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && Text((status?["details"] as JsonObject)?["name"]) is null =>
+            (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && status.Text("details", "name") is null =>
                 ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
             (404, _) => ("ResourceNotFound", CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
             (409, "AlreadyExists") => ("ResourceAlreadyExists", CvErrorKind.Conflict, "Use another name, or change the one that exists."),
@@ -131,10 +131,7 @@ internal static partial class ClusterErrors
     }
 
     private static List<string> Causes(JsonObject? status, string field) =>
-        [.. ((status?["details"] as JsonObject)?["causes"] as JsonArray)?.Select(cause => Text((cause as JsonObject)?[field])).OfType<string>().Distinct() ?? []];
-
-    /// <summary>Null for anything but a string: something between may answer in a shape of its own.</summary>
-    private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+        [.. status.Items("details", "causes").Select(cause => cause.Text(field)).OfType<string>().Distinct()];
 
     private static string Verb(HttpMethod method) => method.Method switch
     {

@@ -44,17 +44,13 @@ public static class ClusterUser
                 {
                     ["apiVersion"] = $"authentication.k8s.io/{version}", ["kind"] = "SelfSubjectReview",
                 }, cancellationToken);
-                return review["status"]?["userInfo"]?["username"]?.GetValue<string>() is { Length: > 0 } name ? name : null;
+                return review.Text("status", "userInfo", "username") is { Length: > 0 } name ? name : null;
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
                 // An older server has an older version, or none.
             }
             catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.NotSupported or CvErrorKind.Invalid)
-            {
-                return null;
-            }
-            catch (InvalidOperationException)
             {
                 return null;
             }

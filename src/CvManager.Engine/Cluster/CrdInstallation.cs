@@ -114,6 +114,6 @@ public static class CrdInstallation
         }
     }
 
-    private static bool IsEstablished(JsonObject crd) => (crd["status"]?["conditions"] as JsonArray)?.Any(c =>
-        c?["type"]?.GetValue<string>() == "Established" && c["status"]?.GetValue<string>() == "True") == true;
+    private static bool IsEstablished(JsonObject crd) =>
+        crd.Items("status", "conditions").Any(condition => condition.Text("type") == "Established" && condition.Text("status") == "True");
 }

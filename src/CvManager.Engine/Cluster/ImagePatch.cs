@@ -82,6 +82,6 @@ internal static class ImagePatch
             };
         }
 
-        return node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+        return node.Text();
     }
 }

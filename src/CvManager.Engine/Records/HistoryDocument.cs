@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using CvManager.Resources;
 
 namespace CvManager.Records;
@@ -108,7 +109,7 @@ internal static class HistoryDocument
 
             return entries;
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        catch (Exception e) when (ObjectShape.IsFault(e))
         {
             return null;
         }
