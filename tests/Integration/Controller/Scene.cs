@@ -47,7 +47,8 @@ internal sealed class Scene : IAsyncDisposable
     {
         ImageLayout image = new($"{Namespace} {version}");
         _images.Add(image);
-        string? login = Repository.StartsWith(Servers.RegistryWithLogin, StringComparison.Ordinal) ? $"{Servers.RegistryUser}:{Servers.RegistryPassword}" : null;
+        // A test on the registry without a login needs no other one.
+        string? login = Repository.StartsWith(Servers.Registry, StringComparison.Ordinal) ? null : $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
         await image.PushAsync($"{Repository}:{version}", login);
     }
 
