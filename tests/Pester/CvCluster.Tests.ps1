@@ -18,11 +18,14 @@ Describe 'Connect-CvCluster' {
 
     It 'belongs to the runspace' {
         Connect-CvCluster -KubeConfig $sandbox.KubeConfig
-        $servers = 1 | ForEach-Object -Parallel {
+        $other, $servers = 1 | ForEach-Object -Parallel {
             Import-Module $using:PSScriptRoot/../../module/CvManager.psd1
-            (Get-CvContext).Server
+            (Get-Command Get-CvContext).Source
+            (Get-CvContext -ErrorAction Ignore).Server
         }
+        $other | Should -Be 'CvManager'
         $servers | Should -Not -Contain $sandbox.Server
+        (Get-CvContext).Server | Should -Be $sandbox.Server
     }
 
     It 'says what is wrong, and what to do' {

@@ -3,7 +3,6 @@
 
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
-    $pwsh = (Get-Process -Id $PID).Path
 }
 
 Describe 'Start-CvSandbox and Stop-CvSandbox' {
@@ -22,8 +21,14 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
     }
 
     It 'leaves nothing behind when the process ends' {
-        $path = & $pwsh -NoProfile -Command "Import-Module '$((Get-Module CvManager).Path -replace 'psm1$', 'psd1')'; (Start-CvSandbox).KubeConfig"
-        $path | Should -Not -BeNullOrEmpty
+        $existed, $path = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -Command "
+            Import-Module '$PSScriptRoot/../../module/CvManager.psd1'
+            `$sandbox = Start-CvSandbox
+            Test-Path `$sandbox.KubeConfig
+            `$sandbox.KubeConfig"
+        $LASTEXITCODE | Should -Be 0
+        $existed | Should -Be 'True'
+        $path | Should -Match '\.kubeconfig$'
         Test-Path $path | Should -BeFalse
     }
 

@@ -4,7 +4,6 @@
 BeforeAll {
     $manifest = Join-Path $PSScriptRoot '../../module/CvManager.psd1'
     $listed = (Import-PowerShellDataFile $manifest).CmdletsToExport | Sort-Object
-    $pwsh = (Get-Process -Id $PID).Path
 }
 
 Describe 'The module' {
@@ -46,7 +45,7 @@ Describe 'The module' {
             Stop-CvSandbox
             @([AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -eq 'YamlDotNet' }).Count
 "@
-        & $pwsh -NoProfile -File $script | Should -Be 'True', '2'
+        & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -File $script | Should -Be 'True', '2'
         $LASTEXITCODE | Should -Be 0
     }
 
@@ -66,7 +65,9 @@ Describe 'The module' {
 
     It 'shows every output type as a table of its own' {
         Import-Module $manifest
-        foreach ($type in Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique) {
+        $types = Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
+        $types | Should -Not -BeNullOrEmpty
+        foreach ($type in $types) {
             Get-FormatData -TypeName $type | Should -Not -BeNullOrEmpty -Because $type
         }
     }

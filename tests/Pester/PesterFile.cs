@@ -1,0 +1,99 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Text;
+using System.Text.Json;
+
+namespace CvManager.Pester;
+
+/// <summary>Runs a file of Pester tests under the pwsh of the repository's tool manifest, in a process of its own.</summary>
+internal static class PesterFile
+{
+    /// <summary>More than any file takes on a busy machine; one that hangs is ended, and named.</summary>
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    /// <summary>What is shown of the output of a file that did not come to its end.</summary>
+    private const int ShownOutput = 4000;
+
+    private static readonly SemaphoreSlim s_processes = new(Environment.ProcessorCount);
+
+    public static string Folder { get; } = Path.Combine(Unit.RepositoryRoot.Path, "tests", "Pester");
+
+    /// <summary>The outcome of each test: always at least one, and one that failed where nothing ran.</summary>
+    public static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        await s_processes.WaitAsync(cancellationToken);
+        DirectoryInfo folder = Directory.CreateTempSubdirectory("cvm-pester-");
+        try
+        {
+            return await RunAsync(path, folder.FullName, limit, cancellationToken);
+        }
+        finally
+        {
+            folder.Delete(recursive: true);
+            s_processes.Release();
+        }
+    }
+
+    private static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, string folder, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        string name = Path.GetFileName(path);
+        string resultPath = Path.Combine(folder, "result.json");
+        StringBuilder output = new();
+        using Process process = new()
+        {
+            StartInfo = new ProcessStartInfo(Setting("DotNetHost"),
+                [Setting("Pwsh"), "-NoProfile", "-NonInteractive", "-File", Path.Combine(Folder, "Invoke-TestFile.ps1"), Setting("Pester"), path, resultPath])
+            {
+                RedirectStandardInput = true,
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                // A test that forgets to connect to its sandbox finds no cluster, rather than the developer's own.
+                Environment = { ["KUBECONFIG"] = Path.Combine(folder, "no-kubeconfig"), ["POWERSHELL_UPDATECHECK"] = "Off", ["POWERSHELL_TELEMETRY_OPTOUT"] = "1" },
+            },
+        };
+        DataReceivedEventHandler append = (_, e) =>
+        {
+            lock (output)
+                output.AppendLine(e.Data);
+        };
+        process.OutputDataReceived += append;
+        process.ErrorDataReceived += append;
+        process.Start();
+        process.StandardInput.Close();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        time.CancelAfter(limit);
+        try
+        {
+            await process.WaitForExitAsync(time.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            return [Failure($"{name} did not end within {limit.TotalSeconds:0} s")];
+        }
+        finally
+        {
+            if (!process.HasExited)
+                process.Kill(entireProcessTree: true);
+        }
+
+        if (!File.Exists(resultPath))
+            return [Failure($"{name} ended with exit code {process.ExitCode} and no result")];
+        PesterOutcome[] outcomes = JsonSerializer.Deserialize<PesterOutcome[]>(await File.ReadAllTextAsync(resultPath, cancellationToken))!;
+        return outcomes.Any(outcome => outcome.Ran) ? outcomes : [.. outcomes, Failure($"{name} ran no test")];
+
+        PesterOutcome Failure(string what)
+        {
+            lock (output)
+            {
+                string text = output.ToString();
+                return new PesterOutcome(name, "Failed", $"{what}. The end of its output:\n{text[^Math.Min(ShownOutput, text.Length)..]}");
+            }
+        }
+    }
+
+    /// <summary>Where the build found it.</summary>
+    private static string Setting(string key) =>
+        typeof(PesterFile).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
+}

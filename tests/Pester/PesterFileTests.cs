@@ -1,0 +1,60 @@
+using Xunit;
+
+namespace CvManager.Pester;
+
+/// <summary>What does not pass is seen, whatever way it fails.</summary>
+public sealed class PesterFileTests : IDisposable
+{
+    private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-pester-file-");
+
+    public void Dispose() => _folder.Delete(recursive: true);
+
+    [Fact]
+    public async Task A_failed_test_is_named_and_says_why()
+    {
+        IReadOnlyList<PesterOutcome> outcomes = await RunAsync("""
+            Describe 'Numbers' {
+                It 'are <_>' -ForEach 1, 2 { $_ | Should -Be 1 -Because 'there is one' }
+                Context 'without a setup' {
+                    BeforeAll { throw 'no setup' }
+                    It 'does not run' { }
+                }
+                It 'is skipped' -Skip { }
+            }
+            """);
+
+        Assert.Equal(["Numbers.are 1 Passed", "Numbers.are 2 Failed", "Numbers.is skipped Skipped", "Numbers.without a setup Failed", "Numbers.without a setup.does not run Failed"],
+            outcomes.Select(outcome => $"{outcome.Name} {outcome.Result}").Order(StringComparer.Ordinal));
+        Assert.Contains("there is one", outcomes.Single(outcome => outcome.Name == "Numbers.are 2").Message, StringComparison.Ordinal);
+        Assert.Contains("no setup", outcomes.Single(outcome => outcome.Name == "Numbers.without a setup").Message, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("Describe 'All' { It 'is skipped' -Skip { } }")]
+    [InlineData("Describe 'It' {")]
+    [InlineData("Describe 'It' { It 'ends the process' { [Environment]::Exit(0) } }")]
+    public async Task A_file_in_which_nothing_runs_fails(string text)
+    {
+        IReadOnlyList<PesterOutcome> outcomes = await RunAsync(text);
+
+        Assert.Contains(outcomes, outcome => outcome.Result == "Failed");
+    }
+
+    [Fact]
+    public async Task A_file_that_hangs_is_ended_and_fails()
+    {
+        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(Write("Describe 'It' { It 'hangs' { [Threading.Thread]::Sleep(-1) } }"),
+            TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+
+        Assert.Equal("Failed", Assert.Single(outcomes).Result);
+    }
+
+    private Task<IReadOnlyList<PesterOutcome>> RunAsync(string text) => PesterFile.RunAsync(Write(text), PesterFile.Limit, TestContext.Current.CancellationToken);
+
+    private string Write(string text)
+    {
+        string path = Path.Combine(_folder.FullName, "Some.Tests.ps1");
+        File.WriteAllText(path, text);
+        return path;
+    }
+}

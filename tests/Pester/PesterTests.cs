@@ -1,0 +1,55 @@
+using System.Reflection;
+using Xunit;
+using Xunit.Sdk;
+using Xunit.v3;
+
+// Files run beside each other; PesterFile bounds how many.
+[assembly: Parallelization(Mode = ParallelMode.All)]
+
+namespace CvManager.Pester;
+
+/// <summary>
+/// The cmdlets under a real pwsh: a method for each file of Pester tests, with one test for each of Pester's. One file alone:
+/// <c>dotnet run --project tests/Pester -- -method '*.Module'</c>.
+/// </summary>
+public sealed class PesterTests
+{
+    [Theory, PesterFile]
+    public void ContainerVersion(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void CvCluster(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void CvContext(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void CvRegistryTag(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void CvRollout(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void CvSandbox(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void Example(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void Module(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
+    public void Pipeline(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Fact]
+    public void Every_file_of_Pester_tests_has_a_method()
+    {
+        IEnumerable<string> files = Directory.GetFiles(PesterFile.Folder, "*" + PesterFileAttribute.Suffix, SearchOption.AllDirectories)
+            .Select(path => Path.GetFileName(path)[..^PesterFileAttribute.Suffix.Length]);
+        IEnumerable<string> methods = typeof(PesterTests).GetMethods().Where(method => method.IsDefined(typeof(PesterFileAttribute))).Select(method => method.Name);
+
+        Assert.Equal(files.Order(StringComparer.Ordinal), methods.Order(StringComparer.Ordinal));
+    }
+
+    private static void AssertPassed(PesterOutcome outcome) => Assert.True(outcome.Passed, $"{outcome.Result}: {outcome.Message}");
+}
