@@ -10,6 +10,9 @@ namespace CvManager.Integration.Controller;
 /// <summary>Start-CvReconcile -Watch in a process of its own, as in a pod: so that it can be killed.</summary>
 internal sealed class ControllerProcess : IAsyncDisposable
 {
+    /// <summary>A pod's, by default.</summary>
+    private static readonly TimeSpan GracePeriod = TimeSpan.FromSeconds(30);
+
     private readonly Process _process;
     private readonly Channel<JsonObject> _lines = Channel.CreateUnbounded<JsonObject>();
     private readonly ConcurrentQueue<string> _said = new();
@@ -31,24 +34,26 @@ internal sealed class ControllerProcess : IAsyncDisposable
     /// <param name="space">The namespace that it works in.</param>
     /// <param name="more">More parameters.</param>
     public static ControllerProcess Start(string space, string more = "") =>
-        Run($"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}");
+        Run(Command(space, more));
 
     /// <summary>One controller of several namespaces, with another login than <see cref="ControllerAccount"/>'s.</summary>
     public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
         Run($"{string.Join(", ", spaces.Select(space => $"@{{ Namespace = '{space}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
             + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'");
 
-    private static ControllerProcess Run(string command)
+    /// <summary>One whose log goes into a file; to read it here is not possible.</summary>
+    public static ControllerProcess StartInto(string file, string space, string more) => Run(Command(space, more), file);
+
+    private static string Command(string space, string more = "") =>
+        $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}";
+
+    private static ControllerProcess Run(string command, string? into = null)
     {
         string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
-        Process process = new()
-        {
-            StartInfo = new ProcessStartInfo(cvm, ["-Command", command])
-            {
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-            },
-        };
+        // The shell becomes the program: its process is the one that signals go to.
+        ProcessStartInfo start = into is null ? new(cvm, ["-Command", command]) : new("sh", ["-c", "exec \"$0\" -Command \"$1\" > \"$2\"", cvm, command, into]);
+        (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
+        Process process = new() { StartInfo = start };
         process.Start();
         return new ControllerProcess(process);
     }
@@ -81,7 +86,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
     /// <summary>The next line of the log with that event id.</summary>
     public Task<JsonObject> EventAsync(int id) => LineAsync(line => line["event"]?.GetValue<int>() == id);
 
-    /// <summary>Sends it a signal: STOP, CONT.</summary>
+    /// <summary>Sends it a signal: STOP, CONT, TERM.</summary>
     public Task SignalAsync(string signal) => ExternalProgram.RunAsync("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
 
     /// <summary>As the kernel would: nothing of it runs after this.</summary>
@@ -91,11 +96,11 @@ internal sealed class ControllerProcess : IAsyncDisposable
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
-    /// <summary>As a kubelet that stops its pod.</summary>
+    /// <summary>As a kubelet that stops its pod, but that it does not kill what lasts longer than the grace period: that fails the test.</summary>
     public async Task TerminateAsync()
     {
-        await ExternalProgram.RunAsync("kill", ["-TERM", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        await SignalAsync("TERM");
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(GracePeriod, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()

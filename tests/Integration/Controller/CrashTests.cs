@@ -50,6 +50,36 @@ public sealed class CrashTests
     }
 
     [Fact]
+    public async Task A_controller_whose_output_nobody_reads_works_on_and_ends_within_the_grace_period()
+    {
+        await using Scene scene = await Scene.CreateAsync("unread", Former, Next);
+        scene.MoveTag(Former);
+        await scene.ApplyAsync(Deployment);
+        string pipe = Path.Combine(Path.GetTempPath(), $"cvm-{Guid.NewGuid():N}");
+        await ExternalProgram.RunAsync("mkfifo", [pipe]);
+        try
+        {
+            // Open at both ends, and full (pipe(7)): whoever writes a byte more waits for ever.
+            await using FileStream full = new(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
+            full.Write(new byte[64 * 1024]);
+            await using ControllerProcess controller = ControllerProcess.StartInto(pipe, scene.Namespace, $"-LeaseName {scene.Namespace}");
+            await scene.UntilSuccessAsync("app", Former);
+            scene.MoveTag(Next);
+            await scene.UntilSuccessAsync("app", Next);
+
+            await controller.TerminateAsync();
+
+            Assert.Equal(0, controller.ExitCode);
+            // It has given the lease back, all the same.
+            Assert.Equal("", await scene.KubeCtlAsync("get", "lease", "-n", ControllerAccount.Namespace, scene.Namespace, "-o", "jsonpath={.spec.holderIdentity}"));
+        }
+        finally
+        {
+            File.Delete(pipe);
+        }
+    }
+
+    [Fact]
     public async Task A_controller_that_is_killed_as_it_writes_its_record_leaves_one_and_not_two()
     {
         await using Scene scene = await Scene.CreateAsync("record", Former, Next);

@@ -11,7 +11,7 @@ namespace CvManager.Integration.Controller;
 internal sealed class Scene : IAsyncDisposable
 {
     private readonly PowerShellSession _session = new();
-    private readonly List<ImageLayout> _images = [];
+    private readonly Dictionary<string, ImageLayout> _images = [];
 
     private Scene(string space, string registry)
     {
@@ -46,18 +46,24 @@ internal sealed class Scene : IAsyncDisposable
     public async Task PushAsync(string version)
     {
         ImageLayout image = new($"{Namespace} {version}");
-        _images.Add(image);
+        _images.Add(version, image);
         // A test on the registry without a login needs no other one.
         string? login = Repository.StartsWith(Servers.Registry, StringComparison.Ordinal) ? null : $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
         await image.PushAsync($"{Repository}:{version}", login);
     }
 
+    public string DigestOf(string version) => _images[version].ManifestDigest;
+
+    /// <summary>Runs cmdlets with all rights in the cluster.</summary>
+    public SessionResult Invoke(string script) => _session.Invoke(script);
+
     public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",
         ("repository", Repository), ("version", version), ("tag", tag)).AssertNoErrors();
 
     /// <summary>Applies manifests with real kubectl; REPO stands for the repository.</summary>
-    public Task ApplyAsync(string manifests) =>
-        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-"], manifests.Replace("REPO", Repository, StringComparison.Ordinal));
+    /// <param name="more">More arguments of kubectl apply.</param>
+    public Task ApplyAsync(string manifests, params string[] more) =>
+        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-", .. more], manifests.Replace("REPO", Repository, StringComparison.Ordinal));
 
     public Task<string> KubeCtlAsync(params string[] arguments) =>
         ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, .. arguments]);
@@ -111,7 +117,7 @@ internal sealed class Scene : IAsyncDisposable
         foreach (RolloutRecord record in (await ReadHistoryAsync(CancellationToken.None)).Reverse())
             TestContext.Current.TestOutputHelper?.WriteLine($"{record.Kind}/{record.Name} {record.FromVersion} -> {record.ToVersion}: {record.Outcome} in {(record.Finished - record.Started).TotalSeconds:0} s");
         await KubeCtlAsync("delete", "namespace", Namespace, "--wait=false");
-        foreach (ImageLayout image in _images)
+        foreach (ImageLayout image in _images.Values)
             image.Dispose();
         _session.Dispose();
         Cluster.Dispose();

@@ -34,6 +34,22 @@ public sealed class HeaderTests
         Assert.Equal((Realm, "reg", null), (challenge.OfRegistry()["realm"], challenge.OfRegistry()["service"], challenge.OfRegistry()["scope"]));
     }
 
+    [Theory]
+    [InlineData("\"\"", "", "")]
+    [InlineData("\"a, b\", c", "a, b", ", c")]
+    [InlineData("\"say \\\"a\\\" \\\\ \\x\";", "say \"a\" \\ x", ";")]
+    [InlineData("\"no end", "no end", "")]
+    [InlineData("\"no end\\", "no end\\", "")]
+    [InlineData("\"", "", "")]
+    public void A_quoted_string_is_read_to_its_last_quote(string text, string value, string rest)
+    {
+        int at = 2;
+        string line = "x=" + text;
+
+        Assert.Equal(value, HeaderText.Quoted(line, ref at));
+        Assert.Equal(rest, line[at..]);
+    }
+
     [Fact]
     public void An_unquoted_address_is_read_whole() =>
         Assert.Equal($"{Realm}?tenant=blue&x=1", Assert.Single(Challenge.ParseAll([$"Bearer realm={Realm}?tenant=blue&x=1,service=reg"]))["realm"]);

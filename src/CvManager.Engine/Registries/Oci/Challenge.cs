@@ -40,16 +40,16 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
         Dictionary<string, string>? parameters = null;
         while (true)
         {
-            SkipSpace(line, ref at, orSeparator: true);
-            string word = Word(line, ref at);
+            SkipSeparators(line, ref at);
+            string word = HeaderText.Until(line, ref at, " \t,;=\"");
             if (word.Length == 0)
                 return;
             int behind = at;
-            SkipSpace(line, ref at, orSeparator: false);
+            HeaderText.SkipSpace(line, ref at);
             if (at < line.Length && line[at] == '=' && parameters is not null)
             {
                 at++;
-                SkipSpace(line, ref at, orSeparator: false);
+                HeaderText.SkipSpace(line, ref at);
                 // Names of parameters are in whichever case (RFC 9110, 11.2).
                 parameters.TryAdd(word.ToLowerInvariant(), Value(line, ref at));
                 continue;
@@ -67,44 +67,14 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
     private static string Value(string line, ref int at)
     {
         if (at < line.Length && line[at] == '"')
-            return Quoted(line, ref at);
+            return HeaderText.Quoted(line, ref at);
         // Whole, though the grammar wants quotes around an address: to the next separator.
-        int start = at;
-        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';'))
-            at++;
-        return line[start..at].Trim('\'');
+        return HeaderText.Until(line, ref at, " \t,;").Trim('\'');
     }
 
-    private static string Quoted(string line, ref int at)
+    private static void SkipSeparators(string line, ref int at)
     {
-        var value = new System.Text.StringBuilder();
-        for (at++; at < line.Length; at++)
-        {
-            if (line[at] == '"')
-            {
-                at++;
-                return value.ToString();
-            }
-
-            if (line[at] == '\\' && at + 1 < line.Length)
-                at++;
-            value.Append(line[at]);
-        }
-
-        return value.ToString();
-    }
-
-    private static string Word(string line, ref int at)
-    {
-        int start = at;
-        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';' or '=' or '"'))
-            at++;
-        return line[start..at];
-    }
-
-    private static void SkipSpace(string line, ref int at, bool orSeparator)
-    {
-        while (at < line.Length && (line[at] is ' ' or '\t' || (orSeparator && line[at] is ',' or ';')))
+        while (at < line.Length && line[at] is ' ' or '\t' or ',' or ';')
             at++;
     }
 }

@@ -50,21 +50,21 @@ internal static class LinkHeader
         bool? next = null;
         while (true)
         {
-            SkipSpace(line, ref at);
+            HeaderText.SkipSpace(line, ref at);
             if (at >= line.Length || line[at] == ',')
                 return next ?? false;
             if (line[at] != ';')
                 throw new FormatException("something other than a parameter behind an address");
             at++;
-            SkipSpace(line, ref at);
+            HeaderText.SkipSpace(line, ref at);
             string name = Token(line, ref at);
-            SkipSpace(line, ref at);
+            HeaderText.SkipSpace(line, ref at);
             string value = "";
             if (at < line.Length && line[at] == '=')
             {
                 at++;
-                SkipSpace(line, ref at);
-                value = at < line.Length && line[at] == '"' ? Quoted(line, ref at) : Token(line, ref at);
+                HeaderText.SkipSpace(line, ref at);
+                value = at < line.Length && line[at] == '"' ? HeaderText.Quoted(line, ref at) : Token(line, ref at);
             }
 
             // The first one counts (RFC 8288, 3.3); it may name several relations.
@@ -73,36 +73,5 @@ internal static class LinkHeader
         }
     }
 
-    private static void SkipSpace(string line, ref int at)
-    {
-        while (at < line.Length && line[at] is ' ' or '\t')
-            at++;
-    }
-
-    private static string Token(string line, ref int at)
-    {
-        int start = at;
-        while (at < line.Length && line[at] is not (' ' or '\t' or ',' or ';' or '='))
-            at++;
-        return line[start..at].Trim('\'');
-    }
-
-    private static string Quoted(string line, ref int at)
-    {
-        var value = new System.Text.StringBuilder();
-        for (at++; at < line.Length; at++)
-        {
-            if (line[at] == '"')
-            {
-                at++;
-                return value.ToString();
-            }
-
-            if (line[at] == '\\' && at + 1 < line.Length)
-                at++;
-            value.Append(line[at]);
-        }
-
-        return value.ToString();
-    }
+    private static string Token(string line, ref int at) => HeaderText.Until(line, ref at, " \t,;=").Trim('\'');
 }

@@ -1,0 +1,147 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using Xunit;
+using static CvManager.Integration.Controller.AdmissionWebhook;
+
+namespace CvManager.Integration.Controller;
+
+/// <summary>Admission webhooks that refuse or rewrite what a rollout brings: waited for by name, and neither fought nor blamed on the version.</summary>
+public sealed class AdmissionTests
+{
+    private const string Good = "1.0.0";
+    private const string Next = "1.1.0";
+
+    [Fact]
+    public async Task A_webhook_that_denies_pods_is_named_and_waited_for()
+    {
+        await using Scene scene = await Scene.CreateAsync("denypods", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, Deployment("progressDeadlineSeconds: 4"), "timeoutSeconds: 10");
+        await using AdmissionWebhook webhook = await AdmissionWebhook.StartAsync(scene, "", "pods", Refusing(403));
+
+        scene.MoveTag(Next);
+        JsonObject blocked = await UntilConditionAsync(scene, "Reconciling", "PodsNotCreated");
+        Assert.Contains(Name, Message(blocked, "Reconciling"), StringComparison.Ordinal);
+        // Past its own deadline, and past that of the rollout.
+        await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["status"]!["conditions"]!.AsArray().Any(c => c!["reason"]!.GetValue<string>() == "ProgressDeadlineExceeded"));
+        blocked = await UntilConditionAsync(scene, "Reconciling", "PodsNotCreated");
+        Assert.Null(blocked["status"]!["quarantined"]);
+        Assert.Equal("Progressing", blocked["status"]!["rollout"]!["phase"]!.GetValue<string>());
+        await webhook.RemoveAsync();
+
+        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        Assert.Null(resource["status"]!["quarantined"]);
+        Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
+    }
+
+    [Theory]
+    [InlineData(403)]
+    [InlineData(409)]
+    public async Task A_webhook_that_denies_the_patch_is_named_and_waited_for(int code)
+    {
+        await using Scene scene = await Scene.CreateAsync("denypatch", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, Deployment(), "timeoutSeconds: 10");
+        await using AdmissionWebhook webhook = await AdmissionWebhook.StartAsync(scene, "apps", "deployments", Refusing(code));
+
+        scene.MoveTag(Next);
+        JsonObject blocked = await UntilConditionAsync(scene, "Stalled", "ClusterRefused");
+        Assert.Contains(Name, Message(blocked, "Stalled"), StringComparison.Ordinal);
+        Assert.Null(blocked["status"]!["quarantined"]);
+        await webhook.RemoveAsync();
+
+        await scene.UntilSuccessAsync("app", Next);
+    }
+
+    [Theory]
+    [InlineData("strip the tag")]
+    [InlineData("mirror")]
+    public async Task A_template_that_a_webhook_rewrites_is_patched_once(string how)
+    {
+        await using Scene scene = await Scene.CreateAsync("rewrite", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, Deployment());
+        await using AdmissionWebhook webhook = await AdmissionWebhook.StartAsync(scene, "apps", "deployments", Rewriting(scene, how));
+
+        scene.MoveTag(Next);
+        await scene.UntilSuccessAsync("app", Next);
+        await IsLeftAloneAsync(scene);
+
+        Assert.Single(webhook.Asked, asked => asked.StartsWith($"UPDATE Deployment {scene.Repository}:{Next}@", StringComparison.Ordinal));
+        Assert.Equal(Rewriting(scene, how)($"{scene.Repository}:{Next}@{scene.DigestOf(Next)}").Image, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
+    }
+
+    [Theory]
+    [InlineData("strip the tag")]
+    [InlineData("mirror")]
+    public async Task A_Job_that_a_webhook_rewrites_is_recreated_once(string how)
+    {
+        await using Scene scene = await Scene.CreateAsync("rewritejob", Good, Next);
+        await using ControllerProcess controller = await StartAsync(scene, $$$"""
+            apiVersion: batch/v1
+            kind: Job
+            metadata: {name: app, labels: {cvapp: app}}
+            spec: {template: {spec: {restartPolicy: Never, containers: [{name: main, image: "REPO:{{{Good}}}"}]} } }
+            """);
+        await using AdmissionWebhook webhook = await AdmissionWebhook.StartAsync(scene, "batch", "jobs", Rewriting(scene, how));
+
+        scene.MoveTag(Next);
+        await scene.UntilSuccessAsync("app", Next);
+        string job = await scene.ReadAsync("job/app", ".metadata.uid");
+        await IsLeftAloneAsync(scene);
+
+        Assert.Equal(job, await scene.ReadAsync("job/app", ".metadata.uid"));
+        Assert.Equal(Rewriting(scene, how)($"{scene.Repository}:{Next}@{scene.DigestOf(Next)}").Image, await scene.ReadAsync("job/app", ".spec.template.spec.containers[0].image"));
+        Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
+    }
+
+    /// <summary>A further pass, which reads everything anew, finds nothing to do.</summary>
+    private static async Task IsLeftAloneAsync(Scene scene)
+    {
+        JsonObject before = await scene.UntilSuccessAsync("app", Next);
+        Assert.Equal(["UpToDate"], scene.Invoke($"Start-CvReconcile app -Namespace {scene.Namespace}").AssertNoErrors().Values<string>("Outcome"));
+        JsonObject after = await scene.UntilSuccessAsync("app", Next);
+        Assert.Equal(before["status"]!["rollout"]!["id"]?.ToString(), after["status"]!["rollout"]!["id"]?.ToString());
+    }
+
+    private static Func<string, Verdict> Refusing(int code) =>
+        image => image.Contains(Next, StringComparison.Ordinal) ? Verdict.Refuse(code) : Verdict.Rewrite(image);
+
+    private static Func<string, Verdict> Rewriting(Scene scene, string how) => image => Verdict.Rewrite(
+        !image.StartsWith(scene.Repository, StringComparison.Ordinal) ? image
+        : how == "mirror" ? "mirror.example.com" + image[image.IndexOf('/', StringComparison.Ordinal)..]
+        : image.Split('@') is [_, var digest] ? $"{scene.Repository}@{digest}" : image);
+
+    private static string Deployment(string more = "") => $$$"""
+        apiVersion: apps/v1
+        kind: Deployment
+        metadata: {name: app, labels: {cvapp: app}}
+        spec: { {{{more}}}{{{(more.Length > 0 ? ", " : "")}}}selector: {matchLabels: {app: app}}, template: {metadata: {labels: {app: app}}, spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]} } }
+        """;
+
+    private static async Task<ControllerProcess> StartAsync(Scene scene, string workload, string resource = "")
+    {
+        scene.MoveTag(Good);
+        await scene.ApplyAsync($$$"""
+            {{{workload}}}
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              tag: demo
+              versionSyntax: '[0-9.]+'
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main}
+              {{{resource}}}
+            """);
+        ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.UntilSuccessAsync("app", Good);
+        return controller;
+    }
+
+    private static Task<JsonObject> UntilConditionAsync(Scene scene, string type, string reason) => scene.UntilStatusAsync("app", status =>
+        status["conditions"]?.AsArray().Any(c => c!["type"]!.GetValue<string>() == type && c["status"]!.GetValue<string>() == "True" && c["reason"]!.GetValue<string>() == reason) == true);
+
+    private static string Message(JsonObject resource, string type) =>
+        resource["status"]!["conditions"]!.AsArray().Single(c => c!["type"]!.GetValue<string>() == type)!["message"]!.GetValue<string>();
+}
