@@ -261,7 +261,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         if (_limit is { IsCancellationRequested: true } && failure is OperationCanceledException)
         {
             ThrowTerminatingError(ErrorRecords.From(new CvException(
-                "OperationTimedOut",
+                CmdletErrorIds.OperationTimedOut,
                 CvErrorKind.Timeout,
                 $"{MyInvocation.MyCommand.Name} did not finish within {TimeLimit!.Value.TotalSeconds:0.###} s (-Timeout).",
                 "Give it more time with -Timeout, or see why the other side is slow.",

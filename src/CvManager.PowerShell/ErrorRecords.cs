@@ -20,12 +20,12 @@ internal static class ErrorRecords
             case IContainsErrorRecord { ErrorRecord: { } own }:
                 return new ErrorRecord(own, exception);
             case OperationCanceledException:
-                return new ErrorRecord(exception, "OperationTimedOut", ErrorCategory.OperationTimeout, target)
+                return new ErrorRecord(exception, CmdletErrorIds.OperationTimedOut, ErrorCategory.OperationTimeout, target)
                 {
                     ErrorDetails = new ErrorDetails("The other side did not answer in time.") { RecommendedAction = "Try again; see whether it can be reached." },
                 };
             default:
-                return new ErrorRecord(exception, "UnexpectedError", ErrorCategory.NotSpecified, target)
+                return new ErrorRecord(exception, ErrorIds.UnexpectedError, ErrorCategory.NotSpecified, target)
                 {
                     ErrorDetails = new ErrorDetails(DisplayText.Of(exception.Message))
                     {

@@ -53,7 +53,7 @@ Describe 'New-ContainerVersion' {
         $failure[0].CategoryInfo.Category | Should -Be 'InvalidData'
         "$($failure[0])" | Should -Match '-PollInterval \(spec\.pollIntervalSeconds\).*-LabelName \(spec\.strategy\.blueGreen\.labelNames\)'
         $failure[0].ErrorDetails.RecommendedAction | Should -Match '-PollInterval'
-        { New-ContainerVersion myapp r.example/app demo app -Verify 'team/tests' } | Should -Throw '*''Verify''*names no tag*'
+        { New-ContainerVersion myapp r.example/app demo app -Verify 'team/tests' } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*'
         Get-ContainerVersion | Should -BeNullOrEmpty
     }
 

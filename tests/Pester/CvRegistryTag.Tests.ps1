@@ -68,8 +68,8 @@ Describe 'Registry tags' {
         }
 
         It 'says with -Verbose what moved, and that a second time moves nothing' {
-            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match "demo moved from $($first.Digest) to 5d6e7f8"
-            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match 'already'
+            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match $first.Digest
+            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Not -Match $first.Digest
         }
 
         It 'moves nothing with -WhatIf' {

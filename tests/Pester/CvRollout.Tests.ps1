@@ -59,7 +59,7 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         Get-CvRolloutHistory | Select-Object -Last 1 | Invoke-CvRollback -Reason 'too slow'
         $null = Start-CvReconcile -Wait -Timeout 1m
         (Get-CvWorkload).Version | Should -Be '9f8e7d6'
-        (Get-ContainerVersion).Message | Should -Match 'pinned by .+: too slow'
+        (Get-ContainerVersion).Message | Should -Match 'too slow'
 
         Resume-ContainerVersion myappcv
         $null = Start-CvReconcile -Wait -Timeout 1m

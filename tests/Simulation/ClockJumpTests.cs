@@ -170,7 +170,7 @@ public sealed class ClockJumpTests : ControllerStage
         await RunAsync(TimeSpan.FromMinutes(10));
         MoveTag("v2");
         await SettlesAsync("v2");
-        Assert.DoesNotContain(Log.Lines, line => line.Contains("has lost Lease", StringComparison.Ordinal));
+        Assert.Empty(Log.Of(LogEvents.LeaseLost));
         Assert.Equal("0", Fields.Text(await SendAsync(HttpMethod.Get, "/apis/coordination.k8s.io/v1/namespaces/default/leases/controller", null), "spec", "leaseTransitions"));
     }
 
@@ -195,7 +195,7 @@ public sealed class ClockJumpTests : ControllerStage
         await SettlesAsync("v2", TimeSpan.FromMinutes(10));
         Assert.Null((await GetAsync())["status"]!["quarantined"]);
         Assert.Equal(["default/app v1", "default/app v2"], Images);
-        await StaysQuietAsync(line => line.EndsWith("is watched again", StringComparison.Ordinal));
+        await StaysQuietAsync(except: LogEvents.WatchRecovered);
     }
 
     private async Task BeginAsync(int replicas = 1)

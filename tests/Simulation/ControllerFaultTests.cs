@@ -17,7 +17,7 @@ public sealed class ControllerFaultTests : ControllerStage
 
         Assert.InRange(Count("update containerversions/status", begun), 5, 60);
         Assert.InRange(Count("get containerversions", begun), 5, 60);
-        Assert.Single(Log.Lines, line => line.Contains("met a conflict", StringComparison.Ordinal));
+        Assert.Single(Log.Of(LogEvents.RepeatedConflicts));
 
         Trouble = null;
         await SettlesAsync("v2", TimeSpan.FromMinutes(8));
@@ -34,8 +34,8 @@ public sealed class ControllerFaultTests : ControllerStage
         await RunAsync(TimeSpan.FromSeconds(30));
 
         Assert.False(Controller.IsReady);
-        Assert.DoesNotContain(Log.Lines, line => line.Contains("Initial sync complete", StringComparison.Ordinal));
-        Assert.Contains("containerversions.custom.k8s.io", Assert.Single(Log.Lines, line => line.Contains("Initial sync incomplete", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Empty(Log.Of(LogEvents.InitialSyncComplete));
+        Log.AssertOnce(LogEvents.InitialSyncIncomplete, "containerversions.custom.k8s.io");
 
         Access.AllowAll();
         await SettlesAsync("v1");

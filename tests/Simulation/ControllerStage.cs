@@ -9,6 +9,7 @@ using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
+using CvManager.Unit;
 using CvManager.Unit.Controller;
 using Microsoft.Extensions.Logging;
 using Xunit;
@@ -43,7 +44,8 @@ public abstract class ControllerStage : IAsyncLifetime
 
     private protected AccessRules Access { get; } = new();
 
-    private protected SpokenLog Log { get; } = new();
+    /// <summary>What the controller says.</summary>
+    private protected EventLog Log { get; } = new(LogLevel.Information);
 
     /// <summary>What the controller asked of the cluster, as rights; refused or not.</summary>
     private protected List<(DateTimeOffset Time, AskedRight Right, string Path)> Asked { get; } = [];
@@ -143,7 +145,7 @@ public abstract class ControllerStage : IAsyncLifetime
         while (!await so())
         {
             if (Now >= end)
-                Assert.Fail($"Not within {limit}: {what}\n{string.Join('\n', Log.Lines)}");
+                Assert.Fail($"Not within {limit}: {what}\n{string.Join('\n', Log.Events)}");
             await RunAsync(TimeSpan.FromSeconds(1));
         }
     }
@@ -242,14 +244,15 @@ public abstract class ControllerStage : IAsyncLifetime
         RunUntilAsync(() => IsReadyAsync(version, name, space), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
 
     /// <summary>For ten minutes nothing is written, said or asked but what watches and polls take (R12).</summary>
-    protected async Task StaysQuietAsync(Func<string, bool>? except = null)
+    /// <param name="except">The one event that may be logged.</param>
+    private protected async Task StaysQuietAsync(int? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
         int asked = Asked.Count;
-        int said = Log.Lines.Count;
+        int said = Log.Events.Count;
         await RunAsync(TimeSpan.FromMinutes(10));
         Assert.Empty(Asked.Skip(asked).Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts").Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}"));
-        Assert.DoesNotContain(Log.Lines.Skip(said), line => except?.Invoke(line) != true);
+        Assert.DoesNotContain(Log.Events.Skip(said), one => one.Id != except);
     }
 
     /// <summary>How often it asked for that right since then.</summary>
@@ -278,23 +281,6 @@ public abstract class ControllerStage : IAsyncLifetime
             && (change.Before is null || !WorkloadShape.All[0].Images(change.Before).TryGetValue(Names.Container, out string? former) || former != image))
         {
             Images.Add(string.Create(CultureInfo.InvariantCulture, $"{change.Namespace}/{change.Name} {image.Split('@')[0].Split(':')[^1]}"));
-        }
-    }
-
-    /// <summary>What the controller says.</summary>
-    private protected sealed class SpokenLog : ILogger
-    {
-        public List<string> Lines { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Information;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-                Lines.Add($"{logLevel} {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}");
         }
     }
 }

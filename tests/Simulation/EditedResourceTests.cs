@@ -67,6 +67,6 @@ public sealed class EditedResourceTests : ControllerStage
         await EditAsync(mended);
         await SettlesAsync("v3");
         await StaysQuietAsync();
-        Assert.DoesNotContain("Exception", string.Concat(Log.Lines), StringComparison.Ordinal);
+        Assert.DoesNotContain("Exception", string.Concat(Log.Events), StringComparison.Ordinal);
     }
 }

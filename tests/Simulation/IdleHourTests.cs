@@ -15,13 +15,13 @@ public sealed class IdleHourTests : ControllerStage
         MoveTag("v2");
         await SettlesAsync("v2");
         await RunAsync(TimeSpan.FromMinutes(1));
-        (int asked, int said, int looks) = (Asked.Count, Log.Lines.Count, Looks.Count);
+        (int asked, int said, int looks) = (Asked.Count, Log.Events.Count, Looks.Count);
         int poll = (int)(await GetAsync())["spec"]!["pollIntervalSeconds"]!;
 
         await RunAsync(TimeSpan.FromHours(1));
 
         Assert.DoesNotContain(Asked.Skip(asked), a => a.Right.Verb is not ("get" or "list" or "watch"));
-        Assert.Equal(said, Log.Lines.Count);
+        Assert.Equal(said, Log.Events.Count);
         Assert.InRange(Looks.Count - looks, 1, (3600 / poll) + 1);
         // Watches that come to their time are begun anew; beside those, the account whose login the registry gets is read now and then.
         Assert.InRange(Asked.Skip(asked).Count(a => a.Right.Verb is "get" or "list"), 0, 20);

@@ -65,7 +65,7 @@ public sealed class ManyResourcesTests : ControllerStage
         Assert.InRange(Count("list pods", begun), 1, 20 * 20);
         // Each of them is tried by its own back-off.
         Assert.InRange(Count("patch cronjobs", begun), Number - (2 * failing), Number + (failing * 10));
-        Assert.True(Log.Lines.Count(line => line.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each says so once");
+        Assert.True(Log.Events.Count(e => e.Text.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each says so once");
 
         Trouble = null;
         await RunAsync(TimeSpan.FromMinutes(6));

@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Resources;
+using CvManager.Unit;
+using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace CvManager.Simulation;
@@ -18,10 +20,10 @@ public sealed class MissingDefinitionTests : ControllerStage
         DateTimeOffset begun = Now;
         Start();
         await RunAsync(TimeSpan.FromMinutes(30));
-        Assert.Single(Log.Lines, l => l.Contains("Initial sync incomplete", StringComparison.Ordinal));
-        string line = Assert.Single(Log.Lines, l => !l.StartsWith("Information", StringComparison.Ordinal) && !l.Contains("Initial sync", StringComparison.Ordinal));
-        Assert.Contains("containerversions.custom.k8s.io is not served by this cluster", line, StringComparison.Ordinal);
-        Assert.Contains("Install-CvController -CrdOnly", line, StringComparison.Ordinal);
+        Assert.Single(Log.Of(LogEvents.InitialSyncIncomplete));
+        LoggedEvent told = Assert.Single(Log.Events, e => e.Level > LogLevel.Information && e.Id != LogEvents.InitialSyncIncomplete);
+        Assert.Equal((LogEvents.KindNotServed, ErrorIds.CrdNotInstalled), (told.Id, told.ErrorId));
+        Facts.AssertIn(told.Text, "containerversions.custom.k8s.io", "Install-CvController -CrdOnly");
         Assert.InRange(Count("list containerversions", begun), 10, 70);
 
         await DefineAsync();
@@ -43,15 +45,15 @@ public sealed class MissingDefinitionTests : ControllerStage
         await SettlesAsync("v1");
         MoveTag("v2");
         await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
-        int said = Log.Lines.Count;
+        int said = Log.Events.Count;
 
         await SendAsync(HttpMethod.Delete, Definition, null);
         MoveTag("v3");
         DateTimeOffset removed = Now;
         await RunAsync(TimeSpan.FromMinutes(30));
         Assert.Contains("v2", await ImageAsync(), StringComparison.Ordinal);
-        Assert.Single(Log.Lines.Skip(said), l => l.Contains("is not served by this cluster", StringComparison.Ordinal));
-        Assert.True(Log.Lines.Count - said <= 4, string.Join('\n', Log.Lines.Skip(said)));
+        Assert.Single(Log.Events.Skip(said), e => e.Id == LogEvents.KindNotServed);
+        Assert.True(Log.Events.Count - said <= 4, string.Join('\n', Log.Events.Skip(said)));
         Assert.InRange(Count("list containerversions", removed) + Count("watch containerversions", removed), 5, 70);
         // Nobody follows the tag any more.
         Assert.DoesNotContain(Looks, look => look > removed.AddMinutes(10));
@@ -85,8 +87,8 @@ public sealed class MissingDefinitionTests : ControllerStage
         await RunAsync(TimeSpan.FromMinutes(20));
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
         // When it is seen, and when it is to be rolled out.
-        Assert.InRange(Log.Lines.Count(line => line.StartsWith("Error", StringComparison.Ordinal) && line.Contains("default/app", StringComparison.Ordinal)), 1, 2);
-        Assert.DoesNotContain("   at ", string.Concat(Log.Lines), StringComparison.Ordinal);
+        Assert.InRange(Log.Events.Count(e => e.Level == LogLevel.Error && e.Fields["Resource"] == "default/app"), 1, 2);
+        Assert.DoesNotContain("   at ", string.Concat(Log.Events), StringComparison.Ordinal);
 
         // What the schema would have refused, the controller's own validation finds.
         await EditAsync("""{"pollIntervalSeconds":1,"imageRepo":"registry.sandbox/app:v1","container":{"name":"main"}}""");

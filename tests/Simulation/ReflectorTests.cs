@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Controller;
 using CvManager.Sandbox;
+using CvManager.Unit;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -16,7 +17,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     private readonly VirtualTime _time = new(Start);
     private readonly CancellationTokenSource _stop = new();
     private readonly Copy _copy = new();
-    private readonly SaidOnce _log = new();
+    private readonly EventLog _log = new();
     private readonly List<string> _requests = [];
     private SandboxCluster _cluster = null!;
     private ClusterConnection _writer = null!;
@@ -98,7 +99,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         Reflector<string> reflector = Reflect(null, widgets);
         await RunAsync(TimeSpan.FromMinutes(20));
         Assert.True(reflector.Synced.IsCompletedSuccessfully);
-        Assert.Single(_log.Said, line => line.Contains("is not served by this cluster", StringComparison.Ordinal));
+        Assert.Single(_log.Of(LogEvents.KindNotServed));
 
         await WriteAsync(_writer.CreateAsync(new ResourcePath("apiextensions.k8s.io", "v1", "customresourcedefinitions"), JsonNode.Parse("""
             {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"widgets.example.com"},
@@ -123,13 +124,13 @@ public sealed class ReflectorTests : IAsyncLifetime
         forbidden = true;
         await RunAsync(TimeSpan.FromMinutes(10));
         Assert.Equal(["first", "kube-root-ca.crt"], _copy.Names);
-        Assert.Contains("the right to read configmaps", Assert.Single(_log.Said, line => line.Contains("cannot be watched", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal(ErrorIds.ClusterForbidden, _log.AssertOnce(LogEvents.WatchFailed, "configmaps").ErrorId);
 
         forbidden = false;
         await CreateAsync("second");
         await RunAsync(TimeSpan.FromMinutes(10));
         Assert.Contains("second", _copy.Names);
-        Assert.Single(_log.Said, line => line.Contains("is watched again", StringComparison.Ordinal));
+        Assert.Single(_log.Of(LogEvents.WatchRecovered));
     }
 
     [Fact]
@@ -146,7 +147,7 @@ public sealed class ReflectorTests : IAsyncLifetime
         await RunAsync(TimeSpan.FromMinutes(30));
 
         Assert.Equal(["first", "kube-root-ca.crt", "second"], _copy.Names);
-        Assert.Contains("default/bad", Assert.Single(_log.Said, line => line.Contains("passed over", StringComparison.Ordinal)), StringComparison.Ordinal);
+        Assert.Equal("default/bad", _log.AssertOnce(LogEvents.ObjectUnreadable).Fields["Resource"]);
     }
 
     [Fact]
@@ -239,22 +240,6 @@ public sealed class ReflectorTests : IAsyncLifetime
         public void Blocked(CvException? why)
         {
             // What was seen stays so.
-        }
-    }
-
-    private sealed class SaidOnce : ILogger
-    {
-        public List<string> Said { get; } = [];
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => true;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            lock (Said)
-                Said.Add(formatter(state, exception));
         }
     }
 }

@@ -53,6 +53,22 @@ public sealed partial class LayoutTests
         Assert.Empty(wrong);
     }
 
+    /// <summary>Scripts test for these ids: they are in one place, and none changes unnoticed.</summary>
+    [Fact]
+    public void Error_ids_and_log_events_are_constants()
+    {
+        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")).Concat(Files(Path.Combine(Source, "CvManager.PowerShell"))))
+        {
+            string text = File.ReadAllText(file);
+            Assert.False(LiteralErrorId().IsMatch(text), $"{file} has an error id of its own: {LiteralErrorId().Match(text).Value}");
+            Assert.Equal((file, LoggerMessage().Count(text)), (file, LogEvent().Count(text)));
+        }
+
+        int[] ids = [.. typeof(LogEvents).GetFields().Select(field => (int)field.GetRawConstantValue()!)];
+        Assert.Equal(ids.Distinct().Order(), ids);
+        Assert.All(typeof(ErrorIds).GetFields(), field => Assert.Equal(field.Name, field.GetRawConstantValue()));
+    }
+
     [Fact]
     public void The_engine_and_the_sandbox_know_no_PowerShell_and_the_sandbox_no_engine()
     {
@@ -75,6 +91,15 @@ public sealed partial class LayoutTests
 
     [GeneratedRegex(@"\bCvManager\.(\w+)")]
     private static partial Regex RoomName();
+
+    [GeneratedRegex("""new (CvException|ErrorRecord)\(\s*(\w+, )?"|ErrorId (is|==|!=) (not )?"|ErrorId: \u0022""")]
+    private static partial Regex LiteralErrorId();
+
+    [GeneratedRegex(@"\[LoggerMessage\(")]
+    private static partial Regex LoggerMessage();
+
+    [GeneratedRegex(@"\[LoggerMessage\(EventId = LogEvents\.(\w+), EventName = nameof\(LogEvents\.\1\), ")]
+    private static partial Regex LogEvent();
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
     private static partial Regex Namespace();

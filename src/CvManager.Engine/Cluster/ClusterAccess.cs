@@ -39,7 +39,7 @@ internal sealed class ClusterAccess
         string token = Path.Combine(folder, "token");
         if (!File.Exists(token))
         {
-            throw new CvException("ServiceAccountTokenNotFound", CvErrorKind.NotFound, $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
+            throw new CvException(ErrorIds.ServiceAccountTokenNotFound, CvErrorKind.NotFound, $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
                 "Set automountServiceAccountToken: true for the pod or its service account, or give -KubeConfig.") { Target = token };
         }
 
@@ -58,7 +58,7 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
         {
-            throw new CvException("ServiceAccountInvalid", CvErrorKind.Invalid, $"The service account of this pod cannot be used: {e.Message}",
+            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid, $"The service account of this pod cannot be used: {e.Message}",
                 $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.", e) { Target = folder };
         }
     }
@@ -79,7 +79,7 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
         {
-            throw new CvException("KubeConfigInvalid", CvErrorKind.Invalid, $"The context '{name}' of {source} cannot be used: {e.Message}.",
+            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"The context '{name}' of {source} cannot be used: {e.Message}.",
                 "Fix its cluster and user; 'kubectl config view' shows them.", e) { Target = name };
         }
     }
@@ -184,7 +184,7 @@ internal sealed class ClusterAccess
         bool hasLogin = !string.IsNullOrEmpty(user.Username) || !string.IsNullOrEmpty(user.Password);
         if (user.AuthProvider is { } provider)
         {
-            throw new CvException("KubeConfigNotSupported", CvErrorKind.NotSupported, $"The user's auth-provider '{provider.Name}' is not supported.",
+            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported, $"The user's auth-provider '{provider.Name}' is not supported.",
                 "Use an exec plugin instead (kubelogin, gke-gcloud-auth-plugin): 'kubectl config set-credentials --exec-command'.") { Target = "auth-provider" };
         }
 
@@ -216,7 +216,7 @@ internal sealed class ClusterAccess
             throw new InvalidDataException("the interactiveMode of its user's exec is not Never, IfAvailable or Always");
         if (exec.InteractiveMode == "Always")
         {
-            throw new CvException("KubeConfigNotSupported", CvErrorKind.NotSupported, "The exec plugin of the user needs a terminal (interactiveMode: Always), and is given none.",
+            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported, "The exec plugin of the user needs a terminal (interactiveMode: Always), and is given none.",
                 "Use another user, or a plugin that can do without (interactiveMode: IfAvailable).") { Target = "interactiveMode" };
         }
     }

@@ -93,7 +93,7 @@ public sealed class ClusterConnection : IDisposable
         {
             if (options.Context is null && ClusterAccess.IsInPod(Environment.GetEnvironmentVariable))
                 return new ClusterConnection(ClusterAccess.OfPod(Environment.GetEnvironmentVariable, TimeProvider.System), "", TimeProvider.System);
-            throw new CvException("KubeConfigNotFound", CvErrorKind.NotFound, "No kubeconfig found, and not running in a pod.",
+            throw new CvException(ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, "No kubeconfig found, and not running in a pod.",
                 "Give -KubeConfig, set KUBECONFIG, or put one at ~/.kube/config; Start-CvSandbox starts a cluster to try things out.");
         }
 
@@ -102,13 +102,13 @@ public sealed class ClusterConnection : IDisposable
         string context = options.Context ?? file.CurrentContext ?? "";
         if (context.Length == 0)
         {
-            throw new CvException("KubeContextNotFound", CvErrorKind.NotFound, $"{paths} has no current context.",
+            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"{paths} has no current context.",
                 "Give -Context; Get-CvContext lists the contexts.") { Target = paths };
         }
 
         if (!file.Contexts!.Any(c => c.Name == context))
         {
-            throw new CvException("KubeContextNotFound", CvErrorKind.NotFound, $"{paths} has no context '{context}'.",
+            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"{paths} has no context '{context}'.",
                 "Get-CvContext lists the contexts.") { Target = context };
         }
 
@@ -154,7 +154,7 @@ public sealed class ClusterConnection : IDisposable
             {
                 return await ListOnceAsync(path, filter, read, cancellationToken);
             }
-            catch (CvException e) when (e.ErrorId == "ResourceExpired" && attempt < 3)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceExpired && attempt < 3)
             {
                 // The snapshot behind the pages is gone (410): the list is read again from its beginning.
             }

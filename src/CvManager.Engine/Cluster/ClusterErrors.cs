@@ -25,26 +25,26 @@ internal static partial class ClusterErrors
         Exception? inner = LoginInAddress.Without(failure);
         bool certificate = failure is AuthenticationException || failure.InnerException is AuthenticationException;
         return certificate
-            ? new CvException("ClusterCertificateInvalid", CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
+            ? new CvException(ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
                 "Check certificate-authority, tls-server-name and server in the kubeconfig.", inner) { Target = server.ToString() }
-            : new CvException("ClusterUnreachable", CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
+            : new CvException(ErrorIds.ClusterUnreachable, CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
                 "See whether the cluster is up and the context is the right one (Get-CvContext).", inner) { Target = server.ToString() };
     }
 
-    public static CvException Late(string message, string title, Exception inner) => new("ClusterTimeout", CvErrorKind.Timeout, message,
+    public static CvException Late(string message, string title, Exception inner) => new(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, message,
         "Check the network and the load of the API server, then try again.", inner) { Target = title };
 
-    public static CvException TooLarge(string what, int limit) => new("ClusterAnswerTooLarge", CvErrorKind.LimitExceeded,
+    public static CvException TooLarge(string what, int limit) => new(ErrorIds.ClusterAnswerTooLarge, CvErrorKind.LimitExceeded,
         $"The API server sent a {what} of more than {limit / 1024 / 1024} MiB.", "Narrow it down with -Namespace or -LabelSelector.");
 
     /// <summary>There is no credential to show: an exec plugin or a token file failed.</summary>
     public static CvException NoCredential(string message, string remedy, Exception? inner = null) =>
-        new("ClusterUnauthorized", CvErrorKind.Unauthenticated, message, remedy, inner);
+        new(ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated, message, remedy, inner);
 
     public static CvException NoJson(string title, Exception? inner) => NoAnswer(title, "it is no JSON object", inner);
 
     /// <summary>No Kubernetes API server answered, but something between: a fault of the infrastructure, which may pass.</summary>
-    public static CvException NoAnswer(string title, string why, Exception? inner = null) => new("ClusterAnswerInvalid", CvErrorKind.Unavailable,
+    public static CvException NoAnswer(string title, string why, Exception? inner = null) => new(ErrorIds.ClusterAnswerInvalid, CvErrorKind.Unavailable,
         $"The answer for {title} is not a Kubernetes API server's: {why}.", "Check the server's address in the kubeconfig, and proxies and load balancers before it.", inner) { Target = title };
 
     /// <param name="text">The body, a <c>Status</c> where the API server itself answered.</param>
@@ -75,23 +75,23 @@ internal static partial class ClusterErrors
         string did = $"{Verb(method)} {title}";
         (string id, CvErrorKind kind, string remedy) = Admission(code, message, Causes(status, "reason")) ?? (code, reason) switch
         {
-            (401, _) => ("ClusterUnauthorized", CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
-            (403, _) when MissingRight().IsMatch(message) => ("ClusterForbidden", CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
-            (403, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a missing right."),
+            (401, _) => (ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated, "Log in again, or use another context: the credential is missing, wrong or expired."),
+            (403, _) when MissingRight().IsMatch(message) => (ErrorIds.ClusterForbidden, CvErrorKind.Forbidden, $"Give the user or service account the right to {did} (RBAC)."),
+            (403, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it, not a missing right."),
             (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && status.Text("details", "name") is null =>
-                ("CrdNotInstalled", CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
-            (404, _) => ("ResourceNotFound", CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
-            (409, "AlreadyExists") => ("ResourceAlreadyExists", CvErrorKind.Conflict, "Use another name, or change the one that exists."),
-            (409, "Conflict") => ("ResourceConflict", CvErrorKind.Conflict, "Somebody else changed it meanwhile: read it again, and try again."),
-            (409, _) => ("ClusterRefused", CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it."),
-            (410, _) => ("ResourceExpired", CvErrorKind.Conflict, "Read it again from the beginning."),
-            (400 or 422, _) => ("ResourceInvalid", CvErrorKind.Invalid, Remedy(status)),
-            (429, _) => ("ClusterRateLimited", CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
-            (408 or 504, _) => ("ClusterTimeout", CvErrorKind.Timeout, "Try again; the API server is slow."),
-            (>= 500, _) => ("ClusterFailed", CvErrorKind.Unavailable, "Try again; the fault is the API server's."),
-            _ => ("ClusterRefused", CvErrorKind.Invalid, "See the API server's message."),
+                (ErrorIds.CrdNotInstalled, CvErrorKind.NotFound, "Install the custom resource: Install-CvController -CrdOnly."),
+            (404, _) => (ErrorIds.ResourceNotFound, CvErrorKind.NotFound, "See its name and namespace, and that its kind is served by this cluster."),
+            (409, "AlreadyExists") => (ErrorIds.ResourceAlreadyExists, CvErrorKind.Conflict, "Use another name, or change the one that exists."),
+            (409, "Conflict") => (ErrorIds.ResourceConflict, CvErrorKind.Conflict, "Somebody else changed it meanwhile: read it again, and try again."),
+            (409, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden, "See the message: a rule of the cluster forbids it."),
+            (410, _) => (ErrorIds.ResourceExpired, CvErrorKind.Conflict, "Read it again from the beginning."),
+            (400 or 422, _) => (ErrorIds.ResourceInvalid, CvErrorKind.Invalid, Remedy(status)),
+            (429, _) => (ErrorIds.ClusterRateLimited, CvErrorKind.LimitExceeded, "Try again later; the API server is busy."),
+            (408 or 504, _) => (ErrorIds.ClusterTimeout, CvErrorKind.Timeout, "Try again; the API server is slow."),
+            (>= 500, _) => (ErrorIds.ClusterFailed, CvErrorKind.Unavailable, "Try again; the fault is the API server's."),
+            _ => (ErrorIds.ClusterRefused, CvErrorKind.Invalid, "See the API server's message."),
         };
-        string said = id == "CrdNotInstalled" ? "The cluster does not serve containerversions.custom.k8s.io." : $"Could not {did}: {message}";
+        string said = id == ErrorIds.CrdNotInstalled ? "The cluster does not serve containerversions.custom.k8s.io." : $"Could not {did}: {message}";
         return new CvException(id, kind, said, remedy) { Target = title };
     }
 
@@ -102,25 +102,25 @@ internal static partial class ClusterErrors
     private static (string Id, CvErrorKind Kind, string Remedy)? Admission(int code, string message, IReadOnlyList<string> causes)
     {
         if (DeniedByWebhook().IsMatch(message))
-            return ("ClusterAdmissionDenied", CvErrorKind.Forbidden, "See the message: an admission webhook of the cluster refuses it. Change the object, or ask whoever runs the webhook.");
+            return (ErrorIds.ClusterAdmissionDenied, CvErrorKind.Forbidden, "See the message: an admission webhook of the cluster refuses it. Change the object, or ask whoever runs the webhook.");
         if (DeniedByPolicy().IsMatch(message))
-            return ("ClusterPolicyDenied", CvErrorKind.Forbidden, "See the message: a ValidatingAdmissionPolicy of the cluster refuses it. Change the object, or the policy or its binding.");
+            return (ErrorIds.ClusterPolicyDenied, CvErrorKind.Forbidden, "See the message: a ValidatingAdmissionPolicy of the cluster refuses it. Change the object, or the policy or its binding.");
         if (code == 500 && message.Contains("failed calling webhook", StringComparison.Ordinal))
-            return ("ClusterWebhookFailed", CvErrorKind.Unavailable, "See whether the admission webhook's service is up; with failurePolicy Fail nothing is admitted without it.");
+            return (ErrorIds.ClusterWebhookFailed, CvErrorKind.Unavailable, "See whether the admission webhook's service is up; with failurePolicy Fail nothing is admitted without it.");
         // A pod in two budgets cannot be evicted at all, and that is answered with 500 (kubernetes/pkg/registry/core/pod/storage/eviction.go).
         if ((code == 429 && (causes.Contains("DisruptionBudget") || message.Contains("disruption budget", StringComparison.Ordinal)))
             || (code == 500 && message.Contains("more than one PodDisruptionBudget", StringComparison.Ordinal)))
-            return ("PodDisruptionBudgetViolated", CvErrorKind.LimitExceeded, "Wait until more of its pods are ready, or change the PodDisruptionBudget.");
+            return (ErrorIds.PodDisruptionBudgetViolated, CvErrorKind.LimitExceeded, "Wait until more of its pods are ready, or change the PodDisruptionBudget.");
         if (code != 403)
             return null;
         if (message.Contains("exceeded quota", StringComparison.Ordinal) || message.Contains("failed quota", StringComparison.Ordinal))
-            return ("ClusterQuotaExceeded", CvErrorKind.Forbidden, "Raise the namespace's ResourceQuota, free some of it, or give the containers the requests and limits that it asks for.");
+            return (ErrorIds.ClusterQuotaExceeded, CvErrorKind.Forbidden, "Raise the namespace's ResourceQuota, free some of it, or give the containers the requests and limits that it asks for.");
         if (message.Contains("violates PodSecurity", StringComparison.Ordinal) || UnderNoPolicy().IsMatch(message))
-            return ("ClusterPodSecurityDenied", CvErrorKind.Forbidden, "Give the pod a securityContext that the namespace's Pod Security level allows, or change the level.");
+            return (ErrorIds.ClusterPodSecurityDenied, CvErrorKind.Forbidden, "Give the pod a securityContext that the namespace's Pod Security level allows, or change the level.");
         if (AgainstLimitRange().IsMatch(message))
-            return ("ClusterLimitRangeViolated", CvErrorKind.Forbidden, "Change the containers' requests and limits to what the namespace's LimitRange allows, or change that.");
+            return (ErrorIds.ClusterLimitRangeViolated, CvErrorKind.Forbidden, "Change the containers' requests and limits to what the namespace's LimitRange allows, or change that.");
         if (causes.Contains("NamespaceTerminating") || message.Contains("because it is being terminated", StringComparison.Ordinal))
-            return ("NamespaceTerminating", CvErrorKind.Forbidden, "Wait until the namespace is gone, then create it again; nothing new may be created in it meanwhile.");
+            return (ErrorIds.NamespaceTerminating, CvErrorKind.Forbidden, "Wait until the namespace is gone, then create it again; nothing new may be created in it meanwhile.");
         return null;
     }
 

@@ -85,7 +85,7 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
             // Possible only where the installed CRD is older or looser than ours.
             string name = ObjectShape.NameOf(json);
             string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
-            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {name} is not as its schema says{where}: {e.Message}",
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {name} is not as its schema says{where}: {e.Message}",
                 "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.", e) { Target = name };
         }
     }

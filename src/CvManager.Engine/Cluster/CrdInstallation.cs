@@ -32,7 +32,7 @@ public static class CrdInstallation
         {
             if (time.GetElapsedTime(started) >= Limit)
             {
-                throw new CvException("CrdNotEstablished", CvErrorKind.Timeout, $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
+                throw new CvException(ErrorIds.CrdNotEstablished, CvErrorKind.Timeout, $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
                     "See its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
             }
 
@@ -54,7 +54,7 @@ public static class CrdInstallation
                 JsonObject after = await cluster.ReplaceAsync(Path, Renewed(before), cancellationToken);
                 return (after, IsSame(before, after) ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated);
             }
-            catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceAlreadyExists" && attempt < MostAttempts)
+            catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists && attempt < MostAttempts)
             {
                 // Somebody else installs it as well, or the API server writes its status: read it again.
             }

@@ -41,11 +41,11 @@ internal static class ImagePatch
         {
             return (ImagePatchOutcome.Gone, null);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceConflict")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict)
         {
             return (ImagePatchOutcome.Changed, null);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceInvalid")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceInvalid)
         {
             // A failed test and an object that validation refuses are both 422: the object itself tells which it was.
             if (await FindAsync(cluster, path, cancellationToken) is not { } now)

@@ -21,7 +21,7 @@ public static class KubeConfigFile
         {
             var given = new FileInfo(path);
             return given.Exists ? [given] : throw new CvException(
-                "KubeConfigNotFound", CvErrorKind.NotFound, $"The kubeconfig '{path}' does not exist.", "Give the path of an existing one with -KubeConfig.")
+                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, $"The kubeconfig '{path}' does not exist.", "Give the path of an existing one with -KubeConfig.")
             { Target = path };
         }
         var listed = Environment.GetEnvironmentVariable("KUBECONFIG");
@@ -132,20 +132,20 @@ public static class KubeConfigFile
             if (file.Length > MaximumLength)
             {
                 throw new CvException(
-                    "KubeConfigTooLarge", CvErrorKind.LimitExceeded, $"'{file.FullName}' has {file.Length} bytes; a kubeconfig may have {MaximumLength}.", "Name the right file.")
+                    ErrorIds.KubeConfigTooLarge, CvErrorKind.LimitExceeded, $"'{file.FullName}' has {file.Length} bytes; a kubeconfig may have {MaximumLength}.", "Name the right file.")
                 { Target = file.FullName };
             }
             return Parse(File.ReadAllText(file.FullName), file.FullName, file.DirectoryName!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException("KubeConfigUnreadable", CvErrorKind.Forbidden, $"'{file.FullName}' cannot be read: {e.Message}", "See who may read it.", e)
+            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden, $"'{file.FullName}' cannot be read: {e.Message}", "See who may read it.", e)
             { Target = file.FullName };
         }
     }
 
     private static CvException Invalid(string path, string what, Exception? inner) => new(
-        "KubeConfigInvalid", CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "See that it is the right file; 'kubectl config view' checks it.", inner)
+        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "See that it is the right file; 'kubectl config view' checks it.", inner)
     { Target = path };
 }
 

@@ -88,7 +88,7 @@ internal static class ObjectShape
         catch (Exception e) when (IsFault(e))
         {
             string name = NameOf(item);
-            bad = new UnreadableObject(name, new CvException("ObjectUnreadable", CvErrorKind.Invalid, $"The object {name} of {path.Title} could not be read: {e.Message}",
+            bad = new UnreadableObject(name, new CvException(ErrorIds.ObjectUnreadable, CvErrorKind.Invalid, $"The object {name} of {path.Title} could not be read: {e.Message}",
                 "Fix the object; where its custom resource definition is older or looser, update that.", e) { Target = name });
         }
 

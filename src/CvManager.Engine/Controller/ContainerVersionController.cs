@@ -213,25 +213,25 @@ public sealed partial class ContainerVersionController : IDisposable
 
     private bool IsOurs(string key) => _selected?.Contains(key) ?? true;
 
-    [LoggerMessage(EventId = 4501, Level = LogLevel.Information, Message = "Initial sync complete: {Count} ContainerVersions")]
+    [LoggerMessage(EventId = LogEvents.InitialSyncComplete, EventName = nameof(LogEvents.InitialSyncComplete), Level = LogLevel.Information, Message = "Initial sync complete: {Count} ContainerVersions")]
     private static partial void LogSynced(ILogger logger, int count);
 
-    [LoggerMessage(EventId = 4502, Level = LogLevel.Error, Message = "{Resource} ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.ResourceFailed, EventName = nameof(LogEvents.ResourceFailed), Level = LogLevel.Error, Message = "{Resource} ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogFailed(ILogger logger, string resource, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = 4503, Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
+    [LoggerMessage(EventId = LogEvents.ResourceRecovered, EventName = nameof(LogEvents.ResourceRecovered), Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
     private static partial void LogWorksAgain(ILogger logger, string resource);
 
-    [LoggerMessage(EventId = 4504, Level = LogLevel.Warning, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
+    [LoggerMessage(EventId = LogEvents.InitialSyncIncomplete, EventName = nameof(LogEvents.InitialSyncIncomplete), Level = LogLevel.Warning, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
     private static partial void LogPartlySynced(ILogger logger, string unread, int count);
 
-    [LoggerMessage(EventId = 4505, Level = LogLevel.Warning, Message = "{Resource} went back from resource version {Former} to {Version}: the cluster was restored from a backup. Everything is read again; no action required.")]
+    [LoggerMessage(EventId = LogEvents.ClusterRestored, EventName = nameof(LogEvents.ClusterRestored), Level = LogLevel.Warning, Message = "{Resource} went back from resource version {Former} to {Version}: the cluster was restored from a backup. Everything is read again; no action required.")]
     private static partial void LogWentBack(ILogger logger, string resource, string? former, string? version);
 
-    [LoggerMessage(EventId = 4506, Level = LogLevel.Warning, Message = "{Resource}: {Count} changes in a row met a conflict ({ErrorId}), and are tried less often from here on: {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.RepeatedConflicts, EventName = nameof(LogEvents.RepeatedConflicts), Level = LogLevel.Warning, Message = "{Resource}: {Count} changes in a row met a conflict ({ErrorId}), and are tried less often from here on: {Reason} {Remedy}")]
     private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = 4507, Level = LogLevel.Warning, Message = "{Count} tasks did not end within {Seconds} s, and are left behind; they change nothing any more")]
+    [LoggerMessage(EventId = LogEvents.TasksLeftBehind, EventName = nameof(LogEvents.TasksLeftBehind), Level = LogLevel.Warning, Message = "{Count} tasks did not end within {Seconds} s, and are left behind; they change nothing any more")]
     private static partial void LogLeft(ILogger logger, int count, double seconds);
 
     /// <summary>The time for which this process leads: what it has to do, and whom it follows.</summary>
@@ -243,7 +243,7 @@ public sealed partial class ContainerVersionController : IDisposable
         private readonly ContainerVersionController _owner;
         private readonly FollowedVersions _versions;
         private readonly Reconciler _reconciler;
-        private readonly ConcurrentDictionary<string, string> _complaints = new(StringComparer.Ordinal);
+        private readonly ConcurrentDictionary<string, (string ErrorId, string? Target)> _complaints = new(StringComparer.Ordinal);
         private readonly ConcurrentDictionary<string, int> _conflicts = new(StringComparer.Ordinal);
 
         public Term(ContainerVersionController owner, Leadership? leadership)
@@ -317,7 +317,7 @@ public sealed partial class ContainerVersionController : IDisposable
                     await output(result, cancellationToken);
                 return Again(result);
             }
-            catch (CvException error) when (error.ErrorId == "ResourceConflict")
+            catch (CvException error) when (error.ErrorId == ErrorIds.ResourceConflict)
             {
                 int conflicts = _conflicts.AddOrUpdate(key, 1, (_, before) => before + 1);
                 if (conflicts == SaidConflicts)
@@ -403,10 +403,10 @@ public sealed partial class ContainerVersionController : IDisposable
         /// <summary>What is wrong is said once, however often it is tried again.</summary>
         private void Complain(string key, CvException error)
         {
-            string said = $"{error.Message} {error.Remedy}";
-            if (_complaints.TryGetValue(key, out string? before) && before == said)
+            (string, string?) known = (error.ErrorId, error.Target);
+            if (_complaints.TryGetValue(key, out (string, string?) before) && before == known)
                 return;
-            _complaints[key] = said;
+            _complaints[key] = known;
             LogFailed(_owner._logger, key, error.ErrorId, error.Message, error.Remedy);
         }
     }

@@ -283,10 +283,10 @@ internal sealed partial class LeaderElection
         catch (Exception error)
         {
             CvException shown = limit.IsCancellationRequested
-                ? new CvException("ClusterTimeout", CvErrorKind.Timeout, $"no answer within {_options.AttemptLimit.TotalSeconds} s.", "See whether the API server is overloaded.", error)
-                : error as CvException ?? new CvException("LeaseInvalid", CvErrorKind.Invalid, error.Message, "Delete the Lease: it is created again.", error);
-            if (shown.Message != _complaint)
-                LogError(_logger, _options.Namespace, _options.Name, _complaint = shown.Message, shown.ErrorId, shown.Remedy);
+                ? new CvException(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, $"no answer within {_options.AttemptLimit.TotalSeconds} s.", "See whether the API server is overloaded.", error)
+                : error as CvException ?? new CvException(ErrorIds.LeaseInvalid, CvErrorKind.Invalid, error.Message, "Delete the Lease: it is created again.", error);
+            if (shown.ErrorId != _complaint)
+                LogError(_logger, _options.Namespace, _options.Name, shown.Message, _complaint = shown.ErrorId, shown.Remedy);
         }
 
         return new Attempt(Outcome.Failed);
@@ -337,18 +337,18 @@ internal sealed partial class LeaderElection
 
     private readonly record struct Attempt(Outcome Outcome, LeaseMoment Since = default);
 
-    [LoggerMessage(EventId = 4201, Level = LogLevel.Information, Message = "{Identity} leads, by Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseAcquired, EventName = nameof(LogEvents.LeaseAcquired), Level = LogLevel.Information, Message = "{Identity} leads, by Lease {Namespace}/{Name}")]
     private static partial void LogLeading(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = 4202, Level = LogLevel.Warning, Message = "{Identity} has lost Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseLost, EventName = nameof(LogEvents.LeaseLost), Level = LogLevel.Warning, Message = "{Identity} has lost Lease {Namespace}/{Name}")]
     private static partial void LogLost(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = 4203, Level = LogLevel.Information, Message = "{Identity} has released Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseReleased, EventName = nameof(LogEvents.LeaseReleased), Level = LogLevel.Information, Message = "{Identity} has released Lease {Namespace}/{Name}")]
     private static partial void LogReleased(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = 4204, Level = LogLevel.Information, Message = "{Holder} leads, by Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaderObserved, EventName = nameof(LogEvents.LeaderObserved), Level = LogLevel.Information, Message = "{Holder} leads, by Lease {Namespace}/{Name}")]
     private static partial void LogLeader(ILogger logger, string holder, string @namespace, string name);
 
-    [LoggerMessage(EventId = 4205, Level = LogLevel.Error, Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.LeaseFailed, EventName = nameof(LogEvents.LeaseFailed), Level = LogLevel.Error, Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogError(ILogger logger, string @namespace, string name, string reason, string errorId, string remedy);
 }

@@ -39,7 +39,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
                 if (secret is not null)
                     credentials.AddRange(await secret.FindAllAsync(repository, cancellationToken));
             }
-            catch (CvException e) when (e.ErrorId == "RegistryCredentialInvalid")
+            catch (CvException e) when (e.ErrorId == ErrorIds.RegistryCredentialInvalid)
             {
                 LogUnusable(logger, ns, name, e.Message, e.Remedy);
             }
@@ -102,16 +102,16 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         }
         catch (FormatException)
         {
-            throw new CvException("RegistryCredentialInvalid", CvErrorKind.Invalid, $"The key {key} of {source} is not base64.", "Create the Secret again.") { Target = source };
+            throw new CvException(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"The key {key} of {source} is not base64.", "Create the Secret again.") { Target = source };
         }
     }
 
-    [LoggerMessage(EventId = 3101, Level = LogLevel.Debug, Message = "Secret {Namespace}/{Name} does not exist; it is skipped")]
+    [LoggerMessage(EventId = LogEvents.PullSecretNotFound, EventName = nameof(LogEvents.PullSecretNotFound), Level = LogLevel.Debug, Message = "Secret {Namespace}/{Name} does not exist; it is skipped")]
     private static partial void LogMissing(ILogger logger, string @namespace, string name);
 
-    [LoggerMessage(EventId = 3102, Level = LogLevel.Warning, Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.PullSecretUnusable, EventName = nameof(LogEvents.PullSecretUnusable), Level = LogLevel.Warning, Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}")]
     private static partial void LogUnusable(ILogger logger, string @namespace, string name, string reason, string remedy);
 
-    [LoggerMessage(EventId = 4401, Level = LogLevel.Debug, Message = "Service account {Namespace}/{Account} is skipped: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ServiceAccountSkipped, EventName = nameof(LogEvents.ServiceAccountSkipped), Level = LogLevel.Debug, Message = "Service account {Namespace}/{Account} is skipped: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string account, string reason);
 }

@@ -82,7 +82,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
                 return null;
             }
 
-            await options.Failed(entry.Resource, new CvException("ContainerVersionNotFound", CvErrorKind.NotFound,
+            await options.Failed(entry.Resource, new CvException(ErrorIds.ContainerVersionNotFound, CvErrorKind.NotFound,
                 $"ContainerVersion {entry.Resource.Key} was removed meanwhile.", "Nothing more is done for it.") { Target = entry.Resource.Key });
             return null;
         }
@@ -101,7 +101,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
             await options.Ended(result);
             return null;
         }
-        catch (CvException e) when (e.ErrorId == "ResourceConflict" && entry.Conflicts < MostConflicts)
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && entry.Conflicts < MostConflicts)
         {
             entry.Conflicts++;
             return AfterConflict;

@@ -124,7 +124,7 @@ public sealed partial class Reconciler
             after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
             written = await WriteAsync(written, after, changes, cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId != "ResourceConflict")
+        catch (CvException e) when (e.ErrorId != ErrorIds.ResourceConflict)
         {
             _clock.Interrupt(resource.Key);
             if (!writing && IsForSomebody(e))
@@ -138,9 +138,9 @@ public sealed partial class Reconciler
                 await _records.TellAsync(former, now, plan.Workloads, cancellationToken);
         }
 
-        // Once: from then on the status says it.
-        if (problem is not null && Says(written, problem) && !Says(resource, problem))
-            LogProblem(resource.Key, problem.Message);
+        // Once: from then on the status has its reason.
+        if (plan.Problem is { } reported && ReadyReason(written) == plan.Reason && ReadyReason(resource) != plan.Reason)
+            LogProblem(resource.Key, reported.ErrorId, reported.Message);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
@@ -203,13 +203,12 @@ public sealed partial class Reconciler
     /// <summary>Trying again will not help before somebody mends something: a right that is missing, a policy that forbids it.</summary>
     private static bool IsForSomebody(CvException error) => error.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid;
 
-    private static bool Says(ContainerVersion resource, CvException problem) =>
-        ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Message.StartsWith(problem.Message[..Math.Min(problem.Message.Length, 500)], StringComparison.Ordinal) == true;
+    private static string? ReadyReason(ContainerVersion resource) => ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Reason;
 
     /// <summary>Says in the status what the cluster refuses. The rollout in progress stays: nothing fails for what is not its fault (R6).</summary>
     private async Task TellRefusalAsync(ContainerVersion resource, ContainerVersionStatus status, CvException error, CancellationToken cancellationToken)
     {
-        string reason = error.ErrorId == "ClusterForbidden" ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
+        string reason = error.ErrorId == ErrorIds.ClusterForbidden ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
         List<(ContainerVersion Before, ContainerVersion After)> changes = [];
         await WriteAsync(resource, status with
         {
@@ -232,9 +231,9 @@ public sealed partial class Reconciler
         return written;
     }
 
-    [LoggerMessage(1, LogLevel.Information, "{Resource}: the rollout of version {Version} ended: {Phase}. {Message}")]
+    [LoggerMessage(EventId = LogEvents.RolloutEnded, EventName = nameof(LogEvents.RolloutEnded), Level = LogLevel.Information, Message = "{Resource}: the rollout of version {Version} ended: {Phase}. {Message}")]
     private partial void LogFinished(string resource, string version, string phase, string message);
 
-    [LoggerMessage(2, LogLevel.Warning, "{Resource}: {Message}")]
-    private partial void LogProblem(string resource, string message);
+    [LoggerMessage(EventId = LogEvents.VersionProblem, EventName = nameof(LogEvents.VersionProblem), Level = LogLevel.Warning, Message = "{Resource} ({ErrorId}): {Message}")]
+    private partial void LogProblem(string resource, string errorId, string message);
 }

@@ -27,7 +27,7 @@ internal sealed partial class Reflector<T> : IReflector
     private readonly ILogger _logger;
     private readonly ReflectorOptions _options;
     private readonly TaskCompletionSource _synced = new();
-    private readonly Dictionary<string, string> _unreadable = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
     private volatile CancellationTokenSource? _watching;
     private volatile bool _works;
     private volatile bool _readsAgain;
@@ -112,7 +112,7 @@ internal sealed partial class Reflector<T> : IReflector
             try
             {
                 ObjectList<T> list = await _cluster.ListAsync(path, _labelSelector, null, item => _read(item, path), cancellationToken).ConfigureAwait(false);
-                foreach (string readable in _unreadable.Keys.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
+                foreach (string readable in _unreadable.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
                     _unreadable.Remove(readable);
                 foreach (UnreadableObject bad in list.Unreadable)
                     Complain(bad, path);
@@ -178,12 +178,12 @@ internal sealed partial class Reflector<T> : IReflector
                     await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
             }
-            catch (CvException error) when (error.ErrorId == "ResourceExpired")
+            catch (CvException error) when (error.ErrorId == ErrorIds.ResourceExpired)
             {
                 LogExpired(_logger, from.Path.Title);
                 return;
             }
-            catch (CvException error) when (error.ErrorId == "ClusterTimeout" && _time.GetElapsedTime(begun) >= length)
+            catch (CvException error) when (error.ErrorId == ErrorIds.ClusterTimeout && _time.GetElapsedTime(begun) >= length)
             {
                 // Half open, most likely: nothing was missed that the next watch does not tell.
                 LogSilent(_logger, from.Path.Title);
@@ -275,33 +275,31 @@ internal sealed partial class Reflector<T> : IReflector
     /// <summary>One object that cannot be read keeps no other one from being seen. It is said once, until it can be.</summary>
     private void Complain(UnreadableObject bad, ResourcePath path)
     {
-        if (_unreadable.GetValueOrDefault(bad.Name) == bad.Why.Message)
-            return;
-        _unreadable[bad.Name] = bad.Why.Message;
-        LogUnreadable(_logger, path.Title, bad.Name, bad.Why.ErrorId, bad.Why.Message, bad.Why.Remedy);
+        if (_unreadable.Add(bad.Name))
+            LogUnreadable(_logger, path.Title, bad.Name, bad.Why.ErrorId, bad.Why.Message, bad.Why.Remedy);
     }
 
-    private CvException Described(Exception error) => error as CvException ?? new CvException("WatchFailed", CvErrorKind.Unavailable,
+    private CvException Described(Exception error) => error as CvException ?? new CvException(ErrorIds.WatchFailed, CvErrorKind.Unavailable,
         $"an answer could not be understood: {error.Message}", "See whether something stands between the controller and the API server; it is tried again.", error) { Target = Name };
 
     /// <summary>Where a watch begins.</summary>
     private sealed record Position(ResourcePath Path, string ResourceVersion);
 
-    [LoggerMessage(EventId = 4301, Level = LogLevel.Warning, Message = "{Collection} is not served by this cluster, and is passed over until it is ({ErrorId}). {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning, Message = "{Collection} is not served by this cluster, and is passed over until it is ({ErrorId}). {Remedy}")]
     private static partial void LogNotServed(ILogger logger, string collection, string errorId, string remedy);
 
-    [LoggerMessage(EventId = 4302, Level = LogLevel.Error, Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.WatchFailed, EventName = nameof(LogEvents.WatchFailed), Level = LogLevel.Error, Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogFails(ILogger logger, string collection, string errorId, string reason, string remedy, Exception? error);
 
-    [LoggerMessage(EventId = 4303, Level = LogLevel.Information, Message = "{Collection} is watched again")]
+    [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information, Message = "{Collection} is watched again")]
     private static partial void LogWorksAgain(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = 4304, Level = LogLevel.Debug, Message = "{Collection}: the watch's history is gone, all is read again")]
+    [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug, Message = "{Collection}: the watch's history is gone, all is read again")]
     private static partial void LogExpired(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = 4305, Level = LogLevel.Warning, Message = "{Collection}: the watch fell silent, another one is begun")]
+    [LoggerMessage(EventId = LogEvents.WatchSilent, EventName = nameof(LogEvents.WatchSilent), Level = LogLevel.Warning, Message = "{Collection}: the watch fell silent, another one is begun")]
     private static partial void LogSilent(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = 4306, Level = LogLevel.Error, Message = "{Collection}: {Resource} could not be read, and is passed over ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.ObjectUnreadable, EventName = nameof(LogEvents.ObjectUnreadable), Level = LogLevel.Error, Message = "{Collection}: {Resource} could not be read, and is passed over ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogUnreadable(ILogger logger, string collection, string resource, string errorId, string reason, string remedy);
 }

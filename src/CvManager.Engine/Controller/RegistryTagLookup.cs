@@ -72,7 +72,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
     private (RegistryLogin Login, IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
     {
         ImageRepository named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
-        RegistryLogin login = logins.Find(repository.Login) ?? throw new CvException("RegistryLoginChanged", CvErrorKind.Unavailable,
+        RegistryLogin login = logins.Find(repository.Login) ?? throw new CvException(ErrorIds.RegistryLoginChanged, CvErrorKind.Unavailable,
             $"The login for '{named}' changed while its tags were read.", "No action required: they are read with the new one.") { Target = named.ToString() };
         return (login, login.Registries.For(named), named);
     }

@@ -9,7 +9,6 @@ namespace CvManager.Controller;
 /// <remarks>Thread-safe. Each cause is logged once for each name, until a run has lasted for a while.</remarks>
 internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Random random)
 {
-    public const string TaskEnded = "ControllerTaskEnded";
 
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
@@ -35,13 +34,13 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
                 await task(cancellationToken).ConfigureAwait(false);
                 if (cancellationToken.IsCancellationRequested)
                     return;
-                throw new CvException(TaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.", "Restart the controller, and report this defect.") { Target = name };
+                throw new CvException(ErrorIds.ControllerTaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.", "Restart the controller, and report this defect.") { Target = name };
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception error) when (error is not CvException { ErrorId: TaskEnded })
+            catch (Exception error) when (error is not CvException { ErrorId: ErrorIds.ControllerTaskEnded })
             {
                 bool ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
@@ -63,9 +62,9 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
             _complaints[name] = cause;
         }
 
-        LogFailed(logger, name, "ControllerTaskFailed", "It is started again; report this defect.", error);
+        LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "It is started again; report this defect.", error);
     }
 
-    [LoggerMessage(EventId = 4002, Level = LogLevel.Error, Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.TaskFailed, EventName = nameof(LogEvents.TaskFailed), Level = LogLevel.Error, Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
     private static partial void LogFailed(ILogger logger, string task, string errorId, string remedy, Exception error);
 }

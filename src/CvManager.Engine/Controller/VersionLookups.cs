@@ -63,7 +63,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             TimeSpan waited = time.GetElapsedTime(lookup.AskedAt);
             if (waited >= patience)
             {
-                throw new CvException("VersionLookupSlow", CvErrorKind.Timeout, $"The registry has been asked for the version for {waited.TotalSeconds:0} s.",
+                throw new CvException(ErrorIds.VersionLookupSlow, CvErrorKind.Timeout, $"The registry has been asked for the version for {waited.TotalSeconds:0} s.",
                     "No action required: the search goes on. Where it stays so, check the registry; the label org.opencontainers.image.version saves the search.");
             }
 
@@ -127,7 +127,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
-            error = new CvException("RegistryTimeout", CvErrorKind.Timeout, $"The registry did not tell the version within {Limit.TotalMinutes:0} min.",
+            error = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry did not tell the version within {Limit.TotalMinutes:0} min.",
                 "It is tried again. The label org.opencontainers.image.version saves the search in the list of tags.", e);
         }
         catch (CvException e)
@@ -137,7 +137,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         catch (Exception e)
         {
             LogUnexpected(logger, lookup.Key, e);
-            error = new CvException("VersionLookupFailed", CvErrorKind.Unavailable, $"The version could not be looked up: {e.Message}", "It is tried again.", e);
+            error = new CvException(ErrorIds.VersionLookupFailed, CvErrorKind.Unavailable, $"The version could not be looked up: {e.Message}", "It is tried again.", e);
         }
 
         bool tell;
@@ -148,7 +148,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             lookup.Cancel = null;
             (lookup.Answer, lookup.Error) = (answer, error);
             lookup.Failures = error is null ? 0 : Math.Min(lookup.Failures + 1, 1000);
-            TimeSpan pause = error is null ? TimeSpan.Zero : error.ErrorId == "VersionSyntaxTimeout" ? AfterExpensive : Backoff.After(lookup.Failures, random);
+            TimeSpan pause = error is null ? TimeSpan.Zero : error.ErrorId == ErrorIds.VersionSyntaxTimeout ? AfterExpensive : Backoff.After(lookup.Failures, random);
             lookup.RetryAt = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
         }
 
@@ -156,7 +156,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             wake(lookup.Key);
     }
 
-    [LoggerMessage(EventId = 4301, Level = LogLevel.Error, Message = "{Resource}: unexpected error while its version was looked up; it is tried again")]
+    [LoggerMessage(EventId = LogEvents.VersionLookupFailed, EventName = nameof(LogEvents.VersionLookupFailed), Level = LogLevel.Error, Message = "{Resource}: unexpected error while its version was looked up; it is tried again")]
     private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
 
     /// <summary>A question and what came of it. All but <see cref="End"/> under the lock.</summary>

@@ -48,7 +48,7 @@ internal static partial class Workers
                 }
                 catch (Exception error)
                 {
-                    LogFailed(logger, key, "UnexpectedError", "It is tried again; report this defect.", error);
+                    LogFailed(logger, key, ErrorIds.UnexpectedError, "It is tried again; report this defect.", error);
                 }
                 finally
                 {
@@ -61,6 +61,6 @@ internal static partial class Workers
         }
     }
 
-    [LoggerMessage(EventId = 4001, Level = LogLevel.Error, Message = "{Resource}: unexpected error ({ErrorId}). {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.WorkFailed, EventName = nameof(LogEvents.WorkFailed), Level = LogLevel.Error, Message = "{Resource}: unexpected error ({ErrorId}). {Remedy}")]
     private static partial void LogFailed(ILogger logger, string resource, string errorId, string remedy, Exception error);
 }

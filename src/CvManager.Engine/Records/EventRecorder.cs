@@ -60,7 +60,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
                     _complaint = null;
                     return;
                 }
-                catch (CvException e) when (e.ErrorId is "ResourceConflict" or "ResourceNotFound" && attempt < MostAttempts)
+                catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceNotFound && attempt < MostAttempts)
                 {
                     // Somebody counted it meanwhile, or it has just expired.
                 }
@@ -84,7 +84,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         {
             await cluster.CreateAsync(path with { Name = null }, Body(path, happened, now), cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
             JsonObject present = await cluster.GetAsync(path, cancellationToken);
             await cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
@@ -126,6 +126,6 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         return $"{name}.{Convert.ToHexString(hash, 0, 8).ToLowerInvariant()}";
     }
 
-    [LoggerMessage(4603, LogLevel.Warning, "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.EventNotWritten, EventName = nameof(LogEvents.EventNotWritten), Level = LogLevel.Warning, Message = "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
     private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why, string remedy);
 }

@@ -16,8 +16,8 @@ internal static class RecordRetries
     /// <param name="random">Draws their jitter.</param>
     public static ResiliencePipeline Create(TimeProvider time, Random random) => new ResiliencePipelineBuilder { TimeProvider = time }
         .AddRetry(Strategy(MostConflicts, TimeSpan.FromMilliseconds(20), random,
-            e => e.ErrorId is "ResourceConflict" or "ResourceAlreadyExists"))
-        .AddRetry(Strategy(MostFailures, TimeSpan.FromMilliseconds(200), random, e => e.IsTransient && e.ErrorId != "HistoryFull"))
+            e => e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists))
+        .AddRetry(Strategy(MostFailures, TimeSpan.FromMilliseconds(200), random, e => e.IsTransient && e.ErrorId != ErrorIds.HistoryFull))
         .Build();
 
     private static RetryStrategyOptions Strategy(int attempts, TimeSpan delay, Random random, Func<CvException, bool> handles) => new()

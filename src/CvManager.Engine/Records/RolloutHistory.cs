@@ -89,7 +89,7 @@ public sealed partial class RolloutHistory
         JsonObject? present = await FindAsync(path, cancellationToken);
         if (present is not null && !IsHistory(present))
         {
-            throw new CvException("HistoryNotOwned", CvErrorKind.Forbidden, $"ConfigMap {path.Namespace}/{path.Name} is no history of rollouts, and is left as it is.",
+            throw new CvException(ErrorIds.HistoryNotOwned, CvErrorKind.Forbidden, $"ConfigMap {path.Namespace}/{path.Name} is no history of rollouts, and is left as it is.",
                 $"Give spec.history another name; or make it one: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager") { Target = $"{path.Namespace}/{path.Name}" };
         }
 
@@ -125,15 +125,15 @@ public sealed partial class RolloutHistory
         {
             return await _cluster.GetAsync(path, cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
             return null;
         }
     }
 
-    [LoggerMessage(4601, LogLevel.Warning, "ConfigMap {Namespace}/{Name}: its key records could not be read; it is kept under {Key}, and a new one begun")]
+    [LoggerMessage(EventId = LogEvents.HistorySetAside, EventName = nameof(LogEvents.HistorySetAside), Level = LogLevel.Warning, Message = "ConfigMap {Namespace}/{Name}: its key records could not be read; it is kept under {Key}, and a new one begun")]
     private partial void LogKeptAside(string @namespace, string name, string key);
 
-    [LoggerMessage(4602, LogLevel.Warning, "ConfigMap {Namespace}/{Name}: its key records cannot be read, and is passed over; the next rollout keeps it aside")]
+    [LoggerMessage(EventId = LogEvents.HistoryUnreadable, EventName = nameof(LogEvents.HistoryUnreadable), Level = LogLevel.Warning, Message = "ConfigMap {Namespace}/{Name}: its key records cannot be read, and is passed over; the next rollout keeps it aside")]
     private partial void LogUnreadable(string @namespace, string name);
 }

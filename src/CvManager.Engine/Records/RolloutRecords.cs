@@ -15,8 +15,6 @@ public sealed partial class RolloutRecords
     /// <summary>Rollouts whose records may wait in one status; beyond that the oldest is given up, and the log told.</summary>
     internal const int MostUnrecorded = 50;
 
-    private const string NoteStart = " Not recorded yet: ";
-
     private readonly RolloutHistory _history;
     private readonly VersionConfigMap _config;
     private readonly EventRecorder _events;
@@ -56,7 +54,7 @@ public sealed partial class RolloutRecords
         ArgumentNullException.ThrowIfNull(status);
         string space = resource.Metadata.Namespace ?? "";
         List<RolloutStatus> left = [];
-        string? problem = null;
+        RecordProblem? problem = null;
         foreach (RolloutStatus ended in (status.Unrecorded ?? []).Concat(finished is null ? [] : [finished]))
         {
             try
@@ -70,9 +68,7 @@ public sealed partial class RolloutRecords
             catch (CvException e)
             {
                 left.Add(ended);
-                problem = $"{e.Message} {e.Remedy}";
-                if (!Says(resource, problem))
-                    LogNotKept(resource.Key, "history", problem);
+                problem = Note(resource, e, "history");
             }
         }
 
@@ -91,13 +87,11 @@ public sealed partial class RolloutRecords
             }
             catch (CvException e)
             {
-                problem = $"{e.Message} {e.Remedy}";
-                if (!Says(resource, problem))
-                    LogNotKept(resource.Key, "version", problem);
+                problem = Note(resource, e, "version");
             }
         }
 
-        return status with { Unrecorded = left.Count == 0 ? null : left, Conditions = Noted(status.Conditions, problem) };
+        return status with { Unrecorded = left.Count == 0 ? null : left, NotRecorded = problem };
     }
 
     /// <summary>True where a resource that is deleted leaves something to record: a rollout in progress, or one whose record waits.</summary>
@@ -148,26 +142,19 @@ public sealed partial class RolloutRecords
         return wanted == status.Config ? null : wanted;
     }
 
-    /// <summary>The message of Ready also says what could not be recorded; the rollout's own state is none the worse for it.</summary>
-    private static IReadOnlyList<Condition>? Noted(IReadOnlyList<Condition>? conditions, string? problem) =>
-        conditions is null ? null : [.. conditions.Select(condition => condition.Type == ConditionTypes.Ready ? condition with { Message = Noted(condition.Message, problem) } : condition)];
-
-    private static string Noted(string message, string? problem)
+    /// <summary>Logged when it begins; from then on the status has its reason, and stays as it is while that is the same (R12).</summary>
+    private RecordProblem Note(ContainerVersion resource, CvException error, string what)
     {
-        int former = message.IndexOf(NoteStart, StringComparison.Ordinal);
-        string own = former < 0 ? message : message[..former];
-        return problem is null ? own : own + Note(problem);
+        if (resource.Status?.NotRecorded is { } former && former.Reason == error.ErrorId)
+            return former;
+        RecordProblem problem = new(error.ErrorId, $"{error.Message} {error.Remedy}");
+        LogNotKept(resource.Key, what, problem.Message, problem.Reason);
+        return problem;
     }
 
-    /// <summary>It was said when it began; from then on the status says it.</summary>
-    private static bool Says(ContainerVersion resource, string problem) =>
-        ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Message.EndsWith(Note(problem), StringComparison.Ordinal) == true;
+    [LoggerMessage(EventId = LogEvents.RecordNotWritten, EventName = nameof(LogEvents.RecordNotWritten), Level = LogLevel.Warning, Message = "{Resource}: its {What} could not be written, and is tried again ({ErrorId}): {Why}")]
+    private partial void LogNotKept(string resource, string what, string why, string errorId);
 
-    private static string Note(string problem) => NoteStart + (problem.Length <= 512 ? problem : string.Concat(problem.AsSpan(0, 511), "…"));
-
-    [LoggerMessage(4604, LogLevel.Warning, "{Resource}: its {What} could not be written, and is tried again: {Why}")]
-    private partial void LogNotKept(string resource, string what, string why);
-
-    [LoggerMessage(4605, LogLevel.Error, "{Resource}: {Count} rollouts that could not be recorded are given up")]
+    [LoggerMessage(EventId = LogEvents.RecordsGivenUp, EventName = nameof(LogEvents.RecordsGivenUp), Level = LogLevel.Error, Message = "{Resource}: {Count} rollouts that could not be recorded are given up")]
     private partial void LogGivenUp(string resource, int count);
 }

@@ -49,7 +49,7 @@ public sealed class VersionConfigMap
                 return;
             if (!MayWrite(present, key))
             {
-                throw new CvException("ConfigMapNotOwned", CvErrorKind.Forbidden, $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager, and is left as it is.",
+                throw new CvException(ErrorIds.ConfigMapNotOwned, CvErrorKind.Forbidden, $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager, and is left as it is.",
                     $"Let spec.config name another ConfigMap or key; or allow it: kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}") { Target = $"{path.Namespace}/{path.Name}" };
             }
 
@@ -59,7 +59,7 @@ public sealed class VersionConfigMap
                 ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") }, ["data"] = data,
             }, cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
             await _cluster.CreateAsync(path with { Name = null }, new JsonObject
             {

@@ -86,7 +86,7 @@ public sealed partial record ImageReference
         };
 
     private static CvException Invalid(string text) =>
-        new("ImageReferenceInvalid", CvErrorKind.Invalid, $"'{text}' is no image reference.",
+        new(ErrorIds.ImageReferenceInvalid, CvErrorKind.Invalid, $"'{text}' is no image reference.",
             "Write [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'.") { Target = text };
 
     [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\z", RegexOptions.CultureInvariant)]

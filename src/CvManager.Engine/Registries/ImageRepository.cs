@@ -40,7 +40,7 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         string remedy = ImageReference.TryParse(text, out ImageReference? reference)
             ? $"Leave tag and digest out: '{reference.Repository}'."
             : "Write [host[:port]/]path, the path in lower case: 'nginx', 'nearmap/cvm-example', 'registry.example.com:5000/team/app'.";
-        throw new CvException("ImageRepositoryInvalid", CvErrorKind.Invalid, $"'{text}' is no repository of images.", remedy) { Target = text };
+        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid, $"'{text}' is no repository of images.", remedy) { Target = text };
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)

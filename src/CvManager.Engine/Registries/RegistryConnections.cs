@@ -73,6 +73,6 @@ internal static class RegistryConnections
     }
 
     private static CvException Invalid(string path, string what, Exception? inner = null) =>
-        new("RegistryCertificatesInvalid", CvErrorKind.Invalid, $"The certificates for registries in '{path}' cannot be used: {what}.",
+        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid, $"The certificates for registries in '{path}' cannot be used: {what}.",
             $"Have {RegistryClientOptions.AuthorityVariable} name a readable file of PEM certificates ('-----BEGIN CERTIFICATE-----').", inner) { Target = path };
 }

@@ -4,34 +4,34 @@ namespace CvManager.Registries;
 internal static class RegistryErrors
 {
     public static CvException TagNotFound(ImageRepository repository, string tag) =>
-        Error("RegistryTagNotFound", CvErrorKind.NotFound, $"There is no tag '{tag}' in '{repository}'.",
+        Error(ErrorIds.RegistryTagNotFound, CvErrorKind.NotFound, $"There is no tag '{tag}' in '{repository}'.",
             "Check the tag's name, or add it: Add-CvRegistryTag -Repository … -Version … -Tag ….", $"{repository}:{tag}");
 
     public static CvException VersionNotFound(ImageRepository repository, string version) =>
-        Error("RegistryVersionNotFound", CvErrorKind.NotFound, $"There is no image with the version tag '{version}' in '{repository}'.",
+        Error(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"There is no image with the version tag '{version}' in '{repository}'.",
             "Push the image under its version tag first, or correct the version.", $"{repository}:{version}");
 
     public static CvException ImageNotFound(ImageRepository repository, string digest) =>
-        Error("RegistryImageNotFound", CvErrorKind.NotFound, $"There is no image '{digest}' in '{repository}'.",
+        Error(ErrorIds.RegistryImageNotFound, CvErrorKind.NotFound, $"There is no image '{digest}' in '{repository}'.",
             "The image, or a part of it, was removed or never pushed whole: push it again.", $"{repository}@{digest}");
 
     public static CvException ImageIncomplete(ImageRepository repository, string indexDigest, string missing, Exception? inner = null) =>
-        Error("RegistryImageIncomplete", CvErrorKind.NotFound, $"The image index '{indexDigest}' in '{repository}' names an image that is not there: {missing}.",
+        Error(ErrorIds.RegistryImageIncomplete, CvErrorKind.NotFound, $"The image index '{indexDigest}' in '{repository}' names an image that is not there: {missing}.",
             "Push the images of all its platforms, then the index.", $"{repository}@{indexDigest}", inner);
 
     /// <param name="reference">A tag or a digest.</param>
     public static CvException NotAnImage(ImageRepository repository, string reference, string why) =>
-        Error("RegistryNotAnImage", CvErrorKind.Invalid, $"'{reference}' in '{repository}' is no container image: {why}.",
+        Error(ErrorIds.RegistryNotAnImage, CvErrorKind.Invalid, $"'{reference}' in '{repository}' is no container image: {why}.",
             "Follow a tag of an image: a chart, a signature or another artifact cannot be rolled out.", Target(repository, reference));
 
     /// <summary>What nodes of today do not pull: containerd reads it no longer.</summary>
     public static CvException SchemaOne(ImageRepository repository, string reference) =>
-        Error("RegistryManifestOutdated", CvErrorKind.NotSupported, $"The manifest '{reference}' in '{repository}' is of Docker's schema 1, which is no longer pulled.",
+        Error(ErrorIds.RegistryManifestOutdated, CvErrorKind.NotSupported, $"The manifest '{reference}' in '{repository}' is of Docker's schema 1, which is no longer pulled.",
             "Push the image again with a current tool, or remove the tag.", Target(repository, reference));
 
     /// <param name="why">What the registry answered.</param>
     public static CvException ManifestUnreadable(ImageRepository repository, string reference, string why) =>
-        Error("RegistryManifestUnreadable", CvErrorKind.Invalid, $"The registry cannot give the manifest '{reference}' in '{repository}': {RemoteText.Show(why)}",
+        Error(ErrorIds.RegistryManifestUnreadable, CvErrorKind.Invalid, $"The registry cannot give the manifest '{reference}' in '{repository}': {RemoteText.Show(why)}",
             "Push the image again, or remove its tag; the other tags are not affected.", Target(repository, reference));
 
     /// <summary>A tag of a list that is readable otherwise: the fault is likely its own.</summary>
@@ -52,57 +52,57 @@ internal static class RegistryErrors
             $"{refusal.Remedy} Some registries grant listing apart from pulling (Azure: metadata/read).", repository.ToString());
 
     public static CvException ListUnsupported(ImageRepository repository, string? said) =>
-        Error("RegistryListUnsupported", CvErrorKind.NotSupported, $"The registry does not list the tags of '{repository}'{Quoted(said)}.",
+        Error(ErrorIds.RegistryListUnsupported, CvErrorKind.NotSupported, $"The registry does not list the tags of '{repository}'{Quoted(said)}.",
             "Label the images with their version (org.opencontainers.image.version).", repository.ToString());
 
     public static CvException AddressRefused(ImageRepository repository, string host, System.Net.IPAddress address) =>
-        Error("RegistryAddressRefused", CvErrorKind.Invalid,
+        Error(ErrorIds.RegistryAddressRefused, CvErrorKind.Invalid,
             $"The registry of '{repository}' is not asked: {RemoteText.Show(host)} has the address {address}, which no registry may have.",
             $"Name a registry elsewhere; where that one is meant, the operator allows it: {RegistryClientOptions.LinkLocalVariable}.", repository.ToString());
 
     public static CvException ConnectTimedOut(ImageRepository repository) =>
-        Error("RegistryTimeout", CvErrorKind.Timeout, $"No connection to the registry of '{repository}' came about in time.",
+        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"No connection to the registry of '{repository}' came about in time.",
             "Check host, port, network and proxy.", repository.ToString());
 
     public static CvException ListTimedOut(ImageRepository repository, TimeSpan limit) =>
-        Error("RegistryTimeout", CvErrorKind.Timeout, $"The list of tags of '{repository}' did not end within {limit.TotalSeconds:0.#} s.",
+        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The list of tags of '{repository}' did not end within {limit.TotalSeconds:0.#} s.",
             "Remove old tags, or label the images with their version (org.opencontainers.image.version), which saves the list.", repository.ToString());
 
     public static CvException RepositoryNotFound(ImageRepository repository, string? said = null) =>
-        Error("RegistryRepositoryNotFound", CvErrorKind.NotFound, $"There is no repository '{repository}', or its tags may not be seen{Quoted(said)}.",
+        Error(ErrorIds.RegistryRepositoryNotFound, CvErrorKind.NotFound, $"There is no repository '{repository}', or its tags may not be seen{Quoted(said)}.",
             "Check registry and path. Some registries answer so, too, when the login may not see the repository.", repository.ToString());
 
     public static CvException Unauthorized(ImageRepository repository, bool loggedIn, string? said = null) =>
-        Error("RegistryUnauthorized", CvErrorKind.Unauthenticated,
+        Error(ErrorIds.RegistryUnauthorized, CvErrorKind.Unauthenticated,
             loggedIn ? $"The registry does not accept the login for '{repository}'{Quoted(said)}." : $"The registry asks for a login for '{repository}'{Quoted(said)}.",
             $"Give a credential (-Credential, imagePullSecrets, or log in with 'docker login {repository.Registry}'); where there is one, renew it.",
             repository.ToString());
 
     public static CvException Forbidden(ImageRepository repository, string permission, string? said = null) =>
-        Error("RegistryForbidden", CvErrorKind.Forbidden, $"The login has no permission '{permission}' on '{repository}'{Quoted(said)}.",
+        Error(ErrorIds.RegistryForbidden, CvErrorKind.Forbidden, $"The login has no permission '{permission}' on '{repository}'{Quoted(said)}.",
             $"Have '{permission}' granted on the repository, or use another credential.", repository.ToString());
 
     /// <param name="inner">Nothing that quotes the peer.</param>
     public static CvException Unreachable(ImageRepository repository, string what, Exception? inner = null) =>
-        Error("RegistryUnreachable", CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {RemoteText.Show(what)}",
+        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {RemoteText.Show(what)}",
             "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), inner);
 
     public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
-        Error("RegistryTimeout", CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
+        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
             "Try again; check network and proxy where it goes on.", repository.ToString(), inner);
 
     public static CvException RateLimited(ImageRepository repository, TimeSpan? retryAfter) =>
-        Error("RegistryRateLimited", CvErrorKind.LimitExceeded,
+        Error(ErrorIds.RegistryRateLimited, CvErrorKind.LimitExceeded,
             $"The registry of '{repository}' answers no more requests for now{(retryAfter is TimeSpan t ? $"; again in {t.TotalSeconds:0} s" : "")}.",
             "Wait, log in (anonymous use has lower limits), or poll less often.", repository.ToString());
 
     public static CvException Invalid(ImageRepository repository, string what, Exception? inner = null) =>
-        Error("RegistryResponseInvalid", CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {RemoteText.Show(what)}",
+        Error(ErrorIds.RegistryResponseInvalid, CvErrorKind.Invalid, $"The registry of '{repository}' gave an answer that cannot be used: {RemoteText.Show(what)}",
             "Check that host and port are a registry's and not a web page's or proxy's.", repository.ToString(), inner);
 
     /// <param name="code">The error code of the distribution specification, or ECR's, where there is one.</param>
     public static CvException Refused(ImageRepository repository, string what, int status, string? said, string? code = null) =>
-        Error("RegistryRefused", CvErrorKind.Invalid, $"The registry of '{repository}' refused {what}: status {status}{Quoted(said)}.",
+        Error(ErrorIds.RegistryRefused, CvErrorKind.Invalid, $"The registry of '{repository}' refused {what}: status {status}{Quoted(said)}.",
             code switch
             {
                 "MANIFEST_BLOB_UNKNOWN" or "BLOB_UNKNOWN" or "MANIFEST_UNKNOWN" or "MANIFEST_UNVERIFIED" or "LayersNotFoundException" =>
@@ -116,20 +116,20 @@ internal static class RegistryErrors
             }, repository.ToString());
 
     public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
-        Error("RegistryResponseTooLarge", CvErrorKind.Invalid, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
+        Error(ErrorIds.RegistryResponseTooLarge, CvErrorKind.Invalid, $"The registry of '{repository}' sent {what} of more than {limit} bytes.",
             "No real one is that large: check what is at that address.", repository.ToString());
 
     public static CvException TagRemovalUnsupported(ImageRepository repository, string tag) =>
-        Error("RegistryTagRemovalUnsupported", CvErrorKind.NotSupported, $"The registry cannot remove the tag '{tag}' of '{repository}' alone.",
+        Error(ErrorIds.RegistryTagRemovalUnsupported, CvErrorKind.NotSupported, $"The registry cannot remove the tag '{tag}' of '{repository}' alone.",
             "Point the tag at another version, or remove it in the registry's own administration; removing by digest would remove the image.",
             $"{repository}:{tag}");
 
     public static CvException LastTag(ImageRepository repository, string tag) =>
-        Error("RegistryLastTag", CvErrorKind.Conflict, $"'{tag}' is the last tag of its image in '{repository}': the image would be removed with it.",
+        Error(ErrorIds.RegistryLastTag, CvErrorKind.Conflict, $"'{tag}' is the last tag of its image in '{repository}': the image would be removed with it.",
             "Give the image another tag first, or use -Force to remove both.", $"{repository}:{tag}");
 
     public static CvException TagInvalid(ImageRepository repository, string tag) =>
-        Error("RegistryTagInvalid", CvErrorKind.Invalid, $"'{tag}' cannot be a tag of '{repository}'.",
+        Error(ErrorIds.RegistryTagInvalid, CvErrorKind.Invalid, $"'{tag}' cannot be a tag of '{repository}'.",
             "A tag has 1 to 128 letters, digits, '_', '.' or '-', and starts with none of the last two.", $"{repository}:{tag}");
 
     private static CvException Error(string id, CvErrorKind kind, string message, string remedy, string target, Exception? inner = null) =>

@@ -23,7 +23,7 @@ public static class ContainerVersionManifest
         {
             // The schema leaves metadata to the API server.
             string field = e.Path?.TrimStart('$', '.') ?? "metadata";
-            throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} is not of the field's type.",
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} is not of the field's type.",
                 $"{field}: names, labels and annotations are text (quote numbers), generation is a number.", e);
         }
     }

@@ -26,6 +26,9 @@ public sealed record ContainerVersionStatus
     /// <summary>R10: rollouts that ended, but whose records could not be written yet; oldest first. Null for none.</summary>
     public IReadOnlyList<RolloutStatus>? Unrecorded { get; init; }
 
+    /// <summary>Why records, or the version in a ConfigMap, could not be written yet; null where nothing waits to be written.</summary>
+    public RecordProblem? NotRecorded { get; init; }
+
     /// <summary>What spec.config's ConfigMap was given last.</summary>
     public ConfigStatus? Config { get; init; }
 
@@ -34,6 +37,11 @@ public sealed record ContainerVersionStatus
 
     public IReadOnlyList<Condition>? Conditions { get; init; }
 }
+
+/// <summary>Why something that is to be remembered could not be written. It is tried again.</summary>
+/// <param name="Reason">The id of the error: one of <see cref="ErrorIds"/>.</param>
+/// <param name="Message">The error and its remedy, for people.</param>
+public sealed record RecordProblem(string Reason, string Message);
 
 /// <summary>The values of <see cref="ContainerVersionStatus.CurrStatus"/>, as the original had them.</summary>
 public static class CurrentStatus
@@ -121,6 +129,10 @@ public sealed record GateStatus
     /// <summary>How it ended, with the last lines of its log; while it runs, the first cause of what keeps it from starting.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
+
+    /// <summary>While it cannot start: the kubelet's or the scheduler's reason (ErrImagePull, Unschedulable), as it was first seen. Null otherwise.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public string? Reason { get; init; }
 
     /// <summary>The pod that runs it; null for none yet.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]

@@ -47,7 +47,7 @@ public static class ContainerVersionValidator
         if (errors.Count == 0)
             return;
         string name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";
-        throw new CvException("ContainerVersionInvalid", CvErrorKind.Invalid,
+        throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid,
             $"ContainerVersion {name} is not valid: {string.Join("; ", errors)}", string.Join(" ", errors.Select(e => $"{e.Field}: {e.Remedy}").Distinct()))
         {
             Target = name,

@@ -125,7 +125,7 @@ internal sealed class TagExpression
     private static string Spelled(string expression) => expression.Replace("(?P<", "(?<", StringComparison.Ordinal);
 
     private CvException TooExpensive(string limit, Exception? inner = null) =>
-        new("VersionSyntaxTimeout", CvErrorKind.Invalid, $"{_field} '{_written}' takes more than {limit}.",
+        new(ErrorIds.VersionSyntaxTimeout, CvErrorKind.Invalid, $"{_field} '{_written}' takes more than {limit}.",
             "Write it without look-around, back-references and nested repetition: '(a+)+' is 'a+'.", inner);
 }
 

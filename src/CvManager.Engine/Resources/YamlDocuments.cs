@@ -60,11 +60,11 @@ public static class YamlDocuments
         return documents;
     }
 
-    private static CvException Invalid(Mark at, string what, Exception? inner = null) => new("ManifestInvalid", CvErrorKind.Invalid,
+    private static CvException Invalid(Mark at, string what, Exception? inner = null) => new(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
         $"The text is not valid YAML: line {at.Line}, column {at.Column}: {what}", "Fix the YAML at that place: indent with spaces, and quote strings that hold ': ' or '#'.", inner);
 
     private static CvException TooLarge(string message) =>
-        new("ManifestTooLarge", CvErrorKind.LimitExceeded, message, "Split it into several files.");
+        new(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded, message, "Split it into several files.");
 
     /// <summary>A node that an alias may stand for, and what it costs.</summary>
     private sealed record Anchored(JsonNode? Node, int Depth, int Nodes, long Characters);

@@ -89,7 +89,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     {
         if (gate.Pod is not null)
             await CleanUpAsync(run.Resource, run.Rollout.Id, run.Index, cancellationToken);
-        gate = gate with { Phase = RolloutPhase.Progressing, Message = null, Pod = new GatePodStatus { Name = NewName(run.Resource.Metadata.Name) } };
+        gate = gate with { Phase = RolloutPhase.Progressing, Message = null, Reason = null, Pod = new GatePodStatus { Name = NewName(run.Resource.Metadata.Name) } };
         await run.RecordAsync(gate);
         GateProgress begun = await CreateAsync(run, gate, cancellationToken);
         return why.Length == 0 ? begun : begun with { Message = $"{why}: {begun.Message}" };
@@ -103,7 +103,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             JsonObject pod = await cluster.CreateAsync(PathOf(run.Resource, null), Manifest(run, name), cancellationToken);
             return new GateProgress(Created(gate, pod), $"pod {name} is created");
         }
-        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
             // The answer to an earlier request was lost, or somebody knows the name: the next look tells which.
             return new GateProgress(gate, $"there is a pod {name} already");
@@ -124,7 +124,8 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         if (phase == "Succeeded" || exitCode == 0)
             return await EndAsync(run, gate, RolloutPhase.Succeeded, "passed", cancellationToken);
 
-        gate = gate with { Message = Cause(pod, container, gate.Message) };
+        (string? cause, string? message) = Cause(pod, container, gate);
+        gate = gate with { Reason = cause, Message = message };
         if (Disruption(pod, phase, reason) is { } disruption)
             return await StartAsync(run, gate, $"pod {gate.Pod!.Name} was ended by the cluster ({disruption}); it is run again", cancellationToken);
         if (phase != "Failed" && exitCode is null)
@@ -133,11 +134,11 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             return new GateProgress(gate, $"pod {gate.Pod!.Name} is {state}{(gate.Message is null ? "" : $": {gate.Message}")}");
         }
 
-        if (reason == DeadlineExceeded && exitCode is null && gate.Message is { } cause)
+        if (reason == DeadlineExceeded && exitCode is null && cause is not null)
         {
-            return ConfigurationErrors.Any(error => cause.StartsWith(error, StringComparison.Ordinal))
-                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not be started ({cause}); it is tried again", cancellationToken)
-                : await EndAsync(run, gate, RolloutPhase.Failed, $"failed: it did not start within its timeoutSeconds ({run.Gate.TimeoutSeconds} s): {cause}", cancellationToken);
+            return ConfigurationErrors.Contains(cause)
+                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not be started ({message}); it is tried again", cancellationToken)
+                : await EndAsync(run, gate, RolloutPhase.Failed, $"failed: it did not start within its timeoutSeconds ({run.Gate.TimeoutSeconds} s): {message}", cancellationToken);
         }
 
         string why = reason == DeadlineExceeded ? $"not done within its timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
@@ -161,7 +162,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             log = "";
         }
 
-        return new GateProgress(gate with { Phase = phase, Message = null }, log.Length == 0 ? end : $"{end}; its log ends:\n{log}");
+        return new GateProgress(gate with { Phase = phase, Message = null, Reason = null }, log.Length == 0 ? end : $"{end}; its log ends:\n{log}");
     }
 
     /// <summary>Why the cluster ended a pod; null where it did not.</summary>
@@ -173,23 +174,23 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         : null;
 
     /// <summary>What keeps its container from starting: the first cause, which a later "Back-off pulling image" does not tell. Null once it has started.</summary>
-    private static string? Cause(JsonObject pod, JsonObject? container, string? former)
+    private static (string? Reason, string? Message) Cause(JsonObject pod, JsonObject? container, GateStatus former)
     {
         if (container.At("state", "running") is not null || container.At("state", "terminated") is not null)
-            return null;
+            return (null, null);
         JsonObject? status = pod.Items("status", "initContainerStatuses").Where(c => c.At("state", "waiting") is not null).Append(container).FirstOrDefault();
         string? reason = status.Text("state", "waiting", "reason");
         if (reason is null or "ContainerCreating" or "PodInitializing")
         {
             JsonObject? scheduled = pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False");
-            return scheduled is null ? former : RemoteText.Show($"{scheduled.Text("reason")}: {scheduled.Text("message")}");
+            return scheduled is null ? (former.Reason, former.Message) : (scheduled.Text("reason"), RemoteText.Show($"{scheduled.Text("reason")}: {scheduled.Text("message")}"));
         }
 
-        if (reason == "ImagePullBackOff" && former?.StartsWith("ErrImagePull", StringComparison.Ordinal) == true)
-            return former;
+        if (reason == "ImagePullBackOff" && former.Reason == "ErrImagePull")
+            return (former.Reason, former.Message);
         string message = status.Text("state", "waiting", "message") ?? "";
         string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user's id, or to 0 to let it run as root" : "";
-        return RemoteText.Show(message.Length == 0 ? reason : $"{reason}: {message}") + remedy;
+        return (reason, RemoteText.Show(message.Length == 0 ? reason : $"{reason}: {message}") + remedy);
     }
 
     private static GateStatus Created(GateStatus gate, JsonObject pod) =>
@@ -230,7 +231,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         {
             return await cluster.GetAsync(path, cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
             return null;
         }

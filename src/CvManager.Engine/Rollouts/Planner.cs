@@ -63,9 +63,9 @@ public static class Planner
         }
 
         if (input.Version is null)
-            return Stalled(input, Reason(input.Problem), input.Problem is null ? "The version is not known." : $"{input.Problem.Message} {input.Problem.Remedy}", workloads);
+            return Stalled(input, Reason(input.Problem), input.Problem is null ? "The version is not known." : $"{input.Problem.Message} {input.Problem.Remedy}", workloads) with { Problem = input.Problem };
         if (workloads.Count == 0 && input.Unseen is { } unseen)
-            return Stalled(input, ConditionReasons.ClusterForbidden, $"No workload can be seen. {unseen.Message} {unseen.Remedy}");
+            return Stalled(input, ConditionReasons.ClusterForbidden, $"No workload can be seen. {unseen.Message} {unseen.Remedy}") with { Problem = unseen };
         if (workloads.Count == 0)
         {
             return Stalled(input, ConditionReasons.WorkloadNotFound, $"No workload of namespace {resource.Metadata.Namespace} that can be rolled out has the labels "
@@ -246,11 +246,11 @@ public static class Planner
 
     private static string Reason(CvException? problem) => problem switch
     {
-        { ErrorId: "RegistryTagNotFound" } => ConditionReasons.TagNotFound,
-        { ErrorId: "RegistryRepositoryNotFound" } => ConditionReasons.RepositoryNotFound,
-        { ErrorId: "VersionNotFound" or "RegistryVersionNotFound" } => ConditionReasons.VersionNotFound,
-        { ErrorId: "VersionPolicyUndecided" } => ConditionReasons.VersionUndecided,
-        { ErrorId: "VersionSyntaxInvalid" or "VersionSyntaxTimeout" or "VersionSyntaxTooBroad" or "VersionPolicyInvalid" or "VersionPolicyTooBroad" } => ConditionReasons.InvalidSpec,
+        { ErrorId: ErrorIds.RegistryTagNotFound } => ConditionReasons.TagNotFound,
+        { ErrorId: ErrorIds.RegistryRepositoryNotFound } => ConditionReasons.RepositoryNotFound,
+        { ErrorId: ErrorIds.VersionNotFound or ErrorIds.RegistryVersionNotFound } => ConditionReasons.VersionNotFound,
+        { ErrorId: ErrorIds.VersionPolicyUndecided } => ConditionReasons.VersionUndecided,
+        { ErrorId: ErrorIds.VersionSyntaxInvalid or ErrorIds.VersionSyntaxTimeout or ErrorIds.VersionSyntaxTooBroad or ErrorIds.VersionPolicyInvalid or ErrorIds.VersionPolicyTooBroad } => ConditionReasons.InvalidSpec,
         { Kind: CvErrorKind.Unauthenticated or CvErrorKind.Forbidden } => ConditionReasons.RegistryUnauthorized,
         _ => ConditionReasons.RegistryUnavailable,
     };

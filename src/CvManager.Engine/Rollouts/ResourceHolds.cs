@@ -71,7 +71,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
                     Status = status with { Quarantined = null, Rollout = status.Rollout is { } rollout ? rollout with { Repeats = 0 } : null },
                 }, cancellationToken);
             }
-            catch (CvException e) when (e.ErrorId == "ResourceConflict" && attempt < MostConflicts)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && attempt < MostConflicts)
             {
                 resource = await _resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
             }

@@ -34,7 +34,7 @@ public static class RollbackTarget
             before = first;
         if (before is null && resource.Status?.SuccessVersion is { } last && last != present)
             before = last;
-        return before ?? throw new CvException("RollbackTargetNotFound", CvErrorKind.NotFound,
+        return before ?? throw new CvException(ErrorIds.RollbackTargetNotFound, CvErrorKind.NotFound,
             $"No version was rolled out with success before {present ?? "the present one"}, as far as the history of {resource.Key} goes.",
             $"Give -ToVersion; Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there was.") { Target = resource.Key };
     }
@@ -48,10 +48,10 @@ public static class RollbackTarget
         string history = $"Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there is.";
         if (found.Count == 0)
         {
-            throw new CvException("RolloutRecordNotFound", CvErrorKind.NotFound, $"The history of {resource.Key} has no record '{id}'.", history) { Target = resource.Key };
+            throw new CvException(ErrorIds.RolloutRecordNotFound, CvErrorKind.NotFound, $"The history of {resource.Key} has no record '{id}'.", history) { Target = resource.Key };
         }
 
-        return found.Find(record => record.Outcome == RolloutPhase.Succeeded)?.ToVersion ?? throw new CvException("RolloutRecordNotSuccessful", CvErrorKind.Invalid,
+        return found.Find(record => record.Outcome == RolloutPhase.Succeeded)?.ToVersion ?? throw new CvException(ErrorIds.RolloutRecordNotSuccessful, CvErrorKind.Invalid,
             $"The rollout {id} of version {found[0].ToVersion} to {resource.Key} was no success ({found[0].Outcome}): there is nothing to go back to.",
             $"Choose another record, or give -ToVersion. {history}") { Target = resource.Key };
     }
@@ -62,7 +62,7 @@ public static class RollbackTarget
         ArgumentNullException.ThrowIfNull(resource);
         if (resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == digest) is { } quarantined)
         {
-            throw new CvException("VersionQuarantined", CvErrorKind.Conflict, $"Version {version} of {resource.Key} failed at {quarantined.At:u}: {quarantined.Reason}",
+            throw new CvException(ErrorIds.VersionQuarantined, CvErrorKind.Conflict, $"Version {version} of {resource.Key} failed at {quarantined.At:u}: {quarantined.Reason}",
                 $"Choose another version, or lift its quarantine first: Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
         }
     }

@@ -16,6 +16,9 @@ public sealed record RolloutPlan
     /// <summary>One sentence for people.</summary>
     public required string Message { get; init; }
 
+    /// <summary>The error that nothing can be done for; null where the plan itself found what is wrong.</summary>
+    public CvException? Problem { get; init; }
+
     /// <summary>The version that the workloads should run; null where none could be found.</summary>
     public string? Version { get; init; }
 

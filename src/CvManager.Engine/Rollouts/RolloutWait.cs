@@ -57,7 +57,7 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
             return true;
         if (resource.Spec.Suspend)
         {
-            throw new CvException("RolloutHeld", CvErrorKind.Conflict, $"{resource.Key}: {ready?.Message ?? "it is suspended."}",
+            throw new CvException(ErrorIds.RolloutHeld, CvErrorKind.Conflict, $"{resource.Key}: {ready?.Message ?? "it is suspended."}",
                 $"Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
         }
 

@@ -41,7 +41,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
             : await policy.ChooseAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
         if (choice.Tags.Count == 0)
         {
-            throw new CvException("VersionNotFound", CvErrorKind.NotFound, $"The version policy '{policy}' wants none of the {tags.Count} tags of '{repository}'. {choice.Why}",
+            throw new CvException(ErrorIds.VersionNotFound, CvErrorKind.NotFound, $"The version policy '{policy}' wants none of the {tags.Count} tags of '{repository}'. {choice.Why}",
                 "Push a version that it wants, or correct spec.versionPolicy.") { Target = repository.ToString() };
         }
 
@@ -86,7 +86,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 
         if (unknown.Count > MostCandidates)
         {
-            throw new CvException("VersionPolicyTooBroad", CvErrorKind.Invalid,
+            throw new CvException(ErrorIds.VersionPolicyTooBroad, CvErrorKind.Invalid,
                 $"'{policy}' has {unknown.Count} candidates in '{repository}', and the registry does not tell when they were pushed; at most {MostCandidates} are looked at.",
                 "Narrow it down with spec.versionSyntax, clean up the repository, or follow a tag.") { Target = repository.ToString() };
         }
@@ -145,7 +145,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
     private static CvException Undecided(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
     {
         string names = string.Join(", ", tags.Order(StringComparer.Ordinal).Take(5).Select(t => $"'{t}'")) + (tags.Count > 5 ? $" and {tags.Count - 5} more" : "");
-        return new CvException("VersionPolicyUndecided", CvErrorKind.Conflict, $"The version policy '{policy}' cannot decide in '{repository}': {names} {why}.",
+        return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict, $"The version policy '{policy}' cannot decide in '{repository}': {names} {why}.",
             "Follow a tag, or use a policy that tells them apart: semver, or regex with a number that counts up. Remove the tags that are not meant, or exclude them with spec.versionSyntax.")
         {
             Target = repository.ToString(),

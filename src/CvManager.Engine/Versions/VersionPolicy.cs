@@ -108,7 +108,7 @@ internal sealed class VersionPolicy
     }
 
     private static CvException Invalid(string follows, string why, Exception? inner = null) =>
-        new("VersionPolicyInvalid", CvErrorKind.Invalid, $"The version policy '{follows}' cannot be used: {why}.",
+        new(ErrorIds.VersionPolicyInvalid, CvErrorKind.Invalid, $"The version policy '{follows}' cannot be used: {why}.",
             "Correct spec.versionPolicy: semver as npm writes ranges, regex as .NET writes expressions, with one group for what orders the tags.", inner);
 }
 

@@ -114,7 +114,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         if (learnt.DigestOf(repository, pinned) is not { } digest)
         {
             TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
-                ?? throw new CvException("RegistryVersionNotFound", CvErrorKind.NotFound, $"{repository} has no version {pinned}, which spec.pinVersion names.",
+                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"{repository} has no version {pinned}, which spec.pinVersion names.",
                     "Pin a version that exists, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
             digest = found.Digest;
             learnt.Learn(repository, pinned, digest);
@@ -211,7 +211,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         int unseen = candidates.Count(t => learnt.DigestOf(search.Repository, t) is null);
         if (unseen > MostCandidates)
         {
-            throw new CvException("VersionSyntaxTooBroad", CvErrorKind.Invalid,
+            throw new CvException(ErrorIds.VersionSyntaxTooBroad, CvErrorKind.Invalid,
                 $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}', and each costs a request; at most {MostCandidates} are looked at.",
                 $"Narrow versionSyntax down, clean up the repository, or build images with the label {VersionLabels[0]}.") { Target = search.Repository.ToString() };
         }
@@ -281,7 +281,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     }
 
     private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
-        new("VersionNotFound", CvErrorKind.NotFound,
+        new(ErrorIds.VersionNotFound, CvErrorKind.NotFound,
             $"The image that the tag '{tag}' of '{repository}' points at has no tag that matches versionSyntax '{syntax.Pattern}'.",
             "Push the image under its version tag as well, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
 

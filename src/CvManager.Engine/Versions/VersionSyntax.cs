@@ -40,7 +40,7 @@ public sealed partial class VersionSyntax
         }
         catch (ArgumentException e)
         {
-            throw new CvException("VersionSyntaxInvalid", CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a regular expression: {e.Message}",
+            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a regular expression: {e.Message}",
                 "Correct it, or leave it out: then git SHAs and full version numbers are versions.", e);
         }
     }

@@ -88,7 +88,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             // An admission webhook may have made another image of it: that is what it has from now on, and no reason to create it again.
             return (WorkloadProgress.Waiting("created"), ImageOf(await cluster.CreateAsync(Path(space), job, cancellationToken), container));
         }
-        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
             return (WorkloadProgress.Waiting("somebody else created it; it is read again"), null);
         }
@@ -179,7 +179,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         {
             return await cluster.GetAsync(Path(space, name), cancellationToken);
         }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
             return null;
         }
@@ -191,7 +191,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         {
             await cluster.DeleteAsync(Path(space, job.Text("metadata", "name")), cancellationToken, job.Text("metadata", "uid"));
         }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == "ResourceConflict")
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == ErrorIds.ResourceConflict)
         {
             // Gone already, or another Job by now: the next step sees.
         }

@@ -147,7 +147,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 await cluster.DeleteAsync(path, cancellationToken, uid);
             }
         }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == "ResourceConflict")
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == ErrorIds.ResourceConflict)
         {
             // Gone already, or another pod of that name: the next step sees.
         }
@@ -171,7 +171,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             }, cancellationToken);
             return null;
         }
-        catch (CvException e) when (e.ErrorId == "PodDisruptionBudgetViolated")
+        catch (CvException e) when (e.ErrorId == ErrorIds.PodDisruptionBudgetViolated)
         {
             return e;
         }

@@ -26,7 +26,7 @@ internal sealed class ServiceStore(ClusterConnection cluster)
             JsonObject service = await cluster.GetAsync(Path(space, name), cancellationToken);
             return new ServiceSelector(space, name, service.Map("spec", "selector"));
         }
-        catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
             return null;
         }
@@ -52,7 +52,7 @@ internal sealed class ServiceStore(ClusterConnection cluster)
             await cluster.PatchAsync(Path(service.Namespace, service.Name), PatchKind.Json, patch, cancellationToken);
             return true;
         }
-        catch (CvException e) when (e.ErrorId is "ResourceNotFound" or "ResourceConflict" or "ResourceInvalid")
+        catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
         {
             return false;
         }

@@ -84,7 +84,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             Read(WorkloadKind.Find(workload.Kind), await cluster.PatchAsync(PathOf(workload), PatchKind.Json, patch, cancellationToken), workload.ApiVersion);
             return true;
         }
-        catch (CvException e) when (e.ErrorId is "ResourceNotFound" or "ResourceConflict" or "ResourceInvalid")
+        catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
         {
             await FindAsync(workload, cancellationToken);
             return false;

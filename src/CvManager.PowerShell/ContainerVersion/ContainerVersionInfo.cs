@@ -37,6 +37,12 @@ public sealed record ContainerVersionInfo : IOfContainerVersion
     /// <summary>The same in a sentence.</summary>
     public string? Message { get; init; }
 
+    /// <summary>Why its history, or the version in its ConfigMap, could not be written yet, in one word; null where nothing waits to be written.</summary>
+    public string? NotRecordedReason { get; init; }
+
+    /// <summary>The same in a sentence.</summary>
+    public string? NotRecordedMessage { get; init; }
+
     /// <summary>The version that the tag stood for when it was last looked at.</summary>
     public string? LatestVersion { get; init; }
 
@@ -115,6 +121,8 @@ public sealed record ContainerVersionInfo : IOfContainerVersion
             },
             Reason = telling?.Reason,
             Message = telling?.Message,
+            NotRecordedReason = status?.NotRecorded?.Reason,
+            NotRecordedMessage = status?.NotRecorded?.Message,
             LatestVersion = status?.Latest?.Version,
             LatestDigest = status?.Latest?.Digest,
             Container = resource.Spec.Container.Name,

@@ -33,7 +33,7 @@ internal static class ContainerVersionLookup
             {
                 found.Add(await store.GetAsync(space, name, cancellationToken));
             }
-            catch (CvException e) when (e.ErrorId == "ResourceNotFound")
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
             {
                 await notFound(Missing(name, space));
             }
@@ -54,7 +54,7 @@ internal static class ContainerVersionLookup
     }
 
     private static CvException Missing(string name, string? space) => new(
-        "ContainerVersionNotFound",
+        ErrorIds.ContainerVersionNotFound,
         CvErrorKind.NotFound,
         space is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{space}'.",
         // What an object is as text; no name has a slash.

@@ -48,7 +48,7 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
             await new WorkloadStore(cluster).CreateAsync(kind, space, document.Json, cancellationToken);
             WriteVerbose($"Created {document.Kind} {space}/{document.Name}.");
         }
-        catch (CvException e) when (e.ErrorId == "ResourceAlreadyExists")
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
             WriteVerbose($"{document.Kind} {space}/{document.Name} exists, and was left as it is.");
         }

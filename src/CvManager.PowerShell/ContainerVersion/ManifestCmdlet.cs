@@ -83,7 +83,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     {
         if (Namespace is not null && document.Namespace is { } own && own != Namespace)
         {
-            throw new CvException("NamespaceMismatch", CvErrorKind.Invalid,
+            throw new CvException(CmdletErrorIds.NamespaceMismatch, CvErrorKind.Invalid,
                 $"{document.Kind} {document.Name} is of namespace '{own}', and -Namespace is '{Namespace}'.", "Leave out one of the two.")
             {
                 Target = $"{own}/{document.Name}",
@@ -118,7 +118,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             var length = new FileInfo(file).Length;
             if (length > LargestFile)
             {
-                throw new CvException("ManifestTooLarge", CvErrorKind.LimitExceeded,
+                throw new CvException(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded,
                     $"{file} has {length} bytes; at most {LargestFile} are read.", "Split it into several files.") { Target = file };
             }
 
@@ -126,11 +126,11 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CvException("ManifestNotFound", CvErrorKind.NotFound, $"There is no file {file}.", "See whether the path is right.", e) { Target = file };
+            throw new CvException(CmdletErrorIds.ManifestNotFound, CvErrorKind.NotFound, $"There is no file {file}.", "See whether the path is right.", e) { Target = file };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException("ManifestUnreadable", CvErrorKind.Forbidden, $"{file} cannot be read: {e.Message}", "See whether you may read it.", e)
+            throw new CvException(CmdletErrorIds.ManifestUnreadable, CvErrorKind.Forbidden, $"{file} cannot be read: {e.Message}", "See whether you may read it.", e)
             {
                 Target = file,
             };
@@ -143,7 +143,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     {
         foreach (var node in YamlDocuments.Read(text).SelectMany(ItemsOf))
         {
-            var document = node as JsonObject ?? throw new CvException("ManifestInvalid", CvErrorKind.Invalid,
+            var document = node as JsonObject ?? throw new CvException(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
                 $"{source} holds {node.GetValueKind()} where a manifest should be.", "A manifest begins with apiVersion and kind.") { Target = source };
             await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document), cancellationToken));
         }

@@ -32,7 +32,7 @@ public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
                 if (PassThru)
                     await WriteObjectAsync(ContainerVersionInfo.Of(resource));
             }
-            catch (CvException e) when (e.ErrorId != "ResourceNotFound")
+            catch (CvException e) when (e.ErrorId != ErrorIds.ResourceNotFound)
             {
                 await WriteErrorAsync(e, resource.Key);
             }

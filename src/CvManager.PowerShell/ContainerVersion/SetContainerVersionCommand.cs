@@ -50,7 +50,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
         var space = Namespace ?? cluster.DefaultNamespace;
         var spec = Specification(ImageRepo, Tag, Container);
         if (spec.Count == 0)
-            throw new CvException("NothingToSet", CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
+            throw new CvException(CmdletErrorIds.NothingToSet, CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
         foreach (var resource in await _asked.FindAsync(cluster, space, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try

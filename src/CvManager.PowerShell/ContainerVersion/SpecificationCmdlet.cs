@@ -179,7 +179,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         var given = blueGreen.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
         if (given is not null && Strategy == RolloutStrategy.Rolling)
         {
-            throw Terminating(new CvException("ParameterNotApplicable", CvErrorKind.Invalid, $"-{given} is of no use with -Strategy Rolling.",
+            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{given} is of no use with -Strategy Rolling.",
                 "Leave it out, or give -Strategy ServiceBlueGreen. Gates before a rolling update are those of -Verify."));
         }
 

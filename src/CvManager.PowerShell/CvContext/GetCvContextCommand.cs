@@ -46,7 +46,7 @@ public sealed class GetCvContextCommand : AsyncCmdlet
         foreach (var missing in patterns.ExactNames.Where(name => contexts.All(context => context.Name != name)))
         {
             await WriteErrorAsync(new CvException(
-                "ContextNotFound",
+                CmdletErrorIds.ContextNotFound,
                 CvErrorKind.NotFound,
                 $"There is no context '{missing}' in {path ?? "the kubeconfig"}.",
                 "Get-CvContext lists those that there are.")

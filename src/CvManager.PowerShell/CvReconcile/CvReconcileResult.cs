@@ -32,11 +32,16 @@ public sealed record CvReconcileResult : IOfContainerVersion
     /// <summary>What was planned, container by container; empty where there was nothing to change.</summary>
     public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
 
+    /// <summary>The error that it stalled by; null where the plan found what is wrong.</summary>
+    internal CvException? Problem { get; init; }
+
     /// <summary>Null where all is well, or a person wanted it so.</summary>
     internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
         ? Failure(ConditionReasons.RolloutFailed, "Mend the image, push it as another version, and move the tag onto that one.")
         : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
             ? Failure(Reason, $"Move the tag onto a version that works; where the version was not to blame, Resume-ContainerVersion {Name} -Namespace {Namespace}.")
+        : Outcome == nameof(PlanVerdict.Stalled) && Problem is { } problem
+            ? new CvException(problem.ErrorId, problem.Kind, $"{Namespace}/{Name}: {problem.Message}", problem.Remedy, problem) { Target = $"{Namespace}/{Name}" }
         : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
         : null;
 
@@ -64,6 +69,7 @@ public sealed record CvReconcileResult : IOfContainerVersion
             Reason = rollout is null ? plan.Reason : telling?.Reason ?? plan.Reason,
             Message = rollout is null ? plan.Message : telling?.Message ?? rollout.Message ?? plan.Message,
             Change = CvPlannedChange.Of(plan),
+            Problem = plan.Problem,
         };
     }
 
@@ -71,14 +77,10 @@ public sealed record CvReconcileResult : IOfContainerVersion
 
     private static CvErrorKind Kind(string reason) => reason switch
     {
-        ConditionReasons.TagNotFound or ConditionReasons.VersionNotFound or ConditionReasons.RepositoryNotFound
-            or ConditionReasons.WorkloadNotFound or ConditionReasons.ContainerNotFound => CvErrorKind.NotFound,
+        ConditionReasons.WorkloadNotFound or ConditionReasons.ContainerNotFound => CvErrorKind.NotFound,
         ConditionReasons.InvalidSpec => CvErrorKind.Invalid,
-        ConditionReasons.RegistryUnavailable => CvErrorKind.Unavailable,
-        ConditionReasons.RegistryUnauthorized => CvErrorKind.Unauthenticated,
         ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
         ConditionReasons.BlueGreenAmbiguous or ConditionReasons.BlueGreenIncomplete => CvErrorKind.Invalid,
-        ConditionReasons.ClusterForbidden or ConditionReasons.ClusterRefused => CvErrorKind.Forbidden,
         _ => CvErrorKind.Failed,
     };
 }

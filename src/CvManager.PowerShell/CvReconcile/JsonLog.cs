@@ -7,13 +7,13 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The controller's log as JSON lines: time (UTC), level, event, message, and the message's own fields. Thread-safe.</summary>
+/// <summary>The controller's log as JSON lines: time (UTC), level, event (its id) and eventName, message, and the message's own fields. Thread-safe.</summary>
 /// <param name="least">What is less than this is left out.</param>
 /// <param name="write">Gets each line; does not wait.</param>
 internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> write) : ILogger
 {
-    private const int EndEvent = 4901;
-    private const int DroppedEvent = 4902;
+    /// <summary>The events that are not the engine's: <see cref="LogEvents"/>.</summary>
+    internal static readonly EventId ControllerEnded = new(4901, nameof(ControllerEnded)), LinesDropped = new(4902, nameof(LinesDropped)), Reconciled = new(4903, nameof(Reconciled));
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
@@ -24,9 +24,8 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
     {
         if (!IsEnabled(logLevel))
             return;
-        Write(logLevel, line =>
+        Write(logLevel, eventId, line =>
         {
-            line.WriteNumber("event", eventId.Id);
             line.WriteString("message", formatter(state, exception));
             if (state is IEnumerable<KeyValuePair<string, object?>> fields)
             {
@@ -46,7 +45,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
         var level = shown.Error is null ? LogLevel.Information : LogLevel.Error;
         if (!IsEnabled(level))
             return;
-        Write(level, line =>
+        Write(level, Reconciled, line =>
         {
             line.WriteString("message", shown.Message);
             line.WriteString("resource", result.Resource.Key);
@@ -65,9 +64,8 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
     }
 
     /// <summary>An error that ends the controller, or keeps it from starting.</summary>
-    public void Log(ErrorRecord error) => Write(LogLevel.Critical, line =>
+    public void Log(ErrorRecord error) => Write(LogLevel.Critical, ControllerEnded, line =>
     {
-        line.WriteNumber("event", EndEvent);
         line.WriteString("message", error.ErrorDetails?.Message ?? error.Exception.Message);
         line.WriteString("errorId", error.FullyQualifiedErrorId.Split(',')[0]);
         if (error.ErrorDetails?.RecommendedAction is { Length: > 0 } remedy)
@@ -79,14 +77,13 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
     });
 
     /// <summary>What was left out because nobody read it.</summary>
-    public void LogDropped(long count) => Write(LogLevel.Warning, line =>
+    public void LogDropped(long count) => Write(LogLevel.Warning, LinesDropped, line =>
     {
-        line.WriteNumber("event", DroppedEvent);
         line.WriteString("message", $"{count} lines of the log were dropped: standard output was not read");
         line.WriteNumber("count", count);
     });
 
-    private void Write(LogLevel level, Action<Utf8JsonWriter> fields)
+    private void Write(LogLevel level, EventId eventId, Action<Utf8JsonWriter> fields)
     {
         ArrayBufferWriter<byte> buffer = new();
         using (Utf8JsonWriter line = new(buffer, new JsonWriterOptions { Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
@@ -94,6 +91,9 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
             line.WriteStartObject();
             line.WriteString("time", time.GetUtcNow().UtcDateTime);
             line.WriteString("level", level.ToString());
+            line.WriteNumber("event", eventId.Id);
+            if (eventId.Name is { } name)
+                line.WriteString("eventName", name);
             fields(line);
             line.WriteEndObject();
         }

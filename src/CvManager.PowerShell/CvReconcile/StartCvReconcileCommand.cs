@@ -64,7 +64,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"] : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
-            ? throw Terminating(new CvException("ParameterNotApplicable", CvErrorKind.Invalid, $"-{wrong} cannot be used {(Watch ? "with" : "without")} -Watch.",
+            ? throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{wrong} cannot be used {(Watch ? "with" : "without")} -Watch.",
                 Watch ? "Leave it out; -Namespace and -LabelSelector narrow down what is watched." : "Leave it out, or give -Watch."))
             : Task.CompletedTask;
     }

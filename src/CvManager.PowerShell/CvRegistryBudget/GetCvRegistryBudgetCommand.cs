@@ -40,7 +40,7 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
         foreach (var missing in patterns.ExactNames.Where(name => budgets.All(budget => budget.Registry != name)))
         {
             await WriteErrorAsync(new CvException(
-                "RegistryBudgetNotFound",
+                CmdletErrorIds.RegistryBudgetNotFound,
                 CvErrorKind.NotFound,
                 $"The registry '{missing}' was not asked in this session.",
                 "Get-CvRegistryBudget without -Registry lists those that were; write the registry as 'host[:port]', Docker Hub as 'docker.io'.")

@@ -113,7 +113,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         var image = ImageReference.IsDigest(Version) ? Version : (await registry.FindTagAsync(repository, Version, cancellationToken))?.Digest;
         if (image is null)
         {
-            throw new CvException("RegistryVersionNotFound", CvErrorKind.NotFound, $"There is no image with the version tag '{Version}' in '{repository}'.",
+            throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"There is no image with the version tag '{Version}' in '{repository}'.",
                 "See Get-CvRegistryTag without -Version for the tags that there are.") { Target = $"{repository}:{Version}" };
         }
 

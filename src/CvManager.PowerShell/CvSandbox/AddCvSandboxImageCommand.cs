@@ -62,7 +62,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            throw new CvException("SandboxImageInvalid", CvErrorKind.Invalid, e.Message, $"See that repository and tags are valid names, in lower case; a registry in front can only be this sandbox's, {registry.Host}.", e) { Target = name };
+            throw new CvException(CmdletErrorIds.SandboxImageInvalid, CvErrorKind.Invalid, e.Message, $"See that repository and tags are valid names, in lower case; a registry in front can only be this sandbox's, {registry.Host}.", e) { Target = name };
         }
     }
 }

@@ -51,7 +51,7 @@ internal sealed class RunningSandbox : IAsyncDisposable
 
     /// <param name="server">The server of the one that is missed; null where any would do.</param>
     public static CvException NotRunning(string? server) => new(
-        "SandboxNotRunning",
+        CmdletErrorIds.SandboxNotRunning,
         CvErrorKind.NotFound,
         server is null ? "No sandbox runs in this session." : $"The sandbox {server} does not run in this session.",
         "Start-CvSandbox starts one.")

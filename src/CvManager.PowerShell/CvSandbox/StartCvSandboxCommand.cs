@@ -56,12 +56,12 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {
             throw new CvException(
-                "SandboxPortTaken", CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} of 127.0.0.1 is taken: {e.Message}", "Give other ports, or none: free ones are found.", e);
+                CmdletErrorIds.SandboxPortTaken, CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} of 127.0.0.1 is taken: {e.Message}", "Give other ports, or none: free ones are found.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException(
-                "SandboxKubeConfigNotWritten", CvErrorKind.Conflict, $"'{path}' cannot be written: {e.Message}", "Give the path of a file that does not exist yet.", e)
+                CmdletErrorIds.SandboxKubeConfigNotWritten, CvErrorKind.Conflict, $"'{path}' cannot be written: {e.Message}", "Give the path of a file that does not exist yet.", e)
             { Target = path };
         }
     }

@@ -52,7 +52,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
         foreach (var name in names.ExactNames.Where(name => found.TrueForAll(running => running.Workload.Name != name)))
         {
             await WriteErrorAsync(new CvException(
-                "WorkloadNotFound",
+                CmdletErrorIds.WorkloadNotFound,
                 CvErrorKind.NotFound,
                 $"No ContainerVersion {(space is null ? "" : $"of namespace '{space}' ")}follows a workload '{name}'.",
                 "See that the workload has the labels of the ContainerVersion's spec.selector.")

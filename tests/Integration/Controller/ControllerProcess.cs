@@ -81,9 +81,8 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     public Task<JsonObject> OutcomeAsync(string outcome) => LineAsync(line => line["outcome"]?.GetValue<string>() == outcome);
 
-    public Task<JsonObject> MessageAsync(string part) => LineAsync(line => line["message"]!.GetValue<string>().Contains(part, StringComparison.Ordinal));
-
     /// <summary>The next line of the log with that event id.</summary>
+    /// <param name="id">One of <see cref="LogEvents"/>.</param>
     public Task<JsonObject> EventAsync(int id) => LineAsync(line => line["event"]?.GetValue<int>() == id);
 
     /// <summary>Sends it a signal: STOP, CONT, TERM.</summary>

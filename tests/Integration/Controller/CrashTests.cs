@@ -104,7 +104,7 @@ public sealed class CrashTests
         await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
         await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
-        await second.MessageAsync(" leads, by Lease");
+        await second.EventAsync(LogEvents.LeaderObserved);
 
         scene.MoveTag(Next);
         await first.OutcomeAsync("Progressing");
@@ -116,7 +116,7 @@ public sealed class CrashTests
         TestContext.Current.TestOutputHelper?.WriteLine($"The other replica had completed the rollout {took.TotalSeconds:0.0} s after the kill.");
         Assert.Equal(Next, await scene.ReadAsync("cv/app", ".status.successVersion"));
         // The standby wrote nothing before it led: all that it said up to then is who leads.
-        Assert.DoesNotContain("\"outcome\"", second.Said[..second.Said.LastIndexOf(" leads, by Lease", StringComparison.Ordinal)], StringComparison.Ordinal);
+        Assert.DoesNotContain("\"outcome\"", second.Said[..second.Said.IndexOf($"\"event\":{LogEvents.LeaseAcquired},", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 
     [Fact]
@@ -128,14 +128,14 @@ public sealed class CrashTests
         await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
         await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
-        await second.EventAsync(4204);
+        await second.EventAsync(LogEvents.LeaderObserved);
 
         scene.MoveTag(Next);
         await first.OutcomeAsync("Progressing");
         await first.SignalAsync("STOP");
         try
         {
-            await second.EventAsync(4201);
+            await second.EventAsync(LogEvents.LeaseAcquired);
             await second.OutcomeAsync("Succeeded");
         }
         finally
@@ -143,9 +143,9 @@ public sealed class CrashTests
             await first.SignalAsync("CONT");
         }
 
-        await first.EventAsync(4202);
+        await first.EventAsync(LogEvents.LeaseLost);
         int woken = first.Said.Length;
-        await first.EventAsync(4204);
+        await first.EventAsync(LogEvents.LeaderObserved);
         Assert.DoesNotContain("\"outcome\"", first.Said[woken..], StringComparison.Ordinal);
         Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
         Assert.Single(await scene.HistoryAsync(), record => record.StartsWith(Next, StringComparison.Ordinal));
@@ -160,12 +160,12 @@ public sealed class CrashTests
         await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
         await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
-        await second.MessageAsync(" leads, by Lease");
+        await second.EventAsync(LogEvents.LeaderObserved);
 
         await first.TerminateAsync();
 
         Assert.Equal(0, first.ExitCode);
-        Assert.Contains("has released Lease", first.Said, StringComparison.Ordinal);
+        Assert.Contains($"\"event\":{LogEvents.LeaseReleased},", first.Said, StringComparison.Ordinal);
         scene.MoveTag(Next);
         await second.OutcomeAsync("Succeeded");
     }
@@ -184,7 +184,7 @@ public sealed class CrashTests
         for (int i = 0; i < 2; i++)
         {
             await using ControllerProcess another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-            await another.EventAsync(4501);
+            await another.EventAsync(LogEvents.InitialSyncComplete);
             scene.MoveTag(Former);
         }
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Unit;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -23,7 +24,7 @@ public sealed class FailureTests
 
         scene.MoveTag(Bad);
         // Evidence comes with the first looks, long before the deadline.
-        await controller.MessageAsync("ErrImagePull");
+        await scene.UntilStatusAsync("app", status => status["rollout"]?["workloads"]?[0]?["trouble"]?["kind"]?.GetValue<string>() == "ImagePull");
         JsonObject status = await EndedAsync(scene, "RolledBack");
 
         Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
@@ -98,7 +99,7 @@ public sealed class FailureTests
 
         JsonObject status = await EndedAsync(scene, "Failed");
 
-        Assert.Contains("exit code 1", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        Facts.AssertIn(status["rollout"]!["message"]!.GetValue<string>(), "code 1");
         Assert.Equal($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
         Assert.Equal(Next, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
     }

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using CvManager.Unit.PowerShell;
+using CvManager.Unit;
 using Xunit;
 
 namespace CvManager.Integration.Registries;
@@ -19,7 +20,7 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
         string next = await moto.PushAsync(path, ["5d6e7f8"]);
 
         SessionResult moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -Verbose", path).AssertNoErrors();
-        Assert.Contains(moved.Verbose, v => v.Contains($"demo moved from {former} to 5d6e7f8 ({next})", StringComparison.Ordinal));
+        Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "demo", former, "5d6e7f8", next));
         Invoke("Get-CvRegistryTag $repository -Tag qa | Add-CvRegistryTag -Tag prod", path).AssertNoErrors();
 
         Assert.Equal("5d6e7f8", Invoke("Get-CvRegistryTag $repository demo", path).Single().Properties["Version"].Value);

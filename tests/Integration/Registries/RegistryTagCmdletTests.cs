@@ -1,9 +1,10 @@
 using System.Management.Automation;
 using System.Net.Http.Headers;
 using System.Security;
-using System.Text;
 using System.Text.Json.Nodes;
+using System.Text;
 using CvManager.Unit.PowerShell;
+using CvManager.Unit;
 using Xunit;
 
 namespace CvManager.Integration.Registries;
@@ -35,11 +36,11 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
 
         SessionResult moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -PassThru -Verbose", Open).AssertNoErrors();
         Assert.Equal(["demo", "qa"], moved.Values<string>("Tag"));
-        Assert.Contains(moved.Verbose, v => v.Contains($"demo moved from {first.ManifestDigest} to 5d6e7f8 ({second.ManifestDigest})", StringComparison.Ordinal));
-        Assert.Contains(moved.Verbose, v => v.Contains("qa is new", StringComparison.Ordinal));
+        Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "demo", first.ManifestDigest, "5d6e7f8", second.ManifestDigest));
+        Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "qa", "5d6e7f8"));
         Invoke("Get-CvRegistryTag $repository -Tag qa | Add-CvRegistryTag -Tag prod", Open).AssertNoErrors();
         Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag prod -Verbose", Open).AssertNoErrors().Verbose,
-            v => v.Contains("already", StringComparison.Ordinal));
+            v => Facts.AreIn(v, "prod", "5d6e7f8"));
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Open).AssertNoErrors();
 
         SessionResult all = Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors();
@@ -86,7 +87,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
         Assert.Equal(["5d6e7f8"], Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors().Values<string>("Tag"));
         AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version demo -Tag qa", Open));
-        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -Verbose", Open).AssertNoErrors().Verbose, v => v.Contains("is new", StringComparison.Ordinal));
+        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -Verbose", Open).AssertNoErrors().Verbose, v => Facts.AreIn(v, "demo", "5d6e7f8"));
     }
 
     [Fact]

@@ -69,7 +69,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         Assert.Equal(status.Rollout.Id, Assert.Single(status.Unrecorded!).Id);
         Condition ready = ConditionList.Find(status.Conditions, ConditionTypes.Ready)!;
         Assert.Equal("True", ready.Status);
-        Assert.Contains("Not recorded yet: Could not read configmaps", ready.Message, StringComparison.Ordinal);
+        Assert.Equal(ErrorIds.ClusterRefused, status.NotRecorded?.Reason);
 
         // What fails in the same way again is not written again.
         _cluster.Requests.Clear();
@@ -80,7 +80,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         await RunAsync();
         status = await StatusAsync();
         Assert.Null(status.Unrecorded);
-        Assert.Equal("Deployment/app is on version 2222222.", ConditionList.Find(status.Conditions, ConditionTypes.Ready)!.Message);
+        Assert.Null(status.NotRecorded);
         Assert.Single(await _cluster.History().ReadAsync("shop", Token));
 
         _cluster.Requests.Clear();
@@ -101,7 +101,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
              "jobTemplate":{"spec":{"template":{"spec":{"restartPolicy":"Never","containers":[{"name":"main","image":"r.example/app:1111111"}]}}}}}}
             """)!.AsObject(), Token);
         FakeTimeProvider stopped = new(RecordsCluster.Noon);
-        Reconciler reconciler = new(_cluster.Connection, this, stopped, _cluster);
+        Reconciler reconciler = new(_cluster.Connection, this, stopped, _cluster.Log);
 
         // Somebody puts the former image back each time, at once.
         for (int i = 0; i < 3; i++)
@@ -160,7 +160,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     private async Task RunAsync()
     {
         Exception? failure = null;
-        await new ReconcilePass(new Reconciler(_cluster.Connection, this, TimeProvider.System, _cluster), TimeProvider.System).RunAsync("shop",
+        await new ReconcilePass(new Reconciler(_cluster.Connection, this, TimeProvider.System, _cluster.Log), TimeProvider.System).RunAsync("shop",
             snapshot => Task.FromResult(snapshot.Resources),
             new ReconcilePassOptions
             {

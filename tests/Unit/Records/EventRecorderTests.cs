@@ -69,10 +69,11 @@ public sealed class EventRecorderTests : IAsyncLifetime
 
         await WriteAsync(Failed);
 
-        Assert.Contains("RolloutFailed of ContainerVersion shop/cv could not be written", Assert.Single(_cluster.Log), StringComparison.Ordinal);
+        LoggedEvent told = Assert.Single(_cluster.Log.Events);
+        Assert.Equal((LogEvents.EventNotWritten, "RolloutFailed", "ContainerVersion", "shop", "cv"), (told.Id, told.Fields["Reason"], told.Fields["Kind"], told.Fields["Namespace"], told.Fields["Name"]));
     }
 
-    private Task WriteAsync(ClusterEvent happened) => new EventRecorder(_cluster.Connection, _time, _cluster).WriteAsync(happened, Token);
+    private Task WriteAsync(ClusterEvent happened) => new EventRecorder(_cluster.Connection, _time, _cluster.Log).WriteAsync(happened, Token);
 
     private Task<IReadOnlyList<JsonObject>> EventsAsync() => _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token);
 }

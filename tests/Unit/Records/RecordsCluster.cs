@@ -4,13 +4,12 @@ using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
-using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace CvManager.Unit.Records;
 
 /// <summary>A cluster in this process, whose answers a test can spoil, and a log that it can read.</summary>
-internal sealed class RecordsCluster : IAsyncDisposable, ILogger
+internal sealed class RecordsCluster : IAsyncDisposable
 {
     public static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
@@ -30,7 +29,7 @@ internal sealed class RecordsCluster : IAsyncDisposable, ILogger
 
     public ConcurrentQueue<string> Requests { get; } = new();
 
-    public ConcurrentQueue<string> Log { get; } = new();
+    public EventLog Log { get; } = new();
 
     public IEnumerable<string> Writes => Requests.Where(r => !r.StartsWith("GET", StringComparison.Ordinal));
 
@@ -59,7 +58,7 @@ internal sealed class RecordsCluster : IAsyncDisposable, ILogger
         return connection;
     }
 
-    public RolloutHistory History(ClusterConnection? connection = null) => new(connection ?? Connection, TimeProvider.System, this);
+    public RolloutHistory History(ClusterConnection? connection = null) => new(connection ?? Connection, TimeProvider.System, Log);
 
     public string Token => _cluster.Token;
 
@@ -98,14 +97,6 @@ internal sealed class RecordsCluster : IAsyncDisposable, ILogger
             Kind = "Deployment", Name = w, FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Phase = phase,
         })],
     };
-
-    public IDisposable? BeginScope<TState>(TState state)
-        where TState : notnull => null;
-
-    public bool IsEnabled(LogLevel logLevel) => true;
-
-    void ILogger.Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-        Log.Enqueue($"{logLevel}: {formatter(state, exception)}");
 
     public async ValueTask DisposeAsync()
     {

@@ -58,7 +58,7 @@ public sealed class CredentialTests : IDisposable
             async () => await new DockerConfigText(json, "Secret default/regcred").FindAsync(ImageRepository.Parse("registry.test/app"), Token));
 
         Assert.Equal("RegistryCredentialInvalid", error.ErrorId);
-        Assert.Contains("Secret default/regcred", error.Message, StringComparison.Ordinal);
+        Assert.Contains("default/regcred", error.Message, StringComparison.Ordinal);
         Assert.DoesNotContain("geheim", error.ToString(), StringComparison.Ordinal);
     }
 

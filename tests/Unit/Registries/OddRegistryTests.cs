@@ -208,7 +208,7 @@ public sealed class OddRegistryTests
         Assert.NotNull(await expired.For(App).FindTagAsync(App, "demo", Token));
         Assert.NotNull(await unreadable.For(App).FindTagAsync(App, "demo", Token));
         // What is not, is told with the cause.
-        Assert.Contains("does not accept", (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).Message, StringComparison.Ordinal);
+        Assert.Equal(ErrorIds.RegistryUnauthorized, (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).ErrorId);
         Assert.Equal("RegistryCredentialInvalid", await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token)));
     }
 

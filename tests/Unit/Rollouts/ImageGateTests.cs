@@ -28,7 +28,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         _cluster = await RecordsCluster.StartAsync(nodes: 0);
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
-        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster);
+        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
@@ -204,7 +204,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await EndAsync(name, """{"phase":"Running","containerStatuses":[{"name":"verify","state":{"running":{}}}]}""");
         _clock.Advance(TimeSpan.FromHours(3));
         // Another replica, whose clock is ahead.
-        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster);
+        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
         await StepAsync();
         Assert.Equal((RolloutPhase.Verifying, null), ((await StatusAsync()).Rollout!.Phase, (await StatusAsync()).Quarantined));
 
@@ -251,7 +251,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await CreateAsync();
         using PageHandler pages = new(_cluster, body);
         using ClusterConnection between = ClusterConnection.FromHandler(pages, new Uri("http://sandbox"), _cluster.Token);
-        _reconciler = new Reconciler(between, this, _clock, _cluster);
+        _reconciler = new Reconciler(between, this, _clock, _cluster.Log);
         Assert.True(await Record.ExceptionAsync(StepAsync) is null or CvException);
         Assert.Null((await StatusAsync()).Quarantined);
         Assert.Equal(RolloutPhase.Verifying, (await StatusAsync()).Rollout!.Phase);

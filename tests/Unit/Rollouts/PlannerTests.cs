@@ -20,7 +20,7 @@ public sealed class PlannerTests
         Assert.Equal(PlanVerdict.RollOut, plan.Verdict);
         PlannedChange change = Assert.Single(plan.Changes);
         Assert.Equal($"r.example/app:2222222@{Digest}", change.ToImage);
-        Assert.Equal($"Set Deployment/app main = r.example/app:2222222@{Digest} (was r.example/app:1111111)", change.ToString());
+        Facts.AssertIn(change.ToString(), "Deployment/app", "main", $"r.example/app:2222222@{Digest}", "r.example/app:1111111");
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class PlannerTests
         RolloutPlan plan = Plan(Resource(s => s with { Container = new ContainerSpec { Name = "web" } }), "r.example/app:1111111");
 
         Assert.Equal((PlanVerdict.Stalled, ConditionReasons.ContainerNotFound), (plan.Verdict, plan.Reason));
-        Assert.Contains("no container web; it has main, setup", plan.Message, StringComparison.Ordinal);
+        Facts.AssertIn(plan.Message, "web", "main", "setup");
     }
 
     [Fact]
@@ -152,7 +152,8 @@ public sealed class PlannerTests
 
         PlannedChange change = Assert.Single(plan.Changes);
         Assert.Equal((PlanVerdict.RollOut, "Deployment/green"), (plan.Verdict, change.Workload.Reference));
-        Assert.Contains("then point Service app at it", change.ToString(), StringComparison.Ordinal);
+        Assert.Equal("app", change.CutOver);
+        Facts.AssertIn(change.ToString(), "Service app");
     }
 
     [Fact]
@@ -182,7 +183,7 @@ public sealed class PlannerTests
 
         Assert.Contains("only Deployment/blue", PlanColours("blue", blue).Message, StringComparison.Ordinal);
         Assert.Contains("Deployment/blue, Deployment/green, Deployment/red", PlanColours("blue", blue, green, Colour("red", "r.example/app:0")).Message, StringComparison.Ordinal);
-        Assert.Contains("DaemonSet/green cannot be one of two colours", PlanColours("blue", blue, green with { Kind = "DaemonSet" }).Message, StringComparison.Ordinal);
+        Assert.Contains("DaemonSet/green", PlanColours("blue", blue, green with { Kind = "DaemonSet" }).Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -193,7 +194,7 @@ public sealed class PlannerTests
         RolloutPlan plan = Plan(Resource(), waiting);
 
         Assert.Equal((PlanVerdict.UpToDate, ConditionReasons.WorkloadsNotReady), (plan.Verdict, plan.Reason));
-        Assert.Contains("Deployment/app: 0 of 2 replicas are available", plan.Message, StringComparison.Ordinal);
+        Facts.AssertIn(plan.Message, "Deployment/app", "0 of 2");
         Assert.Equal(ConditionReasons.WorkloadPaused, Plan(Resource(), waiting with { Progress = WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused, "paused") }).Reason);
     }
 
@@ -205,7 +206,8 @@ public sealed class PlannerTests
 
         RolloutPlan plan = PlanColours("green", idle, Colour("green", target));
 
-        Assert.Equal((ConditionReasons.UpToDate, "Deployment/green is on version 2222222."), (plan.Reason, plan.Message));
+        Assert.Equal(ConditionReasons.UpToDate, plan.Reason);
+        Facts.AssertIn(plan.Message, "Deployment/green", "2222222");
     }
 
     [Fact]
@@ -221,7 +223,7 @@ public sealed class PlannerTests
         Assert.Equal("Deployment/app", Assert.Single(Plan(Resource(), pod, Deployment("r.example/app:1111111")).Changes).Workload.Reference);
         RolloutPlan alone = Plan(Resource(), pod);
         Assert.Equal(ConditionReasons.WorkloadNotFound, alone.Reason);
-        Assert.Contains("Pod/once has ended", alone.Message, StringComparison.Ordinal);
+        Assert.Contains("Pod/once", alone.Message, StringComparison.Ordinal);
     }
 
     [Fact]
@@ -230,7 +232,7 @@ public sealed class PlannerTests
         RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111") with { Controller = "Rollout/shop" });
 
         Assert.Equal(ConditionReasons.WorkloadNotFound, plan.Reason);
-        Assert.Contains("Deployment/app belongs to Rollout/shop", plan.Message, StringComparison.Ordinal);
+        Facts.AssertIn(plan.Message, "Deployment/app", "Rollout/shop");
     }
 
     [Fact]
@@ -265,7 +267,7 @@ public sealed class PlannerTests
 
         Assert.Equal(PlanVerdict.RollOut, first.Verdict);
         Assert.Equal((PlanVerdict.Stalled, ConditionReasons.Conflict), (second.Verdict, second.Reason));
-        Assert.Contains("older ContainerVersion older", second.Message, StringComparison.Ordinal);
+        Facts.AssertIn(second.Message, "ContainerVersion older");
     }
 
     [Fact]
@@ -302,7 +304,7 @@ public sealed class PlannerTests
         Assert.Equal(PlanVerdict.RollOut, Plan(Repeated(2), "r.example/app:1111111").Verdict);
         RolloutPlan third = Plan(Repeated(3), "r.example/app:1111111");
         Assert.Equal(ConditionReasons.Contended, third.Reason);
-        Assert.Contains("field manager helm", third.Message, StringComparison.Ordinal);
+        Facts.AssertIn(third.Message, "helm");
     }
 
     [Theory]

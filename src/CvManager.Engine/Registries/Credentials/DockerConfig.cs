@@ -112,6 +112,6 @@ internal sealed partial class DockerConfigJson : JsonSerializerContext;
 internal static class CredentialErrors
 {
     public static CvException Invalid(string source, string what, Exception? inner = null) =>
-        new("RegistryCredentialInvalid", CvErrorKind.Invalid, $"The credentials in {source} cannot be used: {what}.",
+        new(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"The credentials in {source} cannot be used: {what}.",
             "Log in again ('docker login'), correct the file or Secret, or give -Credential.", inner) { Target = source };
 }

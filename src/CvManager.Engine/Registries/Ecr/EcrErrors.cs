@@ -59,7 +59,7 @@ internal static class EcrErrors
                 or "ExpiredTokenException" or "ExpiredToken" or "MissingAuthenticationTokenException" or "IncompleteSignatureException":
                 return RegistryErrors.Unauthorized(repository, loggedIn: true, said);
             case "ImageTagAlreadyExistsException":
-                return new CvException("RegistryTagImmutable", CvErrorKind.Conflict,
+                return new CvException(ErrorIds.RegistryTagImmutable, CvErrorKind.Conflict,
                     $"The tags of '{repository}' are immutable: {said}",
                     "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.")
                 { Target = repository.ToString() };
@@ -76,7 +76,7 @@ internal static class EcrErrors
 
     // What is left comes from the credential chain: no source had any, a profile or role cannot be used, no region.
     private static CvException Unidentified(ImageRepository repository, string said) =>
-        new("RegistryUnauthorized", CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {said}",
+        new(ErrorIds.RegistryUnauthorized, CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {said}",
             "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.")
         { Target = repository.ToString() };
 }

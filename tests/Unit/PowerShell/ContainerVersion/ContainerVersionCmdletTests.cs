@@ -46,7 +46,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     {
         SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion").AssertNoErrors();
 
-        Assert.Contains("passed over Deployment myapp", Assert.Single(imported.Warnings), StringComparison.Ordinal);
+        Assert.Contains("Deployment myapp", Assert.Single(imported.Warnings), StringComparison.Ordinal);
         Assert.Empty(session.Invoke("Get-CvWorkload").AssertNoErrors().Output);
     }
 
@@ -101,7 +101,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
 
         Assert.Equal(("Planned", Next), ((string)planned.Properties["Outcome"].Value, (string)planned.Properties["Version"].Value));
         Assert.Contains($"{Next}@sha256:", session.Host.Text, StringComparison.Ordinal);
-        Assert.Equal($"Roll out version {Next} to Deployment/myapp.", tested.Properties["Plan"].Value);
+        Facts.AssertIn((string)tested.Properties["Plan"].Value, Next, "Deployment/myapp");
         Assert.Equal([Former], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version"));
         Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<bool?>("Ready"));
     }
@@ -120,12 +120,12 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Theory]
-    [InlineData("tag: demo", "tag: prod", "TagNotFound")]
-    [InlineData("nearmap/cvm-example\n  tag", "nearmap/other\n  tag", "RepositoryNotFound")]
-    [InlineData("tag: demo", "tag: demo\n  versionSyntax: 'v[0-9]+'", "VersionNotFound")]
-    [InlineData("container:\n    name: myapp", "container:\n    name: other", "ContainerNotFound")]
-    [InlineData("selector:\n    cvapp: myapp", "selector:\n    cvapp: other", "WorkloadNotFound")]
-    public void What_cannot_be_done_is_an_error_by_its_reason_and_a_condition(string from, string to, string reason)
+    [InlineData("tag: demo", "tag: prod", "TagNotFound", ErrorIds.RegistryTagNotFound)]
+    [InlineData("nearmap/cvm-example\n  tag", "nearmap/other\n  tag", "RepositoryNotFound", ErrorIds.RegistryRepositoryNotFound)]
+    [InlineData("tag: demo", "tag: demo\n  versionSyntax: 'v[0-9]+'", "VersionNotFound", ErrorIds.VersionNotFound)]
+    [InlineData("container:\n    name: myapp", "container:\n    name: other", "ContainerNotFound", "ContainerNotFound")]
+    [InlineData("selector:\n    cvapp: myapp", "selector:\n    cvapp: other", "WorkloadNotFound", "WorkloadNotFound")]
+    public void What_cannot_be_done_is_an_error_and_the_reason_of_a_condition(string from, string to, string reason, string errorId)
     {
         string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(manifest, wrong);
@@ -133,7 +133,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
 
         SessionResult result = session.Invoke("Start-CvReconcile");
 
-        Assert.Equal($"{reason},CvManager.PowerShell.StartCvReconcileCommand", result.Error().FullyQualifiedErrorId);
+        Assert.Equal($"{errorId},CvManager.PowerShell.StartCvReconcileCommand", result.Error().FullyQualifiedErrorId);
         Assert.Equal(["Stalled"], result.Values<string>("Outcome"));
         Assert.Equal([reason], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("Reason"));
         Assert.Equal([false], session.Invoke("Test-ContainerVersion -Name *").AssertNoErrors().Values<bool>("Valid"));

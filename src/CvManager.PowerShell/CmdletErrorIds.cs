@@ -1,0 +1,19 @@
+namespace CvManager.PowerShell;
+
+/// <summary>The ids of the errors that only cmdlets have; those of the engine are <see cref="ErrorIds"/>. Stable: scripts test for them.</summary>
+internal static class CmdletErrorIds
+{
+    public const string ContextNotFound = nameof(ContextNotFound);
+    public const string ManifestNotFound = nameof(ManifestNotFound);
+    public const string ManifestUnreadable = nameof(ManifestUnreadable);
+    public const string NamespaceMismatch = nameof(NamespaceMismatch);
+    public const string NothingToSet = nameof(NothingToSet);
+    public const string OperationTimedOut = nameof(OperationTimedOut);
+    public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
+    public const string RegistryBudgetNotFound = nameof(RegistryBudgetNotFound);
+    public const string SandboxImageInvalid = nameof(SandboxImageInvalid);
+    public const string SandboxKubeConfigNotWritten = nameof(SandboxKubeConfigNotWritten);
+    public const string SandboxNotRunning = nameof(SandboxNotRunning);
+    public const string SandboxPortTaken = nameof(SandboxPortTaken);
+    public const string WorkloadNotFound = nameof(WorkloadNotFound);
+}
