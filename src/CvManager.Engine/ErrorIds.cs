@@ -20,6 +20,7 @@ public static class ErrorIds
     public const string ClusterRateLimited = nameof(ClusterRateLimited);
     public const string ClusterRefused = nameof(ClusterRefused);
     public const string ClusterTimeout = nameof(ClusterTimeout);
+    public const string ClusterTlsFailed = nameof(ClusterTlsFailed);
     public const string ClusterUnauthorized = nameof(ClusterUnauthorized);
     public const string ClusterUnreachable = nameof(ClusterUnreachable);
     public const string ClusterWebhookFailed = nameof(ClusterWebhookFailed);

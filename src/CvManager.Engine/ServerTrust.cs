@@ -1,5 +1,4 @@
 using System.Net.Security;
-using System.Security.Authentication;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
@@ -23,14 +22,14 @@ internal static class ServerTrust
         (sender, certificate, sent, errors) =>
         {
             if (certificate is not X509Certificate2 server)
-                throw new AuthenticationException("the server shows no certificate.");
+                throw new CertificateRefusedException("the server shows no certificate.");
             string? name = (sender as SslStream)?.TargetHostName;
             if ((errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
                 || string.IsNullOrEmpty(name) || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false))
-                throw new AuthenticationException($"the certificate is not for '{name}': none of its subject alternative names is.");
+                throw new CertificateRefusedException($"the certificate is not for '{name}': none of its subject alternative names is.");
             bool isTrusted = (errors == SslPolicyErrors.None && (authorities is null || orSystem))
                 || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent)));
-            return isTrusted ? true : throw new AuthenticationException(FaultOf(server, sent));
+            return isTrusted ? true : throw new CertificateRefusedException(FaultOf(server, sent));
         };
 
     /// <summary>PEM certificates; other blocks among them are passed over.</summary>

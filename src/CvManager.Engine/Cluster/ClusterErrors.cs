@@ -21,14 +21,22 @@ internal static partial class ClusterErrors
 
     public static CvException From(Exception failure, Uri server)
     {
-        string why = LoginInAddress.Remove((failure.InnerException ?? failure).Message);
-        Exception? inner = LoginInAddress.Without(failure);
-        bool certificate = failure is AuthenticationException || failure.InnerException is AuthenticationException;
-        return certificate
-            ? new CvException(ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
-                "Check certificate-authority, tls-server-name and server in the kubeconfig.", inner) { Target = server.ToString() }
-            : new CvException(ErrorIds.ClusterUnreachable, CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
-                "See whether the cluster is up and the context is the right one (Get-CvContext).", inner) { Target = server.ToString() };
+        TlsFault? tls = TlsFault.Of(failure);
+        string why = LoginInAddress.Remove(tls?.Why ?? (failure.InnerException ?? failure).Message);
+        (string id, CvErrorKind kind, string message, string remedy) = tls?.Kind switch
+        {
+            TlsFaultKind.ServerCertificate => (ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
+                "Check certificate-authority, tls-server-name and server in the kubeconfig."),
+            TlsFaultKind.ClientCertificate => (ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated, $"{server} admits nobody without a client certificate that it accepts: {why}.",
+                "Check client-certificate and client-key of the user in the kubeconfig: whether they have expired, and which authority signed them."),
+            TlsFaultKind.NotTls => (ErrorIds.ClusterTlsFailed, CvErrorKind.Unavailable, $"No TLS connection to {server} can be made: {why}.",
+                "Check the port and the scheme of server in the kubeconfig, and proxies before it."),
+            TlsFaultKind.Handshake => (ErrorIds.ClusterTlsFailed, CvErrorKind.Unavailable, $"No TLS connection to {server} can be made: {why}.",
+                "Check server and tls-server-name in the kubeconfig, and which versions of TLS the API server or a load balancer before it allows."),
+            _ => (ErrorIds.ClusterUnreachable, CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
+                "See whether the cluster is up and the context is the right one (Get-CvContext)."),
+        };
+        return new CvException(id, kind, message, remedy, LoginInAddress.Without(failure)) { Target = server.ToString() };
     }
 
     public static CvException Late(string message, string title, Exception inner) => new(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, message,

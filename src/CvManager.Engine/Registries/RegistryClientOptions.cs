@@ -4,6 +4,7 @@ namespace CvManager.Registries;
 public sealed record RegistryClientOptions
 {
     internal const string AuthorityVariable = "CVM_REGISTRY_CA";
+    internal const string PlainHttpVariable = "CVM_PLAIN_HTTP_REGISTRIES";
     internal const string LinkLocalVariable = "CVM_LINK_LOCAL_REGISTRIES";
     internal const string PlatformsVariable = "CVM_PLATFORMS";
 
@@ -20,7 +21,7 @@ public sealed record RegistryClientOptions
         new()
         {
             AuthorityFile = environment(AuthorityVariable) is { Length: > 0 } file ? file : null,
-            PlainHttpRegistries = Names(environment("CVM_PLAIN_HTTP_REGISTRIES")),
+            PlainHttpRegistries = Names(environment(PlainHttpVariable)),
             LinkLocalRegistries = Names(environment(LinkLocalVariable)),
             Platforms = Names(environment(PlatformsVariable)) is { Count: > 0 } platforms ? platforms : DefaultPlatforms,
         };

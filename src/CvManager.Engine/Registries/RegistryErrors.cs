@@ -87,6 +87,16 @@ internal static class RegistryErrors
         Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable, $"The registry of '{repository}' cannot be used: {RemoteText.Show(what)}",
             "Check host, port, network, proxy and certificates; try again when the registry is up.", repository.ToString(), inner);
 
+    public static CvException TlsFailed(ImageRepository repository, TlsFault fault) =>
+        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable, $"No TLS connection to the registry of '{repository}' can be made: {fault.Why.TrimEnd('.')}.",
+            fault.Kind switch
+            {
+                TlsFaultKind.ServerCertificate => $"Check the registry's name and certificate; a private authority is trusted where {RegistryClientOptions.AuthorityVariable} names its file.",
+                TlsFaultKind.ClientCertificate => "Use an address of the registry that asks for no client certificate: there is none to show.",
+                TlsFaultKind.NotTls => $"Check the port. Where the registry speaks plain HTTP: -PlainHttp, or {RegistryClientOptions.PlainHttpVariable}.",
+                _ => "Check which versions of TLS the registry, or a proxy before it, allows.",
+            }, repository.ToString());
+
     public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
         Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry of '{repository}' did not answer within {limit.TotalSeconds:0.#} s.",
             "Try again; check network and proxy where it goes on.", repository.ToString(), inner);

@@ -52,6 +52,42 @@ public sealed class ClusterAccessTests : IDisposable
         Assert.Empty(server.Requests);
     }
 
+    [Theory]
+    [InlineData("plain HTTP", "ClusterTlsFailed", "the port")]
+    [InlineData("another protocol", "ClusterTlsFailed", "the port")]
+    [InlineData("TLS 1.1", "ClusterTlsFailed", "versions of TLS")]
+    [InlineData("alert 40", "ClusterTlsFailed", "versions of TLS")]
+    [InlineData("alert 70", "ClusterTlsFailed", "versions of TLS")]
+    [InlineData("alert 112", "ClusterTlsFailed", "tls-server-name")]
+    [InlineData("alert 42", "ClusterUnauthorized", "client-certificate")]
+    [InlineData("alert 45", "ClusterUnauthorized", "client-certificate")]
+    [InlineData("alert 48", "ClusterUnauthorized", "client-certificate")]
+    [InlineData("alert 116", "ClusterUnauthorized", "client-certificate")]
+    [InlineData("nothing", "ClusterUnreachable", "cluster is up")]
+    public async Task A_TLS_connection_that_cannot_be_made_blames_the_servers_certificate_only_where_that_is_refused(string how, string errorId, string advice)
+    {
+        await using Registries.OddTlsServer server = new(how);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        {
+            using ClusterConnection connection = Connect(server.Port, Ca(_authority.Pem), "token: s3cret");
+            await connection.GetRawAsync("version", Token);
+        });
+
+        Assert.Equal(errorId, error.ErrorId);
+        Assert.Contains(advice, error.Remedy, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_client_certificate_that_is_refused_after_the_handshake_is_told_as_such()
+    {
+        // As OpenSSL says it of TLS 1.3, on the first read.
+        HttpRequestException failure = new("An error occurred while sending the request.", new IOException("The decryption operation failed, see inner exception.",
+            new IOException("Decrypt failed with OpenSSL error - SSL_ERROR_SSL.", new IOException("error:0A00045C:SSL routines::tlsv13 alert certificate required"))));
+
+        Assert.Equal("ClusterUnauthorized", ClusterErrors.From(failure, new Uri("https://cluster.test")).ErrorId);
+    }
+
     [Fact]
     public async Task Only_the_authority_of_the_kubeconfig_is_trusted_and_without_one_those_of_the_system()
     {

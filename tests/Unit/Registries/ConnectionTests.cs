@@ -171,17 +171,34 @@ public sealed class ConnectionTests : IAsyncDisposable
         Assert.All(ecr.Requests, r => Assert.StartsWith("HEAD /v2/app/manifests/1a2b3c4 ", r, StringComparison.Ordinal));
     }
 
-    private async Task<string?> FindAsync(string? authorityFile, string host)
+    [Theory]
+    [InlineData("plain HTTP", "-PlainHttp")]
+    [InlineData("alert 70", "versions of TLS")]
+    [InlineData("alert 116", "client certificate")]
+    public async Task A_TLS_connection_that_cannot_be_made_is_told_why_and_not_tried_again(string how, string advice)
+    {
+        await using OddTlsServer server = new(how);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => FindAsync(null, Name, server.Port, retries: 3));
+
+        Assert.Equal("RegistryUnreachable", error.ErrorId);
+        Assert.Contains(advice, error.Remedy, StringComparison.Ordinal);
+        Assert.Equal(1, server.Connections);
+    }
+
+    private Task<string?> FindAsync(string? authorityFile, string host) => FindAsync(authorityFile, host, _registry.Port, retries: 0);
+
+    private static async Task<string?> FindAsync(string? authorityFile, string host, int port, int retries)
     {
         using SocketsHttpHandler handler = RegistryConnections.Open(new() { AuthorityFile = authorityFile });
         handler.UseProxy = false;
         handler.ConnectCallback = async (_, cancellationToken) =>
         {
             Socket socket = new(SocketType.Stream, ProtocolType.Tcp);
-            await socket.ConnectAsync(IPAddress.Loopback, _registry.Port, cancellationToken);
+            await socket.ConnectAsync(IPAddress.Loopback, port, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         };
-        using RegistryCatalog catalog = new(new() { Retries = 0 }, FixedCredential.Anonymous, handler);
+        using RegistryCatalog catalog = new(new() { Retries = retries }, FixedCredential.Anonymous, handler);
         ImageRepository repository = ImageRepository.Parse($"{host}/app");
         return (await catalog.For(repository).FindTagAsync(repository, "demo", Token))?.Digest;
     }

@@ -21,6 +21,7 @@ internal static class EcrErrors
             AnswerTooLargeException large => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
             AmazonClientException { InnerException: AnswerTooLargeException large } => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
             HttpRequestException { InnerException: AddressRefusedException refused } => RegistryErrors.AddressRefused(repository, refused.Host, refused.Address),
+            not AmazonServiceException when TlsFault.Of(error) is { } fault => RegistryErrors.TlsFailed(repository, fault),
             AmazonClientException { InnerException: OperationCanceledException late } => RegistryErrors.TimedOut(repository, timeout, late),
             OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
             HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, said),

@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Headers;
-using System.Security.Authentication;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using CvManager.Registries.Credentials;
@@ -132,12 +131,9 @@ internal sealed partial class RegistryTransport
         }
         catch (Exception e) when (e is HttpRequestException or IOException)
         {
-            string what = e.InnerException switch
-            {
-                AuthenticationException refusal => $"no TLS connection can be made: {refusal.Message}",
-                Exception inner when !e.Message.Contains(inner.Message, StringComparison.Ordinal) => $"{e.Message} {inner.Message}",
-                _ => e.Message,
-            };
+            if (TlsFault.Of(e) is { } fault)
+                throw RegistryErrors.TlsFailed(request.Repository, fault);
+            string what = e.InnerException is { } inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal) ? $"{e.Message} {inner.Message}" : e.Message;
             throw RegistryErrors.Unreachable(request.Repository, RemoteText.Show(what, sent.Secrets));
         }
         catch (Exception e) when (e is FormatException or NotSupportedException)
@@ -232,8 +228,9 @@ internal sealed partial class RegistryTransport
     {
         if (outcome.Exception is Exception error)
         {
-            // A certificate that is not trusted, a refused address, and a proxy that asks for a login, are no better a second later.
-            bool lasts = error is HttpRequestException { InnerException: AuthenticationException or AddressRefusedException } or HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired };
+            // A TLS connection that cannot be, a refused address, and a proxy that asks for a login, are no better a second later.
+            bool lasts = error is HttpRequestException { InnerException: AddressRefusedException } or HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired }
+                || TlsFault.Of(error) is not null;
             return !lasts && error is (HttpRequestException or IOException or OperationCanceledException or CvException { Kind: CvErrorKind.Unavailable });
         }
 

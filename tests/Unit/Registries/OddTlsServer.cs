@@ -1,0 +1,55 @@
+using System.Globalization;
+using System.Net.Security;
+using System.Security.Authentication;
+using System.Text;
+using CvManager.Unit.Cluster;
+
+namespace CvManager.Unit.Registries;
+
+/// <summary>A server with which no TLS connection can be made.</summary>
+/// <remarks>How: plain HTTP, another protocol, TLS 1.1, nothing (it closes), or a fatal alert by its number (RFC 8446, 6.2).</remarks>
+internal sealed class OddTlsServer : LoopbackServer
+{
+    private readonly string _how;
+    private int _connections;
+
+    public OddTlsServer(string how)
+    {
+        _how = how;
+        Start();
+    }
+
+    public int Connections => _connections;
+
+    protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
+    {
+        Interlocked.Increment(ref _connections);
+        if (_how == "TLS 1.1")
+        {
+            using TestAuthority authority = new();
+            await using SslStream tls = new(client);
+            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
+            {
+                ServerCertificate = authority.Issue("any", ["127.0.0.1"]).Certificate,
+#pragma warning disable SYSLIB0039, CA5397 // What a client of today refuses is what is tested.
+                EnabledSslProtocols = SslProtocols.Tls11,
+#pragma warning restore SYSLIB0039, CA5397
+            }, cancellationToken);
+            return;
+        }
+
+        byte[] hello = new byte[16 * 1024];
+        if (await client.ReadAsync(hello, cancellationToken) == 0)
+            return;
+        byte[] answer = _how.Split(' ') switch
+        {
+            ["plain", ..] => Encoding.ASCII.GetBytes("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"),
+            ["another", ..] => Encoding.ASCII.GetBytes("SSH-2.0-OpenSSH_9.9\r\n"),
+            // A record of type alert, of TLS 1.2, with two bytes: fatal, and which.
+            ["alert", string number] => [21, 3, 3, 0, 2, 2, byte.Parse(number, CultureInfo.InvariantCulture)],
+            _ => [],
+        };
+        await client.WriteAsync(answer, cancellationToken);
+        await client.FlushAsync(cancellationToken);
+    }
+}
