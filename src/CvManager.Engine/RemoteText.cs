@@ -28,7 +28,7 @@ public static partial class RemoteText
         bool cut = text.Length > LongestInput;
         string shown = cut ? text[..LongestInput] : text;
         shown = (secrets ?? Secrets.None).Hide(shown, cut);
-        shown = Signature().Replace(LoginInAddress.Remove(shown), "$1" + Secrets.Hidden);
+        shown = Signature().Replace(UrlRedaction.Remove(shown), "$1" + Secrets.Hidden);
         return Visible(shown, cut, limit);
     }
 

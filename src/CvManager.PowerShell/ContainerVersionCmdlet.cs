@@ -6,7 +6,7 @@ namespace CvManager.PowerShell;
 /// <summary>The base of cmdlets whose -Name is that of ContainerVersions, and which take workloads for theirs.</summary>
 public abstract class ContainerVersionCmdlet : NamespacedCmdlet
 {
-    private readonly AskedContainerVersions _asked = new();
+    private readonly ContainerVersionSelection _asked = new();
 
     /// <summary>Of the pipeline's objects: a workload has a name of its own, and this is what it means here.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
@@ -17,7 +17,7 @@ public abstract class ContainerVersionCmdlet : NamespacedCmdlet
     private protected async Task<IReadOnlyList<Resource>> FindAsync(string[] names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        return await _asked.FindAsync(cluster, space, CV, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        var ns = await ResolveNamespaceAsync(cancellationToken);
+        return await _asked.FindAsync(cluster, ns, CV, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
     }
 }

@@ -14,27 +14,27 @@ public abstract partial class ConformanceSuite : IAsyncLifetime
     protected ApiClient Api => _api ?? throw new InvalidOperationException("The suite has not connected.");
 
     /// <summary>The test's own namespace.</summary>
-    protected string Space { get; } = $"conformance-{Guid.NewGuid().ToString("N")[..10]}";
+    protected string Namespace { get; } = $"conformance-{Guid.NewGuid().ToString("N")[..10]}";
 
-    protected string ConfigMaps => $"/api/v1/namespaces/{Space}/configmaps";
+    protected string ConfigMaps => $"/api/v1/namespaces/{Namespace}/configmaps";
 
-    protected string Deployments => $"/apis/apps/v1/namespaces/{Space}/deployments";
+    protected string Deployments => $"/apis/apps/v1/namespaces/{Namespace}/deployments";
 
-    protected string ReplicaSets => $"/apis/apps/v1/namespaces/{Space}/replicasets";
+    protected string ReplicaSets => $"/apis/apps/v1/namespaces/{Namespace}/replicasets";
 
-    protected string Pods => $"/api/v1/namespaces/{Space}/pods";
+    protected string Pods => $"/api/v1/namespaces/{Namespace}/pods";
 
     public async ValueTask InitializeAsync()
     {
         _api = new ApiClient(await ConnectAsync());
-        (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{Space}}}"}}"""))).Ok();
+        (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{Namespace}}}"}}"""))).Ok();
     }
 
     public async ValueTask DisposeAsync()
     {
         GC.SuppressFinalize(this);
         if (_api is not null)
-            await _api.DeleteAsync($"/api/v1/namespaces/{Space}");
+            await _api.DeleteAsync($"/api/v1/namespaces/{Namespace}");
         _api?.Dispose();
         await DisconnectAsync();
     }

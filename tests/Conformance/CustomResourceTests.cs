@@ -87,7 +87,7 @@ public abstract partial class ConformanceSuite
     }
 
     /// <summary>A group of the test's own, so that tests do not see each other's definitions.</summary>
-    private string Group => $"{Space}.example.com";
+    private string Group => $"{Namespace}.example.com";
 
     private JsonObject Thing(string name, string spec) => Json($$$"""{"apiVersion":"{{{Group}}}/v1","kind":"Thing","metadata":{"name":"{{{name}}}"},"spec":{{{spec}}}}""");
 
@@ -108,7 +108,7 @@ public abstract partial class ConformanceSuite
             """.Replace("GROUP", Group, StringComparison.Ordinal)))).Ok();
         JsonObject established = await Api.UntilAsync($"{Crds}/things.{Group}", c => Condition(c, "Established")?["status"]?.GetValue<string>() == "True");
         Assert.Equal("True", Condition(established, "NamesAccepted")!["status"]!.GetValue<string>());
-        string things = $"/apis/{Group}/v1/namespaces/{Space}/things";
+        string things = $"/apis/{Group}/v1/namespaces/{Namespace}/things";
         await Api.UntilAsync(things, l => l["kind"]?.GetValue<string>() == "ThingList");
         return things;
     }

@@ -6,7 +6,7 @@ namespace CvManager.Conformance;
 /// <summary>DaemonSets: a pod on each node.</summary>
 public abstract partial class ConformanceSuite
 {
-    private string DaemonSets => $"/apis/apps/v1/namespaces/{Space}/daemonsets";
+    private string DaemonSets => $"/apis/apps/v1/namespaces/{Namespace}/daemonsets";
 
     [Fact]
     public async Task A_DaemonSet_runs_on_each_node_and_rolls_out_one_by_one()
@@ -23,7 +23,7 @@ public abstract partial class ConformanceSuite
         JsonObject done = await Api.UntilAsync($"{DaemonSets}/app", s => IsEverywhere(s) && s["metadata"]!["generation"]!.GetValue<int>() == 2);
 
         Assert.All(await ImagesByNameAsync(), i => Assert.Equal("r.example/app:2", i));
-        Assert.Equal(2, Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Space}/controllerrevisions")).Ok()).Count());
+        Assert.Equal(2, Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Namespace}/controllerrevisions")).Ok()).Count());
         List<(string Type, JsonObject Object)> events = await Api.WatchAsync($"{DaemonSets}?watch=1&resourceVersion={version}&timeoutSeconds=5", e => e.Count > 0 && Version(e[^1].Object) == Version(done));
         Assert.All(events, e => Assert.InRange(Count(e.Object, "numberUnavailable"), 0, 1));
     }

@@ -6,7 +6,7 @@ namespace CvManager.Conformance;
 /// <summary>Jobs and CronJobs.</summary>
 public abstract partial class ConformanceSuite
 {
-    private string Jobs => $"/apis/batch/v1/namespaces/{Space}/jobs";
+    private string Jobs => $"/apis/batch/v1/namespaces/{Namespace}/jobs";
 
     [Fact]
     public async Task A_Job_runs_to_its_end_and_its_template_cannot_be_changed()
@@ -55,7 +55,7 @@ public abstract partial class ConformanceSuite
     {
         // Before Kubernetes 1.21 there is v1beta1 alone.
         bool served = (await Api.GetAsync("/apis/batch/v1")).Ok()["resources"]!.AsArray().Any(r => r!["name"]!.GetValue<string>() == "cronjobs");
-        string cronJobs = $"/apis/batch/{(served ? "v1" : "v1beta1")}/namespaces/{Space}/cronjobs";
+        string cronJobs = $"/apis/batch/{(served ? "v1" : "v1beta1")}/namespaces/{Namespace}/cronjobs";
         JsonObject cron = Json("""{"metadata":{"name":"app"},"spec":{"schedule":"* * * * *","suspend":true,"jobTemplate":{"spec":{}}}}""");
         cron["spec"]!["jobTemplate"]!["spec"]!["template"] = Job("app", "r.example/app:1", "")["spec"]!["template"]!.DeepClone();
         JsonObject created = (await Api.PostAsync(cronJobs, cron)).Ok();

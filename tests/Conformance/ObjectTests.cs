@@ -13,7 +13,7 @@ public abstract partial class ConformanceSuite
         Assert.Equal(("v1", "ConfigMap"), (created["apiVersion"]!.GetValue<string>(), created["kind"]!.GetValue<string>()));
         Assert.NotEmpty(created["metadata"]!["uid"]!.GetValue<string>());
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", created["metadata"]!["creationTimestamp"]!.GetValue<string>());
-        Assert.Equal(Space, created["metadata"]!["namespace"]!.GetValue<string>());
+        Assert.Equal(Namespace, created["metadata"]!["namespace"]!.GetValue<string>());
 
         created["data"]!["a"] = "2";
         JsonObject replaced = (await Api.PutAsync($"{ConfigMaps}/one", created)).Ok();
@@ -198,7 +198,7 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task A_namespace_that_is_deleted_takes_its_objects_along()
     {
-        string other = Space + "-b";
+        string other = Namespace + "-b";
         (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{other}}}"}}"""))).Ok();
         (await Api.PostAsync($"/api/v1/namespaces/{other}/configmaps", Json("""{"metadata":{"name":"a"}}"""))).Ok();
 

@@ -6,7 +6,7 @@ namespace CvManager.Conformance;
 /// <summary>StatefulSets: numbered pods, replaced from the highest down.</summary>
 public abstract partial class ConformanceSuite
 {
-    private string StatefulSets => $"/apis/apps/v1/namespaces/{Space}/statefulsets";
+    private string StatefulSets => $"/apis/apps/v1/namespaces/{Namespace}/statefulsets";
 
     [Fact]
     public async Task A_StatefulSet_rolls_out_down_to_its_partition_and_then_to_the_end()
@@ -25,7 +25,7 @@ public abstract partial class ConformanceSuite
         Assert.NotEqual(former, latter);
         Assert.Equal((former, 2), (partly["status"]!["currentRevision"]!.GetValue<string>(), Count(partly, "currentReplicas")));
         Assert.Equal(["r.example/app:1", "r.example/app:1", "r.example/app:2"], await ImagesByNameAsync());
-        Assert.Equal([former, latter], Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Space}/controllerrevisions")).Ok())
+        Assert.Equal([former, latter], Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Namespace}/controllerrevisions")).Ok())
             .OrderBy(r => r["revision"]!.GetValue<int>()).Select(Name));
 
         // One below the partition that goes comes back with the former template.

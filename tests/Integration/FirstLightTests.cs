@@ -14,8 +14,8 @@ public sealed class FirstLightTests
     [Fact]
     public async Task A_moved_tag_reaches_the_articles_workload_and_a_second_pass_writes_nothing()
     {
-        string space = $"first-light-{Guid.NewGuid().ToString("N")[..8]}";
-        string repository = $"{Servers.Registry}/{space}/cvm-example";
+        string ns = $"first-light-{Guid.NewGuid().ToString("N")[..8]}";
+        string repository = $"{Servers.Registry}/{ns}/cvm-example";
         using ImageLayout former = new(Former);
         using ImageLayout next = new(Next);
         await former.PushAsync($"{repository}:{Former}");
@@ -25,41 +25,41 @@ public sealed class FirstLightTests
         using PowerShellSession session = new();
         session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
         session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
-        await KubeCtlAsync("create", "namespace", space);
+        await KubeCtlAsync("create", "namespace", ns);
         string manifests = (await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"),
             TestContext.Current.CancellationToken)).Replace("${ECR_ENDPOINT}/nearmap/cvm-example", repository, StringComparison.Ordinal);
-        await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", space, "apply", "-f", "-"], manifests);
-        await KubeCtlAsync("-n", space, "rollout", "status", "deployment/myapp", "--timeout=60s");
+        await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", ns, "apply", "-f", "-"], manifests);
+        await KubeCtlAsync("-n", ns, "rollout", "status", "deployment/myapp", "--timeout=60s");
 
         session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag demo", ("repository", repository), ("version", Next)).AssertNoErrors();
-        session.Invoke("Start-CvReconcile -Namespace $space -WhatIf", ("space", space)).AssertNoErrors();
-        Assert.Equal($"{repository}:{Former}", await ImageAsync(space));
+        session.Invoke("Start-CvReconcile -Namespace $ns -WhatIf", ("ns", ns)).AssertNoErrors();
+        Assert.Equal($"{repository}:{Former}", await ImageAsync(ns));
 
-        session.Invoke("Start-CvReconcile -Namespace $space", ("space", space)).AssertNoErrors();
+        session.Invoke("Start-CvReconcile -Namespace $ns", ("ns", ns)).AssertNoErrors();
 
-        Assert.Equal($"{repository}:{Next}@{next.ManifestDigest}", await ImageAsync(space));
-        await KubeCtlAsync("-n", space, "rollout", "status", "deployment/myapp", "--timeout=60s");
-        session.Invoke("Start-CvReconcile -Namespace $space -Wait", ("space", space)).AssertNoErrors();
-        await KubeCtlAsync("-n", space, "wait", "--for=condition=Ready", "cv/myappcv", "--timeout=60s");
-        Assert.Equal(Next, (await KubeCtlAsync("-n", space, "get", "cv", "myappcv", "-o", "jsonpath={.status.currVersion}")).Trim());
-        Assert.Equal("Success", (await KubeCtlAsync("-n", space, "get", "cv", "myappcv", "-o", "jsonpath={.status.currStatus}")).Trim());
+        Assert.Equal($"{repository}:{Next}@{next.ManifestDigest}", await ImageAsync(ns));
+        await KubeCtlAsync("-n", ns, "rollout", "status", "deployment/myapp", "--timeout=60s");
+        session.Invoke("Start-CvReconcile -Namespace $ns -Wait", ("ns", ns)).AssertNoErrors();
+        await KubeCtlAsync("-n", ns, "wait", "--for=condition=Ready", "cv/myappcv", "--timeout=60s");
+        Assert.Equal(Next, (await KubeCtlAsync("-n", ns, "get", "cv", "myappcv", "-o", "jsonpath={.status.currVersion}")).Trim());
+        Assert.Equal("Success", (await KubeCtlAsync("-n", ns, "get", "cv", "myappcv", "-o", "jsonpath={.status.currStatus}")).Trim());
 
-        int before = (await WritesAsync(space)).Count;
-        session.Invoke("Start-CvReconcile -Namespace $space", ("space", space)).AssertNoErrors();
+        int before = (await WritesAsync(ns)).Count;
+        session.Invoke("Start-CvReconcile -Namespace $ns", ("ns", ns)).AssertNoErrors();
         // The log is written in order: once this write is in it, so is whatever the pass wrote.
-        await KubeCtlAsync("-n", space, "create", "configmap", "after");
-        IReadOnlyList<string> writes = await WritesAsync(space);
+        await KubeCtlAsync("-n", ns, "create", "configmap", "after");
+        IReadOnlyList<string> writes = await WritesAsync(ns);
         while (!writes.Any(w => w.EndsWith("configmaps/after", StringComparison.Ordinal)))
         {
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
-            writes = await WritesAsync(space);
+            writes = await WritesAsync(ns);
         }
 
         Assert.Equal(["create configmaps/after"], writes.Skip(before));
     }
 
     /// <summary>What people and programs (not the control plane's own controllers) wrote in a namespace, from the audit log.</summary>
-    private static async Task<IReadOnlyList<string>> WritesAsync(string space)
+    private static async Task<IReadOnlyList<string>> WritesAsync(string ns)
     {
         List<string> writes = [];
         using StreamReader reader = new(new FileStream(Servers.AuditLog, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
@@ -68,7 +68,7 @@ public sealed class FirstLightTests
             if (!line.EndsWith('}') || JsonNode.Parse(line) is not JsonObject entry)
                 continue;
             string verb = entry["verb"]!.GetValue<string>();
-            if (verb is "get" or "list" or "watch" || entry["objectRef"]?["namespace"]?.GetValue<string>() != space)
+            if (verb is "get" or "list" or "watch" || entry["objectRef"]?["namespace"]?.GetValue<string>() != ns)
                 continue;
             writes.Add($"{verb} {entry["objectRef"]!["resource"]}/{entry["objectRef"]!["name"]}");
         }
@@ -76,7 +76,7 @@ public sealed class FirstLightTests
         return writes;
     }
 
-    private static async Task<string> ImageAsync(string space) => (await KubeCtlAsync("-n", space, "get", "deployment", "myapp",
+    private static async Task<string> ImageAsync(string ns) => (await KubeCtlAsync("-n", ns, "get", "deployment", "myapp",
         "-o", "jsonpath={.spec.template.spec.containers[0].image}")).Trim();
 
     private static Task<string> KubeCtlAsync(params string[] arguments) =>

@@ -40,7 +40,7 @@ public sealed class RecordsTests
         await KubeCtlAsync("-n", _space, "annotate", "configmap", "myapp-version", "cvmanager/version-keys=version");
         string person = await KubeCtlAsync("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.user}");
 
-        session.Invoke("$null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m", ("space", _space)).AssertNoErrors();
+        session.Invoke("$null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m", ("ns", _space)).AssertNoErrors();
 
         Assert.Equal($"{Next} blue", await KubeCtlAsync("-n", _space, "get", "configmap", "myapp-version", "-o", "jsonpath={.data.version} {.data.colour}"));
         string info = await KubeCtlAsync("-n", _space, "get", "configmap", "-l", "OWNED_BY=CVManager", "-o", "jsonpath={.items[0].data.Info}");
@@ -49,19 +49,19 @@ public sealed class RecordsTests
         Assert.Equal("RolloutStarted,RolloutSucceeded", await ReasonsAsync("Deployment"));
 
         // The tag goes on saying Next; the pin holds.
-        session.Invoke("Invoke-CvRollback myappcv -Namespace $space -Reason 'too slow'; $null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m").AssertNoErrors();
-        session.Invoke("$null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m; Wait-CvRollout myappcv -Namespace $space -Timeout 1m").AssertNoErrors();
+        session.Invoke("Invoke-CvRollback myappcv -Namespace $ns -Reason 'too slow'; $null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m").AssertNoErrors();
+        session.Invoke("$null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m; Wait-CvRollout myappcv -Namespace $ns -Timeout 1m").AssertNoErrors();
 
         Assert.Equal($"{repository}:{Former}@{former.ManifestDigest}",
             await KubeCtlAsync("-n", _space, "get", "deployment", "myapp", "-o", "jsonpath={.spec.template.spec.containers[0].image}"));
-        SessionResult history = session.Invoke("Get-CvRolloutHistory myappcv -Namespace $space").AssertNoErrors();
+        SessionResult history = session.Invoke("Get-CvRolloutHistory myappcv -Namespace $ns").AssertNoErrors();
         Assert.Equal([(Next, Former), (Former, Next)], history.Values<string>("FromVersion").Zip(history.Values<string>("ToVersion")));
         Assert.Equal([person, "controller"], history.Values<string>("Who"));
         Assert.Equal(["too slow", ""], history.Values<string>("Reason"));
         Assert.Equal($"{Former} blue", await KubeCtlAsync("-n", _space, "get", "configmap", "myapp-version", "-o", "jsonpath={.data.version} {.data.colour}"));
         Facts.AssertIn(await KubeCtlAsync("-n", _space, "get", "cv", "myappcv", "-o", "jsonpath={.status.conditions[0].message}"), person, "too slow");
 
-        session.Invoke("Resume-ContainerVersion myappcv -Namespace $space; $null = Start-CvReconcile -Namespace $space -Wait -Timeout 2m").AssertNoErrors();
+        session.Invoke("Resume-ContainerVersion myappcv -Namespace $ns; $null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m").AssertNoErrors();
         Assert.Equal($"{Next} blue", await KubeCtlAsync("-n", _space, "get", "configmap", "myapp-version", "-o", "jsonpath={.data.version} {.data.colour}"));
         Assert.Contains("Pinned", await ReasonsAsync("ContainerVersion"), StringComparison.Ordinal);
         Assert.Contains("Resumed", await ReasonsAsync("ContainerVersion"), StringComparison.Ordinal);

@@ -16,11 +16,11 @@ internal sealed class TemporaryLogin : IDisposable
     public string KubeConfig { get; }
 
     /// <summary>Since Kubernetes 1.24 a service account has no token unless a secret asks for one; before, such a secret works as well.</summary>
-    public static async Task<TemporaryLogin> CreateAsync(ClusterConnection cluster, string space, string account, CancellationToken cancellationToken)
+    public static async Task<TemporaryLogin> CreateAsync(ClusterConnection cluster, string ns, string account, CancellationToken cancellationToken)
     {
         string name = $"login-{Guid.NewGuid().ToString("N")[..8]}";
-        ResourcePath secrets = new("", "v1", "secrets", space);
-        await UntilAsync(cluster, new ResourcePath("", "v1", "serviceaccounts", space), account, _ => true, cancellationToken);
+        ResourcePath secrets = new("", "v1", "secrets", ns);
+        await UntilAsync(cluster, new ResourcePath("", "v1", "serviceaccounts", ns), account, _ => true, cancellationToken);
         await cluster.CreateAsync(secrets, new JsonObject
         {
             ["type"] = "kubernetes.io/service-account-token",
@@ -33,7 +33,7 @@ internal sealed class TemporaryLogin : IDisposable
             kind: Config
             clusters: [{name: tests, cluster: {server: "{{cluster.Server}}", certificate-authority-data: {{data["ca.crt"]!.GetValue<string>()}} } }]
             users: [{name: account, user: {token: {{Encoding.UTF8.GetString(Convert.FromBase64String(data["token"]!.GetValue<string>()))}} } }]
-            contexts: [{name: account, context: {cluster: tests, user: account, namespace: {{space}} } }]
+            contexts: [{name: account, context: {cluster: tests, user: account, namespace: {{ns}} } }]
             current-context: account
             """, cancellationToken);
         return new TemporaryLogin(file);

@@ -10,7 +10,7 @@ using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
 using CvManager.Unit;
-using CvManager.Unit.Controller;
+using CvManager.Unit.Scheduling;
 using Microsoft.Extensions.Logging;
 using Xunit;
 
@@ -162,7 +162,7 @@ public abstract class ControllerStage : IAsyncLifetime
 
     protected Task DefineAsync() => SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json);
 
-    protected Task<JsonObject> CreateAsync(string name = "app", JsonObject? spec = null, string space = "default") => SendAsync(HttpMethod.Post, Resources(space), new JsonObject
+    protected Task<JsonObject> CreateAsync(string name = "app", JsonObject? spec = null, string ns = "default") => SendAsync(HttpMethod.Post, Resources(ns), new JsonObject
     {
         ["apiVersion"] = "custom.k8s.io/v1", ["kind"] = "ContainerVersion", ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec ?? Spec(name),
     });
@@ -176,13 +176,13 @@ public abstract class ControllerStage : IAsyncLifetime
     protected Task EditAsync(string spec, string name = "app") =>
         SendAsync(HttpMethod.Patch, $"{Resources("default")}/{name}", new JsonObject { ["spec"] = JsonNode.Parse(spec) }, "application/merge-patch+json");
 
-    protected Task<JsonObject> CreateDeploymentAsync(string name = "app", string? app = null, string space = "default", string? container = null, int replicas = 1)
+    protected Task<JsonObject> CreateDeploymentAsync(string name = "app", string? app = null, string ns = "default", string? container = null, int replicas = 1)
     {
         JsonObject made = WorkloadShape.All[0].Make(name, app ?? name, $"{Names.Repository}:v1", replicas, false);
         made["spec"]!["progressDeadlineSeconds"] = 600;
         if (container is not null)
             made["spec"]!["template"]!["spec"]!["containers"]![0]!["name"] = container;
-        return SendAsync(HttpMethod.Post, Deployments.Replace("default", space, StringComparison.Ordinal), made);
+        return SendAsync(HttpMethod.Post, Deployments.Replace("default", ns, StringComparison.Ordinal), made);
     }
 
     /// <summary>Two colours, blue with the traffic, and the resource that cuts over between them.</summary>
@@ -221,27 +221,27 @@ public abstract class ControllerStage : IAsyncLifetime
     protected Task RenameContainerAsync(string to, string name = "app") => SendAsync(HttpMethod.Patch, $"{Deployments}/{name}",
         new JsonArray(new JsonObject { ["op"] = "replace", ["path"] = "/spec/template/spec/containers/0/name", ["value"] = to }), "application/json-patch+json");
 
-    protected async Task<string> ImageAsync(string name = "app", string space = "default") => Fields.Text(
-        (await SendAsync(HttpMethod.Get, $"{Deployments.Replace("default", space, StringComparison.Ordinal)}/{name}", null))["spec"]!["template"]!["spec"]!["containers"]![0], "image");
+    protected async Task<string> ImageAsync(string name = "app", string ns = "default") => Fields.Text(
+        (await SendAsync(HttpMethod.Get, $"{Deployments.Replace("default", ns, StringComparison.Ordinal)}/{name}", null))["spec"]!["template"]!["spec"]!["containers"]![0], "image");
 
-    protected Task<JsonObject> GetAsync(string name = "app", string space = "default") => SendAsync(HttpMethod.Get, $"{Resources(space)}/{name}", null);
+    protected Task<JsonObject> GetAsync(string name = "app", string ns = "default") => SendAsync(HttpMethod.Get, $"{Resources(ns)}/{name}", null);
 
     /// <summary>Status, reason and message of the resource's condition.</summary>
-    protected async Task<(string Status, string Reason, string Message)> ConditionAsync(string type, string name = "app", string space = "default") =>
-        Fields.Condition(await GetAsync(name, space), type);
+    protected async Task<(string Status, string Reason, string Message)> ConditionAsync(string type, string name = "app", string ns = "default") =>
+        Fields.Condition(await GetAsync(name, ns), type);
 
     protected async Task<string> PhaseAsync(string name = "app") => Fields.Text(await GetAsync(name), "status", "rollout", "phase");
 
-    protected async Task<bool> IsReadyAsync(string version, string name = "app", string space = "default")
+    protected async Task<bool> IsReadyAsync(string version, string name = "app", string ns = "default")
     {
-        JsonObject resource = await GetAsync(name, space);
+        JsonObject resource = await GetAsync(name, ns);
         return Fields.Condition(resource, "Ready").Status == "True" && Fields.Text(resource, "status", "successVersion") == version
             && Fields.Text(resource, "status", "observedGeneration") == Fields.Text(resource, "metadata", "generation");
     }
 
     /// <summary>It comes to rest on that version, all by itself.</summary>
-    protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string space = "default") =>
-        RunUntilAsync(() => IsReadyAsync(version, name, space), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
+    protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string ns = "default") =>
+        RunUntilAsync(() => IsReadyAsync(version, name, ns), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
 
     /// <summary>For ten minutes nothing is written, said or asked but what watches and polls take (R12).</summary>
     /// <param name="except">The one event that may be logged.</param>
@@ -273,7 +273,7 @@ public abstract class ControllerStage : IAsyncLifetime
         return response.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw new InvalidOperationException($"{method} {path}: {text}");
     }
 
-    private protected static string Resources(string space) => $"/apis/custom.k8s.io/v1/namespaces/{space}/containerversions";
+    private protected static string Resources(string ns) => $"/apis/custom.k8s.io/v1/namespaces/{ns}/containerversions";
 
     private void Note(SandboxChange change)
     {

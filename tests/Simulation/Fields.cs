@@ -31,7 +31,7 @@ internal static class Fields
 internal static class Names
 {
     public const string Resources = "containerversions.custom.k8s.io";
-    public const string Space = "default";
+    public const string Namespace = "default";
     public const string Repository = "registry.sandbox/app";
     public const string Tag = "demo";
     public const string OtherTag = "prod";

@@ -129,7 +129,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
 
     private async Task NoteAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send)
     {
-        HttpRequestMessage note = new(HttpMethod.Post, new Uri(request.RequestUri!, $"/api/v1/namespaces/{Names.Space}/configmaps"))
+        HttpRequestMessage note = new(HttpMethod.Post, new Uri(request.RequestUri!, $"/api/v1/namespaces/{Names.Namespace}/configmaps"))
         {
             Content = new StringContent($$$"""{"metadata":{"generateName":"note-"},"data":{"n":"{{{_notes++}}}"}}""", Encoding.UTF8, "application/json"),
         };

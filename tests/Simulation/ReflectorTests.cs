@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Controller;
+using CvManager.Watching;
 using CvManager.Sandbox;
 using CvManager.Unit;
 using Microsoft.Extensions.Logging;

@@ -28,7 +28,7 @@ internal sealed class Replica : IDisposable
         Name = name;
         _life = new Lifeline(name);
         _cluster = ClusterConnection.FromHandler(new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
-            new Uri("http://sandbox"), world.Cluster.Token, Names.Space, world.Time);
+            new Uri("http://sandbox"), world.Cluster.Token, Names.Namespace, world.Time);
         // A retry's jitter cannot be seeded; the poller tries again anyway.
         RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0, RequestsPerSecond = RequestsPerSecond, RequestBurst = RequestBurst };
         _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));

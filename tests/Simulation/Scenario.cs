@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using CvManager.Controller;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
+using CvManager.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Simulation;
@@ -150,7 +151,7 @@ internal sealed class Scenario
         string auth = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Names.User}:{Names.Password}"));
         JsonObject registries = new() { ["auths"] = new JsonObject { ["registry.sandbox"] = new JsonObject { ["auth"] = auth } } };
         secret["stringData"] = new JsonObject { [".dockerconfigjson"] = registries.ToJsonString() };
-        (await _world.SendAsync(HttpMethod.Post, $"/api/v1/namespaces/{Names.Space}/secrets", secret, cancellationToken)).Require();
+        (await _world.SendAsync(HttpMethod.Post, $"/api/v1/namespaces/{Names.Namespace}/secrets", secret, cancellationToken)).Require();
         (await _world.CreateResourceAsync("first", Spec(), cancellationToken)).Require();
         if (_mutation == Mutation.NoRivals)
             await CreateSecondAsync(cancellationToken);
@@ -307,10 +308,10 @@ internal sealed class Scenario
         _schedules.AddRange([cluster, registry]);
         ControllerOptions options = new()
         {
-            Namespaces = [Names.Space],
+            Namespaces = [Names.Namespace],
             Workers = 4,
             Random = new Random(_random.Next()),
-            Election = _replicaCount > 1 && _mutation != Mutation.NoRivals ? new ElectionOptions(Names.Space, "controller", name) : null,
+            Election = _replicaCount > 1 && _mutation != Mutation.NoRivals ? new ElectionOptions(Names.Namespace, "controller", name) : null,
         };
         Mutant? mutant = _mutation == Mutation.None ? null : new Mutant(_mutation, _replicas.Count % 2 == 0 ? "second" : "first");
         Tell($"{name} starts");

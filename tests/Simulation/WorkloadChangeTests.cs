@@ -104,34 +104,34 @@ public sealed class WorkloadChangeTests : ControllerStage
     [InlineData(true)]
     public async Task A_namespace_that_is_deleted_in_the_middle_of_a_rollout_leaves_nothing_behind_and_holds_up_no_other(bool gate)
     {
-        const string space = "shop";
-        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = space } });
-        await CreateDeploymentAsync(space: space, replicas: 3);
+        const string ns = "shop";
+        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } });
+        await CreateDeploymentAsync(ns: ns, replicas: 3);
         await CreateDeploymentAsync("other");
         JsonObject spec = Spec("app");
         if (gate)
             spec["container"]!["verify"] = new JsonArray(new JsonObject { ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = "sleep", ["timeoutSeconds"] = 120 });
-        await CreateAsync(spec: spec, space: space);
+        await CreateAsync(spec: spec, ns: ns);
         await CreateAsync("other");
         Start();
         await SettlesAsync("v1", name: "other");
-        await SettlesAsync("v1", space: space);
+        await SettlesAsync("v1", ns: ns);
         MoveTag("v2");
-        await RunUntilAsync(async () => Fields.Text(await GetAsync(space: space), "status", "rollout", "version") == "v2", TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(async () => Fields.Text(await GetAsync(ns: ns), "status", "rollout", "version") == "v2", TimeSpan.FromMinutes(1), "the rollout has begun");
 
-        await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/{space}", null);
+        await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/{ns}", null);
         await SettlesAsync("v2", name: "other");
-        await RunUntilAsync(async () => !(await SendAsync(HttpMethod.Get, "/api/v1/namespaces", null))["items"]!.AsArray().Any(n => Fields.Text(n, "metadata", "name") == space),
+        await RunUntilAsync(async () => !(await SendAsync(HttpMethod.Get, "/api/v1/namespaces", null))["items"]!.AsArray().Any(n => Fields.Text(n, "metadata", "name") == ns),
             TimeSpan.FromMinutes(5), "the namespace is gone");
         await StaysQuietAsync();
         Assert.DoesNotContain(Log.Events, e => e.ErrorId == ErrorIds.ClusterForbidden || e.Text.Contains("Exception", StringComparison.Ordinal));
         Assert.True(Log.Events.Count(e => e.Level > LogLevel.Information) <= 4, string.Join('\n', Log.Events));
 
         // The same names again are others.
-        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = space } });
-        await CreateDeploymentAsync(space: space);
-        await CreateAsync(space: space);
-        await SettlesAsync("v2", space: space);
+        await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } });
+        await CreateDeploymentAsync(ns: ns);
+        await CreateAsync(ns: ns);
+        await SettlesAsync("v2", ns: ns);
         await StaysQuietAsync();
     }
 

@@ -13,7 +13,7 @@ internal sealed class World : IAsyncDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
-    private static readonly string Resources = $"/apis/custom.k8s.io/v1/namespaces/{Names.Space}/containerversions";
+    private static readonly string Resources = $"/apis/custom.k8s.io/v1/namespaces/{Names.Namespace}/containerversions";
 
     private readonly HttpMessageInvoker _user;
 

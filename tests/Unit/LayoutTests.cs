@@ -3,26 +3,29 @@ using Xunit;
 
 namespace CvManager.Unit;
 
-/// <summary>Imports point one way: a room of the engine knows only the rooms that stand beside it here.</summary>
+/// <summary>Dependencies point one way: a folder of the engine uses only the folders beside it here (docs/architecture.md, "Folders").</summary>
 public sealed partial class LayoutTests
 {
-    private static readonly Dictionary<string, string[]> Knows = new()
+    private static readonly Dictionary<string, string[]> MayUse = new()
     {
         ["Resources"] = [],
         ["Cluster"] = ["Resources"],
+        ["Scheduling"] = [],
         ["Registries"] = [],
-        ["Versions"] = ["Resources", "Registries"],
+        ["Versions"] = ["Resources", "Scheduling", "Registries"],
         ["Workloads"] = ["Resources", "Cluster", "Registries"],
         ["Records"] = ["Resources", "Cluster", "Workloads"],
         ["Rollouts"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records"],
-        ["Controller"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records", "Rollouts"],
-        ["Web"] = ["Resources", "Cluster", "Registries", "Versions", "Workloads", "Records", "Rollouts", "Controller"],
+        ["Watching"] = ["Resources", "Cluster", "Scheduling", "Workloads", "Records"],
+        ["Following"] = ["Resources", "Cluster", "Scheduling", "Registries", "Versions", "Workloads", "Watching"],
+        ["Leading"] = ["Cluster", "Scheduling"],
+        ["Controller"] = ["Resources", "Cluster", "Scheduling", "Registries", "Versions", "Workloads", "Records", "Rollouts", "Watching", "Following", "Leading"],
     };
 
     private static readonly string Source = Path.Combine(RepositoryRoot.Path, "src");
 
     [Fact]
-    public void Every_room_of_the_engine_knows_only_the_rooms_below_it()
+    public void A_folder_of_the_engine_uses_only_the_folders_below_it()
     {
         List<string> wrong = [];
         foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
@@ -30,9 +33,9 @@ public sealed partial class LayoutTests
             string[] path = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), file).Split(Path.DirectorySeparatorChar);
             if (path.Length == 1)
                 continue;
-            Assert.True(Knows.ContainsKey(path[0]), $"{path[0]} is no room of the engine");
-            string[] allowed = [path[0], .. Knows[path[0]]];
-            wrong.AddRange(RoomsNamedIn(file).Except(allowed).Select(room => $"{string.Join('/', path)} uses {room}"));
+            Assert.True(MayUse.ContainsKey(path[0]), $"{path[0]} is not a folder of the engine");
+            string[] allowed = [path[0], .. MayUse[path[0]]];
+            wrong.AddRange(FoldersNamedIn(file).Except(allowed).Select(folder => $"{string.Join('/', path)} uses {folder}"));
         }
 
         Assert.Empty(wrong);
@@ -70,27 +73,27 @@ public sealed partial class LayoutTests
     }
 
     [Fact]
-    public void The_engine_and_the_sandbox_know_no_PowerShell_and_the_sandbox_no_engine()
+    public void The_engine_uses_neither_PowerShell_nor_the_sandbox_and_the_sandbox_not_the_engine()
     {
         IEnumerable<string> engine = Files(Path.Combine(Source, "CvManager.Engine"))
             .Where(f => File.ReadAllText(f) is string text && (text.Contains("System.Management.Automation", StringComparison.Ordinal)
                 || text.Contains("CvManager.PowerShell", StringComparison.Ordinal) || text.Contains("CvManager.Sandbox", StringComparison.Ordinal)
                 || text.Contains("Console.Write", StringComparison.Ordinal)));
-        IEnumerable<string> sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => RoomsNamedIn(f).Any());
+        IEnumerable<string> sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => FoldersNamedIn(f).Any());
 
         Assert.Empty(engine);
         Assert.Empty(sandbox);
     }
 
-    private static IEnumerable<string> RoomsNamedIn(string file) =>
-        RoomName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(Knows.ContainsKey).Distinct();
+    private static IEnumerable<string> FoldersNamedIn(string file) =>
+        FolderName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(MayUse.ContainsKey).Distinct();
 
     private static IEnumerable<string> Files(string folder) =>
         Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\bCvManager\.(\w+)")]
-    private static partial Regex RoomName();
+    private static partial Regex FolderName();
 
     [GeneratedRegex("""new (CvException|ErrorRecord)\(\s*(\w+, )?"|ErrorId (is|==|!=) (not )?"|ErrorId: \u0022""")]
     private static partial Regex LiteralErrorId();

@@ -45,13 +45,13 @@ internal sealed class ClusterAccess
 
         string host = environment("KUBERNETES_SERVICE_HOST")!;
         string authority = Path.Combine(folder, "ca.crt");
-        string space = Path.Combine(folder, "namespace");
+        string ns = Path.Combine(folder, "namespace");
         try
         {
             return new ClusterAccess
             {
                 Server = new Uri($"https://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{environment("KUBERNETES_SERVICE_PORT")}"),
-                Namespace = File.Exists(space) && File.ReadAllText(space).Trim() is { Length: > 0 } name ? name : "default",
+                Namespace = File.Exists(ns) && File.ReadAllText(ns).Trim() is { Length: > 0 } name ? name : "default",
                 Credentials = new TokenFileCredentials(token, time),
                 Handler = Open(ServerTrust.Of(ServerTrust.ReadFile(authority), orSystem: false), ProxySettings.OfEnvironment()),
             };

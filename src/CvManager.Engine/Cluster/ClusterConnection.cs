@@ -53,12 +53,12 @@ public sealed class ClusterConnection : IDisposable
     private readonly string? _tlsServerName;
     private readonly TimeProvider _time;
 
-    private ClusterConnection(HttpClient http, ClusterCredentials credentials, Uri server, string context, string space, TimeProvider time)
+    private ClusterConnection(HttpClient http, ClusterCredentials credentials, Uri server, string context, string ns, TimeProvider time)
     {
         // Each request has its own limit; a watch has none.
         http.Timeout = Timeout.InfiniteTimeSpan;
         (_http, _credentials, _time) = (http, credentials, time);
-        (Server, ContextName, DefaultNamespace) = (server, context, space);
+        (Server, ContextName, DefaultNamespace) = (server, context, ns);
     }
 
     internal ClusterConnection(ClusterAccess access, string context, TimeProvider time)
@@ -119,12 +119,12 @@ public sealed class ClusterConnection : IDisposable
     /// <param name="handler">Not disposed of with the connection.</param>
     /// <param name="server">The address that requests are made out to.</param>
     /// <param name="token">A bearer token; null or empty where the server asks for none.</param>
-    /// <param name="space">The default namespace.</param>
+    /// <param name="ns">The default namespace.</param>
     /// <param name="time">What time limits are measured by; null for the system's clock.</param>
-    public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string space = "default", TimeProvider? time = null)
+    public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string ns = "default", TimeProvider? time = null)
     {
         AuthenticationHeaderValue? login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
-        return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", space, time ?? TimeProvider.System);
+        return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", ns, time ?? TimeProvider.System);
     }
 
     /// <summary>The same connection, for whoever may change things only for as long as a guard lets it. Not to be disposed of.</summary>
@@ -222,9 +222,9 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>The last lines of what a pod's container wrote; empty where there is nothing, or nothing any more.</summary>
     /// <param name="lines">At most so many, and at most 16 KiB of them.</param>
     /// <param name="container">Null for the only one.</param>
-    public async Task<string> ReadPodLogAsync(string space, string pod, int lines, CancellationToken cancellationToken, string? container = null)
+    public async Task<string> ReadPodLogAsync(string ns, string pod, int lines, CancellationToken cancellationToken, string? container = null)
     {
-        ResourcePath path = new("", "v1", "pods", space, pod, "log");
+        ResourcePath path = new("", "v1", "pods", ns, pod, "log");
         string query = Query(("tailLines", lines.ToString(CultureInfo.InvariantCulture)), ("limitBytes", LargestLog.ToString(CultureInfo.InvariantCulture)), ("container", container));
         try
         {

@@ -22,7 +22,7 @@ internal static partial class ClusterErrors
     public static CvException From(Exception failure, Uri server)
     {
         TlsFault? tls = TlsFault.Of(failure);
-        string why = LoginInAddress.Remove(tls?.Why ?? (failure.InnerException ?? failure).Message);
+        string why = UrlRedaction.Remove(tls?.Why ?? (failure.InnerException ?? failure).Message);
         (string id, CvErrorKind kind, string message, string remedy) = tls?.Kind switch
         {
             TlsFaultKind.ServerCertificate => (ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
@@ -36,7 +36,7 @@ internal static partial class ClusterErrors
             _ => (ErrorIds.ClusterUnreachable, CvErrorKind.Unavailable, $"{server} cannot be reached: {why}",
                 "See whether the cluster is up and the context is the right one (Get-CvContext)."),
         };
-        return new CvException(id, kind, message, remedy, LoginInAddress.Without(failure)) { Target = server.ToString() };
+        return new CvException(id, kind, message, remedy, UrlRedaction.Without(failure)) { Target = server.ToString() };
     }
 
     public static CvException Late(string message, string title, Exception inner) => new(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, message,

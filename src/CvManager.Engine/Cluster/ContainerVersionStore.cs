@@ -13,14 +13,14 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     private static readonly string[] ServerFields = ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"];
 
     /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
-    public async Task<ContainerVersion> GetAsync(string space, string name, CancellationToken cancellationToken) =>
-        Read(await cluster.GetAsync(Path(space, name), cancellationToken));
+    public async Task<ContainerVersion> GetAsync(string ns, string name, CancellationToken cancellationToken) =>
+        Read(await cluster.GetAsync(Path(ns, name), cancellationToken));
 
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException"><c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
-    public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? space, string? labelSelector, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? ns, string? labelSelector, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(space), labelSelector, null, cancellationToken);
+        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(ns), labelSelector, null, cancellationToken);
         return items.Select(Read).ToList();
     }
 
@@ -29,7 +29,7 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     /// What only the API server writes (status, uid, managedFields) is left out, so that an exported object can be applied again.
     /// </summary>
     /// <exception cref="CvException"><c>ResourceInvalid</c> with the fields, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
-    public async Task<ContainerVersion> ApplyAsync(string space, JsonObject manifest, CancellationToken cancellationToken)
+    public async Task<ContainerVersion> ApplyAsync(string ns, JsonObject manifest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(manifest);
         JsonObject body = (JsonObject)manifest.DeepClone();
@@ -37,15 +37,15 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         JsonObject metadata = (JsonObject)body["metadata"]!;
         foreach (string field in ServerFields)
             metadata.Remove(field);
-        metadata["namespace"] = space;
+        metadata["namespace"] = ns;
         if (metadata["name"] is null)
-            return Read(await cluster.CreateAsync(Path(space), body, cancellationToken));
-        return Read(await cluster.PatchAsync(Path(space, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
+            return Read(await cluster.CreateAsync(Path(ns), body, cancellationToken));
+        return Read(await cluster.PatchAsync(Path(ns, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
     }
 
     /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
-    public async Task<ContainerVersion> CreateAsync(string space, JsonObject manifest, CancellationToken cancellationToken) =>
-        Read(await cluster.CreateAsync(Path(space), manifest, cancellationToken));
+    public async Task<ContainerVersion> CreateAsync(string ns, JsonObject manifest, CancellationToken cancellationToken) =>
+        Read(await cluster.CreateAsync(Path(ns), manifest, cancellationToken));
 
     /// <summary>Writes the status alone, and only while the resource is still the one that was read.</summary>
     /// <exception cref="CvException"><c>ResourceConflict</c> where somebody else wrote meanwhile.</exception>
@@ -58,14 +58,14 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
 
     /// <summary>Changes fields of metadata and specification by a merge patch (RFC 7396); null takes a field away.</summary>
     /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
-    public async Task<ContainerVersion> PatchAsync(string space, string name, JsonObject patch, CancellationToken cancellationToken) =>
-        Read(await cluster.PatchAsync(Path(space, name), PatchKind.Merge, patch, cancellationToken));
+    public async Task<ContainerVersion> PatchAsync(string ns, string name, JsonObject patch, CancellationToken cancellationToken) =>
+        Read(await cluster.PatchAsync(Path(ns, name), PatchKind.Merge, patch, cancellationToken));
 
-    public async Task DeleteAsync(string space, string name, CancellationToken cancellationToken) =>
-        await cluster.DeleteAsync(Path(space, name), cancellationToken);
+    public async Task DeleteAsync(string ns, string name, CancellationToken cancellationToken) =>
+        await cluster.DeleteAsync(Path(ns, name), cancellationToken);
 
-    internal static ResourcePath Path(string? space, string? name = null, string? subresource = null) =>
-        new(ContainerVersion.Group, ContainerVersion.Version, ContainerVersion.Plural, space, name, subresource);
+    internal static ResourcePath Path(string? ns, string? name = null, string? subresource = null) =>
+        new(ContainerVersion.Group, ContainerVersion.Version, ContainerVersion.Plural, ns, name, subresource);
 
     /// <summary>
     /// Without managedFields, which nobody asks for and which are as large as the rest: a controller keeps thousands. The API server takes a

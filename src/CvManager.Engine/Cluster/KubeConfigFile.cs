@@ -45,7 +45,7 @@ public static class KubeConfigFile
                 context.Name,
                 context.Name == config.CurrentContext,
                 context.Context?.Cluster ?? "",
-                LoginInAddress.Remove(config.Clusters!.FirstOrDefault(cluster => cluster.Name == context.Context?.Cluster)?.Cluster?.Server ?? ""),
+                UrlRedaction.Remove(config.Clusters!.FirstOrDefault(cluster => cluster.Name == context.Context?.Cluster)?.Cluster?.Server ?? ""),
                 string.IsNullOrEmpty(context.Context?.Namespace) ? "default" : context.Context.Namespace,
                 context.Context?.User ?? "")),
         ];

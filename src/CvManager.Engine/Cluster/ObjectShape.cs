@@ -100,7 +100,7 @@ internal static class ObjectShape
     {
         JsonObject? metadata = Readable(Readable(item)?["metadata"]);
         string name = Name("name") ?? "(without a name)";
-        return Name("namespace") is { } space ? $"{space}/{name}" : name;
+        return Name("namespace") is { } ns ? $"{ns}/{name}" : name;
 
         string? Name(string field) => metadata?[field] is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;
     }

@@ -1,9 +1,13 @@
 using System.Collections.Concurrent;
 using CvManager.Cluster;
+using CvManager.Following;
+using CvManager.Leading;
 using CvManager.Records;
 using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Scheduling;
+using CvManager.Watching;
 using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
 
@@ -63,13 +67,13 @@ public sealed partial class ContainerVersionController : IDisposable
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
         _supervisor = new Supervisor(time, logger, _random);
-        foreach (string? space in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
+        foreach (string? ns in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
         {
-            Watch([ContainerVersionStore.Path(space)], null, (json, _) => ContainerVersionStore.Read(json), _view.ForResources(space), isRequired: true);
+            Watch([ContainerVersionStore.Path(ns)], null, (json, _) => ContainerVersionStore.Read(json), _view.ForResources(ns), isRequired: true);
             if (_selected is not null)
-                Watch([ContainerVersionStore.Path(space)], options.LabelSelector, (json, _) => ContainerVersionStore.Read(json), _selected.In(space), isRequired: true);
+                Watch([ContainerVersionStore.Path(ns)], options.LabelSelector, (json, _) => ContainerVersionStore.Read(json), _selected.In(ns), isRequired: true);
             foreach (WorkloadKind kind in WorkloadKind.All)
-                Watch(WorkloadStore.PathsOf(kind, space), ContainerVersion.SelectorKey, (json, path) => kind.Read(json, path.Version), _view.ForWorkloads(kind.Name, space));
+                Watch(WorkloadStore.PathsOf(kind, ns), ContainerVersion.SelectorKey, (json, path) => kind.Read(json, path.Version), _view.ForWorkloads(kind.Name, ns));
         }
 
         void Watch<T>(IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<System.Text.Json.Nodes.JsonObject, ResourcePath, T> read, IReflection<T> reflection, bool isRequired = false) =>
@@ -423,7 +427,7 @@ public sealed partial class ContainerVersionController : IDisposable
                 return _keys.Contains(key);
         }
 
-        public IReflection<ContainerVersion> In(string? space) => new Reflection(this, space);
+        public IReflection<ContainerVersion> In(string? ns) => new Reflection(this, ns);
 
         private void Change(string key, bool selected)
         {
@@ -434,14 +438,14 @@ public sealed partial class ContainerVersionController : IDisposable
                 wake(key);
         }
 
-        private sealed class Reflection(SelectedKeys owner, string? space) : IReflection<ContainerVersion>
+        private sealed class Reflection(SelectedKeys owner, string? ns) : IReflection<ContainerVersion>
         {
             public void Replace(IReadOnlyList<ContainerVersion> all)
             {
                 HashSet<string> left = new(all.Select(resource => resource.Key), StringComparer.Ordinal);
                 List<string> gone;
                 lock (owner._gate)
-                    gone = [.. owner._keys.Where(key => !left.Contains(key) && (space is null || key.StartsWith(space + "/", StringComparison.Ordinal)))];
+                    gone = [.. owner._keys.Where(key => !left.Contains(key) && (ns is null || key.StartsWith(ns + "/", StringComparison.Ordinal)))];
                 foreach (string key in gone)
                     owner.Change(key, false);
                 foreach (string key in left)

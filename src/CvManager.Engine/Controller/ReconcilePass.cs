@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Watching;
 
 namespace CvManager.Controller;
 
@@ -34,17 +35,17 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 
     private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(100);
 
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <param name="choose">The resources of the namespace that are meant.</param>
     /// <param name="options">What to do.</param>
     /// <param name="cancellationToken">Stops between two requests; what was begun is gone on with by the next pass.</param>
     /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public async Task RunAsync(string? space, Func<NamespaceSnapshot, Task<IReadOnlyList<ContainerVersion>>> choose, ReconcilePassOptions options,
+    public async Task RunAsync(string? ns, Func<NamespaceSnapshot, Task<IReadOnlyList<ContainerVersion>>> choose, ReconcilePassOptions options,
         CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(choose);
         ArgumentNullException.ThrowIfNull(options);
-        NamespaceSnapshot snapshot = await reconciler.ReadAsync(space, cancellationToken);
+        NamespaceSnapshot snapshot = await reconciler.ReadAsync(ns, cancellationToken);
         Dictionary<string, Entry> entries = (await choose(snapshot)).ToDictionary(r => r.Key, r => new Entry(r));
         while (true)
         {
@@ -62,7 +63,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
                 return;
             if (waits.Min() is { Ticks: > 0 } least)
                 await Task.Delay(least, time, cancellationToken);
-            snapshot = await reconciler.ReadAsync(space, cancellationToken);
+            snapshot = await reconciler.ReadAsync(ns, cancellationToken);
         }
     }
 

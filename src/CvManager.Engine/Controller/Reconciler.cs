@@ -1,8 +1,10 @@
 using CvManager.Cluster;
+using CvManager.Following;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Rollouts;
 using CvManager.Versions;
+using CvManager.Watching;
 using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
 
@@ -57,27 +59,27 @@ public sealed partial class Reconciler
     }
 
     /// <summary>What a namespace holds, read once for all its resources.</summary>
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public async Task<NamespaceSnapshot> ReadAsync(string? space, CancellationToken cancellationToken)
+    public async Task<NamespaceSnapshot> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
-        Task<IReadOnlyList<ContainerVersion>> resources = _resources.ListAsync(space, null, cancellationToken);
-        Task<IReadOnlyList<Workload>> workloads = _workloads.ListAsync(space, cancellationToken);
+        Task<IReadOnlyList<ContainerVersion>> resources = _resources.ListAsync(ns, null, cancellationToken);
+        Task<IReadOnlyList<Workload>> workloads = _workloads.ListAsync(ns, cancellationToken);
         await Task.WhenAll(resources, workloads);
         return new NamespaceSnapshot(await resources, await workloads);
     }
 
     /// <summary>R2: what would change now. Changes nothing.</summary>
-    public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
-        Planner.Plan((await LookAsync(resource, surroundings, cancellationToken)).Input);
+    public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
+        Planner.Plan((await LookAsync(resource, context, cancellationToken)).Input);
 
     /// <summary>Runs one step, and writes the status where it changed.</summary>
     /// <param name="resource">As it was last seen; its status is written only while it is still that.</param>
-    /// <param name="surroundings">As they were last seen.</param>
+    /// <param name="context">As they were last seen.</param>
     /// <param name="approve">Sees the plan that is about to be carried out; where it says no, nothing at all is written. Null approves.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused, or could not be asked; <c>ResourceConflict</c> where it is to be read again.</exception>
-    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, Surroundings surroundings,
+    public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, PlanContext context,
         Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -89,7 +91,7 @@ public sealed partial class Reconciler
         CvException? problem;
         try
         {
-            (input, latest, problem) = await LookAsync(resource, surroundings, cancellationToken);
+            (input, latest, problem) = await LookAsync(resource, context, cancellationToken);
         }
         catch (CvException e)
         {
@@ -135,7 +137,7 @@ public sealed partial class Reconciler
         {
             // Events come last: no patch waits for one.
             foreach ((ContainerVersion former, ContainerVersion now) in changes)
-                await _records.TellAsync(former, now, plan.Workloads, cancellationToken);
+                await _records.PublishEventsAsync(former, now, plan.Workloads, cancellationToken);
         }
 
         // Once: from then on the status has its reason.
@@ -153,9 +155,9 @@ public sealed partial class Reconciler
     public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) => _records.KeepDeletedAsync(resource, _clock.Now(), cancellationToken);
 
     /// <summary>What the tag stands for, and what a plan is made from.</summary>
-    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken)
+    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
-        PlanInput input = new() { Resource = resource, Workloads = surroundings.Workloads, Neighbours = surroundings.Neighbours, Unseen = surroundings.Unseen };
+        PlanInput input = new() { Resource = resource, Workloads = context.Workloads, Neighbours = context.Neighbours, Unseen = context.Unseen };
         LatestVersion? latest = resource.Status?.Latest;
         if (ContainerVersionValidator.Validate(resource).Count > 0)
             return (input, latest, null);
@@ -164,7 +166,7 @@ public sealed partial class Reconciler
         CvException? problem = null;
         try
         {
-            version = await _versions.FindAsync(resource, surroundings, cancellationToken);
+            version = await _versions.FindAsync(resource, context, cancellationToken);
             if (version is not null && (latest is null || latest.Tag != version.Tag || latest.Digest != version.Digest || latest.Version != version.Version))
                 latest = new LatestVersion { Tag = version.Tag, Version = version.Version, Digest = version.Digest, SeenAt = version.SeenAt };
         }
@@ -178,7 +180,7 @@ public sealed partial class Reconciler
         try
         {
             if (pinned)
-                (version, obstacle) = (await _versions.FindPinnedAsync(resource, surroundings, cancellationToken), null);
+                (version, obstacle) = (await _versions.FindPinnedAsync(resource, context, cancellationToken), null);
         }
         catch (CvException e)
         {
@@ -216,7 +218,7 @@ public sealed partial class Reconciler
             Conditions = ConditionList.Stalled(status.Conditions, reason, $"{error.Message} {error.Remedy}", resource.Metadata.Generation, _clock.Now()),
         }, changes, cancellationToken);
         foreach ((ContainerVersion former, ContainerVersion now) in changes)
-            await _records.TellAsync(former, now, [], cancellationToken);
+            await _records.PublishEventsAsync(former, now, [], cancellationToken);
     }
 
     /// <summary>No write where nothing changed (R12).</summary>

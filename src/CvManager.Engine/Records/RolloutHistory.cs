@@ -47,11 +47,11 @@ public sealed partial class RolloutHistory
     }
 
     /// <summary>Adds records, each once however often it is called with them (R10): a record that is there already changes nothing.</summary>
-    /// <param name="space">The workloads' namespace.</param>
+    /// <param name="ns">The workloads' namespace.</param>
     /// <param name="history">Where they go; nothing is written where it is not enabled.</param>
     /// <param name="records">Of one ContainerVersion.</param>
     /// <exception cref="CvException">The cluster refused, or could not be asked; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. To be tried again.</exception>
-    public async Task AppendAsync(string space, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
+    public async Task AppendAsync(string ns, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(history);
         ArgumentNullException.ThrowIfNull(records);
@@ -60,18 +60,18 @@ public sealed partial class RolloutHistory
         foreach (IGrouping<string, RolloutRecord> one in records.GroupBy(record => NameOf(history, record.Name), StringComparer.Ordinal))
         {
             List<RolloutRecord> added = one.ToList();
-            await _retries.ExecuteAsync(async token => await TryAppendAsync(new ResourcePath("", "v1", "configmaps", space, one.Key), added, token), cancellationToken);
+            await _retries.ExecuteAsync(async token => await TryAppendAsync(new ResourcePath("", "v1", "configmaps", ns, one.Key), added, token), cancellationToken);
         }
     }
 
     /// <summary>Records of a namespace or of all, newest first.</summary>
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <returns>Each with its namespace.</returns>
     /// <exception cref="CvException">The cluster could not be asked. A ConfigMap that a person has broken is passed over, and the log told.</exception>
-    public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? space, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
         List<(string Namespace, RolloutRecord Record)> all = [];
-        foreach (JsonObject configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", space), Selector, null, cancellationToken))
+        foreach (JsonObject configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", ns), Selector, null, cancellationToken))
         {
             string within = configMap.Text("metadata", "namespace") ?? "";
             if (HistoryDocument.Read(configMap["data"] as JsonObject) is { } records)

@@ -52,7 +52,7 @@ public sealed partial class RolloutRecords
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(status);
-        string space = resource.Metadata.Namespace ?? "";
+        string ns = resource.Metadata.Namespace ?? "";
         List<RolloutStatus> left = [];
         RecordProblem? problem = null;
         foreach (RolloutStatus ended in (status.Unrecorded ?? []).Concat(finished is null ? [] : [finished]))
@@ -61,7 +61,7 @@ public sealed partial class RolloutRecords
             {
                 // After a failure the others would fail likewise, and only take time.
                 if (problem is null)
-                    await _history.AppendAsync(space, resource.Spec.History, RolloutRecord.Of(resource, ended), cancellationToken);
+                    await _history.AppendAsync(ns, resource.Spec.History, RolloutRecord.Of(resource, ended), cancellationToken);
                 else
                     left.Add(ended);
             }
@@ -82,7 +82,7 @@ public sealed partial class RolloutRecords
         {
             try
             {
-                await _config.WriteAsync(space, resource.Spec.Config!, config.Version, cancellationToken);
+                await _config.WriteAsync(ns, resource.Spec.Config!, config.Version, cancellationToken);
                 status = status with { Config = config };
             }
             catch (CvException e)
@@ -130,7 +130,7 @@ public sealed partial class RolloutRecords
     /// <param name="before">The resource as it was.</param>
     /// <param name="after">As it is now, in the cluster.</param>
     /// <param name="workloads">Those that it selects.</param>
-    public Task TellAsync(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads, CancellationToken cancellationToken) =>
+    public Task PublishEventsAsync(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads, CancellationToken cancellationToken) =>
         Task.WhenAll(RolloutEvents.Between(before, after, workloads).Select(happened => _events.WriteAsync(happened, cancellationToken)));
 
     /// <summary>Null where there is nothing to write.</summary>

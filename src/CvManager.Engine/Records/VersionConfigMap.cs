@@ -32,10 +32,10 @@ public sealed class VersionConfigMap
     /// <exception cref="CvException">
     /// <c>ConfigMapNotOwned</c>; or the cluster refused (an immutable ConfigMap, for example), or could not be asked. To be tried again.
     /// </exception>
-    public async Task WriteAsync(string space, ConfigSpec config, string version, CancellationToken cancellationToken)
+    public async Task WriteAsync(string ns, ConfigSpec config, string version, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(config);
-        ResourcePath path = new("", "v1", "configmaps", space, config.Name);
+        ResourcePath path = new("", "v1", "configmaps", ns, config.Name);
         await _retries.ExecuteAsync(async token => await TryWriteAsync(path, config.Key, version, token), cancellationToken);
     }
 

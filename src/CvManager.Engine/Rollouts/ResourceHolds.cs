@@ -53,7 +53,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
         }
 
         if (!ReferenceEquals(resumed, resource))
-            await TellAsync(resumed, "Resumed", "Resumed", reason, cancellationToken);
+            await PublishEventAsync(resumed, "Resumed", "Resumed", reason, cancellationToken);
         return resumed;
     }
 
@@ -81,7 +81,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
     private async Task<ContainerVersion> HoldAsync(ContainerVersion resource, JsonObject spec, string? reason, string word, string what, CancellationToken cancellationToken)
     {
         ContainerVersion held = await PatchAsync(resource, spec, new JsonObject { [Hold.ByAnnotation] = who, [Hold.ReasonAnnotation] = reason }, cancellationToken);
-        await TellAsync(held, word, what, reason, cancellationToken);
+        await PublishEventAsync(held, word, what, reason, cancellationToken);
         return held;
     }
 
@@ -89,6 +89,6 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
         _resources.PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name,
             new JsonObject { ["metadata"] = new JsonObject { ["annotations"] = annotations }, ["spec"] = spec }, cancellationToken);
 
-    private Task TellAsync(ContainerVersion resource, string word, string what, string? reason, CancellationToken cancellationToken) =>
+    private Task PublishEventAsync(ContainerVersion resource, string word, string what, string? reason, CancellationToken cancellationToken) =>
         _events.WriteAsync(new ClusterEvent(EventSubject.Of(resource), false, word, $"{what}{new Hold(who, reason)}"), cancellationToken);
 }

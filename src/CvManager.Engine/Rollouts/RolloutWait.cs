@@ -11,7 +11,7 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
     private readonly ContainerVersionStore _resources = new(cluster);
 
     /// <summary>Looks every second until it is done, however long that takes.</summary>
-    /// <param name="space">The resource's namespace.</param>
+    /// <param name="ns">The resource's namespace.</param>
     /// <param name="name">Its name.</param>
     /// <param name="version">The version to wait for; null for whatever the resource asks for by then.</param>
     /// <param name="seen">Gets the resource as it was seen each time.</param>
@@ -21,14 +21,14 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
     /// <c>RolloutFailed</c>, <c>RolloutHeld</c>, or the reason of a condition that only somebody can do something about; or the cluster could not
     /// be asked. An API server that fails for a while is waited for.
     /// </exception>
-    public async Task<ContainerVersion> UntilDoneAsync(string space, string name, string? version, Func<ContainerVersion, Task> seen, CancellationToken cancellationToken)
+    public async Task<ContainerVersion> UntilDoneAsync(string ns, string name, string? version, Func<ContainerVersion, Task> seen, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(seen);
         while (true)
         {
             try
             {
-                ContainerVersion resource = await _resources.GetAsync(space, name, cancellationToken);
+                ContainerVersion resource = await _resources.GetAsync(ns, name, cancellationToken);
                 await seen(resource);
                 if (IsDone(resource, version))
                     return resource;

@@ -197,9 +197,9 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     }
 
     /// <summary>Goes on with a workload that is not there: a Job between its deletion and its creation.</summary>
-    public async Task<DeliveryProgress> AdvanceAbsentAsync(string space, string container, DeliveryOrder order, CancellationToken cancellationToken) =>
+    public async Task<DeliveryProgress> AdvanceAbsentAsync(string ns, string container, DeliveryOrder order, CancellationToken cancellationToken) =>
         WorkloadKind.Find(order.Entry.Kind).Delivery == Delivery.Recreate
-            ? Of(await _jobs.ResumeAsync(space, order.Entry.Name, container, order.Image, order.Has, cancellationToken), order, "It is gone, or no longer selected.")
+            ? Of(await _jobs.ResumeAsync(ns, order.Entry.Name, container, order.Image, order.Has, cancellationToken), order, "It is gone, or no longer selected.")
             : new DeliveryProgress(DeliveryState.Gone, "It is gone, or no longer selected.") { IsPatched = false };
 
     /// <summary>A Pod says that it is ready also while the former image runs on.</summary>
@@ -212,11 +212,11 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         ? failed && first is not null ? $"before that, {first.Message}" : null
         : now.Kind != TroubleKind.Crash && first?.Kind == now.Kind ? first.Message : now.Message;
 
-    private async Task<string> ReadLogAsync(string space, (string Pod, string Container) crashed, CancellationToken cancellationToken)
+    private async Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, CancellationToken cancellationToken)
     {
         try
         {
-            string log = string.Join('\n', (await workloads.ReadLogAsync(space, crashed, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line)));
+            string log = string.Join('\n', (await workloads.ReadLogAsync(ns, crashed, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line)));
             return log.Length == 0 ? "its log is empty" : $"its log ends:\n{(log.Length <= LogLength ? log : "…" + log[^LogLength..])}";
         }
         catch (CvException e)

@@ -1,4 +1,5 @@
 using CvManager.Registries;
+using CvManager.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Versions;
@@ -37,7 +38,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
 
     // An image is looked for once, however many follow it and ask at the same time (R11).
-    private readonly Turns<(ImageRepository Repository, string Digest)> _turns = new();
+    private readonly KeyedLock<(ImageRepository Repository, string Digest)> _turns = new();
 
     public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
@@ -78,7 +79,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         Known known = await FindKnownAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
         if (!IsWhole(repository, found) || !known.IsKnown)
         {
-            using Turns<(ImageRepository, string)>.Turn turn = await _turns.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
+            using KeyedLock<(ImageRepository, string)>.Turn turn = await _turns.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
             // A version that the registry confirms was looked at before it was written down; the images of its platforms, too.
             if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken).ConfigureAwait(false))
                 return new ResolvedVersion(tag, found.Digest, hint, seenAt);

@@ -21,28 +21,28 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     /// <summary>What the Job controller itself puts on a Job's template, and refuses from anybody else.</summary>
     private static readonly string[] ControllerLabels = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
 
-    /// <param name="space">The Job's namespace.</param>
+    /// <param name="ns">The Job's namespace.</param>
     /// <param name="name">The Job's name.</param>
     /// <param name="container">The container that gets the image.</param>
     /// <param name="to">The image.</param>
     /// <param name="has">Whether an image is the one that it is to have, as the API server may have written it.</param>
     /// <returns>How far it is, and the image that the API server answered where it was created; null where there is no Job of that name, and nothing to create it from.</returns>
     /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(string space, string name, string container, string to, Func<string, bool> has,
+    public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(string ns, string name, string container, string to, Func<string, bool> has,
         CancellationToken cancellationToken)
     {
-        JsonObject? job = await FindAsync(space, name, cancellationToken);
-        JsonObject? kept = await FindAsync(space, KeeperName(name), cancellationToken);
+        JsonObject? job = await FindAsync(ns, name, cancellationToken);
+        JsonObject? kept = await FindAsync(ns, KeeperName(name), cancellationToken);
         if (kept is not null && kept.Text("metadata", "annotations", KeptFor) != name)
             kept = null;
         if (job is null)
-            return kept is null ? null : await CreateAsync(space, name, kept, container, to, cancellationToken);
+            return kept is null ? null : await CreateAsync(ns, name, kept, container, to, cancellationToken);
         if (job.At("metadata", "deletionTimestamp") is not null)
             return (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
         if (ImageOf(job, container) is { } present && has(present))
         {
             if (kept is not null)
-                await DeleteAsync(space, kept, cancellationToken);
+                await DeleteAsync(ns, kept, cancellationToken);
             return (WorkloadProgress.Done("created"), null);
         }
 
@@ -52,7 +52,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         {
             try
             {
-                kept = await cluster.CreateAsync(Path(space), Keeper(name, job), cancellationToken);
+                kept = await cluster.CreateAsync(Path(ns), Keeper(name, job), cancellationToken);
             }
             catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
             {
@@ -60,21 +60,21 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             }
         }
 
-        await DeleteAsync(space, job, cancellationToken);
+        await DeleteAsync(ns, job, cancellationToken);
         return (WorkloadProgress.Waiting("deleted, to be created anew"), null);
     }
 
     /// <summary>Goes on with a Job that is selected no longer, because it is not there: null where it was not we who took it away.</summary>
     /// <inheritdoc cref="AdvanceAsync" path="/param|/exception"/>
-    public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(string space, string name, string container, string to, Func<string, bool> has,
+    public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(string ns, string name, string container, string to, Func<string, bool> has,
         CancellationToken cancellationToken)
     {
-        if (await FindAsync(space, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
+        if (await FindAsync(ns, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
             return job.At("metadata", "deletionTimestamp") is null ? null : (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
-        return await AdvanceAsync(space, name, container, to, has, cancellationToken);
+        return await AdvanceAsync(ns, name, container, to, has, cancellationToken);
     }
 
-    private async Task<(WorkloadProgress Progress, string? Answered)> CreateAsync(string space, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
+    private async Task<(WorkloadProgress Progress, string? Answered)> CreateAsync(string ns, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
     {
         JsonObject job = Restore(name, kept);
         foreach (JsonObject entry in job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers")))
@@ -86,7 +86,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         try
         {
             // An admission webhook may have made another image of it: that is what it has from now on, and no reason to create it again.
-            return (WorkloadProgress.Waiting("created"), ImageOf(await cluster.CreateAsync(Path(space), job, cancellationToken), container));
+            return (WorkloadProgress.Waiting("created"), ImageOf(await cluster.CreateAsync(Path(ns), job, cancellationToken), container));
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
@@ -171,13 +171,13 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     /// <summary>A Job's name is also its pods' label, and so has at most 63 characters.</summary>
     private static string KeeperName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
 
-    private static ResourcePath Path(string space, string? name = null) => new("batch", "v1", "jobs", space, name);
+    private static ResourcePath Path(string ns, string? name = null) => new("batch", "v1", "jobs", ns, name);
 
-    private async Task<JsonObject?> FindAsync(string space, string name, CancellationToken cancellationToken)
+    private async Task<JsonObject?> FindAsync(string ns, string name, CancellationToken cancellationToken)
     {
         try
         {
-            return await cluster.GetAsync(Path(space, name), cancellationToken);
+            return await cluster.GetAsync(Path(ns, name), cancellationToken);
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
@@ -185,11 +185,11 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
     }
 
-    private async Task DeleteAsync(string space, JsonObject job, CancellationToken cancellationToken)
+    private async Task DeleteAsync(string ns, JsonObject job, CancellationToken cancellationToken)
     {
         try
         {
-            await cluster.DeleteAsync(Path(space, job.Text("metadata", "name")), cancellationToken, job.Text("metadata", "uid"));
+            await cluster.DeleteAsync(Path(ns, job.Text("metadata", "name")), cancellationToken, job.Text("metadata", "uid"));
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == ErrorIds.ResourceConflict)
         {

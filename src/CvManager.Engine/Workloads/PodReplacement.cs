@@ -183,7 +183,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
         }
     }
 
-    private static ResourcePath Pods(string space) => new("", "v1", "pods", space);
+    private static ResourcePath Pods(string ns) => new("", "v1", "pods", ns);
 
     private static string? NameOf(JsonObject pod) => pod.Text("metadata", "name");
 }

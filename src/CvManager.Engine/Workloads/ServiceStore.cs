@@ -19,12 +19,12 @@ public sealed record ServiceSelector(string Namespace, string Name, IReadOnlyDic
 internal sealed class ServiceStore(ClusterConnection cluster)
 {
     /// <summary>Null where there is none.</summary>
-    public async Task<ServiceSelector?> FindAsync(string space, string name, CancellationToken cancellationToken)
+    public async Task<ServiceSelector?> FindAsync(string ns, string name, CancellationToken cancellationToken)
     {
         try
         {
-            JsonObject service = await cluster.GetAsync(Path(space, name), cancellationToken);
-            return new ServiceSelector(space, name, service.Map("spec", "selector"));
+            JsonObject service = await cluster.GetAsync(Path(ns, name), cancellationToken);
+            return new ServiceSelector(ns, name, service.Map("spec", "selector"));
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
@@ -58,5 +58,5 @@ internal sealed class ServiceStore(ClusterConnection cluster)
         }
     }
 
-    private static ResourcePath Path(string space, string name) => new("", "v1", "services", space, name);
+    private static ResourcePath Path(string ns, string name) => new("", "v1", "services", ns, name);
 }

@@ -19,11 +19,11 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
     /// <summary>All workloads that carry the label cvapp. A kind that the cluster does not serve is passed over (R4).</summary>
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException">A kind that is served could not be read.</exception>
-    public async Task<IReadOnlyList<Workload>> ListAsync(string? space, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Workload>> ListAsync(string? ns, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Workload>[] lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, space, cancellationToken)));
+        IReadOnlyList<Workload>[] lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, ns, cancellationToken)));
         return lists.SelectMany(list => list).ToList();
     }
 
@@ -43,13 +43,13 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
 
     /// <summary>Creates a workload from a manifest.</summary>
     /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
-    public Task CreateAsync(WorkloadKind kind, string space, JsonObject manifest, CancellationToken cancellationToken)
+    public Task CreateAsync(WorkloadKind kind, string ns, JsonObject manifest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(kind);
         ArgumentNullException.ThrowIfNull(manifest);
         // The version is the manifest's own: that is what its fields were written for.
         string version = manifest.Text("apiVersion")?.Split('/')[^1] ?? kind.Versions[0];
-        return cluster.CreateAsync(new ResourcePath(kind.Group, version, kind.Plural, space), manifest, cancellationToken);
+        return cluster.CreateAsync(new ResourcePath(kind.Group, version, kind.Plural, ns), manifest, cancellationToken);
     }
 
     /// <summary>R3: compare and swap of one image.</summary>
@@ -149,8 +149,8 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     }
 
     /// <summary>The last lines of a crashed container's log.</summary>
-    internal Task<string> ReadLogAsync(string space, (string Pod, string Container) crashed, int lines, CancellationToken cancellationToken) =>
-        cluster.ReadPodLogAsync(space, crashed.Pod, lines, cancellationToken, crashed.Container);
+    internal Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, int lines, CancellationToken cancellationToken) =>
+        cluster.ReadPodLogAsync(ns, crashed.Pod, lines, cancellationToken, crashed.Container);
 
     /// <summary>Tells a workload's pods of the present image from those of former ones: by owner and revision, as webhooks may rewrite the images of pods.</summary>
     private async Task<Func<JsonObject, bool>> OfVersionAsync(Workload workload, WorkloadKind kind, WorkloadContainer container, string? digest, CancellationToken cancellationToken)
@@ -179,11 +179,11 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
 
     /// <summary>The last event of one of those reasons about an object; null where there is none, or events may not be read.</summary>
-    private async Task<string?> FindEventAsync(string space, string uid, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken)
+    private async Task<string?> FindEventAsync(string ns, string uid, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken)
     {
         try
         {
-            return (await cluster.ListAsync(new ResourcePath("", "v1", "events", space), null, $"involvedObject.uid={uid}", cancellationToken))
+            return (await cluster.ListAsync(new ResourcePath("", "v1", "events", ns), null, $"involvedObject.uid={uid}", cancellationToken))
                 .Where(e => reasons.Contains(e.Text("reason") ?? "") && TimeOf(e) >= since - ClockTolerance)
                 .MaxBy(TimeOf)?.Text("message");
         }
@@ -196,9 +196,9 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset at) ? at : default;
     }
 
-    private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? space, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? ns, CancellationToken cancellationToken)
     {
-        foreach (ResourcePath path in PathsOf(kind, space))
+        foreach (ResourcePath path in PathsOf(kind, ns))
         {
             try
             {
@@ -214,9 +214,9 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     }
 
     /// <summary>A kind's collection in each version that can be read, the best first.</summary>
-    /// <param name="space">Null for all namespaces.</param>
-    internal static IReadOnlyList<ResourcePath> PathsOf(WorkloadKind kind, string? space) =>
-        [.. kind.Versions.Select(version => new ResourcePath(kind.Group, version, kind.Plural, space))];
+    /// <param name="ns">Null for all namespaces.</param>
+    internal static IReadOnlyList<ResourcePath> PathsOf(WorkloadKind kind, string? ns) =>
+        [.. kind.Versions.Select(version => new ResourcePath(kind.Group, version, kind.Plural, ns))];
 
     private static ResourcePath PathOf(Workload workload)
     {

@@ -11,8 +11,8 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {
         var everywhere = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
-        var space = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
-        var resources = await new ContainerVersionStore(cluster).ListAsync(space, request.Text("LabelSelector"), cancellationToken);
+        var ns = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
         return
         [
             .. resources.DistinctBy(resource => resource.Metadata.Name)

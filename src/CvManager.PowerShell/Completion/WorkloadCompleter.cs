@@ -12,9 +12,9 @@ public sealed class WorkloadCompleter : ClusterCompleter
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {
         var everywhere = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
-        var space = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
-        var resources = await new ContainerVersionStore(cluster).ListAsync(space, request.Text("LabelSelector"), cancellationToken);
-        var workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
+        var ns = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
+        var workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         return
         [
             .. RunningVersion.Find(resources, workloads).DistinctBy(running => running.Workload.Name)

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>A ContainerVersion, as Get-ContainerVersion shows it.</summary>
-public sealed record ContainerVersionInfo : IOfContainerVersion
+public sealed record ContainerVersionInfo : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 

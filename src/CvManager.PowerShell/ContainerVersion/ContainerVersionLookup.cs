@@ -7,35 +7,35 @@ namespace CvManager.PowerShell;
 internal static class ContainerVersionLookup
 {
     /// <param name="cluster">Where they are.</param>
-    /// <param name="space">Null for all namespaces.</param>
+    /// <param name="ns">Null for all namespaces.</param>
     /// <param name="names">Exact names must exist; wildcards need not match.</param>
     /// <param name="labelSelector">Null for all.</param>
     /// <param name="notFound">Gets an error for each exact name that is not there.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public static async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? space, NamePatterns names, string? labelSelector,
+    public static async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? ns, NamePatterns names, string? labelSelector,
         Func<CvException, Task> notFound, CancellationToken cancellationToken)
     {
         var store = new ContainerVersionStore(cluster);
-        if (space is null || labelSelector is not null || !names.OnlyExact)
-            return await SelectAsync(await store.ListAsync(space, labelSelector, cancellationToken), names, space, notFound);
+        if (ns is null || labelSelector is not null || !names.OnlyExact)
+            return await SelectAsync(await store.ListAsync(ns, labelSelector, cancellationToken), names, ns, notFound);
 
         List<Resource> found = [];
         foreach (var name in names.ExactNames)
         {
             if (name.Contains('/', StringComparison.Ordinal))
             {
-                await notFound(Missing(name, space));
+                await notFound(Missing(name, ns));
                 continue;
             }
 
             try
             {
-                found.Add(await store.GetAsync(space, name, cancellationToken));
+                found.Add(await store.GetAsync(ns, name, cancellationToken));
             }
             catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
             {
-                await notFound(Missing(name, space));
+                await notFound(Missing(name, ns));
             }
         }
 
@@ -43,24 +43,24 @@ internal static class ContainerVersionLookup
     }
 
     /// <summary>Those of a list that are meant, in the order of namespace and name.</summary>
-    public static async Task<IReadOnlyList<Resource>> SelectAsync(IEnumerable<Resource> all, NamePatterns names, string? space, Func<CvException, Task> notFound)
+    public static async Task<IReadOnlyList<Resource>> SelectAsync(IEnumerable<Resource> all, NamePatterns names, string? ns, Func<CvException, Task> notFound)
     {
         var found = all.Where(resource => names.Matches(resource.Metadata.Name))
             .OrderBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal)
             .ToList();
         foreach (var name in names.ExactNames.Where(name => found.TrueForAll(resource => resource.Metadata.Name != name)))
-            await notFound(Missing(name, space));
+            await notFound(Missing(name, ns));
         return found;
     }
 
-    private static CvException Missing(string name, string? space) => new(
+    private static CvException Missing(string name, string? ns) => new(
         ErrorIds.ContainerVersionNotFound,
         CvErrorKind.NotFound,
-        space is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{space}'.",
+        ns is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{ns}'.",
         // What an object is as text; no name has a slash.
         name.Contains('/', StringComparison.Ordinal) ? "Give objects through the pipeline, which knows their namespace, or the name alone with -Namespace."
             : "Get-ContainerVersion -AllNamespaces lists those that there are.")
     {
-        Target = space is null ? name : $"{space}/{name}",
+        Target = ns is null ? name : $"{ns}/{name}",
     };
 }

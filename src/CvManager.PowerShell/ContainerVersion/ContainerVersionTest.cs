@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>What Test-ContainerVersion found about one ContainerVersion.</summary>
-public sealed record ContainerVersionTest : IOfContainerVersion
+public sealed record ContainerVersionTest : IContainerVersionReference
 {
     /// <summary>Empty where the manifest names none.</summary>
     public string Namespace { get; init; } = "";

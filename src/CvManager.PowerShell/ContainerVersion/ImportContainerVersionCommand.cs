@@ -30,27 +30,27 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
     {
         ContainerVersionValidator.ThrowIfInvalid(document.Json);
         var cluster = await ConnectAsync(cancellationToken);
-        var space = NamespaceOf(document, cluster);
-        if (!await ShouldProcessAsync($"{space}/{document.Name}", "Apply ContainerVersion"))
+        var ns = NamespaceOf(document, cluster);
+        if (!await ShouldProcessAsync($"{ns}/{document.Name}", "Apply ContainerVersion"))
             return;
-        var applied = await new ContainerVersionStore(cluster).ApplyAsync(space, document.Json, cancellationToken);
+        var applied = await new ContainerVersionStore(cluster).ApplyAsync(ns, document.Json, cancellationToken);
         await WriteObjectAsync(ContainerVersionInfo.Of(applied));
     }
 
     private async Task CreateAsync(ManifestDocument document, WorkloadKind kind, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = NamespaceOf(document, cluster);
-        if (!await ShouldProcessAsync($"{space}/{document.Name}", $"Create {document.Kind} where there is none"))
+        var ns = NamespaceOf(document, cluster);
+        if (!await ShouldProcessAsync($"{ns}/{document.Name}", $"Create {document.Kind} where there is none"))
             return;
         try
         {
-            await new WorkloadStore(cluster).CreateAsync(kind, space, document.Json, cancellationToken);
-            WriteVerbose($"Created {document.Kind} {space}/{document.Name}.");
+            await new WorkloadStore(cluster).CreateAsync(kind, ns, document.Json, cancellationToken);
+            WriteVerbose($"Created {document.Kind} {ns}/{document.Name}.");
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            WriteVerbose($"{document.Kind} {space}/{document.Name} exists, and was left as it is.");
+            WriteVerbose($"{document.Kind} {ns}/{document.Name} exists, and was left as it is.");
         }
     }
 }

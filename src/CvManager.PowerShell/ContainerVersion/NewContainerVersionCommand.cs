@@ -35,7 +35,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = Namespace ?? cluster.DefaultNamespace;
+        var ns = Namespace ?? cluster.DefaultNamespace;
         JsonObject spec = [];
         Merge(spec, Specification(ImageRepo, Tag, Container));
         // What the example of every Deployment has: a label of the application's own name.
@@ -44,11 +44,11 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
         {
             ["apiVersion"] = $"{Resource.Group}/{Resource.Version}",
             ["kind"] = Resource.KindName,
-            ["metadata"] = new JsonObject { ["name"] = Name, ["namespace"] = space },
+            ["metadata"] = new JsonObject { ["name"] = Name, ["namespace"] = ns },
             ["spec"] = spec,
         };
         ThrowIfInvalid(manifest);
-        if (await ShouldProcessAsync($"{space}/{Name}", $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Follows} of {ImageRepo}"))
-            await WriteObjectAsync(ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(space, manifest, cancellationToken)));
+        if (await ShouldProcessAsync($"{ns}/{Name}", $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Follows} of {ImageRepo}"))
+            await WriteObjectAsync(ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(ns, manifest, cancellationToken)));
     }
 }

@@ -12,7 +12,7 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SetContainerVersionCommand : SpecificationCmdlet
 {
-    private readonly AskedContainerVersions _asked = new();
+    private readonly ContainerVersionSelection _asked = new();
 
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -47,11 +47,11 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = Namespace ?? cluster.DefaultNamespace;
+        var ns = Namespace ?? cluster.DefaultNamespace;
         var spec = Specification(ImageRepo, Tag, Container);
         if (spec.Count == 0)
             throw new CvException(CmdletErrorIds.NothingToSet, CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
-        foreach (var resource in await _asked.FindAsync(cluster, space, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await _asked.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {

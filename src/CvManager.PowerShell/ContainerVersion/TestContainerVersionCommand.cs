@@ -3,6 +3,7 @@ using CvManager.Controller;
 using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Watching;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
@@ -27,7 +28,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     /// <summary>A ContainerVersion of the cluster, or what is about one: a rollout, a record, the outcome of a reconcile.</summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [ValidateNotNull]
-    public IOfContainerVersion InputObject { get; set; } = null!;
+    public IContainerVersionReference InputObject { get; set; } = null!;
 
     [Parameter(ParameterSetName = NameSet)]
     public SwitchParameter AllNamespaces { get; set; }
@@ -47,10 +48,10 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     private async Task TestInClusterAsync(bool everywhere, string? within, string[] names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = everywhere ? null : within ?? cluster.DefaultNamespace;
+        var ns = everywhere ? null : within ?? cluster.DefaultNamespace;
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
-        var snapshot = await scope.Reconciler.ReadAsync(space, cancellationToken);
-        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(names), space, async e =>
+        var snapshot = await scope.Reconciler.ReadAsync(ns, cancellationToken);
+        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(names), ns, async e =>
         {
             _anyInvalid = true;
             await WriteErrorAsync(e);

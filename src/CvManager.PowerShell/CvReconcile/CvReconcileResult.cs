@@ -5,7 +5,7 @@ using CvManager.Rollouts;
 namespace CvManager.PowerShell;
 
 /// <summary>What a look at one ContainerVersion led to, or would lead to.</summary>
-public sealed record CvReconcileResult : IOfContainerVersion
+public sealed record CvReconcileResult : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 

@@ -1,5 +1,6 @@
 using CvManager.Cluster;
 using CvManager.Controller;
+using CvManager.Following;
 using CvManager.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 
@@ -9,13 +10,13 @@ namespace CvManager.PowerShell;
 internal sealed class ReconcilerScope : IDisposable
 {
     private readonly RegistryCatalog _registries;
-    private readonly AskedVersions _versions;
+    private readonly OnDemandVersions _versions;
 
     public ReconcilerScope(ClusterConnection cluster, SessionMemory session)
     {
         _registries = SessionRegistries.Of(session).Open();
         // Without a log: what it would say is in the results and errors.
-        _versions = new AskedVersions(cluster, _registries, TimeProvider.System, NullLogger.Instance);
+        _versions = new OnDemandVersions(cluster, _registries, TimeProvider.System, NullLogger.Instance);
         Reconciler = new Reconciler(cluster, _versions, TimeProvider.System, NullLogger.Instance);
     }
 

@@ -17,7 +17,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     /// </summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(20);
 
-    private readonly List<(string? Space, string[] Names)> _asked = [];
+    private readonly List<(string? Namespace, string[] Names)> _asked = [];
     private ITimer? _end;
     private JsonLog _log = null!;
 
@@ -81,7 +81,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             return;
         }
 
-        foreach (var asked in _asked.GroupBy(one => one.Space))
+        foreach (var asked in _asked.GroupBy(one => one.Namespace))
             await RunAsync(asked.Key, new NamePatterns(asked.Any(one => one.Names.Length == 0) ? [] : [.. asked.SelectMany(one => one.Names)]), cancellationToken);
     }
 
@@ -90,7 +90,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         var options = new ControllerOptions
         {
-            Namespaces = [.. _asked.Select(one => one.Space).OfType<string>().Distinct(StringComparer.Ordinal)],
+            Namespaces = [.. _asked.Select(one => one.Namespace).OfType<string>().Distinct(StringComparer.Ordinal)],
             LabelSelector = LabelSelector,
         };
         string leaseNamespace = LeaseNamespace ?? cluster.DefaultNamespace;
@@ -148,7 +148,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     /// <summary>SIGTERM has come: should the end be held up, it is waited for no longer than this.</summary>
     private void EndInTime() => _end = TimeProvider.System.CreateTimer(static _ => Environment.Exit(0), null, EndLimit, System.Threading.Timeout.InfiniteTimeSpan);
 
-    private async Task RunAsync(string? space, NamePatterns names, CancellationToken cancellationToken)
+    private async Task RunAsync(string? ns, NamePatterns names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
@@ -157,10 +157,10 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         await pass.RunAsync(
-            space,
+            ns,
             snapshot => LabelSelector is null
-                ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, space, e => WriteErrorAsync(e))
-                : ContainerVersionLookup.FindAsync(cluster, space, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
+                ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, ns, e => WriteErrorAsync(e))
+                : ContainerVersionLookup.FindAsync(cluster, ns, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
             new ReconcilePassOptions
             {
                 Wait = Wait,

@@ -16,7 +16,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     private const string VersionSet = "Version";
     private const string RecordSet = "Record";
 
-    private readonly AskedContainerVersions _asked = new();
+    private readonly ContainerVersionSelection _asked = new();
 
     /// <summary>Names, wildcards allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -62,9 +62,9 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = Namespace ?? cluster.DefaultNamespace;
+        var ns = Namespace ?? cluster.DefaultNamespace;
         // Once for each, however many workloads it has: going back twice goes back further.
-        foreach (var resource in await _asked.FindAsync(cluster, space, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await _asked.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {
@@ -86,7 +86,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             var snapshot = await scope.Reconciler.ReadAsync(resource.Metadata.Namespace, cancellationToken);
             var pinned = resource with { Spec = resource.Spec with { PinVersion = version } };
             var found = await scope.Versions.FindPinnedAsync(pinned, snapshot.Around(pinned), cancellationToken);
-            // AskedVersions waits for the registry's answer.
+            // OnDemandVersions waits for the registry's answer.
             RollbackTarget.ThrowIfQuarantined(resource, version, found!.Digest);
         }
 

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>How far the present or last rollout of a ContainerVersion has got with one workload, as Get-CvRollout shows it.</summary>
-public sealed record CvRollout : IOfContainerVersion
+public sealed record CvRollout : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 

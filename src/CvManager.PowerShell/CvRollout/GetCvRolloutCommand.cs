@@ -26,10 +26,10 @@ public sealed class GetCvRolloutCommand : ContainerVersionCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
+        var ns = await ResolveNamespaceAsync(cancellationToken);
         var resources = await FindAsync(Name, cancellationToken);
-        if (!_workloads.TryGetValue(space ?? "", out var workloads))
-            _workloads[space ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
+        if (!_workloads.TryGetValue(ns ?? "", out var workloads))
+            _workloads[ns ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         foreach (var rollout in resources.SelectMany(resource => CvRollout.Of(resource, workloads)))
         {
             if (!InProgress || rollout.Finished is null)

@@ -3,7 +3,7 @@ using CvManager.Records;
 namespace CvManager.PowerShell;
 
 /// <summary>What one finished rollout did to one workload, as Get-CvRolloutHistory shows it.</summary>
-public sealed record CvRolloutRecord : IOfContainerVersion
+public sealed record CvRolloutRecord : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
@@ -48,9 +48,9 @@ public sealed record CvRolloutRecord : IOfContainerVersion
 
     public override string ToString() => $"{Namespace}/{Name}";
 
-    internal static CvRolloutRecord Of(string space, RolloutRecord record) => new()
+    internal static CvRolloutRecord Of(string ns, RolloutRecord record) => new()
     {
-        Namespace = space,
+        Namespace = ns,
         Name = record.CV,
         Id = record.Id,
         Workload = record.Name,

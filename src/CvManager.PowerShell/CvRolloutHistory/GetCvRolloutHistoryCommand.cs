@@ -42,13 +42,13 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var space = await ResolveNamespaceAsync(cancellationToken);
-        if (!_histories.TryGetValue(space ?? "", out var history))
-            _histories[space ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(space, cancellationToken);
+        var ns = await ResolveNamespaceAsync(cancellationToken);
+        if (!_histories.TryGetValue(ns ?? "", out var history))
+            _histories[ns ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(ns, cancellationToken);
 
         var (names, workloads, versions) = (NamePatterns.Of(CV, Name), new NamePatterns(Workload), new NamePatterns(Version));
         var selected = LabelSelector is null ? null
-            : (await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns([]), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
+            : (await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns([]), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
                 .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name)).ToHashSet();
         foreach (var (within, record) in history)
         {
@@ -62,6 +62,6 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
         // A ContainerVersion that is gone has its history still; one that has none yet must at least be there.
         var unknown = names.ExactNames.Where(name => !history.Any(one => one.Record.CV == name)).ToList();
         if (unknown.Count > 0)
-            await ContainerVersionLookup.FindAsync(cluster, space, new NamePatterns(unknown), null, e => WriteErrorAsync(e), cancellationToken);
+            await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns(unknown), null, e => WriteErrorAsync(e), cancellationToken);
     }
 }

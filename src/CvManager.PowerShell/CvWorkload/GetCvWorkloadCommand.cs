@@ -34,17 +34,17 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     /// <summary>Those of a ContainerVersion from the pipeline, or of what is about one: a rollout, a record, the outcome of a reconcile.</summary>
     [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNull]
-    public IOfContainerVersion InputObject { get; set; } = null!;
+    public IContainerVersionReference InputObject { get; set; } = null!;
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         var isAbout = ParameterSetName == InputObjectSet;
-        var space = isAbout ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
+        var ns = isAbout ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
         var owners = new NamePatterns(isAbout ? [InputObject.Name] : CV);
-        var resources = await ContainerVersionLookup.FindAsync(cluster, space, owners, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
-        if (!_workloads.TryGetValue(space ?? "", out var workloads))
-            _workloads[space ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(space, cancellationToken);
+        var resources = await ContainerVersionLookup.FindAsync(cluster, ns, owners, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        if (!_workloads.TryGetValue(ns ?? "", out var workloads))
+            _workloads[ns ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         var names = new NamePatterns(Name);
         var found = RunningVersion.Find(resources, workloads).Where(running => names.Matches(running.Workload.Name)).ToList();
         foreach (var running in found.Where(running => _written.Add((running.Workload.Namespace, running.Workload.Kind, running.Workload.Name, running.Resource.Metadata.Name))))
@@ -54,7 +54,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
             await WriteErrorAsync(new CvException(
                 CmdletErrorIds.WorkloadNotFound,
                 CvErrorKind.NotFound,
-                $"No ContainerVersion {(space is null ? "" : $"of namespace '{space}' ")}follows a workload '{name}'.",
+                $"No ContainerVersion {(ns is null ? "" : $"of namespace '{ns}' ")}follows a workload '{name}'.",
                 "See that the workload has the labels of the ContainerVersion's spec.selector.")
             { Target = name });
         }

@@ -31,21 +31,21 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     public int ExitCode => _process.ExitCode;
 
-    /// <param name="space">The namespace that it works in.</param>
+    /// <param name="ns">The namespace that it works in.</param>
     /// <param name="more">More parameters.</param>
-    public static ControllerProcess Start(string space, string more = "") =>
-        Run(Command(space, more));
+    public static ControllerProcess Start(string ns, string more = "") =>
+        Run(Command(ns, more));
 
     /// <summary>One controller of several namespaces, with another login than <see cref="ControllerAccount"/>'s.</summary>
     public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
-        Run($"{string.Join(", ", spaces.Select(space => $"@{{ Namespace = '{space}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
+        Run($"{string.Join(", ", spaces.Select(ns => $"@{{ Namespace = '{ns}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
             + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'");
 
     /// <summary>One whose log goes into a file; to read it here is not possible.</summary>
-    public static ControllerProcess StartInto(string file, string space, string more) => Run(Command(space, more), file);
+    public static ControllerProcess StartInto(string file, string ns, string more) => Run(Command(ns, more), file);
 
-    private static string Command(string space, string more = "") =>
-        $"Start-CvReconcile -Watch -LogFormat Json -Namespace {space} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}";
+    private static string Command(string ns, string more = "") =>
+        $"Start-CvReconcile -Watch -LogFormat Json -Namespace {ns} -LeaseNamespace {ControllerAccount.Namespace} -KubeConfig '{ControllerAccount.KubeConfig}' {more}";
 
     private static ControllerProcess Run(string command, string? into = null)
     {

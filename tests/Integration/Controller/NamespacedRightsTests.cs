@@ -79,7 +79,7 @@ public sealed class NamespacedRightsTests
         YamlDocuments.Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file))).Select(item => item.AsObject());
 
     /// <summary>Applies a manifest with another namespace for the controller than its own, which other tests use.</summary>
-    private static async Task ApplyAsync(string file, string own, string? space)
+    private static async Task ApplyAsync(string file, string own, string? ns)
     {
         foreach (JsonObject item in Documents(file))
         {
@@ -90,7 +90,7 @@ public sealed class NamespacedRightsTests
                 metadata["namespace"] = own;
             foreach (JsonNode? subject in item["subjects"] as JsonArray ?? [])
                 subject!["namespace"] = own;
-            string[] into = space is null ? [] : ["-n", space];
+            string[] into = ns is null ? [] : ["-n", ns];
             await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, .. into, "apply", "-f", "-"], item.ToJsonString());
         }
     }

@@ -13,10 +13,10 @@ internal sealed class Scene : IAsyncDisposable
     private readonly PowerShellSession _session = new();
     private readonly Dictionary<string, ImageLayout> _images = [];
 
-    private Scene(string space, string registry)
+    private Scene(string ns, string registry)
     {
-        Namespace = space;
-        Repository = $"{registry}/{space}/app";
+        Namespace = ns;
+        Repository = $"{registry}/{ns}/app";
         Cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
     }
 

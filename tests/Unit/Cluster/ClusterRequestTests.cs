@@ -17,8 +17,8 @@ public sealed class ClusterRequestTests
     [InlineData("apps", "v1", "deployments", "shop", "web", null, "apis/apps/v1/namespaces/shop/deployments/web")]
     [InlineData("apps", "v1", "deployments", "shop", "web", "status", "apis/apps/v1/namespaces/shop/deployments/web/status")]
     [InlineData("apps", "v1", "deployments", "a/b", "../c", null, "apis/apps/v1/namespaces/a%2Fb/deployments/..%2Fc")]
-    public void A_path_names_what_it_is_for(string group, string version, string plural, string? space, string? name, string? subresource, string expected) =>
-        Assert.Equal(expected, new ResourcePath(group, version, plural, space, name, subresource).ToString());
+    public void A_path_names_what_it_is_for(string group, string version, string plural, string? ns, string? name, string? subresource, string expected) =>
+        Assert.Equal(expected, new ResourcePath(group, version, plural, ns, name, subresource).ToString());
 
     [Theory]
     [InlineData(PatchKind.Json, "application/json-patch+json")]

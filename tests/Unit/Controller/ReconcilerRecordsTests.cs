@@ -1,10 +1,12 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Controller;
+using CvManager.Following;
 using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Unit.Records;
 using CvManager.Versions;
+using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -150,10 +152,10 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         Assert.Null(status.Rollout);
     }
 
-    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordsCluster.Noon));
 
-    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordsCluster.Noon));
 
     /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>

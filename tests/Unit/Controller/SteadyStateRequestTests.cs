@@ -1,7 +1,7 @@
 using System.Collections.Concurrent;
 using System.Net;
 using System.Text.Json.Nodes;
-using CvManager.Controller;
+using CvManager.Following;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Unit.Registries;

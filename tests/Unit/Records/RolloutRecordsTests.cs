@@ -130,9 +130,9 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
         ContainerVersion ended = none with { Status = Status(Rollout()) };
         Workload workload = new() { Kind = "Deployment", ApiVersion = "v1", Namespace = "shop", Name = "app", Uid = "u-app" };
 
-        await _records.TellAsync(none, begun, [workload], Token);
-        await _records.TellAsync(begun, begun, [workload], Token);
-        await _records.TellAsync(begun, ended, [workload], Token);
+        await _records.PublishEventsAsync(none, begun, [workload], Token);
+        await _records.PublishEventsAsync(begun, begun, [workload], Token);
+        await _records.PublishEventsAsync(begun, ended, [workload], Token);
 
         IReadOnlyList<JsonObject> events = await _cluster.Connection.ListAsync(new CvManager.Cluster.ResourcePath("", "v1", "events", "shop"), null, null, Token);
         Assert.Equal(

@@ -2,10 +2,12 @@ using System.Net;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Controller;
+using CvManager.Following;
 using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Unit.Records;
 using CvManager.Versions;
+using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -299,10 +301,10 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         Assert.Equal(1000, pod["spec"]!["securityContext"]!["runAsUser"]!.GetValue<int>());
     }
 
-    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordsCluster.Noon));
 
-    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");
 
     private async Task CreateAsync(string more = "", string name = "cv", string app = "app")

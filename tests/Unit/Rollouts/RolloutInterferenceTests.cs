@@ -1,9 +1,11 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Controller;
+using CvManager.Following;
 using CvManager.Resources;
 using CvManager.Unit.Records;
 using CvManager.Versions;
+using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -133,10 +135,10 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
         Assert.Equal(("blue", RolloutPhase.Progressing), (await ColourAsync(), (await StatusAsync()).Rollout!.Phase));
     }
 
-    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordsCluster.Noon));
 
-    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, Surroundings surroundings, CancellationToken cancellationToken) =>
+    public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");
 
     /// <summary>A rollout to the idle colour, green, that has begun.</summary>

@@ -31,7 +31,7 @@ public sealed class RunningVersionTests
     [Fact]
     public void Each_resource_has_a_line_for_each_of_its_workloads_in_order()
     {
-        ContainerVersion[] resources = [Resource("second"), Resource("first"), Resource("elsewhere", space: "other")];
+        ContainerVersion[] resources = [Resource("second"), Resource("first"), Resource("elsewhere", ns: "other")];
         Workload[] workloads =
         [
             Deployment("b", "a:1"), Deployment("a", "a:2"),
@@ -43,9 +43,9 @@ public sealed class RunningVersionTests
             RunningVersion.Find(resources, workloads).Select(r => (r.Workload.Name, r.Resource.Metadata.Name)));
     }
 
-    private static ContainerVersion Resource(string name, string container = "main", string space = "default") => new()
+    private static ContainerVersion Resource(string name, string container = "main", string ns = "default") => new()
     {
-        Metadata = new ResourceMetadata { Name = name, Namespace = space },
+        Metadata = new ResourceMetadata { Name = name, Namespace = ns },
         Spec = new ContainerVersionSpec
         {
             ImageRepo = "registry.example.com/team/myapp",

@@ -16,7 +16,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
     /// <returns>Null where the Hub cannot or may not tell: then the registry is to be asked, and says what is wrong.</returns>
     public async Task<HubPage?> ReadPageAsync(ImageRepository repository, int page, CancellationToken cancellationToken)
     {
-        if (repository.Path.Split('/') is not [string space, string name])
+        if (repository.Path.Split('/') is not [string ns, string name])
             return null;
         (bool refused, Grant? grant) = await login.FindAsync(repository, cancellationToken).ConfigureAwait(false);
         if (refused)
@@ -24,7 +24,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
         try
         {
             RegistryResponse response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Get, new Uri(HubApi.Address, $"v2/namespaces/{space}/repositories/{name}/tags?page={page}&page_size={TagsPerPage}"),
+                new RegistryRequest(HttpMethod.Get, new Uri(HubApi.Address, $"v2/namespaces/{ns}/repositories/{name}/tags?page={page}&page_size={TagsPerPage}"),
                     repository, RegistryAccess.Pull) { What = "a page of tags", Limit = Limit, Accept = ["application/json"], Grant = grant },
                 cancellationToken).ConfigureAwait(false);
             return response.IsSuccess ? Page(JsonSerializer.Deserialize(response.Body, HubJson.Default.HubTagPage)) : null;

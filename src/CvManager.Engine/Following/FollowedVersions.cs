@@ -1,0 +1,121 @@
+using CvManager.Registries;
+using CvManager.Resources;
+using CvManager.Versions;
+using CvManager.Watching;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Following;
+
+/// <summary>
+/// What the <see cref="TagPoller"/> saw, and the versions that it stands for: a look at a resource costs the registry nothing, and never waits for
+/// it. Thread-safe.
+/// </summary>
+internal sealed class FollowedVersions : IResourceVersions
+{
+    private readonly TagPoller _poller;
+    private readonly RegistryLogins _logins;
+    private readonly Action<string, TimeSpan> _wakeAfter;
+    private readonly TimeProvider _time;
+    private readonly VersionLookups _tags;
+    private readonly VersionLookups _pins;
+
+    /// <param name="wake">Looks at a resource again.</param>
+    /// <param name="wakeAfter">Looks at a resource again after a time.</param>
+    public FollowedVersions(TagPoller poller, RegistryLogins logins, Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
+    {
+        _poller = poller;
+        _logins = logins;
+        _wakeAfter = wakeAfter;
+        _time = time;
+        _tags = new VersionLookups(wake, wakeAfter, time, random, logger);
+        _pins = new VersionLookups(wake, wakeAfter, time, random, logger);
+    }
+
+    public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
+    {
+        ContainerVersionSpec spec = resource.Spec;
+        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, afresh: false, cancellationToken);
+        TagState? state = Follow(resource, repository, login);
+        if (IsRefused(state?.Error))
+        {
+            (repository, login) = await LoginOfAsync(resource, context, afresh: true, cancellationToken);
+            state = Follow(resource, repository, login);
+        }
+
+        if (state is null)
+            return null;
+        if (state.Error is { } error && !IsFreshEnough(resource, state, error))
+            throw error;
+        TagDigest found = state.Found!;
+        DateTimeOffset seenAt = state.SeenAt!.Value;
+        if (found.ChosenTag is { } chosen)
+            return new ResolvedVersion(spec.Follows, found.Digest, chosen, seenAt);
+        string? hint = HintOf(resource, found.Digest);
+        ResolvedVersion? version = _tags.Find(resource.Key, new Question(login.Name, repository, spec.Follows, found.Digest, spec.VersionSyntax), Patience(resource),
+            answer => !context.FollowedTags.Contains(answer.Version),
+            token => login.Versions.ResolveAsync(repository, spec.Follows, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token));
+        return version is null ? null : version with { SeenAt = seenAt };
+    }
+
+    public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
+    {
+        ContainerVersionSpec spec = resource.Spec;
+        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, afresh: false, cancellationToken);
+        return _pins.Find(resource.Key, new Question(login.Name, repository, spec.Follows, spec.PinVersion, null), Patience(resource), _ => true,
+            token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token));
+    }
+
+    /// <summary>That the resource is gone.</summary>
+    public void Forget(string key)
+    {
+        _poller.Unfollow(key);
+        _tags.Forget(key);
+        _pins.Forget(key);
+        _logins.Release(key);
+    }
+
+    /// <summary>Ends the searches under way.</summary>
+    public Task StopAsync() => Task.WhenAll(_tags.StopAsync(), _pins.StopAsync());
+
+    private TagState? Follow(ContainerVersion resource, ImageRepository repository, RegistryLogin login)
+    {
+        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
+        _poller.Follow(resource.Key, followed, TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds));
+        return _poller.Find(followed);
+    }
+
+    private async ValueTask<(ImageRepository Repository, RegistryLogin Login)> LoginOfAsync(
+        ContainerVersion resource, PlanContext context, bool afresh, CancellationToken cancellationToken)
+    {
+        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        return (repository, await _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), afresh, cancellationToken));
+    }
+
+    /// <summary>
+    /// What was found out before a restart. Anybody who may write the status may have written it: it is a hint for this resource alone, and the
+    /// registry has to confirm it.
+    /// </summary>
+    private static string? HintOf(ContainerVersion resource, string digest) =>
+        resource.Status is { Latest: { } latest } status && latest.Tag == resource.Spec.Follows && latest.Digest == digest
+        && status.ObservedGeneration == resource.Metadata.Generation ? latest.Version : null;
+
+    /// <summary>How long the status may stay as it is while nobody knows the version.</summary>
+    private static TimeSpan Patience(ContainerVersion resource) => TimeSpan.FromSeconds(resource.Spec.LivenessSeconds);
+
+    private static bool IsRefused(CvException? error) => error?.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden;
+
+    /// <summary>R11: a registry that is down makes nothing fail but freshness, and that only after livenessSeconds.</summary>
+    private bool IsFreshEnough(ContainerVersion resource, TagState state, CvException error)
+    {
+        if (!error.IsTransient || state.Found is null)
+            return false;
+        TimeSpan left = TimeSpan.FromSeconds(resource.Spec.LivenessSeconds) - _time.GetElapsedTime(state.SeenAtTimestamp);
+        if (left <= TimeSpan.Zero)
+            return false;
+        _wakeAfter(resource.Key, left);
+        return true;
+    }
+
+    /// <param name="Wanted">A digest, or a pinned version.</param>
+    private sealed record Question(string Login, ImageRepository Repository, string Follows, string Wanted, string? Syntax);
+}

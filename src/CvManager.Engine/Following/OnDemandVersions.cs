@@ -1,0 +1,65 @@
+using System.Collections.Concurrent;
+using CvManager.Cluster;
+using CvManager.Registries;
+using CvManager.Resources;
+using CvManager.Versions;
+using CvManager.Watching;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Following;
+
+/// <summary>
+/// Asks the registry when a resource is looked at, for a pass that a person or a pipeline started: once for each tag, however many
+/// follow it (R11), and again after some seconds where the pass waits. Thread-safe.
+/// </summary>
+public sealed class OnDemandVersions : IResourceVersions, IDisposable
+{
+    /// <summary>The shortest poll interval there is.</summary>
+    private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
+
+    private readonly RegistryLogins _logins;
+    private readonly TimeProvider _time;
+    private readonly ConcurrentDictionary<FollowedTag, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
+
+    /// <param name="cluster">Whose imagePullSecrets are used; null for none.</param>
+    /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
+    public OnDemandVersions(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
+    {
+        _logins = new RegistryLogins(cluster, registries, time, logger);
+        _time = time;
+    }
+
+    public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(context);
+        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        RegistryLogin login = await LoginOfAsync(resource, repository, context, cancellationToken);
+        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
+        TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken)).WaitAsync(cancellationToken);
+        return await login.Versions.ResolveAsync(repository, resource.Spec.Follows, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, context.FollowedTags, null, cancellationToken);
+    }
+
+    public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(context);
+        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        RegistryLogin login = await LoginOfAsync(resource, repository, context, cancellationToken);
+        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
+    }
+
+    public void Dispose() => _logins.Dispose();
+
+    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, ImageRepository repository, PlanContext context, CancellationToken cancellationToken) =>
+        _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), afresh: false, cancellationToken);
+
+    private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
+    {
+        long now = _time.GetTimestamp();
+        (Lazy<Task<TagDigest>> answer, _) = _answers.AddOrUpdate(followed,
+            _ => (new Lazy<Task<TagDigest>>(ask), now),
+            (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now));
+        return answer.Value;
+    }
+}

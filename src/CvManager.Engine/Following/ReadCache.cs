@@ -1,0 +1,32 @@
+using System.Diagnostics.CodeAnalysis;
+using CvManager.Scheduling;
+using CvManager.Versions;
+
+namespace CvManager.Following;
+
+/// <summary>Keeps what was read of the cluster for a time. Whoever asks while somebody reads waits for that. Thread-safe; the oldest is forgotten when it is full.</summary>
+internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
+{
+    private readonly BoundedMap<string, (TValue Value, long ReadAt)> _values = new(capacity);
+    private readonly KeyedLock<string> _turns = new();
+
+    /// <param name="maxAge">What was read longer ago is read again.</param>
+    public async ValueTask<TValue> GetAsync(string key, TimeSpan maxAge, Func<CancellationToken, Task<TValue>> read, CancellationToken cancellationToken)
+    {
+        if (TryGet(key, maxAge, out TValue? known))
+            return known;
+        using KeyedLock<string>.Turn turn = await _turns.TakeAsync(key, cancellationToken).ConfigureAwait(false);
+        if (TryGet(key, maxAge, out known))
+            return known;
+        TValue value = await read(cancellationToken).ConfigureAwait(false);
+        _values.Set(key, (value, time.GetTimestamp()));
+        return value;
+    }
+
+    private bool TryGet(string key, TimeSpan maxAge, [MaybeNullWhen(false)] out TValue value)
+    {
+        bool found = _values.TryGetValue(key, out (TValue Value, long ReadAt) known) && time.GetElapsedTime(known.ReadAt) < maxAge;
+        value = known.Value;
+        return found;
+    }
+}

@@ -1,0 +1,83 @@
+using System.Collections.Concurrent;
+using CvManager.Registries;
+
+namespace CvManager.Following;
+
+/// <summary>Asks the registries for the poller: each repository with the login that its followers have. Thread-safe.</summary>
+internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time) : ITagLookup
+{
+    /// <summary>The longest that one look takes: what was not answered by then is tried again.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+
+    private const int ParallelLookups = 8;
+
+    public int TagsPerRequest(TagRepository repository) => Find(repository).Registry.TagsPerRequest;
+
+    public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    {
+        (RegistryLogin login, IRegistry registry, ImageRepository named) = Find(repository);
+        using CancellationTokenSource late = new(Limit, time);
+        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        ConcurrentDictionary<string, TagObservation> answers = new(StringComparer.Ordinal);
+        string[] plain = [.. tags.Where(tag => !IsPolicy(tag))];
+        if (registry.TagsPerRequest > 1 && plain.Length > 0)
+        {
+            await GuardAsync(plain, async () =>
+            {
+                IReadOnlyDictionary<string, TagDigest> found = await registry.FindTagsAsync(named, plain, ended.Token);
+                foreach (string tag in plain)
+                    answers[tag] = Observed(named, tag, found.GetValueOrDefault(tag));
+            });
+        }
+
+        // One that fails keeps nothing from being seen of the others.
+        Queue<Task> ahead = [];
+        foreach (string tag in tags.Where(tag => !answers.ContainsKey(tag)))
+        {
+            ahead.Enqueue(GuardAsync([tag], async () => answers[tag] = IsPolicy(tag)
+                ? TagObservation.Of(await login.Versions.FindTagAsync(named, tag, ended.Token))
+                : Observed(named, tag, await registry.FindTagAsync(named, tag, ended.Token))));
+            if (ahead.Count >= ParallelLookups)
+                await ahead.Dequeue();
+        }
+
+        await Task.WhenAll(ahead);
+        return answers;
+
+        async Task GuardAsync(IReadOnlyList<string> asked, Func<Task> ask)
+        {
+            CvException error;
+            try
+            {
+                await ask();
+                return;
+            }
+            catch (CvException e)
+            {
+                error = e;
+            }
+            catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
+            {
+                error = RegistryErrors.TimedOut(named, Limit, e);
+            }
+
+            foreach (string tag in asked)
+                answers[tag] = TagObservation.Failed(error);
+        }
+    }
+
+    /// <summary>What a policy wants is listed; no tag has a colon.</summary>
+    internal static bool IsPolicy(string tag) => tag.Contains(':', StringComparison.Ordinal);
+
+    private (RegistryLogin Login, IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
+    {
+        ImageRepository named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
+        RegistryLogin login = logins.Find(repository.Login) ?? throw new CvException(ErrorIds.RegistryLoginChanged, CvErrorKind.Unavailable,
+            $"The login for '{named}' changed while its tags were read.", "No action required: they are read with the new one.") { Target = named.ToString() };
+        return (login, login.Registries.For(named), named);
+    }
+
+    /// <summary>That a tag is missing and that its repository is have one answer: to tell them apart costs a request for each poll.</summary>
+    private static TagObservation Observed(ImageRepository repository, string tag, TagDigest? found) =>
+        found is null ? TagObservation.Failed(RegistryErrors.TagNotFound(repository, tag)) : TagObservation.Of(found);
+}

@@ -1,0 +1,204 @@
+using CvManager.Scheduling;
+using CvManager.Versions;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Following;
+
+/// <summary>
+/// Finds versions beside the workers, so that a registry which is slow, or never answers, delays only the resources that ask it: one search for a
+/// key at a time, of which the answer is kept until another question is asked. Thread-safe. Memory follows the number of keys.
+/// </summary>
+/// <param name="wake">Gets the key whose search has ended; quick, and throws nothing.</param>
+/// <param name="wakeAfter">Looks at a key again after a time.</param>
+internal sealed partial class VersionLookups(Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
+{
+    /// <summary>The longest that one search takes. What it read of version tags is kept: the next one goes on from there.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+
+    /// <summary>An expression that is too expensive is not tried again before somebody changes it, or the tags are others.</summary>
+    private static readonly TimeSpan AfterExpensive = TimeSpan.FromMinutes(10);
+
+    private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5));
+
+    private readonly object _gate = new();
+    private readonly Dictionary<string, Lookup> _lookups = new(StringComparer.Ordinal);
+    private readonly HashSet<Task> _running = [];
+    private bool _stopped;
+
+    /// <summary>The answer to a question; without one, a search for it begins.</summary>
+    /// <param name="key">Who asks.</param>
+    /// <param name="question">What is asked: the answer to an equal one is the same.</param>
+    /// <param name="patience">After this time without an answer, that is an error.</param>
+    /// <param name="stands">Whether an answer that is known still holds.</param>
+    /// <param name="search">Finds the answer.</param>
+    /// <returns>Null while it is searched for: the key is woken when that has ended.</returns>
+    /// <exception cref="CvException">The last search failed (another one begins when its time has come); or there is no answer for too long.</exception>
+    public ResolvedVersion? Find(string key, object question, TimeSpan patience, Func<ResolvedVersion, bool> stands, Func<CancellationToken, Task<ResolvedVersion>> search)
+    {
+        Lookup? lookup;
+        Lookup? former = null;
+        bool begin;
+        lock (_gate)
+        {
+            if (!_lookups.TryGetValue(key, out lookup) || !lookup.Question.Equals(question) || (lookup.Answer is { } answer && !stands(answer)))
+            {
+                former = lookup;
+                _lookups[key] = lookup = new Lookup(key, question, time.GetTimestamp());
+            }
+
+            begin = lookup.Cancel is null && lookup.Answer is null && !_stopped && (lookup.Error is null || time.GetTimestamp() >= lookup.RetryAt);
+            if (begin)
+                lookup.Begin();
+        }
+
+        former?.End();
+        if (begin)
+            Start(lookup, search);
+        lock (_gate)
+        {
+            lookup.IsFirstLook = false;
+            if (lookup.Answer is { } answer)
+                return answer;
+            if (lookup.Error is { } error)
+                throw error;
+            TimeSpan waited = time.GetElapsedTime(lookup.AskedAt);
+            if (waited >= patience)
+            {
+                throw new CvException(ErrorIds.VersionLookupSlow, CvErrorKind.Timeout, $"The registry has been asked for the version for {waited.TotalSeconds:0} s.",
+                    "No action required: the search goes on. Where it stays so, check the registry; the label org.opencontainers.image.version saves the search.");
+            }
+
+            wakeAfter(key, patience - waited);
+            return null;
+        }
+    }
+
+    /// <summary>That nobody asks for the key any more.</summary>
+    public void Forget(string key)
+    {
+        Lookup? former;
+        lock (_gate)
+            _lookups.Remove(key, out former);
+        former?.End();
+    }
+
+    /// <summary>Ends all searches, and lets none begin.</summary>
+    public async Task StopAsync()
+    {
+        List<Lookup> lookups;
+        List<Task> running;
+        lock (_gate)
+        {
+            _stopped = true;
+            lookups = [.. _lookups.Values];
+            running = [.. _running];
+        }
+
+        foreach (Lookup lookup in lookups)
+            lookup.End();
+        await Task.WhenAll(running).ConfigureAwait(false);
+    }
+
+    private void Start(Lookup lookup, Func<CancellationToken, Task<ResolvedVersion>> search)
+    {
+        Task running = RunAsync(lookup, search);
+        if (running.IsCompleted)
+            return;
+        lock (_gate)
+            _running.Add(running);
+        _ = running.ContinueWith(
+            static (ended, state) =>
+            {
+                var self = (VersionLookups)state!;
+                lock (self._gate)
+                    self._running.Remove(ended);
+            },
+            this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+    }
+
+    /// <summary>Searches. Never throws.</summary>
+    private async Task RunAsync(Lookup lookup, Func<CancellationToken, Task<ResolvedVersion>> search)
+    {
+        CancellationToken cancellationToken = lookup.Cancel!.Token;
+        ResolvedVersion? answer = null;
+        CvException? error = null;
+        try
+        {
+            answer = await TimeLimit.RunAsync(search, Limit, time, cancellationToken).ConfigureAwait(false);
+        }
+        catch (Exception e) when (e is OperationCanceledException or TimeoutException)
+        {
+            error = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry did not tell the version within {Limit.TotalMinutes:0} min.",
+                "It is tried again. The label org.opencontainers.image.version saves the search in the list of tags.", e);
+        }
+        catch (CvException e)
+        {
+            error = e;
+        }
+        catch (Exception e)
+        {
+            LogUnexpected(logger, lookup.Key, e);
+            error = new CvException(ErrorIds.VersionLookupFailed, CvErrorKind.Unavailable, $"The version could not be looked up: {e.Message}", "It is tried again.", e);
+        }
+
+        bool tell;
+        lock (_gate)
+        {
+            tell = !cancellationToken.IsCancellationRequested && !lookup.IsFirstLook;
+            lookup.Cancel?.Dispose();
+            lookup.Cancel = null;
+            (lookup.Answer, lookup.Error) = (answer, error);
+            lookup.Failures = error is null ? 0 : Math.Min(lookup.Failures + 1, 1000);
+            TimeSpan pause = error is null ? TimeSpan.Zero : error.ErrorId == ErrorIds.VersionSyntaxTimeout ? AfterExpensive : Backoff.After(lookup.Failures, random);
+            lookup.RetryAt = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
+        }
+
+        if (tell)
+            wake(lookup.Key);
+    }
+
+    [LoggerMessage(EventId = LogEvents.VersionLookupFailed, EventName = nameof(LogEvents.VersionLookupFailed), Level = LogLevel.Error, Message = "{Resource}: unexpected error while its version was looked up; it is tried again")]
+    private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
+
+    /// <summary>A question and what came of it. All but <see cref="End"/> under the lock.</summary>
+    private sealed class Lookup(string key, object question, long askedAt)
+    {
+        public string Key { get; } = key;
+
+        public object Question { get; } = question;
+
+        public long AskedAt { get; } = askedAt;
+
+        /// <summary>Ends the search under way; null where there is none.</summary>
+        public CancellationTokenSource? Cancel { get; set; }
+
+        /// <summary>True while the caller who began the search has not looked yet: it needs not be woken.</summary>
+        public bool IsFirstLook { get; set; }
+
+        public ResolvedVersion? Answer { get; set; }
+
+        public CvException? Error { get; set; }
+
+        public int Failures { get; set; }
+
+        public long RetryAt { get; set; }
+
+        public void Begin()
+        {
+            Cancel = new CancellationTokenSource();
+            IsFirstLook = true;
+        }
+
+        public void End()
+        {
+            try
+            {
+                Cancel?.Cancel();
+            }
+            catch (ObjectDisposedException)
+            {
+                // It ended by itself meanwhile.
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Scheduling;
+
+/// <summary>
+/// Keeps the controller's long-running tasks running: whatever one of them throws is logged, and it is started again after a back-off. Only
+/// cancellation ends it. A task that returns by itself has a defect that a restart does not cure: that ends the controller.
+/// </summary>
+/// <remarks>Thread-safe. Each cause is logged once for each name, until a run has lasted for a while.</remarks>
+internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Random random)
+{
+
+    private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
+
+    private readonly Dictionary<string, string> _complaints = new(StringComparer.Ordinal);
+    private long _restarts;
+
+    /// <summary>How often a task was started again.</summary>
+    public long Restarts => Interlocked.Read(ref _restarts);
+
+    /// <summary>Runs a task until the token is cancelled, and returns then.</summary>
+    /// <param name="name">What it is called in the log. Several tasks of one kind share a name, and so what is said of them.</param>
+    /// <param name="task">Goes on until its token is cancelled.</param>
+    /// <param name="cancellationToken">Ends it.</param>
+    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: the task returned without being told to.</exception>
+    public async Task RunAsync(string name, Func<CancellationToken, Task> task, CancellationToken cancellationToken)
+    {
+        int failures = 0;
+        while (!cancellationToken.IsCancellationRequested)
+        {
+            long begun = time.GetTimestamp();
+            try
+            {
+                await task(cancellationToken).ConfigureAwait(false);
+                if (cancellationToken.IsCancellationRequested)
+                    return;
+                throw new CvException(ErrorIds.ControllerTaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.", "Restart the controller, and report this defect.") { Target = name };
+            }
+            catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error) when (error is not CvException { ErrorId: ErrorIds.ControllerTaskEnded })
+            {
+                bool ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
+                failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
+                Interlocked.Increment(ref _restarts);
+                Complain(name, error, ranWell);
+            }
+
+            await time.PauseAsync(Backoff.After(failures, random), cancellationToken).ConfigureAwait(false);
+        }
+    }
+
+    private void Complain(string name, Exception error, bool isNews)
+    {
+        string cause = $"{error.GetType()}: {error.Message}";
+        lock (_complaints)
+        {
+            if (!isNews && _complaints.GetValueOrDefault(name) == cause)
+                return;
+            _complaints[name] = cause;
+        }
+
+        LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "It is started again; report this defect.", error);
+    }
+
+    [LoggerMessage(EventId = LogEvents.TaskFailed, EventName = nameof(LogEvents.TaskFailed), Level = LogLevel.Error, Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
+    private static partial void LogFailed(ILogger logger, string task, string errorId, string remedy, Exception error);
+}

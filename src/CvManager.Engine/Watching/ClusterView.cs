@@ -1,0 +1,335 @@
+using System.Globalization;
+using CvManager.Records;
+using CvManager.Resources;
+using CvManager.Workloads;
+
+namespace CvManager.Watching;
+
+/// <summary>
+/// The ContainerVersions and workloads of the cluster as the watches tell them, indexed by what a plan asks for: memory, and the cost of a
+/// look, follow what is managed.
+/// </summary>
+/// <remarks>
+/// Thread-safe. What the API server tells in answer to a write of ours is taken in as well, so that the next step does not act on
+/// the state from before it; an older state that a watch or an answer tells never takes a newer one's place. A list does, whatever its
+/// numbers say: a cluster that was restored from a backup goes on from an earlier one. Keys are namespace/name. Who has something to do is
+/// woken outside the lock.
+/// </remarks>
+/// <param name="wake">Gets the key of each resource that has something to look at; quick, and throws nothing.</param>
+internal sealed class ClusterView(Action<string> wake)
+{
+    private const int MostOwing = 1000;
+
+    private readonly object _gate = new();
+    private readonly Dictionary<string, ContainerVersion> _resources = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _resourcesOfApp = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, HashSet<string>> _workloadsOfApp = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, (string? Namespace, CvException Why)> _unseen = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ContainerVersion> _owing = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
+
+    /// <summary>Every resource.</summary>
+    public IReadOnlyList<ContainerVersion> Resources
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _resources.Values];
+        }
+    }
+
+    public ContainerVersion? Find(string key)
+    {
+        lock (_gate)
+            return _resources.GetValueOrDefault(key);
+    }
+
+    /// <summary>The keys of resources that are gone and left something to record.</summary>
+    public IReadOnlyList<string> Owing
+    {
+        get
+        {
+            lock (_gate)
+                return [.. _owing.Keys];
+        }
+    }
+
+    /// <summary>The last state of a resource that is gone and left something to record; null for none.</summary>
+    public ContainerVersion? FindOwing(string key)
+    {
+        lock (_gate)
+            return _owing.GetValueOrDefault(key);
+    }
+
+    /// <summary>What a resource that is gone left to record is recorded, or given up.</summary>
+    public void Settle(ContainerVersion gone)
+    {
+        lock (_gate)
+        {
+            if (_owing.GetValueOrDefault(gone.Key) == gone)
+                _owing.Remove(gone.Key);
+        }
+    }
+
+    public PlanContext Around(ContainerVersion resource)
+    {
+        lock (_gate)
+        {
+            string app = AppOf(resource);
+            return new PlanContext(
+                _workloadsOfApp.TryGetValue(app, out HashSet<string>? workloads) ? [.. workloads.Select(key => _workloads[key])] : [],
+                _resourcesOfApp.TryGetValue(app, out HashSet<string>? resources) ? [.. resources.Select(key => _resources[key])] : [],
+                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : [])
+            {
+                Unseen = _unseen.Values.FirstOrDefault(unseen => unseen.Namespace is null || unseen.Namespace == resource.Metadata.Namespace).Why,
+            };
+        }
+    }
+
+    /// <summary>A state of a resource, as it was read.</summary>
+    public void Set(ContainerVersion resource) => Set(resource, Source.Watch);
+
+    /// <summary>
+    /// A state of a resource, from the answer to a change. One that is not known is passed over: a late answer must not bring back what
+    /// the watch has told to be gone.
+    /// </summary>
+    public void Update(ContainerVersion resource) => Set(resource, Source.Answer);
+
+    /// <inheritdoc cref="Update(ContainerVersion)"/>
+    public void Update(Workload workload) => Set(workload, Source.Answer);
+
+    private void Set(ContainerVersion resource, Source source)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            _resources.TryGetValue(resource.Key, out ContainerVersion? former);
+            if (source == Source.Answer && former?.Metadata.Uid != resource.Metadata.Uid)
+                return;
+            if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNews(source, resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
+                return;
+            // The status of a resource is nobody's business but its own.
+            bool asBefore = former is not null && former.Metadata.Uid == resource.Metadata.Uid && former.Metadata.Generation == resource.Metadata.Generation
+                && former.Metadata.DeletionTimestamp == resource.Metadata.DeletionTimestamp;
+            if (former is not null)
+                Unlist(former, asBefore ? [] : woken);
+            List(resource, asBefore ? [] : woken);
+            woken.Add(resource.Key);
+        }
+
+        Wake(woken);
+    }
+
+    /// <param name="last">Its last state, where that is told.</param>
+    public void Remove(string key, ContainerVersion? last = null)
+    {
+        HashSet<string> woken = [key];
+        lock (_gate)
+        {
+            if (_resources.TryGetValue(key, out ContainerVersion? former))
+                Unlist(former, woken);
+            // Bounded: who does not lead records nothing, and drops none.
+            if ((last ?? former) is { } gone && RolloutRecords.IsOwed(gone) && _owing.Count < MostOwing)
+                _owing[key] = gone;
+        }
+
+        Wake(woken);
+    }
+
+    /// <summary>A state of a workload, as it was read.</summary>
+    public void Set(Workload workload) => Set(workload, Source.Watch);
+
+    private void Set(Workload workload, Source source)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            string key = KeyOf(workload);
+            _workloads.TryGetValue(key, out Workload? former);
+            if (source == Source.Answer && former is null)
+                return;
+            if (former is not null)
+            {
+                // One that took the place of another, as a Job does that is recreated, is a newer state of the same name.
+                if ((source == Source.Answer || former.Uid == workload.Uid) && !IsNews(source, workload.ResourceVersion, former.ResourceVersion))
+                    return;
+                Unlist(former, woken);
+            }
+
+            _workloads.Add(key, workload);
+            string app = AppOf(workload);
+            In(_workloadsOfApp, app).Add(key);
+            AddResourcesOf(app, woken);
+        }
+
+        Wake(woken);
+    }
+
+    public void Remove(Workload workload) => RemoveWorkload(KeyOf(workload));
+
+    private void RemoveWorkload(string key)
+    {
+        HashSet<string> woken = [];
+        lock (_gate)
+        {
+            if (_workloads.TryGetValue(key, out Workload? former))
+                Unlist(former, woken);
+        }
+
+        Wake(woken);
+    }
+
+    private void SetUnseen(string kind, string? ns, CvException? why)
+    {
+        string[] woken;
+        lock (_gate)
+        {
+            string key = $"{kind}/{ns}";
+            bool changed = why is null ? _unseen.Remove(key) : !_unseen.ContainsKey(key);
+            if (why is not null)
+                _unseen[key] = (ns, why);
+            // Who sees some workloads goes on with those.
+            woken = changed ? [.. _resources.Values.Where(r => (ns is null || r.Metadata.Namespace == ns) && !_workloadsOfApp.ContainsKey(AppOf(r))).Select(r => r.Key)] : [];
+        }
+
+        Wake(woken);
+    }
+
+    /// <summary>Where a reflector of ContainerVersions keeps what it sees.</summary>
+    /// <param name="ns">The namespace that it watches; null for all.</param>
+    public IReflection<ContainerVersion> ForResources(string? ns) => new ResourceReflection(this, ns);
+
+    /// <summary>Where a reflector of one kind of workloads keeps what it sees.</summary>
+    /// <inheritdoc cref="ForResources" path="/param"/>
+    public IReflection<Workload> ForWorkloads(string kind, string? ns) => new WorkloadReflection(this, kind, ns);
+
+    private void List(ContainerVersion resource, HashSet<string> woken)
+    {
+        _resources.Add(resource.Key, resource);
+        string app = AppOf(resource);
+        In(_resourcesOfApp, app).Add(resource.Key);
+        AddResourcesOf(app, woken);
+        if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags))
+            _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
+        tags[resource.Spec.Follows] = tags.GetValueOrDefault(resource.Spec.Follows) + 1;
+    }
+
+    private void Unlist(ContainerVersion resource, HashSet<string> woken)
+    {
+        _resources.Remove(resource.Key);
+        string app = AppOf(resource);
+        AddResourcesOf(app, woken);
+        Out(_resourcesOfApp, app, resource.Key);
+        Dictionary<string, int> tags = _tagsOfRepository[resource.Spec.ImageRepo];
+        if (--tags[resource.Spec.Follows] == 0)
+            tags.Remove(resource.Spec.Follows);
+        if (tags.Count == 0)
+            _tagsOfRepository.Remove(resource.Spec.ImageRepo);
+    }
+
+    private void Unlist(Workload workload, HashSet<string> woken)
+    {
+        string key = KeyOf(workload);
+        _workloads.Remove(key);
+        string app = AppOf(workload);
+        AddResourcesOf(app, woken);
+        Out(_workloadsOfApp, app, key);
+    }
+
+    private void AddResourcesOf(string app, HashSet<string> woken)
+    {
+        if (_resourcesOfApp.TryGetValue(app, out HashSet<string>? keys))
+            woken.UnionWith(keys);
+    }
+
+    private void Wake(IEnumerable<string> keys)
+    {
+        foreach (string key in keys.Order(StringComparer.Ordinal))
+            wake(key);
+    }
+
+    /// <summary>
+    /// Resource versions are opaque, but comparable as numbers on every API server that keeps its objects in etcd, and by contract since
+    /// Kubernetes 1.35 (KEP-5504). Where they are no numbers, another one is a newer one.
+    /// </summary>
+    internal static bool IsNewer(string? version, string? former) =>
+        ulong.TryParse(version, CultureInfo.InvariantCulture, out ulong one) && ulong.TryParse(former, CultureInfo.InvariantCulture, out ulong other)
+            ? one > other : version != former;
+
+    private static bool IsNews(Source source, string? version, string? former) => source == Source.List ? version != former : IsNewer(version, former);
+
+    private static HashSet<string> In(Dictionary<string, HashSet<string>> index, string app)
+    {
+        if (!index.TryGetValue(app, out HashSet<string>? keys))
+            index.Add(app, keys = new HashSet<string>(StringComparer.Ordinal));
+        return keys;
+    }
+
+    private static void Out(Dictionary<string, HashSet<string>> index, string app, string key)
+    {
+        if (index.TryGetValue(app, out HashSet<string>? keys) && keys.Remove(key) && keys.Count == 0)
+            index.Remove(app);
+    }
+
+    private static string AppOf(ContainerVersion resource) =>
+        $"{resource.Metadata.Namespace}/{resource.Spec.Selector.GetValueOrDefault(ContainerVersion.SelectorKey)}";
+
+    private static string AppOf(Workload workload) => $"{workload.Namespace}/{workload.Labels.GetValueOrDefault(ContainerVersion.SelectorKey)}";
+
+    private static string KeyOf(Workload workload) => $"{workload.Kind}/{workload.Namespace}/{workload.Name}";
+
+    /// <summary>Where a state comes from.</summary>
+    private enum Source
+    {
+        Watch,
+        List,
+        Answer,
+    }
+
+    private sealed class ResourceReflection(ClusterView view, string? ns) : IReflection<ContainerVersion>
+    {
+        public void Replace(IReadOnlyList<ContainerVersion> all)
+        {
+            HashSet<string> left = new(all.Select(resource => resource.Key), StringComparer.Ordinal);
+            foreach (ContainerVersion gone in view.Resources.Where(r => (ns is null || r.Metadata.Namespace == ns) && !left.Contains(r.Key)))
+                view.Remove(gone.Key);
+            foreach (ContainerVersion resource in all)
+                view.Set(resource, Source.List);
+        }
+
+        public void Set(ContainerVersion item) => view.Set(item);
+
+        public void Remove(ContainerVersion item) => view.Remove(item.Key, item);
+
+        public void Skip(string key) => view.Remove(key);
+
+        public void Blocked(CvException? why)
+        {
+            // What was seen stays so; whoever acts on it writes by compare and swap.
+        }
+    }
+
+    private sealed class WorkloadReflection(ClusterView view, string kind, string? ns) : IReflection<Workload>
+    {
+        public void Replace(IReadOnlyList<Workload> all)
+        {
+            HashSet<string> left = new(all.Select(KeyOf), StringComparer.Ordinal);
+            List<Workload> gone;
+            lock (view._gate)
+                gone = [.. view._workloads.Values.Where(w => w.Kind == kind && (ns is null || w.Namespace == ns) && !left.Contains(KeyOf(w)))];
+            foreach (Workload workload in gone)
+                view.Remove(workload);
+            foreach (Workload workload in all)
+                view.Set(workload, Source.List);
+        }
+
+        public void Set(Workload item) => view.Set(item);
+
+        public void Remove(Workload item) => view.Remove(item);
+
+        public void Skip(string key) => view.RemoveWorkload($"{kind}/{key}");
+
+        public void Blocked(CvException? why) => view.SetUnseen(kind, ns, why);
+    }
+}

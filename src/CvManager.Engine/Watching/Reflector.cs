@@ -1,0 +1,306 @@
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Scheduling;
+using Microsoft.Extensions.Logging;
+
+namespace CvManager.Watching;
+
+/// <summary>
+/// Keeps a copy of one collection of the API server up to date: reads it once, then watches it, and reads it again only where the watch's
+/// history is gone (410). As client-go's Reflector (tools/cache/reflector.go).
+/// </summary>
+/// <remarks>
+/// A kind that is not served (404), or that may not be read (403), counts as empty and is tried again now and then; each is said once.
+/// What was seen before stays seen while the API server cannot be asked. One object that cannot be read is passed over, and said with its
+/// name. Runs once at a time; all other members are thread-safe.
+/// </remarks>
+internal sealed partial class Reflector<T> : IReflector
+{
+    /// <summary>A watch that has been silent for this much longer than it was to last is given up (ClusterConnection's own limit).</summary>
+    private static readonly TimeSpan SilenceLimit = TimeSpan.FromMinutes(1);
+
+    private readonly ClusterConnection _cluster;
+    private readonly IReadOnlyList<ResourcePath> _paths;
+    private readonly string? _labelSelector;
+    private readonly Func<JsonObject, ResourcePath, T> _read;
+    private readonly IReflection<T> _reflection;
+    private readonly TimeProvider _time;
+    private readonly ILogger _logger;
+    private readonly ReflectorOptions _options;
+    private readonly TaskCompletionSource _synced = new();
+    private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
+    private volatile CancellationTokenSource? _watching;
+    private volatile bool _works;
+    private volatile bool _readsAgain;
+    private long _heardAt;
+    private string? _complaint;
+    private bool _absent;
+    private bool _watchFails;
+    private int _failures;
+
+    /// <param name="cluster">What is watched.</param>
+    /// <param name="paths">The collection in each version that can be read, the best first; the first that is served is used.</param>
+    /// <param name="labelSelector">Null for all.</param>
+    /// <param name="read">What is kept of an object that was read there; quick. What it throws is why an object cannot be read.</param>
+    /// <param name="reflection">Where it is kept.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logger">Gets what is wrong, once for each thing that is.</param>
+    /// <param name="options">Null for the defaults.</param>
+    public Reflector(ClusterConnection cluster, IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<JsonObject, ResourcePath, T> read, IReflection<T> reflection,
+        TimeProvider time, ILogger logger, ReflectorOptions? options = null)
+    {
+        _cluster = cluster;
+        _paths = paths;
+        _labelSelector = labelSelector;
+        _read = read;
+        _reflection = reflection;
+        _time = time;
+        _logger = logger;
+        _options = options ?? new ReflectorOptions();
+    }
+
+    public string Name => _paths[0].Title;
+
+    public Task Synced => _synced.Task;
+
+    public bool IsCurrent => _works && Age <= _options.WatchTime.Most + SilenceLimit;
+
+    public TimeSpan Age => _time.GetElapsedTime(Interlocked.Read(ref _heardAt));
+
+    public bool ReadsAgain => _readsAgain;
+
+    public void ReadAgain()
+    {
+        _readsAgain = true;
+        try
+        {
+            _watching?.Cancel();
+        }
+        catch (ObjectDisposedException)
+        {
+            // That watch has just ended; the flag is seen before the next one begins.
+        }
+    }
+
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            while (!cancellationToken.IsCancellationRequested)
+            {
+                if (await ListAsync(cancellationToken).ConfigureAwait(false) is { } from)
+                    await WatchAsync(from, cancellationToken).ConfigureAwait(false);
+            }
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+        }
+        finally
+        {
+            _works = false;
+            if (cancellationToken.IsCancellationRequested)
+                _synced.TrySetCanceled(CancellationToken.None);
+        }
+    }
+
+    /// <summary>Reads all; null where that failed, after a pause.</summary>
+    private async Task<Position?> ListAsync(CancellationToken cancellationToken)
+    {
+        bool asked = _readsAgain;
+        CvException? failure = null;
+        foreach (ResourcePath path in _paths)
+        {
+            try
+            {
+                ObjectList<T> list = await _cluster.ListAsync(path, _labelSelector, null, item => _read(item, path), cancellationToken).ConfigureAwait(false);
+                foreach (string readable in _unreadable.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
+                    _unreadable.Remove(readable);
+                foreach (UnreadableObject bad in list.Unreadable)
+                    Complain(bad, path);
+                _reflection.Replace(list.Items);
+                if (asked)
+                    _readsAgain = false;
+                Heard();
+                // Where it may be read but not watched, it does not work for having been read.
+                if (!_watchFails)
+                {
+                    _failures = 0;
+                    Works(path);
+                }
+
+                _synced.TrySetResult();
+                return new Position(path, list.ResourceVersion);
+            }
+            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+            {
+                failure = Described(error);
+                if (failure.Kind != CvErrorKind.NotFound)
+                    break;
+            }
+        }
+
+        await FailedAsync(failure!, cancellationToken).ConfigureAwait(false);
+        return null;
+    }
+
+    /// <summary>Watches until all has to be read again.</summary>
+    private async Task WatchAsync(Position from, CancellationToken cancellationToken)
+    {
+        string version = from.ResourceVersion;
+        using CancellationTokenSource watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _watching = watching;
+        while (!_readsAgain)
+        {
+            long begun = _time.GetTimestamp();
+            TimeSpan length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
+            bool told = false;
+            try
+            {
+                await foreach (WatchChange<T> change in _cluster.WatchAsync(
+                    from.Path, _labelSelector, version, (int)length.TotalSeconds, item => _read(item, from.Path), watching.Token).ConfigureAwait(false))
+                {
+                    told = true;
+                    Heard();
+                    Works(from.Path);
+                    version = change.ResourceVersion ?? version;
+                    Take(change, from.Path);
+                }
+
+                TimeSpan lasted = _time.GetElapsedTime(begun);
+                // The server ended it, as it was asked to. One that ends every watch at once is not asked again at once.
+                _failures = lasted < _options.WatchTime.Least / 2 ? _failures + 1 : 0;
+                // Not even a bookmark in all its time: a version that the cluster has not come to yet, since it was restored from a backup,
+                // is waited for without a word.
+                if (!told && _failures == 0)
+                    return;
+                Heard();
+                Works(from.Path);
+                if (_failures > 1)
+                    await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token).ConfigureAwait(false);
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+            catch (CvException error) when (error.ErrorId == ErrorIds.ResourceExpired)
+            {
+                LogExpired(_logger, from.Path.Title);
+                return;
+            }
+            catch (CvException error) when (error.ErrorId == ErrorIds.ClusterTimeout && _time.GetElapsedTime(begun) >= length)
+            {
+                // Half open, most likely: nothing was missed that the next watch does not tell.
+                LogSilent(_logger, from.Path.Title);
+            }
+            catch (OperationCanceledException) when (_readsAgain && !cancellationToken.IsCancellationRequested)
+            {
+                return;
+            }
+            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+            {
+                _watchFails = true;
+                await FailedAsync(Described(error), cancellationToken).ConfigureAwait(false);
+                // What nobody expects to happen may have happened in the middle of a change.
+                if (_absent || error is not CvException)
+                    return;
+            }
+        }
+    }
+
+    private void Take(WatchChange<T> change, ResourcePath path)
+    {
+        if (change.Type == "BOOKMARK")
+            return;
+        if (change.Unreadable is { } bad)
+        {
+            if (change.Type == "DELETED")
+                _unreadable.Remove(bad.Name);
+            else
+                Complain(bad, path);
+            _reflection.Skip(bad.Name);
+            return;
+        }
+
+        if (change.Type == "DELETED")
+            _reflection.Remove(change.Item!);
+        else
+            _reflection.Set(change.Item!);
+    }
+
+    /// <summary>Says what is wrong, once, and waits.</summary>
+    private async Task FailedAsync(CvException error, CancellationToken cancellationToken)
+    {
+        _failures = Math.Min(_failures + 1, 1000);
+        // That a kind is not served is known as well as anything else.
+        _works = error.Kind == CvErrorKind.NotFound && !_options.IsRequired;
+        if (_works)
+            Heard();
+        bool absent = error.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden;
+        if (_complaint != error.ErrorId)
+        {
+            _complaint = error.ErrorId;
+            if (error.Kind == CvErrorKind.NotFound)
+                LogNotServed(_logger, _paths[0].Title, error.ErrorId, error.Remedy);
+            else
+                LogFails(_logger, _paths[0].Title, error.ErrorId, error.Message, error.Remedy, error.InnerException);
+            if (absent)
+                _reflection.Blocked(error.Kind == CvErrorKind.Forbidden ? error : null);
+        }
+
+        if (absent)
+        {
+            // Removed with its definition (404): nothing of it is left. Not to be read (403): what was seen may be true still.
+            if (error.Kind == CvErrorKind.NotFound)
+                _reflection.Replace([]);
+            if (!_absent)
+                _failures = 1;
+            _absent = true;
+            _synced.TrySetResult();
+        }
+
+        await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _options.Random), cancellationToken).ConfigureAwait(false);
+    }
+
+    private void Heard() => Interlocked.Exchange(ref _heardAt, _time.GetTimestamp());
+
+    private void Works(ResourcePath path)
+    {
+        _works = true;
+        if (_complaint is null)
+            return;
+        LogWorksAgain(_logger, path.Title);
+        _complaint = null;
+        _absent = false;
+        _watchFails = false;
+        _failures = 0;
+        _reflection.Blocked(null);
+    }
+
+    /// <summary>One object that cannot be read keeps no other one from being seen. It is said once, until it can be.</summary>
+    private void Complain(UnreadableObject bad, ResourcePath path)
+    {
+        if (_unreadable.Add(bad.Name))
+            LogUnreadable(_logger, path.Title, bad.Name, bad.Why.ErrorId, bad.Why.Message, bad.Why.Remedy);
+    }
+
+    private CvException Described(Exception error) => error as CvException ?? new CvException(ErrorIds.WatchFailed, CvErrorKind.Unavailable,
+        $"an answer could not be understood: {error.Message}", "See whether something stands between the controller and the API server; it is tried again.", error) { Target = Name };
+
+    /// <summary>Where a watch begins.</summary>
+    private sealed record Position(ResourcePath Path, string ResourceVersion);
+
+    [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning, Message = "{Collection} is not served by this cluster, and is passed over until it is ({ErrorId}). {Remedy}")]
+    private static partial void LogNotServed(ILogger logger, string collection, string errorId, string remedy);
+
+    [LoggerMessage(EventId = LogEvents.WatchFailed, EventName = nameof(LogEvents.WatchFailed), Level = LogLevel.Error, Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
+    private static partial void LogFails(ILogger logger, string collection, string errorId, string reason, string remedy, Exception? error);
+
+    [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information, Message = "{Collection} is watched again")]
+    private static partial void LogWorksAgain(ILogger logger, string collection);
+
+    [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug, Message = "{Collection}: the watch's history is gone, all is read again")]
+    private static partial void LogExpired(ILogger logger, string collection);
+
+    [LoggerMessage(EventId = LogEvents.WatchSilent, EventName = nameof(LogEvents.WatchSilent), Level = LogLevel.Warning, Message = "{Collection}: the watch fell silent, another one is begun")]
+    private static partial void LogSilent(ILogger logger, string collection);
+
+    [LoggerMessage(EventId = LogEvents.ObjectUnreadable, EventName = nameof(LogEvents.ObjectUnreadable), Level = LogLevel.Error, Message = "{Collection}: {Resource} could not be read, and is passed over ({ErrorId}): {Reason} {Remedy}")]
+    private static partial void LogUnreadable(ILogger logger, string collection, string resource, string errorId, string reason, string remedy);
+}

@@ -1,7 +1,0 @@
-namespace CvManager.Unit.Controller;
-
-/// <summary>Always draws the upper end, so that waiting times are their nominal length.</summary>
-internal sealed class WidestJitter : Random
-{
-    public override double NextDouble() => 1;
-}

@@ -1,0 +1,480 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json.Nodes;
+using CvManager.Cluster;
+using CvManager.Leading;
+using CvManager.Unit.Controller;
+using CvManager.Unit.Scheduling;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Leading;
+
+public sealed class LeaderElectionTests : IAsyncLifetime
+{
+    private const string LeasePath = "/apis/coordination.k8s.io/v1/namespaces/cvm/leases/cvmanager-controller";
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly FakeApiServer _server = new();
+    private readonly List<Replica> _replicas = [];
+
+    public ValueTask InitializeAsync() => ValueTask.CompletedTask;
+
+    public async ValueTask DisposeAsync()
+    {
+        foreach (Replica replica in _replicas)
+        {
+            replica.Cut = false;
+            await replica.Stop.CancelAsync();
+            replica.WindDown.TrySetResult();
+            Seconds(60);
+            await replica.Running;
+            replica.Dispose();
+        }
+    }
+
+    [Fact]
+    public void The_first_one_leads_at_once_and_the_other_stands_by()
+    {
+        Replica a = Start("a"), b = Start("b");
+        Seconds(60);
+
+        Assert.True(a.Leads);
+        Assert.False(b.Leads);
+        Assert.Equal("a", b.Election.Leader);
+        JsonNode spec = _server.Find(LeasePath)!["spec"]!;
+        Assert.Equal("a", spec["holderIdentity"]!.GetValue<string>());
+        Assert.Equal(15, spec["leaseDurationSeconds"]!.GetValue<int>());
+        Assert.Equal(0, spec["leaseTransitions"]!.GetValue<int>());
+        // metav1.MicroTime needs its six digits.
+        Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$", spec["renewTime"]!.GetValue<string>());
+    }
+
+    [Fact]
+    public void Renewing_is_one_request_in_five_seconds()
+    {
+        Start("a");
+        _server.Requests.Clear();
+        Seconds(60);
+
+        Assert.Equal(12, _server.Requests.Count);
+        Assert.All(_server.Requests, request => Assert.StartsWith("PUT", request, StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void When_the_leader_is_killed_the_other_leads_after_the_lease_and_not_before()
+    {
+        Replica a = Start("a"), b = Start("b");
+        Seconds(21);
+        a.Cut = true;
+        DateTimeOffset lastRenewal = RenewTime();
+
+        while (!b.Leads)
+        {
+            Assert.True(_time.GetUtcNow() - lastRenewal <= 18 * Second, "took longer than the lease and one retry");
+            Seconds(1);
+        }
+
+        Assert.True(_time.GetUtcNow() - lastRenewal >= 15 * Second);
+        Assert.Equal(1, _server.Find(LeasePath)!["spec"]!["leaseTransitions"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void A_leader_that_is_cut_off_stops_before_another_leads()
+    {
+        Replica a = Start("a"), b = Start("b");
+        Seconds(20);
+        a.Cut = true;
+
+        for (int i = 0; i < 30 && !b.Leads; i++)
+        {
+            Seconds(1);
+            Assert.False(a.Leads && b.Leads);
+        }
+
+        Assert.True(b.Leads);
+        Assert.False(a.Leads);
+        a.Cut = false;
+        Seconds(60);
+        Assert.True(b.Leads);
+        Assert.False(a.Leads);
+    }
+
+    [Fact]
+    public void Stopping_releases_the_lease_after_the_leader_has_wound_down()
+    {
+        Replica a = Start("a", windsDown: true), b = Start("b");
+        Seconds(5);
+        a.Stop.Cancel();
+        // Longer than the lease: it is renewed while the leader winds down.
+        Seconds(40);
+        Assert.False(b.Leads);
+
+        a.WindDown.SetResult();
+        Assert.Equal("", _server.Find(LeasePath)!["spec"]!["holderIdentity"]!.GetValue<string>());
+        Assert.True(a.Running.IsCompletedSuccessfully);
+        Seconds(3);
+        Assert.True(b.Leads);
+    }
+
+    [Fact]
+    public void Errors_of_the_API_server_are_lived_through_until_the_deadline()
+    {
+        Replica a = Start("a");
+        Seconds(20);
+        a.Answer = HttpStatusCode.InternalServerError;
+        Seconds(8);
+        Assert.True(a.Leads);
+
+        a.Answer = null;
+        Seconds(20);
+        Assert.True(a.Leads);
+        Assert.Equal(1, a.Terms);
+
+        a.Answer = HttpStatusCode.TooManyRequests;
+        Seconds(11);
+        Assert.False(a.Leads);
+        a.Answer = null;
+        Seconds(5);
+        Assert.True(a.Leads);
+        Assert.Equal(2, a.Terms);
+    }
+
+    [Fact]
+    public void One_request_that_hangs_does_not_cost_the_lease()
+    {
+        Replica a = Start("a");
+        a.HangOnce = true;
+        Seconds(30);
+
+        Assert.False(a.HangOnce);
+        Assert.Equal(1, a.Terms);
+        Assert.True(a.Leads);
+    }
+
+    [Fact]
+    public void A_renewal_whose_answer_was_lost_is_no_loss()
+    {
+        Replica a = Start("a");
+        Seconds(6);
+        a.LoseAnswers = true;
+        Seconds(5);
+        a.LoseAnswers = false;
+        Seconds(30);
+
+        Assert.Equal(1, a.Terms);
+        Assert.True(a.Leads);
+    }
+
+    [Fact]
+    public void A_lease_that_somebody_else_has_taken_ends_the_term_at_the_next_renewal()
+    {
+        Replica a = Start("a");
+        Seconds(6);
+        JsonObject lease = _server.Find(LeasePath)!.DeepClone().AsObject();
+        lease["spec"]!["holderIdentity"] = "intruder";
+        _server.Put(LeasePath, lease);
+        Seconds(5);
+
+        Assert.False(a.Leads);
+        Assert.Equal("intruder", a.Election.Leader);
+    }
+
+    [Fact]
+    public void A_deleted_lease_is_not_taken_while_its_holder_still_acts_on_it()
+    {
+        Replica a = Start("a"), b = Start("b");
+        Seconds(20);
+        a.Cut = true;
+        _server.Delete(LeasePath);
+
+        for (int i = 0; i < 30 && !b.Leads; i++)
+        {
+            Seconds(1);
+            Assert.False(a.Leads && b.Leads);
+        }
+
+        Assert.True(b.Leads);
+    }
+
+    [Fact]
+    public void A_deleted_lease_is_created_again_by_its_holder()
+    {
+        Replica a = Start("a"), b = Start("b");
+        Seconds(20);
+        _server.Delete(LeasePath);
+        Seconds(30);
+
+        Assert.Equal(1, a.Terms);
+        Assert.False(b.Leads);
+        Assert.NotNull(_server.Find(LeasePath));
+    }
+
+    [Fact]
+    public void Clocks_that_differ_or_jump_do_not_matter()
+    {
+        JumpingClock ahead = new(_time) { WallClockAhead = TimeSpan.FromHours(5) };
+        Replica a = Start("a"), b = Start("b", clock: ahead);
+        Seconds(60);
+        Assert.True(a.Leads);
+        Assert.False(b.Leads);
+
+        ahead.WallClockAhead = TimeSpan.FromHours(-5);
+        Seconds(60);
+        Assert.True(a.Leads);
+        Assert.False(b.Leads);
+        Assert.Equal(1, a.Terms);
+    }
+
+    [Fact]
+    public void A_process_that_was_restarted_takes_up_its_own_lease_at_once()
+    {
+        Replica a = Start("a");
+        Seconds(20);
+        a.Cut = true;
+        Replica again = Start("a");
+
+        Assert.True(again.Leads);
+        Assert.Equal(0, _server.Find(LeasePath)!["spec"]!["leaseTransitions"]!.GetValue<int>());
+    }
+
+    [Fact]
+    public void Of_two_with_one_identity_the_former_stops_at_its_next_renewal()
+    {
+        Replica a = Start("a");
+        Seconds(21);
+        Start("a");
+        Seconds(6);
+
+        Assert.False(a.Leads);
+    }
+
+    [Fact]
+    public void A_leader_whose_machine_slept_longer_than_its_lease_changes_nothing_before_its_timers_have_fired()
+    {
+        // The monotonic clock stands still in a machine that sleeps, the wall clock does not; nothing has fired yet when it wakes.
+        JumpingClock clock = new(_time);
+        Replica a = Start("a", clock: clock);
+        Seconds(6);
+        Assert.True(a.Leads);
+        clock.WallClockAhead = TimeSpan.FromSeconds(15);
+
+        Assert.False(a.Leads);
+        Assert.Throws<OperationCanceledException>(a.Change);
+        Assert.Equal(0, a.Changes);
+
+        Seconds(5);
+        a.Change();
+        Assert.Equal(1, a.Changes);
+        Assert.Equal(2, a.Terms);
+    }
+
+    [Fact]
+    public void Each_time_the_leader_is_stopped_the_other_leads_within_the_lease_and_the_woken_one_changes_nothing()
+    {
+        StoppableClock[] clocks = [new(_time), new(_time)];
+        Replica[] both = [Start("a", clock: clocks[0]), Start("b", clock: clocks[1])];
+        Seconds(10);
+        for (int round = 0; round < 20; round++)
+        {
+            int leader = Array.FindIndex(both, replica => replica.Leads);
+            Replica stopped = both[leader], other = both[1 - leader];
+            clocks[leader].Stop();
+            DateTimeOffset lastRenewal = RenewTime();
+            while (!other.Leads)
+            {
+                // The renewal is seen by the next look, and that it has run out by the one after: each comes within 2.4 s.
+                Assert.True(_time.GetUtcNow() - lastRenewal <= 20 * Second, $"round {round}: took longer than the lease and two looks");
+                Seconds(1);
+                Assert.False(stopped.Leads && other.Leads);
+            }
+
+            Seconds(round % 7);
+            clocks[leader].Continue(() => Assert.Throws<OperationCanceledException>(stopped.Change));
+            Assert.Equal(0, stopped.Changes);
+            Assert.False(stopped.Leads);
+            Seconds(10 + round);
+            Assert.True(other.Leads);
+        }
+    }
+
+    [Fact]
+    public async Task A_guarded_connection_reads_but_changes_nothing_once_its_guard_refuses()
+    {
+        using ClusterConnection cluster = _server.Connect();
+        ResourcePath path = new("", "v1", "configmaps", "cvm", "a");
+        _server.Put("/api/v1/namespaces/cvm/configmaps/a", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "a" } });
+        ClusterConnection guarded = cluster.GuardedBy(() => throw new OperationCanceledException());
+        JsonObject body = await guarded.GetAsync(path, TestContext.Current.CancellationToken);
+        _server.Requests.Clear();
+
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.ReplaceAsync(path, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.CreateAsync(path with { Name = null }, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.PatchAsync(path, PatchKind.Merge, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() => guarded.DeleteAsync(path, TestContext.Current.CancellationToken));
+        Assert.Empty(_server.Requests);
+    }
+
+    [Fact]
+    public async Task A_leader_that_fails_releases_the_lease_and_says_why()
+    {
+        using ClusterConnection cluster = _server.Connect();
+        LeaderElection election = new(cluster, Options("a"), _time, NullLogger.Instance);
+
+        await Assert.ThrowsAsync<InvalidOperationException>(() => election.RunAsync(
+            (_, _) => throw new InvalidOperationException("broken"), TestContext.Current.CancellationToken));
+
+        Assert.Equal("", _server.Find(LeasePath)!["spec"]!["holderIdentity"]!.GetValue<string>());
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(3)]
+    public void Never_two_under_any_schedule_of_cuts_and_errors(int seed)
+    {
+        Random random = new(seed);
+        Replica[] all = [Start("a"), Start("b"), Start("c")];
+        int led = 0;
+        DateTimeOffset deleted = default;
+        for (int i = 0; i < 2000; i++)
+        {
+            Replica chosen = all[random.Next(all.Length)];
+            switch (random.Next(30))
+            {
+                case 0: chosen.Cut = true; break;
+                case 1: chosen.Answer = HttpStatusCode.InternalServerError; break;
+                case 2: chosen.LoseAnswers = true; break;
+                case 3 when _time.GetUtcNow() - deleted > 60 * Second:
+                    _server.Delete(LeasePath);
+                    deleted = _time.GetUtcNow();
+                    break;
+                case < 12: (chosen.Cut, chosen.Answer, chosen.LoseAnswers) = (false, null, false); break;
+            }
+
+            _time.Advance(TimeSpan.FromMilliseconds(random.Next(1, 1500)));
+            int leaders = all.Count(replica => replica.Leads);
+            Assert.InRange(leaders, 0, 1);
+            led += leaders;
+        }
+
+        Assert.InRange(led, 600, 2000);
+    }
+
+    [Theory]
+    [InlineData(15, 15, 5, 2)]
+    [InlineData(15, 10, 6, 2)]
+    [InlineData(15, 10, 5, 6)]
+    [InlineData(15.5, 10, 5, 2)]
+    public void Times_that_do_not_go_together_are_refused(double lease, double deadline, double renew, double retry) =>
+        Assert.Throws<ArgumentException>((Options("a") with
+        {
+            LeaseDuration = lease * Second,
+            RenewDeadline = deadline * Second,
+            RenewPeriod = renew * Second,
+            RetryPeriod = retry * Second,
+        }).Validate);
+
+    private static LeaderElectionOptions Options(string identity) =>
+        new() { Namespace = "cvm", Identity = identity, Random = new Random(1) };
+
+    private Replica Start(string identity, bool windsDown = false, TimeProvider? clock = null)
+    {
+        Replica replica = new(_server, identity, windsDown, clock ?? _time);
+        _replicas.Add(replica);
+        return replica;
+    }
+
+    private void Seconds(int count)
+    {
+        for (int i = 0; i < count * 4; i++)
+            _time.Advance(Second / 4);
+    }
+
+    private DateTimeOffset RenewTime() =>
+        DateTimeOffset.Parse(_server.Find(LeasePath)!["spec"]!["renewTime"]!.GetValue<string>(), CultureInfo.InvariantCulture);
+
+    private sealed class Replica : IDisposable
+    {
+        private readonly ClusterConnection _cluster;
+        private Leadership? leadership;
+
+        public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock)
+        {
+            _cluster = server.Connect(InterceptAsync);
+            Election = new LeaderElection(_cluster, Options(identity), clock, NullLogger.Instance);
+            Running = Election.RunAsync(async (term, token) =>
+            {
+                leadership = term;
+                Terms++;
+                try
+                {
+                    await new TaskCompletionSource().Task.WaitAsync(token);
+                }
+                finally
+                {
+                    leadership = null;
+                    if (windsDown)
+                        await WindDown.Task;
+                }
+            }, Stop.Token);
+        }
+
+        public LeaderElection Election { get; }
+
+        public Task Running { get; }
+
+        public CancellationTokenSource Stop { get; } = new();
+
+        public TaskCompletionSource WindDown { get; } = new();
+
+        /// <summary>No request goes through, and none is answered.</summary>
+        public bool Cut { get; set; }
+
+        /// <summary>Requests reach the server; the answers get lost.</summary>
+        public bool LoseAnswers { get; set; }
+
+        /// <summary>The next write is not answered.</summary>
+        public bool HangOnce { get; set; }
+
+        public HttpStatusCode? Answer { get; set; }
+
+        public int Terms { get; private set; }
+
+        public bool Leads => leadership is { IsHeld: true };
+
+        public int Changes { get; private set; }
+
+        /// <summary>What it does is asked of its guard first.</summary>
+        public void Change()
+        {
+            leadership!.ThrowIfLost();
+            Changes++;
+        }
+
+        public void Dispose()
+        {
+            _cluster.Dispose();
+            Stop.Dispose();
+        }
+
+        private async Task<HttpResponseMessage> InterceptAsync(
+            HttpRequestMessage request, Func<Task<HttpResponseMessage>> next, CancellationToken token)
+        {
+            if (Cut || (HangOnce && request.Method == HttpMethod.Put))
+            {
+                HangOnce = false;
+                await new TaskCompletionSource().Task.WaitAsync(token);
+            }
+
+            if (Answer is { } code)
+                return FakeApiServer.Status(code, "made to fail");
+            HttpResponseMessage response = await next();
+            if (LoseAnswers)
+                throw new HttpRequestException("the connection broke");
+            return response;
+        }
+    }
+}

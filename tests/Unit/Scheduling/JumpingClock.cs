@@ -1,0 +1,16 @@
+namespace CvManager.Unit.Scheduling;
+
+/// <summary>A clock whose wall time is set by hand, as by a person or NTP, while its timers and timestamps go on as those of the inner one.</summary>
+internal sealed class JumpingClock(TimeProvider inner) : TimeProvider
+{
+    public TimeSpan WallClockAhead { get; set; }
+
+    public override long TimestampFrequency => inner.TimestampFrequency;
+
+    public override DateTimeOffset GetUtcNow() => inner.GetUtcNow() + WallClockAhead;
+
+    public override long GetTimestamp() => inner.GetTimestamp();
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        inner.CreateTimer(callback, state, dueTime, period);
+}

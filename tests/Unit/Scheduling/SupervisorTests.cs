@@ -1,0 +1,97 @@
+using CvManager.Scheduling;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Scheduling;
+
+public sealed class SupervisorTests : IDisposable
+{
+    private readonly FakeTimeProvider _time = new();
+    private readonly CountingLog _log = new();
+    private readonly Supervisor _supervisor;
+    private readonly CancellationTokenSource _stop = new();
+
+    public SupervisorTests() => _supervisor = new Supervisor(_time, _log, new WidestJitter());
+
+    public void Dispose() => _stop.Dispose();
+
+    [Fact]
+    public async Task A_task_that_throws_is_started_again_after_a_back_off_and_each_cause_is_logged_once()
+    {
+        int runs = 0;
+        Task running = _supervisor.RunAsync("watch", token => ++runs switch
+        {
+            1 or 2 or 3 => throw new InvalidOperationException("broken"),
+            4 => throw new FormatException("another cause"),
+            _ => Forever(token),
+        }, _stop.Token);
+
+        Assert.Equal(1, runs);
+        Pass(TimeSpan.FromMinutes(2));
+        Assert.Equal(5, runs);
+        Assert.Equal(4, _supervisor.Restarts);
+        Assert.Equal([4002, 4002], _log.Events);
+
+        await _stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
+    public async Task A_cancellation_that_nobody_asked_for_does_not_end_a_task()
+    {
+        int runs = 0;
+        Task running = _supervisor.RunAsync("poller", token => ++runs == 1 ? throw new OperationCanceledException() : Forever(token), _stop.Token);
+        Pass(TimeSpan.FromSeconds(2));
+
+        Assert.Equal(2, runs);
+        await _stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
+    public async Task A_task_that_keeps_failing_is_not_started_more_often_than_the_back_off_lets_it()
+    {
+        int runs = 0;
+        Task running = _supervisor.RunAsync("elector", _ =>
+        {
+            runs++;
+            throw new InvalidOperationException("broken");
+        }, _stop.Token);
+        Pass(TimeSpan.FromHours(1));
+
+        Assert.InRange(runs, 100, 130);
+        Assert.Single(_log.Events);
+        await _stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
+    public async Task A_task_that_returns_by_itself_is_an_error_with_a_stable_id()
+    {
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _supervisor.RunAsync("worker", _ => Task.CompletedTask, _stop.Token));
+
+        Assert.Equal("ControllerTaskEnded", error.ErrorId);
+        Assert.Equal("worker", error.Target);
+    }
+
+    private static Task Forever(CancellationToken token) => new TaskCompletionSource().Task.WaitAsync(token);
+
+    private void Pass(TimeSpan time)
+    {
+        for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromSeconds(1))
+            _time.Advance(TimeSpan.FromSeconds(1));
+    }
+
+    private sealed class CountingLog : ILogger
+    {
+        public List<int> Events { get; } = [];
+
+        public IDisposable? BeginScope<TState>(TState state)
+            where TState : notnull => null;
+
+        public bool IsEnabled(LogLevel logLevel) => true;
+
+        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Events.Add(eventId.Id);
+    }
+}

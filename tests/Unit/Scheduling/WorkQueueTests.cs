@@ -1,0 +1,256 @@
+using CvManager.Scheduling;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Scheduling;
+
+public sealed class WorkQueueTests : IDisposable
+{
+    private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
+
+    private readonly FakeTimeProvider _time = new();
+    private readonly WorkQueue _queue;
+
+    public WorkQueueTests() => _queue = new WorkQueue(_time, new WorkQueueOptions
+    {
+        AllowSynchronousContinuations = true,
+        Backoff = new ExponentialBackoff(Second, 60 * Second),
+        Random = new WidestJitter(),
+    });
+
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    public void Dispose() => _queue.Dispose();
+
+    [Fact]
+    public void Keys_come_out_in_the_order_they_were_asked_for_and_once_each()
+    {
+        _queue.Enqueue("a");
+        _queue.Enqueue("b");
+        _queue.Enqueue("a");
+
+        Assert.Equal("a", Take());
+        Assert.Equal("b", Take());
+        AssertNothingDue();
+    }
+
+    [Fact]
+    public void A_key_asked_for_while_it_is_worked_on_comes_out_again_after_that_and_not_before()
+    {
+        _queue.Enqueue("a");
+        Assert.Equal("a", Take());
+        _queue.Enqueue("a");
+        AssertNothingDue();
+
+        _queue.Complete("a", WorkResult.Done);
+
+        Assert.Equal("a", Take());
+        _queue.Complete("a", WorkResult.Done);
+        AssertNothingDue();
+        Assert.Equal(0, _queue.Waiting + _queue.Working);
+    }
+
+    [Fact]
+    public void A_busy_key_lines_up_behind_those_that_wait()
+    {
+        _queue.Enqueue("busy");
+        Take();
+        _queue.Enqueue("other");
+        _queue.Enqueue("busy");
+        _queue.Complete("busy", WorkResult.ComeAgain(TimeSpan.Zero));
+
+        Assert.Equal("other", Take());
+        Assert.Equal("busy", Take());
+    }
+
+    [Fact]
+    public void The_earliest_time_asked_for_holds()
+    {
+        _queue.EnqueueAfter("a", 30 * Second);
+        _queue.EnqueueAfter("a", 10 * Second);
+        _queue.EnqueueAfter("a", 20 * Second);
+        Task<string?> next = _queue.DequeueAsync(Token);
+
+        _time.Advance(10 * Second - TimeSpan.FromMilliseconds(1));
+        Assert.False(next.IsCompleted);
+        _time.Advance(TimeSpan.FromMilliseconds(1));
+
+        Assert.Equal("a", ResultOf(next));
+        _queue.Complete("a", WorkResult.Done);
+        Assert.Equal(0, _queue.Waiting);
+    }
+
+    [Fact]
+    public void Failures_back_off_exponentially_up_to_the_cap_and_success_forgets_them()
+    {
+        _queue.Enqueue("a");
+        Take();
+        Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60, 60], Enumerable.Range(0, 9).Select(_ => WaitAfter(WorkResult.Failed)));
+
+        Assert.Equal(5, WaitAfter(WorkResult.ComeAgain(5 * Second)));
+        Assert.Equal(1, WaitAfter(WorkResult.Failed));
+
+        double WaitAfter(WorkResult result)
+        {
+            _queue.Complete("a", result);
+            Task<string?> next = _queue.DequeueAsync(Token);
+            long start = _time.GetTimestamp();
+            while (!next.IsCompleted)
+                _time.Advance(Second / 4);
+            return _time.GetElapsedTime(start).TotalSeconds;
+        }
+    }
+
+    [Fact]
+    public void A_request_cuts_a_back_off_short_but_cannot_make_a_failing_key_spin()
+    {
+        _queue.Enqueue("a");
+        for (int i = 0; i < 8; i++)
+        {
+            Take();
+            _queue.Enqueue("a"); // the work causes its own event
+            _queue.Complete("a", WorkResult.Failed);
+            AssertNothingDue();
+            _time.Advance(Second / 2);
+        }
+
+        Assert.Equal("a", Take());
+    }
+
+    [Fact]
+    public void A_failing_key_delays_no_other()
+    {
+        _queue.Enqueue("bad");
+        Take();
+        _queue.Complete("bad", WorkResult.Failed);
+        _queue.Enqueue("good");
+
+        Assert.Equal("good", Take());
+        AssertNothingDue();
+    }
+
+    [Fact]
+    public void Whoever_waits_first_is_served_first()
+    {
+        Task<string?> first = _queue.DequeueAsync(Token);
+        Task<string?> second = _queue.DequeueAsync(Token);
+
+        _queue.EnqueueAfter("late", 2 * Second);
+        _queue.EnqueueAfter("early", Second);
+        _time.Advance(2 * Second);
+
+        Assert.Equal("early", ResultOf(first));
+        Assert.Equal("late", ResultOf(second));
+    }
+
+    [Fact]
+    public async Task A_cancelled_wait_takes_no_key()
+    {
+        using CancellationTokenSource cancellation = new();
+        Task<string?> cancelled = _queue.DequeueAsync(cancellation.Token);
+        Task<string?> patient = _queue.DequeueAsync(Token);
+
+        await cancellation.CancelAsync();
+        _queue.Enqueue("a");
+
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
+        Assert.Equal("a", ResultOf(patient));
+    }
+
+    [Fact]
+    public void Shutting_down_drops_what_waits_and_ends_when_what_is_worked_on_is_completed()
+    {
+        _queue.Enqueue("running");
+        Take();
+        _queue.Enqueue("running");
+        _queue.Enqueue("waiting");
+
+        Task end = _queue.ShutDownAsync(Token);
+        _queue.Enqueue("too late");
+
+        Assert.False(end.IsCompleted);
+        Assert.Null(ResultOf(_queue.DequeueAsync(Token)));
+        _queue.Complete("running", WorkResult.Failed);
+        Assert.True(end.IsCompletedSuccessfully);
+        Assert.Equal(0, _queue.Waiting + _queue.Working);
+    }
+
+    [Fact]
+    public void Shutting_down_releases_whoever_waits()
+    {
+        Task<string?> waiting = _queue.DequeueAsync(Token);
+
+        Assert.True(_queue.ShutDownAsync(Token).IsCompletedSuccessfully);
+
+        Assert.Null(ResultOf(waiting));
+    }
+
+    [Fact]
+    public void A_key_that_nobody_works_on_cannot_be_completed()
+    {
+        _queue.Enqueue("a");
+
+        Assert.Throws<InvalidOperationException>(() => _queue.Complete("a", WorkResult.Done));
+    }
+
+    [Fact]
+    public void A_wall_clock_that_jumps_moves_nothing()
+    {
+        JumpingClock jumping = new(_time);
+        using WorkQueue other = new(jumping);
+        other.EnqueueAfter("a", 10 * Second);
+        Task<string?> next = other.DequeueAsync(Token);
+
+        jumping.WallClockAhead = TimeSpan.FromHours(-3);
+        _time.Advance(9 * Second);
+        Assert.False(next.IsCompleted);
+        jumping.WallClockAhead = TimeSpan.FromHours(3);
+        Assert.False(next.IsCompleted);
+        _time.Advance(Second);
+
+        Assert.Equal("a", ResultOf(next));
+    }
+
+    [Fact]
+    public void Waits_longer_than_a_timer_can_run_are_kept()
+    {
+        _queue.EnqueueAfter("a", TimeSpan.FromDays(100));
+        _queue.EnqueueAfter("never", TimeSpan.MaxValue);
+        Task<string?> next = _queue.DequeueAsync(Token);
+
+        for (int day = 0; day < 99; day++)
+            _time.Advance(TimeSpan.FromDays(1));
+        Assert.False(next.IsCompleted);
+        _time.Advance(TimeSpan.FromDays(1));
+
+        Assert.Equal("a", ResultOf(next));
+    }
+
+    [Fact]
+    public void Lag_is_how_long_the_next_key_has_been_due()
+    {
+        _queue.Enqueue("a");
+        _time.Advance(3 * Second);
+
+        Assert.Equal(3 * Second, _queue.Lag);
+    }
+
+    private string Take() => ResultOf(_queue.DequeueAsync(Token)) ?? throw new InvalidOperationException("shut down");
+
+    private void AssertNothingDue()
+    {
+        using CancellationTokenSource cancellation = new();
+        Task<string?> next = _queue.DequeueAsync(cancellation.Token);
+        Assert.False(next.IsCompleted);
+        cancellation.Cancel();
+        Assert.True(next.IsCanceled);
+    }
+
+    private static string? ResultOf(Task<string?> task)
+    {
+        Assert.True(task.IsCompletedSuccessfully, "nothing was due");
+#pragma warning disable xUnit1031 // It is completed.
+        return task.Result;
+#pragma warning restore xUnit1031
+    }
+}

@@ -1,0 +1,99 @@
+using System.Collections.Concurrent;
+using CvManager.Scheduling;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Time.Testing;
+using Xunit;
+
+namespace CvManager.Unit.Scheduling;
+
+public sealed class WorkersTests
+{
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task No_key_is_worked_on_twice_at_once_and_no_change_is_missed()
+    {
+        const int Keys = 20, Changes = 400;
+        using WorkQueue queue = new(TimeProvider.System);
+        int[] world = new int[Keys], seen = new int[Keys], inside = new int[Keys];
+        int collisions = 0;
+
+        Task workers = Workers.RunAsync(queue, 8, async (key, _) =>
+        {
+            int i = int.Parse(key, System.Globalization.CultureInfo.InvariantCulture);
+            if (Interlocked.Increment(ref inside[i]) != 1)
+                Interlocked.Increment(ref collisions);
+            int read = Volatile.Read(ref world[i]);
+            await Task.Yield();
+            Volatile.Write(ref seen[i], read);
+            Interlocked.Decrement(ref inside[i]);
+            return WorkResult.Done;
+        }, NullLogger.Instance, Token);
+
+        await Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(() =>
+        {
+            Random random = new(writer);
+            for (int change = 0; change < Changes; change++)
+            {
+                int i = random.Next(Keys);
+                Interlocked.Increment(ref world[i]);
+                queue.Enqueue(i.ToString(System.Globalization.CultureInfo.InvariantCulture));
+            }
+        }, Token)));
+        while (queue.Waiting + queue.Working > 0)
+            await Task.Delay(TimeSpan.FromMilliseconds(5), Token);
+        await queue.ShutDownAsync(Token);
+        await workers;
+
+        Assert.Equal(0, collisions);
+        Assert.Equal(world, seen);
+    }
+
+    [Fact]
+    public async Task Work_that_throws_is_tried_again_later_and_disturbs_no_other()
+    {
+        FakeTimeProvider time = new();
+        using WorkQueue queue = new(time, new WorkQueueOptions { AllowSynchronousContinuations = true, Random = new WidestJitter() });
+        ConcurrentQueue<string> worked = new();
+        bool broken = true;
+        Task workers = Workers.RunAsync(queue, 1, (key, _) =>
+        {
+            worked.Enqueue(key);
+            return key == "bad" && broken ? throw new InvalidOperationException("broken") : Task.FromResult(WorkResult.Done);
+        }, NullLogger.Instance, Token);
+
+        queue.Enqueue("bad");
+        queue.Enqueue("good");
+        Assert.Equal(["bad", "good"], worked);
+        broken = false;
+        time.Advance(TimeSpan.FromSeconds(1));
+        Assert.Equal(["bad", "good", "bad"], worked);
+
+        await queue.ShutDownAsync(Token);
+        await workers;
+    }
+
+    [Fact]
+    public async Task Cancelling_tells_the_work_and_awaits_it()
+    {
+        using WorkQueue queue = new(TimeProvider.System);
+        using CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        TaskCompletionSource started = new(), mayEnd = new();
+        Task workers = Workers.RunAsync(queue, 2, async (_, token) =>
+        {
+            started.SetResult();
+            await mayEnd.Task;
+            token.ThrowIfCancellationRequested();
+            return WorkResult.Done;
+        }, NullLogger.Instance, cancellation.Token);
+        queue.Enqueue("a");
+        await started.Task;
+
+        await cancellation.CancelAsync();
+        Assert.False(workers.IsCompleted);
+        mayEnd.SetResult();
+
+        await workers;
+        Assert.Equal(0, queue.Working);
+    }
+}
