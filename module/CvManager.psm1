@@ -1,4 +1,4 @@
-# Uses nothing but Microsoft.PowerShell.Core: the module also loads where there is no Utility module (cvm).
+# Uses nothing but Microsoft.PowerShell.Core: the module also loads into a bare runspace, which has no Utility module.
 
 $null = [System.Reflection.Assembly]::LoadFrom([System.IO.Path]::Combine($PSScriptRoot, 'bin', 'loader', 'CvManager.Loader.dll'))
 $cmdlets = [CvManager.Loader.ModuleLoadContext]::LoadModule([System.IO.Path]::Combine($PSScriptRoot, 'bin'))

@@ -38,7 +38,7 @@ internal sealed class AddTagScenario : IScenario
         [
             ("Add-CvRegistryTag, in a running session", session.AddAsync),
             ("cvm -Command Add-CvRegistryTag, a process each", (repository, version, tag) =>
-                RunAsync(ControllerProcess.Cvm, ["-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
+                RunAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
             ("skopeo copy, a process each", (repository, version, tag) =>
                 RunAsync("skopeo", ["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false",
                     $"docker://{repository}:{version}", $"docker://{repository}:{tag}"], cancellationToken)),

@@ -70,7 +70,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
     {
         string command = $"Start-CvReconcile -Watch -AllNamespaces -LogFormat Json -KubeConfig '{kubeConfig}' | "
             + $"ForEach-Object {{ $_; if ($_.Contains('\"{probe}\"')) {{ 'heap:' + [GC]::GetTotalMemory($true) }} }}";
-        return new ControllerProcess(Process.Start(new ProcessStartInfo(Cvm, ["-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+        return new ControllerProcess(Process.Start(new ProcessStartInfo(Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
     }
 
     /// <summary>Bytes of managed objects after a full collection, once the probed resource has been worked on.</summary>

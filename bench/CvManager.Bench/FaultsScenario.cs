@@ -235,7 +235,7 @@ internal sealed class FaultsScenario : IScenario
 
     private static async Task InstallAsync(string kubeConfig, CancellationToken cancellationToken)
     {
-        await RunAsync(ControllerProcess.Cvm, ["-Command", $"Install-CvController -CrdOnly -KubeConfig '{kubeConfig}' -Confirm:$false"], null, cancellationToken);
+        await RunAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", $"Install-CvController -CrdOnly -KubeConfig '{kubeConfig}' -Confirm:$false"], null, cancellationToken);
         await KubeCtlAsync(["apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")], null, cancellationToken);
         await KubeCtlAsync(["apply", "-f", "-"], $$"""
             apiVersion: v1
@@ -405,7 +405,7 @@ internal sealed class FaultsScenario : IScenario
         public static Replica Start(DirectoryInfo folder, int number, string kubeConfig, string ns)
         {
             string command = $"Start-CvReconcile -Watch -LogFormat Json -Namespace {ns} -LeaseNamespace {ControllerNamespace} -KubeConfig '{kubeConfig}'";
-            Process process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            Process process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
             return new Replica(process, Path.Combine(folder.FullName, $"controller-{number}.log"));
         }
 

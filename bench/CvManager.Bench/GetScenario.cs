@@ -25,7 +25,7 @@ internal sealed class GetScenario : IScenario
             await upToDate.CompletedAsync(TimeSpan.FromMinutes(15), controller, cancellationToken);
 
         string get = $"(Get-ContainerVersion -AllNamespaces -KubeConfig '{estate.KubeConfig}').Count";
-        List<(string Name, Func<Task<TimeSpan>> Run)> contestants = [("cvm -Command Get-ContainerVersion, a process each", () => TimeAsync(ControllerProcess.Cvm, ["-Command", get], cancellationToken))];
+        List<(string Name, Func<Task<TimeSpan>> Run)> contestants = [("cvm -Command Get-ContainerVersion, a process each", () => TimeAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", get], cancellationToken))];
         if (Environment.GetEnvironmentVariable("CVM_KUBECTL") is { Length: > 0 } kubectl)
         {
             contestants.Add(("kubectl get cv -A -o json, a process each", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A", "-o", "json"], cancellationToken)));
@@ -69,7 +69,7 @@ internal sealed class GetScenario : IScenario
         {
             _count = count;
             string command = $"while ($null -ne [Console]::In.ReadLine()) {{ $w = [Diagnostics.Stopwatch]::StartNew(); $n = {get}; \"$n $($w.Elapsed.Ticks)\" }}";
-            _process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-Command", command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            _process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
         }
 
         public async Task<TimeSpan> TimeAsync(CancellationToken cancellationToken)

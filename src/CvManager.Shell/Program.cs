@@ -1,24 +1,28 @@
-using System.Management.Automation;
 using System.Reflection;
-using CvManager.Shell;
+using Microsoft.PowerShell;
 
-var line = CommandLine.Parse(args);
-if (line.Error is not null)
+// The module lies beside cvm: its cmdlets load it when they are first called. PowerShell adds its own folders.
+var modules = Path.Combine(AppContext.BaseDirectory, "Modules");
+var others = Environment.GetEnvironmentVariable("PSModulePath");
+Environment.SetEnvironmentVariable("PSModulePath", string.IsNullOrEmpty(others) ? modules : modules + Path.PathSeparator + others);
+
+// A controller talks to its cluster and its registries, and to nobody else; pwsh's own variables still decide where they are set.
+foreach (var (variable, value) in (ReadOnlySpan<(string, string)>)[("POWERSHELL_TELEMETRY_OPTOUT", "1"), ("POWERSHELL_UPDATECHECK", "Off")])
 {
-    Console.Error.WriteLine($"cvm: {line.Error}\n");
-    Console.Error.Write(CommandLine.Usage);
-    return ExitCodes.Usage;
+    if (Environment.GetEnvironmentVariable(variable) is null)
+        Environment.SetEnvironmentVariable(variable, value);
 }
-if (line.ShowHelp)
-{
-    Console.Out.Write(CommandLine.Usage);
-    return ExitCodes.Success;
-}
-if (line.ShowVersion)
-{
-    var own = typeof(CommandLine).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
-    var engine = typeof(PSObject).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split(' ')[0];
-    Console.Out.WriteLine($"cvm {own} (PowerShell {engine})");
-    return ExitCodes.Success;
-}
-return ScriptRun.Execute(line);
+
+var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalVersionAttribute>()!.InformationalVersion.Split('+')[0];
+return ConsoleShell.Start(
+    bannerText: $"CvManager {version}",
+    helpText: """
+        Usage: cvm [-File] FILE [arguments]     run a script
+               cvm -Command TEXT                run a command
+               cvm                              an interactive session
+
+        cvm is PowerShell with the CvManager module. It takes the options of pwsh, and has its exit codes:
+        https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_pwsh
+
+        """,
+    args);

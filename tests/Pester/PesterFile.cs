@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Reflection;
 using System.Text;
 using System.Text.Json;
 
@@ -41,8 +40,8 @@ internal static class PesterFile
         StringBuilder output = new();
         using Process process = new()
         {
-            StartInfo = new ProcessStartInfo(Setting("DotNetHost"),
-                [Setting("Pwsh"), "-NoProfile", "-NonInteractive", "-File", Path.Combine(Folder, "Invoke-TestFile.ps1"), Setting("Pester"), path, resultPath])
+            StartInfo = new ProcessStartInfo(BuildSettings.DotNetHost,
+                [BuildSettings.Pwsh, "-NoProfile", "-NonInteractive", "-File", Path.Combine(Folder, "Invoke-TestFile.ps1"), BuildSettings.Pester, path, resultPath])
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
@@ -92,8 +91,4 @@ internal static class PesterFile
             }
         }
     }
-
-    /// <summary>Where the build found it.</summary>
-    private static string Setting(string key) =>
-        typeof(PesterFile).Assembly.GetCustomAttributes<AssemblyMetadataAttribute>().Single(attribute => attribute.Key == key).Value!;
 }

@@ -58,6 +58,9 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     [Parameter]
     public SwitchParameter NoLeaderElection { get; set; }
 
+    /// <summary>Ctrl-C waits for a controller's end as SIGTERM does.</summary>
+    protected override TimeSpan StopLimit => Watch ? EndLimit : base.StopLimit;
+
     protected override Task BeginProcessingAsync(CancellationToken cancellationToken)
     {
         _log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
@@ -87,6 +90,21 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 
     private async Task WatchAsync(CancellationToken cancellationToken)
     {
+        using StopSignals signals = new(await OnPipelineAsync(() => System.Management.Automation.Runspaces.Runspace.DefaultRunspace), EndInTime, cancellationToken);
+        try
+        {
+            await RunControllerAsync(signals.Token);
+        }
+        catch (OperationCanceledException) when (signals.IsTerminated || signals.IsInterrupted)
+        {
+            // The controller had not begun.
+        }
+
+        signals.EndWell();
+    }
+
+    private async Task RunControllerAsync(CancellationToken cancellationToken)
+    {
         var cluster = await ConnectAsync(cancellationToken);
         var options = new ControllerOptions
         {
@@ -100,18 +118,14 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             options = options with { Election = new ElectionOptions(leaseNamespace, leaseName, identity.Name) };
 
         using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
-        if (LogFormat == LogFormat.Json)
-        {
-            await ControllerRun.RunAsync(cluster, registries, options, _log, (result, _) =>
+        using ContainerVersionController controller = LogFormat == LogFormat.Json
+            ? new(cluster, registries, options, TimeProvider.System, _log, (result, _) =>
             {
                 _log.Log(result);
                 return Task.CompletedTask;
-            }, EndInTime, cancellationToken);
-        }
-        else
-        {
-            await ControllerRun.RunAsync(cluster, registries, options, Logger, (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token), EndInTime, cancellationToken);
-        }
+            })
+            : new(cluster, registries, options, TimeProvider.System, Logger, (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token));
+        await controller.RunAsync(cancellationToken);
     }
 
     /// <summary>

@@ -51,7 +51,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
     {
         string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
         // The shell becomes the program: its process is the one that signals go to.
-        ProcessStartInfo start = into is null ? new(cvm, ["-Command", command]) : new("sh", ["-c", "exec \"$0\" -Command \"$1\" > \"$2\"", cvm, command, into]);
+        ProcessStartInfo start = into is null ? new(cvm, ["-NoProfile", "-Command", command]) : new("sh", ["-c", "exec \"$0\" -NoProfile -Command \"$1\" > \"$2\"", cvm, command, into]);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         Process process = new() { StartInfo = start };
         process.Start();

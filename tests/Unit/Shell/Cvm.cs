@@ -8,13 +8,12 @@ internal static class Cvm
 {
     public static string Path { get; } = Locate();
 
-    /// <summary>Runs it to its end, with standard input closed.</summary>
+    /// <summary>Runs it to its end, without the profile of whoever runs the tests, and with nothing to read.</summary>
     /// <param name="environment">Variables that differ from those here; null removes one.</param>
-    public static async Task<CvmResult> RunAsync(
-        string[] arguments, string input = "", Func<Process, Task>? meanwhile = null, IReadOnlyDictionary<string, string?>? environment = null)
+    public static async Task<CvmResult> RunAsync(string[] arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {
         var cancellationToken = TestContext.Current.CancellationToken;
-        var start = new ProcessStartInfo(Path, arguments)
+        var start = new ProcessStartInfo(Path, ["-NoProfile", .. arguments])
         {
             RedirectStandardInput = true,
             RedirectStandardOutput = true,
@@ -27,10 +26,7 @@ internal static class Cvm
         {
             var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
             var errors = process.StandardError.ReadToEndAsync(cancellationToken);
-            await process.StandardInput.WriteAsync(input);
             process.StandardInput.Close();
-            if (meanwhile is not null)
-                await meanwhile(process);
             await process.WaitForExitAsync(cancellationToken).WaitAsync(TimeSpan.FromSeconds(60), cancellationToken);
             return new CvmResult(process.ExitCode, await output, await errors);
         }
