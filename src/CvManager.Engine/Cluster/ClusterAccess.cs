@@ -113,30 +113,34 @@ internal sealed class ClusterAccess
 #pragma warning restore CA5359
             : ServerTrust.Of(authority is null ? null : ServerTrust.Parse(authority), orSystem: authority is null);
         IWebProxy proxy = string.IsNullOrEmpty(cluster.ProxyUrl) ? ProxySettings.OfEnvironment() : ProxySettings.Always(cluster.ProxyUrl, "proxy-url");
-        SocketsHttpHandler handler = Open(trust, proxy);
+        IReadOnlyList<KeyValuePair<string, string>> headers = Impersonation(user);
+        bool severalLines = headers.GroupBy(h => h.Key, StringComparer.OrdinalIgnoreCase).Any(h => h.Count() > 1);
+        ClusterCredentials credentials = Credential(user, cluster, authority, login, time);
         try
         {
-            IReadOnlyList<KeyValuePair<string, string>> headers = Impersonation(user);
-            if (headers.GroupBy(h => h.Key, StringComparer.OrdinalIgnoreCase).Any(h => h.Count() > 1))
-                SeparateHeaderLines.Enable(handler);
-            Present(handler, user);
-            ClusterCredentials credentials = Credential(user, cluster, authority, login, time);
-            if (credentials is ExecPlugin plugin && handler.SslOptions.ClientCertificateContext is null)
-                handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => plugin.Certificate!;
             return new ClusterAccess
             {
                 Server = server,
                 Namespace = string.IsNullOrEmpty(context.Namespace) ? "default" : context.Namespace,
                 Credentials = credentials,
-                Handler = handler,
+                Handler = Certified(user, credentials, Handler, time),
                 Headers = headers,
                 TlsServerName = string.IsNullOrEmpty(cluster.TlsServerName) ? null : cluster.TlsServerName,
             };
         }
         catch
         {
-            handler.Dispose();
+            credentials.Dispose();
             throw;
+        }
+
+        SocketsHttpHandler Handler(SslStreamCertificateContext? certificate)
+        {
+            SocketsHttpHandler handler = Open(trust, proxy);
+            handler.SslOptions.ClientCertificateContext = certificate;
+            if (severalLines)
+                SeparateHeaderLines.Enable(handler);
+            return handler;
         }
     }
 
@@ -164,17 +168,20 @@ internal sealed class ClusterAccess
         return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
     }
 
-    private static void Present(SocketsHttpHandler handler, KubeUser user)
+    /// <summary>Connections that show the user's client certificate: of the kubeconfig itself, of files that may be replaced, or of an exec plugin.</summary>
+    private static HttpMessageHandler Certified(KubeUser user, ClusterCredentials credentials, Func<SslStreamCertificateContext?, SocketsHttpHandler> open, TimeProvider time)
     {
-        string? certificate = Base64(user.ClientCertificateData, "client-certificate-data") ?? Read(user.ClientCertificate);
-        string? key = Base64(user.ClientKeyData, "client-key-data") ?? Read(user.ClientKey);
-        if (certificate is null && key is null)
-            return;
-        if (certificate is null || key is null)
-            throw new InvalidDataException(certificate is null ? "its user has a client-key and no client-certificate" : "its user has a client-certificate and no client-key");
-        X509Certificate2Collection all = ServerTrust.Parse(certificate);
-        // Offline: what the file does not hold is not fetched.
-        handler.SslOptions.ClientCertificateContext = SslStreamCertificateContext.Create(ReadCertificate(certificate, key), [.. all.Skip(1)], offline: true);
+        string? certificate = Base64(user.ClientCertificateData, "client-certificate-data");
+        string? key = Base64(user.ClientKeyData, "client-key-data");
+        (bool hasCertificate, bool hasKey) = (certificate is not null || !string.IsNullOrEmpty(user.ClientCertificate), key is not null || !string.IsNullOrEmpty(user.ClientKey));
+        if (hasCertificate != hasKey)
+            throw new InvalidDataException(hasKey ? "its user has a client-key and no client-certificate" : "its user has a client-certificate and no client-key");
+        if (hasCertificate && (certificate is null || key is null))
+            return new CertificateFileHandler(() => (certificate ?? Read(user.ClientCertificate)!, key ?? Read(user.ClientKey)!), open, time);
+        SocketsHttpHandler handler = open(hasCertificate ? CertificateFileHandler.Context(ReadCertificate(certificate!, key!), certificate!) : null);
+        if (!hasCertificate && credentials is ExecPlugin plugin)
+            handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => plugin.Certificate!;
+        return handler;
     }
 
     /// <summary>The one that client-go takes where there are several: a token or login goes before a program.</summary>

@@ -22,7 +22,7 @@ public enum PatchKind
 /// <summary>
 /// One connection to one cluster, for life: objects go in and out as JSON, and failures come as <see cref="CvException"/>.
 /// </summary>
-/// <remarks>Thread-safe. Tokens of exec plugins and files are renewed.</remarks>
+/// <remarks>Thread-safe. Tokens and client certificates of exec plugins and files are renewed.</remarks>
 public sealed class ClusterConnection : IDisposable
 {
     /// <summary>The field manager of whatever CvManager writes (R3).</summary>

@@ -32,9 +32,14 @@ public interface IRegistry
     /// </summary>
     Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 
-    /// <summary>Checks that an index and the images of all its platforms are there. A request for the index, and for each image at most one.</summary>
-    /// <exception cref="CvException"><c>RegistryImageIncomplete</c>: one is missing. <c>RegistryImageNotFound</c>: the index is.</exception>
-    Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken);
+    /// <summary>
+    /// Checks that a digest is an image's and no other artifact's, or an index's whose images of all platforms are there. A request for the manifest or
+    /// index, and for each image of an index at most one.
+    /// </summary>
+    /// <exception cref="CvException">
+    /// <c>RegistryNotAnImage</c>. <c>RegistryImageIncomplete</c>: an image of the index is missing. <c>RegistryImageNotFound</c>: the digest is.
+    /// </exception>
+    Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 
     /// <summary>Points <paramref name="tag"/> at the image that the tag <paramref name="version"/> points at. Idempotent.</summary>
     /// <exception cref="CvException"><c>RegistryVersionNotFound</c>: there is no such version; and those of every method.</exception>
@@ -61,12 +66,14 @@ public interface IRegistryCatalog
 /// <param name="ImageTags">All tags of that image, where the registry tells them in the same answer; otherwise null.</param>
 /// <param name="IsIndex">True where that is an index: images for several platforms.</param>
 /// <param name="ChosenTag">The version tag that a policy chose; null where the tag was named.</param>
-public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false, string? ChosenTag = null);
+/// <param name="ArtifactType">The type of something that is no image (a chart, for example), where the registry tells it in the same answer; otherwise null.</param>
+public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false, string? ChosenTag = null, string? ArtifactType = null);
 
 /// <summary>A tag out of a list of them.</summary>
 /// <param name="Digest">Null where the registry's list has none; then <see cref="IRegistry.FindTagAsync"/> tells.</param>
 /// <param name="PushedAt">When the image was pushed, where the registry's list tells.</param>
-public sealed record RegistryTag(string Tag, string? Digest, DateTimeOffset? PushedAt = null);
+/// <param name="ArtifactType">The type of something that is no image, where the registry's list tells it; otherwise null.</param>
+public sealed record RegistryTag(string Tag, string? Digest, DateTimeOffset? PushedAt = null, string? ArtifactType = null);
 
 /// <summary>A tag that was moved, or was where it should be.</summary>
 /// <param name="FormerDigest">What it pointed at before; null where it did not exist.</param>

@@ -46,6 +46,10 @@ internal static class RegistryErrors
         _ => error,
     };
 
+    /// <summary>A manifest of an image's form, but of something else.</summary>
+    public static CvException NoImageConfiguration(ImageRepository repository, string reference, string? type) =>
+        NotAnImage(repository, reference, $"its configuration is of the type '{RemoteText.Show(type)}'");
+
     /// <param name="refusal">What the registry answered.</param>
     public static CvException ListDenied(ImageRepository repository, CvException refusal) =>
         Error(refusal.ErrorId, refusal.Kind, $"The tags of '{repository}' may not be listed: {refusal.Message}",

@@ -24,7 +24,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
     // Chosen before, and whole: what a digest names does not change.
     private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
 
-    /// <summary>The chosen tag and its digest. An index of which images are missing is refused.</summary>
+    /// <summary>The chosen tag and its digest. An index of which images are missing is refused, and what is no image.</summary>
     /// <exception cref="CvException">
     /// <c>VersionNotFound</c>, <c>VersionPolicyTooBroad</c>, <c>VersionPolicyUndecided</c> (nothing says which of several is wanted),
     /// <c>VersionSyntaxTimeout</c>, and those of <see cref="IRegistry"/>.
@@ -34,7 +34,11 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
         // To its end: nothing is concluded from a partial listing (R1).
         Dictionary<string, RegistryTag> tags = new(StringComparer.Ordinal);
         await foreach (RegistryTag tag in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
-            tags[tag.Tag] = tag;
+        {
+            if (tag.ArtifactType is null)
+                tags[tag.Tag] = tag;
+        }
+
         PolicyChoice choice = policy.Newest is { } syntax
             ? await FindNewestAsync(registry, repository, [.. (await syntax.MatchingAsync(tags.Keys, cancellationToken).ConfigureAwait(false)).Select(t => tags[t])], policy, cancellationToken)
                 .ConfigureAwait(false)
@@ -57,7 +61,8 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
             found ??= next;
         }
 
-        if (found!.IsIndex)
+        // Most lists do not tell what a tag is of: a chart may have a version, too.
+        if (!_whole.Contains((repository, found!.Digest)))
             await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
         string chosen = choice.Tags.OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal).First();
         learnt.Learn(repository, chosen, found.Digest);

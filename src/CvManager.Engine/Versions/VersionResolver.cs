@@ -69,6 +69,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         ArgumentNullException.ThrowIfNull(followedTags);
         if (found.ChosenTag is { } chosen)
             return new ResolvedVersion(tag, found.Digest, chosen, seenAt);
+        if (found.ArtifactType is { } type)
+            throw RegistryErrors.NoImageConfiguration(repository, tag, type);
         VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
         if (hint == found.Digest && syntax.IsDefault && found.ImageTags is null)
             return new ResolvedVersion(tag, found.Digest, found.Digest, seenAt);

@@ -269,6 +269,68 @@ public sealed class ClusterAccessTests : IDisposable
         async Task<string?> NowAsync() => (await credentials.GetAsync(Token))?.Parameter;
     }
 
+    [Fact]
+    public async Task The_files_of_a_client_certificate_are_read_again_as_they_rotate()
+    {
+        Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
+        await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
+        Rotate("one");
+        using ClusterConnection connection = Connect();
+
+        Assert.Equal(["CN=one"], await ClientsAsync());
+        Rotate("two");
+        Assert.Equal(["CN=one"], await ClientsAsync());
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
+        // In the middle of a rotation: the key of another certificate, and then none.
+        File.WriteAllText(Path.Combine(_folder, "sam.key"), _authority.Issue("other", [], TestAuthority.ForClients).KeyPem);
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
+        File.Delete(Path.Combine(_folder, "sam.key"));
+        time.Advance(TimeSpan.FromMinutes(2));
+        Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
+        // One that the server does not accept any more is not waited for.
+        Rotate("three");
+        server.Status = "401 Unauthorized";
+        Assert.Equal("ClusterUnauthorized", (await Assert.ThrowsAsync<CvException>(ClientsAsync)).ErrorId);
+        server.Status = "200 OK";
+        Assert.Equal(["CN=one", "CN=two", "CN=three"], await ClientsAsync());
+
+        void Rotate(string name)
+        {
+            var client = _authority.Issue(name, [], TestAuthority.ForClients);
+            File.WriteAllText(Path.Combine(_folder, "sam.crt"), client.Pem);
+            File.WriteAllText(Path.Combine(_folder, "sam.key"), client.KeyPem);
+        }
+
+        ClusterConnection Connect()
+        {
+            string path = Path.Combine(_folder, "config");
+            File.WriteAllText(path, Text($"https://127.0.0.1:{server.Port}", Ca(_authority.Pem), "client-certificate: sam.crt, client-key: sam.key"));
+            return new ClusterConnection(ClusterAccess.OfContext(KubeConfigFile.Read([new FileInfo(path)]), "x", path, time), "x", time);
+        }
+
+        async Task<IEnumerable<string>> ClientsAsync()
+        {
+            await connection.GetRawAsync("version", Token);
+            return server.Clients;
+        }
+    }
+
+    [Fact]
+    public async Task The_intermediate_authorities_of_a_client_certificates_file_are_sent_with_it()
+    {
+        using TestAuthority intermediate = new("Intermediate", _authority);
+        await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
+        var client = intermediate.Issue("sam", [], TestAuthority.ForClients);
+        File.WriteAllText(Path.Combine(_folder, "sam.crt"), client.Pem + "\n" + intermediate.Pem);
+        File.WriteAllText(Path.Combine(_folder, "sam.key"), client.KeyPem);
+
+        await AskAsync(server, Ca(_authority.Pem), "client-certificate: sam.crt, client-key: sam.key");
+
+        Assert.Contains("CN=Intermediate", server.Chains.Single());
+    }
+
     private async Task AskAsync(LoopbackApiServer server, string cluster, string user = "token: s3cret", string scheme = "https")
     {
         using ClusterConnection connection = Connect(server.Port, cluster, user, scheme);

@@ -75,6 +75,9 @@ internal sealed class LoopbackApiServer : LoopbackServer
     /// <summary>The subjects of the certificates that clients showed.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Clients { get; } = [];
 
+    /// <summary>The subjects of what they sent with it.</summary>
+    public System.Collections.Concurrent.ConcurrentQueue<string[]> Chains { get; } = [];
+
     public string Status { get; set; } = "200 OK";
 
     protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
@@ -88,7 +91,12 @@ internal sealed class LoopbackApiServer : LoopbackServer
         await using SslStream tls = new(client);
         await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
         {
-            ServerCertificateContext = _certificate, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, shown, _, _) => shown is null || shown.Subject.Length > 0,
+            ServerCertificateContext = _certificate, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, shown, chain, _) =>
+            {
+                if (shown is not null)
+                    Chains.Enqueue([.. chain!.ChainPolicy.ExtraStore.Select(sent => sent.Subject)]);
+                return shown is null || shown.Subject.Length > 0;
+            },
         }, cancellationToken);
         if (tls.RemoteCertificate is { } shown)
             Clients.Enqueue(shown.Subject);

@@ -291,6 +291,23 @@ public sealed class OddRegistryTests
         Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireWholeAsync(App, Sha(index), Token)));
     }
 
+    [Theory]
+    [InlineData("demo", null)]
+    [InlineData("demo", "[0-9.]+")]
+    [InlineData("semver:>=1", null)]
+    [InlineData("newest:*", null)]
+    public async Task A_chart_that_has_the_version_tag_is_named_and_not_rolled_out(string tag, string? syntax)
+    {
+        const string Chart = """{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:x"},"layers":[]}""";
+        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath.EndsWith("/tags/list", StringComparison.Ordinal)
+            ? Json("""{"tags":["demo","1.2.3"]}""") : Json(Chart, type: Manifest));
+        using RegistryCatalog catalog = handler.Catalog();
+        CvManager.Versions.VersionResolver resolver = new(catalog, new CvManager.Versions.LearntTags(), TimeProvider.System);
+
+        // The policy newest passes over what it cannot date, and has nothing left.
+        Assert.Equal(tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage", await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, tag, syntax, [], Token)));
+    }
+
     [Fact]
     public async Task A_chart_is_no_image()
     {

@@ -52,8 +52,8 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
         ImageRepository repository, string digest, CancellationToken cancellationToken) => registry.ReadLabelsAsync(repository, digest, cancellationToken);
 
-    public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
-        registry.RequireWholeAsync(repository, indexDigest, cancellationToken);
+    public Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        registry.RequireWholeAsync(repository, digest, cancellationToken);
 
     public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
         registry.AddTagAsync(repository, version, tag, cancellationToken);

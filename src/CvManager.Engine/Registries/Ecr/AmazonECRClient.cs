@@ -319,6 +319,9 @@ internal sealed class Image
 
 internal sealed class ImageDetail
 {
+    /// <summary>The type of the manifest's configuration: an image's, or another artifact's.</summary>
+    public string? ArtifactMediaType { get; set; }
+
     public string? ImageDigest { get; set; }
 
     public string? ImageManifestMediaType { get; set; }

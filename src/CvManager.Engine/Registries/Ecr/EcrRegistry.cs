@@ -61,7 +61,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             foreach (ImageDetail image in Details(answer))
             {
                 foreach (string tag in image.ImageTags!.Where(seen.Add))
-                    yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null);
+                    yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null, ArtifactTypeOf(image));
             }
 
             if (string.IsNullOrEmpty(answer.NextToken))
@@ -80,14 +80,22 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     /// <inheritdoc/>
     /// <remarks>Two requests.</remarks>
-    public async Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken)
+    public async Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
-        BatchGetImageResponse answer = await GetAsync(repository, [new ImageIdentifier { ImageDigest = indexDigest }], cancellationToken).ConfigureAwait(false);
-        if (answer.Images is not [{ ImageManifest: string text }, ..])
-            throw RegistryErrors.ImageNotFound(repository, indexDigest);
-        List<ManifestDescriptor> images = [.. ReadIndex(repository, text).Images().Where(i => ImageReference.IsDigest(i.Digest)).DistinctBy(i => i.Digest)];
+        BatchGetImageResponse answer = await GetAsync(repository, [new ImageIdentifier { ImageDigest = digest }], cancellationToken).ConfigureAwait(false);
+        if (answer.Images is not [{ ImageManifest: string text } image, ..])
+            throw RegistryErrors.ImageNotFound(repository, digest);
+        ImageManifest manifest = ReadManifest(repository, text);
+        if (!ImageManifest.IsIndex(image.ImageManifestMediaType ?? manifest.MediaType ?? ""))
+        {
+            if (manifest.Config is { } config && !ImageManifest.IsImage(config.MediaType))
+                throw RegistryErrors.NoImageConfiguration(repository, digest, config.MediaType);
+            return;
+        }
+
+        List<ManifestDescriptor> images = [.. manifest.Images().Where(i => ImageReference.IsDigest(i.Digest)).DistinctBy(i => i.Digest)];
         if (images.Count == 0)
-            throw RegistryErrors.NotAnImage(repository, indexDigest, "its index names no image for any platform");
+            throw RegistryErrors.NotAnImage(repository, digest, "its index names no image for any platform");
         // What no node pulls may be missing; see OciRegistry. Indexes within the index are looked at no further.
         List<ImageIdentifier> children = [.. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest })];
         if (children.Count > BatchSize)
@@ -103,7 +111,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         catch (AmazonServiceException e) when (e.ErrorCode == "ImageNotFoundException")
         {
             string missing = MissingDigest().Match(e.Message) is { Success: true } match ? match.Groups[1].Value : "one of its platforms";
-            throw RegistryErrors.ImageIncomplete(repository, indexDigest, missing, e);
+            throw RegistryErrors.ImageIncomplete(repository, digest, missing, e);
         }
     }
 
@@ -193,7 +201,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 throw RegistryErrors.Invalid(repository, "an image with a digest that is none.");
             foreach (ImageDetail image in Details(answer))
             {
-                TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""));
+                TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""), ArtifactType: ArtifactTypeOf(image));
                 foreach (string tag in image.ImageTags!.Intersect(tags, StringComparer.Ordinal))
                     found[tag] = digest;
             }
@@ -280,7 +288,10 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         }
     }
 
-    private static ImageManifest ReadIndex(ImageRepository repository, string text)
+    private static string? ArtifactTypeOf(ImageDetail image) =>
+        string.IsNullOrEmpty(image.ArtifactMediaType) || ImageManifest.IsImage(image.ArtifactMediaType) ? null : image.ArtifactMediaType;
+
+    private static ImageManifest ReadManifest(ImageRepository repository, string text)
     {
         try
         {

@@ -37,8 +37,8 @@ internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCr
         ImageRepository repository, string digest, CancellationToken cancellationToken) =>
         await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).ReadLabelsAsync(repository, digest, cancellationToken).ConfigureAwait(false);
 
-    public async Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RequireWholeAsync(repository, indexDigest, cancellationToken).ConfigureAwait(false);
+    public async Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RequireWholeAsync(repository, digest, cancellationToken).ConfigureAwait(false);
 
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
         await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).AddTagAsync(repository, version, tag, cancellationToken).ConfigureAwait(false);

@@ -128,8 +128,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         Add(manifest.Annotations);
         if (manifest.Config is { } config)
         {
-            if (!ImageManifest.IsImage(config.MediaType))
-                throw RegistryErrors.NotAnImage(repository, digest, $"its configuration is of the type '{RemoteText.Show(config.MediaType)}'");
+            RequireImage(repository, digest, manifest);
             string configDigest = DigestIn(repository, config);
             RegistryResponse response = await transport.SendAsync(
                 new RegistryRequest(HttpMethod.Get, Address(repository, $"blobs/{configDigest}"), repository, RegistryAccess.Pull)
@@ -169,12 +168,20 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         return null;
     }
 
-    public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
-        RequireWholeAsync(repository, indexDigest, indexDigest, 0, cancellationToken);
+    public Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        RequireWholeAsync(repository, digest, digest, 0, cancellationToken);
 
-    private async Task RequireWholeAsync(ImageRepository repository, string rootDigest, string indexDigest, int depth, CancellationToken cancellationToken)
+    private async Task RequireWholeAsync(ImageRepository repository, string rootDigest, string digest, int depth, CancellationToken cancellationToken)
     {
-        ImageManifest index = await ReadManifestAsync(repository, indexDigest, cancellationToken).ConfigureAwait(false);
+        RegistryResponse response = await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false)
+            ?? throw RegistryErrors.ImageNotFound(repository, digest);
+        ImageManifest index = Checked(repository, response, digest);
+        if (!ImageManifest.IsIndex(response.ContentType ?? ""))
+        {
+            RequireImage(repository, digest, index);
+            return;
+        }
+
         List<ManifestDescriptor> images = [.. index.Images().DistinctBy(i => i.Digest)];
         if (images.Count == 0 || depth == MostDepth)
             throw RegistryErrors.NotAnImage(repository, rootDigest, "its index names no image for any platform");
@@ -186,17 +193,17 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         string? missing = null;
         foreach (ManifestDescriptor image in looked)
         {
-            string digest = DigestIn(repository, image);
-            if (!await ExistsAsync(repository, digest, cancellationToken).ConfigureAwait(false))
+            string child = DigestIn(repository, image);
+            if (!await ExistsAsync(repository, child, cancellationToken).ConfigureAwait(false))
             {
-                missing ??= digest;
+                missing ??= child;
                 if (pulled.Count > 0)
                     break;
                 continue;
             }
 
             if (ImageManifest.IsIndex(image.MediaType ?? ""))
-                await RequireWholeAsync(repository, rootDigest, digest, depth + 1, cancellationToken).ConfigureAwait(false);
+                await RequireWholeAsync(repository, rootDigest, child, depth + 1, cancellationToken).ConfigureAwait(false);
             if (pulled.Count == 0)
                 return;
         }
@@ -293,6 +300,12 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         // Whoever has no HEAD will not have it at the next poll either.
         _headRefused |= response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented;
         return response;
+    }
+
+    private static void RequireImage(ImageRepository repository, string digest, ImageManifest manifest)
+    {
+        if (manifest.Config is { } config && !ImageManifest.IsImage(config.MediaType))
+            throw RegistryErrors.NoImageConfiguration(repository, digest, config.MediaType);
     }
 
     private async Task<ImageManifest> ReadManifestAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)

@@ -3,6 +3,7 @@ using System.Text;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Registries.Ecr;
+using CvManager.Versions;
 using Xunit;
 
 namespace CvManager.Unit.Registries.Ecr;
@@ -267,6 +268,34 @@ public sealed class EcrRegistryTests : IDisposable
         Assert.Equal((id, kind), (error.ErrorId, error.Kind));
         Assert.NotEmpty(error.Remedy);
         Assert.DoesNotContain("secret", error.ToString(), StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("application/vnd.oci.image.config.v1+json", null)]
+    [InlineData("application/vnd.docker.container.image.v1+json", null)]
+    [InlineData("application/vnd.cncf.helm.config.v1+json", "RegistryNotAnImage")]
+    [InlineData("application/vnd.oci.empty.v1+json", "RegistryNotAnImage")]
+    public async Task What_is_no_image_is_not_rolled_out_though_it_has_a_version_tag(string configType, string? errorId)
+    {
+        string digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
+        VersionResolver resolver = new(new OneRegistry(_registry), new LearntTags(), TimeProvider.System);
+
+        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, "demo", null, [], Token)));
+        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => _registry.RequireWholeAsync(Repository, digest, Token)));
+    }
+
+    [Theory]
+    [InlineData("semver:>=1")]
+    [InlineData("newest:*")]
+    public async Task What_is_no_image_is_no_candidate_of_a_policy(string policy)
+    {
+        string image = _service.Push("image", "1.2.3");
+        _service.PushArtifact("application/vnd.cncf.helm.config.v1+json", "2.0.0");
+        VersionResolver resolver = new(new OneRegistry(_registry), new LearntTags(), TimeProvider.System);
+
+        TagDigest found = await resolver.FindTagAsync(Repository, policy, Token);
+
+        Assert.Equal((image, "1.2.3"), (found.Digest, found.ChosenTag));
     }
 
     [Fact]
@@ -578,5 +607,10 @@ public sealed class EcrRegistryTests : IDisposable
                 _reached.Dispose();
             base.Dispose(disposing);
         }
+    }
+
+    private sealed class OneRegistry(IRegistry registry) : IRegistryCatalog
+    {
+        public IRegistry For(ImageRepository repository) => registry;
     }
 }

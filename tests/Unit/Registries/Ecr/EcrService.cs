@@ -36,6 +36,10 @@ internal sealed class EcrService : HttpMessageHandler
     public string Push(string content, params string[] tags) =>
         Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","layers":["{{content}}"]}""", tags);
 
+    /// <summary>A manifest with a configuration of that type, which DescribeImages tells.</summary>
+    public string PushArtifact(string configType, params string[] tags) =>
+        Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"{{configType}}","digest":"sha256:{{new string('c', 64)}}","size":2},"layers":[]}""", tags);
+
     public string PushIndex(string[] children, params string[] tags) =>
         Store($$"""{"schemaVersion":2,"mediaType":"{{IndexType}}","manifests":[{{string.Join(',', children.Select(c => $$$"""{"mediaType":"{{{ManifestType}}}","digest":"{{{c}}}","platform":{"os":"linux"}}"""))}}]}""", tags);
 
@@ -137,7 +141,8 @@ internal sealed class EcrService : HttpMessageHandler
                 ["imageDigest"] = d,
                 ["imageTags"] = new JsonArray([.. _images[d].Tags.Select(t => (JsonNode)t)]),
                 ["imageManifestMediaType"] = TypeOf(d),
-                ["imagePushedAt"] = 1.6E9,
+                ["artifactMediaType"] = (string?)JsonNode.Parse(_images[d].Manifest)!["config"]?["mediaType"],
+                ["imagePushedAt"] = 1.6E9 + _images.Keys.ToList().IndexOf(d),
             })]),
         };
         if (skip + PageSize < all.Length)

@@ -1,0 +1,129 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography;
+using System.Security.Cryptography.X509Certificates;
+
+namespace CvManager.Cluster;
+
+/// <summary>
+/// Shows the client certificate of files that somebody else keeps up to date (kubelet, cert-manager). They are read again every minute, and where
+/// the server does not accept what it was shown; with another certificate in them, the following requests go over connections of their own
+/// (client-go/transport/cert_rotation.go). Thread-safe.
+/// </summary>
+internal sealed class CertificateFileHandler : HttpMessageHandler
+{
+    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
+
+    private readonly object _lock = new();
+    private readonly Func<(string Certificate, string Key)> _read;
+    private readonly Func<SslStreamCertificateContext, SocketsHttpHandler> _open;
+    private readonly TimeProvider _time;
+    private Connections _current;
+    private Connections? _former;
+    private long _readAt;
+    private bool _isRefused;
+
+    /// <param name="read">The certificate, which others may follow, and its key: PEM.</param>
+    /// <param name="open">Makes the handler of connections that show a certificate.</param>
+    /// <param name="time">The clock.</param>
+    /// <exception cref="CryptographicException">They are no certificate and its key.</exception>
+    /// <exception cref="IOException">They cannot be read.</exception>
+    public CertificateFileHandler(Func<(string Certificate, string Key)> read, Func<SslStreamCertificateContext, SocketsHttpHandler> open, TimeProvider time)
+    {
+        (_read, _open, _time) = (read, open, time);
+        (string certificate, string key) = read();
+        _current = Connect(certificate, key);
+        _readAt = time.GetTimestamp();
+    }
+
+    /// <summary>Those that are sent with a certificate follow it. Offline: what the text does not hold is not fetched.</summary>
+    /// <exception cref="CryptographicException">It is no certificate and its key.</exception>
+    public static SslStreamCertificateContext Context(X509Certificate2 own, string certificate) =>
+        SslStreamCertificateContext.Create(own, [.. ServerTrust.Parse(certificate).Skip(1)], offline: true);
+
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    {
+        try
+        {
+            HttpResponseMessage response = await Current().Invoker.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            if (response.StatusCode == HttpStatusCode.Unauthorized)
+                Refused();
+            return response;
+        }
+        catch (HttpRequestException)
+        {
+            Refused();
+            throw;
+        }
+    }
+
+    protected override void Dispose(bool disposing)
+    {
+        if (disposing)
+        {
+            lock (_lock)
+            {
+                _former?.Dispose();
+                _current.Dispose();
+            }
+        }
+
+        base.Dispose(disposing);
+    }
+
+    private void Refused()
+    {
+        lock (_lock)
+            _isRefused = true;
+    }
+
+    private Connections Current()
+    {
+        lock (_lock)
+        {
+            if (!_isRefused && _time.GetElapsedTime(_readAt) < Fresh)
+                return _current;
+            (_readAt, _isRefused) = (_time.GetTimestamp(), false);
+            try
+            {
+                (string certificate, string key) = _read();
+                if (certificate != _current.Certificate || key != _current.Key)
+                {
+                    Connections next = Connect(certificate, key);
+                    // Its watches go on until they end, or the certificate changes once more.
+                    _former?.Dispose();
+                    (_former, _current) = (_current, next);
+                }
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
+            {
+                // The last ones are good for now: the two files are written one after the other.
+            }
+
+            return _current;
+        }
+    }
+
+    private Connections Connect(string certificate, string key)
+    {
+        X509Certificate2 own = ClusterAccess.ReadCertificate(certificate, key);
+        try
+        {
+            return new Connections(new HttpMessageInvoker(_open(Context(own, certificate))), own, certificate, key);
+        }
+        catch
+        {
+            own.Dispose();
+            throw;
+        }
+    }
+
+    private sealed record Connections(HttpMessageInvoker Invoker, X509Certificate2 Own, string Certificate, string Key) : IDisposable
+    {
+        public void Dispose()
+        {
+            Invoker.Dispose();
+            Own.Dispose();
+        }
+    }
+}
