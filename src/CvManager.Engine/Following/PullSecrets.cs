@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
-using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;

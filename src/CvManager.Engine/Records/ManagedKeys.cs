@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Workloads;
 
 namespace CvManager.Records;
 

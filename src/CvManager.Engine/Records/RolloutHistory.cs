@@ -1,7 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
-using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
 using Polly;
 

@@ -4,7 +4,6 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Registries;
 using CvManager.Resources;
-using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
