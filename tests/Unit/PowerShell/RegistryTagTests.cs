@@ -102,7 +102,8 @@ public sealed class RegistryTagTests : IAsyncLifetime
 
         SessionResult again = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -PassThru -Verbose").AssertNoErrors();
         Assert.Equal(_second, again.Single().Properties["Digest"].Value);
-        Assert.Contains(again.Verbose, v => v.Contains("already", StringComparison.Ordinal));
+        Assert.Contains(again.Verbose, v => Facts.AreIn(v, "demo", "5d6e7f8", _second));
+        Assert.DoesNotContain(again.Verbose, v => Facts.AreIn(v, _first));
     }
 
     [Fact]

@@ -32,7 +32,7 @@ public sealed class VersionRangeTests
     [Theory]
     [InlineData("^1", "1.4.0-rc.1 0.9.0", "1.4.0-rc.1")]
     [InlineData("^1", "2.0.0 2.1.0", "2.1.0")]
-    [InlineData("^1", "latest main-7", "version number")]
+    [InlineData("^1", "latest main-7", "'v'")]
     public void Where_no_tag_is_in_the_range_the_reason_names_what_was_left_out(string range, string tags, string reason)
     {
         Assert.True(VersionRange.TryParse(range, out VersionRange? parsed));

@@ -13,24 +13,24 @@ public sealed class PodEvidenceTests
 
     [Theory]
     // A kubelet shows a crash as state.terminated for seconds, and only then as CrashLoopBackOff.
-    [InlineData("{name: main, restartCount: 0, state: {" + Ended + "}}", TroubleKind.Crash, false, "exited with code 3, 1 time")]
-    [InlineData("{name: main, restartCount: 2, state: {" + Ended + "}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "exited with code 3, 3 times")]
+    [InlineData("{name: main, restartCount: 0, state: {" + Ended + "}}", TroubleKind.Crash, false, "3", "1")]
+    [InlineData("{name: main, restartCount: 2, state: {" + Ended + "}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "3", "3 times")]
     [InlineData("{name: main, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "3 times")]
-    [InlineData("{name: main, restartCount: 4, state: {terminated: {exitCode: 137, reason: OOMKilled}}}", TroubleKind.Crash, true, "code 137 (OOMKilled)")]
-    [InlineData("{name: main, restartCount: 3, state: {terminated: {exitCode: 0, reason: Completed}}}", TroubleKind.Crash, true, "code 0")]
-    [InlineData("{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}", TroubleKind.ImagePull, false, "ErrImagePull (not found)")]
+    [InlineData("{name: main, restartCount: 4, state: {terminated: {exitCode: 137, reason: OOMKilled}}}", TroubleKind.Crash, true, "137", "OOMKilled")]
+    [InlineData("{name: main, restartCount: 3, state: {terminated: {exitCode: 0, reason: Completed}}}", TroubleKind.Crash, true, "0")]
+    [InlineData("{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}", TroubleKind.ImagePull, false, "ErrImagePull", "not found")]
     [InlineData("{name: main, state: {waiting: {reason: ImagePullBackOff}}}", TroubleKind.ImagePull, true, "ImagePullBackOff")]
     [InlineData("{name: main, state: {waiting: {reason: CreateContainerConfigError, message: secret not found}}}", TroubleKind.Configuration, false, "secret not found")]
-    public void A_kubelet_tells_what_is_wrong_with_a_container(string status, string kind, bool decisive, string message)
+    public void A_kubelet_tells_what_is_wrong_with_a_container(string status, string kind, bool decisive, params string[] facts)
     {
         foreach (string list in (string[])["containerStatuses", "initContainerStatuses"])
         {
-            if (list[0] == 'i' && message == "code 0")
+            if (list[0] == 'i' && facts is ["0"])
                 continue; // an init container that ends well has done its work
             Trouble trouble = PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{{list}: [{status}]}}}}"))!;
 
             Assert.Equal((kind, decisive), (trouble.Kind, trouble.IsDecisive));
-            Assert.Contains(message, trouble.Message, StringComparison.Ordinal);
+            Facts.AssertIn(trouble.Message, facts);
             Assert.Equal(kind == TroubleKind.Crash ? ("p", "main") : null, trouble.Crashed);
         }
     }

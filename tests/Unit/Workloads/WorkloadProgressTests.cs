@@ -9,13 +9,13 @@ namespace CvManager.Unit.Workloads;
 public sealed class WorkloadProgressTests
 {
     [Theory]
-    [InlineData("{observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "observed")]
-    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 2, availableReplicas: 3}", ProgressState.Waiting, "2 of 3 new replicas")]
-    [InlineData("{observedGeneration: 2, replicas: 4, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "1 old replicas")]
-    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 2}", ProgressState.Waiting, "2 of 3 updated")]
-    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Done, "3 of 3")]
-    public void A_Deployment_is_done_when_kubectl_rollout_status_would_say_so(string status, ProgressState state, string message) =>
-        AssertProgress("Deployment", "{replicas: 3}", status, state, message);
+    [InlineData("{observedGeneration: 1, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting)]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 2, availableReplicas: 3}", ProgressState.Waiting, "2", "3")]
+    [InlineData("{observedGeneration: 2, replicas: 4, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "1")]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 2}", ProgressState.Waiting, "2", "3")]
+    [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Done, "3", "3")]
+    public void A_Deployment_is_done_when_kubectl_rollout_status_would_say_so(string status, ProgressState state, params string[] facts) =>
+        AssertProgress("Deployment", "{replicas: 3}", status, state, facts);
 
     [Fact]
     public void An_exceeded_progress_deadline_is_told_with_its_time_and_does_not_hide_how_far_the_Deployment_is()
@@ -46,29 +46,29 @@ public sealed class WorkloadProgressTests
     }
 
     [Theory]
-    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 2, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1 of 2 pods have been updated")]
-    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 1, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1 of 2 pods are ready")]
-    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "2 of 3")]
-    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 3, readyReplicas: 3, currentRevision: b, updateRevision: b}", ProgressState.Done, "3 of 3")]
-    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Done, "3 of 3")]
-    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "partition 2")]
-    [InlineData("{replicas: 3, updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "OnDelete: 2 of 3")]
-    public void A_StatefulSet_honours_its_partition_and_OnDelete(string spec, string status, ProgressState state, string message) =>
-        AssertProgress("StatefulSet", spec, status, state, message);
+    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 2, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1", "2")]
+    [InlineData("{replicas: 2}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 1, currentRevision: a, updateRevision: a}", ProgressState.Waiting, "1", "2")]
+    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 2, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "2", "3")]
+    [InlineData("{replicas: 3}", "{observedGeneration: 2, updatedReplicas: 3, readyReplicas: 3, currentRevision: b, updateRevision: b}", ProgressState.Done, "3", "3")]
+    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Done, "3", "3")]
+    [InlineData("{replicas: 3, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "2")]
+    [InlineData("{replicas: 3, updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, updatedReplicas: 1, readyReplicas: 3, currentRevision: a, updateRevision: b}", ProgressState.Waiting, "OnDelete", "2", "3")]
+    public void A_StatefulSet_honours_its_partition_and_OnDelete(string spec, string status, ProgressState state, params string[] facts) =>
+        AssertProgress("StatefulSet", spec, status, state, facts);
 
     [Theory]
-    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "1 of 2")]
-    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}", ProgressState.Waiting, "1 of 2 updated")]
-    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}", ProgressState.Done, "2 of 2")]
-    [InlineData("{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "OnDelete: 1 of 2")]
-    public void A_DaemonSet_is_done_when_all_its_nodes_have_it(string spec, string status, ProgressState state, string message) =>
-        AssertProgress("DaemonSet", spec, status, state, message);
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "1", "2")]
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}", ProgressState.Waiting, "1", "2")]
+    [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}", ProgressState.Done, "2", "2")]
+    [InlineData("{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "OnDelete", "1", "2")]
+    public void A_DaemonSet_is_done_when_all_its_nodes_have_it(string spec, string status, ProgressState state, params string[] facts) =>
+        AssertProgress("DaemonSet", spec, status, state, facts);
 
     [Theory]
-    [InlineData("{conditions: [{type: Ready, status: 'False'}]}", ProgressState.Waiting, "not ready")]
-    [InlineData("{conditions: [{type: Ready, status: 'True'}]}", ProgressState.Done, "ready")]
-    public void A_Pod_is_done_when_it_is_ready(string status, ProgressState state, string message) =>
-        AssertProgress("Pod", "{containers: [{name: main, image: 'r/a:2'}]}", status, state, message);
+    [InlineData("{conditions: [{type: Ready, status: 'False'}]}", ProgressState.Waiting)]
+    [InlineData("{conditions: [{type: Ready, status: 'True'}]}", ProgressState.Done)]
+    public void A_Pod_is_done_when_it_is_ready(string status, ProgressState state, params string[] facts) =>
+        AssertProgress("Pod", "{containers: [{name: main, image: 'r/a:2'}]}", status, state, facts);
 
     [Theory]
     [InlineData("Running", false)]
@@ -115,12 +115,12 @@ public sealed class WorkloadProgressTests
         Assert.Equal("argocd", workload.FindContainer("main")!.ImageManager);
     }
 
-    private static void AssertProgress(string kind, string spec, string status, ProgressState state, string message)
+    private static void AssertProgress(string kind, string spec, string status, ProgressState state, string[] facts)
     {
         WorkloadProgress progress = WorkloadKind.Find(kind).Progress(Json($"{{metadata: {{generation: 2}}, spec: {spec}, status: {status}}}"));
 
         Assert.Equal(state, progress.State);
-        Assert.Contains(message, progress.Message, StringComparison.Ordinal);
+        Facts.AssertIn(progress.Message, facts);
     }
 
     private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
