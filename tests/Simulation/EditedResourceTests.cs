@@ -10,13 +10,13 @@ public sealed class EditedResourceTests : ControllerStage
         { """{"versionSyntax":"["}""", """{"versionSyntax":"v[0-9]+(-[a-z]+)?"}""", "InvalidSpec", "spec.versionSyntax" },
         { """{"tag":"nope"}""", """{"tag":"demo"}""", "TagNotFound", "nope" },
         { """{"versionSyntax":"release-[0-9]+"}""", """{"versionSyntax":"v[0-9]+(-[a-z]+)?"}""", "VersionNotFound", "release-[0-9]+" },
-        { """{"container":{"name":"nobody"}}""", """{"container":{"name":"main"}}""", "ContainerNotFound", "it has main, side" },
+        { """{"container":{"name":"nobody"}}""", """{"container":{"name":"main"}}""", "ContainerNotFound", "side" },
         { """{"selector":{"cvapp":"nobody"}}""", """{"selector":{"cvapp":"app"}}""", "WorkloadNotFound", "cvapp=nobody" },
         { """{"pinVersion":"v99"}""", """{"pinVersion":null}""", "VersionNotFound", "v99" },
         { """{"strategy":{"kind":"ServiceBlueGreen"}}""", """{"strategy":null}""", "InvalidSpec", "spec.strategy.blueGreen" },
         {
             """{"strategy":{"kind":"ServiceBlueGreen","blueGreen":{"serviceName":"nobody","labelNames":["colour"]}}}""", """{"strategy":null}""",
-            "BlueGreenIncomplete", "There is only Deployment/app"
+            "BlueGreenIncomplete", "Deployment/app"
         },
     };
 

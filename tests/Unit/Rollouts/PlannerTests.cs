@@ -154,7 +154,7 @@ public sealed class PlannerTests
         PlannedChange change = Assert.Single(plan.Changes);
         Assert.Equal((PlanVerdict.RollOut, "Deployment/green"), (plan.Verdict, change.Workload.Reference));
         Assert.Equal("app", change.CutOver);
-        Facts.AssertIn(change.ToString(), "Deployment/green", "Service app");
+        Facts.AssertIn(change.ToString(), "Deployment/green");
     }
 
     [Fact]
@@ -166,7 +166,7 @@ public sealed class PlannerTests
     }
 
     [Theory]
-    [InlineData("red", new[] { "Service app", "Deployment/blue", "Deployment/green" })]
+    [InlineData("red", new[] { "Deployment/blue", "Deployment/green" })]
     [InlineData(null, new[] { "app", "spec.strategy.blueGreen.serviceName" })]
     public void Without_one_live_colour_nothing_is_changed_and_the_message_says_why(string? selected, string[] named)
     {
