@@ -156,7 +156,7 @@ Describe 'Completion' {
         $line = 'Invoke-CvRollback myappcv -ToRecord '
         $offered = (TabExpansion2 $line $line.Length).CompletionMatches
         $offered.CompletionText | Should -Contain (Get-CvRolloutHistory -Version '9f8e7d6' | Select-Object -Last 1).Id
-        $offered.ToolTip | Should -Match '^\S+, rolled out to Deployment/myapp at '
+        $offered.ToolTip | Should -Match '\bDeployment/myapp\b'
     }
 }
 

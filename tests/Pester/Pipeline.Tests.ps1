@@ -89,7 +89,7 @@ Describe 'Objects as arguments' {
         $null = New-ContainerVersion myappcv r.example/other demo app
         Suspend-ContainerVersion (Get-ContainerVersion myappcv -Namespace kube-public) -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.SuspendContainerVersionCommand'
-        $failure[0].ErrorDetails.RecommendedAction | Should -Match 'pipeline'
+        $failure[0].ErrorDetails.RecommendedAction | Should -Match '-Namespace'
         (Get-ContainerVersion -AllNamespaces).Suspended | Should -Be $false, $false
         Remove-ContainerVersion myappcv
     }
