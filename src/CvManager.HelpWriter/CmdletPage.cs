@@ -2,7 +2,7 @@ using System.Text;
 
 namespace CvManager.HelpWriter;
 
-/// <summary>One page of docs/, as read. Paragraphs are parted by empty lines; inline Markdown stays as it is written.</summary>
+/// <summary>A parsed page of docs/. Empty lines separate paragraphs; inline Markdown is not interpreted.</summary>
 internal sealed class CmdletPage
 {
     private CmdletPage(string name) => Name = name;
@@ -22,10 +22,10 @@ internal sealed class CmdletPage
     public List<string> Notes { get; } = [];
 
     /// <summary>
-    /// The page's form: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced code and
+    /// Reads a page of this format: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced code and
     /// remarks; <c>## Parameters</c> with <c>### -Name</c>; <c>## Outputs</c>; <c>## Notes</c>.
     /// </summary>
-    /// <exception cref="InvalidDataException">A heading that is none of these.</exception>
+    /// <exception cref="InvalidDataException">The page has another heading.</exception>
     public static CmdletPage Read(string path)
     {
         string[] lines = File.ReadAllLines(path);
@@ -65,7 +65,7 @@ internal sealed class CmdletPage
                     (2, _, "Notes") => (title, page.Notes),
                     (3, "Examples", _) => (section, page.AddExample(title)),
                     (3, "Parameters", _) when title.StartsWith('-') => (section, page.AddParameter(title[1..])),
-                    _ => throw new InvalidDataException($"{path}({i + 1}): the heading '{line}' has no place in a cmdlet's page."),
+                    _ => throw new InvalidDataException($"{path}({i + 1}): unknown heading '{line}'."),
                 };
             }
             else if (string.IsNullOrWhiteSpace(line))

@@ -4,8 +4,9 @@ using System.Xml.Linq;
 namespace CvManager.HelpWriter;
 
 /// <summary>
-/// MAML, the form of help that PowerShell reads (https://learn.microsoft.com/powershell/scripting/developer/help/writing-help-for-windows-powershell-cmdlets).
-/// Syntax comes from the cmdlet itself, words from its page.
+/// A help file in MAML, the format that Get-Help reads
+/// (https://learn.microsoft.com/powershell/scripting/developer/help/writing-help-for-windows-powershell-cmdlets).
+/// The syntax is generated from the cmdlet, the text from its page.
 /// </summary>
 internal sealed class MamlDocument
 {
@@ -18,25 +19,25 @@ internal sealed class MamlDocument
 
     public void Save(string path) => new XDocument(new XDeclaration("1.0", "utf-8", null), _items).Save(path);
 
-    /// <param name="cmdlet">Its parameter sets are the syntax.</param>
-    /// <param name="page">Its own words.</param>
-    /// <param name="common">Words for parameters that many cmdlets have.</param>
-    /// <returns>What the page lacks, or has too much; empty where page and cmdlet agree.</returns>
+    /// <param name="cmdlet">The cmdlet; its parameter sets become the syntax.</param>
+    /// <param name="page">The page of the cmdlet.</param>
+    /// <param name="common">The page with the parameters that several cmdlets share.</param>
+    /// <returns>The differences between the page and the cmdlet; empty if there are none.</returns>
     public IReadOnlyList<string> Add(CmdletInfo cmdlet, CmdletPage page, CmdletPage common)
     {
-        List<string> wrong = [];
+        List<string> errors = [];
         Dictionary<string, ParameterMetadata> parameters = cmdlet.Parameters
             .Where(p => !Cmdlet.CommonParameters.Contains(p.Key) && (p.Key is "WhatIf" or "Confirm" || !Cmdlet.OptionalCommonParameters.Contains(p.Key)))
             .ToDictionary(p => p.Key, p => p.Value, StringComparer.OrdinalIgnoreCase);
-        wrong.AddRange(page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)).Select(p => $"{page.Name}: there is no parameter -{p}"));
+        errors.AddRange(page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)).Select(p => $"{page.Name}: the cmdlet has no parameter -{p}"));
         if (page.Synopsis.Count == 0)
-            wrong.Add($"{page.Name}: no synopsis below the title");
+            errors.Add($"{page.Name}: no synopsis after the title");
         if (page.Examples.Count == 0 || page.Examples.Any(e => e.Code.Length == 0))
-            wrong.Add($"{page.Name}: no example, or one without code");
+            errors.Add($"{page.Name}: no examples, or an example without code");
 
         XElement Parameter(CommandParameterInfo info)
         {
-            List<string> words = page.Parameters.GetValueOrDefault(info.Name) ?? common.Parameters.GetValueOrDefault(info.Name) ?? [];
+            List<string> text = page.Parameters.GetValueOrDefault(info.Name) ?? common.Parameters.GetValueOrDefault(info.Name) ?? [];
             bool isSwitch = info.ParameterType == typeof(SwitchParameter);
             return new XElement(Command + "parameter",
                 new XAttribute("required", info.IsMandatory ? "true" : "false"),
@@ -52,7 +53,7 @@ internal sealed class MamlDocument
                 new XAttribute("position", info.Position < 0 ? "named" : info.Position.ToString(System.Globalization.CultureInfo.InvariantCulture)),
                 new XAttribute("aliases", info.Aliases.Count == 0 ? "none" : string.Join(", ", info.Aliases)),
                 new XElement(Maml + "name", info.Name),
-                new XElement(Maml + "description", Paragraphs(words)),
+                new XElement(Maml + "description", Paragraphs(text)),
                 isSwitch ? null : new XElement(Command + "parameterValue", new XAttribute("required", "true"),
                     new XAttribute("variableLength", info.ParameterType.IsArray ? "true" : "false"), TypeName(info.ParameterType)),
                 new XElement(Dev + "type", new XElement(Maml + "name", TypeName(info.ParameterType)), new XElement(Maml + "uri")));
@@ -62,8 +63,8 @@ internal sealed class MamlDocument
             .OrderBy(p => p.Position < 0 ? int.MaxValue : p.Position).ThenBy(p => !p.IsMandatory).ThenBy(p => p.Name is "WhatIf" or "Confirm").ThenBy(p => p.Name, StringComparer.Ordinal);
 
         List<CommandParameterInfo> all = cmdlet.ParameterSets.SelectMany(Own).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).ToList();
-        wrong.AddRange(all.Where(p => !page.Parameters.ContainsKey(p.Name) && !common.Parameters.ContainsKey(p.Name))
-            .Select(p => $"{page.Name}: nothing is said of -{p.Name}"));
+        errors.AddRange(all.Where(p => !page.Parameters.ContainsKey(p.Name) && !common.Parameters.ContainsKey(p.Name))
+            .Select(p => $"{page.Name}: -{p.Name} is not documented"));
 
         _items.Add(new XElement(Command + "command",
             new XAttribute(XNamespace.Xmlns + "maml", Maml), new XAttribute(XNamespace.Xmlns + "command", Command), new XAttribute(XNamespace.Xmlns + "dev", Dev),
@@ -88,7 +89,7 @@ internal sealed class MamlDocument
                 new XElement(Maml + "title", $"--- Example {i + 1}: {e.Title} ---"),
                 new XElement(Dev + "code", e.Code),
                 new XElement(Dev + "remarks", Paragraphs(e.Remarks)))))));
-        return wrong;
+        return errors;
     }
 
     private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) => paragraphs.Select(p => new XElement(Maml + "para", p.Replace("`", "", StringComparison.Ordinal)));

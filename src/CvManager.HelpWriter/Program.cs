@@ -2,8 +2,8 @@ using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using CvManager.HelpWriter;
 
-// Writes the module's help from docs/: HelpWriter <module manifest> <docs> <module's en-US folder>.
-// Exit code 1 where a cmdlet has no page, or a page and its cmdlet differ.
+// Generates the help of the module from docs/: HelpWriter <module manifest> <docs> <en-US folder of the module>.
+// Exits with code 1 if a cmdlet has no page, or if a page does not match its cmdlet.
 (string manifest, string docs, string target) = (args[0], args[1], args[2]);
 InitialSessionState state = InitialSessionState.CreateDefault2();
 state.ThrowOnRunspaceOpenError = true;
@@ -16,19 +16,19 @@ List<CmdletInfo> cmdlets = shell.AddCommand("Get-Command").AddParameter("Module"
 
 CmdletPage common = CmdletPage.Read(Path.Combine(docs, "common-parameters.md"));
 MamlDocument help = new();
-List<string> wrong = cmdlets.Count == 0 ? ["The module exports no cmdlet."] : [];
+List<string> errors = cmdlets.Count == 0 ? ["The module exports no cmdlets."] : [];
 foreach (CmdletInfo cmdlet in cmdlets)
 {
     string page = Path.Combine(docs, cmdlet.Name + ".md");
     if (File.Exists(page))
-        wrong.AddRange(help.Add(cmdlet, CmdletPage.Read(page), common));
+        errors.AddRange(help.Add(cmdlet, CmdletPage.Read(page), common));
     else
-        wrong.Add($"{cmdlet.Name} has no page {page}");
+        errors.Add($"{cmdlet.Name}: page {page} not found");
 }
 
-foreach (string line in wrong)
+foreach (string line in errors)
     Console.Error.WriteLine($"{docs}: error CVHELP: {line}");
-if (wrong.Count > 0)
+if (errors.Count > 0)
     return 1;
 Directory.CreateDirectory(target);
 foreach (string about in Directory.EnumerateFiles(docs, "about_*.md"))

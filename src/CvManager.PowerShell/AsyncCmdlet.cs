@@ -85,7 +85,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     protected virtual bool TryShow(ErrorRecord error) => false;
 
     /// <summary>Says how many messages were dropped because the pipeline was too far behind. On the pipeline thread.</summary>
-    protected virtual void ShowDropped(long count) => base.WriteWarning($"{count} messages were dropped: the pipeline was too far behind.");
+    protected virtual void ShowDropped(long count) => base.WriteWarning($"{count} messages were dropped because the pipeline did not read them fast enough.");
 
     /// <summary>Writes a non-terminating error; waits while the pipeline is far behind.</summary>
     /// <param name="exception">A <see cref="CvException"/> where it can be foreseen.</param>
@@ -251,7 +251,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         }
         // The pipeline is closed for warnings by now; the host still takes them.
         Host.UI.WriteWarningLine(
-            $"{MyInvocation.MyCommand.Name} was cancelled, but did not come to its end within {StopLimit.TotalSeconds:0.#} s: what it was doing may still happen.");
+            $"{MyInvocation.MyCommand.Name} was cancelled but did not stop within {StopLimit.TotalSeconds:0.#} s. "
+            + "Its current operation may still complete.");
     }
 
     private void Report(Exception failure, bool terminating)
@@ -264,7 +265,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
                 CmdletErrorIds.OperationTimedOut,
                 CvErrorKind.Timeout,
                 $"{MyInvocation.MyCommand.Name} did not finish within {TimeLimit!.Value.TotalSeconds:0.###} s (-Timeout).",
-                "Give it more time with -Timeout, or see why the other side is slow.",
+                "Increase -Timeout, or find out why the API server or the registry responds slowly.",
                 failure)));
         }
         var isWrapped = failure is TerminatingException { InnerException: not null };

@@ -22,14 +22,17 @@ internal static class ErrorRecords
             case OperationCanceledException:
                 return new ErrorRecord(exception, CmdletErrorIds.OperationTimedOut, ErrorCategory.OperationTimeout, target)
                 {
-                    ErrorDetails = new ErrorDetails("The other side did not answer in time.") { RecommendedAction = "Try again; see whether it can be reached." },
+                    ErrorDetails = new ErrorDetails("The operation timed out waiting for a response.")
+                    {
+                        RecommendedAction = "Check that the API server and the registry can be reached, and try again.",
+                    },
                 };
             default:
                 return new ErrorRecord(exception, ErrorIds.UnexpectedError, ErrorCategory.NotSpecified, target)
                 {
                     ErrorDetails = new ErrorDetails(DisplayText.Of(exception.Message))
                     {
-                        RecommendedAction = "This is a defect of CvManager: please report it, with $Error[0].Exception.",
+                        RecommendedAction = "This is a bug in CvManager. Report it, and include the output of $Error[0].Exception.",
                     },
                 };
         }

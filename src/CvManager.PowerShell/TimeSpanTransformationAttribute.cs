@@ -28,14 +28,15 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
         {
             throw new ArgumentTransformationMetadataException(
-                $"'{value}' is not a length of time: give it as 5m, 1h30m, 500ms, a number of seconds, or hours:minutes:seconds.", e);
+                $"'{value}' is not a valid duration. Use 5m, 1h30m, 500ms, a number of seconds, or hours:minutes:seconds.", e);
         }
     }
 
     /// <summary>The same for a value within another one; null where it is null.</summary>
     /// <exception cref="ArgumentTransformationMetadataException">It is no length of time.</exception>
     internal static TimeSpan? Read(object? value) => value is null ? null
-        : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan? ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a length of time");
+        : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan?
+        ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a valid duration.");
 
     private static TimeSpan Parse(string text)
     {
@@ -52,7 +53,7 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
     }
 
     private static TimeSpan NotNegative(TimeSpan span, object value) =>
-        span < TimeSpan.Zero ? throw new ArgumentOutOfRangeException(nameof(value), "A length of time cannot be negative.") : span;
+        span < TimeSpan.Zero ? throw new ArgumentOutOfRangeException(nameof(value), "A duration cannot be negative.") : span;
 
     [GeneratedRegex(
         @"^(?:(?<d>\d+(?:\.\d+)?)d)?(?:(?<h>\d+(?:\.\d+)?)h)?(?:(?<m>\d+(?:\.\d+)?)m(?!s))?(?:(?<s>\d+(?:\.\d+)?)s)?(?:(?<ms>\d+(?:\.\d+)?)ms)?$",

@@ -18,7 +18,7 @@ public sealed class WorkloadCompleter : ClusterCompleter
         return
         [
             .. RunningVersion.Find(resources, workloads).DistinctBy(running => running.Workload.Name)
-                .Select(running => new CompletionCandidate(running.Workload.Name, $"{running.Workload.Kind} of {running.Resource.Metadata.Name}, on version {running.Version}")),
+                .Select(running => new CompletionCandidate(running.Workload.Name, $"{running.Workload.Kind} on version {running.Version}, followed by {running.Resource.Metadata.Name}")),
         ];
     }
 }

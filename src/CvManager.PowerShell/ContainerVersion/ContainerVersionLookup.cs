@@ -56,10 +56,10 @@ internal static class ContainerVersionLookup
     private static CvException Missing(string name, string? ns) => new(
         ErrorIds.ContainerVersionNotFound,
         CvErrorKind.NotFound,
-        ns is null ? $"There is no ContainerVersion '{name}' in any namespace." : $"There is no ContainerVersion '{name}' in namespace '{ns}'.",
-        // What an object is as text; no name has a slash.
-        name.Contains('/', StringComparison.Ordinal) ? "Give objects through the pipeline, which knows their namespace, or the name alone with -Namespace."
-            : "Get-ContainerVersion -AllNamespaces lists those that there are.")
+        ns is null ? $"ContainerVersion '{name}' not found in any namespace." : $"ContainerVersion '{name}' not found in namespace '{ns}'.",
+        // An object that was converted to text is namespace/name; a name cannot contain a slash.
+        name.Contains('/', StringComparison.Ordinal) ? "Pipe the object to the cmdlet, or specify the name and the namespace separately, with -Name and -Namespace."
+            : "Run Get-ContainerVersion -AllNamespaces to list the ContainerVersions.")
     {
         Target = ns is null ? name : $"{ns}/{name}",
     };

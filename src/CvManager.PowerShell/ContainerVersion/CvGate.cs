@@ -53,7 +53,7 @@ public sealed record CvGate
             CvGate gate => gate,
             string text => Parse(text),
             IDictionary or PSCustomObject => FromProperties(Properties(value)),
-            var other => throw new FormatException($"'{other}' is no gate"),
+            var other => throw new FormatException($"'{other}' is not a gate"),
         };
     }
 
@@ -75,13 +75,13 @@ public sealed record CvGate
         var colon = text.LastIndexOf(':');
         return colon > text.LastIndexOf('/') && !text.Contains('@', StringComparison.Ordinal)
             ? new CvGate { Image = text[..colon], Tag = text[(colon + 1)..] }
-            : throw new FormatException($"'{text}' names no tag");
+            : throw new FormatException($"'{text}' has no tag");
     }
 
     /// <summary>Of a map or an object.</summary>
     private static IEnumerable<(string Name, object? Value)> Properties(object? value) => value is PSObject { BaseObject: PSCustomObject } custom
         ? custom.Properties.Select(property => (property.Name, (object?)property.Value))
-        : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is no map"))
+        : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is not a map"))
             .Cast<DictionaryEntry>().Select(entry => ($"{entry.Key}", entry.Value));
 
     private static IReadOnlyDictionary<string, string>? Quantities(object? value) => value is null ? null
@@ -105,14 +105,14 @@ public sealed record CvGate
                 {
                     "LIMITS" => with with { Limits = Quantities(part.Value) },
                     "REQUESTS" => with with { Requests = Quantities(part.Value) },
-                    _ => throw new FormatException($"the resources of a gate have no '{part.Name}'"),
+                    _ => throw new FormatException($"Unknown property '{part.Name}' in the resources of a gate"),
                 }),
                 "LIMITS" => gate with { Limits = Quantities(value) },
                 "REQUESTS" => gate with { Requests = Quantities(value) },
-                _ => throw new FormatException($"a gate has no '{name}'"),
+                _ => throw new FormatException($"Unknown gate property '{name}'"),
             };
         }
 
-        return gate.Image.Length > 0 && gate.Tag.Length > 0 ? gate : throw new FormatException("a gate needs an Image and a Tag");
+        return gate.Image.Length > 0 && gate.Tag.Length > 0 ? gate : throw new FormatException("A gate requires Image and Tag");
     }
 }

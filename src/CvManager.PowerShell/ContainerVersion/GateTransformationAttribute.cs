@@ -16,7 +16,7 @@ public sealed class GateTransformationAttribute : ArgumentTransformationAttribut
         catch (Exception e) when (e is FormatException or PSInvalidCastException or ArgumentTransformationMetadataException)
         {
             throw new ArgumentTransformationMetadataException(
-                $"{e.Message}: give a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.", e);
+                $"{e.Message.TrimEnd('.')}. Specify a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.", e);
         }
     }
 }

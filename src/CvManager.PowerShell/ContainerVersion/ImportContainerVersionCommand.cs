@@ -19,11 +19,11 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
         if (document.IsContainerVersion)
             await ApplyAsync(document, cancellationToken);
         else if (WorkloadKind.All.FirstOrDefault(kind => kind.Name == document.Kind && kind.Group == document.ApiGroup) is not { } kind)
-            WriteWarning($"{document.Source}: passed over {document.Kind} {document.Name}, which is no ContainerVersion.");
+            WriteWarning($"{document.Source}: skipped {document.Kind} {document.Name}, which is not a ContainerVersion.");
         else if (IncludeWorkload)
             await CreateAsync(document, kind, cancellationToken);
         else
-            WriteWarning($"{document.Source}: passed over {document.Kind} {document.Name}; -IncludeWorkload creates workloads that do not exist yet.");
+            WriteWarning($"{document.Source}: skipped {document.Kind} {document.Name}. Use -IncludeWorkload to create workloads that do not exist.");
     }
 
     private async Task ApplyAsync(ManifestDocument document, CancellationToken cancellationToken)
@@ -41,7 +41,7 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = NamespaceOf(document, cluster);
-        if (!await ShouldProcessAsync($"{ns}/{document.Name}", $"Create {document.Kind} where there is none"))
+        if (!await ShouldProcessAsync($"{ns}/{document.Name}", $"Create {document.Kind} if it does not exist"))
             return;
         try
         {
@@ -50,7 +50,7 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            WriteVerbose($"{document.Kind} {ns}/{document.Name} exists, and was left as it is.");
+            WriteVerbose($"{document.Kind} {ns}/{document.Name} already exists and was not changed.");
         }
     }
 }

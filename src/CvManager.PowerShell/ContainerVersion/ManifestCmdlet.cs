@@ -84,7 +84,8 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         if (Namespace is not null && document.Namespace is { } own && own != Namespace)
         {
             throw new CvException(CmdletErrorIds.NamespaceMismatch, CvErrorKind.Invalid,
-                $"{document.Kind} {document.Name} is of namespace '{own}', and -Namespace is '{Namespace}'.", "Leave out one of the two.")
+                $"{document.Kind} {document.Name} is in namespace '{own}', but -Namespace is '{Namespace}'.",
+                "Omit -Namespace, or remove metadata.namespace from the manifest.")
             {
                 Target = $"{own}/{document.Name}",
             };
@@ -119,18 +120,19 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             if (length > LargestFile)
             {
                 throw new CvException(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded,
-                    $"{file} has {length} bytes; at most {LargestFile} are read.", "Split it into several files.") { Target = file };
+                    $"{file} has {length} bytes; the limit is {LargestFile} bytes.", "Split it into several files.") { Target = file };
             }
 
             text = await File.ReadAllTextAsync(file, cancellationToken);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CvException(CmdletErrorIds.ManifestNotFound, CvErrorKind.NotFound, $"There is no file {file}.", "See whether the path is right.", e) { Target = file };
+            throw new CvException(CmdletErrorIds.ManifestNotFound, CvErrorKind.NotFound, $"File '{file}' not found.", "Check the path.", e) { Target = file };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException(CmdletErrorIds.ManifestUnreadable, CvErrorKind.Forbidden, $"{file} cannot be read: {e.Message}", "See whether you may read it.", e)
+            throw new CvException(
+                CmdletErrorIds.ManifestUnreadable, CvErrorKind.Forbidden, $"Could not read '{file}': {e.Message}", "Check the permissions of the file.", e)
             {
                 Target = file,
             };
@@ -144,7 +146,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         foreach (var node in YamlDocuments.Read(text).SelectMany(ItemsOf))
         {
             var document = node as JsonObject ?? throw new CvException(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
-                $"{source} holds {node.GetValueKind()} where a manifest should be.", "A manifest begins with apiVersion and kind.") { Target = source };
+                $"{source} contains a JSON {node.GetValueKind()} instead of a Kubernetes object.", "Write each document as an object with apiVersion and kind.") { Target = source };
             await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document), cancellationToken));
         }
     });

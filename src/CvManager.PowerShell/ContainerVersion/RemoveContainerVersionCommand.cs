@@ -24,7 +24,7 @@ public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         foreach (var resource in await FindAsync(Name, cancellationToken))
         {
-            if (!await ShouldProcessAsync(resource.Key, "Remove ContainerVersion; its workloads stay as they are"))
+            if (!await ShouldProcessAsync(resource.Key, "Remove ContainerVersion (its workloads are not changed)"))
                 continue;
             try
             {
@@ -38,8 +38,8 @@ public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
             }
             catch (CvException)
             {
-                // Somebody else was faster: it is gone, as was wanted.
-                WriteVerbose($"{resource.Key} was gone already.");
+                // Another client deleted it first, which is the desired outcome.
+                WriteVerbose($"{resource.Key} was already removed.");
             }
         }
     }

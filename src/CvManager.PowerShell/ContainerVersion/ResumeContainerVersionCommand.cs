@@ -9,7 +9,7 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class ResumeContainerVersionCommand : HoldCmdlet
 {
-    private protected override string Action => "Resume: end suspension, pin and quarantine";
+    private protected override string Action => "Resume ContainerVersion: clear suspension, pin and quarantine";
 
     private protected override Task<Resource> ChangeAsync(ResourceHolds holds, Resource resource, CancellationToken cancellationToken) =>
         holds.ResumeAsync(resource, Reason, cancellationToken);

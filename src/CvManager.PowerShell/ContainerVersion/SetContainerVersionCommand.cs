@@ -50,7 +50,11 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
         var ns = Namespace ?? cluster.DefaultNamespace;
         var spec = Specification(ImageRepo, Tag, Container);
         if (spec.Count == 0)
-            throw new CvException(CmdletErrorIds.NothingToSet, CvErrorKind.Invalid, "No field was given a value.", "Give the parameters of what is to be changed, -Tag for example.");
+        {
+            throw new CvException(CmdletErrorIds.NothingToSet, CvErrorKind.Invalid, "No field to change was specified.",
+                "Specify a parameter for each field to change, for example -Tag.");
+        }
+
         foreach (var resource in await _asked.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try

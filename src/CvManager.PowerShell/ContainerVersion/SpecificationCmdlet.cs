@@ -179,8 +179,8 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         var given = blueGreen.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
         if (given is not null && Strategy == RolloutStrategy.Rolling)
         {
-            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{given} is of no use with -Strategy Rolling.",
-                "Leave it out, or give -Strategy ServiceBlueGreen. Gates before a rolling update are those of -Verify."));
+            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{given} cannot be combined with -Strategy Rolling.",
+                "Omit it, or use -Strategy ServiceBlueGreen. To run gates before a rolling update, use -Verify."));
         }
 
         if (given is not null)

@@ -9,7 +9,7 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SuspendContainerVersionCommand : HoldCmdlet
 {
-    private protected override string Action => "Suspend";
+    private protected override string Action => "Suspend ContainerVersion";
 
     private protected override Task<Resource> ChangeAsync(ResourceHolds holds, Resource resource, CancellationToken cancellationToken) =>
         holds.SuspendAsync(resource, Reason, cancellationToken);

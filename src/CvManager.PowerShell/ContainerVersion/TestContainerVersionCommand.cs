@@ -65,7 +65,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
         var problems = ProblemsOf(ContainerVersionValidator.Validate(resource));
         var plan = await reconciler.PlanAsync(resource, snapshot.Around(resource), cancellationToken);
         if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
-            problems = [new ContainerVersionProblem { Message = plan.Message, Remedy = $"{plan.Reason}: see the message." }];
+            problems = [new ContainerVersionProblem { Message = plan.Message, Remedy = $"{plan.Problem?.Remedy ?? "Fix the problem that the message describes."} ({plan.Reason})" }];
         return new ContainerVersionTest
         {
             Namespace = resource.Metadata.Namespace ?? "",
@@ -81,7 +81,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     {
         if (!document.IsContainerVersion)
         {
-            WriteVerbose($"{document.Source}: passed over {document.Kind} {document.Name}, which is no ContainerVersion.");
+            WriteVerbose($"{document.Source}: skipped {document.Kind} {document.Name}, which is not a ContainerVersion.");
             return;
         }
 

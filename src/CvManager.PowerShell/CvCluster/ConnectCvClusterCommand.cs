@@ -41,12 +41,12 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
         try
         {
             var version = await cluster.GetRawAsync("version", cancellationToken);
-            WriteVerbose($"{cluster.Server} is Kubernetes {version["gitVersion"]}.");
+            WriteVerbose($"Connected to {cluster.Server}, Kubernetes {version["gitVersion"]}.");
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
-            // It is there and knows who we are: that it tells its version to others only is its own affair.
-            WriteVerbose($"{cluster.Server} does not tell its version.");
+            // The server is reachable and has authenticated the user; reading the version is a separate permission.
+            WriteVerbose($"Connected to {cluster.Server}. Permission to read its version is missing.");
         }
         catch
         {

@@ -48,8 +48,8 @@ public sealed class GetCvContextCommand : AsyncCmdlet
             await WriteErrorAsync(new CvException(
                 CmdletErrorIds.ContextNotFound,
                 CvErrorKind.NotFound,
-                $"There is no context '{missing}' in {path ?? "the kubeconfig"}.",
-                "Get-CvContext lists those that there are.")
+                $"Context '{missing}' not found in {path ?? "the kubeconfig"}.",
+                "Run Get-CvContext to list the contexts.")
             { Target = missing });
         }
     }

@@ -37,12 +37,13 @@ public sealed record CvReconcileResult : IContainerVersionReference
 
     /// <summary>Null where all is well, or a person wanted it so.</summary>
     internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
-        ? Failure(ConditionReasons.RolloutFailed, "Mend the image, push it as another version, and move the tag onto that one.")
+        ? Failure(ConditionReasons.RolloutFailed, "Fix the image, push it as a new version, and move the tag to that version.")
         : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
-            ? Failure(Reason, $"Move the tag onto a version that works; where the version was not to blame, Resume-ContainerVersion {Name} -Namespace {Namespace}.")
+            ? Failure(Reason, $"Move the tag to a version that works. To try this version again, run Resume-ContainerVersion {Name} -Namespace {Namespace}.")
         : Outcome == nameof(PlanVerdict.Stalled) && Problem is { } problem
             ? new CvException(problem.ErrorId, problem.Kind, $"{Namespace}/{Name}: {problem.Message}", problem.Remedy, problem) { Target = $"{Namespace}/{Name}" }
-        : Outcome == nameof(PlanVerdict.Stalled) ? Failure(Reason, $"The condition of {Name} says the same: Get-ContainerVersion {Name} -Namespace {Namespace}.")
+        : Outcome == nameof(PlanVerdict.Stalled)
+            ? Failure(Reason, $"Fix the problem that the message describes. To see the status, run Get-ContainerVersion {Name} -Namespace {Namespace}.")
         : null;
 
     public override string ToString() => $"{Namespace}/{Name}";

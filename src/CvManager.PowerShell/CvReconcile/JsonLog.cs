@@ -79,7 +79,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
     /// <summary>What was left out because nobody read it.</summary>
     public void LogDropped(long count) => Write(LogLevel.Warning, LinesDropped, line =>
     {
-        line.WriteString("message", $"{count} lines of the log were dropped: standard output was not read");
+        line.WriteString("message", $"{count} log lines were dropped because standard output was not read fast enough");
         line.WriteNumber("count", count);
     });
 

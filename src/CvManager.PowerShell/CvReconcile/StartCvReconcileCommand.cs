@@ -67,8 +67,9 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"] : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
-            ? throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{wrong} cannot be used {(Watch ? "with" : "without")} -Watch.",
-                Watch ? "Leave it out; -Namespace and -LabelSelector narrow down what is watched." : "Leave it out, or give -Watch."))
+            ? throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, 
+                Watch ? $"-{wrong} cannot be combined with -Watch." : $"-{wrong} requires -Watch.",
+                Watch ? "Omit it. Use -Namespace and -LabelSelector to limit what is watched." : "Omit it, or add -Watch."))
             : Task.CompletedTask;
     }
 

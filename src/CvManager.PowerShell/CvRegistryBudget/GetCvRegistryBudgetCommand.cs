@@ -42,8 +42,8 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
             await WriteErrorAsync(new CvException(
                 CmdletErrorIds.RegistryBudgetNotFound,
                 CvErrorKind.NotFound,
-                $"The registry '{missing}' was not asked in this session.",
-                "Get-CvRegistryBudget without -Registry lists those that were; write the registry as 'host[:port]', Docker Hub as 'docker.io'.")
+                $"No request was sent to registry '{missing}' in this session.",
+                "Run Get-CvRegistryBudget without -Registry to list the registries. Write a registry as 'host[:port]', and Docker Hub as 'docker.io'.")
             { Target = missing });
         }
     }

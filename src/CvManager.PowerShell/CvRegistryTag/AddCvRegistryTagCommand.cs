@@ -44,9 +44,9 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
         var move = await Registries.For(repository).AddTagAsync(repository, Version, tag, cancellationToken);
         WriteVerbose(move switch
         {
-            { AlreadyThere: true } => $"{repository}:{tag} pointed at {Version} ({move.Digest}) already.",
-            { FormerDigest: null } => $"{repository}:{tag} is new, and points at {Version} ({move.Digest}).",
-            _ => $"{repository}:{tag} moved from {move.FormerDigest} to {Version} ({move.Digest}).",
+            { AlreadyThere: true } => $"{repository}:{tag} already points at {Version} ({move.Digest}).",
+            { FormerDigest: null } => $"Created {repository}:{tag}, pointing at {Version} ({move.Digest}).",
+            _ => $"Moved {repository}:{tag} from {move.FormerDigest} to {Version} ({move.Digest}).",
         });
         if (PassThru)
             await WriteObjectAsync(new CvRegistryTag { Repository = Repository, Tag = tag, Digest = move.Digest, Version = Version });

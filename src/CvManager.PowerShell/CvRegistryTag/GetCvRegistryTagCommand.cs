@@ -113,8 +113,8 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         var image = ImageReference.IsDigest(Version) ? Version : (await registry.FindTagAsync(repository, Version, cancellationToken))?.Digest;
         if (image is null)
         {
-            throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"There is no image with the version tag '{Version}' in '{repository}'.",
-                "See Get-CvRegistryTag without -Version for the tags that there are.") { Target = $"{repository}:{Version}" };
+            throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"Version '{Version}' not found in '{repository}'.",
+                "Run Get-CvRegistryTag without -Version to list the tags.") { Target = $"{repository}:{Version}" };
         }
 
         await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken))

@@ -17,7 +17,7 @@ public abstract class RegistryCmdlet : AsyncCmdlet
     [Parameter]
     public SwitchParameter PlainHttp { get; set; }
 
-    private protected RegistryCatalog Registries => _registries ?? throw new InvalidOperationException("The base's BeginProcessingAsync was not called.");
+    private protected RegistryCatalog Registries => _registries ?? throw new InvalidOperationException("An override of BeginProcessingAsync must call the base method.");
 
     protected override async Task BeginProcessingAsync(CancellationToken cancellationToken) =>
         _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential, PlainHttp);

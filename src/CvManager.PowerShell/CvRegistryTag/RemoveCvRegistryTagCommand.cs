@@ -33,7 +33,7 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
             await GuardAsync(async () =>
             {
                 await Registries.For(repository).RemoveTagAsync(repository, tag, Force, cancellationToken);
-                WriteVerbose($"{repository}:{tag} is removed.");
+                WriteVerbose($"Removed {repository}:{tag}.");
             });
         }
     }

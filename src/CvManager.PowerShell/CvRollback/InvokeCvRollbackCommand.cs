@@ -90,7 +90,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             RollbackTarget.ThrowIfQuarantined(resource, version, found!.Digest);
         }
 
-        if (!await ShouldProcessAsync(resource.Key, $"Pin to version {version} (now on {RollbackTarget.Present(resource) ?? "none"})"))
+        if (!await ShouldProcessAsync(resource.Key, $"Pin to version {version} (current version: {RollbackTarget.Present(resource) ?? "none"})"))
             return;
         var who = await ClusterUser.FindAsync(cluster, cancellationToken);
         var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, who).PinAsync(resource, version, Reason, cancellationToken);

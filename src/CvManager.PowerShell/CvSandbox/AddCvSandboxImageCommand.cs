@@ -62,7 +62,9 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            throw new CvException(CmdletErrorIds.SandboxImageInvalid, CvErrorKind.Invalid, e.Message, $"See that repository and tags are valid names, in lower case; a registry in front can only be this sandbox's, {registry.Host}.", e) { Target = name };
+            throw new CvException(CmdletErrorIds.SandboxImageInvalid, CvErrorKind.Invalid, e.Message,
+                $"Use a valid lower-case repository name and valid tags. If the repository includes a registry, it must be {registry.Host}.", e)
+            { Target = name };
         }
     }
 }

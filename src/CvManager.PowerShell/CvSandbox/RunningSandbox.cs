@@ -53,8 +53,8 @@ internal sealed class RunningSandbox : IAsyncDisposable
     public static CvException NotRunning(string? server) => new(
         CmdletErrorIds.SandboxNotRunning,
         CvErrorKind.NotFound,
-        server is null ? "No sandbox runs in this session." : $"The sandbox {server} does not run in this session.",
-        "Start-CvSandbox starts one.")
+        server is null ? "No sandbox is running in this session." : $"Sandbox {server} is not running in this session.",
+        "Run Start-CvSandbox to start one.")
     { Target = server };
 
     public async ValueTask DisposeAsync()

@@ -56,12 +56,14 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxPortTaken, CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} of 127.0.0.1 is taken: {e.Message}", "Give other ports, or none: free ones are found.", e);
+                CmdletErrorIds.SandboxPortTaken, CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} on 127.0.0.1 is already in use: {e.Message}",
+                "Specify other ports, or omit -Port and -RegistryPort to use free ports.", e);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxKubeConfigNotWritten, CvErrorKind.Conflict, $"'{path}' cannot be written: {e.Message}", "Give the path of a file that does not exist yet.", e)
+                CmdletErrorIds.SandboxKubeConfigNotWritten, CvErrorKind.Conflict, $"Could not write '{path}': {e.Message}",
+                "Specify a writable path of a file that does not exist.", e)
             { Target = path };
         }
     }

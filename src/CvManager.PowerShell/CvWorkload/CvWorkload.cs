@@ -53,6 +53,6 @@ public sealed record CvWorkload
         Tag = running.Resource.Spec.Follows,
         Image = running.Container?.Image ?? "",
         LatestVersion = running.Resource.Status?.Latest?.Version,
-        Progress = running.Container is null ? $"has no container {running.Resource.Spec.Container.Name}" : running.Workload.Progress.Message,
+        Progress = running.Container is null ? $"Container {running.Resource.Spec.Container.Name} not found" : running.Workload.Progress.Message,
     };
 }

@@ -54,8 +54,8 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
             await WriteErrorAsync(new CvException(
                 CmdletErrorIds.WorkloadNotFound,
                 CvErrorKind.NotFound,
-                $"No ContainerVersion {(ns is null ? "" : $"of namespace '{ns}' ")}follows a workload '{name}'.",
-                "See that the workload has the labels of the ContainerVersion's spec.selector.")
+                $"No ContainerVersion {(ns is null ? "" : $"in namespace '{ns}' ")}selects a workload named '{name}'.",
+                "Check that the labels of the workload match spec.selector of the ContainerVersion.")
             { Target = name });
         }
     }
