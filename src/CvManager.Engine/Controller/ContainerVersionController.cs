@@ -217,25 +217,32 @@ public sealed partial class ContainerVersionController : IDisposable
 
     private bool IsOurs(string key) => _selected?.Contains(key) ?? true;
 
-    [LoggerMessage(EventId = LogEvents.InitialSyncComplete, EventName = nameof(LogEvents.InitialSyncComplete), Level = LogLevel.Information, Message = "Initial sync complete: {Count} ContainerVersions")]
+    [LoggerMessage(EventId = LogEvents.InitialSyncComplete, EventName = nameof(LogEvents.InitialSyncComplete), Level = LogLevel.Information,
+        Message = "Initial sync complete: {Count} ContainerVersions")]
     private static partial void LogSynced(ILogger logger, int count);
 
     [LoggerMessage(EventId = LogEvents.ResourceFailed, EventName = nameof(LogEvents.ResourceFailed), Level = LogLevel.Error, Message = "{Resource} ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogFailed(ILogger logger, string resource, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.ResourceRecovered, EventName = nameof(LogEvents.ResourceRecovered), Level = LogLevel.Information, Message = "{Resource}: it can be worked on again")]
+    [LoggerMessage(EventId = LogEvents.ResourceRecovered, EventName = nameof(LogEvents.ResourceRecovered), Level = LogLevel.Information,
+        Message = "{Resource}: recovered; reconciling again")]
     private static partial void LogWorksAgain(ILogger logger, string resource);
 
-    [LoggerMessage(EventId = LogEvents.InitialSyncIncomplete, EventName = nameof(LogEvents.InitialSyncIncomplete), Level = LogLevel.Warning, Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were. The controller is not ready until they can be.")]
+    [LoggerMessage(EventId = LogEvents.InitialSyncIncomplete, EventName = nameof(LogEvents.InitialSyncIncomplete), Level = LogLevel.Warning,
+        Message = "Initial sync incomplete: {Unread} could not be read ({Count} ContainerVersions were). The controller is not ready until everything can be read.")]
     private static partial void LogPartlySynced(ILogger logger, string unread, int count);
 
-    [LoggerMessage(EventId = LogEvents.ClusterRestored, EventName = nameof(LogEvents.ClusterRestored), Level = LogLevel.Warning, Message = "{Resource} went back from resource version {Former} to {Version}: the cluster was restored from a backup. Everything is read again; no action required.")]
+    [LoggerMessage(EventId = LogEvents.ClusterRestored, EventName = nameof(LogEvents.ClusterRestored), Level = LogLevel.Warning,
+        Message = "{Resource}: the resource version decreased from {Former} to {Version} because the cluster was restored from a backup. "
+            + "Everything is read again. No action required.")]
     private static partial void LogWentBack(ILogger logger, string resource, string? former, string? version);
 
-    [LoggerMessage(EventId = LogEvents.RepeatedConflicts, EventName = nameof(LogEvents.RepeatedConflicts), Level = LogLevel.Warning, Message = "{Resource}: {Count} changes in a row met a conflict ({ErrorId}), and are tried less often from here on: {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.RepeatedConflicts, EventName = nameof(LogEvents.RepeatedConflicts), Level = LogLevel.Warning,
+        Message = "{Resource}: {Count} consecutive updates failed with a conflict ({ErrorId}); retrying less often: {Reason} {Remedy}")]
     private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.TasksLeftBehind, EventName = nameof(LogEvents.TasksLeftBehind), Level = LogLevel.Warning, Message = "{Count} tasks did not end within {Seconds} s, and are left behind; they change nothing any more")]
+    [LoggerMessage(EventId = LogEvents.TasksLeftBehind, EventName = nameof(LogEvents.TasksLeftBehind), Level = LogLevel.Warning,
+        Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything")]
     private static partial void LogLeft(ILogger logger, int count, double seconds);
 
     /// <summary>The time for which this process leads: what it has to do, and whom it follows.</summary>

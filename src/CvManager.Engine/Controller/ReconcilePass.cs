@@ -84,7 +84,8 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
             }
 
             await options.Failed(entry.Resource, new CvException(ErrorIds.ContainerVersionNotFound, CvErrorKind.NotFound,
-                $"ContainerVersion {entry.Resource.Key} was removed meanwhile.", "Nothing more is done for it.") { Target = entry.Resource.Key });
+                $"ContainerVersion {entry.Resource.Key} was deleted while it was being reconciled.",
+                "No action required if the deletion was intended; otherwise create it again.") { Target = entry.Resource.Key });
             return null;
         }
 

@@ -233,9 +233,11 @@ public sealed partial class Reconciler
         return written;
     }
 
-    [LoggerMessage(EventId = LogEvents.RolloutEnded, EventName = nameof(LogEvents.RolloutEnded), Level = LogLevel.Information, Message = "{Resource}: the rollout of version {Version} ended: {Phase}. {Message}")]
+    [LoggerMessage(EventId = LogEvents.RolloutEnded, EventName = nameof(LogEvents.RolloutEnded), Level = LogLevel.Information,
+        Message = "{Resource}: rollout of version {Version} finished: {Phase}. {Message}")]
     private partial void LogFinished(string resource, string version, string phase, string message);
 
-    [LoggerMessage(EventId = LogEvents.VersionProblem, EventName = nameof(LogEvents.VersionProblem), Level = LogLevel.Warning, Message = "{Resource} ({ErrorId}): {Message}")]
+    [LoggerMessage(EventId = LogEvents.VersionProblem, EventName = nameof(LogEvents.VersionProblem), Level = LogLevel.Warning,
+        Message = "{Resource} ({ErrorId}): {Message}")]
     private partial void LogProblem(string resource, string errorId, string message);
 }

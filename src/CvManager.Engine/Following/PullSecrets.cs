@@ -101,16 +101,20 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         }
         catch (FormatException)
         {
-            throw new CvException(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"The key {key} of {source} is not base64.", "Create the Secret again.") { Target = source };
+            throw new CvException(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"Key {key} of {source} is not valid base64.",
+                "Delete the Secret and create it again with kubectl create secret docker-registry.") { Target = source };
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.PullSecretNotFound, EventName = nameof(LogEvents.PullSecretNotFound), Level = LogLevel.Debug, Message = "Secret {Namespace}/{Name} does not exist; it is skipped")]
+    [LoggerMessage(EventId = LogEvents.PullSecretNotFound, EventName = nameof(LogEvents.PullSecretNotFound), Level = LogLevel.Debug,
+        Message = "Secret {Namespace}/{Name} not found; skipping it")]
     private static partial void LogMissing(ILogger logger, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.PullSecretUnusable, EventName = nameof(LogEvents.PullSecretUnusable), Level = LogLevel.Warning, Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.PullSecretUnusable, EventName = nameof(LogEvents.PullSecretUnusable), Level = LogLevel.Warning,
+        Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}")]
     private static partial void LogUnusable(ILogger logger, string @namespace, string name, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.ServiceAccountSkipped, EventName = nameof(LogEvents.ServiceAccountSkipped), Level = LogLevel.Debug, Message = "Service account {Namespace}/{Account} is skipped: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.ServiceAccountSkipped, EventName = nameof(LogEvents.ServiceAccountSkipped), Level = LogLevel.Debug,
+        Message = "Service account {Namespace}/{Account} is skipped: {Reason}")]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string account, string reason);
 }

@@ -73,7 +73,10 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
     {
         ImageRepository named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
         RegistryLogin login = logins.Find(repository.Login) ?? throw new CvException(ErrorIds.RegistryLoginChanged, CvErrorKind.Unavailable,
-            $"The login for '{named}' changed while its tags were read.", "No action required: they are read with the new one.") { Target = named.ToString() };
+            $"The credentials for '{named}' changed while its tags were being read.", "No action required: the tags are read again with the new credentials.")
+        {
+            Target = named.ToString(),
+        };
         return (login, login.Registries.For(named), named);
     }
 

@@ -255,12 +255,14 @@ internal sealed partial class TagPoller : IDisposable
         catch (TimeoutException error)
         {
             shown = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout,
-                $"{repository} did not answer for its tags within {_options.LookLimit.TotalSeconds:0} s.", "It is tried again.", error);
+                $"The registry did not return the tags of {repository} within {_options.LookLimit.TotalSeconds:0} s.",
+                "No action required: the request is retried.", error);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
         {
             LogUnexpected(_logger, repository.ToString(), error);
-            shown = new CvException(ErrorIds.RegistryLookFailed, CvErrorKind.Unavailable, $"{repository} could not be asked for its tags: {error.Message}", "It is tried again.", error);
+            shown = new CvException(ErrorIds.RegistryLookFailed, CvErrorKind.Unavailable, $"The tags of {repository} could not be read: {error.Message}",
+                "No action required: the request is retried.", error);
         }
 
         return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
@@ -318,7 +320,7 @@ internal sealed partial class TagPoller : IDisposable
     }
 
     private static TagObservation LeftOut(Tag tag) => TagObservation.Failed(new CvException(ErrorIds.RegistryAnswerIncomplete,
-        CvErrorKind.Unavailable, $"The registry's answer leaves out {tag.Followed}.", "It is tried again."));
+        CvErrorKind.Unavailable, $"The registry's response does not contain {tag.Followed}.", "No action required: the request is retried."));
 
     /// <summary>Takes down what was seen; true where it is news to those who follow.</summary>
     private bool Note(Tag tag, TagObservation seen)
@@ -369,13 +371,16 @@ internal sealed partial class TagPoller : IDisposable
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    [LoggerMessage(EventId = LogEvents.TagUnreadable, EventName = nameof(LogEvents.TagUnreadable), Level = LogLevel.Warning, Message = "{Tag} could not be read from the registry: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.TagUnreadable, EventName = nameof(LogEvents.TagUnreadable), Level = LogLevel.Warning,
+        Message = "{Tag} could not be read from the registry: {Reason}")]
     private static partial void LogFails(ILogger logger, FollowedTag tag, string reason);
 
-    [LoggerMessage(EventId = LogEvents.TagReadableAgain, EventName = nameof(LogEvents.TagReadableAgain), Level = LogLevel.Information, Message = "{Tag} can be read from the registry again")]
+    [LoggerMessage(EventId = LogEvents.TagReadableAgain, EventName = nameof(LogEvents.TagReadableAgain), Level = LogLevel.Information,
+        Message = "{Tag} can be read from the registry again")]
     private static partial void LogWorksAgain(ILogger logger, FollowedTag tag);
 
-    [LoggerMessage(EventId = LogEvents.TagPollFailed, EventName = nameof(LogEvents.TagPollFailed), Level = LogLevel.Error, Message = "{Repository}: unexpected error while looking at its tags")]
+    [LoggerMessage(EventId = LogEvents.TagPollFailed, EventName = nameof(LogEvents.TagPollFailed), Level = LogLevel.Error,
+        Message = "{Repository}: unexpected error while reading its tags; retrying")]
     private static partial void LogUnexpected(ILogger logger, string repository, Exception error);
 
     private sealed class Repository(string key, TagRepository id)

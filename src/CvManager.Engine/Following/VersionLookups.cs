@@ -64,8 +64,9 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             TimeSpan waited = time.GetElapsedTime(lookup.AskedAt);
             if (waited >= patience)
             {
-                throw new CvException(ErrorIds.VersionLookupSlow, CvErrorKind.Timeout, $"The registry has been asked for the version for {waited.TotalSeconds:0} s.",
-                    "No action required: the search goes on. Where it stays so, check the registry; the label org.opencontainers.image.version saves the search.");
+                throw new CvException(ErrorIds.VersionLookupSlow, CvErrorKind.Timeout, $"The version lookup has not finished after {waited.TotalSeconds:0} s.",
+                    "No action required: the lookup continues. If this persists, check the registry. "
+                    + "Images with the label org.opencontainers.image.version do not need a search of the tag list.");
             }
 
             wakeAfter(key, patience - waited);
@@ -128,8 +129,8 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
-            error = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry did not tell the version within {Limit.TotalMinutes:0} min.",
-                "It is tried again. The label org.opencontainers.image.version saves the search in the list of tags.", e);
+            error = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The version lookup did not finish within {Limit.TotalMinutes:0} min.",
+                "The lookup is retried. Images with the label org.opencontainers.image.version do not need a search of the tag list.", e);
         }
         catch (CvException e)
         {
@@ -138,7 +139,8 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         catch (Exception e)
         {
             LogUnexpected(logger, lookup.Key, e);
-            error = new CvException(ErrorIds.VersionLookupFailed, CvErrorKind.Unavailable, $"The version could not be looked up: {e.Message}", "It is tried again.", e);
+            error = new CvException(ErrorIds.VersionLookupFailed, CvErrorKind.Unavailable, $"The version lookup failed unexpectedly: {e.Message}",
+                "The lookup is retried. Report this defect.", e);
         }
 
         bool tell;
@@ -157,7 +159,8 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             wake(lookup.Key);
     }
 
-    [LoggerMessage(EventId = LogEvents.VersionLookupFailed, EventName = nameof(LogEvents.VersionLookupFailed), Level = LogLevel.Error, Message = "{Resource}: unexpected error while its version was looked up; it is tried again")]
+    [LoggerMessage(EventId = LogEvents.VersionLookupFailed, EventName = nameof(LogEvents.VersionLookupFailed), Level = LogLevel.Error,
+        Message = "{Resource}: unexpected error while looking up its version; retrying")]
     private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
 
     /// <summary>A question and what came of it. All but <see cref="End"/> under the lock.</summary>

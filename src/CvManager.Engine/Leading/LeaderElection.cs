@@ -284,8 +284,10 @@ internal sealed partial class LeaderElection
         catch (Exception error)
         {
             CvException shown = limit.IsCancellationRequested
-                ? new CvException(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, $"no answer within {_options.AttemptLimit.TotalSeconds} s.", "See whether the API server is overloaded.", error)
-                : error as CvException ?? new CvException(ErrorIds.LeaseInvalid, CvErrorKind.Invalid, error.Message, "Delete the Lease: it is created again.", error);
+                ? new CvException(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, $"no response within {_options.AttemptLimit.TotalSeconds} s.",
+                    "Check whether the API server is overloaded.", error)
+                : error as CvException ?? new CvException(ErrorIds.LeaseInvalid, CvErrorKind.Invalid, error.Message,
+                    "Delete the Lease. The controller recreates it.", error);
             if (shown.ErrorId != _complaint)
                 LogError(_logger, _options.Namespace, _options.Name, shown.Message, _complaint = shown.ErrorId, shown.Remedy);
         }
@@ -338,18 +340,23 @@ internal sealed partial class LeaderElection
 
     private readonly record struct Attempt(Outcome Outcome, LeaseMoment Since = default);
 
-    [LoggerMessage(EventId = LogEvents.LeaseAcquired, EventName = nameof(LogEvents.LeaseAcquired), Level = LogLevel.Information, Message = "{Identity} leads, by Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseAcquired, EventName = nameof(LogEvents.LeaseAcquired), Level = LogLevel.Information,
+        Message = "{Identity} became the leader (Lease {Namespace}/{Name})")]
     private static partial void LogLeading(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseLost, EventName = nameof(LogEvents.LeaseLost), Level = LogLevel.Warning, Message = "{Identity} has lost Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseLost, EventName = nameof(LogEvents.LeaseLost), Level = LogLevel.Warning,
+        Message = "{Identity} is no longer the leader: it lost Lease {Namespace}/{Name}")]
     private static partial void LogLost(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseReleased, EventName = nameof(LogEvents.LeaseReleased), Level = LogLevel.Information, Message = "{Identity} has released Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaseReleased, EventName = nameof(LogEvents.LeaseReleased), Level = LogLevel.Information,
+        Message = "{Identity} released Lease {Namespace}/{Name}")]
     private static partial void LogReleased(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaderObserved, EventName = nameof(LogEvents.LeaderObserved), Level = LogLevel.Information, Message = "{Holder} leads, by Lease {Namespace}/{Name}")]
+    [LoggerMessage(EventId = LogEvents.LeaderObserved, EventName = nameof(LogEvents.LeaderObserved), Level = LogLevel.Information,
+        Message = "{Holder} is the leader (Lease {Namespace}/{Name})")]
     private static partial void LogLeader(ILogger logger, string holder, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseFailed, EventName = nameof(LogEvents.LeaseFailed), Level = LogLevel.Error, Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.LeaseFailed, EventName = nameof(LogEvents.LeaseFailed), Level = LogLevel.Error,
+        Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogError(ILogger logger, string @namespace, string name, string reason, string errorId, string remedy);
 }

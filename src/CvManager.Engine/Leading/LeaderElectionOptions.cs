@@ -37,13 +37,14 @@ internal sealed record LeaderElectionOptions
         ArgumentException.ThrowIfNullOrEmpty(Name);
         ArgumentException.ThrowIfNullOrEmpty(Identity);
         if (LeaseDuration.Ticks % TimeSpan.TicksPerSecond != 0)
-            throw new ArgumentException($"{nameof(LeaseDuration)} is {LeaseDuration}; a Lease has whole seconds.");
+            throw new ArgumentException($"{nameof(LeaseDuration)} ({LeaseDuration}) must be a whole number of seconds.");
         if (RenewDeadline >= LeaseDuration)
-            throw new ArgumentException($"{nameof(RenewDeadline)} is {RenewDeadline}, and must be less than {nameof(LeaseDuration)}, {LeaseDuration}.");
+            throw new ArgumentException($"{nameof(RenewDeadline)} ({RenewDeadline}) must be less than {nameof(LeaseDuration)} ({LeaseDuration}).");
         if (RenewPeriod > RenewDeadline / 2 || RetryPeriod > RenewPeriod || RetryPeriod <= TimeSpan.Zero)
         {
             throw new ArgumentException(
-                $"{nameof(RetryPeriod)} ({RetryPeriod}) must be at most {nameof(RenewPeriod)} ({RenewPeriod}), and that at most half of {nameof(RenewDeadline)} ({RenewDeadline}).");
+                $"{nameof(RetryPeriod)} ({RetryPeriod}) must be positive and at most {nameof(RenewPeriod)} ({RenewPeriod}), "
+                + $"which must be at most half of {nameof(RenewDeadline)} ({RenewDeadline}).");
         }
     }
 }

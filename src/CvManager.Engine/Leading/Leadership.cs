@@ -48,7 +48,7 @@ internal sealed class Leadership
         if (IsHeld)
             return;
         End();
-        throw new OperationCanceledException("The lease has run out.", _lost);
+        throw new OperationCanceledException("The lease has expired.", _lost);
     }
 
     /// <summary>It was renewed.</summary>

@@ -126,6 +126,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         return $"{name}.{Convert.ToHexString(hash, 0, 8).ToLowerInvariant()}";
     }
 
-    [LoggerMessage(EventId = LogEvents.EventNotWritten, EventName = nameof(LogEvents.EventNotWritten), Level = LogLevel.Warning, Message = "The event {Reason} of {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.EventNotWritten, EventName = nameof(LogEvents.EventNotWritten), Level = LogLevel.Warning,
+        Message = "Event {Reason} for {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
     private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why, string remedy);
 }

@@ -71,8 +71,8 @@ internal static class HistoryDocument
             .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), room - Bytes(info));
         if (kept is null)
         {
-            throw new CvException(ErrorIds.HistoryFull, CvErrorKind.LimitExceeded, "The ConfigMap's other keys leave no room for a record.",
-                $"Take what is not needed out of it (a key {BrokenKey}, for example).");
+            throw new CvException(ErrorIds.HistoryFull, CvErrorKind.LimitExceeded, "The history ConfigMap is full: its other keys leave no space for a record.",
+                $"Remove keys that are not needed from the ConfigMap, for example {BrokenKey}.");
         }
 
         data[RecordsKey] = kept;

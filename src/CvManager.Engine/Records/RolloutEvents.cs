@@ -15,7 +15,7 @@ internal static class RolloutEvents
         {
             bool isNew = former?.Id != rollout.Id;
             if (isNew && !RolloutPhase.IsFinal(rollout.Phase))
-                AddForAll("RolloutStarted", false, $"Rolling out version {rollout.Version}{Wanted(rollout)}");
+                AddForAll("RolloutStarted", false, $"Rolling out version {rollout.Version}{RequestedBy(rollout)}");
             if ((isNew || former!.Phase != rollout.Phase) && Said(rollout) is { } said)
                 AddForAll(said.Reason, said.IsWarning, said.Message);
 
@@ -40,14 +40,14 @@ internal static class RolloutEvents
 
     private static (string Reason, bool IsWarning, string Message)? Said(RolloutStatus rollout) => rollout.Phase switch
     {
-        RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} is rolled out{Wanted(rollout)}"),
-        RolloutPhase.RollingBack => ("RollingBack", true, $"Version {rollout.Version} failed and is rolled back: {rollout.Message}"),
+        RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} was rolled out{RequestedBy(rollout)}"),
+        RolloutPhase.RollingBack => ("RollingBack", true, $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"),
         RolloutPhase.RolledBack => ("RolledBack", true, $"Version {rollout.Version} failed and was rolled back: {rollout.Message}"),
         RolloutPhase.Failed => (ConditionReasons.RolloutFailed, true, $"Version {rollout.Version} failed: {rollout.Message}"),
-        RolloutPhase.Superseded => ("RolloutSuperseded", false, $"The rollout of version {rollout.Version} was given up: {rollout.Message}"),
+        RolloutPhase.Superseded => ("RolloutSuperseded", false, $"The rollout of version {rollout.Version} was superseded: {rollout.Message}"),
         _ => null,
     };
 
-    private static string Wanted(RolloutStatus rollout) => rollout.StartedBy is null ? ""
-        : rollout.StartedFor is null ? $", as {rollout.StartedBy} wanted" : $", as {rollout.StartedBy} wanted: {rollout.StartedFor}";
+    private static string RequestedBy(RolloutStatus rollout) => rollout.StartedBy is null ? ""
+        : rollout.StartedFor is null ? $" (requested by {rollout.StartedBy})" : $" (requested by {rollout.StartedBy}: {rollout.StartedFor})";
 }

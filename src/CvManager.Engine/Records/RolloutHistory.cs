@@ -88,8 +88,12 @@ public sealed partial class RolloutHistory
         JsonObject? present = await FindAsync(path, cancellationToken);
         if (present is not null && !IsHistory(present))
         {
-            throw new CvException(ErrorIds.HistoryNotOwned, CvErrorKind.Forbidden, $"ConfigMap {path.Namespace}/{path.Name} is no history of rollouts, and is left as it is.",
-                $"Give spec.history another name; or make it one: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager") { Target = $"{path.Namespace}/{path.Name}" };
+            throw new CvException(ErrorIds.HistoryNotOwned, CvErrorKind.Forbidden,
+                $"ConfigMap {path.Namespace}/{path.Name} exists, but is not a rollout history; it was not changed.",
+                $"Set another spec.history.name, or mark the ConfigMap as a history: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager")
+            {
+                Target = $"{path.Namespace}/{path.Name}",
+            };
         }
 
         JsonObject configMap = present ?? new JsonObject
@@ -130,9 +134,11 @@ public sealed partial class RolloutHistory
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.HistorySetAside, EventName = nameof(LogEvents.HistorySetAside), Level = LogLevel.Warning, Message = "ConfigMap {Namespace}/{Name}: its key records could not be read; it is kept under {Key}, and a new one begun")]
+    [LoggerMessage(EventId = LogEvents.HistorySetAside, EventName = nameof(LogEvents.HistorySetAside), Level = LogLevel.Warning,
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. It was renamed to {Key}, and a new history was started.")]
     private partial void LogKeptAside(string @namespace, string name, string key);
 
-    [LoggerMessage(EventId = LogEvents.HistoryUnreadable, EventName = nameof(LogEvents.HistoryUnreadable), Level = LogLevel.Warning, Message = "ConfigMap {Namespace}/{Name}: its key records cannot be read, and is passed over; the next rollout keeps it aside")]
+    [LoggerMessage(EventId = LogEvents.HistoryUnreadable, EventName = nameof(LogEvents.HistoryUnreadable), Level = LogLevel.Warning,
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. The next rollout renames it and starts a new history.")]
     private partial void LogUnreadable(string @namespace, string name);
 }

@@ -68,7 +68,7 @@ public sealed partial class RolloutRecords
             catch (CvException e)
             {
                 left.Add(ended);
-                problem = Note(resource, e, "history");
+                problem = Note(resource, e, "rollout history");
             }
         }
 
@@ -87,7 +87,7 @@ public sealed partial class RolloutRecords
             }
             catch (CvException e)
             {
-                problem = Note(resource, e, "version");
+                problem = Note(resource, e, "version ConfigMap");
             }
         }
 
@@ -119,7 +119,7 @@ public sealed partial class RolloutRecords
             ended.Add(rollout with
             {
                 Phase = RolloutPhase.Abandoned, FinishedAt = now,
-                Message = $"The ContainerVersion was deleted while it was in progress ({rollout.Phase}); its workloads are left as they are.",
+                Message = $"The ContainerVersion was deleted during the rollout (phase {rollout.Phase}); its workloads were left unchanged.",
             });
         }
 
@@ -152,9 +152,11 @@ public sealed partial class RolloutRecords
         return problem;
     }
 
-    [LoggerMessage(EventId = LogEvents.RecordNotWritten, EventName = nameof(LogEvents.RecordNotWritten), Level = LogLevel.Warning, Message = "{Resource}: its {What} could not be written, and is tried again ({ErrorId}): {Why}")]
+    [LoggerMessage(EventId = LogEvents.RecordNotWritten, EventName = nameof(LogEvents.RecordNotWritten), Level = LogLevel.Warning,
+        Message = "{Resource}: the {What} could not be written; retrying ({ErrorId}): {Why}")]
     private partial void LogNotKept(string resource, string what, string why, string errorId);
 
-    [LoggerMessage(EventId = LogEvents.RecordsGivenUp, EventName = nameof(LogEvents.RecordsGivenUp), Level = LogLevel.Error, Message = "{Resource}: {Count} rollouts that could not be recorded are given up")]
+    [LoggerMessage(EventId = LogEvents.RecordsGivenUp, EventName = nameof(LogEvents.RecordsGivenUp), Level = LogLevel.Error,
+        Message = "{Resource}: the oldest {Count} records that could not be written were dropped")]
     private partial void LogGivenUp(string resource, int count);
 }

@@ -48,8 +48,13 @@ public sealed class VersionConfigMap
                 return;
             if (!MayWrite(present, key))
             {
-                throw new CvException(ErrorIds.ConfigMapNotOwned, CvErrorKind.Forbidden, $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager, and is left as it is.",
-                    $"Let spec.config name another ConfigMap or key; or allow it: kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}") { Target = $"{path.Namespace}/{path.Name}" };
+                throw new CvException(ErrorIds.ConfigMapNotOwned, CvErrorKind.Forbidden,
+                    $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager; it was not changed.",
+                    "Set another ConfigMap or key in spec.config, or allow CvManager to write the key: "
+                    + $"kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}")
+                {
+                    Target = $"{path.Namespace}/{path.Name}",
+                };
             }
 
             // While it is the one that was looked at.

@@ -55,7 +55,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, 1, cancellationToken);
                         rollout = rollout with { Workloads = [entry with { Phase = RolloutPhase.Progressing }] };
-                        return await step.WaitAsync(rollout, $"{pair.Idle} is brought up", cancellationToken);
+                        return await step.WaitAsync(rollout, $"{pair.Idle}: scaling up to 1 replica", cancellationToken);
                     }
 
                     rollout = await NextAsync(rollout, BlueGreenPhase.Verify, cancellationToken);
@@ -63,7 +63,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                 case BlueGreenPhase.Verify:
                     if (spec.VerificationServiceName.Length > 0 && !await PointAsync(spec.VerificationServiceName, pair, idle, cancellationToken))
-                        return await step.WaitAsync(rollout, $"Service {spec.VerificationServiceName} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                        return await step.WaitAsync(rollout, NotPointed(spec.VerificationServiceName, pair.Idle), cancellationToken);
                     (rollout, bool? verified, string gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
                     if (verified == false)
                         return await step.FailAsync(rollout, gate, cancellationToken);
@@ -78,7 +78,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     if (idle.DesiredPods < wanted)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, wanted, cancellationToken);
-                        return await step.WaitAsync(rollout, $"{pair.Idle} is scaled to {wanted}", cancellationToken);
+                        return await step.WaitAsync(rollout, $"{pair.Idle}: scaling to {wanted} replicas", cancellationToken);
                     }
 
                     if (idle.Progress.State != ProgressState.Done || idle.AvailablePods < wanted)
@@ -98,7 +98,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                 case BlueGreenPhase.CutOver:
                     if (!await PointAsync(pair.Service, pair, idle, cancellationToken))
-                        return await step.WaitAsync(rollout, $"Service {pair.Service} is to be pointed at {pair.Idle}; it does not exist, or somebody else changes it", cancellationToken);
+                        return await step.WaitAsync(rollout, NotPointed(pair.Service, pair.Idle), cancellationToken);
                     rollout = rollout with { BlueGreen = pair with { CutOverAt = step.Now } };
                     rollout = await NextAsync(rollout, BlueGreenPhase.PostVerify, cancellationToken);
                     break;
@@ -117,9 +117,9 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                 default:
                     TimeSpan left = pair.CutOverAt!.Value.AddSeconds(spec.ScaleDownDelaySeconds) - step.Now;
                     if (left > TimeSpan.Zero)
-                        return step.WaitFor(rollout, $"{pair.Idle} has the traffic; {pair.Live} is scaled down at {step.Now + left:u}", left);
+                        return step.WaitFor(rollout, $"{pair.Idle} receives the traffic; {pair.Live} is scaled down at {step.Now + left:u}", left);
                     if (live.DesiredPods > 0 && !await step.Parts.Workloads.ScaleAsync(live, 0, cancellationToken))
-                        return step.WaitFor(rollout, $"{pair.Live} is to be scaled down; somebody else changes it", TimeSpan.FromSeconds(1));
+                        return step.WaitFor(rollout, $"waiting to scale down {pair.Live}: another client is changing it", TimeSpan.FromSeconds(1));
                     return await step.SucceedAsync(rollout, cancellationToken);
             }
         }
@@ -131,9 +131,9 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     {
         BlueGreenStatus pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
-            return (false, $"Service {pair.Service} is to be pointed back at {pair.Live}");
+            return (false, NotPointed(pair.Service, pair.Live));
         if (Find(pair.Idle) is { } idle && idle.DesiredPods != pair.IdleReplicas && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken))
-            return (false, $"{pair.Idle} is to be scaled back to {pair.IdleReplicas}");
+            return (false, $"waiting to scale {pair.Idle} back to {pair.IdleReplicas} replicas");
         return (true, "");
     }
 
@@ -142,8 +142,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     {
         BlueGreenStatus pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
-            return step.WaitFor(rollout, $"{missing} is gone or no longer selected; Service {pair.Service} is to be pointed back at {pair.Live}", TimeSpan.FromSeconds(1));
-        return await step.SupersedeAsync(rollout, $"{missing}, one of its two workloads, is gone or no longer selected.", cancellationToken);
+            return step.WaitFor(rollout, $"{missing} was deleted or is no longer selected; {NotPointed(pair.Service, pair.Live)}", TimeSpan.FromSeconds(1));
+        return await step.SupersedeAsync(rollout, $"{missing}, one of its two workloads, was deleted or is no longer selected.", cancellationToken);
     }
 
     private async Task<RolloutStatus> NextAsync(RolloutStatus rollout, string next, CancellationToken cancellationToken)
@@ -153,7 +153,10 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
         return rollout;
     }
 
-    /// <summary>False where the Service is missing, or was changed by somebody at the same time.</summary>
+    private static string NotPointed(string service, string workload) =>
+        $"waiting to point Service {service} at {workload}: the Service does not exist, or another client is changing it";
+
+    /// <summary>False if the Service does not exist, or another client changed it at the same time.</summary>
     private async Task<bool> PointAsync(string name, BlueGreenStatus pair, Workload at, CancellationToken cancellationToken) =>
         await step.Parts.Services.FindAsync(_resource.Metadata.Namespace!, name, cancellationToken) is { } service
         && (service.PointsAt(at, pair.LabelNames) || await step.Parts.Services.PointAsync(service, at, pair.LabelNames, cancellationToken));

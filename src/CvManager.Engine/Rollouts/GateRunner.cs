@@ -46,7 +46,7 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
             VerifySpec asked = Find(resource.Spec, gates, index);
             string image = rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
             GateRun run = new(resource, rollout, asked, gate with { StartedAt = gate.StartedAt ?? now }, index, image, pullSecrets,
-                begun => write(With(begun), $"{title} is started", cancellationToken));
+                begun => write(With(begun), $"starting {title}", cancellationToken));
             (GateStatus seen, string message) = await _gates[gate.Kind].AdvanceAsync(run, cancellationToken);
             bool? passed = seen.Phase switch { RolloutPhase.Succeeded => true, RolloutPhase.Failed => false, _ => null };
             rollout = With(passed is null ? seen with { Phase = RolloutPhase.Progressing } : seen with { Message = Shortened(message) });

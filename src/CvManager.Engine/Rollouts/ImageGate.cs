@@ -53,16 +53,16 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             if (pod is null)
                 return await CreateAsync(run, run.Status, cancellationToken);
             if (!IsAsMade(pod, run))
-                return await StartAsync(run, run.Status, $"pod {known.Name} was made by somebody else; another one is run", cancellationToken);
+                return await StartAsync(run, run.Status, $"pod {known.Name} was created by another client; running the gate in a new pod", cancellationToken);
             return await JudgeAsync(run, Created(run.Status, pod), pod, cancellationToken);
         }
 
         if (pod is null || pod.Text("metadata", "uid") != known.Uid)
-            return await StartAsync(run, run.Status, $"pod {known.Name} was deleted; it is run again", cancellationToken);
+            return await StartAsync(run, run.Status, $"pod {known.Name} was deleted; running the gate again", cancellationToken);
         if (pod.Text("metadata", "annotations", SpecAnnotation) is { } asked && asked != HashOf(run.Gate))
-            return await StartAsync(run, run.Status, $"the gate was changed while pod {known.Name} ran; it is run again", cancellationToken);
+            return await StartAsync(run, run.Status, $"the gate was changed while pod {known.Name} was running; running the gate again", cancellationToken);
         return ImageOf(pod) != known.Image
-            ? await StartAsync(run, run.Status, $"the image of pod {known.Name} was changed by somebody else; it is run again", cancellationToken)
+            ? await StartAsync(run, run.Status, $"the image of pod {known.Name} was changed by another client; running the gate again", cancellationToken)
             : await JudgeAsync(run, run.Status, pod, cancellationToken);
     }
 
@@ -100,16 +100,16 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         try
         {
             JsonObject pod = await cluster.CreateAsync(PathOf(run.Resource, null), Manifest(run, name), cancellationToken);
-            return new GateProgress(Created(gate, pod), $"pod {name} is created");
+            return new GateProgress(Created(gate, pod), $"pod {name} was created");
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
             // The answer to an earlier request was lost, or somebody knows the name: the next look tells which.
-            return new GateProgress(gate, $"there is a pod {name} already");
+            return new GateProgress(gate, $"pod {name} already exists");
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid or CvErrorKind.NotFound)
         {
-            throw new CvException(e.ErrorId, e.Kind, $"The pod of gate {gate.Image} could not be run: {e.Message}", e.Remedy, e) { Target = e.Target };
+            throw new CvException(e.ErrorId, e.Kind, $"The pod of gate {gate.Image} could not be created: {e.Message}", e.Remedy, e) { Target = e.Target };
         }
     }
 
@@ -126,7 +126,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         (string? cause, string? message) = Cause(pod, container, gate);
         gate = gate with { Reason = cause, Message = message };
         if (Disruption(pod, phase, reason) is { } disruption)
-            return await StartAsync(run, gate, $"pod {gate.Pod!.Name} was ended by the cluster ({disruption}); it is run again", cancellationToken);
+            return await StartAsync(run, gate, $"pod {gate.Pod!.Name} was terminated by the cluster ({disruption}); running the gate again", cancellationToken);
         if (phase != "Failed" && exitCode is null)
         {
             string state = phase.Length == 0 ? "Pending" : phase;
@@ -136,12 +136,13 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         if (reason == DeadlineExceeded && exitCode is null && cause is not null)
         {
             return ConfigurationErrors.Contains(cause)
-                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not be started ({message}); it is tried again", cancellationToken)
-                : await EndAsync(run, gate, RolloutPhase.Failed, $"failed: it did not start within its timeoutSeconds ({run.Gate.TimeoutSeconds} s): {message}", cancellationToken);
+                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not start ({message}); running the gate again", cancellationToken)
+                : await EndAsync(run, gate, RolloutPhase.Failed,
+                    $"failed: the container did not start within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s): {message}", cancellationToken);
         }
 
-        string why = reason == DeadlineExceeded ? $"not done within its timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
-            : exitCode is null ? RemoteText.Show(pod.Text("status", "message") ?? reason ?? "its pod failed")
+        string why = reason == DeadlineExceeded ? $"not completed within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
+            : exitCode is null ? RemoteText.Show(pod.Text("status", "message") ?? reason ?? "the pod failed")
             : $"exit code {exitCode}{(container.Text("state", "terminated", "reason") is { } how ? $" ({how})" : "")}";
         return await EndAsync(run, gate, RolloutPhase.Failed, $"failed: {why}", cancellationToken);
     }
@@ -157,11 +158,11 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         catch (CvException e)
         {
             // The outcome is known without it.
-            end = $"{end} (its log could not be read: {e.Message})";
+            end = $"{end} (the log could not be read: {e.Message})";
             log = "";
         }
 
-        return new GateProgress(gate with { Phase = phase, Message = null, Reason = null }, log.Length == 0 ? end : $"{end}; its log ends:\n{log}");
+        return new GateProgress(gate with { Phase = phase, Message = null, Reason = null }, log.Length == 0 ? end : $"{end}; end of the log:\n{log}");
     }
 
     /// <summary>Why the cluster ended a pod; null where it did not.</summary>
@@ -188,7 +189,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         if (reason == "ImagePullBackOff" && former.Reason == "ErrImagePull")
             return (former.Reason, former.Message);
         string message = status.Text("state", "waiting", "message") ?? "";
-        string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user's id, or to 0 to let it run as root" : "";
+        string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user ID, or to 0 to run it as root" : "";
         return (reason, RemoteText.Show(message.Length == 0 ? reason : $"{reason}: {message}") + remedy);
     }
 

@@ -58,24 +58,33 @@ public static class Planner
             {
                 Resource = resource, Verdict = PlanVerdict.Held, Reason = ConditionReasons.Suspended, Workloads = workloads,
                 Version = input.Version?.Version, Digest = input.Version?.Digest,
-                Message = $"It is suspended{Hold.Of(resource)}. Nothing is rolled out until Resume-ContainerVersion {resource.Metadata.Name}.",
+                Message = $"Suspended{Hold.Of(resource)}. Nothing is rolled out until you run Resume-ContainerVersion {resource.Metadata.Name}.",
             };
         }
 
         if (input.Version is null)
-            return Stalled(input, Reason(input.Problem), input.Problem is null ? "The version is not known." : $"{input.Problem.Message} {input.Problem.Remedy}", workloads) with { Problem = input.Problem };
+        {
+            string why = input.Problem is { } problem ? $"{problem.Message} {problem.Remedy}" : "The version is unknown.";
+            return Stalled(input, Reason(input.Problem), why, workloads) with { Problem = input.Problem };
+        }
+
         if (workloads.Count == 0 && input.Unseen is { } unseen)
-            return Stalled(input, ConditionReasons.ClusterForbidden, $"No workload can be seen. {unseen.Message} {unseen.Remedy}") with { Problem = unseen };
+        {
+            return Stalled(input, ConditionReasons.ClusterForbidden, $"The workloads could not be read. {unseen.Message} {unseen.Remedy}")
+                with { Problem = unseen };
+        }
+
         if (workloads.Count == 0)
         {
-            return Stalled(input, ConditionReasons.WorkloadNotFound, $"No workload of namespace {resource.Metadata.Namespace} that can be rolled out has the labels "
-                + $"{string.Join(",", spec.Selector.Select(l => $"{l.Key}={l.Value}"))}{PassedOver(input)}; label one, or mend spec.selector.");
+            return Stalled(input, ConditionReasons.WorkloadNotFound, $"No workload in namespace {resource.Metadata.Namespace} matches spec.selector "
+                + $"({string.Join(",", spec.Selector.Select(l => $"{l.Key}={l.Value}"))}){Ignored(input)}. Label a workload, or correct spec.selector.");
         }
 
         if (workloads.FirstOrDefault(w => w.FindContainer(spec.Container.Name) is null) is { } lacking)
         {
+            string containers = string.Join(", ", lacking.Containers.Select(c => c.Name));
             return Stalled(input, ConditionReasons.ContainerNotFound,
-                $"{lacking.Reference} has no container {spec.Container.Name}; it has {string.Join(", ", lacking.Containers.Select(c => c.Name))}. Mend spec.container.name.", workloads);
+                $"{lacking.Reference} has no container {spec.Container.Name}; its containers are {containers}. Correct spec.container.name.", workloads);
         }
 
         if (Rival(input, workloads) is { } rival)
@@ -87,35 +96,41 @@ public static class Planner
             : PlanChanges(input, input.Version, workloads, pair);
     }
 
-    /// <summary>R4: what has the labels and is left alone, and why.</summary>
-    private static string PassedOver(PlanInput input)
+    /// <summary>R4: which workloads match the selector and are ignored, and why.</summary>
+    private static string Ignored(PlanInput input)
     {
-        string[] left = [.. input.Workloads.Where(w => w.Namespace == input.Resource.Metadata.Namespace && w.IsSelectedBy(input.Resource.Spec.Selector))
+        string[] ignored = [.. input.Workloads.Where(w => w.Namespace == input.Resource.Metadata.Namespace && w.IsSelectedBy(input.Resource.Spec.Selector))
             .OrderBy(w => w.Reference, StringComparer.Ordinal).Take(3)
-            .Select(w => w.Controller is { } owner ? $"{w.Reference} belongs to {owner} and is left to it" : $"{w.Reference} has ended")];
-        return left.Length == 0 ? "" : $" ({string.Join("; ", left)})";
+            .Select(w => w.Controller is { } owner ? $"{w.Reference} is managed by {owner}" : $"{w.Reference} has terminated")];
+        return ignored.Length == 0 ? "" : $"; ignored: {string.Join(", ", ignored)}";
     }
 
     /// <summary>R13: exactly two workloads, and exactly one of them live.</summary>
     private static (BlueGreenPair? Pair, string? Problem) Pair(PlanInput input, BlueGreenSpec spec, List<Workload> workloads)
     {
         if (workloads.Find(w => !WorkloadKind.Find(w.Kind).IsScalable) is { } fixedSize)
-            return (null, $"{fixedSize.Reference} cannot be one of two colours, as it cannot be scaled; use Deployments, StatefulSets or ReplicaSets.");
+        {
+            return (null, $"{fixedSize.Reference} cannot be used with ServiceBlueGreen because its kind cannot be scaled. "
+                + "Use Deployments, StatefulSets or ReplicaSets.");
+        }
+
         if (workloads.Count != 2)
         {
-            string found = workloads.Count == 1 ? $"There is only {workloads[0].Reference}" : $"There are {string.Join(", ", workloads.Select(w => w.Reference))}";
-            return (null, $"ServiceBlueGreen takes exactly two workloads. {found}; mend spec.selector or the labels cvapp.");
+            string found = workloads.Count == 1 ? $"only {workloads[0].Reference}" : string.Join(", ", workloads.Select(w => w.Reference));
+            return (null, $"ServiceBlueGreen requires exactly two workloads; spec.selector matches {found}. Correct spec.selector or the cvapp labels.");
         }
 
         string labels = string.Join(", ", spec.LabelNames);
         if (input.Service is not { } service)
-            return (null, $"There is no Service {spec.ServiceName}, which spec.strategy.blueGreen.serviceName names.");
+            return (null, $"Service {spec.ServiceName} not found. Create it, or correct spec.strategy.blueGreen.serviceName.");
         if (workloads.Find(w => spec.LabelNames.Any(label => !w.PodLabels.ContainsKey(label))) is { } lacking)
-            return (null, $"The pods of {lacking.Reference} lack one of the labels of spec.strategy.blueGreen.labelNames ({labels}).");
+            return (null, $"The pods of {lacking.Reference} are missing a label that spec.strategy.blueGreen.labelNames requires ({labels}).");
         List<Workload> live = [.. workloads.Where(w => service.PointsAt(w, spec.LabelNames))];
-        return live.Count == 1
-            ? (new BlueGreenPair(live[0], workloads.Single(w => w != live[0])), null)
-            : (null, $"Service {service.Name} points at {(live.Count == 0 ? "neither" : "both")} of {workloads[0].Reference} and {workloads[1].Reference} by {labels}; point it at one of them.");
+        if (live.Count == 1)
+            return (new BlueGreenPair(live[0], workloads.Single(w => w != live[0])), null);
+        (string one, string other) = (workloads[0].Reference, workloads[1].Reference);
+        return (null, $"Service {service.Name} selects {(live.Count == 0 ? $"neither {one} nor {other}" : $"both {one} and {other}")} by {labels}. "
+            + "Change its selector so that it selects exactly one of them.");
     }
 
     private static RolloutPlan PlanChanges(PlanInput input, ResolvedVersion version, List<Workload> workloads, BlueGreenPair? pair)
@@ -150,7 +165,8 @@ public static class Planner
                 : plan with
                 {
                     Reason = waiting.Select(w => w.Progress.BlockedBy).FirstOrDefault(by => by is not null) ?? ConditionReasons.WorkloadsNotReady,
-                    Message = $"Set to version {version.Version}{pinned}, but not all pods are up: {string.Join("; ", waiting.Select(w => $"{w.Reference}: {w.Progress.Message}"))}.",
+                    Message = $"Set to version {version.Version}{pinned}, but not all pods are ready: "
+                        + $"{string.Join("; ", waiting.Select(w => $"{w.Reference}: {w.Progress.Message}"))}.",
                 };
         }
 
@@ -159,7 +175,8 @@ public static class Planner
             return plan with
             {
                 Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.Quarantined,
-                Message = $"Version {version.Version} failed at {quarantined.At:u} ({quarantined.Reason}) and is not rolled out again until the tag moves, or Resume-ContainerVersion {resource.Metadata.Name} lets it.",
+                Message = $"Version {version.Version} is quarantined: it failed at {quarantined.At:u} ({quarantined.Reason}). "
+                    + $"It is not rolled out again until the tag moves or you run Resume-ContainerVersion {resource.Metadata.Name}.",
             };
         }
 
@@ -208,8 +225,8 @@ public static class Planner
                 && other.Spec.Container.Name == resource.Spec.Container.Name
                 && workloads.FirstOrDefault(w => w.IsSelectedBy(other.Spec.Selector)) is { } shared)
             {
-                return $"Container {resource.Spec.Container.Name} of {shared.Reference} belongs to the older ContainerVersion {other.Metadata.Name}; "
-                    + "give one of the two another selector or container, or remove it.";
+                return $"Container {resource.Spec.Container.Name} of {shared.Reference} is already managed by the older ContainerVersion {other.Metadata.Name}. "
+                    + "Change the selector or the container of one of them, or delete one.";
             }
         }
 
@@ -227,15 +244,15 @@ public static class Planner
 
         PlannedChange change = changes[0];
         // Our own name is on it where an admission webhook rewrote what we wrote.
+        string until = $"It is left unchanged until the tag moves, the ContainerVersion changes, or you run Resume-ContainerVersion {resource.Metadata.Name}.";
         if (change.Container.ImageManager == ClusterConnection.FieldManager)
         {
-            return $"The API server made {change.Container.Image} of the image that {change.Workload.Reference} was to get for version {last.Version}: an admission webhook rewrites it. "
-                + $"It is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
+            return $"An admission webhook rewrites the image of {change.Workload.Reference} for version {last.Version} to {change.Container.Image}. {until}";
         }
 
-        string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "somebody else";
-        return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} {last.Repeats} times after version {last.Version} was put there; "
-            + $"it is left so until the tag moves, the resource changes, or Resume-ContainerVersion {resource.Metadata.Name}.";
+        string who = change.Container.ImageManager is { Length: > 0 } manager ? $"the field manager {manager}" : "another client";
+        return $"The image of {change.Workload.Reference} was changed back to {change.Container.Image} by {who} {last.Repeats} times "
+            + $"after version {last.Version} was rolled out. {until}";
     }
 
     private static RolloutPlan Stalled(PlanInput input, string reason, string message, IReadOnlyList<Workload>? workloads = null) => new()

@@ -35,8 +35,11 @@ public static class RollbackTarget
         if (before is null && resource.Status?.SuccessVersion is { } last && last != present)
             before = last;
         return before ?? throw new CvException(ErrorIds.RollbackTargetNotFound, CvErrorKind.NotFound,
-            $"No version was rolled out with success before {present ?? "the present one"}, as far as the history of {resource.Key} goes.",
-            $"Give -ToVersion; Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there was.") { Target = resource.Key };
+            $"The history of {resource.Key} contains no version that was rolled out successfully before {present ?? "the current one"}.",
+            $"Specify -ToVersion. Run Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} to list earlier versions.")
+            {
+                Target = resource.Key,
+            };
     }
 
     /// <summary>The version that a record's rollout brought.</summary>
@@ -45,15 +48,18 @@ public static class RollbackTarget
     {
         ArgumentNullException.ThrowIfNull(resource);
         List<RolloutRecord> found = records.Where(record => record.Id == id).ToList();
-        string history = $"Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} shows what there is.";
+        string history = $"Run Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} to list the records.";
         if (found.Count == 0)
         {
-            throw new CvException(ErrorIds.RolloutRecordNotFound, CvErrorKind.NotFound, $"The history of {resource.Key} has no record '{id}'.", history) { Target = resource.Key };
+            throw new CvException(ErrorIds.RolloutRecordNotFound, CvErrorKind.NotFound, $"Record '{id}' not found in the history of {resource.Key}.", history)
+            {
+                Target = resource.Key,
+            };
         }
 
         return found.Find(record => record.Outcome == RolloutPhase.Succeeded)?.ToVersion ?? throw new CvException(ErrorIds.RolloutRecordNotSuccessful, CvErrorKind.Invalid,
-            $"The rollout {id} of version {found[0].ToVersion} to {resource.Key} was no success ({found[0].Outcome}): there is nothing to go back to.",
-            $"Choose another record, or give -ToVersion. {history}") { Target = resource.Key };
+            $"Rollout {id} of version {found[0].ToVersion} to {resource.Key} did not succeed (outcome {found[0].Outcome}), so you cannot roll back to it.",
+            $"Choose another record, or specify -ToVersion. {history}") { Target = resource.Key };
     }
 
     /// <exception cref="CvException"><c>VersionQuarantined</c>: it would not be rolled out.</exception>
@@ -62,8 +68,12 @@ public static class RollbackTarget
         ArgumentNullException.ThrowIfNull(resource);
         if (resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == digest) is { } quarantined)
         {
-            throw new CvException(ErrorIds.VersionQuarantined, CvErrorKind.Conflict, $"Version {version} of {resource.Key} failed at {quarantined.At:u}: {quarantined.Reason}",
-                $"Choose another version, or lift its quarantine first: Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
+            throw new CvException(ErrorIds.VersionQuarantined, CvErrorKind.Conflict,
+                $"Version {version} of {resource.Key} is quarantined: it failed at {quarantined.At:u}: {quarantined.Reason}",
+                $"Choose another version, or run Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} to lift the quarantine.")
+            {
+                Target = resource.Key,
+            };
         }
     }
 }

@@ -45,18 +45,18 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         rollout = clock.Measure(plan.Resource.Key, rollout, plan.Resource.Spec.TimeoutSeconds);
         RolloutStep step = new(_parts, plan, status, writeStatus, now);
         if (plan.Verdict == PlanVerdict.Held)
-            return await step.SupersedeAsync(rollout, "It was suspended while it was in progress.", cancellationToken);
+            return await step.SupersedeAsync(rollout, "The ContainerVersion was suspended during the rollout.", cancellationToken);
         // What has failed goes back to the end, whatever is wanted next.
         if (rollout.Phase == RolloutPhase.RollingBack)
             return await step.AdvanceAsync(rollout, cancellationToken);
         if (plan.Reason == ConditionReasons.InvalidSpec)
-            return await step.SupersedeAsync(rollout, "The resource was changed into one that is not valid while it was in progress.", cancellationToken);
+            return await step.SupersedeAsync(rollout, "The ContainerVersion was changed to an invalid specification during the rollout.", cancellationToken);
         if (rollout.BlueGreen is { } pair && !IsStill(pair, plan.Resource.Spec.Strategy))
-            return await step.SupersedeAsync(rollout, "The resource's strategy was changed while it was in progress.", cancellationToken);
+            return await step.SupersedeAsync(rollout, "spec.strategy was changed during the rollout.", cancellationToken);
         if (GateRunner.HasOthers(plan.Resource.Spec, rollout))
-            return await step.SupersedeAsync(rollout, "The resource's gates were changed while it was in progress.", cancellationToken);
+            return await step.SupersedeAsync(rollout, "The gates were changed during the rollout.", cancellationToken);
         if (plan.Digest is { } digest && digest != rollout.Digest)
-            return await step.SupersedeAsync(rollout, $"Version {plan.Version} took its place.", cancellationToken);
+            return await step.SupersedeAsync(rollout, $"Replaced by version {plan.Version}.", cancellationToken);
         return await step.AdvanceAsync(rollout, cancellationToken);
     }
 

@@ -68,7 +68,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 return WaitForGate(rollout, message);
             // That the gates have passed stands in the status before anything is changed.
             rollout = rollout with { Phase = RolloutPhase.Progressing };
-            await WriteAsync(rollout, $"Rolling out version {rollout.Version}: its gates have passed.", cancellationToken);
+            await WriteAsync(rollout, $"Rolling out version {rollout.Version}: all gates passed.", cancellationToken);
         }
 
         return rollout.BlueGreen is null ? await RollOutAsync(rollout, cancellationToken) : await new BlueGreenStrategy(this).RollOutAsync(rollout, cancellationToken);
@@ -160,15 +160,16 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     /// <summary>Ends a rollout that somebody fights; the plan sees by its repeats that it is not to be begun again.</summary>
     public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
         contended.Phase == RolloutPhase.Superseded ? $"{contended.Kind}/{contended.Name}: {contended.Message}"
-            : $"The image of {contended.Kind}/{contended.Name} was changed back again and again while it was rolled out; it is left so.", cancellationToken);
+            : $"The image of {contended.Kind}/{contended.Name} was changed back repeatedly during the rollout; it is left unchanged.", cancellationToken);
 
     /// <summary>It goes on: its status says what it waits for. Past its deadline, it fails.</summary>
     public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
     {
         WorkloadRolloutStatus? blocked = Blocking(rollout);
         return blocked is null && rollout.Workloads.All(entry => IsDue(rollout, entry)) && now >= rollout.Deadline
-            ? await FailAsync(rollout, $"It was not done within timeoutSeconds ({_spec.TimeoutSeconds} s); {message}", cancellationToken)
-            : new StepResult(Progressing(rollout, $"{(rollout.Phase == RolloutPhase.Verifying ? "Verifying" : "Rolling out")} version {rollout.Version}: {message}", blocked?.BlockedBy), Wait(rollout));
+            ? await FailAsync(rollout, $"The rollout did not complete within timeoutSeconds ({_spec.TimeoutSeconds} s): {message}", cancellationToken)
+            : new StepResult(Progressing(rollout, $"{(rollout.Phase == RolloutPhase.Verifying ? "Verifying" : "Rolling out")} version {rollout.Version}: {message}",
+                blocked?.BlockedBy), Wait(rollout));
     }
 
     /// <summary>The workload by which the rollout is blocked: where all that it waits for are, as the others have their time. Null where it is not.</summary>
@@ -320,7 +321,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         if (workloads.Find(w => w.Phase == RolloutPhase.Failed) is { } failed)
             return await FailAsync(rollout, FailedMessage(rollout, failed), cancellationToken);
         if (workloads.TrueForAll(w => w.Phase == RolloutPhase.Superseded))
-            return await SupersedeAsync(rollout, "Its workloads are gone, or no longer selected.", cancellationToken);
+            return await SupersedeAsync(rollout, "Its workloads were deleted or are no longer selected.", cancellationToken);
         List<WorkloadRolloutStatus> waiting = [.. workloads.Where(w => w.Phase is not (RolloutPhase.Succeeded or RolloutPhase.Superseded))];
         if (waiting.Count == 0)
             return await SucceedAsync(rollout, cancellationToken);
@@ -330,7 +331,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     /// <summary>Why a rollout failed by one of its workloads.</summary>
     public string FailedMessage(RolloutStatus rollout, WorkloadRolloutStatus failed) => IsDue(rollout, failed)
-        ? $"{failed.Kind}/{failed.Name}: it was not done within timeoutSeconds ({_spec.TimeoutSeconds} s): {failed.Message}" : $"{failed.Kind}/{failed.Name}: {failed.Message}";
+        ? $"{failed.Kind}/{failed.Name}: the rollout did not complete within timeoutSeconds ({_spec.TimeoutSeconds} s): {failed.Message}"
+        : $"{failed.Kind}/{failed.Name}: {failed.Message}";
 
     private async Task<(DeliveryProgress Progress, RolloutStatus Rollout)> DeliverAsync(RolloutStatus rollout, DeliveryOrder order, CancellationToken cancellationToken)
     {
@@ -362,7 +364,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             return End(status, rollout with { Phase = RolloutPhase.RolledBack });
         string stuck = string.Join("; ", left.Select(w => $"{w.Kind}/{w.Name}: {w.Message}"));
         return left.Exists(w => w.BlockedBy is null && IsDue(rollout, w))
-            ? End(status, rollout with { Phase = RolloutPhase.Failed, Message = $"{rollout.Message}; and it could not be rolled back: {stuck}" })
+            ? End(status, rollout with { Phase = RolloutPhase.Failed, Message = $"{rollout.Message}; the rollback failed: {stuck}" })
             : new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout, stuck) }, Wait(rollout));
     }
 
@@ -376,13 +378,13 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             Failed = entry.ToImage, Rewrites = rollout.Rewrites ?? [], Since = rollout.StartedAt, Now = now,
         };
         if (Find(entry) is { Container.Image: { } image } && !back.Has(image) && !Order(rollout, entry).Has(image))
-            return With(rollout, entry, new DeliveryProgress(DeliveryState.Overruled, $"Somebody else put {image} on it; it is left so."));
+            return With(rollout, entry, new DeliveryProgress(DeliveryState.Overruled, $"Another client set the image {image}; it is left unchanged."));
         (DeliveryProgress progress, rollout) = await DeliverAsync(rollout, back, cancellationToken);
         return rollout with
         {
             Workloads = [.. rollout.Workloads.Select(w => w.Kind != entry.Kind || w.Name != entry.Name ? w : w with
             {
-                Message = w.Phase == RolloutPhase.Succeeded ? $"back on {entry.FromImage}" : w.Message,
+                Message = w.Phase == RolloutPhase.Succeeded ? $"restored to {entry.FromImage}" : w.Message,
                 Phase = w.Phase switch
                 {
                     RolloutPhase.Succeeded => RolloutPhase.RolledBack,
@@ -404,7 +406,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     /// <param name="where">How far it is; null for the beginning, which says why.</param>
     private IReadOnlyList<Condition> RollingBack(RolloutStatus rollout, string? where = null) => ConditionList.Reconciling(status.Conditions,
         Blocking(rollout)?.BlockedBy ?? ConditionReasons.RolloutFailed,
-        where is null ? $"Version {rollout.Version} failed and is rolled back: {rollout.Message}" : $"Rolling back version {rollout.Version}: {where}. It failed: {rollout.Message}", _generation, now);
+        where is null ? $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"
+            : $"Rolling back version {rollout.Version}: {where}. It failed: {rollout.Message}", _generation, now);
 
     private StepResult End(ContainerVersionStatus failed, RolloutStatus rollout)
     {

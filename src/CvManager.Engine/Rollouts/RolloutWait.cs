@@ -57,8 +57,8 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
             return true;
         if (resource.Spec.Suspend)
         {
-            throw new CvException(ErrorIds.RolloutHeld, CvErrorKind.Conflict, $"{resource.Key}: {ready?.Message ?? "it is suspended."}",
-                $"Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
+            throw new CvException(ErrorIds.RolloutHeld, CvErrorKind.Conflict, $"{resource.Key}: {ready?.Message ?? "Suspended."}",
+                $"Run Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace}.") { Target = resource.Key };
         }
 
         if (ConditionList.Find(status.Conditions, ConditionTypes.Stalled) is not { Status: "True" } stalled)
@@ -70,7 +70,7 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
         if (!concerns)
             return false;
         throw new CvException(failed ? ConditionReasons.RolloutFailed : stalled.Reason, failed ? CvErrorKind.Failed : CvErrorKind.Invalid, $"{resource.Key}: {stalled.Message}",
-            failed ? "Mend the image, push it as another version, and move the tag onto that one; Get-CvRolloutHistory has what happened."
-                : "Mend what the message names; Test-ContainerVersion says more.") { Target = resource.Key };
+            failed ? "Fix the image, push it as a new version, and move the tag to that version. Get-CvRolloutHistory shows what happened."
+                : "Fix the problem described in the message. Test-ContainerVersion shows details.") { Target = resource.Key };
     }
 }

@@ -103,7 +103,7 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
             // Whoever keeps a picture of the cluster sees the new Job by that: planned from the old one, the rollout would begin again.
             if (job is { Progress.State: ProgressState.Done })
                 await workloads.FindAsync(workload, cancellationToken);
-            return Of(job, order, "It is gone.");
+            return Of(job, order, "The workload was deleted.");
         }
 
         return order.Has(container.Image) ? await ObserveAsync(workload, container, order, cancellationToken) : await SwapAsync(workload, container, order, null, cancellationToken);
@@ -115,15 +115,15 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     {
         (ImagePatchOutcome outcome, Workload? now) = await workloads.SwapImageAsync(workload, container, order.Image, cancellationToken, replicas);
         if (outcome == ImagePatchOutcome.Gone)
-            return new DeliveryProgress(DeliveryState.Gone, "It is gone.") { IsPatched = false };
+            return new DeliveryProgress(DeliveryState.Gone, "The workload was deleted.") { IsPatched = false };
         if (outcome != ImagePatchOutcome.Swapped || now?.FindContainer(container.Name) is not { } after)
-            return new DeliveryProgress(DeliveryState.Waiting, "somebody else changed it meanwhile; it is read again") { IsPatched = false };
+            return new DeliveryProgress(DeliveryState.Waiting, "another client changed it at the same time; reading it again") { IsPatched = false };
         DeliveryProgress patched = new(DeliveryState.Waiting, "patched") { IsSwapped = true, Baseline = BaselineOf(now, after) };
         if (RunningImage.AreSame(after.Image, order.Image))
             return patched;
         return RunningImage.StandsFor(after.Image, order.Image, container.Image, order.Digest)
             ? patched with { Answered = after.Image }
-            : new DeliveryProgress(DeliveryState.Overruled, $"the API server made {after.Image} of {order.Image}: an admission webhook rewrites it") { IsPatched = false };
+            : new DeliveryProgress(DeliveryState.Overruled, Rewritten(order.Image, after.Image)) { IsPatched = false };
     }
 
     /// <summary>How far a workload is that has the image.</summary>
@@ -134,9 +134,9 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         {
             // A watch may have told nothing for minutes (R6: nothing fails for what was only seen late).
             if (await workloads.FindAsync(workload, cancellationToken) is not { } fresh)
-                return new DeliveryProgress(DeliveryState.Gone, "It is gone.") { IsPatched = false };
+                return new DeliveryProgress(DeliveryState.Gone, "The workload was deleted.") { IsPatched = false };
             if (fresh.FindContainer(container.Name) is not { } found || !order.Has(found.Image))
-                return new DeliveryProgress(DeliveryState.Waiting, "somebody else changed it meanwhile") { IsPatched = false };
+                return new DeliveryProgress(DeliveryState.Waiting, "another client changed the image") { IsPatched = false };
             (workload, container) = (fresh, found);
         }
 
@@ -199,17 +199,18 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
     /// <summary>Goes on with a workload that is not there: a Job between its deletion and its creation.</summary>
     public async Task<DeliveryProgress> AdvanceAbsentAsync(string ns, string container, DeliveryOrder order, CancellationToken cancellationToken) =>
         WorkloadKind.Find(order.Entry.Kind).Delivery == Delivery.Recreate
-            ? Of(await _jobs.ResumeAsync(ns, order.Entry.Name, container, order.Image, order.Has, cancellationToken), order, "It is gone, or no longer selected.")
-            : new DeliveryProgress(DeliveryState.Gone, "It is gone, or no longer selected.") { IsPatched = false };
+            ? Of(await _jobs.ResumeAsync(ns, order.Entry.Name, container, order.Image, order.Has, cancellationToken), order, "The workload was deleted or is no longer selected.")
+            : new DeliveryProgress(DeliveryState.Gone, "The workload was deleted or is no longer selected.") { IsPatched = false };
 
     /// <summary>A Pod says that it is ready also while the former image runs on.</summary>
     private static WorkloadProgress ProgressOf(Workload workload, WorkloadContainer container, DeliveryOrder order) =>
         workload.Kind != "Pod" || container.IsInit || RunningImage.IsStarted(container, order.Digest, order.Entry.Baseline?.ImageId) ? workload.Progress
-            : WorkloadProgress.Waiting(container.ImageId.Length == 0 ? $"container {container.Name} has not been started" : $"container {container.Name} still runs {container.ImageId}");
+            : WorkloadProgress.Waiting(container.ImageId.Length == 0 ? $"container {container.Name} has not started"
+                : $"container {container.Name} is still running {container.ImageId}");
 
     /// <summary>What is wrong, as it was first told: "back-off" does not say that the image was not found. Of crashes, the last one tells how many there were.</summary>
     private static string? Cause(WorkloadTrouble? first, Trouble? now, bool failed) => now is null
-        ? failed && first is not null ? $"before that, {first.Message}" : null
+        ? failed && first is not null ? $"earlier: {first.Message}" : null
         : now.Kind != TroubleKind.Crash && first?.Kind == now.Kind ? first.Message : now.Message;
 
     private async Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, CancellationToken cancellationToken)
@@ -217,20 +218,22 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         try
         {
             string log = string.Join('\n', (await workloads.ReadLogAsync(ns, crashed, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line)));
-            return log.Length == 0 ? "its log is empty" : $"its log ends:\n{(log.Length <= LogLength ? log : "…" + log[^LogLength..])}";
+            return log.Length == 0 ? "the container log is empty" : $"end of the container log:\n{(log.Length <= LogLength ? log : "…" + log[^LogLength..])}";
         }
         catch (CvException e)
         {
-            return $"its log could not be read: {e.Message}";
+            return $"the container log could not be read: {e.Message}";
         }
     }
+
+    private static string Rewritten(string requested, string stored) => $"an admission webhook rewrote the image {requested} to {stored}";
 
     private static DeliveryProgress Of((WorkloadProgress Progress, string? Answered)? job, DeliveryOrder order, string gone)
     {
         if (job is not { } known)
             return new DeliveryProgress(DeliveryState.Gone, gone) { IsPatched = false };
         if (known.Answered is { } answered && !order.Has(answered) && !RunningImage.StandsFor(answered, order.Image, order.Entry.FromImage, order.Digest))
-            return new DeliveryProgress(DeliveryState.Overruled, $"the API server made {answered} of {order.Image}: an admission webhook rewrites it") { IsPatched = false };
+            return new DeliveryProgress(DeliveryState.Overruled, Rewritten(order.Image, answered)) { IsPatched = false };
         return new DeliveryProgress(known.Progress.State switch
         {
             ProgressState.Done => DeliveryState.Done,

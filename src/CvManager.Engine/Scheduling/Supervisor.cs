@@ -34,7 +34,8 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
                 await task(cancellationToken).ConfigureAwait(false);
                 if (cancellationToken.IsCancellationRequested)
                     return;
-                throw new CvException(ErrorIds.ControllerTaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.", "Restart the controller, and report this defect.") { Target = name };
+                throw new CvException(ErrorIds.ControllerTaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.",
+                    "Restart the controller, and report this defect.") { Target = name };
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
@@ -62,9 +63,10 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
             _complaints[name] = cause;
         }
 
-        LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "It is started again; report this defect.", error);
+        LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", error);
     }
 
-    [LoggerMessage(EventId = LogEvents.TaskFailed, EventName = nameof(LogEvents.TaskFailed), Level = LogLevel.Error, Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.TaskFailed, EventName = nameof(LogEvents.TaskFailed), Level = LogLevel.Error,
+        Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
     private static partial void LogFailed(ILogger logger, string task, string errorId, string remedy, Exception error);
 }

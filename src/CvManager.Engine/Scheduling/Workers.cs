@@ -48,7 +48,7 @@ internal static partial class Workers
                 }
                 catch (Exception error)
                 {
-                    LogFailed(logger, key, ErrorIds.UnexpectedError, "It is tried again; report this defect.", error);
+                    LogFailed(logger, key, ErrorIds.UnexpectedError, "It is retried. Report this defect.", error);
                 }
                 finally
                 {

@@ -281,26 +281,35 @@ internal sealed partial class Reflector<T> : IReflector
     }
 
     private CvException Described(Exception error) => error as CvException ?? new CvException(ErrorIds.WatchFailed, CvErrorKind.Unavailable,
-        $"an answer could not be understood: {error.Message}", "See whether something stands between the controller and the API server; it is tried again.", error) { Target = Name };
+        $"a response could not be parsed: {error.Message}", "Check whether a proxy answers instead of the API server. The watch is retried.", error)
+    {
+        Target = Name,
+    };
 
     /// <summary>Where a watch begins.</summary>
     private sealed record Position(ResourcePath Path, string ResourceVersion);
 
-    [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning, Message = "{Collection} is not served by this cluster, and is passed over until it is ({ErrorId}). {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning,
+        Message = "{Collection} is not served by this cluster ({ErrorId}); it is ignored until it is served. {Remedy}")]
     private static partial void LogNotServed(ILogger logger, string collection, string errorId, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.WatchFailed, EventName = nameof(LogEvents.WatchFailed), Level = LogLevel.Error, Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.WatchFailed, EventName = nameof(LogEvents.WatchFailed), Level = LogLevel.Error,
+        Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogFails(ILogger logger, string collection, string errorId, string reason, string remedy, Exception? error);
 
-    [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information, Message = "{Collection} is watched again")]
+    [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information,
+        Message = "{Collection}: watch restored")]
     private static partial void LogWorksAgain(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug, Message = "{Collection}: the watch's history is gone, all is read again")]
+    [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug,
+        Message = "{Collection}: the watch's resource version expired; listing again")]
     private static partial void LogExpired(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.WatchSilent, EventName = nameof(LogEvents.WatchSilent), Level = LogLevel.Warning, Message = "{Collection}: the watch fell silent, another one is begun")]
+    [LoggerMessage(EventId = LogEvents.WatchSilent, EventName = nameof(LogEvents.WatchSilent), Level = LogLevel.Warning,
+        Message = "{Collection}: the watch timed out without receiving anything; starting a new watch")]
     private static partial void LogSilent(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.ObjectUnreadable, EventName = nameof(LogEvents.ObjectUnreadable), Level = LogLevel.Error, Message = "{Collection}: {Resource} could not be read, and is passed over ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(EventId = LogEvents.ObjectUnreadable, EventName = nameof(LogEvents.ObjectUnreadable), Level = LogLevel.Error,
+        Message = "{Collection}: {Resource} could not be read and is ignored ({ErrorId}): {Reason} {Remedy}")]
     private static partial void LogUnreadable(ILogger logger, string collection, string resource, string errorId, string reason, string remedy);
 }

@@ -15,14 +15,15 @@ internal sealed class DaemonSetKind : WorkloadKind
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))
-            return WorkloadProgress.Waiting("waiting for the specification to be observed");
+            return WorkloadProgress.Waiting("waiting for the spec update to be observed");
         int desired = json.Number("status", "desiredNumberScheduled") ?? 0;
         int updated = json.Number("status", "updatedNumberScheduled") ?? 0;
         int available = json.Number("status", "numberAvailable") ?? 0;
         if (updated < desired)
         {
             return json.Text("spec", "updateStrategy", "type") == "OnDelete"
-                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete, $"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them")
+                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete,
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted")
                 : WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated");
         }
 

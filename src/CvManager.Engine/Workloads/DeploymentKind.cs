@@ -20,7 +20,7 @@ internal sealed class DeploymentKind : WorkloadKind
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))
-            return WorkloadProgress.Waiting("waiting for the specification to be observed");
+            return WorkloadProgress.Waiting("waiting for the spec update to be observed");
         int desired = json.Number("spec", "replicas") ?? 1;
         int updated = json.Number("status", "updatedReplicas") ?? 0;
         int all = json.Number("status", "replicas") ?? 0;
@@ -30,7 +30,8 @@ internal sealed class DeploymentKind : WorkloadKind
             : available < updated ? $"{available} of {updated} updated replicas are available"
             : null;
         return missing is null ? WorkloadProgress.Done($"{available} of {desired} replicas are available")
-            : json.Flag("spec", "paused") ? WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused, $"it is paused (spec.paused), and {missing}; kubectl rollout resume lets it go on")
+            : json.Flag("spec", "paused") ? WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused,
+                $"the Deployment is paused (spec.paused), {missing}; run kubectl rollout resume to continue")
             : WaitingForPods(json, missing);
     }
 

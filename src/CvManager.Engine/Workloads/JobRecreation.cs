@@ -38,7 +38,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         if (job is null)
             return kept is null ? null : await CreateAsync(ns, name, kept, container, to, cancellationToken);
         if (job.At("metadata", "deletionTimestamp") is not null)
-            return (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
+            return (WorkloadProgress.Waiting("the Job is being deleted and will be recreated"), null);
         if (ImageOf(job, container) is { } present && has(present))
         {
             if (kept is not null)
@@ -47,7 +47,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
 
         if (IsActive(job))
-            return (WorkloadProgress.Blocked(ConditionReasons.JobActive, "it is active, and is recreated once it has ended"), null);
+            return (WorkloadProgress.Blocked(ConditionReasons.JobActive, "the Job is active; it is recreated after it finishes"), null);
         if (kept is null)
         {
             try
@@ -56,12 +56,12 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             }
             catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
             {
-                return (WorkloadProgress.Failed($"it cannot be created anew: {e.Message}"), null);
+                return (WorkloadProgress.Failed($"the Job cannot be recreated: {e.Message}"), null);
             }
         }
 
         await DeleteAsync(ns, job, cancellationToken);
-        return (WorkloadProgress.Waiting("deleted, to be created anew"), null);
+        return (WorkloadProgress.Waiting("the Job was deleted and will be recreated"), null);
     }
 
     /// <summary>Goes on with a Job that is selected no longer, because it is not there: null where it was not we who took it away.</summary>
@@ -70,7 +70,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         CancellationToken cancellationToken)
     {
         if (await FindAsync(ns, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
-            return job.At("metadata", "deletionTimestamp") is null ? null : (WorkloadProgress.Waiting("it is being deleted, to be created anew"), null);
+            return job.At("metadata", "deletionTimestamp") is null ? null : (WorkloadProgress.Waiting("the Job is being deleted and will be recreated"), null);
         return await AdvanceAsync(ns, name, container, to, has, cancellationToken);
     }
 
@@ -90,11 +90,11 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            return (WorkloadProgress.Waiting("somebody else created it; it is read again"), null);
+            return (WorkloadProgress.Waiting("another client created the Job; reading it again"), null);
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
         {
-            return (WorkloadProgress.Failed($"it cannot be created anew: {e.Message}"), null);
+            return (WorkloadProgress.Failed($"the Job cannot be recreated: {e.Message}"), null);
         }
     }
 

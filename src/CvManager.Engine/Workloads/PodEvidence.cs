@@ -93,18 +93,19 @@ internal static class PodEvidence
         if (pod.Text("status", "startTime") is null)
         {
             return IsOver(Condition(pod, "PodScheduled").Text("lastTransitionTime") ?? pod.Text("metadata", "creationTimestamp"), now)
-                ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} has not been acknowledged by its node {node}") : null;
+                ? new Blockage(ConditionReasons.NodeNotReady, $"the kubelet of node {node} has not acknowledged pod {name}") : null;
         }
 
         // The node controller takes the readiness of pods whose node does not report, and changes nothing else of what the kubelet wrote last.
         bool taken = Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && ready.Text("reason") is null
             && Condition(pod, "ContainersReady").Text("status") == "True" && pod.Items("spec", "readinessGates").FirstOrDefault() is null;
-        return taken ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready, as its node {node} does not report") : null;
+        return taken ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready because its node {node} is not reporting") : null;
     }
 
     /// <summary>A deleted pod that stays long after it should be gone; null where it does not.</summary>
     public static Blockage? FindStuckDeletion(JsonObject pod, DateTimeOffset now) => IsOver(pod.Text("metadata", "deletionTimestamp"), now)
-        ? new Blockage(ConditionReasons.PodsTerminating, $"pod {pod.Text("metadata", "name")} stays though it was deleted: its node {pod.Text("spec", "nodeName")} does not report, or a finalizer holds it")
+        ? new Blockage(ConditionReasons.PodsTerminating, $"pod {pod.Text("metadata", "name")} was deleted but still exists: "
+            + $"its node {pod.Text("spec", "nodeName")} is not reporting, or a finalizer blocks the deletion")
         : null;
 
     /// <summary>True where a pod waits for its node to set it up (volumes, network): what it waits for, only events tell.</summary>

@@ -44,7 +44,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             .OrderBy(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal).ThenBy(NameOf, StringComparer.Ordinal)];
         if (own.Find(pod => pod.At("metadata", "deletionTimestamp") is not null) is { } leaving)
         {
-            string waits = $"pod {NameOf(leaving)} is being terminated";
+            string waits = $"pod {NameOf(leaving)} is terminating";
             return new ReplacementProgress(PodEvidence.FindStuckDeletion(leaving, now) is { } stuck ? WorkloadProgress.Blocked(stuck.By, stuck.Message) : WorkloadProgress.Waiting(waits), replacement);
         }
 
@@ -65,7 +65,8 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 if (given is null || given == replacement.Image || replacement.PodImage is not null)
                 {
                     return new ReplacementProgress(WorkloadProgress.Blocked(ConditionReasons.PodsNotUpdated,
-                        $"a pod was replaced, and the one in its place got the image {given} instead of {container.Image}: something (an admission webhook) rewrites the images of pods, and no other pod is replaced"), replacement);
+                        $"the replacement pod has the image {given} instead of {container.Image}: something, such as an admission webhook, rewrites pod images; "
+                        + "no more pods are replaced"), replacement);
                 }
 
                 replacement = replacement with { PodImage = given };
@@ -81,7 +82,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             return new ReplacementProgress(Missing(), replacement);
         // One that does not work anyhow goes first.
         if (own.Where(pod => !IsUpdated(pod)).OrderBy(PodEvidence.IsReady).ThenBy(NameOf, StringComparer.Ordinal).FirstOrDefault() is not { } old)
-            return new ReplacementProgress(WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run it and are ready"), replacement);
+            return new ReplacementProgress(WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run the image and are ready"), replacement);
         return new ReplacementProgress(WorkloadProgress.Waiting($"{updated} of {own.Count} pods replaced; pod {NameOf(old)} is next"), (replacement ?? new PodReplacementStatus()) with
         {
             Pod = NameOf(old), Uid = old.Text("metadata", "uid"), Owner = workload.Uid, Image = PodEvidence.ImageOf(old, container), Updated = updated, Pods = own.Count,
@@ -115,12 +116,13 @@ internal sealed class PodReplacement(ClusterConnection cluster)
 
         if (stuck is null)
             return null;
-        string title = $"pod {NameOf(stuck)} of a former revision is not ready, and keeps the StatefulSet from replacing pods";
+        string title = $"pod {NameOf(stuck)} of an earlier revision is not ready and prevents the StatefulSet from replacing pods";
         if (replacement?.Uid == stuck.Text("metadata", "uid"))
             return new ReplacementProgress(await ReleaseAsync(stuck, title, cancellationToken), replacement);
         if (replacement is not null && replacement.Pod == NameOf(stuck) && replacement.Image == Revision(stuck))
-            return new ReplacementProgress(WorkloadProgress.Blocked(ConditionReasons.PodsNotUpdated, $"{title}; it was replaced once, and is of that revision again"), replacement);
-        return new ReplacementProgress(WorkloadProgress.Waiting($"{title}; it is replaced"), new PodReplacementStatus { Pod = NameOf(stuck), Uid = stuck.Text("metadata", "uid"), Image = Revision(stuck) });
+            return new ReplacementProgress(WorkloadProgress.Blocked(ConditionReasons.PodsNotUpdated, $"{title}; it was replaced once, but has the same revision again"), replacement);
+        return new ReplacementProgress(WorkloadProgress.Waiting($"{title}; replacing the pod"),
+            new PodReplacementStatus { Pod = NameOf(stuck), Uid = stuck.Text("metadata", "uid"), Image = Revision(stuck) });
 
         bool IsStuck(JsonObject pod) => Revision(pod) != revision.Value && Ordinal(pod) >= workload.Partition && !PodEvidence.IsReady(pod) && pod.At("metadata", "deletionTimestamp") is null
             && ((failed is not null && PodEvidence.HasImage(pod, container, failed, null)) || PodEvidence.FindTrouble(pod) is not null || PodEvidence.IsLongUnready(pod, now));
@@ -143,7 +145,11 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             if (await EvictAsync(path, uid, cancellationToken) is { } refusal)
             {
                 if (PodEvidence.IsReady(pod))
-                    return WorkloadProgress.Blocked(ConditionReasons.DisruptionBudget, $"{title}; pod {NameOf(pod)} is next, and a PodDisruptionBudget keeps it: {refusal.Message}");
+                {
+                    return WorkloadProgress.Blocked(ConditionReasons.DisruptionBudget,
+                        $"{title}; a PodDisruptionBudget prevents the eviction of pod {NameOf(pod)}: {refusal.Message}");
+                }
+
                 await cluster.DeleteAsync(path, cancellationToken, uid);
             }
         }
@@ -152,7 +158,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             // Gone already, or another pod of that name: the next step sees.
         }
 
-        return WorkloadProgress.Waiting($"{title}; pod {NameOf(pod)} is replaced");
+        return WorkloadProgress.Waiting($"{title}; replacing pod {NameOf(pod)}");
     }
 
     /// <summary>Kubernetes documentation, "API-initiated Eviction".</summary>

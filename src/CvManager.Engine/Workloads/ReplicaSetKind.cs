@@ -18,7 +18,7 @@ internal sealed class ReplicaSetKind : WorkloadKind
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))
-            return WorkloadProgress.Waiting("waiting for the specification to be observed");
+            return WorkloadProgress.Waiting("waiting for the spec update to be observed");
         int desired = json.Number("spec", "replicas") ?? 1;
         int all = json.Number("status", "replicas") ?? 0;
         int available = json.Number("status", "availableReplicas") ?? 0;

@@ -20,7 +20,7 @@ internal sealed class StatefulSetKind : WorkloadKind
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json) || json.Long("status", "observedGeneration") == 0)
-            return WorkloadProgress.Waiting("waiting for the specification to be observed");
+            return WorkloadProgress.Waiting("waiting for the spec update to be observed");
         int desired = json.Number("spec", "replicas") ?? 1;
         int updated = json.Number("status", "updatedReplicas") ?? 0;
         int ready = json.Number("status", "readyReplicas") ?? 0;
@@ -29,21 +29,23 @@ internal sealed class StatefulSetKind : WorkloadKind
         if (json.Text("spec", "updateStrategy", "type") == "OnDelete")
         {
             return updated < desired
-                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete, $"its update strategy is OnDelete: {desired - updated} of {desired} pods run the former version until somebody deletes them")
+                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete,
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted")
                 : ReadyOrWaiting(ready, desired);
         }
 
         if (partition > 0 && !same)
         {
             int wanted = Math.Max(0, desired - partition);
-            return wanted == 0 && desired > 0 ? WorkloadProgress.Blocked(ConditionReasons.UpdatePartitioned, $"its partition {partition} keeps all of its {desired} pods on the former version")
+            return wanted == 0 && desired > 0
+                ? WorkloadProgress.Blocked(ConditionReasons.UpdatePartitioned, $"the partition {partition} keeps all {desired} pods on the previous version")
                 : updated < wanted ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated")
-                : ReadyOrWaiting(ready, desired, $"; its partition {partition} keeps {desired - updated} on the former version");
+                : ReadyOrWaiting(ready, desired, $"; the partition {partition} keeps {desired - updated} on the previous version");
         }
 
         return updated < desired ? WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated")
             : ready < desired || same ? ReadyOrWaiting(ready, desired)
-            : WorkloadProgress.Waiting("waiting for the update to be completed");
+            : WorkloadProgress.Waiting("waiting for the update to complete");
     }
 
     protected override PodRevision? Revision(JsonObject json) => json.Text("status", "updateRevision") is { Length: > 0 } revision ? new PodRevision("controller-revision-hash", revision) : null;

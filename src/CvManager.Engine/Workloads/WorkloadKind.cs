@@ -47,7 +47,7 @@ public abstract class WorkloadKind
     public virtual bool HasPods => true;
 
     public static WorkloadKind Find(string name) => All.FirstOrDefault(k => k.Name == name)
-        ?? throw new ArgumentException($"{name} is none of the kinds that are rolled out.", nameof(name));
+        ?? throw new ArgumentException($"{name} is not a supported workload kind.", nameof(name));
 
     /// <summary>Takes what decisions need from an object of this kind.</summary>
     /// <param name="json">As the API server writes it; an object out of a list says neither its kind nor its version.</param>

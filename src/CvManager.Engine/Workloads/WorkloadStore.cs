@@ -129,7 +129,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             if (unwell.Select(pod => PodEvidence.FindBlockage(pod, now)).FirstOrDefault(blockage => blockage is not null) is { } blockage)
                 return new Evidence(null, blockage);
             if (unwell.Find(pod => PodEvidence.IsBeingSetUp(pod, now)) is { } waiting && await FindEventAsync(waiting, SetUpFailures, since, cancellationToken) is { } why)
-                return new Evidence(null, new Blockage(ConditionReasons.PodsNotStarted, $"pod {waiting.Text("metadata", "name")} is not started: {PodEvidence.Shown(why)}"));
+                return new Evidence(null, new Blockage(ConditionReasons.PodsNotStarted, $"pod {waiting.Text("metadata", "name")} has not started: {PodEvidence.Shown(why)}"));
         }
 
         if (pods.Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)).Select(pod => PodEvidence.FindStuckDeletion(pod, now)).FirstOrDefault(stuck => stuck is not null) is { } stays)
