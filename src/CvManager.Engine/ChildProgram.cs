@@ -43,7 +43,7 @@ internal static class ChildProgram
         TimeSpan limit, int largest, TimeProvider time, CancellationToken cancellationToken)
     {
         string path = Find(name, Environment.GetEnvironmentVariable("PATH"), Environment.GetEnvironmentVariable("PATHEXT"))
-            ?? throw new ProgramException(name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) ? "there is no such program" : "the program is not on the PATH", isMissing: true);
+            ?? throw new ProgramException(name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) ? "program not found" : "program not found on the PATH", isMissing: true);
         using CancellationTokenSource late = new(limit, time);
         using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         using Process process = new();
@@ -60,7 +60,7 @@ internal static class ChildProgram
         }
         catch (Exception e) when (e is Win32Exception or IOException or InvalidOperationException)
         {
-            throw new ProgramException("the program cannot be started", inner: e);
+            throw new ProgramException("the program could not be started", inner: e);
         }
 
         try
@@ -73,7 +73,7 @@ internal static class ChildProgram
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ProgramException(late.IsCancellationRequested ? $"the program did not end within {limit.TotalSeconds:0} s" : $"the program wrote more than {largest} characters", inner: e);
+            throw new ProgramException(late.IsCancellationRequested ? $"the program did not exit within {limit.TotalSeconds:0} s" : $"the output exceeds {largest} characters", inner: e);
         }
         finally
         {

@@ -83,8 +83,8 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
             || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5" or "socks5h") || uri.Host.Length == 0)
         {
             // Not quoted: a password may stand in it.
-            throw new CvException(ErrorIds.ProxyInvalid, CvErrorKind.Invalid, $"The value of {setting} is not the address of a proxy.",
-                "Give http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT; write special characters of a password as %XX.") { Target = setting };
+            throw new CvException(ErrorIds.ProxyInvalid, CvErrorKind.Invalid, $"{setting} is not a valid proxy address.",
+                "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password percent-encoded (%XX).") { Target = setting };
         }
 
         // .NET has the proxy resolve names in any case, which is what the h stands for.

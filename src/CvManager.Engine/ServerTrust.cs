@@ -22,11 +22,11 @@ internal static class ServerTrust
         (sender, certificate, sent, errors) =>
         {
             if (certificate is not X509Certificate2 server)
-                throw new CertificateRefusedException("the server shows no certificate.");
+                throw new CertificateRefusedException("the server sent no certificate.");
             string? name = (sender as SslStream)?.TargetHostName;
             if ((errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
                 || string.IsNullOrEmpty(name) || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false))
-                throw new CertificateRefusedException($"the certificate is not for '{name}': none of its subject alternative names is.");
+                throw new CertificateRefusedException($"none of its subject alternative names matches '{name}'.");
             bool isTrusted = (errors == SslPolicyErrors.None && (authorities is null || orSystem))
                 || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent)));
             return isTrusted ? true : throw new CertificateRefusedException(FaultOf(server, sent));
@@ -38,7 +38,7 @@ internal static class ServerTrust
     {
         X509Certificate2Collection certificates = [];
         certificates.ImportFromPem(pem);
-        return certificates.Count > 0 ? certificates : throw new CryptographicException("there is no certificate in it");
+        return certificates.Count > 0 ? certificates : throw new CryptographicException("no certificate found");
     }
 
     /// <exception cref="IOException">It cannot be read, or is too large.</exception>
@@ -47,7 +47,7 @@ internal static class ServerTrust
     {
         FileInfo file = new(path);
         if (file.Exists && file.Length > LargestFile)
-            throw new IOException($"it has more than {LargestFile} bytes");
+            throw new IOException($"file exceeds {LargestFile} bytes");
         return Parse(File.ReadAllText(path));
     }
 
@@ -55,9 +55,10 @@ internal static class ServerTrust
     {
         X509ChainStatusFlags faults = (sent?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (all, status) => all | status.Status);
         return faults.HasFlag(X509ChainStatusFlags.NotTimeValid)
-            ? $"the certificate, or one of its authorities, has expired or is not valid yet; its own time is {server.NotBefore.ToUniversalTime():u} to {server.NotAfter.ToUniversalTime():u}."
-            : faults.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? "the certificate is not for servers (its extended key usage)."
-            : "no trusted authority has signed the certificate.";
+            ? "the certificate or one of its authorities has expired or is not yet valid; the certificate is valid from "
+                + $"{server.NotBefore.ToUniversalTime():u} to {server.NotAfter.ToUniversalTime():u}."
+            : faults.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? "its extended key usage does not allow server authentication."
+            : "it is not signed by a trusted certificate authority.";
     }
 
     /// <summary>Of several authorities of one name, as there are while one is replaced by another, a chain is tried with one only.</summary>

@@ -44,14 +44,14 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
         return (reason - AlertOffset) switch
         {
             // RFC 8446, 6.2: no_certificate (of SSL 3) to unknown_ca, access_denied, certificate_required.
-            (>= 41 and <= 46) or 48 or 49 => new TlsFault(TlsFaultKind.ClientCertificate, "the server does not accept the client certificate"),
-            116 => new TlsFault(TlsFaultKind.ClientCertificate, "the server asks for a client certificate"),
-            70 => new TlsFault(TlsFaultKind.Handshake, "the server speaks other versions of TLS"),
-            112 => new TlsFault(TlsFaultKind.Handshake, "the server does not know the name that it is asked for"),
-            >= 0 and <= 255 => new TlsFault(TlsFaultKind.Handshake, "the server refused the handshake: it may want another cipher, or a client certificate"),
+            (>= 41 and <= 46) or 48 or 49 => new TlsFault(TlsFaultKind.ClientCertificate, "the server rejected the client certificate"),
+            116 => new TlsFault(TlsFaultKind.ClientCertificate, "the server requires a client certificate"),
+            70 => new TlsFault(TlsFaultKind.Handshake, "the server does not support the offered TLS versions"),
+            112 => new TlsFault(TlsFaultKind.Handshake, "the server does not recognize the requested name (SNI)"),
+            >= 0 and <= 255 => new TlsFault(TlsFaultKind.Handshake, "the server aborted the handshake; it may require another cipher suite or a client certificate"),
             _ when handshake is null => null,
             // SslStream's own word for a record that is none; it has no inner exception.
-            _ when handshake.InnerException is null => new TlsFault(TlsFaultKind.NotTls, "what answers does not speak TLS"),
+            _ when handshake.InnerException is null => new TlsFault(TlsFaultKind.NotTls, "the server does not use TLS on this port"),
             _ => new TlsFault(TlsFaultKind.Handshake, $"the handshake failed: {last.Message}"),
         };
     }

@@ -6,9 +6,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// Shows the client certificate of files that somebody else keeps up to date (kubelet, cert-manager). They are read again every minute, and where
-/// the server does not accept what it was shown; with another certificate in them, the following requests go over connections of their own
-/// (client-go/transport/cert_rotation.go). Thread-safe.
+/// Sends a client certificate from files that another program rotates (kubelet, cert-manager). The files are read again every minute and after
+/// the server rejects the certificate. A new certificate is used for new connections (client-go/transport/cert_rotation.go). Thread-safe.
 /// </summary>
 internal sealed class CertificateFileHandler : HttpMessageHandler
 {
@@ -23,11 +22,11 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
     private long _readAt;
     private bool _isRefused;
 
-    /// <param name="read">The certificate, which others may follow, and its key: PEM.</param>
-    /// <param name="open">Makes the handler of connections that show a certificate.</param>
+    /// <param name="read">Reads the certificate, optionally followed by intermediates, and its key as PEM.</param>
+    /// <param name="open">Creates the handler of connections that send a certificate.</param>
     /// <param name="time">The clock.</param>
-    /// <exception cref="CryptographicException">They are no certificate and its key.</exception>
-    /// <exception cref="IOException">They cannot be read.</exception>
+    /// <exception cref="CryptographicException">They are not a certificate and its key.</exception>
+    /// <exception cref="IOException">A file could not be read.</exception>
     public CertificateFileHandler(Func<(string Certificate, string Key)> read, Func<SslStreamCertificateContext, SocketsHttpHandler> open, TimeProvider time)
     {
         (_read, _open, _time) = (read, open, time);
@@ -36,8 +35,8 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
         _readAt = time.GetTimestamp();
     }
 
-    /// <summary>Those that are sent with a certificate follow it. Offline: what the text does not hold is not fetched.</summary>
-    /// <exception cref="CryptographicException">It is no certificate and its key.</exception>
+    /// <summary>The certificate with the intermediates that follow it. Offline: missing intermediates are not downloaded.</summary>
+    /// <exception cref="CryptographicException">The text is not a certificate.</exception>
     public static SslStreamCertificateContext Context(X509Certificate2 own, string certificate) =>
         SslStreamCertificateContext.Create(own, [.. ServerTrust.Parse(certificate).Skip(1)], offline: true);
 
@@ -90,14 +89,14 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
                 if (certificate != _current.Certificate || key != _current.Key)
                 {
                     Connections next = Connect(certificate, key);
-                    // Its watches go on until they end, or the certificate changes once more.
+                    // Watches on the former connections continue until they end or the certificate changes once more.
                     _former?.Dispose();
                     (_former, _current) = (_current, next);
                 }
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException)
             {
-                // The last ones are good for now: the two files are written one after the other.
+                // Keep the current certificate: the two files are written one after the other.
             }
 
             return _current;

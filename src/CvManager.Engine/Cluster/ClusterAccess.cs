@@ -40,7 +40,7 @@ internal sealed class ClusterAccess
         if (!File.Exists(token))
         {
             throw new CvException(ErrorIds.ServiceAccountTokenNotFound, CvErrorKind.NotFound, $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
-                "Set automountServiceAccountToken: true for the pod or its service account, or give -KubeConfig.") { Target = token };
+                "Set automountServiceAccountToken: true for the pod or its service account, or specify -KubeConfig.") { Target = token };
         }
 
         string host = environment("KUBERNETES_SERVICE_HOST")!;
@@ -58,7 +58,7 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
         {
-            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid, $"The service account of this pod cannot be used: {e.Message}",
+            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid, $"Could not use this pod's service account: {e.Message}",
                 $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.", e) { Target = folder };
         }
     }
@@ -73,14 +73,14 @@ internal sealed class ClusterAccess
         KubeContextDetails context = file.Contexts!.First(c => c.Name == name).Context ?? new KubeContextDetails();
         try
         {
-            KubeCluster cluster = file.Clusters!.FirstOrDefault(c => c.Name == context.Cluster)?.Cluster ?? throw new InvalidDataException($"there is no cluster '{context.Cluster}'");
-            KubeUser user = file.Users!.FirstOrDefault(u => u.Name == context.User)?.User ?? throw new InvalidDataException($"there is no user '{context.User}'");
+            KubeCluster cluster = file.Clusters!.FirstOrDefault(c => c.Name == context.Cluster)?.Cluster ?? throw new InvalidDataException($"cluster '{context.Cluster}' not found");
+            KubeUser user = file.Users!.FirstOrDefault(u => u.Name == context.User)?.User ?? throw new InvalidDataException($"user '{context.User}' not found");
             return Of(cluster, user, context, time);
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
         {
-            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"The context '{name}' of {source} cannot be used: {e.Message}.",
-                "Fix its cluster and user; 'kubectl config view' shows them.", e) { Target = name };
+            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"Context '{name}' in {source} is not valid: {e.Message}.",
+                "Fix the context's cluster and user; 'kubectl config view' shows them.", e) { Target = name };
         }
     }
 
@@ -96,7 +96,7 @@ internal sealed class ClusterAccess
         }
         catch (ArgumentException e)
         {
-            throw new CryptographicException("the client certificate and its key are not PEM, or not a pair", e);
+            throw new CryptographicException("the client certificate and key are not in PEM format, or do not belong together", e);
         }
     }
 
@@ -105,7 +105,7 @@ internal sealed class ClusterAccess
         string? authority = Base64(cluster.CertificateAuthorityData, "certificate-authority-data") ?? Read(cluster.CertificateAuthority);
         bool insecure = cluster.InsecureSkipTlsVerify == true;
         if (insecure && authority is not null)
-            throw new InvalidDataException("insecure-skip-tls-verify and a certificate-authority exclude each other");
+            throw new InvalidDataException("insecure-skip-tls-verify cannot be combined with certificate-authority");
         (Uri server, string? login) = Address(cluster.Server, isSecure: insecure || authority is not null);
         RemoteCertificateValidationCallback trust = insecure
 #pragma warning disable CA5359 // The user asked for it by name (insecure-skip-tls-verify).
@@ -160,10 +160,10 @@ internal sealed class ClusterAccess
     private static (Uri Server, string? Login) Address(string? text, bool isSecure)
     {
         if (string.IsNullOrEmpty(text))
-            throw new InvalidDataException("its cluster has no server");
+            throw new InvalidDataException("the cluster has no server");
         string full = text.Contains("://", StringComparison.Ordinal) ? text : (isSecure ? "https://" : "http://") + text;
         if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
-            throw new InvalidDataException("the server of its cluster is not the address of one: https://HOST:PORT");
+            throw new InvalidDataException("the cluster's server is not a valid URL (https://HOST:PORT)");
         string? login = uri.UserInfo.Length == 0 ? null : Uri.UnescapeDataString(uri.UserInfo);
         return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
     }
@@ -175,7 +175,7 @@ internal sealed class ClusterAccess
         string? key = Base64(user.ClientKeyData, "client-key-data");
         (bool hasCertificate, bool hasKey) = (certificate is not null || !string.IsNullOrEmpty(user.ClientCertificate), key is not null || !string.IsNullOrEmpty(user.ClientKey));
         if (hasCertificate != hasKey)
-            throw new InvalidDataException(hasKey ? "its user has a client-key and no client-certificate" : "its user has a client-certificate and no client-key");
+            throw new InvalidDataException(hasKey ? "the user has a client-key but no client-certificate" : "the user has a client-certificate but no client-key");
         if (hasCertificate && (certificate is null || key is null))
             return new CertificateFileHandler(() => (certificate ?? Read(user.ClientCertificate)!, key ?? Read(user.ClientKey)!), open, time);
         SocketsHttpHandler handler = open(hasCertificate ? CertificateFileHandler.Context(ReadCertificate(certificate!, key!), certificate!) : null);
@@ -196,7 +196,7 @@ internal sealed class ClusterAccess
         }
 
         if (hasToken && hasLogin)
-            throw new InvalidDataException("its user has a token and a user name, of which one is allowed");
+            throw new InvalidDataException("the user has both a token and a user name; only one is allowed");
         if (user.Exec is { } exec)
             Check(exec);
         if (!string.IsNullOrEmpty(user.TokenFile))
@@ -214,17 +214,18 @@ internal sealed class ClusterAccess
     private static void Check(KubeExec exec)
     {
         if (string.IsNullOrEmpty(exec.Command))
-            throw new InvalidDataException("the exec of its user has no command");
+            throw new InvalidDataException("the user's exec has no command");
         if (exec.ApiVersion is not (ExecPlugin.V1 or ExecPlugin.V1Beta1))
-            throw new InvalidDataException($"the apiVersion '{exec.ApiVersion}' of its user's exec is not {ExecPlugin.V1} or {ExecPlugin.V1Beta1}");
+            throw new InvalidDataException($"the user's exec has apiVersion '{exec.ApiVersion}'; must be {ExecPlugin.V1} or {ExecPlugin.V1Beta1}");
         if (exec.Env?.Any(variable => string.IsNullOrEmpty(variable?.Name) || variable.Name.AsSpan().IndexOfAny('=', '\0') >= 0) == true)
-            throw new InvalidDataException("the exec of its user has an environment variable without a valid name");
+            throw new InvalidDataException("the user's exec has an environment variable without a valid name");
         if (exec.InteractiveMode is not ("Never" or "IfAvailable" or "Always" or null or "") || (exec.ApiVersion == ExecPlugin.V1 && string.IsNullOrEmpty(exec.InteractiveMode)))
-            throw new InvalidDataException("the interactiveMode of its user's exec is not Never, IfAvailable or Always");
+            throw new InvalidDataException("the user's exec has an invalid interactiveMode; must be Never, IfAvailable or Always");
         if (exec.InteractiveMode == "Always")
         {
-            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported, "The exec plugin of the user needs a terminal (interactiveMode: Always), and is given none.",
-                "Use another user, or a plugin that can do without (interactiveMode: IfAvailable).") { Target = "interactiveMode" };
+            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported,
+                "The user's exec plugin requires a terminal (interactiveMode: Always), which is not supported.",
+                "Use another user, or a plugin that does not require a terminal (interactiveMode: IfAvailable).") { Target = "interactiveMode" };
         }
     }
 
@@ -235,7 +236,7 @@ internal sealed class ClusterAccess
         if (string.IsNullOrEmpty(user.As))
         {
             if (!string.IsNullOrEmpty(user.AsUid) || user.AsGroups?.Count > 0 || user.AsUserExtra?.Count > 0)
-                throw new InvalidDataException("its user has as-uid, as-groups or as-user-extra without 'as'");
+                throw new InvalidDataException("the user has as-uid, as-groups or as-user-extra but no 'as'");
             return headers;
         }
 
@@ -246,7 +247,7 @@ internal sealed class ClusterAccess
         foreach ((string key, IReadOnlyList<string> values) in user.AsUserExtra ?? new Dictionary<string, IReadOnlyList<string>>())
             headers.AddRange((values ?? []).Select(value => KeyValuePair.Create("Impersonate-Extra-" + Escape(key), value)));
         if (headers.Any(header => header.Value is null || header.Value.Any(char.IsControl)))
-            throw new InvalidDataException("whom its user impersonates has no value, or one with control characters");
+            throw new InvalidDataException("an impersonation value of the user is missing or contains control characters");
         return headers;
     }
 
@@ -274,6 +275,6 @@ internal sealed class ClusterAccess
         if (string.IsNullOrEmpty(path))
             return null;
         FileInfo file = new(path);
-        return file.Exists && file.Length > LargestFile ? throw new IOException($"'{path}' has more than {LargestFile} bytes") : File.ReadAllText(path);
+        return file.Exists && file.Length > LargestFile ? throw new IOException($"'{path}' exceeds {LargestFile} bytes") : File.ReadAllText(path);
     }
 }

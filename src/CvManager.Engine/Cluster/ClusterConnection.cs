@@ -94,7 +94,7 @@ public sealed class ClusterConnection : IDisposable
             if (options.Context is null && ClusterAccess.IsInPod(Environment.GetEnvironmentVariable))
                 return new ClusterConnection(ClusterAccess.OfPod(Environment.GetEnvironmentVariable, TimeProvider.System), "", TimeProvider.System);
             throw new CvException(ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, "No kubeconfig found, and not running in a pod.",
-                "Give -KubeConfig, set KUBECONFIG, or put one at ~/.kube/config; Start-CvSandbox starts a cluster to try things out.");
+                "Specify -KubeConfig, set KUBECONFIG or create ~/.kube/config. To try CvManager without a cluster, run Start-CvSandbox.");
         }
 
         KubeConfig file = KubeConfigFile.Read(files);
@@ -103,13 +103,13 @@ public sealed class ClusterConnection : IDisposable
         if (context.Length == 0)
         {
             throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"{paths} has no current context.",
-                "Give -Context; Get-CvContext lists the contexts.") { Target = paths };
+                "Specify -Context; Get-CvContext lists the contexts.") { Target = paths };
         }
 
         if (!file.Contexts!.Any(c => c.Name == context))
         {
-            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"{paths} has no context '{context}'.",
-                "Get-CvContext lists the contexts.") { Target = context };
+            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"Context '{context}' not found in {paths}.",
+                "Specify an existing context; Get-CvContext lists them.") { Target = context };
         }
 
         return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System) { UserName = ClusterUser.NameIn(file, context) };
@@ -246,7 +246,7 @@ public sealed class ClusterConnection : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (WatchChange<JsonObject> change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
-            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.NoAnswer(path.Title, "a bookmark that is no object"));
+            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.NoAnswer(path.Title, "a bookmark that is not an object"));
     }
 
     /// <summary>The same, each object as <paramref name="read"/> keeps it. One that it cannot read does not end the watch.</summary>
@@ -318,9 +318,9 @@ public sealed class ClusterConnection : IDisposable
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             // Where our own limit has not passed, it was the handler's for connecting.
-            throw ClusterErrors.Late(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"{Server} could not be connected to in time.", title, e);
+            throw ClusterErrors.Late(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"Connecting to {Server} timed out.", title, e);
         }
-        catch (Exception e) when (ClusterErrors.IsOfPeer(e))
+        catch (Exception e) when (ClusterErrors.IsRemoteFailure(e))
         {
             throw ClusterErrors.From(e, Server);
         }
@@ -380,7 +380,7 @@ public sealed class ClusterConnection : IDisposable
             {
                 bool tooLong = text.Length + count > limit;
                 if (tooLong && !orCut)
-                    throw ClusterErrors.TooLarge("answer", limit);
+                    throw ClusterErrors.TooLarge("response", limit);
                 text.Write(buffer, 0, tooLong ? limit - (int)text.Length : count);
                 if (tooLong)
                     break;

@@ -24,7 +24,7 @@ internal abstract class ClusterCredentials : IDisposable
         string trimmed = token.Trim();
         return trimmed.Length > 0 && trimmed.All(c => c is > ' ' and < '\u007f')
             ? new AuthenticationHeaderValue("Bearer", trimmed)
-            : throw ClusterErrors.NoCredential($"{source} holds no token.", "Log in again, and check the user in the kubeconfig.");
+            : throw ClusterErrors.NoCredential($"{source} does not contain a valid token.", "Log in again, and check the user in the kubeconfig.");
     }
 }
 
@@ -63,7 +63,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
         {
             FileInfo file = new(path);
             if (file.Exists && file.Length > LargestFile)
-                throw new IOException($"it has more than {LargestFile} bytes");
+                throw new IOException($"file exceeds {LargestFile} bytes");
             string token = await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false);
             last = new Reading(Bearer(token, $"The token file '{path}'"), time.GetTimestamp());
             _last = last;
@@ -76,7 +76,8 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
                 return last.Header;
             if (!string.IsNullOrEmpty(fallback))
                 return Bearer(fallback, "The user's token");
-            throw e as CvException ?? ClusterErrors.NoCredential($"The token file '{path}' cannot be read: {e.Message}", "Check the user's tokenFile in the kubeconfig, and who may read it.", e);
+            throw e as CvException ?? ClusterErrors.NoCredential($"Could not read the token file '{path}': {e.Message}",
+                "Check the user's tokenFile in the kubeconfig, and the file's permissions.", e);
         }
     }
 

@@ -78,14 +78,14 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         {
             (json["metadata"] as JsonObject)?.Remove("managedFields");
             ContainerVersion read = json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
-            return read.Metadata is { Name.Length: > 0, Namespace.Length: > 0 } ? read : throw new JsonException("it has no name or namespace");
+            return read.Metadata is { Name.Length: > 0, Namespace.Length: > 0 } ? read : throw new JsonException("name or namespace is missing");
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
             // Possible only where the installed CRD is older or looser than ours.
             string name = ObjectShape.NameOf(json);
             string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
-            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {name} is not as its schema says{where}: {e.Message}",
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {name} does not match its schema{where}: {e.Message}",
                 "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.", e) { Target = name };
         }
     }

@@ -33,7 +33,7 @@ public static class CrdInstallation
             if (time.GetElapsedTime(started) >= Limit)
             {
                 throw new CvException(ErrorIds.CrdNotEstablished, CvErrorKind.Timeout, $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
-                    "See its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
+                    "Check its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
             }
 
             await Task.Delay(Interval, time, cancellationToken);

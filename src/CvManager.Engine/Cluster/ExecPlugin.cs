@@ -95,7 +95,7 @@ internal sealed class ExecPlugin : ClusterCredentials
         }
 
         if (result.ExitCode != 0)
-            throw Failed($"the program ended with exit code {result.ExitCode}");
+            throw Failed($"it exited with code {result.ExitCode}");
         try
         {
             return Read(result.Output);
@@ -103,11 +103,12 @@ internal sealed class ExecPlugin : ClusterCredentials
         catch (Exception e) when (e is CryptographicException || ObjectShape.IsFault(e))
         {
             // Not as the inner one: it may quote what the program wrote.
-            throw Failed("what the program wrote is not an ExecCredential with a token or a client certificate");
+            throw Failed("its output is not an ExecCredential with a token or a client certificate");
         }
 
-        CvException Failed(string what, string? hint = null, Exception? inner = null) => ClusterErrors.NoCredential(
-            $"The exec plugin '{name}' of the kubeconfig gave no credential: {what}.", hint ?? $"Run '{name}' yourself to see what it says, and log in with it where it asks for that.", inner);
+        CvException Failed(string why, string? hint = null, Exception? inner = null) => ClusterErrors.NoCredential(
+            $"The exec plugin '{name}' of the kubeconfig returned no credential: {why}.",
+            hint ?? $"Run '{name}' in a terminal to see its output, and log in with it if necessary.", inner);
     }
 
     private Answer Read(string output)
@@ -121,7 +122,7 @@ internal sealed class ExecPlugin : ClusterCredentials
         if (string.IsNullOrEmpty(token) && (string.IsNullOrEmpty(certificate) || string.IsNullOrEmpty(key)))
             throw new JsonException();
         return new Answer(
-            string.IsNullOrEmpty(token) ? null : Bearer(token, $"The answer of the exec plugin '{Path.GetFileName(_exec.Command)}'"),
+            string.IsNullOrEmpty(token) ? null : Bearer(token, $"The output of the exec plugin '{Path.GetFileName(_exec.Command)}'"),
             string.IsNullOrEmpty(certificate) ? null : ClusterAccess.ReadCertificate(certificate, key ?? ""),
             status["expirationTimestamp"]?.Deserialize<DateTimeOffset>());
     }

@@ -21,7 +21,7 @@ public static class KubeConfigFile
         {
             var given = new FileInfo(path);
             return given.Exists ? [given] : throw new CvException(
-                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, $"The kubeconfig '{path}' does not exist.", "Give the path of an existing one with -KubeConfig.")
+                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, $"Kubeconfig '{path}' not found.", "Specify the path of an existing file with -KubeConfig.")
             { Target = path };
         }
         var listed = Environment.GetEnvironmentVariable("KUBECONFIG");
@@ -60,7 +60,7 @@ public static class KubeConfigFile
     {
         var configs = files.Select(ReadOne).OfType<KubeConfig>().ToList();
         if (configs.Count == 0)
-            throw Invalid(files[0].FullName, "it is empty", null);
+            throw Invalid(files[0].FullName, "the file is empty", null);
         return new KubeConfig
         {
             CurrentContext = configs.Select(config => config.CurrentContext).FirstOrDefault(name => !string.IsNullOrEmpty(name)),
@@ -88,11 +88,11 @@ public static class KubeConfigFile
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
             // Its own message names the type alone; the value may be a secret.
-            throw Invalid(path, $"the value of {(e as JsonException)?.Path ?? "a field"} is not of the field's type (a token or name of digits has to be quoted)", null);
+            throw Invalid(path, $"{(e as JsonException)?.Path ?? "a field"} has the wrong type (quote a token or name that consists of digits)", null);
         }
 
         if (config.Kind is not (null or "" or "Config"))
-            throw Invalid(path, $"its kind is '{config.Kind}', not 'Config'", null);
+            throw Invalid(path, $"kind must be 'Config', not '{config.Kind}'", null);
         Check("contexts", config.Contexts?.Select(context => context?.Name));
         Check("clusters", config.Clusters?.Select(cluster => cluster?.Name));
         Check("users", config.Users?.Select(user => user?.Name));
@@ -118,9 +118,9 @@ public static class KubeConfigFile
             foreach (string? name in names ?? [])
             {
                 if (name is null)
-                    throw Invalid(path, $"{list} holds an entry without a name", null);
+                    throw Invalid(path, $"an entry of {list} has no name", null);
                 if (!seen.Add(name))
-                    throw Invalid(path, $"{list} holds '{name}' twice", null);
+                    throw Invalid(path, $"{list} has two entries named '{name}'", null);
             }
         }
     }
@@ -132,20 +132,22 @@ public static class KubeConfigFile
             if (file.Length > MaximumLength)
             {
                 throw new CvException(
-                    ErrorIds.KubeConfigTooLarge, CvErrorKind.LimitExceeded, $"'{file.FullName}' has {file.Length} bytes; a kubeconfig may have {MaximumLength}.", "Name the right file.")
+                    ErrorIds.KubeConfigTooLarge, CvErrorKind.LimitExceeded,
+                    $"'{file.FullName}' has {file.Length} bytes, which exceeds the limit of {MaximumLength} for a kubeconfig.",
+                    "Check that the path is that of a kubeconfig.")
                 { Target = file.FullName };
             }
             return Parse(File.ReadAllText(file.FullName), file.FullName, file.DirectoryName!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden, $"'{file.FullName}' cannot be read: {e.Message}", "See who may read it.", e)
+            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden, $"Could not read '{file.FullName}': {e.Message}", "Check the file's permissions.", e)
             { Target = file.FullName };
         }
     }
 
     private static CvException Invalid(string path, string what, Exception? inner) => new(
-        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "See that it is the right file; 'kubectl config view' checks it.", inner)
+        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "Fix the file; 'kubectl config view' shows and checks it.", inner)
     { Target = path };
 }
 

@@ -21,7 +21,7 @@ internal sealed class LineReader(Stream stream, int largest) : IDisposable
                 return Take(looked + at, 1);
             looked = _end;
             if (_end - _begin > largest)
-                throw ClusterErrors.TooLarge("line of a watch", largest);
+                throw ClusterErrors.TooLarge("watch event", largest);
             looked -= MakeRoom();
             int count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
             if (count == 0)

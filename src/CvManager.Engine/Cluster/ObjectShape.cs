@@ -20,7 +20,7 @@ internal static class ObjectShape
     public static JsonObject Whole(JsonObject json)
     {
         if (json["metadata"] is not (null or JsonObject))
-            throw new JsonException("metadata is no object");
+            throw new JsonException("metadata is not an object");
         Materialize(json);
         return json;
 
@@ -51,14 +51,14 @@ internal static class ObjectShape
     public static (JsonArray? Items, string ResourceVersion, string? Continue) Page(JsonObject page, string title)
     {
         if (page["metadata"] is not JsonObject metadata || !page.TryGetPropertyValue("items", out JsonNode? items) || items is not (null or JsonArray))
-            throw ClusterErrors.NoAnswer(title, "it is no list");
+            throw ClusterErrors.NoAnswer(title, "it is not a list");
         return (items as JsonArray, TextOf(metadata, "resourceVersion", title) ?? "", TextOf(metadata, "continue", title) is { Length: > 0 } more ? more : null);
     }
 
     /// <exception cref="CvException">The status of an event of type ERROR, or <c>ClusterAnswerInvalid</c>.</exception>
     public static WatchChange<T> Change<T>(JsonObject line, ResourcePath path, Func<JsonObject, T> read)
     {
-        string type = TextOf(line, "type", path.Title) ?? throw ClusterErrors.NoAnswer(path.Title, "a change without a type");
+        string type = TextOf(line, "type", path.Title) ?? throw ClusterErrors.NoAnswer(path.Title, "a watch event without a type");
         JsonNode? item = line["object"];
         if (type == "ERROR")
         {
@@ -78,7 +78,7 @@ internal static class ObjectShape
         (kept, bad) = (default, null);
         try
         {
-            kept = read(item as JsonObject ?? throw new JsonException("it is no object"))!;
+            kept = read(item as JsonObject ?? throw new JsonException("not a JSON object"))!;
             return true;
         }
         catch (CvException e)
@@ -89,7 +89,7 @@ internal static class ObjectShape
         {
             string name = NameOf(item);
             bad = new UnreadableObject(name, new CvException(ErrorIds.ObjectUnreadable, CvErrorKind.Invalid, $"The object {name} of {path.Title} could not be read: {e.Message}",
-                "Fix the object; where its custom resource definition is older or looser, update that.", e) { Target = name });
+                "Fix the object. If its custom resource definition is outdated or too permissive, update it.", e) { Target = name });
         }
 
         return false;
@@ -124,6 +124,6 @@ internal static class ObjectShape
     {
         null => null,
         JsonValue value when value.TryGetValue(out string? text) => text,
-        _ => throw ClusterErrors.NoAnswer(title, $"{field} is no string"),
+        _ => throw ClusterErrors.NoAnswer(title, $"{field} is not a string"),
     };
 }

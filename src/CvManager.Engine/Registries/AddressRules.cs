@@ -57,7 +57,7 @@ internal static class AddressRules
 }
 
 /// <summary>A connection that is not made: the host has an address that no registry may have.</summary>
-internal sealed class AddressRefusedException(string host, IPAddress address) : Exception($"The address {address} of {host} is refused.")
+internal sealed class AddressRefusedException(string host, IPAddress address) : Exception($"The address {address} of {host} is not allowed.")
 {
     public string Host => host;
 

@@ -86,8 +86,8 @@ public sealed partial record ImageReference
         };
 
     private static CvException Invalid(string text) =>
-        new(ErrorIds.ImageReferenceInvalid, CvErrorKind.Invalid, $"'{text}' is no image reference.",
-            "Write [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'.") { Target = text };
+        new(ErrorIds.ImageReferenceInvalid, CvErrorKind.Invalid, $"'{text}' is not a valid image reference.",
+            "Use [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'.") { Target = text };
 
     [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\z", RegexOptions.CultureInvariant)]
     private static partial Regex TagPattern();

@@ -38,9 +38,9 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         if (TryParse(text, out ImageRepository? repository))
             return repository;
         string remedy = ImageReference.TryParse(text, out ImageReference? reference)
-            ? $"Leave tag and digest out: '{reference.Repository}'."
-            : "Write [host[:port]/]path, the path in lower case: 'nginx', 'nearmap/cvm-example', 'registry.example.com:5000/team/app'.";
-        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid, $"'{text}' is no repository of images.", remedy) { Target = text };
+            ? $"Remove the tag and digest: '{reference.Repository}'."
+            : "Use [host[:port]/]path with the path in lower case, for example 'nginx' or 'registry.example.com:5000/team/app'.";
+        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid, $"'{text}' is not a valid image repository.", remedy) { Target = text };
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)

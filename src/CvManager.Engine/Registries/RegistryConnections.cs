@@ -73,6 +73,6 @@ internal static class RegistryConnections
     }
 
     private static CvException Invalid(string path, string what, Exception? inner = null) =>
-        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid, $"The certificates for registries in '{path}' cannot be used: {what}.",
-            $"Have {RegistryClientOptions.AuthorityVariable} name a readable file of PEM certificates ('-----BEGIN CERTIFICATE-----').", inner) { Target = path };
+        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid, $"Could not read the registries' CA certificates from '{path}': {what}.",
+            $"Set {RegistryClientOptions.AuthorityVariable} to a readable file with PEM certificates ('-----BEGIN CERTIFICATE-----').", inner) { Target = path };
 }

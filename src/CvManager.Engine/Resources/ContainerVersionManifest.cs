@@ -23,8 +23,8 @@ public static class ContainerVersionManifest
         {
             // The schema leaves metadata to the API server.
             string field = e.Path?.TrimStart('$', '.') ?? "metadata";
-            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} is not of the field's type.",
-                $"{field}: names, labels and annotations are text (quote numbers), generation is a number.", e);
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} has the wrong type.",
+                $"{field}: names, labels and annotations must be strings (quote numbers), generation must be a number.", e);
         }
     }
 

@@ -58,14 +58,14 @@ public static class ContainerVersionValidator
     {
         string? found = Text(manifest[field]);
         if (found is null && manifest[field] is null)
-            errors.Add(new ValidationError(field, "", "is required", $"Write {field}: {expected}."));
+            errors.Add(new ValidationError(field, "", "is required", $"Set {field}: {expected}."));
         else if (found is not null && found != expected)
-            errors.Add(new ValidationError(field, $"\"{found}\"", $"is not {expected}", $"Write {field}: {expected}."));
+            errors.Add(new ValidationError(field, $"\"{found}\"", $"must be {expected}", $"Set {field}: {expected}."));
     }
 
     private static void ValidateName(JsonNode? metadata, List<ValidationError> errors)
     {
-        const string remedy = "A DNS subdomain: lower-case letters, digits, '-' and '.', at most 253 characters.";
+        const string remedy = "Use a DNS subdomain name: lower-case letters, digits, '-' and '.', at most 253 characters.";
         if (metadata is not JsonObject map || (map["name"] is null && map["generateName"] is null))
         {
             errors.Add(new ValidationError("metadata.name", "", "is required", remedy));
@@ -73,7 +73,7 @@ public static class ContainerVersionValidator
         else if (map["name"] is { } node && !(Text(node) is { Length: <= 253 } name
             && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)))
         {
-            errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a name that Kubernetes takes", remedy));
+            errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a valid Kubernetes name", remedy));
         }
     }
 
@@ -87,7 +87,8 @@ public static class ContainerVersionValidator
         }
         catch (ArgumentException e)
         {
-            errors.Add(new ValidationError(field, $"\"{expression}\"", $"is not a regular expression: {e.Message}", $"Correct the expression, for example '{example}'; in YAML, put it into single quotes."));
+            errors.Add(new ValidationError(field, $"\"{expression}\"", $"is not a valid regular expression: {e.Message}",
+                $"Correct the expression, for example '{example}'; in YAML, put it in single quotes."));
         }
     }
 
@@ -96,23 +97,26 @@ public static class ContainerVersionValidator
         if (spec["versionPolicy"] is not JsonObject policy)
         {
             if (spec["tag"] is null)
-                errors.Add(new ValidationError("spec.tag", "", "is required", "Name the moving tag to follow, or give spec.versionPolicy."));
+                errors.Add(new ValidationError("spec.tag", "", "is required", "Set the tag to follow, or spec.versionPolicy."));
             return;
         }
 
         if (spec["tag"] is not null)
-            errors.Add(new ValidationError("spec.versionPolicy", "", "cannot stand beside spec.tag", "Leave one of the two out."));
+            errors.Add(new ValidationError("spec.versionPolicy", "", "cannot be combined with spec.tag", "Remove one of the two."));
         string[] given = [.. PolicyNames.Where(name => policy[name] is { } value && value.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False))];
         if (given.Length != 1)
-            errors.Add(new ValidationError("spec.versionPolicy", $"\"{string.Join(", ", given)}\"", "must have exactly one of semver, regex and newest: true", "Leave one of them."));
+            errors.Add(new ValidationError("spec.versionPolicy", $"\"{string.Join(", ", given)}\"", "must have exactly one of semver, regex and newest: true",
+                "Set exactly one of them."));
         if (policy["order"] is not null && !given.Contains("regex"))
-            errors.Add(new ValidationError("spec.versionPolicy.order", "", "orders nothing without regex", "Leave it out: semver and newest have an order of their own."));
+            errors.Add(new ValidationError("spec.versionPolicy.order", "", "is only allowed with regex", "Remove it: semver and newest define their own order."));
         if (Text(policy["semver"]) is { } range && !VersionRange.TryParse(range, out _))
-            errors.Add(new ValidationError("spec.versionPolicy.semver", $"\"{range}\"", "is no range of semantic versions", "As npm writes it: '>=1.2 <2', '^1.4', '~2.1'."));
+            errors.Add(new ValidationError("spec.versionPolicy.semver", $"\"{range}\"", "is not a valid version range",
+                "Use an npm version range, for example '>=1.2 <2', '^1.4' or '~2.1'."));
         int before = errors.Count;
         ValidateExpression("spec.versionPolicy.regex", policy["regex"], "main-([0-9]+)", errors);
         if (errors.Count == before && Text(policy["regex"]) is { Length: > 0 } expression && TagExpression.WhyNoFirstGroup(expression) is { } why)
-            errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", why, "Name the group that orders the tags alone, and write the others (?:…)."));
+            errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", why,
+                "Use one capturing group, the one that orders the tags, and write other groups as (?:…)."));
     }
 
     private static void ValidateSelector(JsonObject spec, List<ValidationError> errors)
@@ -122,15 +126,15 @@ public static class ContainerVersionValidator
         if (Text(selector[ContainerVersion.SelectorKey]) is "")
         {
             errors.Add(new ValidationError("spec.selector.cvapp", "\"\"", "must not be empty",
-                "Give the value that the workloads carry in their label cvapp."));
+                "Set the value of the workloads' cvapp label."));
         }
 
         foreach ((string key, _) in selector)
         {
             if (!Regex.IsMatch(key, @"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z"))
             {
-                errors.Add(new ValidationError($"spec.selector.{key}", $"\"{key}\"", "is no label key",
-                    "Letters, digits, '-', '_' and '.', at most 63, after an optional prefix such as example.com/."));
+                errors.Add(new ValidationError($"spec.selector.{key}", $"\"{key}\"", "is not a valid label key",
+                    "Use letters, digits, '-', '_' and '.', at most 63 characters, after an optional prefix such as example.com/."));
             }
         }
     }
@@ -143,15 +147,15 @@ public static class ContainerVersionValidator
         if (blueGreen && strategy["blueGreen"] is null)
         {
             errors.Add(new ValidationError("spec.strategy.blueGreen", "", "is required when spec.strategy.kind is ServiceBlueGreen",
-                "Give serviceName and labelNames, or use kind Rolling."));
+                "Set serviceName and labelNames, or use kind Rolling."));
         }
 
         foreach (string gates in (string[])["verify", "postVerify"])
         {
             if (!blueGreen && strategy[gates] is JsonArray { Count: > 0 })
             {
-                errors.Add(new ValidationError($"spec.strategy.{gates}", "", "has no cut-over to run before or after when spec.strategy.kind is Rolling",
-                    "Put the gates into spec.container.verify, which runs before any workload is touched, or use kind ServiceBlueGreen."));
+                errors.Add(new ValidationError($"spec.strategy.{gates}", "", "is only allowed when spec.strategy.kind is ServiceBlueGreen",
+                    "Move the gates to spec.container.verify, which runs before any workload is changed, or use kind ServiceBlueGreen."));
             }
         }
     }

@@ -42,7 +42,7 @@ public static class ResourceJson
             {
                 bool holds = value is null ? required : value is IList list ? list.Contains(null) : value is IDictionary map && map.Values.Cast<object?>().Contains(null);
                 if (holds)
-                    throw new JsonException($"{property.Name} is or holds null");
+                    throw new JsonException($"{property.Name} must not be or contain null");
                 set(target, value);
             };
         }

@@ -18,7 +18,7 @@ internal static class SchemaValidator
         string type = schema["type"]!.GetValue<string>();
         if (!HasType(value, type))
         {
-            errors.Add(Error(path, value, $"must be {Article(type)}{(type == "string" && value is JsonValue ? ": quote it" : "")}", schema));
+            errors.Add(Error(path, value, $"must be {Article(type)}{(type == "string" && value is JsonValue ? " (quote it)" : "")}", schema));
             return;
         }
 
@@ -66,8 +66,8 @@ internal static class SchemaValidator
             }
             else if (properties is not null)
             {
-                errors.Add(new ValidationError(Join(path, name), Show(item), "is not a field of it",
-                    $"Remove it or mend its name; known here: {string.Join(", ", properties.Select(p => p.Key))}."));
+                errors.Add(new ValidationError(Join(path, name), Show(item), "unknown field",
+                    $"Remove it or correct its name; known fields: {string.Join(", ", properties.Select(p => p.Key))}."));
             }
         }
     }
@@ -77,7 +77,7 @@ internal static class SchemaValidator
         if (schema["maxItems"] is JsonValue most && array.Count > most.GetValue<int>())
             errors.Add(Error(path, array, $"has {array.Count} items; at most {most} are allowed", schema));
         if (schema["minItems"] is JsonValue least && array.Count < least.GetValue<int>())
-            errors.Add(Error(path, array, $"has {array.Count} items; at least {least} are needed", schema));
+            errors.Add(Error(path, array, $"has {array.Count} items; at least {least} are required", schema));
         for (int i = 0; i < array.Count; i++)
             Validate(array[i], (JsonObject)schema["items"]!, $"{path}[{i}]", errors);
     }
@@ -91,9 +91,9 @@ internal static class SchemaValidator
         else if (schema["maxLength"] is JsonValue most && Characters(text) > most.GetValue<int>())
             errors.Add(Error(path, value, $"has {Characters(text)} characters; at most {most} are allowed", schema));
         else if (schema["pattern"] is JsonValue pattern && !Matches(text, pattern.GetValue<string>()))
-            errors.Add(Error(path, value, "is not of the form that is needed", schema));
+            errors.Add(Error(path, value, "does not match the required pattern", schema));
         else if (schema["format"]?.GetValue<string>() == "date-time" && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
-            errors.Add(Error(path, value, "is no RFC 3339 time", schema));
+            errors.Add(Error(path, value, "must be an RFC 3339 time", schema));
     }
 
     /// <summary>The API server counts Unicode characters, not UTF-16 units.</summary>
@@ -109,7 +109,7 @@ internal static class SchemaValidator
         long least = schema["minimum"]?.Deserialize<long>() ?? long.MinValue;
         long most = schema["maximum"]?.Deserialize<long>() ?? long.MaxValue;
         if (number < least || number > most)
-            errors.Add(Error(path, value, $"must be from {least} to {most}", schema));
+            errors.Add(Error(path, value, $"must be between {least} and {most}", schema));
     }
 
     private static bool HasType(JsonNode? value, string type) => type switch

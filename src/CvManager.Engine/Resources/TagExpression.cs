@@ -67,7 +67,7 @@ internal sealed class TagExpression
         string[] names = [.. Parse(expression).GetGroupNames().Where(name => name != "0")];
         bool Numbered(string name) => name.All(char.IsAsciiDigit);
         if (expression.Contains("(?<", StringComparison.Ordinal) && Regex.IsMatch(expression, @"\(\?<[0-9]", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking))
-            return "gives a group a number of its own";
+            return "has a group with an explicit number";
         return names.Any(Numbered) && !names.All(Numbered) ? "has both named and unnamed groups" : null;
     }
 
@@ -80,7 +80,7 @@ internal sealed class TagExpression
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw TooExpensive($"{_whole.MatchTimeout.TotalSeconds:0} s to try on the tag '{tag}'", e);
+            throw TooExpensive($"{_whole.MatchTimeout.TotalSeconds:0} s to match the tag '{tag}'", e);
         }
     }
 
@@ -102,7 +102,7 @@ internal sealed class TagExpression
                 continue;
             spent += slice;
             if (spent > SearchLimit)
-                throw TooExpensive($"{SearchLimit.TotalSeconds:0} s to try on all tags of the repository");
+                throw TooExpensive($"{SearchLimit.TotalSeconds:0} s to match all tags of the repository");
             await Task.Yield();
             started = Stopwatch.GetTimestamp();
         }
@@ -126,7 +126,7 @@ internal sealed class TagExpression
 
     private CvException TooExpensive(string limit, Exception? inner = null) =>
         new(ErrorIds.VersionSyntaxTimeout, CvErrorKind.Invalid, $"{_field} '{_written}' takes more than {limit}.",
-            "Write it without look-around, back-references and nested repetition: '(a+)+' is 'a+'.", inner);
+            "Avoid look-around, back-references and nested repetition: write 'a+' instead of '(a+)+'.", inner);
 }
 
 /// <summary>A tag that an expression matches.</summary>

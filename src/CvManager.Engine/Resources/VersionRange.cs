@@ -47,8 +47,9 @@ internal sealed partial class VersionRange
         List<string> prereleases = [.. numbers.Where(n => n.Version.IsPrerelease && _withPrereleases.Contains(n.Version) && _range.Contains(n.Version.WithoutPrerelease())).Order().Select(n => n.Tag)];
         why = (numbers.Count, prereleases.Count) switch
         {
-            (0, _) => "None of them is a version number (two to four numbers with dots between them, an optional 'v' before and a suffix behind).",
-            (_, > 0) => $"Of the {numbers.Count} version numbers, only prereleases are in the range, such as '{prereleases[^1]}': name a prerelease in the range to allow them, for example '>=1.0.0-0'.",
+            (0, _) => "None of them is a version number (an optional 'v', two to four numbers separated by dots, an optional suffix).",
+            (_, > 0) => $"Of the {numbers.Count} version numbers, only prereleases are in the range, such as '{prereleases[^1]}'. "
+                + "To allow prereleases, use one as a bound of the range, for example '>=1.0.0-0'.",
             _ => $"None of the {numbers.Count} version numbers is in the range; the highest is '{numbers.Max()!.Tag}'.",
         };
         return null;

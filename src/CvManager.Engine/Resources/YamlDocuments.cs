@@ -33,7 +33,7 @@ public static class YamlDocuments
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > largest)
-            throw TooLarge($"The text has {text.Length} characters; at most {largest} are read.");
+            throw TooLarge($"The YAML has {text.Length} characters; the limit is {largest}.");
         Parser parser = new(new StringReader(text));
         List<JsonNode> documents = [];
         try
@@ -54,14 +54,15 @@ public static class YamlDocuments
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
             // The parser's own slips on text that is no YAML.
-            throw Invalid(parser.Current?.Start ?? Mark.Empty, "it cannot be read", e);
+            throw Invalid(parser.Current?.Start ?? Mark.Empty, "it could not be parsed", e);
         }
 
         return documents;
     }
 
     private static CvException Invalid(Mark at, string what, Exception? inner = null) => new(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
-        $"The text is not valid YAML: line {at.Line}, column {at.Column}: {what}", "Fix the YAML at that place: indent with spaces, and quote strings that hold ': ' or '#'.", inner);
+        $"Invalid YAML at line {at.Line}, column {at.Column}: {what}",
+        "Fix the YAML at that position: indent with spaces, and quote strings that contain ': ' or '#'.", inner);
 
     private static CvException TooLarge(string message) =>
         new(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded, message, "Split it into several files.");
@@ -96,7 +97,7 @@ public static class YamlDocuments
                 Scalar => (Value(parser.Consume<Scalar>()), 0),
                 MappingStart => ReadMap(Deeper(start, depth)),
                 SequenceStart => ReadList(Deeper(start, depth)),
-                _ => throw Invalid(start.Start, "a value of an unknown form"),
+                _ => throw Invalid(start.Start, "unexpected element"),
             };
             if (!start.Anchor.IsEmpty)
                 _anchors[start.Anchor] = new Anchored(node, own, _nodes - nodes, _characters - characters);
@@ -106,9 +107,9 @@ public static class YamlDocuments
         private (JsonNode? Node, int Depth) Resolve(AnchorAlias alias, int depth)
         {
             if (!_anchors.TryGetValue(alias.Value, out Anchored? anchored))
-                throw Invalid(alias.Start, $"there is no anchor '{alias.Value}' before its alias");
+                throw Invalid(alias.Start, $"alias '{alias.Value}' refers to an undefined anchor");
             if (anchored is null)
-                throw Invalid(alias.Start, $"the alias '{alias.Value}' stands within its own anchor");
+                throw Invalid(alias.Start, $"alias '{alias.Value}' refers to itself");
             if (depth + anchored.Depth > MostDepth)
                 throw TooDeep(alias.Start);
             Spend(anchored.Nodes, anchored.Characters);
@@ -122,11 +123,12 @@ public static class YamlDocuments
             int deepest = 0;
             while (!parser.TryConsume<MappingEnd>(out _))
             {
-                Scalar key = parser.TryConsume<Scalar>(out Scalar? scalar) ? scalar : throw Invalid(parser.Current?.Start ?? Mark.Empty, "a key has to be a text, not a list, a map or an alias");
+                Scalar key = parser.TryConsume<Scalar>(out Scalar? scalar) ? scalar : throw Invalid(
+                    parser.Current?.Start ?? Mark.Empty, "a key must be a string, not a list, a map or an alias");
                 Spend(0, key.Value.Length);
                 string name = Text(key);
                 if (map.ContainsKey(name))
-                    throw Invalid(key.Start, $"the key '{name}' is there twice");
+                    throw Invalid(key.Start, $"duplicate key '{name}'");
                 (map[name], int below) = Read(depth);
                 deepest = Math.Max(deepest, below);
             }
@@ -169,7 +171,7 @@ public static class YamlDocuments
                 case "false" or "False" or "FALSE":
                     return JsonValue.Create(false);
                 case ".inf" or ".Inf" or ".INF" or "+.inf" or "-.inf" or "-.Inf" or "-.INF" or ".nan" or ".NaN" or ".NAN":
-                    throw Invalid(scalar.Start, $"JSON does not have the number {text}");
+                    throw Invalid(scalar.Start, $"the number {text} is not supported");
             }
 
             if (text.StartsWith("0x", StringComparison.Ordinal) && ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong hexadecimal))
@@ -195,7 +197,7 @@ public static class YamlDocuments
             for (int i = 0; i < text.Length; i++)
             {
                 if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
-                    throw Invalid(scalar.Start, "half of a character (a lone surrogate)");
+                    throw Invalid(scalar.Start, "invalid Unicode: a lone surrogate");
             }
 
             return text;
@@ -206,25 +208,25 @@ public static class YamlDocuments
             const string Prefix = "tag:yaml.org,2002:";
             string tag = node.Tag.Value;
             return tag.StartsWith(Prefix, StringComparison.Ordinal) && tag[Prefix.Length..] is "str" or "int" or "float" or "bool" or "null" or "map" or "seq" or "timestamp"
-                ? tag[Prefix.Length..] : throw Invalid(node.Start, "a tag that is not one of JSON's types");
+                ? tag[Prefix.Length..] : throw Invalid(node.Start, "unsupported tag: only the types of JSON are supported");
         }
 
         private static void CheckTag(NodeEvent node, string expected)
         {
             if (!node.Tag.IsEmpty && !node.Tag.IsNonSpecific && CoreTag(node) != expected)
-                throw Invalid(node.Start, "a tag of another type than the value's");
+                throw Invalid(node.Start, "the tag does not match the type of the value");
         }
 
         private static int Deeper(NodeEvent node, int depth) => depth < MostDepth ? depth + 1 : throw TooDeep(node.Start);
 
-        private static CvException TooDeep(Mark at) => Invalid(at, $"more than {MostDepth} maps and lists within each other");
+        private static CvException TooDeep(Mark at) => Invalid(at, $"maps and lists are nested more than {MostDepth} levels deep");
 
         private void Spend(int nodes, long characters)
         {
             if ((_nodes += nodes) > MostNodes || _nodes < 0)
-                throw TooLarge($"The text stands for more than {MostNodes} values (aliases resolved).");
+                throw TooLarge($"The YAML has more than {MostNodes} values (aliases resolved).");
             if ((_characters += characters) > MostCharacters)
-                throw TooLarge($"The text stands for more than {MostCharacters} characters (aliases resolved).");
+                throw TooLarge($"The YAML has more than {MostCharacters} characters (aliases resolved).");
         }
     }
 }

@@ -47,6 +47,6 @@ internal sealed partial class Candidates(ILearntTags learnt, ILogger? log)
             LogPassedOver(log, repository, tag, why.Message);
     }
 
-    [LoggerMessage(EventId = LogEvents.TagSkipped, EventName = nameof(LogEvents.TagSkipped), Level = LogLevel.Warning, Message = "{Repository}:{Tag} cannot be read and is skipped in searches for versions: {Reason}")]
+    [LoggerMessage(EventId = LogEvents.TagSkipped, EventName = nameof(LogEvents.TagSkipped), Level = LogLevel.Warning, Message = "Could not read {Repository}:{Tag}; it is skipped when searching for versions: {Reason}")]
     private static partial void LogPassedOver(ILogger logger, ImageRepository repository, string tag, string reason);
 }

@@ -45,19 +45,19 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
             : await policy.ChooseAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
         if (choice.Tags.Count == 0)
         {
-            throw new CvException(ErrorIds.VersionNotFound, CvErrorKind.NotFound, $"The version policy '{policy}' wants none of the {tags.Count} tags of '{repository}'. {choice.Why}",
-                "Push a version that it wants, or correct spec.versionPolicy.") { Target = repository.ToString() };
+            throw new CvException(ErrorIds.VersionNotFound, CvErrorKind.NotFound, $"None of the {tags.Count} tags of '{repository}' satisfies the version policy '{policy}'. {choice.Why}",
+                "Push a version that satisfies it, or correct spec.versionPolicy.") { Target = repository.ToString() };
         }
 
         if (choice.Tags.Count > MostCandidates)
-            throw Undecided(repository, policy, choice.Tags, "are equal by it");
+            throw Undecided(repository, policy, choice.Tags, "rank equally");
         TagDigest? found = null;
         foreach (string best in choice.Tags)
         {
             TagDigest next = await ReadAsync(registry, repository, best, tags[best].Digest, cancellationToken).ConfigureAwait(false);
             // Several names of one image are no question.
             if (found is not null && next.Digest != found.Digest)
-                throw Undecided(repository, policy, choice.Tags, "are equal by it, but not the same image");
+                throw Undecided(repository, policy, choice.Tags, "rank equally but are different images");
             found ??= next;
         }
 
@@ -92,8 +92,9 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
         if (unknown.Count > MostCandidates)
         {
             throw new CvException(ErrorIds.VersionPolicyTooBroad, CvErrorKind.Invalid,
-                $"'{policy}' has {unknown.Count} candidates in '{repository}', and the registry does not tell when they were pushed; at most {MostCandidates} are looked at.",
-                "Narrow it down with spec.versionSyntax, clean up the repository, or follow a tag.") { Target = repository.ToString() };
+                $"The version policy '{policy}' matches {unknown.Count} tags of '{repository}' whose push time the registry does not report; "
+                + $"at most {MostCandidates} are read.",
+                "Set a narrower spec.versionSyntax, delete old tags, or follow a tag.") { Target = repository.ToString() };
         }
 
         await Parallel.ForEachAsync(unknown, new ParallelOptions { MaxDegreeOfParallelism = ParallelLookups, CancellationToken = cancellationToken }, async (version, token) =>
@@ -102,11 +103,11 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
                 times[version.Tag] = built;
         }).ConfigureAwait(false);
         if (times.IsEmpty)
-            return new PolicyChoice([], versions.Count == 0 ? "None of them matches versionSyntax." : "None that matches versionSyntax can be read.");
+            return new PolicyChoice([], versions.Count == 0 ? "None of them matches versionSyntax." : "The tags that match versionSyntax could not be read.");
         // One that does not say when it was built may be the newest: to take another would be a guess.
         List<string> undated = [.. times.Where(t => t.Value < FirstImage).Select(t => t.Key)];
         if (undated.Count > 0 && times.Count > 1)
-            throw Undecided(repository, policy, undated, "do not say when they were built (reproducible builds write a fixed time)");
+            throw Undecided(repository, policy, undated, "have no build time (reproducible builds set a fixed one)");
         DateTimeOffset newest = times.Values.Max();
         return new PolicyChoice([.. times.Where(t => t.Value == newest).Select(t => t.Key)], "");
     }
@@ -150,8 +151,9 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
     private static CvException Undecided(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
     {
         string names = string.Join(", ", tags.Order(StringComparer.Ordinal).Take(5).Select(t => $"'{t}'")) + (tags.Count > 5 ? $" and {tags.Count - 5} more" : "");
-        return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict, $"The version policy '{policy}' cannot decide in '{repository}': {names} {why}.",
-            "Follow a tag, or use a policy that tells them apart: semver, or regex with a number that counts up. Remove the tags that are not meant, or exclude them with spec.versionSyntax.")
+        return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict, $"The version policy '{policy}' is ambiguous in '{repository}': {names} {why}.",
+            "Follow a tag, or use a policy that distinguishes them: semver, or regex with an increasing number. "
+            + "Otherwise delete the unwanted tags, or exclude them with spec.versionSyntax.")
         {
             Target = repository.ToString(),
         };

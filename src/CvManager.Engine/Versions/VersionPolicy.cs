@@ -39,11 +39,11 @@ internal sealed class VersionPolicy
         {
             "semver" => VersionRange.TryParse(rest, out VersionRange? range)
                 ? new VersionPolicy(follows, range, null, false, null)
-                : throw Invalid(follows, $"'{rest}' is not a range of versions"),
+                : throw Invalid(follows, $"'{rest}' is not a valid version range"),
             "regex/numeric" => new VersionPolicy(follows, null, Compile(follows, rest), true, null),
             "regex/alphabetical" => new VersionPolicy(follows, null, Compile(follows, rest), false, null),
             "newest" => new VersionPolicy(follows, null, null, false, VersionSyntax.Of(rest == "*" ? null : rest)),
-            _ => throw Invalid(follows, "there is no such policy"),
+            _ => throw Invalid(follows, "unknown policy"),
         };
     }
 
@@ -72,7 +72,7 @@ internal sealed class VersionPolicy
 
         return numbers.Count > 0
             ? new PolicyChoice(Best(numbers, Comparer<BigInteger>.Default), "")
-            : new PolicyChoice([], $"{matches.Count} match, but what their first group captures is not a number, such as '{matches[0].Text}' of '{matches[0].Tag}'.");
+            : new PolicyChoice([], $"{matches.Count} match, but the first group captures no number, for example '{matches[0].Text}' in '{matches[0].Tag}'.");
     }
 
     private static List<string> Best<TKey>(IEnumerable<(string Tag, TKey Key)> tags, IComparer<TKey> comparer)
@@ -108,8 +108,8 @@ internal sealed class VersionPolicy
     }
 
     private static CvException Invalid(string follows, string why, Exception? inner = null) =>
-        new(ErrorIds.VersionPolicyInvalid, CvErrorKind.Invalid, $"The version policy '{follows}' cannot be used: {why}.",
-            "Correct spec.versionPolicy: semver as npm writes ranges, regex as .NET writes expressions, with one group for what orders the tags.", inner);
+        new(ErrorIds.VersionPolicyInvalid, CvErrorKind.Invalid, $"Invalid version policy '{follows}': {why}.",
+            "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.", inner);
 }
 
 /// <summary>What a policy chose by the names of tags.</summary>

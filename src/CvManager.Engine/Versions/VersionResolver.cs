@@ -117,8 +117,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         if (learnt.DigestOf(repository, pinned) is not { } digest)
         {
             TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
-                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"{repository} has no version {pinned}, which spec.pinVersion names.",
-                    "Pin a version that exists, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
+                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"Version '{pinned}' of spec.pinVersion not found in '{repository}'.",
+                    "Pin an existing version, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
             digest = found.Digest;
             learnt.Learn(repository, pinned, digest);
         }
@@ -200,8 +200,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported)
         {
-            throw new CvException(e.ErrorId, e.Kind, $"The version of the image needs the list of tags, which cannot be read: {e.Message}",
-                $"{e.Remedy} Or build images with the label {VersionLabels[0]}: the version that it names needs no list.", e) { Target = e.Target };
+            throw new CvException(e.ErrorId, e.Kind, $"Could not list the tags, which is required to find the image's version: {e.Message}",
+                $"{e.Remedy} Or build images with the label {VersionLabels[0]}, which makes the list unnecessary.", e) { Target = e.Target };
         }
 
         IReadOnlyList<string> candidates = await search.CandidatesAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
@@ -215,8 +215,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         if (unseen > MostCandidates)
         {
             throw new CvException(ErrorIds.VersionSyntaxTooBroad, CvErrorKind.Invalid,
-                $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}', and each costs a request; at most {MostCandidates} are looked at.",
-                $"Narrow versionSyntax down, clean up the repository, or build images with the label {VersionLabels[0]}.") { Target = search.Repository.ToString() };
+                $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; at most {MostCandidates} are read, one request each.",
+                $"Set a narrower versionSyntax, delete old tags, or build images with the label {VersionLabels[0]}.") { Target = search.Repository.ToString() };
         }
 
         return await FindFirstAsync(search, candidates, cancellationToken).ConfigureAwait(false);
@@ -285,8 +285,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
 
     private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
         new(ErrorIds.VersionNotFound, CvErrorKind.NotFound,
-            $"The image that the tag '{tag}' of '{repository}' points at has no tag that matches versionSyntax '{syntax.Pattern}'.",
-            "Push the image under its version tag as well, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
+            $"The image behind tag '{tag}' of '{repository}' has no tag that matches versionSyntax '{syntax.Pattern}'.",
+            "Also push the image under a version tag, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
 
     /// <param name="Version">Null where it is known that there is none.</param>
     private readonly record struct Known(bool IsKnown, string? Version);

@@ -40,8 +40,8 @@ public sealed partial class VersionSyntax
         }
         catch (ArgumentException e)
         {
-            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a regular expression: {e.Message}",
-                "Correct it, or leave it out: then git SHAs and full version numbers are versions.", e);
+            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a valid regular expression: {e.Message}",
+                "Correct the expression, or omit versionSyntax: by default, git SHAs and full version numbers are versions.", e);
         }
     }
 

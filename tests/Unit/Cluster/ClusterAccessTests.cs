@@ -33,14 +33,14 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Theory]
-    [InlineData("node-7", "node-7", TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
-    [InlineData("node-7", "10.0.0.7", TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
-    [InlineData("127.0.0.1", null, TestAuthority.ForServers, -1, 50, null, "not for '127.0.0.1'")]
+    [InlineData("node-7", "node-7", TestAuthority.ForServers, -1, 50, null, "'127.0.0.1'")]
+    [InlineData("node-7", "10.0.0.7", TestAuthority.ForServers, -1, 50, null, "'127.0.0.1'")]
+    [InlineData("127.0.0.1", null, TestAuthority.ForServers, -1, 50, null, "'127.0.0.1'")]
     [InlineData("sam", "127.0.0.1", TestAuthority.ForClients, -1, 50, null, "extended key usage")]
     [InlineData("expired", "127.0.0.1", TestAuthority.ForServers, -50, -1, null, "expired")]
-    [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null, "not valid yet")]
-    [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com", "not for 'kube.example.com'")]
-    [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com", "not for 'kube.example.com'")]
+    [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null, "not yet valid")]
+    [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
+    [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
     public async Task A_certificate_for_another_name_or_use_or_time_gets_no_token_and_is_told_why(string subject, string? name, string use, int from, int to, string? tlsServerName, string why)
     {
         await using LoopbackApiServer server = new(_authority.Issue(subject, name is null ? [] : [name], use, from, to).Certificate);
@@ -53,17 +53,17 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Theory]
-    [InlineData("plain HTTP", "ClusterTlsFailed", "the port")]
-    [InlineData("another protocol", "ClusterTlsFailed", "the port")]
-    [InlineData("TLS 1.1", "ClusterTlsFailed", "versions of TLS")]
-    [InlineData("alert 40", "ClusterTlsFailed", "versions of TLS")]
-    [InlineData("alert 70", "ClusterTlsFailed", "versions of TLS")]
+    [InlineData("plain HTTP", "ClusterTlsFailed", "port")]
+    [InlineData("another protocol", "ClusterTlsFailed", "port")]
+    [InlineData("TLS 1.1", "ClusterTlsFailed", "TLS versions")]
+    [InlineData("alert 40", "ClusterTlsFailed", "TLS versions")]
+    [InlineData("alert 70", "ClusterTlsFailed", "TLS versions")]
     [InlineData("alert 112", "ClusterTlsFailed", "tls-server-name")]
     [InlineData("alert 42", "ClusterUnauthorized", "client-certificate")]
     [InlineData("alert 45", "ClusterUnauthorized", "client-certificate")]
     [InlineData("alert 48", "ClusterUnauthorized", "client-certificate")]
     [InlineData("alert 116", "ClusterUnauthorized", "client-certificate")]
-    [InlineData("nothing", "ClusterUnreachable", "cluster is up")]
+    [InlineData("nothing", "ClusterUnreachable", "Get-CvContext")]
     public async Task A_TLS_connection_that_cannot_be_made_blames_the_servers_certificate_only_where_that_is_refused(string how, string errorId, string advice)
     {
         await using Registries.OddTlsServer server = new(how);

@@ -173,7 +173,7 @@ public sealed class ConnectionTests : IAsyncDisposable
 
     [Theory]
     [InlineData("plain HTTP", "-PlainHttp")]
-    [InlineData("alert 70", "versions of TLS")]
+    [InlineData("alert 70", "TLS versions")]
     [InlineData("alert 116", "client certificate")]
     public async Task A_TLS_connection_that_cannot_be_made_is_told_why_and_not_tried_again(string how, string advice)
     {

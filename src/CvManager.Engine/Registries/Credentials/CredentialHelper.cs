@@ -16,7 +16,7 @@ internal static partial class CredentialHelper
     {
         string program = $"docker-credential-{name}";
         if (!HelperName().IsMatch(name))
-            throw CredentialErrors.Invalid("the docker config", $"'{name}' is no name of a credential helper");
+            throw CredentialErrors.Invalid("the docker config", $"'{name}' is not a valid credential helper name");
         try
         {
             ProgramResult result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, LongestAnswer, time, cancellationToken).ConfigureAwait(false);
@@ -35,7 +35,7 @@ internal static partial class CredentialHelper
             // The helpers' own words for it, on whichever stream.
             return (answer + complaint).Contains("credentials not found", StringComparison.OrdinalIgnoreCase)
                 ? null
-                : throw CredentialErrors.Invalid(program, $"the program failed with exit code {exitCode}");
+                : throw CredentialErrors.Invalid(program, $"the program exited with code {exitCode}");
         }
 
         HelperAnswer? login;
@@ -45,7 +45,7 @@ internal static partial class CredentialHelper
         }
         catch (JsonException)
         {
-            throw CredentialErrors.Invalid(program, "what the program writes is no JSON");
+            throw CredentialErrors.Invalid(program, "the program's output is not valid JSON");
         }
 
         if (string.IsNullOrEmpty(login?.Secret))

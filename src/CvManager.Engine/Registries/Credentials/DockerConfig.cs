@@ -28,7 +28,7 @@ internal sealed class DockerConfig
         }
         catch (JsonException e)
         {
-            throw CredentialErrors.Invalid(source, $"it is no JSON of a docker config (line {e.LineNumber + 1})");
+            throw CredentialErrors.Invalid(source, $"not a valid docker config (line {e.LineNumber + 1})");
         }
     }
 
@@ -95,13 +95,13 @@ internal sealed class DockerAuth
         }
         catch (FormatException)
         {
-            throw CredentialErrors.Invalid(source, "its field 'auth' is no base64");
+            throw CredentialErrors.Invalid(source, "field 'auth' is not base64");
         }
 
         int colon = pair.IndexOf(':', StringComparison.Ordinal);
         return colon >= 0
             ? RegistryCredential.OfPassword(pair[..colon], pair[(colon + 1)..])
-            : throw CredentialErrors.Invalid(source, "its field 'auth' is no user:password");
+            : throw CredentialErrors.Invalid(source, "field 'auth' must contain user:password");
     }
 }
 
@@ -112,6 +112,6 @@ internal sealed partial class DockerConfigJson : JsonSerializerContext;
 internal static class CredentialErrors
 {
     public static CvException Invalid(string source, string what, Exception? inner = null) =>
-        new(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"The credentials in {source} cannot be used: {what}.",
-            "Log in again ('docker login'), correct the file or Secret, or give -Credential.", inner) { Target = source };
+        new(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"Could not read credentials from {source}: {what}.",
+            "Log in again ('docker login'), correct the file or Secret, or specify -Credential.", inner) { Target = source };
 }

@@ -78,12 +78,12 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
             if (!file.Exists)
                 return null;
             if (file.Length > LargestFile)
-                throw CredentialErrors.Invalid(path, $"the file has more than {LargestFile} bytes");
+                throw CredentialErrors.Invalid(path, $"the file exceeds {LargestFile} bytes");
             return file.Length == 0 ? null : DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw CredentialErrors.Invalid(path, "the file cannot be read", e);
+            throw CredentialErrors.Invalid(path, "the file could not be read", e);
         }
     }
 }

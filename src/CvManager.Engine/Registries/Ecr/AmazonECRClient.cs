@@ -92,11 +92,11 @@ internal sealed class AmazonECRClient : AmazonServiceClient
             try
             {
                 return JsonSerializer.Deserialize<TResponse>(context.Stream, ECRJson.Options)
-                    ?? throw new AmazonUnmarshallingException("The answer is empty.", null, new JsonException());
+                    ?? throw new AmazonUnmarshallingException("The response is empty.", null, new JsonException());
             }
             catch (JsonException e)
             {
-                throw new AmazonUnmarshallingException("The answer is not the JSON that it should be.", null, e);
+                throw new AmazonUnmarshallingException("The response is not valid JSON.", null, e);
             }
         }
 
@@ -111,7 +111,7 @@ internal sealed class AmazonECRClient : AmazonServiceClient
             catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or AmazonClientException)
             {
                 // A proxy's page, or one that was cut off: the status tells enough.
-                return new AmazonECRException($"status {(int)statusCode}", innerException, ErrorType.Unknown, "", "", statusCode);
+                return new AmazonECRException($"HTTP status {(int)statusCode}", innerException, ErrorType.Unknown, "", "", statusCode);
             }
         }
     }
@@ -161,7 +161,7 @@ internal sealed class AmazonECRConfig : ClientConfig
             if (parameters["Endpoint"] is string { Length: > 0 } given)
                 return new Endpoint(given);
             if (parameters["Region"] is not string { Length: > 0 } name)
-                throw new AmazonClientException("No region is known for ECR.");
+                throw new AmazonClientException("No AWS region configured for ECR.");
             RegionEndpoint region = RegionEndpoint.GetBySystemName(name);
             bool fips = parameters["UseFIPS"] is true;
             return new Endpoint((region.PartitionName, parameters["UseDualStack"] is true) switch
@@ -195,7 +195,7 @@ internal static class ECRJson
         public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
             reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double seconds) && seconds is > 0 and < 253_402_300_799
                 ? DateTime.UnixEpoch.AddSeconds(seconds)
-                : throw new JsonException("A time that is none.");
+                : throw new JsonException("Invalid time.");
 
         public override void Write(Utf8JsonWriter writer, DateTime value, JsonSerializerOptions options) =>
             writer.WriteNumberValue((value.ToUniversalTime() - DateTime.UnixEpoch).TotalSeconds);

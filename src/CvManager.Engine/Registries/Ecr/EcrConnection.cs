@@ -82,7 +82,7 @@ internal static class EcrConnection
 }
 
 /// <summary>An answer of ECR that is longer than any real one.</summary>
-internal sealed class AnswerTooLargeException(int limit) : IOException($"The answer has more than {limit} bytes.")
+internal sealed class AnswerTooLargeException(int limit) : IOException($"The response exceeds {limit} bytes.")
 {
     public int Limit => limit;
 }

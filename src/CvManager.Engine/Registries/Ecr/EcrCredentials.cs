@@ -65,7 +65,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
         await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
 
     /// <remarks>The SDK's asynchronous calls, the only ones in use, do not come here.</remarks>
-    public AWSCredentials ResolveIdentity(IClientConfig clientConfig) => throw new NotSupportedException("ECR is asked asynchronously only.");
+    public AWSCredentials ResolveIdentity(IClientConfig clientConfig) => throw new NotSupportedException("ECR is called asynchronously only.");
 
     BaseIdentity IIdentityResolver.ResolveIdentity(IClientConfig clientConfig) => ResolveIdentity(clientConfig);
 }

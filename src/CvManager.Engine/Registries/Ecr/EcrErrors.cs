@@ -18,8 +18,8 @@ internal static class EcrErrors
         {
             AmazonUnmarshallingException => RegistryErrors.Invalid(repository, said),
             AmazonServiceException service => From(repository, operation, service, said),
-            AnswerTooLargeException large => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
-            AmazonClientException { InnerException: AnswerTooLargeException large } => RegistryErrors.TooLarge(repository, "an answer", large.Limit),
+            AnswerTooLargeException large => RegistryErrors.TooLarge(repository, "a response", large.Limit),
+            AmazonClientException { InnerException: AnswerTooLargeException large } => RegistryErrors.TooLarge(repository, "a response", large.Limit),
             HttpRequestException { InnerException: AddressRefusedException refused } => RegistryErrors.AddressRefused(repository, refused.Host, refused.Address),
             not AmazonServiceException when TlsFault.Of(error) is { } fault => RegistryErrors.TlsFailed(repository, fault),
             AmazonClientException { InnerException: OperationCanceledException late } => RegistryErrors.TimedOut(repository, timeout, late),
@@ -62,7 +62,7 @@ internal static class EcrErrors
             case "ImageTagAlreadyExistsException":
                 return new CvException(ErrorIds.RegistryTagImmutable, CvErrorKind.Conflict,
                     $"The tags of '{repository}' are immutable: {said}",
-                    "An environment tag has to move: make the repository's tags mutable, or exclude the environment tags from its immutability.")
+                    "Environment tags must be mutable: make the repository's tags mutable, or exclude the environment tags from immutability.")
                 { Target = repository.ToString() };
             case "ReferencedImagesNotFoundException":
                 return RegistryErrors.ImageIncomplete(repository, "(pushed)", said);
@@ -75,9 +75,9 @@ internal static class EcrErrors
         }
     }
 
-    // What is left comes from the credential chain: no source had any, a profile or role cannot be used, no region.
+    // All other exceptions come from the credential chain: no credentials, an unusable profile or role, no region.
     private static CvException Unidentified(ImageRepository repository, string said) =>
-        new(ErrorIds.RegistryUnauthorized, CvErrorKind.Unauthenticated, $"There are no AWS credentials for '{repository}': {said}",
-            "Give the pod a role (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.")
+        new(ErrorIds.RegistryUnauthorized, CvErrorKind.Unauthenticated, $"No AWS credentials found for '{repository}': {said}",
+            "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.")
         { Target = repository.ToString() };
 }

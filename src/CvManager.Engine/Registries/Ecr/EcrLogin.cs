@@ -48,7 +48,7 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
         byte[] decoded = new byte[encoded.Length];
         if (!Convert.TryFromBase64String(encoded, decoded, out int length)
             || Encoding.UTF8.GetString(decoded, 0, length).Split(':', 2) is not [string user, string password])
-            throw RegistryErrors.Invalid(repository, "an authorization token that is none.");
+            throw RegistryErrors.Invalid(repository, "an invalid authorization token.");
         TimeSpan life = new DateTimeOffset(expires, TimeSpan.Zero) - time.GetUtcNow();
         if (life > LongestLife)
             life = LongestLife;

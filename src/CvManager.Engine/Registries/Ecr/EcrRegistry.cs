@@ -68,7 +68,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 yield break;
             barren = seen.Count > before ? 0 : barren + 1;
             if (answer.NextToken == next || barren > MostBarrenPages)
-                throw RegistryErrors.Invalid(repository, "its list of images goes round in a circle.");
+                throw RegistryErrors.Invalid(repository, "the pages of its image list repeat.");
             next = answer.NextToken;
         }
 
@@ -95,11 +95,11 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
         List<ManifestDescriptor> images = [.. manifest.Images().Where(i => ImageReference.IsDigest(i.Digest)).DistinctBy(i => i.Digest)];
         if (images.Count == 0)
-            throw RegistryErrors.NotAnImage(repository, digest, "its index names no image for any platform");
+            throw RegistryErrors.NotAnImage(repository, digest, "its index refers to no image for any platform");
         // What no node pulls may be missing; see OciRegistry. Indexes within the index are looked at no further.
         List<ImageIdentifier> children = [.. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest })];
         if (children.Count > BatchSize)
-            throw RegistryErrors.Invalid(repository, $"an index of more than {BatchSize} images.");
+            throw RegistryErrors.Invalid(repository, $"an index with more than {BatchSize} images.");
         if (children.Count == 0)
             return;
         try
@@ -141,7 +141,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         string? stored = answer.Image?.ImageId?.ImageDigest;
         return stored == digest
             ? new TagMove(repository, tag, version, digest, former, AlreadyThere: false)
-            : throw RegistryErrors.Invalid(repository, $"the image '{version}' is {digest}, but what was tagged '{tag}' is {stored ?? "nothing"}.");
+            : throw RegistryErrors.Invalid(repository, $"'{version}' has digest {digest}, but '{tag}' was stored with {stored ?? "no digest"}.");
     }
 
     public async Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken)
@@ -163,7 +163,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         {
             throw failure.FailureCode == "ImageNotFound"
                 ? RegistryErrors.TagNotFound(repository, tag)
-                : RegistryErrors.Refused(repository, $"to remove the tag '{tag}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
+                : RegistryErrors.Refused(repository, $"to delete the tag '{tag}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
         }
     }
 
@@ -193,12 +193,12 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                     await KeepPresentAsync(repository, tags, cancellationToken).ConfigureAwait(false);
                 // Somebody may remove tags all the time; that is not waited for.
                 if (refusals > 3)
-                    throw RegistryErrors.Invalid(repository, "tags vanish while they are read.", missing);
+                    throw RegistryErrors.Invalid(repository, "tags disappeared while they were read.", missing);
                 continue;
             }
 
             if (answer.ImageDetails?.Any(i => i is null || !ImageReference.IsDigest(i.ImageDigest)) == true)
-                throw RegistryErrors.Invalid(repository, "an image with a digest that is none.");
+                throw RegistryErrors.Invalid(repository, "an image with an invalid digest.");
             foreach (ImageDetail image in Details(answer))
             {
                 TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""), ArtifactType: ArtifactTypeOf(image));
@@ -299,7 +299,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         }
         catch (JsonException e)
         {
-            throw RegistryErrors.Invalid(repository, "a manifest that is no JSON.", e);
+            throw RegistryErrors.Invalid(repository, "a manifest that is not JSON.", e);
         }
     }
 

@@ -17,7 +17,7 @@ internal static class LinkHeader
                 string address = Address(line, ref at);
                 if (!IsNext(line, ref at))
                     continue;
-                return address.Length is > 0 and <= LongestAddress ? address : throw new FormatException("a link to nowhere");
+                return address.Length is > 0 and <= LongestAddress ? address : throw new FormatException("invalid link target");
             }
         }
 
@@ -39,7 +39,7 @@ internal static class LinkHeader
         bool bracketed = line[at] == '<';
         int end = bracketed ? line.IndexOf('>', at) : line.IndexOf(';', at);
         if (end < 0)
-            throw new FormatException("no end of an address");
+            throw new FormatException("unterminated link target");
         at = bracketed ? end + 1 : end;
         return line[(bracketed ? start + 1 : start)..end].Trim();
     }
@@ -54,7 +54,7 @@ internal static class LinkHeader
             if (at >= line.Length || line[at] == ',')
                 return next ?? false;
             if (line[at] != ';')
-                throw new FormatException("something other than a parameter behind an address");
+                throw new FormatException("expected a link parameter");
             at++;
             HeaderText.SkipSpace(line, ref at);
             string name = Token(line, ref at);

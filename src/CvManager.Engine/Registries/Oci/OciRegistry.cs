@@ -57,14 +57,14 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         while (next is not null)
         {
             if (!visited.Add(next) || visited.Count > MostPages)
-                throw RegistryErrors.Invalid(repository, "its list of tags never ends.");
+                throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat or are too many.");
             if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
                 throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
             RegistryResponse response = await ReadPageAsync(repository, next, cancellationToken).ConfigureAwait(false);
             bytes += response.Body.Length + next.OriginalString.Length;
             if (bytes > MostListBytes)
-                throw RegistryErrors.TooLarge(repository, "a list of tags", MostListBytes);
-            List<string?> tags = Read(repository, response, ManifestJson.Default.TagList, "the list of tags").Tags ?? [];
+                throw RegistryErrors.TooLarge(repository, "a tag list", MostListBytes);
+            List<string?> tags = Read(repository, response, ManifestJson.Default.TagList, "the tag list").Tags ?? [];
             next = NextPage(repository, response, first);
             int before = seen.Count;
             foreach (string? tag in tags)
@@ -75,10 +75,10 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             }
 
             if (seen.Count > MostTags)
-                throw RegistryErrors.Invalid(repository, $"it has more than {MostTags} tags in one repository.");
+                throw RegistryErrors.Invalid(repository, $"more than {MostTags} tags in one repository.");
             emptyPages = seen.Count > before ? 0 : emptyPages + 1;
             if (next is not null && (emptyPages > MostEmptyPages || (tags.Count > 0 && seen.Count == before)))
-                throw RegistryErrors.Invalid(repository, "its list of tags repeats itself.");
+                throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat.");
             // A full page without a link: some servers cut the list and do not say so. One that repeats the page has no more.
             if (next is null && !(doubted && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
             {
@@ -184,12 +184,12 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
         List<ManifestDescriptor> images = [.. index.Images().DistinctBy(i => i.Digest)];
         if (images.Count == 0 || depth == MostDepth)
-            throw RegistryErrors.NotAnImage(repository, rootDigest, "its index names no image for any platform");
+            throw RegistryErrors.NotAnImage(repository, rootDigest, "its index refers to no image for any platform");
         // What no node pulls may be missing: mirrors leave it out. Where there is nothing for the usual nodes, one of the others has to be there.
         List<ManifestDescriptor> pulled = images.FindAll(i => i.IsFor(options.Platforms));
         List<ManifestDescriptor> looked = pulled.Count > 0 ? pulled : [.. images.Take(MostPlatforms)];
         if (looked.Count > MostPlatforms)
-            throw RegistryErrors.Invalid(repository, $"an index of more than {MostPlatforms} images.");
+            throw RegistryErrors.Invalid(repository, $"an index with more than {MostPlatforms} images.");
         string? missing = null;
         foreach (ManifestDescriptor image in looked)
         {
@@ -242,7 +242,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         if (!put.IsSuccess)
             throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, ErrorAnswer.MessageOf(put), ErrorAnswer.CodeOf(put));
         if (ImageReference.IsDigest(put.ContentDigest) && put.ContentDigest is string stored && stored != digest)
-            throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} rather than {digest}.");
+            throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} instead of {digest}.");
         return new TagMove(repository, tag, version, digest, former, AlreadyThere: false);
     }
 
@@ -262,7 +262,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             // Registries from before deletion by tag want a digest, or nothing to be deleted at all.
             HttpStatusCode.MethodNotAllowed => RegistryErrors.TagRemovalUnsupported(repository, tag),
             HttpStatusCode.BadRequest when code is "UNSUPPORTED" or "DIGEST_INVALID" => RegistryErrors.TagRemovalUnsupported(repository, tag),
-            _ => RegistryErrors.Refused(repository, $"to remove the tag '{tag}'", (int)response.Status, ErrorAnswer.MessageOf(response), code),
+            _ => RegistryErrors.Refused(repository, $"to delete the tag '{tag}'", (int)response.Status, ErrorAnswer.MessageOf(response), code),
         };
     }
 
@@ -332,7 +332,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             return ErrorAnswer.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
         // In the registry's own form: it means this manifest. Anything else is a proxy's or no registry's.
         if (!response.IsSuccess && ErrorAnswer.CodeOf(response) is { } code)
-            throw RegistryErrors.ManifestUnreadable(repository, reference, $"status {(int)response.Status}, {ErrorAnswer.MessageOf(response) ?? response.Show(code)}.");
+            throw RegistryErrors.ManifestUnreadable(
+                repository, reference, $"HTTP status {(int)response.Status}, {ErrorAnswer.MessageOf(response) ?? response.Show(code)}.");
         return Typed(repository, Successful(repository, response), reference);
     }
 
@@ -352,8 +353,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         if (ImageManifest.IsSchemaOne(type))
             throw RegistryErrors.SchemaOne(repository, reference);
         throw ImageManifest.IsManifest(type)
-            ? RegistryErrors.NotAnImage(repository, reference, $"its manifest is of the type '{response.Show(type)}'")
-            : RegistryErrors.Invalid(repository, $"a manifest of the type '{response.Show(type)}'.");
+            ? RegistryErrors.NotAnImage(repository, reference, $"its manifest has type '{response.Show(type)}'")
+            : RegistryErrors.Invalid(repository, $"a manifest with type '{response.Show(type)}'.");
     }
 
     /// <summary>The digest of what was read, which is the one asked for and the one that the registry gives for it.</summary>
@@ -371,11 +372,11 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     {
         string actual = ImageManifest.DigestOf(response.Body, digest);
         if (actual != digest)
-            throw RegistryErrors.Invalid(repository, $"what it sends as {digest} is {actual}.");
+            throw RegistryErrors.Invalid(repository, $"content of {digest} has digest {actual}.");
     }
 
     private static RegistryResponse Successful(ImageRepository repository, RegistryResponse response) =>
-        response.IsSuccess ? response : throw RegistryErrors.Invalid(repository, $"{response.Uri.Authority} answers {(int)response.Status}.");
+        response.IsSuccess ? response : throw RegistryErrors.Invalid(repository, $"{response.Uri.Authority} returned HTTP status {(int)response.Status}.");
 
     private static T Read<T>(ImageRepository repository, RegistryResponse response, JsonTypeInfo<T> type, string what)
         where T : class
@@ -387,12 +388,12 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         catch (JsonException)
         {
             // Not the exception: it quotes names of properties.
-            throw RegistryErrors.Invalid(repository, $"{what} is no JSON of that form ({response.Show(response.ContentType ?? "no type")}).");
+            throw RegistryErrors.Invalid(repository, $"{what} is not valid JSON (content type: {response.Show(response.ContentType ?? "none")}).");
         }
     }
 
     private static string DigestIn(ImageRepository repository, ManifestDescriptor descriptor) =>
-        ImageReference.IsDigest(descriptor.Digest) ? descriptor.Digest : throw RegistryErrors.Invalid(repository, "a manifest names a digest that is none.");
+        ImageReference.IsDigest(descriptor.Digest) ? descriptor.Digest : throw RegistryErrors.Invalid(repository, "a manifest contains an invalid digest.");
 
     private static Uri? NextPage(ImageRepository repository, RegistryResponse response, Uri first)
     {
@@ -401,14 +402,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             if (LinkHeader.Next(response.Links) is not string next)
                 return null;
             if (!Uri.TryCreate(response.Uri, next, out Uri? uri))
-                throw new FormatException("no address");
+                throw new FormatException("invalid URL");
             return RegistryAddress.SameServer(uri, first) && uri.UserInfo.Length == 0 && uri.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal)
                 ? uri
-                : throw RegistryErrors.Invalid(repository, $"its list of tags goes on at {response.Show($"{uri.Scheme}://{uri.Authority}")}.");
+                : throw RegistryErrors.Invalid(
+                    repository, $"link to the next page of tags at another server, {response.Show($"{uri.Scheme}://{uri.Authority}")}, not allowed.");
         }
         catch (FormatException)
         {
-            throw RegistryErrors.Invalid(repository, "the link to the next page of its tags cannot be read.");
+            throw RegistryErrors.Invalid(repository, "invalid link to the next page of tags.");
         }
     }
 

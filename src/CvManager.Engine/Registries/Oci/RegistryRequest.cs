@@ -7,7 +7,7 @@ namespace CvManager.Registries.Oci;
 internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageRepository Repository, RegistryAccess Access)
 {
     /// <summary>What is read, for error messages: "a manifest".</summary>
-    public string What { get; init; } = "an answer";
+    public string What { get; init; } = "a response";
 
     /// <summary>The most bytes of body that are read.</summary>
     public int Limit { get; init; } = 1024 * 1024;

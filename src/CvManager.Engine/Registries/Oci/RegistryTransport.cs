@@ -79,10 +79,10 @@ internal sealed partial class RegistryTransport
             HttpStatusCode.Unauthorized => throw RegistryErrors.Unauthorized(request.Repository, sent.LoggedIn, said),
             HttpStatusCode.Forbidden => throw RegistryErrors.Forbidden(request.Repository, MissingRight(response) ?? request.Access.Permission(), said),
             HttpStatusCode.TooManyRequests => throw RegistryErrors.RateLimited(request.Repository, response.RetryAfter),
-            HttpStatusCode.ProxyAuthenticationRequired => throw RegistryErrors.Unreachable(request.Repository, "the proxy asks for a login."),
+            HttpStatusCode.ProxyAuthenticationRequired => throw RegistryErrors.Unreachable(request.Repository, "the proxy requires authentication."),
             HttpStatusCode.NotImplemented => response,
             >= HttpStatusCode.InternalServerError =>
-                throw RegistryErrors.Unreachable(request.Repository, $"{response.Uri.Authority} answers {(int)response.Status}{(said is null ? "." : $": {said}")}"),
+                throw RegistryErrors.Unreachable(request.Repository, $"{response.Uri.Authority} returned HTTP status {(int)response.Status}{(said is null ? "." : $": {said}")}"),
             _ => response,
         };
     }
@@ -91,7 +91,7 @@ internal sealed partial class RegistryTransport
     private static string? Said(RegistryRequest request, RegistryResponse response)
     {
         string? message = ErrorAnswer.MessageOf(response);
-        return RegistryAddress.SameServer(request.Uri, response.Uri) ? message : $"{response.Uri.Authority}: {message ?? $"status {(int)response.Status}"}";
+        return RegistryAddress.SameServer(request.Uri, response.Uri) ? message : $"{response.Uri.Authority}: {message ?? $"HTTP status {(int)response.Status}"}";
     }
 
     /// <summary>The last action of the scope that the server says is missing (Azure: <c>metadata_read</c>, for lists); null where it says nothing like it.</summary>
@@ -152,12 +152,12 @@ internal sealed partial class RegistryTransport
             if (!response.IsRedirect)
                 return response;
             if (hops == MostRedirects)
-                throw RegistryErrors.Invalid(request.Repository, "it redirects without end.");
-            uri = response.RedirectTarget ?? throw RegistryErrors.Invalid(request.Repository, "it redirects to an address that is none.");
+                throw RegistryErrors.Invalid(request.Repository, "too many redirects.");
+            uri = response.RedirectTarget ?? throw RegistryErrors.Invalid(request.Repository, "redirect to an invalid address.");
             bool reads = request.Method == HttpMethod.Get || request.Method == HttpMethod.Head;
             bool downgrades = response.Uri.Scheme == "https" && uri.Scheme == "http";
             if (downgrades || !RegistryAddress.MayRefer(uri, request.Uri, _options) || (!reads && !RegistryAddress.SameServer(uri, request.Uri)))
-                throw RegistryErrors.Invalid(request.Repository, $"it redirects to {response.Show($"{uri.Scheme}://{uri.Authority}")}, which is not followed.");
+                throw RegistryErrors.Invalid(request.Repository, $"redirect to {response.Show($"{uri.Scheme}://{uri.Authority}")} not allowed.");
             if (RegistryAddress.SameServer(uri, request.Uri))
                 await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
         }

@@ -37,12 +37,12 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             case HttpStatusCode.TooManyRequests:
                 throw RegistryErrors.RateLimited(repository, answer.RetryAfter);
             case >= HttpStatusCode.InternalServerError:
-                throw RegistryErrors.Unreachable(repository, $"its token server {answer.Uri.Authority} answers {(int)answer.Status}.");
+                throw RegistryErrors.Unreachable(repository, $"token server {answer.Uri.Authority} returned HTTP status {(int)answer.Status}.");
         }
 
         return answer.IsSuccess
             ? Read(repository, answer, began, credential)
-            : throw RegistryErrors.Invalid(repository, $"its token server {answer.Uri.Authority} answers {(int)answer.Status}.");
+            : throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned HTTP status {(int)answer.Status}.");
     }
 
     /// <summary>Follows redirects; the login stays with the server that it was meant for.</summary>
@@ -63,7 +63,8 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             Uri? next = hops < MostRedirects ? answer.RedirectTarget : null;
             if (next is null || (uri.Scheme == "https" && next.Scheme == "http") || !RegistryAddress.MayRefer(next, asked.Server, options)
                 || (post && !RegistryAddress.SameServer(next, order.Realm)))
-                throw RegistryErrors.Invalid(asked.Repository, $"its token server {uri.Authority} redirects to {answer.Show(next?.Authority ?? "nowhere")}, which is not followed.");
+                throw RegistryErrors.Invalid(
+                    asked.Repository, $"redirect from token server {uri.Authority} to {answer.Show(next?.Authority ?? "an invalid address")} not allowed.");
             uri = next;
         }
     }
@@ -78,12 +79,12 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         catch (JsonException e)
         {
             // Not the inner message: it may quote what it read.
-            throw RegistryErrors.Invalid(repository, $"its token server {answer.Uri.Authority} sends no JSON (at byte {e.BytePositionInLine}).");
+            throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} did not return JSON (byte {e.BytePositionInLine}).");
         }
 
         string? text = string.IsNullOrEmpty(token?.Token) ? token?.AccessToken : token.Token;
         if (string.IsNullOrEmpty(text) || text.Any(c => c is <= ' ' or > '~'))
-            throw RegistryErrors.Invalid(repository, $"its token server {answer.Uri.Authority} sends no token.");
+            throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned no token.");
 
         // A fifth of its life is left for the way and for clocks that differ, at most a minute.
         double lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
@@ -116,11 +117,12 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     private Uri Realm(AskedRight asked, Challenge challenge)
     {
         if (!Uri.TryCreate(challenge["realm"], UriKind.Absolute, out Uri? realm) || realm.Scheme is not ("https" or "http"))
-            throw RegistryErrors.Invalid(asked.Repository, "it asks for a token of a server that it names wrongly.");
+            throw RegistryErrors.Invalid(asked.Repository, "its authentication challenge has an invalid realm.");
         // A registry that is spoken to in HTTPS may not have the login sent in the clear, nor to a server of this machine.
         return RegistryAddress.MayRefer(realm, asked.Server, options)
             ? realm
-            : throw RegistryErrors.Invalid(asked.Repository, $"it asks for a login at {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")}, which is not given.");
+            : throw RegistryErrors.Invalid(
+                asked.Repository, $"sending credentials to token server {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")} not allowed.");
     }
 }
 
