@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using CvManager.Scheduling;
 
 namespace CvManager.Controller;
 
