@@ -3,9 +3,8 @@ using System.Collections.Concurrent;
 namespace CvManager.Sandbox;
 
 /// <summary>
-/// The one logical thread of the cluster's own activity: actions run one at a time, by due time and then in the order they were
-/// posted, in timer callbacks of the TimeProvider. Nothing runs on the thread that posts. So under a virtual clock the same posts
-/// give the same order. Thread-safe.
+/// Runs the cluster's own activity on one logical thread: actions run one at a time in timer callbacks of the TimeProvider, ordered by due
+/// time and then by posting order, and never on the posting thread. Under a virtual clock the order is repeatable. Thread-safe.
 /// </summary>
 internal sealed class EventLoop : IDisposable
 {
@@ -25,12 +24,12 @@ internal sealed class EventLoop : IDisposable
         timer = time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>What actions threw: defects of the sandbox itself.</summary>
+    /// <summary>Exceptions that actions threw; each is a defect of the sandbox itself.</summary>
     public IReadOnlyCollection<Exception> Errors => errors;
 
     public DateTimeOffset Now => time.GetUtcNow();
 
-    /// <summary>Runs an action after a delay. Disposing the result before that calls it off.</summary>
+    /// <summary>Runs an action after a delay. Disposing the result cancels it.</summary>
     public LoopEntry Post(TimeSpan delay, Action action)
     {
         var entry = new LoopEntry(action);
@@ -73,13 +72,13 @@ internal sealed class EventLoop : IDisposable
             }
             catch (Exception error)
             {
-                // One broken action must not end the cluster's life; whoever runs it sees the error there.
+                // A failing action must not stop the loop. SandboxCluster.Errors exposes the error.
                 errors.Enqueue(error);
             }
         }
     }
 
-    /// <summary>The next entry that is due; null, with the timer armed for the one after, where there is none.</summary>
+    /// <summary>The next due entry. If none is due, arms the timer for the next one and returns null.</summary>
     private LoopEntry? Next()
     {
         lock (gate)
@@ -104,8 +103,8 @@ internal sealed class EventLoop : IDisposable
             return;
         armed = next.Due;
         var delay = next.Due - time.GetUtcNow();
-        // Timers count whole milliseconds and round down; one that fires early would spin until it is due. And never zero: a virtual
-        // clock fires such a timer inside of Change, on the thread that posts and with the locks that it holds.
+        // Timers round down to whole milliseconds; one that fires early would spin until the entry is due. The delay is never zero because
+        // a fake clock may fire such a timer inside Change, on the posting thread and under its locks.
         timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(delay.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
     }
 }

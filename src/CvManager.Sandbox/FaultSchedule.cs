@@ -1,24 +1,24 @@
 namespace CvManager.Sandbox;
 
 /// <summary>
-/// Faults of an API server and of the network, drawn from a seed: the same requests in the same order meet the same faults. What it
-/// answers with is what a client has to live with: 409, 410, 429, 500, 503, broken connections with and without effect, slow answers,
-/// and watches that end, break, expire or fall silent. Thread-safe.
+/// Draws random API server and network faults from a seed: the same requests in the same order get the same faults. They are 409, 410,
+/// 429, 500, 503, connections dropped before or after the request took effect, slow requests and responses, and watches that end, break,
+/// expire or stall. Thread-safe.
 /// </summary>
-/// <param name="seed">Of the random numbers.</param>
-/// <param name="share">How many of the requests meet one: 0 to 1.</param>
+/// <param name="seed">The seed of the random numbers.</param>
+/// <param name="share">The fraction of requests that get a fault: 0 to 1.</param>
 public sealed class FaultSchedule(int seed, double share)
 {
-    private static readonly TimeSpan SlowestAnswer = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(10);
 
-    // A schedule, not a secret.
+    // Not security relevant.
     private readonly Random random = new(seed);
     private readonly object gate = new();
 
-    /// <summary>Faults happen while it is true. The random numbers are drawn all the same.</summary>
+    /// <summary>Whether faults occur. Random numbers are drawn in any case, so that switching does not change later faults.</summary>
     public bool IsOn { get; set; } = true;
 
-    /// <summary>For <see cref="SandboxCluster.CreateHandler"/>.</summary>
+    /// <summary>Draws the fault of one request; pass it to <see cref="SandboxCluster.CreateHandler"/>.</summary>
     public ValueTask<RequestFault> Next(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
@@ -28,12 +28,12 @@ public sealed class FaultSchedule(int seed, double share)
         lock (gate)
         {
             double hit = random.NextDouble();
-            var fault = isWatch ? OfWatch() : OfRequest(isWrite, query.Contains("continue=", StringComparison.Ordinal));
+            var fault = isWatch ? DrawWatchFault() : DrawRequestFault(isWrite, query.Contains("continue=", StringComparison.Ordinal));
             return ValueTask.FromResult(IsOn && hit < share ? fault : RequestFault.None);
         }
     }
 
-    private RequestFault OfRequest(bool isWrite, bool isContinued) => random.Next(9) switch
+    private RequestFault DrawRequestFault(bool isWrite, bool isContinued) => random.Next(9) switch
     {
         0 => new RequestFault { StatusCode = 429, RetryAfterSeconds = random.Next(1, 5) },
         1 => new RequestFault { StatusCode = 500 },
@@ -42,11 +42,11 @@ public sealed class FaultSchedule(int seed, double share)
         4 or 5 when isWrite => new RequestFault { DropAnswer = true },
         6 when isWrite => new RequestFault { StatusCode = 409 },
         6 when isContinued => new RequestFault { StatusCode = 410 },
-        7 => new RequestFault { RequestDelay = SlowestAnswer * random.NextDouble() },
-        _ => new RequestFault { AnswerDelay = SlowestAnswer * random.NextDouble() },
+        7 => new RequestFault { RequestDelay = MaxDelay * random.NextDouble() },
+        _ => new RequestFault { AnswerDelay = MaxDelay * random.NextDouble() },
     };
 
-    private RequestFault OfWatch() => random.Next(7) switch
+    private RequestFault DrawWatchFault() => random.Next(7) switch
     {
         0 => new RequestFault { StatusCode = 410 },
         1 => new RequestFault { StatusCode = 500 },

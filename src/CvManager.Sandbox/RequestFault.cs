@@ -1,58 +1,60 @@
 namespace CvManager.Sandbox;
 
-/// <summary>Sees each request of one client and decides what goes wrong with it; <see cref="RequestFault.None"/> for nothing.</summary>
+/// <summary>Decides which fault each request of one client gets; <see cref="RequestFault.None"/> for none.</summary>
 public delegate ValueTask<RequestFault> FaultInjector(HttpRequestMessage request, CancellationToken cancellationToken);
 
-/// <summary>What goes wrong with one request. Its parts combine: a slow answer may be dropped as well.</summary>
+/// <summary>The fault of one request. The properties can be combined: a delayed response may be dropped as well.</summary>
 public sealed record RequestFault
 {
     public static RequestFault None { get; } = new();
 
-    /// <summary>The request reaches the server this much later.</summary>
+    /// <summary>Delays the request on its way to the server.</summary>
     public TimeSpan RequestDelay { get; init; }
 
-    /// <summary>The answer (a watch: its head) reaches the client this much later than the server gave it.</summary>
+    /// <summary>Delays the response (of a watch: its headers) on its way to the client.</summary>
     public TimeSpan AnswerDelay { get; init; }
 
-    /// <summary>Answered instead of by the server: a metav1.Status of this code (409, 410, 429, 500 …).</summary>
+    /// <summary>Replaces the server's response with an error of this status code (409, 410, 429, 500 …).</summary>
     public int? StatusCode { get; init; }
 
-    /// <summary>The reason of that status; by default the one that goes with the code.</summary>
+    /// <summary>The reason of that error; by default the usual one for the code.</summary>
     public string? Reason { get; init; }
 
     public string? Message { get; init; }
 
-    /// <summary>Seconds in the Retry-After header of that answer.</summary>
+    /// <summary>The Retry-After header of that error, in seconds.</summary>
     public int? RetryAfterSeconds { get; init; }
 
-    /// <summary>The connection breaks before the server has the request: nothing is changed.</summary>
+    /// <summary>Drops the connection before the server receives the request: nothing is changed.</summary>
     public bool DropRequest { get; init; }
 
-    /// <summary>The connection breaks after the server acted: the client does not know what became of it.</summary>
+    /// <summary>Drops the connection after the server processed the request: the client does not learn the outcome.</summary>
     public bool DropAnswer { get; init; }
 
-    /// <summary>For a watch: how its stream misbehaves; null for not at all.</summary>
+    /// <summary>A fault of a watch's stream; null for none.</summary>
     public WatchFault? Watch { get; init; }
 }
 
-/// <summary>How a watch's stream misbehaves, once <see cref="AfterEvents"/> events or <see cref="AfterTime"/> have passed.</summary>
+/// <summary>
+/// A fault of a watch's stream, after <see cref="AfterEvents"/> or <see cref="AfterTime"/>, whichever comes first; at once if both are null.
+/// </summary>
 public sealed record WatchFault(WatchFaultKind Kind)
 {
-    /// <summary>Events that still arrive; null: does not count.</summary>
+    /// <summary>The number of events that arrive before the fault; null to use AfterTime only.</summary>
     public int? AfterEvents { get; init; }
 
-    /// <summary>Time since the watch began; null: does not count.</summary>
+    /// <summary>The time from the start of the watch to the fault; null to use AfterEvents only.</summary>
     public TimeSpan? AfterTime { get; init; }
 }
 
 public enum WatchFaultKind
 {
-    /// <summary>The stream ends as if the server had closed it.</summary>
+    /// <summary>The stream ends as if the server closed it.</summary>
     End,
-    /// <summary>The connection breaks: reading fails.</summary>
+    /// <summary>The connection is dropped: reading fails.</summary>
     Break,
-    /// <summary>Half open: nothing arrives any more, and nothing tells.</summary>
+    /// <summary>The connection is half open: no more data and no end of the stream arrive.</summary>
     Stall,
-    /// <summary>An ERROR event of code 410 arrives, then the stream ends.</summary>
+    /// <summary>An ERROR event with code 410 arrives, then the stream ends.</summary>
     Expire,
 }

@@ -9,9 +9,8 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox;
 
 /// <summary>
-/// A Kubernetes cluster in this process, for trying out and for tests: an API server that kubectl and client libraries can use,
-/// controllers, and a kubelet that only pretends to run containers. It keeps everything in memory and is no production cluster.
-/// Thread-safe.
+/// An in-process Kubernetes cluster for demos and tests: an API server that kubectl and client libraries can use, controllers, and a
+/// kubelet that simulates containers. It keeps everything in memory and is not for production use. Thread-safe.
 /// </summary>
 public sealed class SandboxCluster : IAsyncDisposable
 {
@@ -39,7 +38,7 @@ public sealed class SandboxCluster : IAsyncDisposable
         lock (store.Gate)
         {
             if (options.ChangeLog is not null)
-                store.Observe(Tell);
+                store.Observe(LogChange);
             var owners = new OwnerIndex(store);
             var events = new EventRecorder(cluster);
             var pods = new PodControl(cluster, owners, events);
@@ -58,17 +57,17 @@ public sealed class SandboxCluster : IAsyncDisposable
         }
         server = new ApiServer(options, Token, store, catalog, reader,
             new ObjectRequests(store, writer, reader),
-            new Subresources(store, writer, reader, Kubelet.Log));
+            new Subresources(writer, reader, Kubelet.Log));
         listener = options.Listen ? ApiListener.Start(options.Port, server) : null;
     }
 
-    /// <summary>Null where the cluster does not listen.</summary>
+    /// <summary>Null if the cluster does not listen.</summary>
     public Uri? Server => listener?.Server;
 
-    /// <summary>The bearer token that requests must carry; empty where none is needed.</summary>
+    /// <summary>The bearer token that requests must contain; empty if none is required.</summary>
     public string Token { get; }
 
-    /// <summary>A kubeconfig for <see cref="Server"/>, with one context, <see cref="ContextName"/>.</summary>
+    /// <summary>A kubeconfig for <see cref="Server"/> with one context, <see cref="ContextName"/>.</summary>
     public string KubeConfigYaml => $$"""
         apiVersion: v1
         kind: Config
@@ -90,7 +89,7 @@ public sealed class SandboxCluster : IAsyncDisposable
 
         """;
 
-    /// <summary>PEM of the certificate authority behind <see cref="Server"/>; null where the cluster does not listen.</summary>
+    /// <summary>The PEM of the certificate authority of <see cref="Server"/>; null if the cluster does not listen.</summary>
     public string? AuthorityPem => listener?.AuthorityPem;
 
     private string Authority => AuthorityPem is string pem
@@ -98,7 +97,7 @@ public sealed class SandboxCluster : IAsyncDisposable
         : "";
 
     /// <summary>Starts a cluster.</summary>
-    /// <exception cref="System.Net.Sockets.SocketException">The given port is taken.</exception>
+    /// <exception cref="System.Net.Sockets.SocketException">The port is in use.</exception>
     public static Task<SandboxCluster> StartAsync(SandboxOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -107,15 +106,15 @@ public sealed class SandboxCluster : IAsyncDisposable
     }
 
     /// <summary>
-    /// The cluster without a socket: requests to any host name are answered by it. Each client gets its own handler, and with it its
-    /// own faults. Requests carry the token as over HTTP.
+    /// Creates a handler that sends requests to the cluster without a socket, whatever their host. Create one handler per client; each
+    /// has its own faults. Requests must contain the token as over HTTP.
     /// </summary>
     public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new InProcessHandler(server, options.TimeProvider, loop, faults);
 
-    /// <summary>What went wrong inside the cluster itself: always empty, unless it has a defect.</summary>
+    /// <summary>Internal errors of the cluster. Empty unless the sandbox has a defect.</summary>
     public IReadOnlyCollection<Exception> Errors => loop.Errors;
 
-    /// <summary>Forgets the history of changes, as a real cluster does every few minutes: watches from before now are answered 410.</summary>
+    /// <summary>Discards the history of changes, like etcd compaction. Watches from older versions get a 410 error.</summary>
     public void CompactHistory()
     {
         lock (store.Gate)
@@ -125,7 +124,7 @@ public sealed class SandboxCluster : IAsyncDisposable
         }
     }
 
-    private void Tell(StoreChange change) => options.ChangeLog!(new SandboxChange(
+    private void LogChange(StoreChange change) => options.ChangeLog!(new SandboxChange(
         options.TimeProvider.GetUtcNow(), change.Revision, change.Table.Type.QualifiedName, change.Current.Namespace, change.Current.Name,
         change.Previous?.Body, change.Kind == ChangeKind.Deleted ? null : change.Current.Body));
 

@@ -3,12 +3,12 @@ using System.Runtime.CompilerServices;
 namespace CvManager.Sandbox;
 
 /// <summary>
-/// A clock for simulations: it stands still until it is told to go on, and then jumps from one timer to the next. Timers fire one by
-/// one, by due time and then in the order in which they were set, never inside of the call that sets them.
+/// A clock for simulations. Time stands still until it is advanced, and then jumps from one timer to the next. Timers fire one at a time,
+/// ordered by due time and then by the order in which they were set, and never inside the call that sets them.
 /// </summary>
 /// <remarks>
-/// Thread-safe; time is to be moved on by one caller at a time. A run is repeated exactly where all of it happens on one thread: timers'
-/// callbacks do, and what they queue on the thread pool does where the pool has but one (<c>System.Threading.ThreadPool.MaxThreads</c>).
+/// Thread-safe, but only one caller may advance time at once. A run is exactly repeatable if everything runs on one thread: timer callbacks
+/// do, and work they queue does if the thread pool has one thread (<c>System.Threading.ThreadPool.MaxThreads</c>).
 /// </remarks>
 public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 {
@@ -21,7 +21,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
     public override TimeZoneInfo LocalTimeZone => TimeZoneInfo.Utc;
 
-    /// <summary>When the next timer is due; null where none is set.</summary>
+    /// <summary>When the next timer is due; null if none is set.</summary>
     public DateTimeOffset? NextDue
     {
         get
@@ -51,8 +51,8 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
         return timer;
     }
 
-    /// <summary>Goes on to the next timer that is due by <paramref name="limit"/> and fires it; where there is none, goes on to the limit.</summary>
-    /// <returns>False where no timer was due.</returns>
+    /// <summary>Advances to the next timer due by <paramref name="limit"/> and fires it. If there is none, advances to the limit.</summary>
+    /// <returns>False if no timer was due.</returns>
     public bool FireNext(DateTimeOffset limit)
     {
         VirtualTimer timer;
@@ -72,7 +72,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
         return true;
     }
 
-    /// <summary>Fires, one after the other, what is due until then.</summary>
+    /// <summary>Fires all timers due by the limit.</summary>
     public void RunUntil(DateTimeOffset limit)
     {
         while (FireNext(limit))
@@ -81,22 +81,22 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
     }
 
     /// <summary>
-    /// The same for code that goes on on the thread pool: between two timers it waits until nothing is queued there. Ends early once
-    /// <paramref name="enough"/> says so, which is asked after each timer. One such run at a time in a process: each of two would take the
-    /// other's turn for work that is queued, and neither would end.
+    /// Like <see cref="RunUntil"/>, for code that continues on the thread pool: waits between timers until no work is queued there. Ends
+    /// early when <paramref name="isDone"/>, called after each timer, returns true. Only one run per process at a time: two would wait for
+    /// each other's work items and never end.
     /// </summary>
-    /// <returns>True where it ended early.</returns>
-    public async Task<bool> RunUntilAsync(DateTimeOffset limit, Func<bool>? enough, CancellationToken cancellationToken)
+    /// <returns>True if it ended early.</returns>
+    public async Task<bool> RunUntilAsync(DateTimeOffset limit, Func<bool>? isDone, CancellationToken cancellationToken)
     {
         while (true)
         {
             do
             {
-                await default(PoolTurn);
+                await default(PoolYield);
             }
             while (ThreadPool.PendingWorkItemCount > 0);
             cancellationToken.ThrowIfCancellationRequested();
-            if (enough?.Invoke() == true)
+            if (isDone?.Invoke() == true)
                 return true;
             if (!FireNext(limit))
                 return false;
@@ -109,7 +109,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
         {
             if (entry.Timer.Order == entry.Order)
                 return (entry.Timer, priority.Due);
-            queue.Dequeue(); // changed or disposed of since
+            queue.Dequeue(); // Stale: the timer was changed or disposed.
         }
         return null;
     }
@@ -128,7 +128,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
         public TimeSpan Period { get; private set; } = Timeout.InfiniteTimeSpan;
 
-        /// <summary>Which of the timer's settings holds: entries of former ones are passed over.</summary>
+        /// <summary>Identifies the current setting; queue entries of earlier settings are skipped.</summary>
         public long Order { get; set; }
 
         public void Fire() => callback(state);
@@ -162,12 +162,12 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
         }
     }
 
-    /// <summary>Goes on on the thread pool, behind all that is queued there.</summary>
-    private readonly struct PoolTurn : INotifyCompletion
+    /// <summary>Continues on the thread pool, after the work already queued there.</summary>
+    private readonly struct PoolYield : INotifyCompletion
     {
         public bool IsCompleted => false;
 
-        public PoolTurn GetAwaiter() => this;
+        public PoolYield GetAwaiter() => this;
 
         public void GetResult()
         {

@@ -2,10 +2,10 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>One entry of a Status' <c>details.causes</c>.</summary>
+/// <summary>One entry of <c>details.causes</c> in a metav1.Status.</summary>
 internal sealed record StatusCause(string Reason, string Message, string Field);
 
-/// <summary>A request that the API server refuses; it becomes a metav1.Status.</summary>
+/// <summary>An error response of the API server, sent as a metav1.Status.</summary>
 internal sealed class ApiException(int code, string reason, string message) : Exception(message)
 {
     public int Code { get; } = code;
@@ -14,7 +14,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
 
     public int? RetryAfterSeconds { get; init; }
 
-    /// <summary>Null: a status without details.</summary>
+    /// <summary>Null for a status without details.</summary>
     public StatusDetails? Details { get; init; }
 
     public JsonObject ToStatus()
@@ -43,7 +43,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
     public static ApiException NotFound(string group, string resource, string name) =>
         new(404, "NotFound", $"{Qualified(resource, group)} \"{name}\" not found") { Details = new(name, group, resource) };
 
-    /// <summary>For a path that leads nowhere.</summary>
+    /// <summary>For a path that matches no resource or subresource.</summary>
     public static ApiException NoSuchPath() =>
         new(404, "NotFound", "the server could not find the requested resource") { Details = new("", "", "") };
 
@@ -59,7 +59,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
             Details = new(name, group, resource),
         };
 
-    /// <summary>409 with the sentence that every client knows.</summary>
+    /// <summary>409 with the standard optimistic-locking message, which clients recognize.</summary>
     public static ApiException Modified(string group, string resource, string name) => Conflict(group, resource, name,
         "the object has been modified; please apply your changes to the latest version and try again");
 
@@ -71,7 +71,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
     public static ApiException UnsupportedMediaType(string message) =>
         new(415, "UnsupportedMediaType", message) { Details = new("", "", "") };
 
-    /// <summary>422 with the causes joined as the API server joins them.</summary>
+    /// <summary>422 with the causes joined in the API server's format.</summary>
     public static ApiException Invalid(string group, string kind, string name, IReadOnlyList<StatusCause> causes)
     {
         string list = causes.Count == 1 ? Line(causes[0]) : $"[{string.Join(", ", causes.Select(Line))}]";
@@ -83,7 +83,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
         static string Line(StatusCause cause) => cause.Field.Length == 0 ? cause.Message : $"{cause.Field}: {cause.Message}";
     }
 
-    /// <summary>An answer that a simulation puts in the server's place.</summary>
+    /// <summary>A simulated error that replaces the server's own response.</summary>
     public static ApiException Injected(int code, RequestFault fault) =>
         new(code, fault.Reason ?? ReasonOf(code), fault.Message ?? $"injected fault: {code}") { RetryAfterSeconds = fault.RetryAfterSeconds };
 
@@ -105,7 +105,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
     private static string Qualified(string resource, string group) => group.Length == 0 ? resource : $"{resource}.{group}";
 }
 
-/// <summary>What a Status is about. Empty parts are left out.</summary>
+/// <summary>The <c>details</c> of a Status: the object that the request concerned. Empty fields are omitted.</summary>
 internal sealed record StatusDetails(string Name, string Group, string Kind)
 {
     public string Uid { get; init; } = "";

@@ -1,11 +1,11 @@
 namespace CvManager.Sandbox.Api;
 
-/// <summary>One request, whatever transport brought it.</summary>
+/// <summary>One request, independent of the transport.</summary>
 internal sealed record ApiRequest
 {
     public required string Method { get; init; }
 
-    /// <summary>The decoded path's segments, none of them empty.</summary>
+    /// <summary>The decoded path segments; none is empty.</summary>
     public required string[] Path { get; init; }
 
     public required string RawPathAndQuery { get; init; }
@@ -20,7 +20,7 @@ internal sealed record ApiRequest
 
     public string UserAgent { get; init; } = "";
 
-    /// <summary>Null where there is none.</summary>
+    /// <summary>Null if the request has no body.</summary>
     public Stream? Body { get; init; }
 
     /// <summary>Splits a raw request target (<c>/api/v1/pods?watch=1</c>) into decoded segments and parameters.</summary>

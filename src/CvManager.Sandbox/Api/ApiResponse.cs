@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>One answer: a whole body, or the stream of a watch.</summary>
+/// <summary>One response: a complete body, or the stream of a watch.</summary>
 internal sealed class ApiResponse
 {
     public const string Json = "application/json";
@@ -14,10 +14,10 @@ internal sealed class ApiResponse
 
     public ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>Null unless this is a watch; whoever sends the answer disposes it.</summary>
+    /// <summary>Null unless this is a watch. The sender of the response disposes it.</summary>
     public Stream? Stream { get; init; }
 
-    /// <summary>Texts of Warning headers (code 299).</summary>
+    /// <summary>The texts of the Warning headers (code 299).</summary>
     public IReadOnlyList<string> Warnings { get; init; } = [];
 
     public int? RetryAfterSeconds { get; init; }

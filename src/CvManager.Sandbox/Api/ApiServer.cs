@@ -7,8 +7,8 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// The API server without a transport: a request in, an answer out. Thread-safe: requests are carried out one after the other under the
-/// store's lock. It never throws for what a client did wrong; that is an answer too.
+/// The API server without a transport: maps a request to a response. Thread-safe: requests are processed one at a time under the store's
+/// lock. Client errors are returned as responses, never thrown.
 /// </summary>
 internal sealed class ApiServer(
     SandboxOptions options, string token, ObjectStore store, KindCatalog catalog, ObjectReader reader, ObjectRequests objects, Subresources subresources)
@@ -32,7 +32,7 @@ internal sealed class ApiServer(
             Authenticate(request);
             byte[] body = request.Body is null ? [] : await ReadBodyAsync(request.Body, cancellationToken).ConfigureAwait(false);
             lock (store.Gate)
-                response = Answer(request, body);
+                response = Route(request, body);
         }
         catch (ApiException error)
         {
@@ -43,7 +43,7 @@ internal sealed class ApiServer(
         return response;
     }
 
-    private ApiResponse Answer(ApiRequest request, byte[] body)
+    private ApiResponse Route(ApiRequest request, byte[] body)
     {
         switch (request.Path)
         {
@@ -64,21 +64,21 @@ internal sealed class ApiServer(
             case ["apis", var group, var version]:
                 return Document(discovery.Resources(group, version));
             case ["openapi", ..]:
-                return openApi.Answer(request) ?? NoPage();
+                return openApi.Handle(request) ?? PageNotFound();
             case ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
                 return AccessReview(request, body);
             case ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]:
                 return SelfReview(request);
             case ["api", var version, .. var rest]:
-                return Objects(request, body, "", version, rest);
+                return RouteObjects(request, body, "", version, rest);
             case ["apis", var group, var version, .. var rest]:
-                return Objects(request, body, group, version, rest);
+                return RouteObjects(request, body, group, version, rest);
             default:
-                return NoPage();
+                return PageNotFound();
         }
     }
 
-    private ApiResponse Objects(ApiRequest http, byte[] body, string group, string version, string[] path)
+    private ApiResponse RouteObjects(ApiRequest http, byte[] body, string group, string version, string[] path)
     {
         string ns = "";
         bool inNamespace = path is ["namespaces", _, not ("status" or "finalize"), ..];
@@ -88,8 +88,8 @@ internal sealed class ApiServer(
             path = path[2..];
         }
         if (catalog.Find(group, version, path[0]) is not var (type, served))
-            return catalog.GroupVersions().Contains((group, version)) && !IsCustomGroup(group) ? throw ApiException.NoSuchPath() : NoPage();
-        // One object of a namespaced resource is only found in its namespace; everything else has no namespace.
+            return catalog.GroupVersions().Contains((group, version)) && !IsCustomGroup(group) ? throw ApiException.NoSuchPath() : PageNotFound();
+        // A path to a single object of a namespaced resource must contain its namespace; a cluster-scoped resource must not have one.
         if (path.Length > 3 || (path.Length > 1 && type.Namespaced != inNamespace) || (inNamespace && !type.Namespaced))
             throw ApiException.NoSuchPath();
         var request = new ObjectRequest(http, body, type, served)
@@ -99,13 +99,13 @@ internal sealed class ApiServer(
             Subresource = path.Length > 2 ? path[2] : "",
         };
         if (request.Name.Length == 0)
-            return Collection(request);
+            return HandleCollection(request);
         if (request.Subresource.Length == 0 || (request.Subresource == "status" && served.HasStatus))
-            return Object(request);
-        return subresources.Answer(request);
+            return HandleObject(request);
+        return subresources.Handle(request);
     }
 
-    private ApiResponse Collection(ObjectRequest request)
+    private ApiResponse HandleCollection(ObjectRequest request)
     {
         bool scoped = !request.Type.Namespaced || request.Namespace.Length > 0;
         return request.Http.Method switch
@@ -118,7 +118,7 @@ internal sealed class ApiServer(
         };
     }
 
-    private ApiResponse Object(ObjectRequest request) => request.Http.Method switch
+    private ApiResponse HandleObject(ObjectRequest request) => request.Http.Method switch
     {
         "GET" when request.Query.Flag("watch") && request.Subresource.Length == 0 => reader.Watch(request),
         "GET" => reader.Get(request),
@@ -128,7 +128,7 @@ internal sealed class ApiServer(
         _ => throw ApiException.MethodNotAllowed(),
     };
 
-    /// <summary>Whoever has the token is the one user that there is: who started the sandbox.</summary>
+    /// <summary>The bearer token identifies the only user: the operating system user who started the sandbox.</summary>
     private static ApiResponse SelfReview(ApiRequest request) => request.Method != "POST" ? throw ApiException.MethodNotAllowed() : ApiResponse.FromJson(new JsonObject
     {
         ["kind"] = "SelfSubjectReview",
@@ -140,7 +140,7 @@ internal sealed class ApiServer(
         },
     }, 201);
 
-    /// <summary>Everything is allowed: there is no authorization here.</summary>
+    /// <summary>Allows everything: the sandbox has no authorization.</summary>
     private static ApiResponse AccessReview(ApiRequest request, byte[] body)
     {
         if (request.Method != "POST")
@@ -166,9 +166,9 @@ internal sealed class ApiServer(
 
     private bool IsCustomGroup(string group) => catalog.Types.Any(type => type.IsCustom && type.Group == group);
 
-    private static ApiResponse Document(JsonObject? document) => document is null ? NoPage() : ApiResponse.FromJson(document);
+    private static ApiResponse Document(JsonObject? document) => document is null ? PageNotFound() : ApiResponse.FromJson(document);
 
-    private static ApiResponse NoPage() => ApiResponse.FromText("404 page not found\n", 404);
+    private static ApiResponse PageNotFound() => ApiResponse.FromText("404 page not found\n", 404);
 
     private JsonObject Paths() => new()
     {

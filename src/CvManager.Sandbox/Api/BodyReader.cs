@@ -6,11 +6,11 @@ using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>Turns request bodies into objects of the requested type.</summary>
+/// <summary>Parses request bodies into objects of the requested type.</summary>
 internal static class BodyReader
 {
     /// <summary>The object of a POST or PUT, in storage form.</summary>
-    /// <exception cref="ApiException">400, 415, 422 (kind of a custom resource).</exception>
+    /// <exception cref="ApiException">400, 415, or 422 (wrong kind or apiVersion of a custom resource).</exception>
     public static JsonObject ReadObject(ObjectRequest request, WriteContext context)
     {
         var duplicates = new List<string>();
@@ -34,12 +34,12 @@ internal static class BodyReader
                 $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {error.Message} ({Snippet(request.Body)})");
         }
 
-        // Custom resources have no protobuf form. A body may be of another kind than the resource: DeleteOptions, Scale, Eviction.
+        // Custom resources have no protobuf encoding. The body's kind may differ from the resource's: DeleteOptions, Scale, Eviction.
         SchemaNode? TypeOf(string apiVersion, string kind) =>
             request.Type.IsCustom ? null : kind == request.Type.Kind ? request.Version.Schema : BuiltInSchemas.All.GetValueOrDefault(kind);
     }
 
-    /// <exception cref="JsonException">The body is not of the form that its content type names.</exception>
+    /// <exception cref="JsonException">The body does not match its content type.</exception>
     /// <exception cref="ApiException">415.</exception>
     public static JsonNode? Parse(string contentType, byte[] body, Func<string, string, SchemaNode?> typeOf, List<string>? duplicates = null) => MediaType(contentType) switch
     {
@@ -50,7 +50,7 @@ internal static class BodyReader
             $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {ProtobufBody.MediaType}"),
     };
 
-    /// <summary>Drops what the type does not have, as strictly as the client asked, and converts to the storage version.</summary>
+    /// <summary>Drops unknown fields, reports them by <c>fieldValidation</c>, and converts the object to the storage version.</summary>
     public static JsonObject Shape(ObjectRequest request, JsonObject body, WriteContext context, IReadOnlyList<string>? duplicates = null)
     {
         if (body.TryGetPropertyValue("metadata", out var meta) && meta is not JsonObject and not null)

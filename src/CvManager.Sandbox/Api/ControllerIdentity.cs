@@ -1,6 +1,6 @@
 namespace CvManager.Sandbox.Api;
 
-/// <summary>The field managers of the cluster's own parts.</summary>
+/// <summary>The field managers of the control plane's own components.</summary>
 internal static class ControllerIdentity
 {
     public const string ControllerManager = "kube-controller-manager";
@@ -9,6 +9,6 @@ internal static class ControllerIdentity
 
     public const string Kubelet = "kubelet";
 
-    /// <summary>The API server itself; may write status together with the rest.</summary>
+    /// <summary>The API server itself. It may write status together with the rest of the object.</summary>
     public const string Internal = "kube-apiserver";
 }

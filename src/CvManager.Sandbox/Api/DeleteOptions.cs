@@ -7,7 +7,7 @@ internal sealed record DeleteOptions
 {
     public long? GracePeriodSeconds { get; init; }
 
-    /// <summary>Background, Foreground or Orphan; empty: as the kind has it.</summary>
+    /// <summary>Background, Foreground or Orphan; empty for the kind's default.</summary>
     public string PropagationPolicy { get; init; } = "";
 
     public string PreconditionUid { get; init; } = "";
@@ -16,7 +16,7 @@ internal sealed record DeleteOptions
 
     public bool DryRun { get; init; }
 
-    /// <exception cref="ApiException">422 for values that do not exist.</exception>
+    /// <exception cref="ApiException">422 for unsupported values.</exception>
     public static DeleteOptions Read(JsonObject? body, QueryParameters query)
     {
         string policy = body.Str("propagationPolicy") is { Length: > 0 } given ? given : query["propagationPolicy"];

@@ -2,15 +2,15 @@ using System.Security.Cryptography;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>Uids, generated names and addresses, repeatable by their seed. Guarded by the store's lock.</summary>
+/// <summary>Generates UIDs, names and addresses; the same seed yields the same sequence. Guarded by the store's lock.</summary>
 internal sealed class Identifiers(int? seed)
 {
-    /// <summary>The letters of generated names: without vowels, so that they form no words.</summary>
+    /// <summary>The characters of generated names. Without vowels, so that names do not form words.</summary>
     private const string Alphabet = "bcdfghjklmnpqrstvwxz2456789";
 
     private const int GeneratedPrefixLimit = 58;
 
-    // Names, not secrets: a predictable sequence is what a simulation needs.
+    // These are names, not secrets, and simulations need a predictable sequence.
     private readonly Random random = new(seed ?? RandomNumberGenerator.GetInt32(int.MaxValue));
     private int addresses;
 
@@ -46,13 +46,13 @@ internal sealed class Identifiers(int? seed)
 
     public int Next(int limit) => random.Next(limit);
 
-    /// <summary>An address for a pod: 10.244.x.y.</summary>
+    /// <summary>A pod IP: 10.244.x.y.</summary>
     public string NewPodAddress()
     {
         int number = addresses++;
         return $"10.244.{number / 250 % 250}.{(number % 250) + 2}";
     }
 
-    /// <summary>An address for a service: 10.96.x.y.</summary>
+    /// <summary>A cluster IP: 10.96.x.y.</summary>
     public string NewServiceAddress() => $"10.96.{random.Next(1, 250)}.{random.Next(1, 250)}";
 }

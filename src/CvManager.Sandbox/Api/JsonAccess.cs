@@ -5,8 +5,8 @@ using System.Text.Json.Nodes;
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// Reading and writing of JSON objects by path. Reading never throws for a missing or differently typed value: what a client sent is
-/// checked against its schema before, what is missing has the type's empty value.
+/// Reads and writes JSON objects by path. Reading never throws: a missing value, or one of another type, reads as the empty value.
+/// Request bodies have been checked against their schema before.
 /// </summary>
 internal static class JsonAccess
 {
@@ -24,15 +24,15 @@ internal static class JsonAccess
 
     public static JsonArray? Arr(this JsonNode? node, params ReadOnlySpan<string> path) => node.At(path) as JsonArray;
 
-    /// <summary>The objects of a list; others are passed over.</summary>
+    /// <summary>The objects of a list; items of other types are skipped.</summary>
     public static IEnumerable<JsonObject> Items(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.At(path) is JsonArray array ? array.OfType<JsonObject>() : [];
 
-    /// <summary>The texts of a list.</summary>
+    /// <summary>The strings of a list; items of other types are skipped.</summary>
     public static IEnumerable<string> Texts(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.At(path) is JsonArray array ? array.Select(item => item.AsText()).OfType<string>() : [];
 
-    /// <summary>Empty where it is missing or no text.</summary>
+    /// <summary>Empty if the value is missing or not a string.</summary>
     public static string Str(this JsonNode? node, params ReadOnlySpan<string> path) => node.At(path).AsText() ?? "";
 
     public static long? Int(this JsonNode? node, params ReadOnlySpan<string> path) => node.At(path).AsInteger();
@@ -43,7 +43,7 @@ internal static class JsonAccess
     public static string? AsText(this JsonNode? node) =>
         node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
-    /// <summary>Null where the value is no whole number.</summary>
+    /// <summary>Null if the value is not an integer.</summary>
     public static long? AsInteger(this JsonNode? node)
     {
         if (node is not JsonValue value)
@@ -68,7 +68,7 @@ internal static class JsonAccess
 
     public static JsonValueKind Kind(this JsonNode? node) => node?.GetValueKind() ?? JsonValueKind.Null;
 
-    /// <summary>The object at the path; made, with the ones above it, where it is missing.</summary>
+    /// <summary>The object at the path. Missing objects on the path are created.</summary>
     public static JsonObject Ensure(this JsonObject node, params ReadOnlySpan<string> path)
     {
         foreach (string name in path)
@@ -78,21 +78,21 @@ internal static class JsonAccess
                 node = inner;
                 continue;
             }
-            var made = new JsonObject();
-            node[name] = made;
-            node = made;
+            var created = new JsonObject();
+            node[name] = created;
+            node = created;
         }
         return node;
     }
 
-    /// <summary>Sets a value that is missing or null.</summary>
+    /// <summary>Sets the field if it is missing or null.</summary>
     public static void Default(this JsonObject node, string name, JsonNode value)
     {
         if (node[name] is null)
             node[name] = value;
     }
 
-    /// <summary>Sets a text, or removes the field where the text is empty.</summary>
+    /// <summary>Sets a string field, or removes it if the string is empty.</summary>
     public static void SetOrRemove(this JsonObject node, string name, string value)
     {
         if (value.Length == 0)
@@ -103,7 +103,7 @@ internal static class JsonAccess
 
     public static JsonObject Clone(this JsonObject node) => (JsonObject)node.DeepClone();
 
-    /// <summary>Deep equality; numbers by value, the order of fields does not count.</summary>
+    /// <summary>Deep equality. Numbers compare by value; the order of fields is ignored.</summary>
     public static bool Same(JsonNode? left, JsonNode? right)
     {
         if (ReferenceEquals(left, right))
@@ -144,10 +144,10 @@ internal static class JsonAccess
         }
     }
 
-    /// <summary>A text as Go's %q prints it, for messages.</summary>
+    /// <summary>A string as Go's %q prints it, for messages.</summary>
     public static string Quoted(string text) => JsonText.Text(JsonValue.Create(text));
 
-    // ---- the parts of metadata that everything reads
+    // ---- Common metadata fields.
 
     public static JsonObject Meta(this JsonObject node) => node.Ensure("metadata");
 
@@ -163,7 +163,7 @@ internal static class JsonAccess
 
     public static JsonObject? Annotations(this JsonObject node) => node.Obj("metadata", "annotations");
 
-    /// <summary>The owner reference with controller=true, if there is one.</summary>
+    /// <summary>The owner reference with controller=true; null if there is none.</summary>
     public static JsonObject? ControllerRef(this JsonObject node) =>
         node.Items("metadata", "ownerReferences").FirstOrDefault(owner => owner.Bool("controller"));
 }

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>JSON as it goes over the wire: compact, and escaped no more than JSON asks for.</summary>
+/// <summary>Serializes JSON compactly, escaping only what JSON requires, and parses it.</summary>
 internal static class JsonText
 {
     private const int DepthLimit = 256;
@@ -25,10 +25,10 @@ internal static class JsonText
     public static string Text(JsonNode? node) => node?.ToJsonString(Options) ?? "null";
 
     /// <summary>
-    /// Reads a whole document. Numbers become long or double, as they do in Kubernetes. Of a field given twice the last one counts, and
-    /// its path goes into <paramref name="duplicates"/>; JsonNode's own parser would throw, and only once the field is looked at.
+    /// Parses a complete document. Numbers become long or double, as in Kubernetes. The last value of a duplicate field wins, and its path
+    /// is added to <paramref name="duplicates"/>; JsonNode's own parser would throw, and only when the field is accessed.
     /// </summary>
-    /// <exception cref="JsonException">It is no JSON, or too deep.</exception>
+    /// <exception cref="JsonException">Invalid JSON, or nested too deeply.</exception>
     public static JsonNode? Parse(ReadOnlySpan<byte> utf8, List<string>? duplicates = null)
     {
         var reader = new Utf8JsonReader(utf8, new JsonReaderOptions { MaxDepth = DepthLimit });
@@ -36,7 +36,7 @@ internal static class JsonText
         var node = Read(ref reader, "", duplicates);
         while (reader.Read())
         {
-            // The reader itself refuses anything but white space behind the document.
+            // The reader rejects anything but white space after the document.
         }
         return node;
     }

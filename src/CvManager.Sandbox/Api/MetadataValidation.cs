@@ -4,7 +4,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>What every object's metadata must fulfil.</summary>
+/// <summary>Validates the metadata of all kinds.</summary>
 internal static class MetadataValidation
 {
     private const int AnnotationLimit = 256 * 1024;
@@ -58,7 +58,7 @@ internal static class MetadataValidation
         long total = 0;
         foreach (var (key, value) in annotations ?? [])
         {
-            // Annotation keys are compared in lower case: upper case prefixes have always been allowed.
+            // As in the API server, keys are validated in lower case, so that upper case prefixes are allowed.
             if (NameRules.QualifiedName(key.ToLowerInvariant()) is string problem)
                 causes.Invalid(path, key, problem);
             total += Encoding.UTF8.GetByteCount(key) + Encoding.UTF8.GetByteCount(value.AsText() ?? "");

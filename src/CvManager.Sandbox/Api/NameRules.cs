@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>Names, label keys and label values (apimachinery's validation package). Each check gives the problem, or null.</summary>
+/// <summary>Validates names and labels (apimachinery's validation package). Each check returns the problem, or null if valid.</summary>
 internal static partial class NameRules
 {
     private const string SubdomainText =
@@ -36,7 +36,7 @@ internal static partial class NameRules
     public static string? Dns1035(string name) =>
         name.Length > 63 ? "must be no more than 63 characters" : Dns1035Pattern().IsMatch(name) ? null : Dns1035Text;
 
-    /// <summary>Any text that can stand in a URL path: what rbac objects are called.</summary>
+    /// <summary>Any string that can be a URL path segment: the rule for names of RBAC objects.</summary>
     public static string? PathSegment(string name) =>
         name is "." or ".." ? $"may not be '{name}'"
         : name.Contains('/', StringComparison.Ordinal) ? "may not contain '/'"

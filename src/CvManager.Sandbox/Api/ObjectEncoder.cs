@@ -7,7 +7,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>Writes stored objects in one version and form: whole, as rows of a table, or their metadata alone.</summary>
+/// <summary>Serializes stored objects in one version and form: complete, as table rows, or metadata only.</summary>
 internal sealed class ObjectEncoder
 {
     private static readonly byte[] NewLine = "}\n"u8.ToArray();
@@ -17,13 +17,13 @@ internal sealed class ObjectEncoder
     private readonly OutputForm form;
     private readonly string includeObject;
     private readonly TimeProvider time;
-    private bool headed;
+    private bool columnsSent;
 
     /// <param name="type">The resource.</param>
-    /// <param name="version">The version it is asked for in.</param>
+    /// <param name="version">The requested version.</param>
     /// <param name="form">From the Accept header.</param>
-    /// <param name="includeObject">What a table's rows carry: None, Metadata (default) or Object.</param>
-    /// <param name="time">For ages.</param>
+    /// <param name="includeObject">The object included in each table row: None, Metadata (default) or Object.</param>
+    /// <param name="time">The clock, for the Age columns.</param>
     public ObjectEncoder(ResourceType type, ServedVersion version, OutputForm form, string includeObject, TimeProvider time)
     {
         this.type = type;
@@ -33,7 +33,7 @@ internal sealed class ObjectEncoder
         this.time = time;
     }
 
-    /// <summary>The object in the requested version. Not to be changed.</summary>
+    /// <summary>The object in the requested version. Callers must not change it.</summary>
     public static JsonObject Body(StoredObject item, ResourceType type, ServedVersion version)
     {
         if (ReferenceEquals(version, type.Storage))
@@ -47,7 +47,7 @@ internal sealed class ObjectEncoder
     {
         OutputKind.Table => JsonText.Utf8(Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") })),
         OutputKind.Metadata => JsonText.Utf8(Metadata(item, withType: true)),
-        _ => Whole(item),
+        _ => Full(item),
     };
 
     public byte[] List(IReadOnlyList<StoredObject> items, JsonObject listMeta)
@@ -72,23 +72,23 @@ internal sealed class ObjectEncoder
         {
             if (i > 0)
                 buffer.Write(","u8);
-            WriteListItem(buffer, Whole(items[i]));
+            WriteListItem(buffer, Full(items[i]));
         }
         buffer.Write("]}"u8);
         return buffer.WrittenSpan.ToArray();
     }
 
-    /// <summary>One line of a watch.</summary>
+    /// <summary>One event of a watch, as a line of JSON.</summary>
     public ReadOnlyMemory<byte> Event(string eventType, StoredObject item)
     {
         byte[] content;
         if (form.Kind == OutputKind.Table)
         {
             var table = Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") });
-            // Only the first table of a watch has to say what its columns are.
-            if (headed)
+            // Only the first table of a watch contains the column definitions.
+            if (columnsSent)
                 table["columnDefinitions"] = null;
-            headed = true;
+            columnsSent = true;
             content = JsonText.Utf8(table);
         }
         else
@@ -98,8 +98,8 @@ internal sealed class ObjectEncoder
         return Line(eventType, content);
     }
 
-    /// <param name="revision">What the client has seen all changes up to.</param>
-    /// <param name="endsInitialEvents">The bookmark behind the objects that were there when the watch began.</param>
+    /// <param name="revision">The revision up to which the client has received all changes.</param>
+    /// <param name="endsInitialEvents">Marks the end of the initial objects of a watch.</param>
     public ReadOnlyMemory<byte> Bookmark(long revision, bool endsInitialEvents = false)
     {
         var meta = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture), ["creationTimestamp"] = null };
@@ -122,10 +122,10 @@ internal sealed class ObjectEncoder
         return [.. head, .. content, .. NewLine];
     }
 
-    private byte[] Whole(StoredObject item) =>
+    private byte[] Full(StoredObject item) =>
         ReferenceEquals(version, type.Storage) ? item.Utf8 : JsonText.Utf8(ObjectWriter.Order(Body(item, type, version).Clone()));
 
-    /// <summary>Items of built-in lists do not repeat kind and apiVersion, which stand first in every stored object.</summary>
+    /// <summary>Items of built-in lists omit kind and apiVersion, which come first in every stored object.</summary>
     private void WriteListItem(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> item)
     {
         ReadOnlySpan<byte> next = "\"metadata\":"u8;

@@ -6,7 +6,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>GET: one object, a list, or a watch. Called with the store's lock held.</summary>
+/// <summary>Handles GET of a single object, a list, or a watch. Called with the store's lock held.</summary>
 internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, EventLoop loop, SandboxOptions options)
 {
     private const int DefaultWatchSeconds = 1800;
@@ -34,8 +34,8 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             causes.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
             throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
         }
-        long? asked = Revision(request.Query["resourceVersion"]);
-        string match = CheckMatch(request, asked, token is not null);
+        long? requested = Revision(request.Query["resourceVersion"]);
+        string match = CheckMatch(request, requested, token is not null);
         long revision = store.Revision;
         IReadOnlyList<StoredObject> all;
         if (token is not null && token.Revision > 0)
@@ -44,15 +44,15 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             all = table.ListAt(filter.Namespace, revision, "The provided continue parameter is too old to display a consistent list result. "
                 + "You can start a new list without the continue parameter.");
         }
-        else if (asked is > 0 && (match == "Exact" || (match.Length == 0 && limit > 0)))
+        else if (requested is > 0 && (match == "Exact" || (match.Length == 0 && limit > 0)))
         {
-            CheckReached(asked.Value);
-            revision = asked.Value;
+            CheckRevisionReached(requested.Value);
+            revision = requested.Value;
             all = table.ListAt(filter.Namespace, revision, "The resourceVersion for the provided list is too old.");
         }
         else
         {
-            CheckReached(asked ?? 0);
+            CheckRevisionReached(requested ?? 0);
             all = table.List(filter.Namespace);
         }
         var page = new List<StoredObject>();
@@ -84,7 +84,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         bool bookmarks = request.Query.Flag("allowWatchBookmarks");
         long from = Revision(request.Query["resourceVersion"]) ?? 0;
         if (initial == true)
-            CheckReached(from);
+            CheckRevisionReached(from);
         Watch? watch = null;
         var timers = new List<LoopEntry>();
         var stream = new WatchStream(Wake, _ => Close());
@@ -98,11 +98,11 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         }
         else if (from == 0)
         {
-            // sendInitialEvents=false: what happens from now on.
+            // sendInitialEvents=false: only changes from now on.
         }
         else if (from < table.HistoryStart)
         {
-            // Once the parameters are right, every error of a watch is an event.
+            // After parameter validation, errors of a watch are sent as events.
             stream.Write(ObjectEncoder.Error(ApiException.Expired($"too old resource version: {from} ({table.HistoryStart})")));
             stream.End();
             return new ApiResponse { Stream = stream };
@@ -188,18 +188,18 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     }
 
     /// <summary>
-    /// Whether a watch begins with what there is and a bookmark behind it ("Streaming lists" in the API documentation); null where the
-    /// client did not say, and the resource version decides.
+    /// Whether a watch starts with the existing objects and a bookmark ("Streaming lists" in the API documentation). Null if the client did
+    /// not specify it; the resource version decides then.
     /// </summary>
     /// <exception cref="ApiException">422, by the rules of ValidateListOptions in k8s.io/apimachinery.</exception>
     private static bool? CheckInitialEvents(ObjectRequest request)
     {
         string match = request.Query["resourceVersionMatch"];
-        bool said = request.Query["sendInitialEvents"].Length > 0;
+        bool specified = request.Query["sendInitialEvents"].Length > 0;
         var causes = new Kinds.CauseList();
-        if (said && match != "NotOlderThan")
+        if (specified && match != "NotOlderThan")
             causes.Forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
-        if (match.Length > 0 && !said)
+        if (match.Length > 0 && !specified)
             causes.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided");
         if (match.Length > 0 && match != "NotOlderThan")
             causes.NotSupported("resourceVersionMatch", match, "NotOlderThan");
@@ -207,10 +207,10 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             causes.Forbidden("resourceVersionMatch", "resourceVersionMatch is forbidden when continue is provided");
         if (!causes.IsEmpty)
             throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
-        return said ? request.Query.Flag("sendInitialEvents") : null;
+        return specified ? request.Query.Flag("sendInitialEvents") : null;
     }
 
-    private void CheckReached(long revision)
+    private void CheckRevisionReached(long revision)
     {
         if (revision <= store.Revision)
             return;
@@ -229,7 +229,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             ThreadPool.UnsafeQueueUserWorkItem(static action => action(), reader, preferLocal: false);
     }
 
-    /// <summary>Where a list goes on: opaque to clients, in the API server's own encoding.</summary>
+    /// <summary>The position in a paged list: opaque to clients, in the API server's own encoding.</summary>
     private sealed record ContinueToken(long Revision, string After)
     {
         public static ContinueToken? Parse(string text)

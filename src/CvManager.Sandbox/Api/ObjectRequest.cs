@@ -15,7 +15,7 @@ internal sealed record ObjectRequest(ApiRequest Http, byte[] Body, ResourceType 
 
     public QueryParameters Query => Http.Query;
 
-    /// <summary>Who writes: ?fieldManager=, or the first word of the User-Agent.</summary>
+    /// <summary>The field manager: the fieldManager parameter, or the User-Agent up to the first slash.</summary>
     public string FieldManager
     {
         get
@@ -27,7 +27,7 @@ internal sealed record ObjectRequest(ApiRequest Http, byte[] Body, ResourceType 
         }
     }
 
-    /// <exception cref="ApiException">422 for values that do not exist.</exception>
+    /// <exception cref="ApiException">422 for unsupported values.</exception>
     public WriteContext WriteContext(string optionsKind)
     {
         if (Query.Has("dryRun") && Query["dryRun"] != "All")

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>POST, PUT, PATCH and DELETE of objects. Called with the store's lock held.</summary>
+/// <summary>Handles POST, PUT, PATCH and DELETE of objects. Called with the store's lock held.</summary>
 internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, ObjectReader reader)
 {
     public ApiResponse Create(ObjectRequest request)
@@ -13,7 +13,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         var context = request.WriteContext("CreateOptions");
         var body = BodyReader.ReadObject(request, context);
         CheckNamespace(request, body, "the namespace of the provided object does not match the namespace sent on the request");
-        return Answer(request, writer.Create(request.Type, request.Namespace, body, context), context, 201);
+        return Respond(request, writer.Create(request.Type, request.Namespace, body, context), context, 201);
     }
 
     public ApiResponse Update(ObjectRequest request)
@@ -30,10 +30,10 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         if (old is null && request.Type.Rules.CreatesOnUpdate && request.Subresource.Length == 0)
         {
             body.Meta().Remove("resourceVersion");
-            return Answer(request, writer.Create(request.Type, request.Namespace, body, context), context, 201);
+            return Respond(request, writer.Create(request.Type, request.Namespace, body, context), context, 201);
         }
         old ??= reader.Find(request);
-        return Answer(request, writer.Update(request.Type, old, body, context), context);
+        return Respond(request, writer.Update(request.Type, old, body, context), context);
     }
 
     public ApiResponse Patch(ObjectRequest request)
@@ -48,7 +48,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         var patched = ObjectPatch.Apply(request, mediaType, current);
         CheckIdentity(request, patched, old);
         var body = BodyReader.Shape(request, patched, context);
-        return Answer(request, writer.Update(request.Type, old, body, context), context);
+        return Respond(request, writer.Update(request.Type, old, body, context), context);
     }
 
     public ApiResponse Delete(ObjectRequest request)
@@ -57,7 +57,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         var item = reader.Find(request);
         var (last, gone) = writer.Delete(request.Type, item, options);
         if (!gone || request.Type.Rules.ReturnsDeleted)
-            return Answer(request, last, null);
+            return Respond(request, last, null);
         return ApiResponse.FromJson(new JsonObject
         {
             ["kind"] = "Status",
@@ -79,7 +79,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         return new ApiResponse { Body = reader.Encoder(request, isList: true).List(deleted, meta) };
     }
 
-    public ApiResponse Answer(ObjectRequest request, StoredObject item, WriteContext? context, int statusCode = 200) => new()
+    public ApiResponse Respond(ObjectRequest request, StoredObject item, WriteContext? context, int statusCode = 200) => new()
     {
         StatusCode = statusCode,
         Body = reader.Encoder(request, isList: false).One(item),
@@ -93,8 +93,8 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
             throw ApiException.NotFound(request.Type.Group, request.Type.Plural, request.Name);
         var (body, owners) = ServerSideApply.Merge(request, context, old, writer.Now);
         if (old is not null)
-            return Answer(request, writer.Update(request.Type, old, body, context, owners), context);
-        return Answer(request, writer.Create(request.Type, request.Namespace, body, context, owners), context, 201);
+            return Respond(request, writer.Update(request.Type, old, body, context, owners), context);
+        return Respond(request, writer.Create(request.Type, request.Namespace, body, context, owners), context, 201);
     }
 
     private static void CheckNamespace(ObjectRequest request, JsonObject body, string message)
@@ -103,7 +103,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
             throw ApiException.BadRequest(message);
     }
 
-    /// <summary>A patch may name the object's identity, but not change it.</summary>
+    /// <summary>A patch may contain the object's identity but not change it.</summary>
     private static void CheckIdentity(ObjectRequest request, JsonObject patched, StoredObject old)
     {
         string name = patched.Str("metadata", "name");

@@ -7,14 +7,14 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// Every change of an object goes through here, whoever asks for it: clients and the cluster's own controllers alike. Called with the
-/// store's lock held. Bodies are in the resource's storage version and belong to the callee.
+/// Carries out every change of an object, for clients and for the cluster's own controllers alike. Called with the store's lock held.
+/// Bodies are in the resource's storage version, and the writer takes ownership of them.
 /// </summary>
 internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, TimeProvider time)
 {
     public string Now => Timestamps.Format(time.GetUtcNow());
 
-    /// <exception cref="ApiException">404 (namespace), 403 (namespace going away), 409 (there already), 422.</exception>
+    /// <exception cref="ApiException">404 (no such namespace), 403 (namespace is terminating), 409 (already exists), 422.</exception>
     public StoredObject Create(ResourceType type, string ns, JsonObject body, WriteContext context, FieldOwners? owners = null)
     {
         var meta = body.Meta();
@@ -51,8 +51,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         return context.DryRun ? new StoredObject(body, 0) { Owners = owners } : store.Add(table, body, owners);
     }
 
-    /// <summary>Replaces an object; what the subresource does not reach keeps its state. Where nothing changes, nothing is written.</summary>
-    /// <exception cref="ApiException">409 (changed in between), 422.</exception>
+    /// <summary>Replaces an object, except for what the subresource cannot change. An update without changes is not written.</summary>
+    /// <exception cref="ApiException">409 (modified concurrently), 422.</exception>
     public StoredObject Update(ResourceType type, StoredObject old, JsonObject body, WriteContext context, FieldOwners? owners = null)
     {
         var meta = body.Meta();
@@ -89,7 +89,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         Validate(type, body, old.Body);
         if (owners is null)
         {
-            // A client that sends managedFields back unchanged, or none, changes nothing in them but by what it writes.
+            // A client that sends managedFields unchanged, or omits them, does not reset them.
             var sent = meta.Arr("managedFields");
             var before = sent is null or { Count: 0 } || JsonAccess.Same(sent, old.Body.Arr("metadata", "managedFields"))
                 ? old.Owners
@@ -112,8 +112,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         return store.Replace(store.Table(type), old, body, owners);
     }
 
-    /// <summary>Deletes an object, or marks it for deletion where something has to happen before.</summary>
-    /// <returns>The object, and whether it is gone.</returns>
+    /// <summary>Deletes an object, or sets its deletionTimestamp if finalizers or a grace period delay the deletion.</summary>
+    /// <returns>The object, and whether it was removed.</returns>
     public (StoredObject Object, bool Gone) Delete(ResourceType type, StoredObject item, DeleteOptions options)
     {
         CheckPreconditions(type, item, options);
@@ -154,7 +154,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         (StoredObject, bool) Gone() => options.DryRun ? (item, true) : (store.Delete(store.Table(type), item), true);
     }
 
-    /// <summary>kind and apiVersion first, then metadata: as the API server prints objects, and so that lists can cut them off.</summary>
+    /// <summary>Puts kind and apiVersion first, then metadata: the API server's order, which also lets lists omit the first two.</summary>
     public static JsonObject Order(JsonObject body)
     {
         var ordered = new JsonObject();
@@ -181,7 +181,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
             body.Remove("status");
     }
 
-    /// <summary>What belongs to the server is as it was.</summary>
+    /// <summary>Restores the metadata that only the server may set.</summary>
     private static void KeepMetadata(JsonObject meta, JsonObject old, ResourceType type)
     {
         foreach (string name in (string[])["name", "namespace", "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"])

@@ -8,12 +8,12 @@ internal enum OutputKind
     Metadata,
 }
 
-/// <summary>The form that a client wants its answer in, from the Accept header.</summary>
+/// <summary>The response format that the Accept header requests.</summary>
 internal sealed record OutputForm(OutputKind Kind, string ApiVersion)
 {
     private static readonly OutputForm Plain = new(OutputKind.Object, "");
 
-    /// <exception cref="ApiException">406: nothing that the client takes can be made.</exception>
+    /// <exception cref="ApiException">406: none of the accepted formats is supported.</exception>
     public static OutputForm Negotiate(string accept, bool isList)
     {
         if (accept.Length == 0)

@@ -8,20 +8,20 @@ using CvManager.Sandbox.Schemas;
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// Reads <c>application/vnd.kubernetes.protobuf</c> as JSON: client-go writes built-in kinds so, and has no other form to fall back to.
-/// The four bytes "k8s\0", then runtime.Unknown: the type (1), the object's own message (2), a content encoding (3) and type (4).
+/// Converts <c>application/vnd.kubernetes.protobuf</c> to JSON: recent clients send built-in kinds in this format only. The body is the
+/// four bytes "k8s\0" and a runtime.Unknown message: type (1), the object's own message (2), content encoding (3) and content type (4).
 /// </summary>
 internal static class ProtobufBody
 {
     public const string MediaType = "application/vnd.kubernetes.protobuf";
 
-    /// <summary>The deepest built-in type goes some 20 messages deep; the bytes of a request must not decide on the stack.</summary>
-    private const int DeepestMessage = 64;
+    /// <summary>Built-in types nest about 20 messages deep. The limit keeps a malicious body from exhausting the stack.</summary>
+    private const int MaxDepth = 64;
 
-    /// <param name="body">The request's body; empty is an empty object, as with JSON.</param>
-    /// <param name="typeOf">The built-in type of an apiVersion and kind; null for one that has no protobuf form here.</param>
-    /// <exception cref="JsonException">The bytes are no such message.</exception>
-    /// <exception cref="ApiException">415: the type has no protobuf form.</exception>
+    /// <param name="body">The request body. An empty body is an empty object, as in JSON.</param>
+    /// <param name="typeOf">Returns the built-in type for an apiVersion and kind; null if protobuf is not supported for it.</param>
+    /// <exception cref="JsonException">The body is not a valid message.</exception>
+    /// <exception cref="ApiException">415: protobuf is not supported for the type.</exception>
     public static JsonObject Parse(ReadOnlySpan<byte> body, Func<string, string, SchemaNode?> typeOf)
     {
         if (body.IsEmpty)
@@ -53,9 +53,9 @@ internal static class ProtobufBody
             }
         }
         if (encoding.Length > 0 || contentType.Length > 0)
-            throw new JsonException($"the object is wrapped in the encoding \"{encoding}\" and the content type \"{contentType}\"");
+            throw new JsonException($"unsupported content encoding \"{encoding}\" or content type \"{contentType}\"");
         if (typeOf(apiVersion, kind) is not { Message.IsEmpty: false } type)
-            throw ApiException.UnsupportedMediaType($"{kind} in version \"{apiVersion}\" has no protobuf form here - accepted media types include: application/json, application/yaml");
+            throw ApiException.UnsupportedMediaType($"protobuf is not supported for {kind} in version \"{apiVersion}\" - accepted media types include: application/json, application/yaml");
         var parsed = new JsonObject { ["kind"] = kind, ["apiVersion"] = apiVersion };
         ReadMessage(raw, type, type.Message, parsed, 0);
         return parsed;
@@ -63,8 +63,8 @@ internal static class ProtobufBody
 
     private static void ReadMessage(ReadOnlySpan<byte> bytes, SchemaNode type, MessageLayout layout, JsonObject into, int depth)
     {
-        if (depth > DeepestMessage)
-            throw new JsonException("the message is nested too deeply");
+        if (depth > MaxDepth)
+            throw new JsonException("message is nested too deeply");
         var reader = new Reader(bytes);
         while (reader.Next(out int number, out var field))
         {
@@ -95,7 +95,7 @@ internal static class ProtobufBody
         }
     }
 
-    /// <summary>A field that Go has by value is on the wire when it is not set, too.</summary>
+    /// <summary>A field that is not a pointer in Go is encoded even when it is not set.</summary>
     private static bool IsZero(Field field, SchemaNode node) => node.Type switch
     {
         SchemaType.String => field.Bytes.IsEmpty,
@@ -138,7 +138,7 @@ internal static class ProtobufBody
                 return ReadIntOrString(field.Bytes, node.Format == "quantity");
             case SchemaType.Object when node.PreserveUnknown:
                 return ReadRaw(field.Bytes);
-            // A message that stands for a list, such as authorization.k8s.io's ExtraValue.
+            // A message that wraps a list, such as ExtraValue of authorization.k8s.io.
             case SchemaType.Array:
                 var items = new JsonArray();
                 var reader = new Reader(field.Bytes);
@@ -153,11 +153,11 @@ internal static class ProtobufBody
                 ReadMessage(field.Bytes, node, node.Message, message, depth + 1);
                 return message;
             default:
-                throw new JsonException($"a {node.Name} has no protobuf form here");
+                throw new JsonException($"protobuf is not supported for type {node.Name}");
         }
     }
 
-    /// <summary>meta.k8s.io/v1 Time and MicroTime: seconds (1) and nanoseconds (2); an empty message is no time.</summary>
+    /// <summary>meta.k8s.io/v1 Time and MicroTime: seconds (1) and nanoseconds (2). An empty message is null.</summary>
     private static JsonNode? ReadTime(ReadOnlySpan<byte> bytes)
     {
         if (bytes.IsEmpty)
@@ -167,12 +167,12 @@ internal static class ProtobufBody
         while (reader.Next(out int number, out var field))
             (seconds, nanos) = number == 1 ? (field.Number, nanos) : number == 2 ? (seconds, field.Number) : (seconds, nanos);
         if (seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds() || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds() || nanos is < 0 or >= 1_000_000_000)
-            throw new JsonException("the time is out of range");
+            throw new JsonException("timestamp out of range");
         var time = DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanos / 100);
         return time.ToString(nanos == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
     }
 
-    /// <summary>A Quantity is its text (1); an IntOrString has a type (1: 0 or 1), a number (2) and a text (3).</summary>
+    /// <summary>A Quantity has a string (1). An IntOrString has a type (1: 0 for int, 1 for string), an int (2) and a string (3).</summary>
     private static JsonNode ReadIntOrString(ReadOnlySpan<byte> bytes, bool isQuantity)
     {
         long type = 0, integer = 0;
@@ -204,7 +204,7 @@ internal static class ProtobufBody
 
     private static string Text(Field field) => Encoding.UTF8.GetString(field.Bytes);
 
-    /// <summary>One field's value: bytes of a length-delimited one, else a number.</summary>
+    /// <summary>The value of one field: bytes if it is length-delimited, otherwise a number.</summary>
     private readonly ref struct Field(ReadOnlySpan<byte> bytes, long number)
     {
         public ReadOnlySpan<byte> Bytes { get; } = bytes;
@@ -212,7 +212,7 @@ internal static class ProtobufBody
         public long Number { get; } = number;
     }
 
-    /// <summary>The wire format of protobuf.dev/programming-guides/encoding: varints, fixed numbers and length-delimited bytes.</summary>
+    /// <summary>Reads the wire format: protobuf.dev/programming-guides/encoding.</summary>
     private ref struct Reader(ReadOnlySpan<byte> bytes)
     {
         private ReadOnlySpan<byte> rest = bytes;

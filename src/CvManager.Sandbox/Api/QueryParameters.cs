@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>The query of a request. A parameter that is given twice has its first value, as in the API server.</summary>
+/// <summary>The query parameters of a request. The first value of a repeated parameter wins, as in the API server.</summary>
 internal sealed class QueryParameters
 {
     private readonly Dictionary<string, string> values;
@@ -21,15 +21,15 @@ internal sealed class QueryParameters
         return new QueryParameters(values);
     }
 
-    /// <summary>Empty where the parameter is missing.</summary>
+    /// <summary>Empty if the parameter is missing.</summary>
     public string this[string name] => values.GetValueOrDefault(name, "");
 
     public bool Has(string name) => values.ContainsKey(name);
 
-    /// <summary>As the API server reads booleans: present and not <c>false</c> or <c>0</c>.</summary>
+    /// <summary>True if the parameter is present and not <c>false</c> or <c>0</c>, as in the API server.</summary>
     public bool Flag(string name) => values.TryGetValue(name, out string? value) && value is not ("0" or "false" or "False");
 
-    /// <summary>Null where the parameter is missing or empty.</summary>
+    /// <summary>Null if the parameter is missing or empty.</summary>
     public long? Integer(string name)
     {
         string value = this[name];

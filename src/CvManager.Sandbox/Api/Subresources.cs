@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Patching;
@@ -6,17 +5,15 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
 
-/// <summary>Subresources that are no view of the whole object: scale, log, eviction, binding, finalize. Called with the store's lock held.</summary>
-internal sealed class Subresources(ObjectStore store, ObjectWriter writer, ObjectReader reader, Func<StoredObject, string, string> podLog)
+/// <summary>Handles the subresources scale, log and eviction. Called with the store's lock held.</summary>
+internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Func<StoredObject, string, string> podLog)
 {
-    /// <exception cref="ApiException">404 for a subresource that the resource does not have.</exception>
-    public ApiResponse Answer(ObjectRequest request) => request.Subresource switch
+    /// <exception cref="ApiException">404 if the resource has no such subresource.</exception>
+    public ApiResponse Handle(ObjectRequest request) => request.Subresource switch
     {
         "scale" when request.Version.Scale is ScalePaths paths => Scale(request, paths),
         "log" when Is(request, BuiltInKinds.Pods) => Log(request),
         "eviction" when Is(request, BuiltInKinds.Pods) => Evict(request),
-        "binding" when Is(request, BuiltInKinds.Pods) => Bind(request),
-        "finalize" when Is(request, BuiltInKinds.Namespaces) => Finalize(request),
         _ => throw ApiException.NoSuchPath(),
     };
 
@@ -32,7 +29,7 @@ internal sealed class Subresources(ObjectStore store, ObjectWriter writer, Objec
         switch (request.Http.Method)
         {
             case "PUT":
-                scale = BodyReader.Parse(request) as JsonObject ?? throw ApiException.BadRequest("the body is no Scale");
+                scale = BodyReader.Parse(request) as JsonObject ?? throw ApiException.BadRequest("the body is not a Scale object");
                 if (scale.Name().Length == 0)
                     throw ApiException.BadRequest($"the name of the object ({request.Name} based on URL) was undeterminable: name must be provided");
                 break;
@@ -116,7 +113,7 @@ internal sealed class Subresources(ObjectStore store, ObjectWriter writer, Objec
         if (status.Obj("state", "waiting") is JsonObject waiting && !restarted)
         {
             string why = waiting.Str("reason") is "ErrImagePull" or "ImagePullBackOff"
-                ? $"trying and failing to pull image"
+                ? "trying and failing to pull image"
                 : "waiting to start: " + waiting.Str("reason");
             throw ApiException.BadRequest($"container \"{container}\" in pod \"{pod.Name}\" is {why}");
         }
@@ -136,47 +133,6 @@ internal sealed class Subresources(ObjectStore store, ObjectWriter writer, Objec
         var pod = reader.Find(request);
         writer.Delete(request.Type, pod, DeleteOptions.Read(body.Obj("deleteOptions"), request.Query));
         return ApiResponse.FromJson(Success(), 201);
-    }
-
-    private ApiResponse Bind(ObjectRequest request)
-    {
-        if (request.Http.Method != "POST")
-            throw ApiException.MethodNotAllowed();
-        var pod = reader.Find(request);
-        string node = (BodyReader.Parse(request) as JsonObject).Str("target", "name");
-        if (pod.Body.Str("spec", "nodeName") is { Length: > 0 } present)
-            throw ApiException.Conflict("", "pods/binding", pod.Name, $"pod {pod.Name} is already assigned to node \"{present}\"");
-        var body = pod.Body.Clone();
-        body.Ensure("spec")["nodeName"] = node;
-        writer.Update(request.Type, pod, body, request.WriteContext("CreateOptions"));
-        return ApiResponse.FromJson(Success(), 201);
-    }
-
-    private ApiResponse Finalize(ObjectRequest request)
-    {
-        if (request.Http.Method != "PUT")
-            throw ApiException.MethodNotAllowed();
-        var item = reader.Find(request);
-        var sent = BodyReader.Parse(request) as JsonObject ?? [];
-        var body = item.Body.Clone();
-        body.Ensure("spec")["finalizers"] = sent.Arr("spec", "finalizers")?.DeepClone() ?? new JsonArray();
-        if (sent.Str("metadata", "resourceVersion") is { Length: > 0 } revision)
-            body.Meta()["resourceVersion"] = revision;
-        var result = FinishNamespace(store, item, body);
-        return new ApiResponse { Body = reader.Encoder(request, isList: false).One(result) };
-    }
-
-    /// <summary>Writes a namespace's own finalizers, and lets it go when none are left.</summary>
-    /// <exception cref="ApiException">409.</exception>
-    public static StoredObject FinishNamespace(ObjectStore store, StoredObject item, JsonObject body)
-    {
-        var table = store.Table(BuiltInKinds.Namespaces);
-        if (body.Str("metadata", "resourceVersion") != item.Revision.ToString(CultureInfo.InvariantCulture))
-            throw ApiException.Modified("", "namespaces", item.Name);
-        if (body.Arr("spec", "finalizers") is { Count: 0 })
-            body.Ensure("spec").Remove("finalizers");
-        bool done = body.IsDeleting() && !NamespaceRules.HasFinalizers(BuiltInKinds.Namespaces, body) && body.Arr("metadata", "finalizers") is null or { Count: 0 };
-        return done ? store.Delete(table, item) : store.Replace(table, item, body, item.Owners);
     }
 
     private static JsonObject Success() => new()

@@ -9,7 +9,7 @@ internal enum FieldValidation
     Strict,
 }
 
-/// <summary>Who writes, and how.</summary>
+/// <summary>The field manager and options of one write.</summary>
 internal sealed class WriteContext
 {
     public required string FieldManager { get; init; }
@@ -23,6 +23,6 @@ internal sealed class WriteContext
 
     public FieldValidation Validation { get; init; } = FieldValidation.Warn;
 
-    /// <summary>Collects the texts of Warning headers.</summary>
+    /// <summary>The texts of the Warning headers to return.</summary>
     public List<string> Warnings { get; } = [];
 }

@@ -8,15 +8,15 @@ using YamlDotNet.Core.Events;
 namespace CvManager.Sandbox.Api;
 
 /// <summary>
-/// YAML bodies, which are JSON too as far as apply's clients go. Plain scalars are typed by YAML 1.2's core schema. It is read from the
-/// parser's events, with a bound on depth and on the values that aliases stand for: a few bytes must not take the stack or the memory.
+/// Parses YAML request bodies into JSON. Plain scalars are typed by the core schema of YAML 1.2. Nesting depth and the number of values
+/// after alias expansion are limited, so that a small document cannot exhaust the stack or the memory.
 /// </summary>
 internal static class YamlText
 {
-    private const int DeepestNode = 200;
-    private const int MostNodes = 500_000;
+    private const int MaxDepth = 200;
+    private const int MaxNodes = 500_000;
 
-    /// <exception cref="JsonException">It is no YAML, more than one document, or beyond the bounds.</exception>
+    /// <exception cref="JsonException">Invalid YAML, more than one document, or a limit is exceeded.</exception>
     public static JsonNode? Parse(byte[] utf8)
     {
         try
@@ -30,8 +30,8 @@ internal static class YamlText
         }
         catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
-            // The scanner's own slips on text that is no YAML.
-            throw new JsonException("yaml: it cannot be read", error);
+            // YamlDotNet's scanner throws these for some invalid input.
+            throw new JsonException("yaml: invalid document", error);
         }
     }
 
@@ -52,26 +52,28 @@ internal static class YamlText
 
         private JsonNode? Node(int depth)
         {
-            if (depth > DeepestNode)
-                throw new JsonException($"yaml: nested more than {DeepestNode} levels deep");
+            if (depth > MaxDepth)
+                throw new JsonException($"yaml: nested more than {MaxDepth} levels deep");
             Count(1);
             if (parser.TryConsume<AnchorAlias>(out var alias))
             {
-                // An anchor is known once its node has ended: a node cannot hold itself.
+                // Anchors are added when their node ends, so a node cannot contain itself.
                 if (!anchors.TryGetValue(alias.Value, out var anchored))
                     throw new JsonException($"yaml: line {alias.Start.Line}: unknown anchor '{alias.Value}' referenced");
                 Count(anchored.Nodes);
                 return anchored.Value?.DeepClone();
             }
             int before = nodes;
-            var start = parser.Current as NodeEvent ?? throw new JsonException("yaml: unexpected end");
+            var start = parser.Current as NodeEvent ?? throw new JsonException("yaml: unexpected end of document");
             JsonNode? value;
             if (parser.TryConsume<MappingStart>(out _))
             {
                 var fields = new JsonObject();
                 while (!parser.TryConsume<MappingEnd>(out _))
                 {
-                    var key = parser.TryConsume<Scalar>(out var scalar) ? scalar.Value : throw new JsonException($"yaml: line {start.Start.Line}: a key is no text");
+                    string key = parser.TryConsume<Scalar>(out var scalar)
+                        ? scalar.Value
+                        : throw new JsonException($"yaml: line {start.Start.Line}: mapping key is not a scalar");
                     fields[key] = Node(depth + 1);
                 }
                 value = fields;
@@ -96,8 +98,8 @@ internal static class YamlText
         private void Count(int more)
         {
             nodes += more;
-            if (nodes > MostNodes)
-                throw new JsonException($"yaml: it stands for more than {MostNodes} values");
+            if (nodes > MaxNodes)
+                throw new JsonException($"yaml: more than {MaxNodes} values after alias expansion");
         }
     }
 

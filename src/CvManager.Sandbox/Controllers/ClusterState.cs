@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>What controllers work on, and the writes that they have in common. Members are called with the store's lock held.</summary>
+/// <summary>The state that all controllers share, and their common writes. Members are called with the store's lock held.</summary>
 internal sealed class ClusterState(
     SandboxOptions options, ObjectStore store, KindCatalog catalog, ObjectWriter writer, EventLoop loop, Identifiers identifiers)
 {
@@ -14,8 +14,6 @@ internal sealed class ClusterState(
     public ObjectStore Store => store;
 
     public KindCatalog Catalog => catalog;
-
-    public ObjectWriter Writer => writer;
 
     public EventLoop Loop => loop;
 
@@ -26,7 +24,7 @@ internal sealed class ClusterState(
     public StoredObject Create(ResourceType type, string ns, JsonObject body, string manager = ControllerIdentity.ControllerManager) =>
         writer.Create(type, ns, body, Context(type, manager));
 
-    /// <summary>Changes a copy of the object and writes it; nothing where the change changes nothing.</summary>
+    /// <summary>Applies a change to a copy of the object and writes it if it differs.</summary>
     public StoredObject Update(ResourceType type, StoredObject item, Action<JsonObject> change, string manager = ControllerIdentity.ControllerManager, string subresource = "")
     {
         var body = item.Body.Clone();

@@ -3,9 +3,9 @@ using System.Text.RegularExpressions;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// How a pretended container behaves: its image's tag says so. <c>crash</c>: it exits with 1, again and again; <c>notready</c>: it runs
-/// but never gets ready; <c>fail</c>: it exits with 1 once it has run; <c>sleep</c>: it never ends by itself; <c>bad</c>: it cannot be
-/// pulled, where no image source says what can.
+/// How a simulated container behaves, by the words that its image's tag contains. <c>crash</c>: exits with 1 after every start;
+/// <c>notready</c>: runs but never becomes ready; <c>fail</c>: exits with 1 at the end of its run; <c>sleep</c>: never exits;
+/// <c>bad</c>: cannot be pulled, unless an image source decides that.
 /// </summary>
 internal sealed partial record ContainerBehaviour(bool Crashes, bool NeverReady, bool Fails, bool Sleeps, bool CannotBePulled)
 {
@@ -16,7 +16,7 @@ internal sealed partial record ContainerBehaviour(bool Crashes, bool NeverReady,
         return new ContainerBehaviour(Has("crash"), Has("notready"), Has("fail"), Has("sleep"), Has("bad"));
     }
 
-    /// <summary>As the container runtime: the repository has to be in lower case, and so on.</summary>
+    /// <summary>Whether the container runtime accepts the reference; the repository must be lower case, for example.</summary>
     public static bool IsReference(string image) => ReferencePattern().IsMatch(image);
 
     private static string Tag(string image)

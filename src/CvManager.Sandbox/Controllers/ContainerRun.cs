@@ -7,27 +7,27 @@ namespace CvManager.Sandbox.Controllers;
 
 internal enum ContainerPhase
 {
-    /// <summary>Not looked at yet, or its image is on the way.</summary>
+    /// <summary>Not started yet, or its image is being pulled.</summary>
     Creating,
     PullFailed,
     Running,
 
-    /// <summary>It ended, and is restarted: a kubelet shows how it ended for some seconds before it says that it waits.</summary>
+    /// <summary>It exited and will be restarted. A kubelet reports the terminated state for a while before the waiting state.</summary>
     Crashed,
     BackOff,
 
-    /// <summary>For good.</summary>
+    /// <summary>It exited and will not be restarted.</summary>
     Ended,
 }
 
-/// <summary>One container of one pod, as the kubelet knows it.</summary>
+/// <summary>The kubelet's state of one container.</summary>
 internal sealed class ContainerRun(string name, bool isInit)
 {
     public string Name => name;
 
     public bool IsInit => isInit;
 
-    /// <summary>What runs, or is being pulled.</summary>
+    /// <summary>The image that runs or is being pulled.</summary>
     public string Image { get; set; } = "";
 
     public string ImageId { get; set; } = "";
@@ -36,7 +36,7 @@ internal sealed class ContainerRun(string name, bool isInit)
 
     public ContainerPhase Phase { get; set; }
 
-    /// <summary>Of the waiting state.</summary>
+    /// <summary>The reason of the waiting state.</summary>
     public string Reason { get; set; } = "ContainerCreating";
 
     public string Message { get; set; } = "";
@@ -51,16 +51,17 @@ internal sealed class ContainerRun(string name, bool isInit)
 
     public JsonObject? LastTerminated { get; set; }
 
-    /// <summary>Failures in a row: the back-off doubles with each.</summary>
+    /// <summary>Consecutive failures; the back-off doubles with each.</summary>
     public int Failures { get; set; }
 
-    /// <summary>The one timer, or pull, that this container waits for.</summary>
+    /// <summary>The timer that this container waits for.</summary>
     public IDisposable? Pending { get; set; }
 
     public ContainerBehaviour Behaviour => ContainerBehaviour.Of(Image);
 
     /// <summary>
-    /// As containerd names what runs: in full, and by the image's own id where the pod names it by its digest. Until it is pulled, as the pod does.
+    /// The image name that containerd reports: fully qualified, or the image ID if the pod references a digest. Until the image is pulled,
+/// the name in the pod.
     /// </summary>
     private string ReportedImage
     {

@@ -5,15 +5,15 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// A controller: changes put keys into its queue, and the event loop works them off one by one, each with the store's lock held. A key
-/// that is queued already is not queued twice. A conflict or a refusal puts the key back after a while.
+/// A controller: changes add keys to its queue, and the event loop reconciles them one at a time with the store's lock held. A key is
+/// queued at most once. A key whose reconcile fails with an API error is retried.
 /// </summary>
 internal abstract class ControllerBase
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(200);
 
     private readonly HashSet<string> queued = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, LoopEntry> alarms = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LoopEntry> timers = new(StringComparer.Ordinal);
 
     protected ControllerBase(ClusterState cluster)
     {
@@ -25,26 +25,26 @@ internal abstract class ControllerBase
 
     protected DateTimeOffset Now => Cluster.Loop.Now;
 
-    /// <summary>Takes notes of a change: called with the lock held, inside of whatever made the change.</summary>
+    /// <summary>Enqueues the keys that a change affects. Called with the lock held, by the write that made the change.</summary>
     protected abstract void OnChange(StoreChange change);
 
-    /// <summary>Brings one key's world in order. Looks at the store, never at what it remembers of it.</summary>
+    /// <summary>Reconciles one key with the current state of the store.</summary>
     protected abstract void Reconcile(string key);
 
     protected void Enqueue(string key) => EnqueueAfter(key, Cluster.Options.ControllerLatency, once: true);
 
-    /// <summary>Looks at a key again later, beside whatever else is queued for it.</summary>
+    /// <summary>Reconciles a key again after a delay, in addition to what is already queued for it.</summary>
     protected void EnqueueAfter(string key, TimeSpan delay) => EnqueueAfter(key, delay, once: false);
 
-    /// <summary>Looks at a key again at a time, in place of the time that was set for it before.</summary>
-    protected void SetAlarm(string key, DateTimeOffset? time)
+    /// <summary>Reconciles a key at the given time, replacing an earlier time; null cancels it.</summary>
+    protected void RequeueAt(string key, DateTimeOffset? time)
     {
-        if (alarms.Remove(key, out var former))
-            former.Dispose();
+        if (timers.Remove(key, out var previous))
+            previous.Dispose();
         if (time is not DateTimeOffset at)
             return;
         var delay = at - Now;
-        alarms[key] = Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, wasQueued: false));
+        timers[key] = Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, wasQueued: false));
     }
 
     protected StoredObject? Find(ResourceType type, string key)
@@ -72,7 +72,7 @@ internal abstract class ControllerBase
             }
             catch (ApiException)
             {
-                // Changed in between, refused, or the namespace is going away: look again, as every controller does.
+                // A conflict, a rejected write, or a terminating namespace: retry.
                 EnqueueAfter(key, RetryDelay);
             }
         }

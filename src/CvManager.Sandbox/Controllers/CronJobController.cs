@@ -6,7 +6,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Makes a Job whenever the schedule of a CronJob says so, and forgets the old ones.</summary>
+/// <summary>Creates the Jobs of CronJobs on schedule, and deletes the oldest finished ones.</summary>
 internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.Cluster)
 {
     private const string Component = "cronjob-controller";
@@ -20,7 +20,7 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
         if (ReferenceEquals(change.Table.Type, Type))
         {
             if (change.Kind == ChangeKind.Deleted)
-                SetAlarm(change.Current.Key, null);
+                RequeueAt(change.Current.Key, null);
             else
                 Enqueue(change.Current.Key);
         }
@@ -39,15 +39,15 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
         if (!cron.Body.Bool("spec", "suspend"))
             Schedule(cron, jobs, status);
         WriteStatus(cron, [.. pods.Owners.Controlled(Jobs, cron.Uid)], status);
-        Forget(jobs, "Complete", cron.Body.Int("spec", "successfulJobsHistoryLimit") ?? 3);
-        Forget(jobs, "Failed", cron.Body.Int("spec", "failedJobsHistoryLimit") ?? 1);
-        SetAlarm(key, cron.Body.Bool("spec", "suspend") ? null : Next(cron, Now));
+        DeleteOldJobs(jobs, "Complete", cron.Body.Int("spec", "successfulJobsHistoryLimit") ?? 3);
+        DeleteOldJobs(jobs, "Failed", cron.Body.Int("spec", "failedJobsHistoryLimit") ?? 1);
+        RequeueAt(key, cron.Body.Bool("spec", "suspend") ? null : Next(cron, Now));
     }
 
     private static DateTimeOffset? Next(StoredObject cron, DateTimeOffset after) =>
         CronSchedule.Next(cron.Body.Str("spec", "schedule"), cron.Body.Str("spec", "timeZone"), after);
 
-    /// <summary>Starts the job of the latest time that has passed; the ones before it are missed for good.</summary>
+    /// <summary>Creates the job of the latest scheduled time that has passed. Earlier missed times are skipped.</summary>
     private void Schedule(StoredObject cron, List<StoredObject> jobs, JsonObject status)
     {
         var since = Timestamps.Parse(status["lastScheduleTime"]) ?? Timestamps.Parse(cron.Body.At("metadata", "creationTimestamp")) ?? Now;
@@ -119,18 +119,18 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
                 ["resourceVersion"] = job.Body.Str("metadata", "resourceVersion"),
             })]);
         }
-        string last = jobs.Where(job => JobController.Condition(job, "Complete")).Select(job => job.Body.Str("status", "completionTime"))
+        string last = jobs.Where(job => JobController.HasCondition(job, "Complete")).Select(job => job.Body.Str("status", "completionTime"))
             .Append(status.Str("lastSuccessfulTime")).Max(StringComparer.Ordinal) ?? "";
         status.SetOrRemove("lastSuccessfulTime", last);
         if (Find(Type, cron.Key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
     }
 
-    private void Forget(List<StoredObject> jobs, string condition, long limit)
+    private void DeleteOldJobs(List<StoredObject> jobs, string condition, long limit)
     {
-        var ended = jobs.Where(job => JobController.Condition(job, condition) && !job.Body.IsDeleting())
+        var finished = jobs.Where(job => JobController.HasCondition(job, condition) && !job.Body.IsDeleting())
             .OrderBy(job => job.Body.Str("status", "startTime"), StringComparer.Ordinal).ThenBy(job => job.Name, StringComparer.Ordinal).ToList();
-        foreach (var job in ended.Take((int)Math.Max(0, ended.Count - limit)))
+        foreach (var job in finished.Take((int)Math.Max(0, finished.Count - limit)))
             Cluster.Delete(Jobs, job);
     }
 }

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Serves what CustomResourceDefinitions define, and lets a definition go when its objects are gone.</summary>
+/// <summary>Serves the resources of CustomResourceDefinitions, and removes a deleted definition when its objects are gone.</summary>
 internal sealed class CustomResourceController(ClusterState cluster) : ControllerBase(cluster)
 {
     private static ResourceType Definitions => BuiltInKinds.CustomResourceDefinitions;

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Keeps one pod of each DaemonSet on every node that its template allows.</summary>
+/// <summary>Runs one pod of each DaemonSet on every node that its template allows.</summary>
 internal sealed class DaemonSetController : PodOwnerController
 {
     private const string Component = "daemonset-controller";
@@ -32,17 +32,17 @@ internal sealed class DaemonSetController : PodOwnerController
         if (set.Body.IsDeleting())
             return;
         var revision = history.Sync(set);
-        var round = Look(set, history.Hash(revision), Pods.Claim(Type, set, selector));
-        Place(round);
+        var snapshot = TakeSnapshot(set, history.Hash(revision), Pods.Claim(Type, set, selector));
+        ManagePods(snapshot);
         if (set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate")
-            Replace(round);
-        var after = Look(set, round.Hash, Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid));
+            RollingUpdate(snapshot);
+        var after = TakeSnapshot(set, snapshot.Hash, Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid));
         WriteStatus(after);
-        history.Truncate(set, after.Pods.Values.SelectMany(list => list).Select(Hash).Append(round.Hash).ToHashSet(StringComparer.Ordinal));
-        SetAlarm(key, PodControl.NextAvailable(after.Pods.Values.SelectMany(list => list), round.MinReady, Now));
+        history.Truncate(set, after.Pods.Values.SelectMany(list => list).Select(Hash).Append(snapshot.Hash).ToHashSet(StringComparer.Ordinal));
+        RequeueAt(key, PodControl.NextAvailable(after.Pods.Values.SelectMany(list => list), snapshot.MinReady, Now));
     }
 
-    private Round Look(StoredObject set, string hash, IEnumerable<StoredObject> pods)
+    private Snapshot TakeSnapshot(StoredObject set, string hash, IEnumerable<StoredObject> pods)
     {
         var byNode = new Dictionary<string, List<StoredObject>>(StringComparer.Ordinal);
         foreach (var pod in pods)
@@ -54,79 +54,77 @@ internal sealed class DaemonSetController : PodOwnerController
         }
         var spec = set.Body.Obj("spec", "template", "spec")!;
         var wanted = Cluster.Store.Table(BuiltInKinds.Nodes).List("").Where(node => Scheduler.Fits(spec, node)).Select(node => node.Name).ToList();
-        return new Round(set, hash, byNode, wanted);
+        return new Snapshot(set, hash, byNode, wanted);
     }
 
-    /// <summary>A pod on each node, none where there shall be none, and none that has ended.</summary>
-    private void Place(Round round)
+    /// <summary>Creates missing pods, and deletes finished, duplicate and misplaced ones.</summary>
+    private void ManagePods(Snapshot snapshot)
     {
-        foreach (string node in round.Wanted)
+        foreach (string node in snapshot.Wanted)
         {
-            var there = round.On(node);
-            foreach (var ended in there.Where(pod => PodControl.IsFinished(pod) && !pod.Body.IsDeleting()))
+            var present = snapshot.On(node);
+            foreach (var ended in present.Where(pod => PodControl.IsFinished(pod) && !pod.Body.IsDeleting()))
             {
-                Pods.Events.Warning(Type, round.Set, Component, "FailedDaemonPod", $"Found failed daemon pod {pod(ended)} on node {node}, will try to kill it");
-                Pods.Delete(Type, round.Set, ended, Component);
+                Pods.Events.Warning(Type, snapshot.Set, Component, "FailedDaemonPod", $"Found failed daemon pod {ended.Key} on node {node}, will try to kill it");
+                Pods.Delete(Type, snapshot.Set, ended, Component);
             }
-            var living = there.Where(PodControl.IsActive).ToList();
-            if (there.Count == 0)
-                Create(round, node);
-            else if (living.Count > 1 && round.MaxSurge == 0)
-                living.OrderBy(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).Skip(1).ToList().ForEach(pod => Pods.Delete(Type, round.Set, pod, Component));
+            var active = present.Where(PodControl.IsActive).ToList();
+            if (present.Count == 0)
+                Create(snapshot, node);
+            else if (active.Count > 1 && snapshot.MaxSurge == 0)
+                active.OrderBy(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).Skip(1).ToList().ForEach(pod => Pods.Delete(Type, snapshot.Set, pod, Component));
         }
-        foreach (var (node, list) in round.Pods)
+        foreach (var (node, list) in snapshot.Pods)
         {
-            if (round.Wanted.Contains(node))
+            if (snapshot.Wanted.Contains(node))
                 continue;
             foreach (var stray in list.Where(pod => !pod.Body.IsDeleting()))
-                Pods.Delete(Type, round.Set, stray, Component);
+                Pods.Delete(Type, snapshot.Set, stray, Component);
         }
-
-        static string pod(StoredObject item) => item.Key;
     }
 
-    /// <summary>Old pods that do not work make way at once, others as far as maxUnavailable, or maxSurge, allows.</summary>
-    private void Replace(Round round)
+    /// <summary>Replaces unavailable old pods at once, available ones within the limits of maxUnavailable or maxSurge.</summary>
+    private void RollingUpdate(Snapshot snapshot)
     {
-        var working = new List<StoredObject>();
-        var broken = new List<StoredObject>();
+        var availablePods = new List<StoredObject>();
+        var unavailablePods = new List<StoredObject>();
         long unavailable = 0;
         long surged = 0;
-        foreach (string node in round.Wanted)
+        foreach (string node in snapshot.Wanted)
         {
-            var there = round.On(node).Where(PodControl.IsActive).ToList();
-            var fresh = there.Find(pod => Hash(pod) == round.Hash);
-            var old = there.Find(pod => Hash(pod) != round.Hash);
-            bool freshWorks = fresh is not null && PodControl.IsAvailable(fresh, round.MinReady, Now);
-            bool oldWorks = old is not null && PodControl.IsAvailable(old, round.MinReady, Now);
-            if (!freshWorks && !oldWorks)
+            var present = snapshot.On(node).Where(PodControl.IsActive).ToList();
+            var updated = present.Find(pod => Hash(pod) == snapshot.Hash);
+            var old = present.Find(pod => Hash(pod) != snapshot.Hash);
+            bool updatedAvailable = updated is not null && PodControl.IsAvailable(updated, snapshot.MinReady, Now);
+            bool oldAvailable = old is not null && PodControl.IsAvailable(old, snapshot.MinReady, Now);
+            if (!updatedAvailable && !oldAvailable)
                 unavailable++;
             if (old is null)
                 continue;
-            if (round.MaxSurge > 0 && fresh is not null)
+            if (snapshot.MaxSurge > 0 && updated is not null)
             {
                 surged++;
-                if (freshWorks)
-                    Pods.Delete(Type, round.Set, old, Component);
+                if (updatedAvailable)
+                    Pods.Delete(Type, snapshot.Set, old, Component);
             }
             else
             {
-                (oldWorks ? working : broken).Add(old);
+                (oldAvailable ? availablePods : unavailablePods).Add(old);
             }
         }
-        if (round.MaxSurge > 0)
+        if (snapshot.MaxSurge > 0)
         {
-            foreach (var old in broken.Concat(working.Take((int)Math.Max(0, round.MaxSurge - surged - broken.Count))))
-                Create(round, NodeOf(old));
+            foreach (var old in unavailablePods.Concat(availablePods.Take((int)Math.Max(0, snapshot.MaxSurge - surged - unavailablePods.Count))))
+                Create(snapshot, NodeOf(old));
             return;
         }
-        foreach (var old in broken.Concat(working.Take((int)Math.Max(0, round.MaxUnavailable - unavailable))))
-            Pods.Delete(Type, round.Set, old, Component);
+        foreach (var old in unavailablePods.Concat(availablePods.Take((int)Math.Max(0, snapshot.MaxUnavailable - unavailable))))
+            Pods.Delete(Type, snapshot.Set, old, Component);
     }
 
-    private void Create(Round round, string node) => Pods.Create(Type, round.Set, round.Set.Body.Obj("spec", "template")!, Component, pod =>
+    private void Create(Snapshot snapshot, string node) => Pods.Create(Type, snapshot.Set, snapshot.Set.Body.Obj("spec", "template")!, Component, pod =>
     {
-        pod.Meta().Ensure("labels")[HashLabel] = round.Hash;
+        pod.Meta().Ensure("labels")[HashLabel] = snapshot.Hash;
         var spec = pod.Ensure("spec");
         BindTo(spec, node);
         var tolerations = spec["tolerations"] as JsonArray ?? [];
@@ -140,7 +138,7 @@ internal sealed class DaemonSetController : PodOwnerController
             spec["tolerations"] = tolerations;
     });
 
-    /// <summary>To this node and no other, beside what the template asks for.</summary>
+    /// <summary>Adds a required node affinity to the node to the constraints of the template.</summary>
     private static void BindTo(JsonObject spec, string node)
     {
         JsonArray Fields() => [new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }];
@@ -152,25 +150,25 @@ internal sealed class DaemonSetController : PodOwnerController
             required["nodeSelectorTerms"] = new JsonArray(new JsonObject { ["matchFields"] = Fields() });
     }
 
-    private void WriteStatus(Round round)
+    private void WriteStatus(Snapshot snapshot)
     {
-        var set = round.Set;
-        var first = round.Wanted.Select(node => round.On(node).Where(pod => !pod.Body.IsDeleting())
-            .OrderBy(pod => Hash(pod) != round.Hash).ThenBy(PodControl.IsReady).FirstOrDefault()).ToList();
-        long scheduled = round.Wanted.Count(node => round.On(node).Count > 0);
+        var set = snapshot.Set;
+        var first = snapshot.Wanted.Select(node => snapshot.On(node).Where(pod => !pod.Body.IsDeleting())
+            .OrderBy(pod => Hash(pod) != snapshot.Hash).ThenBy(PodControl.IsReady).FirstOrDefault()).ToList();
+        long scheduled = snapshot.Wanted.Count(node => snapshot.On(node).Count > 0);
         long ready = first.OfType<StoredObject>().Count(PodControl.IsReady);
-        long available = first.OfType<StoredObject>().Count(pod => PodControl.IsAvailable(pod, round.MinReady, Now));
+        long available = first.OfType<StoredObject>().Count(pod => PodControl.IsAvailable(pod, snapshot.MinReady, Now));
         var status = new JsonObject
         {
             ["currentNumberScheduled"] = scheduled,
-            ["numberMisscheduled"] = round.Pods.Keys.LongCount(node => !round.Wanted.Contains(node)),
-            ["desiredNumberScheduled"] = (long)round.Wanted.Count,
+            ["numberMisscheduled"] = snapshot.Pods.Keys.LongCount(node => !snapshot.Wanted.Contains(node)),
+            ["desiredNumberScheduled"] = (long)snapshot.Wanted.Count,
             ["numberReady"] = ready,
             ["observedGeneration"] = set.Body.Int("metadata", "generation") ?? 0,
         };
-        Set("updatedNumberScheduled", first.OfType<StoredObject>().Count(pod => Hash(pod) == round.Hash));
+        Set("updatedNumberScheduled", first.OfType<StoredObject>().Count(pod => Hash(pod) == snapshot.Hash));
         Set("numberAvailable", available);
-        Set("numberUnavailable", round.Wanted.Count - available);
+        Set("numberUnavailable", snapshot.Wanted.Count - available);
         if (Find(Type, set.Key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
 
@@ -183,7 +181,7 @@ internal sealed class DaemonSetController : PodOwnerController
 
     private static string Hash(StoredObject pod) => pod.Body.Labels().Str(HashLabel);
 
-    /// <summary>The node that a pod runs on, or waits for.</summary>
+    /// <summary>The node that a pod is bound to, or has affinity to.</summary>
     private static string NodeOf(StoredObject pod) => pod.Body.Str("spec", "nodeName") is { Length: > 0 } bound
         ? bound
         : pod.Body.Items("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
@@ -192,8 +190,8 @@ internal sealed class DaemonSetController : PodOwnerController
 
     private static bool SameLabels(StoreChange change) => JsonAccess.Same(change.Previous!.Body.Labels(), change.Current.Body.Labels());
 
-    /// <summary>What one look at a set is about.</summary>
-    private sealed record Round(StoredObject Set, string Hash, Dictionary<string, List<StoredObject>> Pods, List<string> Wanted)
+    /// <summary>A set and its pods as seen by one reconcile.</summary>
+    private sealed record Snapshot(StoredObject Set, string Hash, Dictionary<string, List<StoredObject>> Pods, List<string> Wanted)
     {
         public long MinReady => Set.Body.Int("spec", "minReadySeconds") ?? 0;
 

@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>The conditions of Deployments: types, reasons, and when a condition's times move.</summary>
+/// <summary>The conditions of Deployments: types, reasons, and updates of their timestamps.</summary>
 internal static class DeploymentConditions
 {
     public const string Available = nameof(Available);
@@ -20,11 +20,11 @@ internal static class DeploymentConditions
     public static JsonObject? Find(JsonNode? status, string type) =>
         status.Items("conditions").FirstOrDefault(condition => condition.Str("type") == type);
 
-    /// <summary>Sets a condition, unless it has this status and reason already; where only the reason is new, the transition time stays.</summary>
-    public static void Set(JsonObject status, string type, string value, string reason, string message, string now, bool keepTransition = false)
+    /// <summary>Sets a condition, unless status and reason are unchanged. The transition time changes only with the status.</summary>
+    public static void Set(JsonObject status, string type, string value, string reason, string message, string now, bool refresh = false)
     {
         var before = Find(status, type);
-        if (before is not null && before.Str("status") == value && before.Str("reason") == reason && !keepTransition)
+        if (before is not null && before.Str("status") == value && before.Str("reason") == reason && !refresh)
             return;
         var condition = new JsonObject
         {

@@ -6,13 +6,13 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Rolls Deployments out through ReplicaSets.</summary>
+/// <summary>Rolls out Deployments through ReplicaSets.</summary>
 internal sealed class DeploymentController(PodControl pods) : ControllerBase(pods.Cluster)
 {
     public const string Component = "deployment-controller";
 
-    /// <summary>Annotations that are about the deployment itself, and not copied to its replica sets.</summary>
-    private static readonly HashSet<string> OwnAnnotations = new(StringComparer.Ordinal)
+    /// <summary>Annotations of a deployment that are not copied to its replica sets.</summary>
+    private static readonly HashSet<string> NotCopiedAnnotations = new(StringComparer.Ordinal)
     {
         "kubectl.kubernetes.io/last-applied-configuration",
         DeploymentMath.Revision,
@@ -59,10 +59,10 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
             Adopt(deployment, selector);
         if (deployment.Body.IsDeleting())
         {
-            WriteStatus(deployment, new DeploymentProgress(deployment, FindNew(deployment), Owned(deployment)).Plain(Now));
+            WriteStatus(deployment, new DeploymentProgress(deployment, FindNew(deployment), Owned(deployment)).WithoutProgress(Now));
             return;
         }
-        deployment = MarkPaused(deployment);
+        deployment = SyncPausedCondition(deployment);
         bool paused = deployment.Body.Bool("spec", "paused");
         if (paused || IsScaling(deployment))
         {
@@ -70,12 +70,12 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
             scaling.Scale(deployment, kept, Old(deployment, kept));
             if (paused)
                 CleanUp(deployment, Old(deployment, FindNew(deployment)));
-            deployment = Again(deployment);
-            WriteStatus(deployment, new DeploymentProgress(deployment, FindNew(deployment), Owned(deployment)).Plain(Now));
+            deployment = Reload(deployment);
+            WriteStatus(deployment, new DeploymentProgress(deployment, FindNew(deployment), Owned(deployment)).WithoutProgress(Now));
             return;
         }
         if (DeploymentMath.IsRolling(deployment))
-            Roll(deployment);
+            RollingUpdate(deployment);
         else
             Recreate(deployment);
     }
@@ -96,82 +96,82 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         }
     }
 
-    private void Roll(StoredObject deployment)
+    private void RollingUpdate(StoredObject deployment)
     {
-        var fresh = SyncRevision(ref deployment, createsNew: true)!;
-        var old = Old(deployment, fresh);
-        if (!scaling.GrowNew(deployment, fresh, old))
+        var newSet = SyncRevision(ref deployment, createsNew: true)!;
+        var old = Old(deployment, newSet);
+        if (!scaling.ScaleUpNew(deployment, newSet, old))
         {
-            fresh = FindNew(deployment)!;
-            scaling.ShrinkOld(deployment, fresh, Old(deployment, fresh));
+            newSet = FindNew(deployment)!;
+            scaling.ScaleDownOld(deployment, newSet, Old(deployment, newSet));
         }
-        Conclude(deployment);
+        UpdateProgress(deployment);
     }
 
     private void Recreate(StoredObject deployment)
     {
-        var fresh = SyncRevision(ref deployment, createsNew: false);
-        var old = Old(deployment, fresh);
+        var newSet = SyncRevision(ref deployment, createsNew: false);
+        var old = Old(deployment, newSet);
         bool scaledDown = scaling.ScaleToZero(deployment, old);
         bool stillRunning = old.Any(set => pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).Any(pod => !PodControl.IsFinished(pod)));
         if (!scaledDown && !stillRunning)
         {
-            fresh = SyncRevision(ref deployment, createsNew: true)!;
-            scaling.ScaleTo(deployment, fresh, DeploymentMath.Replicas(deployment));
+            newSet = SyncRevision(ref deployment, createsNew: true)!;
+            scaling.ScaleTo(deployment, newSet, DeploymentMath.Replicas(deployment));
         }
-        Conclude(deployment);
+        UpdateProgress(deployment);
     }
 
-    private void Conclude(StoredObject deployment)
+    private void UpdateProgress(StoredObject deployment)
     {
-        deployment = Again(deployment);
-        var fresh = FindNew(deployment);
-        var progress = new DeploymentProgress(deployment, fresh, Owned(deployment));
+        deployment = Reload(deployment);
+        var newSet = FindNew(deployment);
+        var progress = new DeploymentProgress(deployment, newSet, Owned(deployment));
         var status = progress.WithProgress(Now);
         if (progress.IsComplete(status))
-            CleanUp(deployment, Old(deployment, fresh));
-        deployment = WriteStatus(Again(deployment), status);
+            CleanUp(deployment, Old(deployment, newSet));
+        deployment = WriteStatus(Reload(deployment), status);
         if (DeploymentProgress.Deadline(deployment) is DateTimeOffset deadline)
         {
-            // One second late, as the real controller: time stamps are whole seconds.
+            // One second late, as in the real controller, because timestamps have whole seconds.
             EnqueueAfter(deployment.Key, deadline - Now + TimeSpan.FromSeconds(1));
         }
     }
 
-    private StoredObject Again(StoredObject deployment) => Find(Type, deployment.Key)!;
+    private StoredObject Reload(StoredObject deployment) => Find(Type, deployment.Key)!;
 
     private StoredObject WriteStatus(StoredObject deployment, JsonObject status) => Cluster.UpdateStatus(Type, deployment, status);
 
     private List<StoredObject> Owned(StoredObject deployment) =>
         [.. pods.Owners.Controlled(Sets, deployment.Uid).Select(set => Cluster.Store.Table(Sets).Find(set.Namespace, set.Name)).OfType<StoredObject>()];
 
-    /// <summary>The replica set with the deployment's template: the oldest, should there be several.</summary>
+    /// <summary>The replica set with the deployment's template; the oldest if there are several.</summary>
     private StoredObject? FindNew(StoredObject deployment) => Owned(deployment)
         .OrderBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).ThenBy(set => set.Name, StringComparer.Ordinal)
         .FirstOrDefault(set => DeploymentMath.SameTemplate(set.Body.Obj("spec", "template"), deployment.Body.Obj("spec", "template")));
 
-    private List<StoredObject> Old(StoredObject deployment, StoredObject? fresh) =>
-        [.. Owned(deployment).Where(set => set.Uid != fresh?.Uid)];
+    private List<StoredObject> Old(StoredObject deployment, StoredObject? newSet) =>
+        [.. Owned(deployment).Where(set => set.Uid != newSet?.Uid)];
 
     private void Adopt(StoredObject deployment, LabelSelector selector)
     {
-        foreach (var set in pods.Owners.Free(Sets, deployment.Namespace))
+        foreach (var set in pods.Owners.Orphans(Sets, deployment.Namespace))
         {
             if (!set.Body.IsDeleting() && selector.Matches(set.Body.Labels()))
                 Cluster.Update(Sets, set, body => PodControl.Adopt(body, Type, deployment));
         }
     }
 
-    private StoredObject MarkPaused(StoredObject deployment)
+    private StoredObject SyncPausedCondition(StoredObject deployment)
     {
         if (deployment.Body.Int("spec", "progressDeadlineSeconds") is null)
             return deployment;
         var condition = DeploymentConditions.Find(deployment.Body["status"], DeploymentConditions.Progressing);
         if (condition.Str("reason") == DeploymentConditions.ProgressDeadlineExceeded)
             return deployment;
-        bool says = condition.Str("reason") == DeploymentConditions.DeploymentPaused;
+        bool markedPaused = condition.Str("reason") == DeploymentConditions.DeploymentPaused;
         bool paused = deployment.Body.Bool("spec", "paused");
-        if (paused == says)
+        if (paused == markedPaused)
             return deployment;
         var status = deployment.Body.Obj("status")!.Clone();
         DeploymentConditions.Set(status, DeploymentConditions.Progressing, "Unknown",
@@ -180,31 +180,31 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         return WriteStatus(deployment, status);
     }
 
-    /// <summary>The number of replicas was changed, and the replica sets do not know yet.</summary>
+    /// <summary>Whether spec.replicas has changed since the replica sets were last scaled.</summary>
     private bool IsScaling(StoredObject deployment) => Owned(deployment).Any(set =>
         DeploymentMath.Replicas(set) > 0
         && set.Body.Annotations().Str(DeploymentMath.DesiredReplicas) is { Length: > 0 } desired
         && desired != DeploymentMath.Replicas(deployment).ToString(CultureInfo.InvariantCulture));
 
-    /// <summary>Finds or makes the replica set of the present template, and gives it the newest revision.</summary>
+    /// <summary>Finds or creates the replica set of the current template, and gives it the newest revision.</summary>
     private StoredObject? SyncRevision(ref StoredObject deployment, bool createsNew)
     {
-        var fresh = FindNew(deployment);
-        long newest = Old(deployment, fresh).Select(set => DeploymentMath.RevisionOf(set) ?? 0).DefaultIfEmpty(0).Max() + 1;
-        if (fresh is null)
+        var newSet = FindNew(deployment);
+        long newest = Old(deployment, newSet).Select(set => DeploymentMath.RevisionOf(set) ?? 0).DefaultIfEmpty(0).Max() + 1;
+        if (newSet is null)
         {
             if (!createsNew)
                 return null;
-            fresh = CreateNew(ref deployment, newest);
-            if (fresh is null)
+            newSet = CreateNew(ref deployment, newest);
+            if (newSet is null)
                 return null;
         }
         else
         {
             var owner = deployment;
-            fresh = Cluster.Update(Sets, fresh, body =>
+            newSet = Cluster.Update(Sets, newSet, body =>
             {
-                SetAnnotations(body, owner, Math.Max(newest, DeploymentMath.RevisionOf(fresh) ?? 0));
+                SetAnnotations(body, owner, Math.Max(newest, DeploymentMath.RevisionOf(newSet) ?? 0));
                 if (owner.Body.At("spec", "minReadySeconds") is JsonNode seconds)
                     body.Ensure("spec")["minReadySeconds"] = seconds.DeepClone();
                 else
@@ -215,15 +215,15 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
             {
                 var status = owner.Body.Obj("status")!.Clone();
                 DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.FoundNewReplicaSet,
-                    $"Found new replica set \"{fresh.Name}\"", Cluster.Timestamp);
+                    $"Found new replica set \"{newSet.Name}\"", Cluster.Timestamp);
                 deployment = WriteStatus(deployment, status);
             }
         }
-        string revision = (DeploymentMath.RevisionOf(fresh) ?? newest).ToString(CultureInfo.InvariantCulture);
+        string revision = (DeploymentMath.RevisionOf(newSet) ?? newest).ToString(CultureInfo.InvariantCulture);
         if (deployment.Body.Annotations().Str(DeploymentMath.Revision) != revision)
-            // Through the status, as the real one: an annotation written there is no new generation.
+            // Written through the status, as in the real controller, so that the annotation does not increase the generation.
             deployment = Cluster.Update(Type, deployment, body => body.Ensure("metadata", "annotations")[DeploymentMath.Revision] = revision, subresource: "status");
-        return fresh;
+        return newSet;
     }
 
     private StoredObject? CreateNew(ref StoredObject deployment, long revision)
@@ -257,7 +257,7 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         var status = deployment.Body.Obj("status")!.Clone();
         if (Cluster.Store.Table(Sets).Find(deployment.Namespace, name) is not null)
         {
-            // Another template, or another owner, has this hash: the next one is counted in.
+            // A replica set of another template or owner has this name: change the hash by raising the collision count.
             status["collisionCount"] = (status.Int("collisionCount") ?? 0) + 1;
             deployment = WriteStatus(deployment, status);
             Enqueue(deployment.Key);
@@ -280,14 +280,14 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         var annotations = set.Ensure("metadata", "annotations");
         foreach (var (name, value) in deployment.Body.Annotations() ?? [])
         {
-            if (!OwnAnnotations.Contains(name))
+            if (!NotCopiedAnnotations.Contains(name))
                 annotations[name] = value?.DeepClone();
         }
         annotations[DeploymentMath.Revision] = revision.ToString(CultureInfo.InvariantCulture);
         DeploymentScaling.SetReplicaAnnotations(annotations, deployment);
     }
 
-    /// <summary>Deletes the oldest of the replica sets that are kept to go back to, beyond revisionHistoryLimit.</summary>
+    /// <summary>Deletes the oldest scaled-down replica sets beyond revisionHistoryLimit.</summary>
     private void CleanUp(StoredObject deployment, List<StoredObject> old)
     {
         if (deployment.Body.Int("spec", "revisionHistoryLimit") is not long limit)

@@ -6,7 +6,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>The numbers and names of rollouts.</summary>
+/// <summary>Replica counts, limits and template hashes of rollouts.</summary>
 internal static class DeploymentMath
 {
     public const string HashLabel = "pod-template-hash";
@@ -31,7 +31,7 @@ internal static class DeploymentMath
         if (!IsRolling(deployment) || replicas == 0)
             return 0;
         long unavailable = Resolve(deployment, "maxUnavailable", roundUp: false);
-        // Both rounded to nothing, and the rollout could not move.
+        // With both rounded to 0, the rollout could not progress.
         if (unavailable == 0 && MaxSurge(deployment) == 0)
             unavailable = 1;
         return Math.Min(unavailable, replicas);
@@ -40,7 +40,7 @@ internal static class DeploymentMath
     public static long? RevisionOf(StoredObject item) =>
         long.TryParse(item.Body.Annotations().Str(Revision), NumberStyles.None, CultureInfo.InvariantCulture, out long revision) ? revision : null;
 
-    /// <summary>A short name for a pod template: the same one for the same template and collision count.</summary>
+    /// <summary>A short hash of a pod template and a collision count.</summary>
     public static string TemplateHash(JsonNode template, long? collisions)
     {
         uint hash = 2166136261;
@@ -50,10 +50,10 @@ internal static class DeploymentMath
         return string.Concat(hash.ToString(CultureInfo.InvariantCulture).Select(digit => Letters[digit % Letters.Length]));
     }
 
-    /// <summary>Whether two pod templates are the same but for the label that the hash itself puts on.</summary>
+    /// <summary>Whether two pod templates are equal, ignoring the hash label.</summary>
     public static bool SameTemplate(JsonObject? left, JsonObject? right) => JsonAccess.Same(WithoutHash(left), WithoutHash(right));
 
-    /// <summary>A value of maxSurge, maxUnavailable or the like.</summary>
+    /// <summary>Resolves an absolute number or a percentage of the total, such as maxSurge or maxUnavailable.</summary>
     public static long Resolve(JsonNode? value, long total, bool roundUp)
     {
         if (value.AsInteger() is long number)

@@ -4,12 +4,12 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>The status of a Deployment, from its replica sets and the status it had.</summary>
-internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? fresh, IReadOnlyCollection<StoredObject> sets)
+/// <summary>Computes the status of a Deployment from its replica sets and its previous status.</summary>
+internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? newSet, IReadOnlyCollection<StoredObject> sets)
 {
     private readonly JsonObject before = deployment.Body.Obj("status") ?? [];
 
-    /// <summary>When the rollout will have made no progress for too long; null where that cannot happen any more, or has.</summary>
+    /// <summary>When the progress deadline expires; null if the rollout is complete, paused or has already exceeded it.</summary>
     public static DateTimeOffset? Deadline(StoredObject deployment)
     {
         var condition = DeploymentConditions.Find(deployment.Body["status"], DeploymentConditions.Progressing);
@@ -19,14 +19,14 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
         return (Timestamps.Parse(condition["lastUpdateTime"]) ?? DateTimeOffset.MaxValue - TimeSpan.FromDays(1)) + TimeSpan.FromSeconds(seconds);
     }
 
-    /// <summary>Numbers and availability; progress stays as it was.</summary>
-    public JsonObject Plain(DateTimeOffset now)
+    /// <summary>Replica counts and availability; the Progressing condition is unchanged.</summary>
+    public JsonObject WithoutProgress(DateTimeOffset now)
     {
         long wanted = DeploymentMath.Replicas(deployment);
         long available = sets.Sum(set => DeploymentMath.Status(set, "availableReplicas"));
         var status = new JsonObject { ["observedGeneration"] = deployment.Body.Int("metadata", "generation") ?? 0 };
         Set("replicas", sets.Sum(set => DeploymentMath.Status(set, "replicas")));
-        Set("updatedReplicas", DeploymentMath.Status(fresh, "replicas"));
+        Set("updatedReplicas", DeploymentMath.Status(newSet, "replicas"));
         Set("readyReplicas", sets.Sum(set => DeploymentMath.Status(set, "readyReplicas")));
         Set("availableReplicas", available);
         Set("unavailableReplicas", Math.Max(0, DeploymentMath.Replicas(sets) - available));
@@ -55,7 +55,7 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
 
     public JsonObject WithProgress(DateTimeOffset now)
     {
-        var status = Plain(now);
+        var status = WithoutProgress(now);
         if (deployment.Body.Int("spec", "progressDeadlineSeconds") is not long deadline)
         {
             DeploymentConditions.Remove(status, DeploymentConditions.Progressing);
@@ -65,7 +65,7 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
         bool wasComplete = status.Int("replicas") == status.Int("updatedReplicas") && condition.Str("reason") == DeploymentConditions.NewReplicaSetAvailable;
         if (wasComplete)
             return status;
-        string subject = fresh is null ? $"Deployment \"{deployment.Name}\"" : $"ReplicaSet \"{fresh.Name}\"";
+        string subject = newSet is null ? $"Deployment \"{deployment.Name}\"" : $"ReplicaSet \"{newSet.Name}\"";
         if (IsComplete(status))
         {
             DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.NewReplicaSetAvailable,
@@ -73,9 +73,9 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
         }
         else if (HasProgressed(status))
         {
-            // Every step renews the time, from which the deadline counts.
+            // Every step renews lastUpdateTime, from which the deadline is measured.
             DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.ReplicaSetUpdated,
-                $"{subject} is progressing.", Timestamps.Format(now), keepTransition: true);
+                $"{subject} is progressing.", Timestamps.Format(now), refresh: true);
         }
         else if (HasTimedOut(condition, deadline, now))
         {

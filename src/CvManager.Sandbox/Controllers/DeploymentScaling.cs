@@ -18,7 +18,7 @@ internal sealed class DeploymentScaling(PodControl pods)
         annotations[DeploymentMath.MaxReplicas] = (replicas + DeploymentMath.MaxSurge(deployment)).ToString(CultureInfo.InvariantCulture);
     }
 
-    /// <returns>True where the number changed.</returns>
+    /// <returns>True if the number of replicas changed.</returns>
     public bool ScaleTo(StoredObject deployment, StoredObject set, long replicas)
     {
         set = pods.Cluster.Store.Table(Sets).Find(set.Namespace, set.Name) ?? set;
@@ -43,80 +43,80 @@ internal sealed class DeploymentScaling(PodControl pods)
         return any;
     }
 
-    /// <summary>Gives the new replica set as many replicas as maxSurge lets it have.</summary>
-    public bool GrowNew(StoredObject deployment, StoredObject fresh, IReadOnlyCollection<StoredObject> old)
+    /// <summary>Scales the new replica set up as far as maxSurge allows.</summary>
+    public bool ScaleUpNew(StoredObject deployment, StoredObject newSet, IReadOnlyCollection<StoredObject> old)
     {
         long wanted = DeploymentMath.Replicas(deployment);
-        long has = DeploymentMath.Replicas(fresh);
-        if (has == wanted)
+        long current = DeploymentMath.Replicas(newSet);
+        if (current == wanted)
             return false;
-        if (has > wanted)
-            return ScaleTo(deployment, fresh, wanted);
-        long room = wanted + DeploymentMath.MaxSurge(deployment) - has - DeploymentMath.Replicas(old);
-        return room > 0 && ScaleTo(deployment, fresh, has + Math.Min(room, wanted - has));
+        if (current > wanted)
+            return ScaleTo(deployment, newSet, wanted);
+        long headroom = wanted + DeploymentMath.MaxSurge(deployment) - current - DeploymentMath.Replicas(old);
+        return headroom > 0 && ScaleTo(deployment, newSet, current + Math.Min(headroom, wanted - current));
     }
 
-    /// <summary>Takes as many replicas from the old replica sets as maxUnavailable allows, the ones that do not work first.</summary>
-    public bool ShrinkOld(StoredObject deployment, StoredObject fresh, List<StoredObject> old)
+    /// <summary>Scales the old replica sets down as far as maxUnavailable allows, unavailable replicas first.</summary>
+    public bool ScaleDownOld(StoredObject deployment, StoredObject newSet, List<StoredObject> old)
     {
         long oldReplicas = DeploymentMath.Replicas(old);
         if (oldReplicas == 0)
             return false;
-        long all = oldReplicas + DeploymentMath.Replicas(fresh);
-        long least = DeploymentMath.Replicas(deployment) - DeploymentMath.MaxUnavailable(deployment);
-        long notYet = DeploymentMath.Replicas(fresh) - DeploymentMath.Status(fresh, "availableReplicas");
-        long most = all - least - notYet;
-        if (most <= 0)
+        long total = oldReplicas + DeploymentMath.Replicas(newSet);
+        long minAvailable = DeploymentMath.Replicas(deployment) - DeploymentMath.MaxUnavailable(deployment);
+        long newUnavailable = DeploymentMath.Replicas(newSet) - DeploymentMath.Status(newSet, "availableReplicas");
+        long excess = total - minAvailable - newUnavailable;
+        if (excess <= 0)
             return false;
-        long taken = 0;
+        long scaledDown = 0;
         foreach (var set in Oldest(old))
         {
-            long broken = Math.Min(DeploymentMath.Replicas(set) - DeploymentMath.Status(set, "availableReplicas"), most - taken);
-            if (broken > 0 && ScaleTo(deployment, set, DeploymentMath.Replicas(set) - broken))
-                taken += broken;
+            long unhealthy = Math.Min(DeploymentMath.Replicas(set) - DeploymentMath.Status(set, "availableReplicas"), excess - scaledDown);
+            if (unhealthy > 0 && ScaleTo(deployment, set, DeploymentMath.Replicas(set) - unhealthy))
+                scaledDown += unhealthy;
         }
         old = [.. old.Select(set => pods.Cluster.Store.Table(Sets).Find(set.Namespace, set.Name)).OfType<StoredObject>()];
-        fresh = pods.Cluster.Store.Table(Sets).Find(fresh.Namespace, fresh.Name)!;
-        long spare = old.Append(fresh).Sum(set => DeploymentMath.Status(set, "availableReplicas")) - least;
+        newSet = pods.Cluster.Store.Table(Sets).Find(newSet.Namespace, newSet.Name)!;
+        long surplus = old.Append(newSet).Sum(set => DeploymentMath.Status(set, "availableReplicas")) - minAvailable;
         foreach (var set in Oldest(old))
         {
-            long step = Math.Min(DeploymentMath.Replicas(set), spare);
+            long step = Math.Min(DeploymentMath.Replicas(set), surplus);
             if (step > 0 && ScaleTo(deployment, set, DeploymentMath.Replicas(set) - step))
             {
-                spare -= step;
-                taken += step;
+                surplus -= step;
+                scaledDown += step;
             }
         }
-        return taken > 0;
+        return scaledDown > 0;
     }
 
-    /// <summary>After a change of the number of replicas, or while paused: each active set gets its share.</summary>
-    public void Scale(StoredObject deployment, StoredObject? fresh, List<StoredObject> old)
+    /// <summary>Scales all active sets proportionally, after a change of spec.replicas or while paused.</summary>
+    public void Scale(StoredObject deployment, StoredObject? newSet, List<StoredObject> old)
     {
         long wanted = DeploymentMath.Replicas(deployment);
-        var all = fresh is null ? old : [.. old, fresh];
+        var all = newSet is null ? old : [.. old, newSet];
         var active = all.Where(set => DeploymentMath.Replicas(set) > 0).ToList();
         if (active.Count <= 1)
         {
-            var only = active.FirstOrDefault() ?? fresh ?? Oldest(old).LastOrDefault();
+            var only = active.FirstOrDefault() ?? newSet ?? Oldest(old).LastOrDefault();
             if (only is not null)
                 ScaleTo(deployment, only, wanted);
             return;
         }
-        if (fresh is not null && DeploymentMath.Replicas(fresh) == wanted && DeploymentMath.Status(fresh, "availableReplicas") == wanted)
+        if (newSet is not null && DeploymentMath.Replicas(newSet) == wanted && DeploymentMath.Status(newSet, "availableReplicas") == wanted)
         {
             ScaleToZero(deployment, old);
             return;
         }
         if (DeploymentMath.IsRolling(deployment))
-            ScaleInProportion(deployment, active, wanted > 0 ? wanted + DeploymentMath.MaxSurge(deployment) : 0);
+            ScaleProportionally(deployment, active, wanted > 0 ? wanted + DeploymentMath.MaxSurge(deployment) : 0);
     }
 
-    private void ScaleInProportion(StoredObject deployment, List<StoredObject> active, long allowed)
+    private void ScaleProportionally(StoredObject deployment, List<StoredObject> active, long allowed)
     {
         long total = DeploymentMath.Replicas(active);
         long toAdd = allowed - total;
-        // Growing begins with the newest of the largest sets, shrinking with the oldest of the smallest.
+        // The first set absorbs the rounding remainder: the largest, and of equal ones the newest when scaling up, else the oldest.
         var sets = toAdd > 0
             ? active.OrderByDescending(DeploymentMath.Replicas).ThenByDescending(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).ToList()
             : [.. active.OrderByDescending(DeploymentMath.Replicas).ThenBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)];

@@ -6,7 +6,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Writes Events as the cluster's components do: repetitions are counted, and after an hour an event is gone.</summary>
+/// <summary>Writes Events as the cluster's components do: repeated events are counted, and each expires after an hour.</summary>
 internal sealed class EventRecorder(ClusterState cluster)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
@@ -42,7 +42,7 @@ internal sealed class EventRecorder(ClusterState cluster)
         }
         catch (ApiException)
         {
-            // Events are written on a best-effort basis: in a namespace that is going away there can be no new ones.
+            // Events are best effort: a terminating namespace accepts no new ones.
         }
     }
 

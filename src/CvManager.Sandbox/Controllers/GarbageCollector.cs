@@ -6,8 +6,7 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// Deletes objects whose owners are gone, and carries out the deletions that wait for dependents (foreground) or let them go (orphan).
-/// Keys are uids.
+/// Deletes objects whose owners are gone, and completes foreground and orphan deletions. Keys are UIDs.
 /// </summary>
 internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) : ControllerBase(cluster)
 {
@@ -49,7 +48,7 @@ internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) 
         }
     }
 
-    /// <summary>Deletes an object without a living owner; owner references that lead nowhere are dropped where another one holds.</summary>
+    /// <summary>Deletes an object that has no existing owner. If one exists, dangling owner references are removed instead.</summary>
     private void Collect(ResourceType type, StoredObject item)
     {
         var references = item.Body.Items("metadata", "ownerReferences").ToList();

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>What a new cluster has: namespaces, nodes, and the kubernetes service.</summary>
+/// <summary>The objects of a new cluster: namespaces, nodes, and the kubernetes service.</summary>
 internal static class InitialObjects
 {
     public static void Create(ClusterState cluster)

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Runs Jobs until as many of their pods have succeeded as they ask for, or too many have failed. Indexes are not given out.</summary>
+/// <summary>Runs Jobs until enough of their pods have succeeded or too many have failed. Indexed completion is not supported.</summary>
 internal sealed class JobController(PodControl pods) : PodOwnerController(pods, BuiltInKinds.Jobs)
 {
     private const string Component = "job-controller";
@@ -13,9 +13,9 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LastBackOff = TimeSpan.FromMinutes(6);
 
-    public static bool IsFinished(StoredObject job) => Condition(job, "Complete") || Condition(job, "Failed");
+    public static bool IsFinished(StoredObject job) => HasCondition(job, "Complete") || HasCondition(job, "Failed");
 
-    public static bool Condition(StoredObject job, string type) =>
+    public static bool HasCondition(StoredObject job, string type) =>
         job.Body.Items("status", "conditions").Any(item => item.Str("type") == type && item.Str("status") == "True");
 
     protected override void Reconcile(string key)
@@ -26,31 +26,31 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
             return;
         if (IsFinished(job))
         {
-            DeleteAfterItsTime(job);
+            DeleteIfExpired(job);
             return;
         }
-        var mine = Pods.Claim(Type, job, selector);
-        var active = mine.Where(PodControl.IsActive).ToList();
-        var failed = mine.Where(pod => pod.Body.Str("status", "phase") == "Failed").ToList();
-        long succeeded = mine.Count(pod => pod.Body.Str("status", "phase") == "Succeeded");
+        var claimed = Pods.Claim(Type, job, selector);
+        var active = claimed.Where(PodControl.IsActive).ToList();
+        var failed = claimed.Where(pod => pod.Body.Str("status", "phase") == "Failed").ToList();
+        long succeeded = claimed.Count(pod => pod.Body.Str("status", "phase") == "Succeeded");
         var status = job.Body.Ensure("status").Clone();
         bool suspended = job.Body.Bool("spec", "suspend");
         Suspend(job, status, suspended);
         if (!suspended)
             status.Default("startTime", Cluster.Timestamp);
 
-        DateTimeOffset? again = null;
-        var (reason, message) = WhyFailed(job, status, active, failed.Count);
+        DateTimeOffset? requeueAt = null;
+        var (reason, message) = FailureReason(job, status, active, failed.Count);
         if (reason.Length > 0)
         {
-            End(job, active);
+            DeletePods(job, active);
             active.Clear();
             AddCondition(status, "Failed", reason, message);
             Pods.Events.Warning(Type, job, Component, reason, message);
         }
         else if (IsComplete(job, active.Count, succeeded))
         {
-            End(job, active);
+            DeletePods(job, active);
             active.Clear();
             AddCondition(status, "Complete", "", "");
             status["completionTime"] = Cluster.Timestamp;
@@ -58,9 +58,9 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         }
         else
         {
-            again = suspended ? Shrink(job, active, 0) : Adjust(job, active, failed, succeeded);
+            requeueAt = suspended ? ScaleDown(job, active, 0) : ManagePods(job, active, failed, succeeded);
             if (Deadline(job, status) is DateTimeOffset deadline)
-                again = again < deadline ? again : deadline;
+                requeueAt = requeueAt < deadline ? requeueAt : deadline;
         }
         SetCount("active", active.Count);
         SetCount("ready", active.Count(PodControl.IsReady));
@@ -68,7 +68,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         SetCount("failed", failed.Count);
         if (Find(Type, key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
-        SetAlarm(key, again);
+        RequeueAt(key, requeueAt);
 
         void SetCount(string name, long count)
         {
@@ -83,7 +83,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         ? succeeded >= completions
         : succeeded > 0 && active == 0;
 
-    private (string Reason, string Message) WhyFailed(StoredObject job, JsonObject status, List<StoredObject> active, long failed)
+    private (string Reason, string Message) FailureReason(StoredObject job, JsonObject status, List<StoredObject> active, long failed)
     {
         long limit = job.Body.Int("spec", "backoffLimit") ?? 6;
         long restarts = job.Body.Str("spec", "template", "spec", "restartPolicy") == "OnFailure"
@@ -99,16 +99,16 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
             ? start + TimeSpan.FromSeconds(seconds)
             : null;
 
-    /// <summary>Starts or ends pods. The more have failed, the longer it takes until the next one starts.</summary>
-    /// <returns>When to look again; null where a change will tell.</returns>
-    private DateTimeOffset? Adjust(StoredObject job, List<StoredObject> active, List<StoredObject> failed, long succeeded)
+    /// <summary>Creates or deletes pods. The delay before the next pod doubles with each failure.</summary>
+    /// <returns>When to reconcile again; null if a change will trigger it.</returns>
+    private DateTimeOffset? ManagePods(StoredObject job, List<StoredObject> active, List<StoredObject> failed, long succeeded)
     {
         long parallelism = job.Body.Int("spec", "parallelism") ?? 1;
         long wanted = job.Body.Int("spec", "completions") is long completions
             ? Math.Min(parallelism, completions - succeeded)
             : succeeded > 0 ? Math.Min(parallelism, active.Count) : parallelism;
         if (active.Count > wanted)
-            return Shrink(job, active, wanted);
+            return ScaleDown(job, active, wanted);
         if (active.Count == wanted)
             return null;
         if (failed.Count > 0)
@@ -123,9 +123,9 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         return null;
     }
 
-    private DateTimeOffset? Shrink(StoredObject job, List<StoredObject> active, long wanted)
+    private DateTimeOffset? ScaleDown(StoredObject job, List<StoredObject> active, long wanted)
     {
-        foreach (var pod in PodControl.InOrderOfDeletion(active).Take((int)(active.Count - wanted)).ToList())
+        foreach (var pod in PodControl.DeletionOrder(active).Take((int)(active.Count - wanted)).ToList())
         {
             Pods.Delete(Type, job, pod, Component);
             active.Remove(pod);
@@ -133,7 +133,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         return null;
     }
 
-    private void End(StoredObject job, List<StoredObject> active)
+    private void DeletePods(StoredObject job, List<StoredObject> active)
     {
         foreach (var pod in active)
             Pods.Delete(Type, job, pod, Component);
@@ -141,8 +141,8 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
 
     private void Suspend(StoredObject job, JsonObject status, bool suspended)
     {
-        bool was = Condition(job, "Suspended");
-        if (suspended == was)
+        bool wasSuspended = HasCondition(job, "Suspended");
+        if (suspended == wasSuspended)
             return;
         if (suspended)
         {
@@ -159,7 +159,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         Pods.Events.Normal(Type, job, Component, "Resumed", "Job resumed");
     }
 
-    private void DeleteAfterItsTime(StoredObject job)
+    private void DeleteIfExpired(StoredObject job)
     {
         if (job.Body.Int("spec", "ttlSecondsAfterFinished") is not long seconds)
             return;
@@ -169,7 +169,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         if (end <= Now)
             Cluster.Delete(Type, job);
         else
-            SetAlarm(job.Key, end);
+            RequeueAt(job.Key, end);
     }
 
     private void AddCondition(JsonObject status, string type, string reason, string message)

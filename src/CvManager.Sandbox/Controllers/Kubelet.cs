@@ -8,16 +8,16 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// The kubelets of all nodes, without containers: it pulls images, pretends to run them as their tags say, and reports what a real one
-/// would. Keys are pods.
+/// Simulates the kubelets of all nodes: pulls images, simulates containers as their tags say (<see cref="ContainerBehaviour"/>), and
+/// reports the status of pods. Keys are pods.
 /// </summary>
 internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : ControllerBase(cluster), IDisposable
 {
     private static readonly TimeSpan FirstBackOff = TimeSpan.FromSeconds(10);
     private static readonly TimeSpan LastBackOff = TimeSpan.FromMinutes(5);
 
-    /// <summary>How long the end of a container that is restarted is shown before CrashLoopBackOff is: 10 to 13 s on a real node.</summary>
-    private static readonly TimeSpan EndShown = TimeSpan.FromSeconds(10);
+    /// <summary>How long a crashed container is reported as terminated before CrashLoopBackOff: 10 to 13 s on a real node.</summary>
+    private static readonly TimeSpan TerminatedStateShown = TimeSpan.FromSeconds(10);
 
     private readonly Dictionary<string, PodRun> runs = new(StringComparer.Ordinal);
     private readonly Dictionary<(string Node, string Image), string> pulled = [];
@@ -31,7 +31,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         runs.Clear();
     }
 
-    /// <summary>What a pod's container has written to its log.</summary>
+    /// <summary>The simulated log of a container.</summary>
     public static string Log(StoredObject pod, string container)
     {
         var status = pod.Body.Items("status", "containerStatuses").Concat(pod.Body.Items("status", "initContainerStatuses"))
@@ -42,7 +42,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         if (started.Length > 0)
             log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} starting {PodTemplates.AllContainers(pod.Body.Obj("spec") ?? []).First(spec => spec.Str("name") == container).Str("image")}\n");
         if (status.Obj("state", "running") is not null)
-            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} {(status.Bool("ready") ? "ready" : "waiting to get ready")}\n");
+            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} {(status.Bool("ready") ? "ready" : "not ready")}\n");
         if (ended is not null)
             log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{ended.Str("finishedAt")} {(ended.Int("exitCode") == 0 ? "done" : "error: exiting with code " + ended.Int("exitCode"))}\n");
         return log.ToString();
@@ -69,7 +69,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             return;
         if (!runs.TryGetValue(pod.Uid, out var run))
         {
-            // A pod that has ended stays as it is; one of an unknown node has no kubelet.
+            // A finished pod stays as it is; a pod bound to an unknown node has no kubelet.
             if (PodControl.IsFinished(pod) && !pod.Body.IsDeleting())
                 return;
             if (Cluster.Store.Table(BuiltInKinds.Nodes).Find("", pod.Body.Str("spec", "nodeName")) is null)
@@ -87,7 +87,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         Sync(pod, run);
     }
 
-    /// <summary>Starts what has to start, and reports.</summary>
+    /// <summary>Starts the containers that are due, and updates the pod's status.</summary>
     private void Sync(StoredObject pod, PodRun run)
     {
         var specs = PodTemplates.AllContainers(pod.Body.Obj("spec")!).ToDictionary(spec => spec.Str("name"), StringComparer.Ordinal);
@@ -96,8 +96,8 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             string image = specs[container.Name].Str("image");
             if (container.Image.Length > 0 && container.Image != image && !container.IsInit)
                 Replace(pod, container);
-            bool isTurn = container.IsInit ? ReferenceEquals(run.NextInit, container) : run.NextInit is null;
-            if (isTurn && container.Image != image && container.Phase is ContainerPhase.Creating or ContainerPhase.PullFailed)
+            bool isNext = container.IsInit ? ReferenceEquals(run.NextInit, container) : run.NextInit is null;
+            if (isNext && container.Image != image && container.Phase is ContainerPhase.Creating or ContainerPhase.PullFailed)
             {
                 container.Image = image;
                 container.Reason = "ContainerCreating";
@@ -107,7 +107,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         Report(pod, run);
     }
 
-    /// <summary>The image of a container was changed in place.</summary>
+    /// <summary>Restarts a container whose image was changed in place.</summary>
     private void Replace(StoredObject pod, ContainerRun container)
     {
         container.Pending?.Dispose();
@@ -132,7 +132,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         var key = (pod.Body.Str("spec", "nodeName"), image);
         if (!ContainerBehaviour.IsReference(image))
         {
-            Refuse("InvalidImageName", $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format", "InspectFailed");
+            Fail("InvalidImageName", $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format", "InspectFailed");
             return;
         }
         if (policy != "Always" && pulled.TryGetValue(key, out string? present))
@@ -143,13 +143,13 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
         if (policy == "Never")
         {
-            Refuse("ErrImageNeverPull", $"Container image \"{image}\" is not present with pull policy of Never", "ErrImageNeverPull");
+            Fail("ErrImageNeverPull", $"Container image \"{image}\" is not present with pull policy of Never", "ErrImageNeverPull");
             return;
         }
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulling", $"Pulling image \"{image}\"");
         var pull = Cluster.Options.Images is IImageSource images
             ? images.PullAsync(image, run.Ended)
-            : ValueTask.FromResult(WithoutSource(image));
+            : ValueTask.FromResult(PretendPull(image));
         if (pull.IsCompletedSuccessfully)
         {
             var result = pull.Result;
@@ -160,7 +160,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             _ = AwaitPullAsync(run, container, image, pull.AsTask());
         }
 
-        void Refuse(string reason, string message, string eventReason)
+        void Fail(string reason, string message, string eventReason)
         {
             container.Phase = ContainerPhase.PullFailed;
             container.Reason = reason;
@@ -178,21 +178,21 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
         catch (OperationCanceledException)
         {
-            return; // the pod is gone
+            return; // The pod was deleted.
         }
         catch (Exception error)
         {
-            // A source should not throw; to the pod it is a registry that gives no answer.
+            // Sources should not throw; treat it as an unreachable registry.
             result = new ImagePull(ImagePullOutcome.Unreachable, null, error.Message);
         }
         Cluster.Loop.Post(TimeSpan.Zero, () => Pulled(run, container, image, result));
     }
 
-    private static ImagePull WithoutSource(string image) => ContainerBehaviour.Of(image).CannotBePulled
+    private static ImagePull PretendPull(string image) => ContainerBehaviour.Of(image).CannotBePulled
         ? new ImagePull(ImagePullOutcome.NotFound, null, $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found")
         : new ImagePull(ImagePullOutcome.Pulled, "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(image))).ToLowerInvariant(), "");
 
-    private void Pulled(PodRun run, ContainerRun container, string image, ImagePull result) => With(run, container, image, pod =>
+    private void Pulled(PodRun run, ContainerRun container, string image, ImagePull result) => IfCurrent(run, container, image, pod =>
     {
         if (result.Outcome == ImagePullOutcome.Pulled)
         {
@@ -210,15 +210,15 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", "Error: ErrImagePull");
         var delay = BackOff(container.Failures++);
         Report(pod, run);
-        // The kubelet looks again soon, and then says that it waits.
-        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, again =>
+        // A kubelet reports ErrImagePull first, and ImagePullBackOff when it next syncs the pod.
+        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, again =>
         {
             container.Reason = "ImagePullBackOff";
             container.Message = $"Back-off pulling image \"{image}\": ErrImagePull: {result.Message}";
             events.Normal(Pods, again, ControllerIdentity.Kubelet, "BackOff", $"Back-off pulling image \"{image}\"");
             events.Warning(Pods, again, ControllerIdentity.Kubelet, "Failed", "Error: ImagePullBackOff");
             Report(again, run);
-            container.Pending = Cluster.Loop.Post(delay, () => With(run, container, image, later =>
+            container.Pending = Cluster.Loop.Post(delay, () => IfCurrent(run, container, image, later =>
                 Pull(later, run, container, PodTemplates.AllContainers(later.Body.Obj("spec")!).First(spec => spec.Str("name") == container.Name))));
         }));
     });
@@ -230,7 +230,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Reason = "ContainerCreating";
         container.Message = "";
         container.Pending?.Dispose();
-        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, pod => Start(pod, run, container, imageId)));
+        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, pod => Start(pod, run, container, imageId)));
     }
 
     private void Start(StoredObject pod, PodRun run, ContainerRun container, string imageId)
@@ -251,22 +251,22 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Ready = !container.IsInit && !behaviour.NeverReady && !behaviour.Crashes && !(behaviour.Fails && policy == "Always");
         bool crashes = behaviour.Crashes || (behaviour.Fails && policy != "Never");
         if (container.IsInit)
-            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => With(run, container, image, later => End(later, run, container, crashes || behaviour.Fails ? 1 : 0)));
+            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => IfCurrent(run, container, image, later => End(later, run, container, crashes || behaviour.Fails ? 1 : 0)));
         else if (crashes)
-            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => With(run, container, image, later => End(later, run, container, 1)));
+            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, later => End(later, run, container, 1)));
         else if (policy != "Always" && !behaviour.Sleeps)
-            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => With(run, container, image, later => End(later, run, container, behaviour.Fails ? 1 : 0)));
+            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => IfCurrent(run, container, image, later => End(later, run, container, behaviour.Fails ? 1 : 0)));
         Report(pod, run);
     }
 
-    /// <summary>A container has ended by itself: for good, or until its restart.</summary>
+    /// <summary>Handles the exit of a container: it ends, or is restarted according to the restart policy.</summary>
     private void End(StoredObject pod, PodRun run, ContainerRun container, long exitCode)
     {
         var ended = container.End(exitCode, Cluster.Timestamp);
         string policy = pod.Body.Str("spec", "restartPolicy");
         container.Ready = false;
-        bool again = exitCode != 0 ? policy != "Never" : policy == "Always" && !container.IsInit;
-        if (!again)
+        bool willRestart = exitCode != 0 ? policy != "Never" : policy == "Always" && !container.IsInit;
+        if (!willRestart)
         {
             container.Phase = ContainerPhase.Ended;
             container.Terminated = ended;
@@ -279,22 +279,22 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Terminated = ended;
         events.Warning(Pods, pod, ControllerIdentity.Kubelet, "BackOff", $"Back-off restarting failed container {container.Name} in pod {pod.Name}_{pod.Namespace}({pod.Uid})");
         string image = container.Image;
-        // The first restart comes at once, the next ones after a back-off that doubles.
+        // The first restart is immediate, the next ones wait for a back-off that doubles.
         if (container.Failures == 0)
         {
             container.Failures = 1;
-            container.Pending = Cluster.Loop.Post(TimeSpan.FromSeconds(1), () => With(run, container, image, later => Restart(later, run, container, ended)));
+            container.Pending = Cluster.Loop.Post(TimeSpan.FromSeconds(1), () => IfCurrent(run, container, image, later => Restart(later, run, container, ended)));
         }
         else
         {
             var delay = BackOff(container.Failures++ - 1);
-            container.Pending = Cluster.Loop.Post(EndShown, () => With(run, container, image, later =>
+            container.Pending = Cluster.Loop.Post(TerminatedStateShown, () => IfCurrent(run, container, image, later =>
             {
                 container.LastTerminated = ended;
                 container.Phase = ContainerPhase.BackOff;
                 container.Reason = "CrashLoopBackOff";
                 container.Message = $"back-off {(int)delay.TotalSeconds}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
-                container.Pending = Cluster.Loop.Post(delay - EndShown + TimeSpan.FromSeconds(2), () => With(run, container, image, last => Restart(last, run, container, ended)));
+                container.Pending = Cluster.Loop.Post(delay - TerminatedStateShown + TimeSpan.FromSeconds(2), () => IfCurrent(run, container, image, last => Restart(last, run, container, ended)));
                 Report(later, run);
             }));
         }
@@ -337,7 +337,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
                 container.Ready = false;
                 container.Terminated = container.End(pod.Body.Str("spec", "restartPolicy") == "Always" ? 0 : 137, Cluster.Timestamp);
             }
-            // A finalizer may keep the pod: then it stays, without containers.
+            // Finalizers may keep the pod object after its containers have stopped.
             if (pod.Body.Arr("metadata", "finalizers") is { Count: > 0 })
                 Report(pod, run);
             if (Cluster.Store.ByUid(run.Uid) is var (_, last))
@@ -345,7 +345,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
     }
 
-    /// <summary>A pod has been active for as long as it may.</summary>
+    /// <summary>Ends a pod whose activeDeadlineSeconds have passed.</summary>
     private void Expire(PodRun run)
     {
         lock (Cluster.Store.Gate)
@@ -366,8 +366,8 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
     }
 
-    /// <summary>Goes on with a container, if it still is there and has the image that this is about.</summary>
-    private void With(PodRun run, ContainerRun container, string image, Action<StoredObject> action)
+    /// <summary>Runs an action unless the pod is deleted or the container has another image by then.</summary>
+    private void IfCurrent(PodRun run, ContainerRun container, string image, Action<StoredObject> action)
     {
         lock (Cluster.Store.Gate)
         {
@@ -384,7 +384,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             Cluster.UpdateStatus(Pods, current, run.Status(current.Body, Cluster.Timestamp), ControllerIdentity.Kubelet);
     }
 
-    /// <param name="before">Failures in a row before this one.</param>
+    /// <param name="before">Consecutive failures before this one.</param>
     private static TimeSpan BackOff(int before) =>
         TimeSpan.FromSeconds(Math.Min(FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(before, 10)), LastBackOff.TotalSeconds));
 

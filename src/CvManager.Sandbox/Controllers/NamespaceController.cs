@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Empties namespaces that are being deleted, gives each its default service account and root certificate, and lets empty ones go.</summary>
+/// <summary>Creates the default objects of namespaces, and empties and removes deleted ones.</summary>
 internal sealed class NamespaceController(ClusterState cluster) : ControllerBase(cluster)
 {
     protected override void OnChange(StoreChange change)
@@ -23,7 +23,7 @@ internal sealed class NamespaceController(ClusterState cluster) : ControllerBase
             return;
         if (!ns.Body.IsDeleting())
         {
-            Furnish(ns.Name);
+            CreateDefaultObjects(ns.Name);
             return;
         }
         if (!NamespaceRules.HasFinalizers(BuiltInKinds.Namespaces, ns.Body))
@@ -42,11 +42,15 @@ internal sealed class NamespaceController(ClusterState cluster) : ControllerBase
         if (!empty)
             return;
         var body = ns.Body.Clone();
-        body.Ensure("spec")["finalizers"] = new JsonArray();
-        Subresources.FinishNamespace(Cluster.Store, ns, body);
+        body.Ensure("spec").Remove("finalizers");
+        var namespaces = Cluster.Store.Table(BuiltInKinds.Namespaces);
+        if (body.Arr("metadata", "finalizers") is { Count: > 0 })
+            Cluster.Store.Replace(namespaces, ns, body, ns.Owners);
+        else
+            Cluster.Store.Delete(namespaces, ns);
     }
 
-    private void Furnish(string ns)
+    private void CreateDefaultObjects(string ns)
     {
         var accounts = Cluster.Catalog.Find("", "v1", "serviceaccounts")!.Value.Type;
         if (Cluster.Store.Table(accounts).Find(ns, "default") is null)

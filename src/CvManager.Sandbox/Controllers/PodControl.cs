@@ -5,7 +5,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>What controllers of pods have in common: making, adopting, ranking and judging them. Called with the store's lock held.</summary>
+/// <summary>Creates, adopts, ranks and deletes pods for the controllers that own them. Called with the store's lock held.</summary>
 internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventRecorder events)
 {
     public ClusterState Cluster => cluster;
@@ -30,18 +30,18 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
 
     public static bool IsReady(StoredObject pod) => ReadyCondition(pod).Str("status") == "True";
 
-    /// <summary>When a pod that is ready will have been so for this long; now or before where it has.</summary>
+    /// <summary>When a ready pod becomes available: after being ready for minReadySeconds.</summary>
     public static DateTimeOffset AvailableAt(StoredObject pod, long minReadySeconds) =>
         (Timestamps.Parse(ReadyCondition(pod)?["lastTransitionTime"]) ?? DateTimeOffset.MinValue) + TimeSpan.FromSeconds(minReadySeconds);
 
     public static bool IsAvailable(StoredObject pod, long minReadySeconds, DateTimeOffset now) =>
         IsReady(pod) && (minReadySeconds == 0 || AvailableAt(pod, minReadySeconds) <= now);
 
-    /// <summary>When the next of these pods that are ready will have been so for long enough; null where none has to wait for it.</summary>
+    /// <summary>When the next of the ready pods becomes available; null if all of them are.</summary>
     public static DateTimeOffset? NextAvailable(IEnumerable<StoredObject> pods, long minReadySeconds, DateTimeOffset now) => pods
         .Where(IsReady).Select(pod => (DateTimeOffset?)AvailableAt(pod, minReadySeconds)).Where(time => time > now).Min();
 
-    /// <summary>The pods that the owner controls, after adopting free ones that its selector matches and releasing those it does not match any more.</summary>
+    /// <summary>The pods that the owner controls, after adopting matching orphans and releasing pods that no longer match.</summary>
     public IReadOnlyList<StoredObject> Claim(ResourceType type, StoredObject owner, LabelSelector selector, Func<StoredObject, bool>? mayAdopt = null)
     {
         var claimed = new List<StoredObject>();
@@ -54,7 +54,7 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         }
         if (owner.Body.IsDeleting())
             return claimed;
-        foreach (var pod in owners.Free(BuiltInKinds.Pods, owner.Namespace))
+        foreach (var pod in owners.Orphans(BuiltInKinds.Pods, owner.Namespace))
         {
             if (IsActive(pod) && selector.Matches(pod.Body.Labels()) && mayAdopt?.Invoke(pod) != false)
                 claimed.Add(cluster.Update(BuiltInKinds.Pods, pod, body => Adopt(body, type, owner)));
@@ -62,7 +62,7 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         return claimed;
     }
 
-    /// <summary>Makes a pod of a template, after a last change by <paramref name="finish"/>, and tells it by an event.</summary>
+    /// <summary>Creates a pod from a template, changed by <paramref name="finish"/>, and records an event.</summary>
     public StoredObject Create(
         ResourceType type, StoredObject owner, JsonObject template, string component, Action<JsonObject>? finish = null, string? message = null)
     {
@@ -101,8 +101,8 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         events.Normal(type, owner, component, "SuccessfulDelete", message ?? $"Deleted pod: {pod.Name}");
     }
 
-    /// <summary>The order in which pods are given up: the least useful ones first.</summary>
-    public static IEnumerable<StoredObject> InOrderOfDeletion(IEnumerable<StoredObject> pods) => pods
+    /// <summary>The order in which pods are deleted when scaling down.</summary>
+    public static IEnumerable<StoredObject> DeletionOrder(IEnumerable<StoredObject> pods) => pods
         .OrderBy(pod => pod.Body.Str("spec", "nodeName").Length > 0)
         .ThenBy(pod => pod.Body.Str("status", "phase") switch { "Pending" => 0, "Unknown" => 1, _ => 2 })
         .ThenBy(IsReady)

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>A controller of a kind that owns pods: looks at an object when it, or one of its pods, or one that it might adopt, changes.</summary>
+/// <summary>A controller of a kind that owns pods: reconciles an object when it, one of its pods, or a pod it may adopt changes.</summary>
 internal abstract class PodOwnerController(PodControl pods, ResourceType type) : ControllerBase(pods.Cluster)
 {
     protected PodControl Pods => pods;

@@ -4,12 +4,10 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>One pod on one node, as the kubelet knows it, and the status that it reports.</summary>
+/// <summary>The kubelet's state of one pod, and the status that it reports.</summary>
 internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
 {
     private readonly CancellationTokenSource ended = new();
-
-    public string Key { get; } = pod.Key;
 
     public string Uid { get; } = pod.Uid;
 
@@ -21,16 +19,16 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
 
     public string Address { get; set; } = "";
 
-    /// <summary>Deletion has begun.</summary>
+    /// <summary>The pod is being deleted.</summary>
     public bool Stopping { get; set; }
 
-    /// <summary>It was active for as long as <c>activeDeadlineSeconds</c> lets it.</summary>
+    /// <summary>Its <c>activeDeadlineSeconds</c> have passed.</summary>
     public bool IsExpired { get; set; }
 
-    /// <summary>The timer of that.</summary>
+    /// <summary>The timer of <c>activeDeadlineSeconds</c>.</summary>
     public IDisposable? Deadline { get; set; }
 
-    /// <summary>Ends pulls that are on their way.</summary>
+    /// <summary>Cancels running pulls.</summary>
     public CancellationToken Ended => ended.Token;
 
     public ContainerRun? NextInit => Containers.FirstOrDefault(container => container.IsInit && container.Phase != ContainerPhase.Ended);

@@ -5,12 +5,12 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Keeps as many pods as a ReplicaSet asks for.</summary>
+/// <summary>Keeps the number of pods of each ReplicaSet at spec.replicas.</summary>
 internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController(pods, BuiltInKinds.ReplicaSets)
 {
     private const string Component = "replicaset-controller";
 
-    /// <summary>Pods made in one go; the rest follows in the next.</summary>
+    /// <summary>The most pods created in one reconcile.</summary>
     private const int Burst = 500;
 
     protected override void Reconcile(string key)
@@ -23,14 +23,14 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
         {
             long wanted = set.Body.Int("spec", "replicas") ?? 1;
             if (active.Count < wanted)
-                Grow(set, active, (int)Math.Min(wanted - active.Count, Burst), key, wanted);
+                ScaleUp(set, active, (int)Math.Min(wanted - active.Count, Burst), key, wanted);
             else if (active.Count > wanted)
-                Shrink(set, active, (int)(active.Count - wanted));
+                ScaleDown(set, active, (int)(active.Count - wanted));
         }
         WriteStatus(set, active, key);
     }
 
-    private void Grow(StoredObject set, List<StoredObject> active, int count, string key, long wanted)
+    private void ScaleUp(StoredObject set, List<StoredObject> active, int count, string key, long wanted)
     {
         var template = set.Body.Obj("spec", "template")!;
         for (int i = 0; i < count; i++)
@@ -39,9 +39,9 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
             Enqueue(key);
     }
 
-    private void Shrink(StoredObject set, List<StoredObject> active, int count)
+    private void ScaleDown(StoredObject set, List<StoredObject> active, int count)
     {
-        foreach (var pod in PodControl.InOrderOfDeletion(active).Take(count).ToList())
+        foreach (var pod in PodControl.DeletionOrder(active).Take(count).ToList())
         {
             Pods.Delete(Type, set, pod, Component);
             active.Remove(pod);

@@ -5,10 +5,10 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>The ControllerRevisions of StatefulSets or DaemonSets: each is a pod template that the object has, or had.</summary>
-/// <param name="pods">Where the owners are looked up.</param>
+/// <summary>The ControllerRevisions of StatefulSets or DaemonSets: their current and former pod templates.</summary>
+/// <param name="pods">Provides the owner index and the cluster.</param>
 /// <param name="type">The owners' kind.</param>
-/// <param name="hashLabel">The label that a revision carries its hash in.</param>
+/// <param name="hashLabel">The label that holds a revision's hash.</param>
 internal sealed class RevisionHistory(PodControl pods, ResourceType type, string hashLabel)
 {
     private const long DefaultLimit = 10;
@@ -24,13 +24,13 @@ internal sealed class RevisionHistory(PodControl pods, ResourceType type, string
 
     public string Hash(StoredObject revision) => revision.Body.Labels().Str(hashLabel);
 
-    /// <summary>All of an owner's, the oldest first.</summary>
-    public List<StoredObject> Of(StoredObject owner) => [.. pods.Owners.Controlled(Revisions, owner.Uid).OrderBy(Number)];
+    /// <summary>All revisions of an owner, oldest first.</summary>
+    public List<StoredObject> All(StoredObject owner) => [.. pods.Owners.Controlled(Revisions, owner.Uid).OrderBy(Number)];
 
-    /// <summary>The revision of the owner's present template, as the newest; made where there is none.</summary>
+    /// <summary>The revision of the owner's current template, made the newest; created if it does not exist.</summary>
     public StoredObject Sync(StoredObject owner)
     {
-        var all = Of(owner);
+        var all = All(owner);
         long newest = all.Count == 0 ? 0 : Number(all[^1]);
         var template = owner.Body.Obj("spec", "template")!;
         var same = all.LastOrDefault(revision => JsonAccess.Same(Template(revision), template));
@@ -41,10 +41,10 @@ internal sealed class RevisionHistory(PodControl pods, ResourceType type, string
             : pods.Cluster.Update(Revisions, same, body => body["revision"] = newest + 1);
     }
 
-    /// <summary>Deletes the oldest of those that no pod has and nothing refers to, beyond revisionHistoryLimit.</summary>
+    /// <summary>Deletes the oldest unused revisions beyond revisionHistoryLimit.</summary>
     public void Truncate(StoredObject owner, IReadOnlySet<string> live)
     {
-        var idle = Of(owner).Where(revision => !live.Contains(revision.Name) && !live.Contains(Hash(revision))).ToList();
+        var idle = All(owner).Where(revision => !live.Contains(revision.Name) && !live.Contains(Hash(revision))).ToList();
         long surplus = idle.Count - (owner.Body.Int("spec", "revisionHistoryLimit") ?? DefaultLimit);
         foreach (var revision in idle.Take((int)Math.Max(0, surplus)))
             pods.Cluster.Delete(Revisions, revision);

@@ -5,10 +5,10 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;
 
-/// <summary>Binds pods to nodes: to the one with the fewest pods among those that the pod may run on.</summary>
+/// <summary>Binds each pod to the node with the fewest pods among those it may run on.</summary>
 internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : ControllerBase(cluster)
 {
-    /// <summary>The taint of nodes that take no new pods, but those that tolerate it.</summary>
+    /// <summary>The taint of cordoned nodes.</summary>
     public const string Unschedulable = "node.kubernetes.io/unschedulable";
 
     private const string Component = "default-scheduler";
@@ -16,7 +16,7 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
     private readonly Dictionary<string, int> podsByNode = new(StringComparer.Ordinal);
     private readonly HashSet<string> waiting = new(StringComparer.Ordinal);
 
-    /// <summary>True where the node's labels, and the pod's selector and affinity, allow the pod there.</summary>
+    /// <summary>Whether the pod's node selector and node affinity match the node.</summary>
     public static bool Fits(JsonObject spec, StoredObject node)
     {
         if (!LabelSelector.FromMap(spec.Obj("nodeSelector")).Matches(node.Body.Labels()))

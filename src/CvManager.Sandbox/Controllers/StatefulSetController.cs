@@ -7,8 +7,8 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// Keeps the numbered pods of StatefulSets: made from the lowest number up, replaced and taken away from the highest down, one at a
-/// time unless the pod management is Parallel.
+/// Manages the pods of StatefulSets: creates them from the lowest ordinal up, replaces and deletes them from the highest down, one at a
+/// time unless podManagementPolicy is Parallel.
 /// </summary>
 internal sealed class StatefulSetController : PodOwnerController
 {
@@ -29,94 +29,94 @@ internal sealed class StatefulSetController : PodOwnerController
         if (set.Body.IsDeleting())
             return;
         var update = history.Sync(set);
-        var current = history.Of(set).FirstOrDefault(revision => revision.Name == set.Body.Str("status", "currentRevision")) ?? update;
-        var round = new Round(set, current, update, [.. Pods.Claim(Type, set, selector, pod => Ordinal(set, pod) is not null)]);
-        Advance(round);
+        var current = history.All(set).FirstOrDefault(revision => revision.Name == set.Body.Str("status", "currentRevision")) ?? update;
+        var snapshot = new Snapshot(set, current, update, [.. Pods.Claim(Type, set, selector, pod => Ordinal(set, pod) is not null)]);
+        ManagePods(snapshot);
         var after = Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).ToList();
-        WriteStatus(round, after);
+        WriteStatus(snapshot, after);
         history.Truncate(set, after.Select(Revision).Append(current.Name).Append(update.Name).ToHashSet(StringComparer.Ordinal));
-        SetAlarm(key, PodControl.NextAvailable(after, round.MinReady, Now));
+        RequeueAt(key, PodControl.NextAvailable(after, snapshot.MinReady, Now));
     }
 
-    /// <summary>Takes the next step: one only, where the pods are managed in order.</summary>
-    private void Advance(Round round)
+    /// <summary>Creates and deletes pods: one at a time if podManagementPolicy is OrderedReady.</summary>
+    private void ManagePods(Snapshot snapshot)
     {
-        var byOrdinal = round.Pods.Where(pod => Ordinal(round.Set, pod) is not null).ToDictionary(pod => Ordinal(round.Set, pod)!.Value);
-        for (long ordinal = round.First; ordinal < round.First + round.Replicas; ordinal++)
+        var byOrdinal = snapshot.Pods.Where(pod => Ordinal(snapshot.Set, pod) is not null).ToDictionary(pod => Ordinal(snapshot.Set, pod)!.Value);
+        for (long ordinal = snapshot.First; ordinal < snapshot.First + snapshot.Replicas; ordinal++)
         {
             var pod = byOrdinal.GetValueOrDefault(ordinal);
             if (pod is not null && PodControl.IsFinished(pod))
             {
                 if (!pod.Body.IsDeleting())
                 {
-                    Pods.Events.Warning(Type, round.Set, Component, "RecreatingFailedPod", $"StatefulSet {round.Set.Key} is recreating failed Pod {pod.Name}");
-                    Delete(round, pod);
+                    Pods.Events.Warning(Type, snapshot.Set, Component, "RecreatingFailedPod", $"StatefulSet {snapshot.Set.Key} is recreating failed Pod {pod.Name}");
+                    Delete(snapshot, pod);
                 }
-                if (round.InOrder)
+                if (snapshot.InOrder)
                     return;
                 continue;
             }
             if (pod is null)
             {
-                Create(round, ordinal);
-                if (round.InOrder)
+                Create(snapshot, ordinal);
+                if (snapshot.InOrder)
                     return;
                 continue;
             }
-            if (round.InOrder && !round.IsHealthy(pod, Now))
+            if (snapshot.InOrder && !snapshot.IsHealthy(pod, Now))
                 return;
         }
-        if (!ScaleDown(round, byOrdinal))
+        if (!ScaleDown(snapshot, byOrdinal))
             return;
-        if (round.Set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate")
-            Replace(round, byOrdinal);
+        if (snapshot.Set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate")
+            RollingUpdate(snapshot, byOrdinal);
     }
 
-    /// <returns>False where the update has to wait for it.</returns>
-    private bool ScaleDown(Round round, Dictionary<long, StoredObject> byOrdinal)
+    /// <returns>False if the rolling update has to wait.</returns>
+    private bool ScaleDown(Snapshot snapshot, Dictionary<long, StoredObject> byOrdinal)
     {
-        var condemned = byOrdinal.Where(pair => pair.Key < round.First || pair.Key >= round.First + round.Replicas)
+        var condemned = byOrdinal.Where(pair => pair.Key < snapshot.First || pair.Key >= snapshot.First + snapshot.Replicas)
             .OrderByDescending(pair => pair.Key).Select(pair => pair.Value).ToList();
         var firstUnhealthy = byOrdinal.OrderBy(pair => pair.Key).Select(pair => pair.Value).FirstOrDefault(pod => !IsRunning(pod));
         foreach (var pod in condemned)
         {
             if (pod.Body.IsDeleting())
             {
-                if (round.InOrder)
+                if (snapshot.InOrder)
                     return false;
                 continue;
             }
-            if (round.InOrder && !IsRunning(pod) && pod.Uid != firstUnhealthy?.Uid)
+            if (snapshot.InOrder && !IsRunning(pod) && pod.Uid != firstUnhealthy?.Uid)
                 return false;
-            Delete(round, pod);
-            if (round.InOrder)
+            Delete(snapshot, pod);
+            if (snapshot.InOrder)
                 return false;
         }
         return true;
     }
 
-    /// <summary>The highest pod that has an old revision makes way for a new one, once all above it are well.</summary>
-    private void Replace(Round round, Dictionary<long, StoredObject> byOrdinal)
+    /// <summary>Deletes the pod with the highest ordinal that has an old revision, once all pods above it are healthy.</summary>
+    private void RollingUpdate(Snapshot snapshot, Dictionary<long, StoredObject> byOrdinal)
     {
-        for (long ordinal = round.First + round.Replicas - 1; ordinal >= Math.Max(round.First, round.Partition); ordinal--)
+        for (long ordinal = snapshot.First + snapshot.Replicas - 1; ordinal >= Math.Max(snapshot.First, snapshot.Partition); ordinal--)
         {
             if (!byOrdinal.TryGetValue(ordinal, out var pod))
                 return;
-            if (Revision(pod) != round.Update.Name && !pod.Body.IsDeleting())
+            if (Revision(pod) != snapshot.Update.Name && !pod.Body.IsDeleting())
             {
-                Delete(round, pod);
+                Delete(snapshot, pod);
                 return;
             }
-            if (!round.IsHealthy(pod, Now))
+            if (!snapshot.IsHealthy(pod, Now))
                 return;
         }
     }
 
-    private void Create(Round round, long ordinal)
+    private void Create(Snapshot snapshot, long ordinal)
     {
-        var set = round.Set;
-        bool keepsOld = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate" && ordinal < round.Partition;
-        var revision = keepsOld ? round.Current : round.Update;
+        var set = snapshot.Set;
+        bool keepsOld = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate" && ordinal < snapshot.Partition;
+        var revision = keepsOld ? snapshot.Current : snapshot.Update;
         string name = $"{set.Name}-{ordinal.ToString(CultureInfo.InvariantCulture)}";
         CreateClaims(set, name);
         Pods.Create(Type, set, RevisionHistory.Template(revision), Component, pod =>
@@ -133,10 +133,10 @@ internal sealed class StatefulSetController : PodOwnerController
         }, $"create Pod {name} in StatefulSet {set.Name} successful");
     }
 
-    private void Delete(Round round, StoredObject pod) =>
-        Pods.Delete(Type, round.Set, pod, Component, $"delete Pod {pod.Name} in StatefulSet {round.Set.Name} successful");
+    private void Delete(Snapshot snapshot, StoredObject pod) =>
+        Pods.Delete(Type, snapshot.Set, pod, Component, $"delete Pod {pod.Name} in StatefulSet {snapshot.Set.Name} successful");
 
-    /// <summary>A claim for each template; they outlive the pod, and the set.</summary>
+    /// <summary>Creates a claim for each template. Claims outlive the pod and the set.</summary>
     private void CreateClaims(StoredObject set, string podName)
     {
         var claims = Cluster.Catalog.Find("", "v1", "persistentvolumeclaims")!.Value.Type;
@@ -163,8 +163,8 @@ internal sealed class StatefulSetController : PodOwnerController
         foreach (string template in set.Body.Items("spec", "volumeClaimTemplates").Select(template => template.Name()))
         {
             var volumes = spec["volumes"] as JsonArray ?? [];
-            foreach (var former in volumes.OfType<JsonObject>().Where(volume => volume.Str("name") == template).ToList())
-                volumes.Remove(former);
+            foreach (var old in volumes.OfType<JsonObject>().Where(volume => volume.Str("name") == template).ToList())
+                volumes.Remove(old);
             volumes.Add((JsonNode)new JsonObject
             {
                 ["name"] = template,
@@ -175,19 +175,19 @@ internal sealed class StatefulSetController : PodOwnerController
         }
     }
 
-    private void WriteStatus(Round round, List<StoredObject> pods)
+    private void WriteStatus(Snapshot snapshot, List<StoredObject> pods)
     {
-        var set = round.Set;
+        var set = snapshot.Set;
         var present = pods.Where(pod => !PodControl.IsFinished(pod)).ToList();
         var staying = present.Where(pod => !pod.Body.IsDeleting()).ToList();
         int ready = present.Count(IsRunning);
-        int updated = staying.Count(pod => Revision(pod) == round.Update.Name);
-        int current = staying.Count(pod => Revision(pod) == round.Current.Name);
-        var currentRevision = round.Current;
+        int updated = staying.Count(pod => Revision(pod) == snapshot.Update.Name);
+        int current = staying.Count(pod => Revision(pod) == snapshot.Current.Name);
+        var currentRevision = snapshot.Current;
         bool rolling = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate";
-        if (rolling && updated == present.Count && ready == round.Replicas && present.Count == round.Replicas)
+        if (rolling && updated == present.Count && ready == snapshot.Replicas && present.Count == snapshot.Replicas)
         {
-            currentRevision = round.Update;
+            currentRevision = snapshot.Update;
             current = updated;
         }
         var status = new JsonObject
@@ -199,9 +199,9 @@ internal sealed class StatefulSetController : PodOwnerController
         Set("currentReplicas", current);
         Set("updatedReplicas", updated);
         status["currentRevision"] = currentRevision.Name;
-        status["updateRevision"] = round.Update.Name;
+        status["updateRevision"] = snapshot.Update.Name;
         status["collisionCount"] = 0L;
-        status["availableReplicas"] = (long)present.Count(pod => IsRunning(pod) && PodControl.IsAvailable(pod, round.MinReady, Now));
+        status["availableReplicas"] = (long)present.Count(pod => IsRunning(pod) && PodControl.IsAvailable(pod, snapshot.MinReady, Now));
         if (Find(Type, set.Key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
 
@@ -216,15 +216,15 @@ internal sealed class StatefulSetController : PodOwnerController
 
     private static string Revision(StoredObject pod) => pod.Body.Labels().Str(RevisionLabel);
 
-    /// <summary>The number in a pod's name; null where the name is not one of this set.</summary>
+    /// <summary>The ordinal in a pod's name; null if the name does not belong to this set.</summary>
     private static long? Ordinal(StoredObject set, StoredObject pod) =>
         pod.Name.StartsWith(set.Name + "-", StringComparison.Ordinal)
         && long.TryParse(pod.Name.AsSpan(set.Name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long ordinal)
             ? ordinal
             : null;
 
-    /// <summary>What one look at a set is about.</summary>
-    private sealed record Round(StoredObject Set, StoredObject Current, StoredObject Update, IReadOnlyList<StoredObject> Pods)
+    /// <summary>A set and its pods as seen by one reconcile.</summary>
+    private sealed record Snapshot(StoredObject Set, StoredObject Current, StoredObject Update, IReadOnlyList<StoredObject> Pods)
     {
         public long Replicas => Set.Body.Int("spec", "replicas") ?? 1;
 

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Discovery;
 
-/// <summary>What clients ask to find out what is served. Called with the store's lock held.</summary>
+/// <summary>The API discovery documents. Called with the store's lock held.</summary>
 internal sealed class DiscoveryDocuments(KindCatalog catalog)
 {
     private static readonly string[] Verbs = ["create", "delete", "deletecollection", "get", "list", "patch", "update", "watch"];
@@ -25,10 +25,10 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
         ["groups"] = new JsonArray([.. GroupNames().Select(group => (JsonNode)Describe(group, isItem: true))]),
     };
 
-    /// <summary>Null for a group that is not served.</summary>
+    /// <summary>Null if the group is not served.</summary>
     public JsonObject? Group(string group) => GroupNames().Contains(group) ? Describe(group, isItem: false) : null;
 
-    /// <summary>Null for a version that is not served.</summary>
+    /// <summary>Null if the version is not served.</summary>
     public JsonObject? Resources(string group, string version)
     {
         var resources = new JsonArray();

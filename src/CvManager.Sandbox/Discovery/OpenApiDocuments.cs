@@ -6,19 +6,19 @@ using CvManager.Sandbox.Schemas;
 namespace CvManager.Sandbox.Discovery;
 
 /// <summary>
-/// OpenAPI v3, one document a group and version: what kubectl needs to explain fields, and to see that the server checks fields and
-/// dry-runs itself.
+/// OpenAPI v3, one document per group and version. kubectl reads it to explain fields, and to detect server-side field validation and
+/// dry run.
 /// </summary>
 internal sealed class OpenApiDocuments(KindCatalog catalog)
 {
     /// <summary>
-    /// The OpenAPI v2 document in the one form that kubectl before 1.27 reads (gnostic's openapiv2.Document in protobuf: field 1 is
-    /// swagger). It defines no kind, so that such a kubectl leaves all checks to the server, which makes them anyway.
+    /// The OpenAPI v2 document in the format that kubectl before 1.27 reads (gnostic's openapiv2.Document in protobuf: field 1 is swagger).
+    /// It defines no kinds, so that kubectl leaves validation to the server.
     /// </summary>
     private static readonly byte[] EmptyVersion2 = [0x0A, 0x03, (byte)'2', (byte)'.', (byte)'0'];
 
-    /// <summary>Null for a document that does not exist.</summary>
-    public ApiResponse? Answer(ApiRequest request)
+    /// <summary>Null if the document does not exist.</summary>
+    public ApiResponse? Handle(ApiRequest request)
     {
         switch (request.Path)
         {
@@ -41,7 +41,7 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
         foreach (var (group, version) in catalog.GroupVersions())
         {
             string path = group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}";
-            // The hash makes clients ask again when something else is served.
+            // The hash changes when the served resources change, so that clients reload the document.
             paths[path] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={catalog.Generation}" };
         }
         return new JsonObject { ["paths"] = paths };
@@ -128,7 +128,7 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
             string name = DefinitionName(node);
             if (!schemas.ContainsKey(name))
             {
-                schemas[name] = new JsonObject(); // stands in while the type refers to itself
+                schemas[name] = new JsonObject(); // Placeholder for types that refer to themselves.
                 schemas[name] = Schema(node, schemas, isReferable: false);
             }
             return new JsonObject { ["allOf"] = new JsonArray(new JsonObject { ["$ref"] = "#/components/schemas/" + name }) };

@@ -7,9 +7,8 @@ using CvManager.Sandbox.Api;
 namespace CvManager.Sandbox.Http;
 
 /// <summary>
-/// The API server over HTTPS (HTTP/1.1) on 127.0.0.1. It stands on sockets because HttpListener sends the head of an answer only with the first
-/// byte of its body, and a quiet watch has none for a long time: clients would give up waiting for it. Disposing it ends every
-/// connection, watches too.
+/// Serves the API over HTTPS (HTTP/1.1) on 127.0.0.1. It uses sockets because HttpListener sends the response headers only with the first
+/// byte of the body, and clients of an idle watch would time out. Disposing it closes all connections, including watches.
 /// </summary>
 internal sealed class ApiListener : IAsyncDisposable
 {
@@ -30,11 +29,11 @@ internal sealed class ApiListener : IAsyncDisposable
 
     public Uri Server { get; }
 
-    /// <summary>PEM of the authority that clients have to trust.</summary>
+    /// <summary>The PEM of the certificate authority that clients must trust.</summary>
     public string AuthorityPem => certificate.AuthorityPem;
 
-    /// <summary>Starts to listen; port 0 chooses a free one.</summary>
-    /// <exception cref="SocketException">The port is taken.</exception>
+    /// <summary>Starts listening; port 0 selects a free port.</summary>
+    /// <exception cref="SocketException">The port is in use.</exception>
     public static ApiListener Start(int port, ApiServer server)
     {
         var listener = new TcpListener(IPAddress.Loopback, port);
@@ -109,7 +108,7 @@ internal sealed class ApiListener : IAsyncDisposable
         }
         catch (Exception error) when (error is IOException or SocketException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
         {
-            // The client went away, or the cluster stops: there is nobody to tell.
+            // The client disconnected, or the cluster is stopping.
             socket.Dispose();
         }
     }

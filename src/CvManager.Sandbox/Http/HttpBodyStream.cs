@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>The body of one request, by its length or in chunks. Read-only, asynchronous.</summary>
+/// <summary>The body of one request, with Content-Length or chunked. Read-only; asynchronous reads only.</summary>
 internal sealed class HttpBodyStream : Stream
 {
     private readonly HttpLineReader reader;
@@ -33,8 +33,8 @@ internal sealed class HttpBodyStream : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>Null for a request without a body.</summary>
-    /// <exception cref="InvalidDataException">The headers contradict each other or make no sense.</exception>
+    /// <summary>Null if the request has no body.</summary>
+    /// <exception cref="InvalidDataException">Unsupported Transfer-Encoding or malformed Content-Length.</exception>
     public static HttpBodyStream? Create(HttpLineReader reader, HttpRequestHead head)
     {
         if (head["Transfer-Encoding"] is { Length: > 0 } encoding)
@@ -58,7 +58,7 @@ internal sealed class HttpBodyStream : Stream
             return 0;
         int read = await reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken).ConfigureAwait(false);
         if (read == 0)
-            throw new IOException("The connection ended in the middle of a body.");
+            throw new IOException("The connection closed before the end of the request body.");
         left -= read;
         if (left == 0 && !chunked)
             IsAtEnd = true;
@@ -70,7 +70,7 @@ internal sealed class HttpBodyStream : Stream
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    /// <summary>Not supported: bodies are read asynchronously.</summary>
+    /// <summary>Not supported: use ReadAsync.</summary>
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override void Flush()
@@ -93,7 +93,7 @@ internal sealed class HttpBodyStream : Stream
             return true;
         while (await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { Length: > 0 })
         {
-            // Trailers say nothing to this server.
+            // Trailers are ignored.
         }
         IsAtEnd = true;
         return false;

@@ -5,12 +5,12 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>One HTTP/1.1 connection (RFC 9112): requests one after the other, with bodies of known length or in chunks.</summary>
+/// <summary>One HTTP/1.1 connection (RFC 9112). Requests are served one at a time.</summary>
 internal sealed class HttpConnection(Stream stream, ApiServer server)
 {
     private readonly HttpLineReader reader = new(stream);
 
-    /// <summary>Serves until the client closes, asks to close, or sends what is no HTTP.</summary>
+    /// <summary>Serves requests until the client closes the connection, requests its close, or sends invalid HTTP.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
@@ -48,7 +48,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         return new HttpRequestHead(parts[0], parts[1], headers);
     }
 
-    /// <returns>True where the connection goes on.</returns>
+    /// <returns>True if the connection stays open.</returns>
     private async ValueTask<bool> ServeAsync(HttpRequestHead head, CancellationToken cancellationToken)
     {
         var body = HttpBodyStream.Create(reader, head);
@@ -68,7 +68,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
             UserAgent = head["User-Agent"],
             Body = body,
         }, cancellationToken).ConfigureAwait(false);
-        // What is left of a refused body would be taken for the next request.
+        // An unread rest of the body would be parsed as the next request.
         bool close = head["Connection"].Contains("close", StringComparison.OrdinalIgnoreCase) || body is { IsAtEnd: false };
         await WriteAsync(response, close, head.Method == "HEAD", cancellationToken).ConfigureAwait(false);
         return !close;
@@ -101,7 +101,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         }
     }
 
-    /// <summary>Copies a watch, until it ends or the client goes away, which a client that only listens shows by closing.</summary>
+    /// <summary>Copies a watch until it ends or the client closes the connection.</summary>
     private async Task WriteChunksAsync(Stream source, CancellationToken cancellationToken)
     {
         using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -152,6 +152,6 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
 /// <summary>The request line and headers of one request.</summary>
 internal sealed record HttpRequestHead(string Method, string Target, IReadOnlyDictionary<string, string> Headers)
 {
-    /// <summary>Empty where the header is missing.</summary>
+    /// <summary>Empty if the header is missing.</summary>
     public string this[string name] => Headers.GetValueOrDefault(name, "");
 }

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>Reads lines and bytes from one connection, with one buffer for both.</summary>
+/// <summary>Reads lines and bytes from a connection through one buffer.</summary>
 internal sealed class HttpLineReader(Stream stream)
 {
     private const int LineLimit = 64 * 1024;
@@ -11,8 +11,8 @@ internal sealed class HttpLineReader(Stream stream)
     private int start;
     private int end;
 
-    /// <summary>The next line without its end; null where the connection ends before it.</summary>
-    /// <exception cref="InvalidDataException">The line is longer than any that makes sense.</exception>
+    /// <summary>The next line without its line break; null if the connection closes before it.</summary>
+    /// <exception cref="InvalidDataException">The line is longer than 64 KiB.</exception>
     public async ValueTask<string?> ReadLineAsync(CancellationToken cancellationToken)
     {
         var line = new MemoryStream();
@@ -31,7 +31,7 @@ internal sealed class HttpLineReader(Stream stream)
         }
     }
 
-    /// <summary>0 where the connection has ended.</summary>
+    /// <summary>0 if the connection is closed.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> target, CancellationToken cancellationToken)
     {
         if (!await WaitForDataAsync(cancellationToken).ConfigureAwait(false))
@@ -42,7 +42,7 @@ internal sealed class HttpLineReader(Stream stream)
         return size;
     }
 
-    /// <summary>False where the connection has ended.</summary>
+    /// <summary>False if the connection is closed.</summary>
     public async ValueTask<bool> WaitForDataAsync(CancellationToken cancellationToken)
     {
         if (start < end)

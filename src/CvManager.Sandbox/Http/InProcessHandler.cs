@@ -6,7 +6,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>The API server as an <see cref="HttpMessageHandler"/>: no socket, and faults where a simulation wants them.</summary>
+/// <summary>The API server as an <see cref="HttpMessageHandler"/>, without a socket and with optional faults.</summary>
 internal sealed class InProcessHandler(ApiServer server, TimeProvider time, EventLoop loop, FaultInjector? faults) : HttpMessageHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -17,25 +17,25 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
             await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
         if (fault.DropRequest)
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
-        var answer = fault.StatusCode is int code
+        var response = fault.StatusCode is int code
             ? ApiResponse.FromError(ApiException.Injected(code, fault))
             : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (fault.AnswerDelay > TimeSpan.Zero)
             await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
         if (fault.DropAnswer)
         {
-            if (answer.Stream is not null)
-                await answer.Stream.DisposeAsync().ConfigureAwait(false);
-            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the answer arrived.");
+            if (response.Stream is not null)
+                await response.Stream.DisposeAsync().ConfigureAwait(false);
+            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the response arrived.");
         }
-        if (fault.Watch is not null && answer.Stream is WatchStream watch)
+        if (fault.Watch is not null && response.Stream is WatchStream watch)
             WatchFaults.Apply(watch, fault.Watch, loop);
-        return Message(request, answer);
+        return Message(request, response);
     }
 
     private static async ValueTask<ApiRequest> ReadAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no address.");
+        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no URI.");
         var (path, query) = ApiRequest.ParseTarget(uri.IsAbsoluteUri ? uri.PathAndQuery : uri.OriginalString);
         return new ApiRequest
         {
@@ -51,14 +51,14 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
         };
     }
 
-    private static HttpResponseMessage Message(HttpRequestMessage request, ApiResponse answer)
+    private static HttpResponseMessage Message(HttpRequestMessage request, ApiResponse response)
     {
-        HttpContent content = answer.Stream is null ? new ReadOnlyMemoryContent(answer.Body) : new StreamContent(answer.Stream);
-        content.Headers.ContentType = MediaTypeHeaderValue.Parse(answer.ContentType);
-        var message = new HttpResponseMessage((HttpStatusCode)answer.StatusCode) { Content = content, RequestMessage = request };
-        foreach (string warning in answer.Warnings)
+        HttpContent content = response.Stream is null ? new ReadOnlyMemoryContent(response.Body) : new StreamContent(response.Stream);
+        content.Headers.ContentType = MediaTypeHeaderValue.Parse(response.ContentType);
+        var message = new HttpResponseMessage((HttpStatusCode)response.StatusCode) { Content = content, RequestMessage = request };
+        foreach (string warning in response.Warnings)
             message.Headers.TryAddWithoutValidation("Warning", WarningHeader.Format(warning));
-        if (answer.RetryAfterSeconds is int seconds)
+        if (response.RetryAfterSeconds is int seconds)
             message.Headers.TryAddWithoutValidation("Retry-After", seconds.ToString(CultureInfo.InvariantCulture));
         return message;
     }

@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager.Sandbox.Http;
 
 /// <summary>
-/// A certificate for 127.0.0.1 and the authority that signed it, both made for one cluster and kept in memory. The server speaks TLS
-/// because kubectl sends no token over plain HTTP.
+/// A certificate for 127.0.0.1 and its certificate authority, generated for one cluster and kept in memory. TLS is required because
+/// kubectl does not send tokens over plain HTTP.
 /// </summary>
 internal sealed class LoopbackCertificate : IDisposable
 {
@@ -24,7 +24,7 @@ internal sealed class LoopbackCertificate : IDisposable
 
     public static LoopbackCertificate Create()
     {
-        // Real time, whatever the cluster's clock says: clients check certificates by their own.
+        // Real time, not the cluster's clock: clients validate certificates against their own.
         var from = DateTimeOffset.UtcNow.AddMinutes(-5);
         var to = from + Lifetime;
         using var authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -45,7 +45,7 @@ internal sealed class LoopbackCertificate : IDisposable
         request.CertificateExtensions.Add(names.Build());
         using var signed = request.Create(authority, from, to, RandomNumberGenerator.GetBytes(16));
         using var withKey = signed.CopyWithPrivateKey(key);
-        // Windows' TLS does not take a key that was never exported.
+        // TLS on Windows requires an exported key.
         var server = new X509Certificate2(withKey.Export(X509ContentType.Pkcs12), (string?)null, X509KeyStorageFlags.Exportable);
         return new LoopbackCertificate(server, authority.ExportCertificatePem());
     }

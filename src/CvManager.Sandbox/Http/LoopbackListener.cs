@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>HTTP on 127.0.0.1 for one server. Disposing it ends every request, watches too.</summary>
+/// <summary>Serves HTTP on 127.0.0.1. Disposing it ends all requests.</summary>
 internal sealed class LoopbackListener : IAsyncDisposable
 {
     private readonly HttpListener listener;
@@ -22,13 +22,13 @@ internal sealed class LoopbackListener : IAsyncDisposable
 
     public Uri Server { get; }
 
-    /// <summary>Starts to listen.</summary>
-    /// <param name="port">0 chooses a free one.</param>
-    /// <param name="serve">Answers one request; its token ends when this is disposed.</param>
-    /// <exception cref="HttpListenerException">The given port is taken.</exception>
+    /// <summary>Starts listening.</summary>
+    /// <param name="port">0 selects a free port.</param>
+    /// <param name="serve">Handles one request; its token is cancelled when the listener is disposed.</param>
+    /// <exception cref="HttpListenerException">The port is in use.</exception>
     public static LoopbackListener Start(int port, Func<HttpListenerContext, CancellationToken, Task> serve)
     {
-        // Another process may take the free port between its choice and its use.
+        // Another process may take the free port before it is used.
         for (int attempt = 1; ; attempt++)
         {
             int chosen = port != 0 ? port : FreePort();
@@ -100,7 +100,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
         }
         catch (Exception error) when (error is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)
         {
-            // The client went away, or the server stops: there is nobody to tell.
+            // The client disconnected, or the server is stopping.
             context.Response.Abort();
         }
     }

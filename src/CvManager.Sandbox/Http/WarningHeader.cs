@@ -1,6 +1,6 @@
 namespace CvManager.Sandbox.Http;
 
-/// <summary>RFC 7234 section 5.5 with the code 299 that the API server uses.</summary>
+/// <summary>Formats Warning headers (RFC 7234 section 5.5) with code 299, as the API server does.</summary>
 internal static class WarningHeader
 {
     public static string Format(string text) =>

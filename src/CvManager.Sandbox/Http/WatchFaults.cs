@@ -3,19 +3,19 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Http;
 
-/// <summary>Lets the stream of one watch misbehave.</summary>
+/// <summary>Applies a fault to the stream of a watch.</summary>
 internal static class WatchFaults
 {
     public static void Apply(WatchStream stream, WatchFault fault, EventLoop loop)
     {
         if (fault.AfterEvents is int events)
-            stream.AfterLines(events, Strike);
+            stream.AfterLines(events, Trigger);
         if (fault.AfterTime is TimeSpan delay)
-            loop.Post(delay, Strike);
+            loop.Post(delay, Trigger);
         if (fault is { AfterEvents: null, AfterTime: null })
-            Strike();
+            Trigger();
 
-        void Strike()
+        void Trigger()
         {
             switch (fault.Kind)
             {

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>The built-in resources that this cluster serves.</summary>
+/// <summary>The built-in resources that the sandbox serves.</summary>
 internal sealed class BuiltInKinds
 {
     private static readonly ScalePaths Scale = new(".spec.replicas", ".status.replicas", ".spec.selector");
@@ -21,7 +21,6 @@ internal sealed class BuiltInKinds
             Core("ConfigMap", "configmaps", new ConfigMapRules(), ClusterTables.ConfigMaps, shortNames: ["cm"]),
             Core("Secret", "secrets", new SecretRules(), ClusterTables.Secrets, fields: ["type"]),
             Core("ServiceAccount", "serviceaccounts", new ServiceAccountRules(), ClusterTables.ServiceAccounts, shortNames: ["sa"]),
-            Core("Endpoints", "endpoints", new EndpointsRules(), ClusterTables.Endpoints, shortNames: ["ep"]),
             Core("PersistentVolumeClaim", "persistentvolumeclaims", new ClaimRules(), ClusterTables.Claims, status: true, shortNames: ["pvc"]),
             Nodes,
             Deployments,
@@ -36,8 +35,6 @@ internal sealed class BuiltInKinds
             One("rbac.authorization.k8s.io", "v1", "RoleBinding", "rolebindings", new RbacRules(), ClusterTables.RoleBindings),
             One("rbac.authorization.k8s.io", "v1", "ClusterRole", "clusterroles", new RbacRules(), TableLayout.NameAndCreation, namespaced: false),
             One("rbac.authorization.k8s.io", "v1", "ClusterRoleBinding", "clusterrolebindings", new RbacRules(), ClusterTables.RoleBindings, namespaced: false),
-            One("autoscaling", "v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers", new SpecAndStatusRules(hasGeneration: false),
-                ClusterTables.Autoscalers, status: true, shortNames: ["hpa"], categories: All),
             One("policy", "v1", "PodDisruptionBudget", "poddisruptionbudgets", new SpecAndStatusRules(hasGeneration: true),
                 ClusterTables.DisruptionBudgets, status: true, shortNames: ["pdb"]),
             CustomResourceDefinitions,
@@ -45,8 +42,7 @@ internal sealed class BuiltInKinds
     }
 
     public static ResourceType Namespaces { get; } = Core("Namespace", "namespaces", new NamespaceRules(), ClusterTables.Namespaces,
-        status: true, namespaced: false, shortNames: ["ns"], fields: ["status.phase"],
-        subresources: [new Subresource("finalize", "", "v1", "Namespace", ["update"])]);
+        status: true, namespaced: false, shortNames: ["ns"], fields: ["status.phase"]);
 
     public static ResourceType Pods { get; } = Core("Pod", "pods", new PodRules(), PodTable.Layout,
         status: true, shortNames: ["po"], categories: All,
@@ -56,12 +52,11 @@ internal sealed class BuiltInKinds
         [
             new Subresource("log", "", "v1", "Pod", ["get"]),
             new Subresource("eviction", "policy", "v1", "Eviction", ["create"]),
-            new Subresource("binding", "", "v1", "Binding", ["create"]),
         ]);
 
     public static ResourceType Events { get; } = MakeEvents();
 
-    public static ResourceType Nodes { get; } = Core("Node", "nodes", new NodeRules(), ClusterTables.Nodes,
+    public static ResourceType Nodes { get; } = Core("Node", "nodes", new SpecAndStatusRules(hasGeneration: false), ClusterTables.Nodes,
         status: true, namespaced: false, shortNames: ["no"], fields: ["spec.unschedulable"]);
 
     public static ResourceType Deployments { get; } = One("apps", "v1", "Deployment", "deployments", new DeploymentRules(),

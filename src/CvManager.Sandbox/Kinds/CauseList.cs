@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Collects what is wrong with an object, in the words of apimachinery's field errors.</summary>
+/// <summary>Collects validation errors, with the messages of apimachinery's field package.</summary>
 internal sealed class CauseList
 {
     private readonly List<StatusCause> causes = [];
@@ -18,7 +18,7 @@ internal sealed class CauseList
     public void Invalid(string field, JsonNode? value, string detail) =>
         Add("FieldValueInvalid", field, $"Invalid value: {Show(value)}: {detail}");
 
-    /// <summary>With a value that is already printed, where Go prints a struct.</summary>
+    /// <summary>With a value that is already formatted, for values that Go prints as a struct.</summary>
     public void InvalidPrinted(string field, string value, string detail) =>
         Add("FieldValueInvalid", field, $"Invalid value: {value}: {detail}");
 
@@ -32,14 +32,11 @@ internal sealed class CauseList
 
     public void TooLong(string field, string detail) => Add("FieldValueTooLong", field, $"Too long: {detail}");
 
-    public void TooMany(string field, long count, long limit) =>
-        Add("FieldValueInvalid", field, $"Too many: {count}: must have at most {limit} items");
-
     public void NotFound(string field, JsonNode? value) => Add("FieldValueNotFound", field, $"Not found: {Show(value)}");
 
     public void Add(string reason, string field, string message) => causes.Add(new StatusCause(reason, message, field));
 
-    /// <exception cref="ApiException">422 where anything was collected.</exception>
+    /// <exception cref="ApiException">422 if the list is not empty.</exception>
     public void Throw(ResourceType type, string name)
     {
         if (causes.Count > 0)

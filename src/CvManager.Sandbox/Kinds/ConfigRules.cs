@@ -5,7 +5,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>ConfigMaps and Secrets: keys, size and immutability.</summary>
+/// <summary>ConfigMaps and Secrets: keys, total size and immutability.</summary>
 internal abstract class ConfigRules : KindRules
 {
     private const int SizeLimit = 1024 * 1024;

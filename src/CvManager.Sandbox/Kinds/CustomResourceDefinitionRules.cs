@@ -3,10 +3,10 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>CustomResourceDefinitions themselves.</summary>
+/// <summary>The rules of CustomResourceDefinitions themselves.</summary>
 internal sealed class CustomResourceDefinitionRules : KindRules
 {
-    /// <summary>Keeps a definition until its objects are gone.</summary>
+    /// <summary>Keeps a deleted definition until its objects are gone.</summary>
     public const string Finalizer = "customresourcecleanup.apiextensions.k8s.io";
 
     public const string ApprovalAnnotation = "api-approved.kubernetes.io";

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Makes the resource that a CustomResourceDefinition defines.</summary>
+/// <summary>Builds the resource type that a CustomResourceDefinition defines.</summary>
 internal static class CustomResources
 {
     public static ResourceType FromDefinition(JsonObject definition)
@@ -52,7 +52,7 @@ internal static class CustomResources
         };
     }
 
-    /// <summary>Kubernetes' order of versions: v2 before v1 before v1beta2 before v1alpha1, anything else last.</summary>
+    /// <summary>Kubernetes' version priority: v2 before v1 before v1beta2 before v1alpha1, others last.</summary>
     private sealed class VersionOrder : IComparer<string>
     {
         public static VersionOrder Instance { get; } = new();
@@ -74,7 +74,7 @@ internal static class CustomResources
     }
 }
 
-/// <summary>Objects of one custom resource.</summary>
+/// <summary>The rules of one custom resource.</summary>
 internal sealed class CustomResourceRules(SchemaNode schema, bool hasStatus) : KindRules
 {
     public override bool AllowsUnconditionalUpdate => false;
@@ -83,7 +83,7 @@ internal sealed class CustomResourceRules(SchemaNode schema, bool hasStatus) : K
 
     public override void Default(JsonObject body) => ObjectShape.FillDefaults(schema, body);
 
-    /// <summary>Of metadata too: an update of the status changes nothing else.</summary>
+    /// <summary>Restores metadata too: an update of the status changes only the status.</summary>
     public override void PrepareForStatusUpdate(JsonObject body, JsonObject old)
     {
         base.PrepareForStatusUpdate(body, old);
@@ -95,7 +95,7 @@ internal sealed class CustomResourceRules(SchemaNode schema, bool hasStatus) : K
 
     public override void Validate(JsonObject body, CauseList causes) => CustomValidation.Validate(schema, body, "", causes);
 
-    /// <summary>Everything is specification but metadata and, where it is a subresource, status.</summary>
+    /// <summary>All fields count except metadata and, if it is a subresource, status.</summary>
     public override bool SpecChanged(JsonObject body, JsonObject old) =>
         body.Select(pair => pair.Key).Union(old.Select(pair => pair.Key))
             .Any(name => name != "metadata" && !(hasStatus && name == "status") && !JsonAccess.Same(body[name], old[name]));

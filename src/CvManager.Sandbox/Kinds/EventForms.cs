@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>The two forms of events: core/v1, in which they are kept, and events.k8s.io/v1.</summary>
+/// <summary>Converts events between core/v1, the storage version, and events.k8s.io/v1.</summary>
 internal static class EventForms
 {
     private static readonly (string Core, string Newer)[] Names =

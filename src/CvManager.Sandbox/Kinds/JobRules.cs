@@ -28,7 +28,7 @@ internal sealed class JobRules : KindRules
         spec.Default("podReplacementPolicy", "TerminatingOrFailed");
     }
 
-    /// <summary>The labels that tie pods to this job, unless its selector is written by hand.</summary>
+    /// <summary>Sets the selector and the matching pod labels, unless manualSelector is set.</summary>
     public override void PrepareForCreate(JsonObject body)
     {
         var spec = body.Ensure("spec");
@@ -77,7 +77,7 @@ internal sealed class JobRules : KindRules
 
 internal sealed class CronJobRules : KindRules
 {
-    /// <summary>A job's name is this and eleven more letters, and a pod's name has to hold it.</summary>
+    /// <summary>Leaves room for the 11 characters appended to job names, which must fit into 63 characters.</summary>
     private const int NameLimit = 52;
 
     public override bool HasGeneration => true;

@@ -1,6 +1,6 @@
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Every resource that is served right now. Guarded by the store's lock.</summary>
+/// <summary>The resources that are currently served. Guarded by the store's lock.</summary>
 internal sealed class KindCatalog(BuiltInKinds builtIn)
 {
     private readonly List<ResourceType> types = [.. builtIn.Types];
@@ -8,7 +8,7 @@ internal sealed class KindCatalog(BuiltInKinds builtIn)
 
     public IReadOnlyList<ResourceType> Types => types;
 
-    /// <summary>Grows whenever what is served changes.</summary>
+    /// <summary>Increases with every change of the served resources.</summary>
     public int Generation { get; private set; }
 
     public (ResourceType Type, ServedVersion Version)? Find(string group, string version, string plural)
@@ -19,18 +19,10 @@ internal sealed class KindCatalog(BuiltInKinds builtIn)
         return index.TryGetValue((group, version, plural), out var found) ? found : null;
     }
 
-    /// <summary>The type that an owner reference or an involved object names; any of its versions will do.</summary>
-    public ResourceType? FindKind(string apiVersion, string kind)
-    {
-        int slash = apiVersion.IndexOf('/', StringComparison.Ordinal);
-        string group = slash < 0 ? "" : apiVersion[..slash];
-        return types.FirstOrDefault(type => type.Group == group && type.Kind == kind);
-    }
-
     public ResourceType? Custom(string group, string plural) =>
         types.FirstOrDefault(type => type.IsCustom && type.Group == group && type.Plural == plural);
 
-    /// <summary>Serves a custom resource, in place of what its definition said before.</summary>
+    /// <summary>Serves a custom resource, replacing the previous version of its definition.</summary>
     public void Serve(ResourceType type)
     {
         types.RemoveAll(other => other.Group == type.Group && other.Plural == type.Plural);

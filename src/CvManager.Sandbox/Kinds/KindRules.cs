@@ -4,46 +4,44 @@ using CvManager.Sandbox.Api;
 namespace CvManager.Sandbox.Kinds;
 
 /// <summary>
-/// What one kind adds to the handling of all objects: defaults, validation, and what a write may change. Without state; the base
-/// class is the rules of a kind that has none.
+/// The rules of one kind: defaults, validation, and which fields a write may change. Stateless. The base class has the rules that apply to
+/// kinds without their own.
 /// </summary>
 internal class KindRules
 {
-    public static KindRules Plain { get; } = new();
-
-    /// <summary>A PUT without resourceVersion overwrites whatever is there.</summary>
+    /// <summary>A PUT without resourceVersion overwrites the current object.</summary>
     public virtual bool AllowsUnconditionalUpdate => true;
 
-    /// <summary>A PUT makes an object that is not there.</summary>
+    /// <summary>A PUT creates a missing object.</summary>
     public virtual bool CreatesOnUpdate => false;
 
-    /// <summary>A DELETE that is carried out at once answers with the object instead of a Status.</summary>
+    /// <summary>An immediate DELETE returns the object instead of a Status.</summary>
     public virtual bool ReturnsDeleted => false;
 
-    /// <summary>What happens to dependents when a DELETE does not say.</summary>
+    /// <summary>The propagation policy of a DELETE that does not specify one.</summary>
     public virtual string DefaultPropagation => "Background";
 
-    /// <summary>metadata.generation counts changes of the specification.</summary>
+    /// <summary>Changes of the spec increase metadata.generation.</summary>
     public virtual bool HasGeneration => false;
 
     public virtual string? CheckName(string name) => NameRules.Subdomain(name);
 
-    /// <summary>Fills in what the client left out. Called for every write, and gives the same when called again.</summary>
+    /// <summary>Fills in defaults. Called for every write; must be idempotent.</summary>
     public virtual void Default(JsonObject body)
     {
     }
 
-    /// <summary>What a new object gets besides its defaults.</summary>
+    /// <summary>Sets server-managed fields of a new object.</summary>
     public virtual void PrepareForCreate(JsonObject body)
     {
     }
 
-    /// <summary>What an update cannot change is taken from the old object.</summary>
+    /// <summary>Restores the fields that an update cannot change.</summary>
     public virtual void PrepareForUpdate(JsonObject body, JsonObject old)
     {
     }
 
-    /// <summary>What an update of the status subresource cannot change. The base class keeps everything but status.</summary>
+    /// <summary>Restores the fields that an update of the status subresource cannot change; by default everything except status.</summary>
     public virtual void PrepareForStatusUpdate(JsonObject body, JsonObject old) => RestoreAllBut(body, old, "status");
 
     public virtual void Validate(JsonObject body, CauseList causes)
@@ -54,11 +52,11 @@ internal class KindRules
     {
     }
 
-    /// <summary>True where an update has to raise the generation.</summary>
+    /// <summary>Whether an update increases the generation.</summary>
     public virtual bool SpecChanged(JsonObject body, JsonObject old) => !JsonAccess.Same(body["spec"], old["spec"]);
 
-    /// <summary>How long a deletion leaves the object there, in seconds; null for kinds that go at once.</summary>
-    public virtual long? GracePeriod(JsonObject body, long? asked) => null;
+    /// <summary>The grace period of a deletion, in seconds; null for kinds that are deleted immediately.</summary>
+    public virtual long? GracePeriod(JsonObject body, long? requested) => null;
 
     protected static void RestoreAllBut(JsonObject body, JsonObject old, string field)
     {
@@ -69,7 +67,7 @@ internal class KindRules
         }
     }
 
-    /// <summary>Puts one field back as it was.</summary>
+    /// <summary>Restores one field from the old object.</summary>
     protected static void Restore(JsonObject body, JsonObject old, string field)
     {
         if (old[field] is JsonNode value)

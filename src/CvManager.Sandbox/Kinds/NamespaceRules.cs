@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>A namespace goes only when its own finalizers, which stand in its specification, are done.</summary>
+/// <summary>A deleted namespace is removed once its finalizers, which are in its spec, are done.</summary>
 internal sealed class NamespaceRules : KindRules
 {
     public const string Finalizer = "kubernetes";

@@ -78,7 +78,7 @@ internal sealed class PodRules : KindRules
             now.Remove(field);
             before.Remove(field);
         }
-        // Binding goes through its own subresource, and only once.
+        // The scheduler sets nodeName once.
         if (before.Str("nodeName").Length == 0)
         {
             now.Remove("nodeName");
@@ -88,12 +88,12 @@ internal sealed class PodRules : KindRules
             causes.Forbidden("spec", ImmutableText);
     }
 
-    /// <summary>Seconds; a pod that never ran, or has ended, goes at once.</summary>
-    public override long? GracePeriod(JsonObject body, long? asked)
+    /// <summary>In seconds. An unscheduled or finished pod is deleted immediately.</summary>
+    public override long? GracePeriod(JsonObject body, long? requested)
     {
         if (body.Str("spec", "nodeName").Length == 0 || body.Str("status", "phase") is "Succeeded" or "Failed")
             return 0;
-        return Math.Max(0, asked ?? body.Int("spec", "terminationGracePeriodSeconds") ?? 30);
+        return Math.Max(0, requested ?? body.Int("spec", "terminationGracePeriodSeconds") ?? 30);
     }
 
     private static string QualityOfService(JsonObject spec)

@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Defaults and validation of pod specifications, of pods and of templates alike.</summary>
+/// <summary>Defaults and validation of pod specs, in pods and in templates.</summary>
 internal static class PodTemplates
 {
     private const long FileMode = 420; // 0644
@@ -14,7 +14,7 @@ internal static class PodTemplates
             return;
         var meta = template.Ensure("metadata");
         if (!meta.ContainsKey("creationTimestamp"))
-            meta["creationTimestamp"] = null; // as Go prints a time that is not set
+            meta["creationTimestamp"] = null; // Go serializes an unset time as null.
         if (template.Obj("spec") is JsonObject spec)
             DefaultSpec(spec);
     }

@@ -7,12 +7,12 @@ namespace CvManager.Sandbox.Kinds;
 /// <summary>One group and version under which a resource is served.</summary>
 internal sealed record ServedVersion(string Group, string Version, SchemaNode Schema)
 {
-    /// <summary>Between the stored form and this one, where they differ in more than apiVersion.</summary>
+    /// <summary>Converts from the storage version; null if only apiVersion differs.</summary>
     public Func<JsonObject, JsonObject>? FromStorage { get; init; }
 
     public Func<JsonObject, JsonObject>? ToStorage { get; init; }
 
-    /// <summary>Warns whoever uses it; empty for none.</summary>
+    /// <summary>Sent as a Warning header when the version is used; empty for none.</summary>
     public string DeprecationWarning { get; init; } = "";
 
     public bool HasStatus { get; init; }
@@ -24,10 +24,10 @@ internal sealed record ServedVersion(string Group, string Version, SchemaNode Sc
     public string ApiVersion => Group.Length == 0 ? Version : $"{Group}/{Version}";
 }
 
-/// <summary>Where the scale subresource finds its parts; the selector path is empty where there is none.</summary>
+/// <summary>The JSON paths of the scale subresource; the selector path may be empty.</summary>
 internal sealed record ScalePaths(string Replicas, string StatusReplicas, string Selector);
 
-/// <summary>One resource: what it is called, how it is served, and the rules of its kind.</summary>
+/// <summary>One resource: its names, served versions, and the rules of its kind.</summary>
 internal sealed class ResourceType
 {
     public static readonly IReadOnlySet<string> NameAndNamespace = new HashSet<string>(StringComparer.Ordinal) { "metadata.name", "metadata.namespace" };
@@ -48,7 +48,7 @@ internal sealed class ResourceType
 
     public IReadOnlyList<string> Categories { get; init; } = [];
 
-    /// <summary>Newest first. The first one is preferred; objects are kept in <see cref="Storage"/>.</summary>
+    /// <summary>Newest first; the first one is preferred. Objects are stored in <see cref="Storage"/>.</summary>
     public required IReadOnlyList<ServedVersion> Versions { get; init; }
 
     public required ServedVersion Storage { get; init; }
@@ -57,13 +57,13 @@ internal sealed class ResourceType
 
     public IReadOnlySet<string> SelectableFields { get; init; } = NameAndNamespace;
 
-    /// <summary>Served from a CustomResourceDefinition.</summary>
+    /// <summary>Defined by a CustomResourceDefinition.</summary>
     public bool IsCustom { get; init; }
 
-    /// <summary>The generation of the definition that this was made from.</summary>
+    /// <summary>The generation of the definition that this type was built from.</summary>
     public long DefinitionRevision { get; set; }
 
-    /// <summary>Subresources beside status and scale, by name: the kind and API version that discovery tells of.</summary>
+    /// <summary>The subresources other than status and scale, as listed by discovery.</summary>
     public IReadOnlyList<Subresource> Subresources { get; init; } = [];
 
     /// <summary>apps "deployments" → <c>deployments.apps</c>.</summary>

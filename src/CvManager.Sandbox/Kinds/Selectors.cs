@@ -4,7 +4,7 @@ using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Validation of the label selectors of workloads, with the struct printing that the API server's messages have.</summary>
+/// <summary>Validates the label selectors of workloads. Messages print structs as Go does, like the API server's.</summary>
 internal static class Selectors
 {
     public static void Validate(JsonObject body, string kind, CauseList causes)

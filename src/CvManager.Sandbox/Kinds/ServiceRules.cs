@@ -43,7 +43,7 @@ internal sealed class ServiceRules(Identifiers identifiers) : KindRules
     public override void PrepareForUpdate(JsonObject body, JsonObject old)
     {
         var spec = body.Ensure("spec");
-        // A client that leaves the addresses out means the ones there are.
+        // Omitted addresses keep their values.
         foreach (string field in (string[])["clusterIP", "clusterIPs"])
         {
             if (spec[field] is null && old.At("spec", field) is JsonNode value && spec.Str("type") != "ExternalName")

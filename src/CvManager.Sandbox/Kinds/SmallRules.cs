@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>Leases: leader election depends on their being refused when they make no sense.</summary>
+/// <summary>Leases: leader election relies on their validation.</summary>
 internal sealed class LeaseRules : KindRules
 {
     public override bool CreatesOnUpdate => true;
@@ -21,7 +21,7 @@ internal sealed class LeaseRules : KindRules
     }
 }
 
-/// <summary>Events: written in two forms, and overwritten to count.</summary>
+/// <summary>Events: written in two API versions, and updated to count repetitions.</summary>
 internal sealed class EventRules : KindRules
 {
     public override bool CreatesOnUpdate => true;
@@ -46,7 +46,7 @@ internal sealed class EventRules : KindRules
     }
 }
 
-/// <summary>Roles and bindings may be called anything that fits into a path.</summary>
+/// <summary>Roles and bindings: any name that is a valid path segment.</summary>
 internal sealed class RbacRules : KindRules
 {
     public override string? CheckName(string name) => NameRules.PathSegment(name);
@@ -68,7 +68,7 @@ internal sealed class RbacRules : KindRules
     }
 }
 
-/// <summary>Kinds with a specification and a status, and nothing more to say.</summary>
+/// <summary>Kinds with a spec and a status but no further rules.</summary>
 internal sealed class SpecAndStatusRules(bool hasGeneration) : KindRules
 {
     public override bool HasGeneration => hasGeneration;
@@ -94,13 +94,7 @@ internal sealed class ControllerRevisionRules : KindRules
     }
 }
 
-/// <summary>Endpoints may be made by a PUT.</summary>
-internal sealed class EndpointsRules : KindRules
-{
-    public override bool CreatesOnUpdate => true;
-}
-
-/// <summary>Claims: what the API server itself fills in.</summary>
+/// <summary>PersistentVolumeClaims: the API server's defaults.</summary>
 internal sealed class ClaimRules : KindRules
 {
     public override bool ReturnsDeleted => true;
@@ -109,15 +103,5 @@ internal sealed class ClaimRules : KindRules
     {
         body.Ensure("spec").Default("volumeMode", "Filesystem");
         body.Ensure("status").Default("phase", "Pending");
-    }
-}
-
-/// <summary>Nodes are not confined to DNS labels, and have a status that others patch.</summary>
-internal sealed class NodeRules : KindRules
-{
-    public override void Default(JsonObject body)
-    {
-        body.Ensure("spec");
-        body.Ensure("status");
     }
 }

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Kinds;
 
-/// <summary>What Deployments, ReplicaSets, StatefulSets and DaemonSets have in common.</summary>
+/// <summary>The common rules of Deployments, ReplicaSets, StatefulSets and DaemonSets.</summary>
 internal abstract class WorkloadRules(string kind) : KindRules
 {
     public override bool HasGeneration => true;
@@ -33,7 +33,7 @@ internal abstract class WorkloadRules(string kind) : KindRules
         PodTemplates.NotNegative(spec, "revisionHistoryLimit", "spec", causes);
         Selectors.Validate(body, kind, causes);
         if (spec.Obj("template") is null)
-            spec = []; // no template has no containers either
+            spec = []; // Reports the missing containers of a missing template.
         PodTemplates.ValidateTemplate(spec.Obj("template") ?? [], "spec.template", causes);
     }
 
@@ -79,7 +79,7 @@ internal sealed class DeploymentRules() : WorkloadRules("deployment")
         spec.Default("progressDeadlineSeconds", 600L);
     }
 
-    /// <summary>As the real one: annotations count too, since the controller copies them to its replica sets.</summary>
+    /// <summary>Annotations count too, as in the API server, because the controller copies them to the replica sets.</summary>
     public override bool SpecChanged(JsonObject body, JsonObject old) =>
         base.SpecChanged(body, old) || !JsonAccess.Same(body.Annotations(), old.Annotations());
 

@@ -4,22 +4,22 @@ using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Patching;
 
-/// <summary>Which fields two states of an object differ in, at the grain of ownership: scalars, atomic lists and maps are one field.</summary>
+/// <summary>Compares two states of an object by owned field; scalars, atomic lists and atomic maps are one field.</summary>
 internal static class FieldDifference
 {
-    /// <summary>Fields that no one owns: the server writes them.</summary>
+    /// <summary>Fields without an owner, because the server writes them.</summary>
     private static readonly HashSet<string> ServerMetadata = new(StringComparer.Ordinal)
     {
         "name", "namespace", "uid", "creationTimestamp", "selfLink", "generation", "managedFields", "resourceVersion",
     };
 
-    /// <summary>Objects and lists that a built-in type has even when it is empty, so that filling them adds no field of their own.</summary>
-    private static readonly HashSet<string> AlwaysThere = new(StringComparer.Ordinal)
+    /// <summary>Objects and lists that always exist in built-in types, so that setting a field in them does not add them.</summary>
+    private static readonly HashSet<string> AlwaysPresent = new(StringComparer.Ordinal)
     {
         "f:metadata", "f:spec", "f:status", "f:strategy", "f:updateStrategy", "f:template", "f:jobTemplate", "f:containers",
     };
 
-    /// <summary>What was added or modified, and what was removed.</summary>
+    /// <summary>The fields that were added or modified, and those that were removed.</summary>
     public static (FieldSet Changed, FieldSet Removed) Compare(SchemaNode schema, JsonObject? before, JsonObject after)
     {
         var changed = new FieldSet();
@@ -39,7 +39,7 @@ internal static class FieldDifference
         return (changed, removed);
     }
 
-    /// <summary>All fields that an applied configuration sets. Unlike in <see cref="Compare"/>, an object is a field of its own only where it is empty.</summary>
+    /// <summary>All fields that an applied configuration sets. Here only empty objects are fields of their own.</summary>
     public static FieldSet Of(SchemaNode schema, JsonObject applied)
     {
         var set = new FieldSet();
@@ -63,7 +63,7 @@ internal static class FieldDifference
         return set;
     }
 
-    /// <summary>The path element of an item of an associative list; null where it lacks its keys.</summary>
+    /// <summary>The path element of an item of an associative list; null if the item lacks the keys.</summary>
     public static string? ItemElement(SchemaNode list, JsonNode? item)
     {
         if (list.List == ListType.Set)
@@ -76,14 +76,14 @@ internal static class FieldDifference
             if (entry[key] is JsonNode value)
                 keys[key] = value.DeepClone();
             else if (key == "protocol")
-                keys[key] = "TCP"; // the one key with a default
+                keys[key] = "TCP"; // The only key with a default.
             else if (list.ListKeys.Count == 1)
                 return null;
         }
         return keys.Count == 0 ? null : "k:" + JsonText.Text(keys);
     }
 
-    /// <summary>True where the value has fields or items of its own, rather than being one field.</summary>
+    /// <summary>Whether the fields or items of the value are owned separately.</summary>
     public static bool IsGranular(SchemaNode schema, JsonNode? value) => value switch
     {
         JsonObject => !schema.Atomic && schema.Type is SchemaType.Object or SchemaType.Any,
@@ -148,7 +148,7 @@ internal static class FieldDifference
                 return (null, FieldSet.Leaf());
             return before is null || !JsonAccess.Same(before, after) ? (FieldSet.Leaf(), null) : (null, null);
         }
-        var changed = new FieldSet { Member = before is null && !(builtIn && AlwaysThere.Contains(element)) };
+        var changed = new FieldSet { Member = before is null && !(builtIn && AlwaysPresent.Contains(element)) };
         var removed = new FieldSet { Member = after is null };
         if ((before ?? after) is JsonObject)
         {

@@ -4,10 +4,10 @@ using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Patching;
 
-/// <summary>Who writes: what becomes of metadata.managedFields.</summary>
+/// <summary>The writer of a change, for metadata.managedFields.</summary>
 internal sealed record FieldManager(string Name, string ApiVersion, string Subresource, string Time);
 
-/// <summary>One entry of managedFields.</summary>
+/// <summary>One entry of metadata.managedFields.</summary>
 internal sealed record FieldOwner(string Manager, string Operation, string ApiVersion, string Subresource, string Time, FieldSet Fields)
 {
     public const string Update = nameof(Update);
@@ -18,7 +18,7 @@ internal sealed record FieldOwner(string Manager, string Operation, string ApiVe
         && (operation == Apply || ApiVersion == manager.ApiVersion);
 }
 
-/// <summary>metadata.managedFields of one object. Immutable.</summary>
+/// <summary>The metadata.managedFields of one object. Immutable.</summary>
 internal sealed class FieldOwners(IReadOnlyList<FieldOwner> entries)
 {
     public static FieldOwners None { get; } = new([]);
@@ -47,7 +47,7 @@ internal sealed class FieldOwners(IReadOnlyList<FieldOwner> entries)
             .Select(ToJson),
     ]);
 
-    /// <summary>After an update: the writer owns what it added or changed, and nobody what it removed.</summary>
+    /// <summary>The owners after an update: the writer owns the fields it added or changed; removed fields have no owner.</summary>
     public FieldOwners AfterUpdate(SchemaNode schema, JsonObject? before, JsonObject after, FieldManager manager)
     {
         var (changed, removed) = FieldDifference.Compare(schema, before, after);

@@ -3,14 +3,14 @@ using System.Text.Json.Nodes;
 namespace CvManager.Sandbox.Patching;
 
 /// <summary>
-/// A set of field paths, as managedFields keeps them (fieldsV1): a tree whose edges are path elements (<c>f:name</c>,
-/// <c>k:{"name":"a"}</c>, <c>v:"x"</c>). Mutable while it is built; what is stored is not changed any more.
+/// A set of field paths in the format of managedFields (fieldsV1): a tree whose edges are path elements (<c>f:name</c>,
+/// <c>k:{"name":"a"}</c>, <c>v:"x"</c>). Mutable only while it is built.
 /// </summary>
 internal sealed class FieldSet
 {
     private SortedDictionary<string, FieldSet>? children;
 
-    /// <summary>The path that leads here is itself in the set.</summary>
+    /// <summary>Whether the path to this node is in the set itself.</summary>
     public bool Member { get; set; }
 
     public bool IsEmpty => !Member && (children is null || children.Count == 0);
@@ -70,7 +70,7 @@ internal sealed class FieldSet
         return result;
     }
 
-    /// <summary>The paths of this set that are not in the other one.</summary>
+    /// <summary>The paths of this set that are not in the other set.</summary>
     public FieldSet Except(FieldSet? other)
     {
         if (other is null || other.IsEmpty || IsEmpty)
@@ -104,7 +104,7 @@ internal sealed class FieldSet
         return true;
     }
 
-    /// <summary>The paths as messages name them: <c>.spec.template.spec.containers[name="web"].image</c>.</summary>
+    /// <summary>The paths in the format of messages: <c>.spec.template.spec.containers[name="web"].image</c>.</summary>
     public IEnumerable<string> Paths(string prefix = "")
     {
         if (Member)

@@ -4,13 +4,13 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Patching;
 
-/// <summary>RFC 6902.</summary>
+/// <summary>JSON patch (RFC 6902).</summary>
 internal static class JsonPatch
 {
     private const int OperationLimit = 10_000;
 
-    /// <returns>The patched document; the given one is not changed.</returns>
-    /// <exception cref="ApiException">400: it is no patch. 422: an operation cannot be carried out, or a test failed.</exception>
+    /// <returns>The patched document; the argument is not changed.</returns>
+    /// <exception cref="ApiException">400: not a patch. 422: an operation cannot be applied, or a test failed.</exception>
     public static JsonNode? Apply(JsonNode document, JsonNode? patch)
     {
         if (patch is not JsonArray operations)
@@ -78,7 +78,7 @@ internal static class JsonPatch
         return root;
     }
 
-    /// <summary>As <see cref="Get"/>, but null for what is missing: a test for null passes there, as in the API server.</summary>
+    /// <summary>Like <see cref="Get"/>, but null if the last segment is missing: a test for null passes, as in the API server.</summary>
     private static JsonNode? Find(JsonNode? root, string path)
     {
         string[] parts = Split(path);

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Patching;
 
-/// <summary>RFC 7386.</summary>
+/// <summary>JSON merge patch (RFC 7386).</summary>
 internal static class MergePatch
 {
     /// <returns>The patched document; neither argument is changed.</returns>

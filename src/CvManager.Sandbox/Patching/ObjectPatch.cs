@@ -4,7 +4,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Patching;
 
-/// <summary>The three patch types that change an object as it is.</summary>
+/// <summary>The three patch types other than server-side apply.</summary>
 internal static class ObjectPatch
 {
     public const string JsonType = "application/json-patch+json";
@@ -24,7 +24,7 @@ internal static class ObjectPatch
             $"the body of the request was in an unknown format - accepted media types include: {accepted}");
     }
 
-    /// <returns>The patched object; the given one is not changed.</returns>
+    /// <returns>The patched object; the argument is not changed.</returns>
     public static JsonObject Apply(ObjectRequest request, string mediaType, JsonObject current)
     {
         JsonNode? patch;
@@ -42,7 +42,7 @@ internal static class ObjectPatch
             MergeType => MergePatch.Apply(current, AsObject(patch)),
             _ => StrategicMergePatch.Apply(request.Version.Schema, current, AsObject(patch)),
         };
-        return patched as JsonObject ?? throw ApiException.BadRequest("the patch leaves no object");
+        return patched as JsonObject ?? throw ApiException.BadRequest("the patched document is not an object");
     }
 
     private static JsonObject AsObject(JsonNode? patch) =>

@@ -7,13 +7,13 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Patching;
 
 /// <summary>
-/// Server-side apply: the applied configuration is merged into the object, its fields belong to its manager from then on, and fields
-/// that the manager applied before and left out now are removed, unless somebody else owns them too.
+/// Server-side apply: merges the applied configuration into the object and makes the manager the owner of its fields. Fields that the
+/// manager applied before but omits now are removed, unless another manager owns them too.
 /// </summary>
 internal static class ServerSideApply
 {
-    /// <returns>The merged object in storage form, and its field owners.</returns>
-    /// <exception cref="ApiException">400; 409 with the conflicts; 422 for missing or contradicting options.</exception>
+    /// <returns>The merged object in the storage version, and its field owners.</returns>
+    /// <exception cref="ApiException">400; 409 with the conflicts; 422 if fieldManager is missing.</exception>
     public static (JsonObject Body, FieldOwners Owners) Merge(ObjectRequest request, WriteContext context, StoredObject? live, string now)
     {
         CheckOptions(request);
@@ -69,7 +69,7 @@ internal static class ServerSideApply
             throw ApiException.BadRequest("error decoding YAML: " + error.Message);
         }
         if (node is not JsonObject applied)
-            throw ApiException.BadRequest("error decoding YAML: the applied configuration is no object");
+            throw ApiException.BadRequest("error decoding YAML: the applied configuration is not an object");
         if (applied.Str("kind") is { Length: > 0 } kind && kind != request.Type.Kind)
             throw ApiException.BadRequest($"invalid object type: {applied.Str("apiVersion")}, Kind={kind}");
         if (applied.Str("apiVersion") != request.Version.ApiVersion)
@@ -147,7 +147,7 @@ internal static class ServerSideApply
         return list;
     }
 
-    /// <summary>Removes the given fields, but none that is kept or has kept fields below it.</summary>
+    /// <summary>Removes fields, except those that are kept or contain kept fields.</summary>
     private static void Remove(SchemaNode schema, JsonNode? node, FieldSet gone, FieldSet? kept, bool isRoot = false)
     {
         foreach (var (element, inner) in gone.Children)

@@ -5,8 +5,8 @@ using CvManager.Sandbox.Schemas;
 namespace CvManager.Sandbox.Patching;
 
 /// <summary>
-/// Kubernetes' strategic merge patch: as a merge patch, but lists with a merge key are merged item by item, and directives
-/// (<c>$patch</c>, <c>$retainKeys</c>, <c>$setElementOrder/…</c>, <c>$deleteFromPrimitiveList/…</c>) say what a merge cannot.
+/// Strategic merge patch: a merge patch that merges lists with a merge key item by item, and supports the directives <c>$patch</c>,
+/// <c>$retainKeys</c>, <c>$setElementOrder/…</c> and <c>$deleteFromPrimitiveList/…</c>.
 /// </summary>
 internal static class StrategicMergePatch
 {
@@ -16,11 +16,11 @@ internal static class StrategicMergePatch
     private const string ElementOrder = "$setElementOrder/";
 
     /// <returns>The patched object; neither argument is changed.</returns>
-    /// <exception cref="ApiException">A directive that does not exist (400), an item without its merge key (500).</exception>
+    /// <exception cref="ApiException">400: unknown directive. 500: an item without its merge key.</exception>
     public static JsonObject Apply(SchemaNode schema, JsonObject original, JsonObject patch) =>
         MergeObject(schema, original.Clone(), patch.Clone());
 
-    /// <summary>Merges into the first object, and takes the second one apart.</summary>
+    /// <summary>Merges the patch into the target. Consumes the patch.</summary>
     private static JsonObject MergeObject(SchemaNode schema, JsonObject target, JsonObject patch)
     {
         if (patch.Remove(Directive, out var directive))
@@ -124,7 +124,7 @@ internal static class StrategicMergePatch
     private static ApiException NoKey(JsonNode? item, string key) =>
         new(500, "", $"map: {JsonText.Text(item)} does not contain declared merge key: {key}");
 
-    /// <summary>Takes the directives with one prefix out of a patch.</summary>
+    /// <summary>Removes the directives with the given prefix from a patch and returns them.</summary>
     private static List<string> Take(JsonObject patch, string prefix, out Dictionary<string, JsonArray> lists)
     {
         lists = new Dictionary<string, JsonArray>(StringComparer.Ordinal);
@@ -144,7 +144,7 @@ internal static class StrategicMergePatch
             list.Remove(gone);
     }
 
-    /// <summary>Items that the order names stand in that order; the others keep their places among them as well as they can.</summary>
+    /// <summary>Puts the listed items into the given order; the others keep their positions.</summary>
     private static void Reorder(SchemaNode schema, JsonObject target, string name, JsonArray order)
     {
         if (target[name] is not JsonArray list)

@@ -4,7 +4,7 @@ using static CvManager.Sandbox.Printing.TableLayout;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>The columns of everything that is no workload.</summary>
+/// <summary>The table columns of kinds other than workloads.</summary>
 internal static class ClusterTables
 {
     private const string None = "<none>";
@@ -34,8 +34,6 @@ internal static class ClusterTables
     public static TableLayout Leases { get; } = new(Name, Text("Holder", item => item.Str("spec", "holderIdentity")), Age);
 
     public static TableLayout ServiceAccounts { get; } = new(Name, Number("Secrets", item => item.Arr("secrets")?.Count), Age);
-
-    public static TableLayout Endpoints { get; } = new(Name, Text("Endpoints", EndpointList), Age);
 
     public static TableLayout Nodes { get; } = new(
         Name,
@@ -71,15 +69,6 @@ internal static class ClusterTables
         Text("VolumeAttributesClass", item => item.Str("spec", "volumeAttributesClassName") is { Length: > 0 } name ? name : "<unset>"),
         Age,
         Text("VolumeMode", item => item.Str("spec", "volumeMode"), wide: true));
-
-    public static TableLayout Autoscalers { get; } = new(
-        Name,
-        Text("Reference", item => $"{item.Str("spec", "scaleTargetRef", "kind")}/{item.Str("spec", "scaleTargetRef", "name")}"),
-        Text("Targets", item => item.Arr("spec", "metrics") is { Count: > 0 } ? "<unknown>" : None),
-        Text("MinPods", item => item.Int("spec", "minReplicas") is long least ? $"{least}" : "<unset>"),
-        Number("MaxPods", item => item.Int("spec", "maxReplicas")),
-        Number("Replicas", item => item.Int("status", "currentReplicas")),
-        Age);
 
     public static TableLayout DisruptionBudgets { get; } = new(
         Name,
@@ -119,15 +108,6 @@ internal static class ClusterTables
             ? $"{port.Int("port")}:{node}/{port.Str("protocol")}"
             : $"{port.Int("port")}/{port.Str("protocol")}").ToList();
         return ports.Count == 0 ? None : string.Join(",", ports);
-    }
-
-    private static string EndpointList(JsonObject item)
-    {
-        var list = (from subset in item.Items("subsets")
-                    from address in subset.Items("addresses")
-                    from port in subset.Items("ports").Select(port => $":{port.Int("port")}").DefaultIfEmpty("")
-                    select address.Str("ip") + port).ToList();
-        return list.Count == 0 ? None : list.Count <= 3 ? string.Join(",", list) : $"{string.Join(",", list.Take(3))} + {list.Count - 3} more...";
     }
 
     private static string NodeStatus(JsonObject item)

@@ -3,7 +3,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>The columns of a custom resource: its name, and its additionalPrinterColumns.</summary>
+/// <summary>The table columns of a custom resource: the name and its additionalPrinterColumns.</summary>
 internal static class CustomColumns
 {
     public static TableLayout Layout(JsonObject version)

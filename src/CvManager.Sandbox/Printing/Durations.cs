@@ -3,10 +3,10 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>Ages as kubectl prints them (apimachinery's duration.HumanDuration).</summary>
+/// <summary>Formats ages like kubectl (apimachinery's duration.HumanDuration).</summary>
 internal static class Durations
 {
-    /// <summary>The time since a timestamp; <c>&lt;unknown&gt;</c> where there is none.</summary>
+    /// <summary>The time since a timestamp; <c>&lt;unknown&gt;</c> if it is missing.</summary>
     public static string Since(JsonNode? timestamp, DateTimeOffset now) =>
         Timestamps.Parse(timestamp) is DateTimeOffset time ? Human(now - time) : "<unknown>";
 

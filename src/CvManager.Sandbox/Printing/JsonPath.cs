@@ -6,8 +6,8 @@ using CvManager.Sandbox.Api;
 namespace CvManager.Sandbox.Printing;
 
 /// <summary>
-/// The JSONPath that printer columns and scale paths are written in: fields (<c>.a.b</c>, <c>['a']</c>, <c>\.</c> for a dot in a
-/// name), indices, <c>[*]</c> and filters that compare one field with a literal (<c>[?(@.type=="Ready")]</c>).
+/// The JSONPath subset of printer columns: fields (<c>.a.b</c>, <c>['a']</c>, <c>\.</c> for a dot in a name), indices, <c>[*]</c>, and
+/// filters that compare a field with a literal (<c>[?(@.type=="Ready")]</c>).
 /// </summary>
 internal sealed class JsonPath
 {
@@ -15,7 +15,7 @@ internal sealed class JsonPath
 
     private JsonPath(IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps) => this.steps = steps;
 
-    /// <summary>A path that cannot be read selects nothing.</summary>
+    /// <summary>An unsupported path selects nothing.</summary>
     public static JsonPath Parse(string text)
     {
         var steps = new List<Func<JsonNode?, IEnumerable<JsonNode?>>>();

@@ -4,7 +4,7 @@ using static CvManager.Sandbox.Printing.TableLayout;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>The columns of pods; STATUS is gathered from phase, conditions and container states as the API server gathers it.</summary>
+/// <summary>The table columns of pods. Status is computed from phase, conditions and container states as in the API server.</summary>
 internal static class PodTable
 {
     public static TableLayout Layout { get; } = new(
@@ -43,7 +43,7 @@ internal static class PodTable
         return restarts > 0 && last is not null ? $"{restarts} ({Durations.Human(now - last.Value)} ago)" : $"{restarts}";
     }
 
-    /// <summary>What the init containers wait for; null where they are done.</summary>
+    /// <summary>The status of the init containers; null if they have completed.</summary>
     private static string? Initializing(JsonObject item)
     {
         int total = item.Arr("spec", "initContainers")?.Count ?? 0;

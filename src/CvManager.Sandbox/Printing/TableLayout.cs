@@ -3,10 +3,10 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>One column of a server-side table. Columns of priority 1 are for wide output.</summary>
+/// <summary>One column of a server-side table. Columns with priority 1 are shown in wide output only.</summary>
 /// <param name="Name">The heading.</param>
 /// <param name="Type">integer, number, string, boolean or date.</param>
-/// <param name="Cell">The cell of one object at a time of day.</param>
+/// <param name="Cell">Computes the cell of an object at the given time.</param>
 internal sealed record TableColumn(string Name, string Type, Func<JsonObject, DateTimeOffset, JsonNode?> Cell)
 {
     public string Format { get; init; } = "";
@@ -16,14 +16,12 @@ internal sealed record TableColumn(string Name, string Type, Func<JsonObject, Da
     public long Priority { get; init; }
 }
 
-/// <summary>The columns of one kind.</summary>
+/// <summary>The table columns of one kind.</summary>
 internal sealed class TableLayout(params IReadOnlyList<TableColumn> columns)
 {
-    public IReadOnlyList<TableColumn> Columns => columns;
-
     public static TableLayout NameAndAge { get; } = new(Name, Age);
 
-    /// <summary>For kinds without columns of their own.</summary>
+    /// <summary>For kinds without specific columns.</summary>
     public static TableLayout NameAndCreation { get; } = new(
         Name,
         new TableColumn("Created At", "date", (item, _) => item.Str("metadata", "creationTimestamp")));

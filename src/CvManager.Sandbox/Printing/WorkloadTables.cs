@@ -5,7 +5,7 @@ using static CvManager.Sandbox.Printing.TableLayout;
 
 namespace CvManager.Sandbox.Printing;
 
-/// <summary>The columns of workloads, as the API server's own printers have them.</summary>
+/// <summary>The table columns of workloads, the same as the API server's.</summary>
 internal static class WorkloadTables
 {
     public static TableLayout Deployments { get; } = new(

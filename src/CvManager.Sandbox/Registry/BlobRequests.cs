@@ -4,10 +4,10 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>Blobs and their uploads: <c>/v2/&lt;name&gt;/blobs/…</c>.</summary>
+/// <summary>Handles blobs and their uploads: <c>/v2/&lt;name&gt;/blobs/…</c>.</summary>
 internal sealed class BlobRequests(RegistryContent content, UploadSessions uploads, RegistryDeletion deletion)
 {
-    public RegistryResponse Answer(RegistryRequest request, RegistryTarget target)
+    public RegistryResponse Handle(RegistryRequest request, RegistryTarget target)
     {
         if (!ContentNames.IsDigest(target.Reference))
             throw RegistryError.DigestInvalid(target.Reference);
@@ -41,9 +41,9 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
             case "GET":
                 return Progress(request, upload, 204);
             case "DELETE":
-                uploads.Forget(upload);
+                uploads.Discard(upload);
                 return new RegistryResponse(204);
-            case "PATCH" or "PUT" when StartOf(request) is long start && start != upload.Bytes.Length:
+            case "PATCH" or "PUT" when RangeStart(request) is long start && start != upload.Bytes.Length:
                 return Progress(request, upload, 416);
             case "PATCH":
                 await uploads.AppendAsync(upload, request.Body, cancellationToken).ConfigureAwait(false);
@@ -60,7 +60,7 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
         RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
     {
         string mount = query["mount"];
-        // A mount that cannot be made becomes an ordinary upload ("Mounting a blob from another repository").
+        // A failed mount starts an ordinary upload ("Mounting a blob from another repository").
         if (mount.Length > 0 && content.MountBlob(target.Repository, mount, query["from"]))
             return Created(request, target.Repository, mount);
         var upload = uploads.Begin(target.Repository);
@@ -72,8 +72,8 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
         }
         catch
         {
-            // Nobody knows its address, so nobody can go on with it.
-            uploads.Forget(upload);
+            // The client did not get the upload's location, so it cannot resume it.
+            uploads.Discard(upload);
             throw;
         }
         return Finish(request, upload, query["digest"]);
@@ -89,19 +89,19 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
         .With("Location", $"{request.Origin}/v2/{repository}/blobs/{digest}")
         .With("Docker-Content-Digest", digest);
 
-    /// <summary>Where to go on with an upload, and from which byte.</summary>
+    /// <summary>The location of an upload, and the bytes received so far.</summary>
     private static RegistryResponse Progress(RegistryRequest request, UploadSessions.Upload upload, int status) => new RegistryResponse(status)
         .With("Location", $"{request.Origin}/v2/{upload.Repository}/blobs/uploads/{upload.Id}")
         .With("Range", $"0-{Math.Max(0, upload.Bytes.Length - 1)}")
         .With("Docker-Upload-UUID", upload.Id);
 
-    /// <summary>The first number of Content-Range, which here is <c>start-end</c> without a unit; null where there is none.</summary>
-    private static long? StartOf(RegistryRequest request)
+    /// <summary>The start of Content-Range, which is <c>start-end</c> without a unit here; null if the header is missing.</summary>
+    private static long? RangeStart(RegistryRequest request)
     {
         if (request.Header("Content-Range") is not { Length: > 0 } range)
             return null;
         return long.TryParse(range.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out long start) ? start
-            : throw new RegistryError(400, "BLOB_UPLOAD_INVALID", "Content-Range is not start-end") { Detail = range };
+            : throw new RegistryError(400, "BLOB_UPLOAD_INVALID", "Content-Range must be start-end") { Detail = range };
     }
 
     private static RegistryResponse Get(RegistryRequest request, string digest, ReadOnlyMemory<byte> blob)

@@ -3,14 +3,14 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>The grammars of the distribution specification ("Pulling manifests") and of the image specification's digests.</summary>
+/// <summary>The grammars of names and tags (distribution specification, "Pulling manifests") and digests (image specification).</summary>
 internal static partial class ContentNames
 {
     public static bool IsRepository(string text) => text.Length <= 255 && Repository().IsMatch(text);
 
     public static bool IsTag(string text) => Tag().IsMatch(text);
 
-    /// <summary>A digest whose algorithm this registry can check.</summary>
+    /// <summary>A well-formed digest of a supported algorithm.</summary>
     public static bool IsDigest(string text) => Digest().IsMatch(text);
 
     public static string Sha256(ReadOnlySpan<byte> content) => "sha256:" + Hex(SHA256.HashData(content));

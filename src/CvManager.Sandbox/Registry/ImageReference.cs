@@ -1,9 +1,9 @@
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>A reference as a container runtime reads it: <c>[host/]repository[:tag][@digest]</c>.</summary>
-/// <param name="Host">Where it is; docker.io where the reference names none.</param>
-/// <param name="Repository">Its repository.</param>
-/// <param name="Reference">The digest where there is one, else the tag, else <c>latest</c>.</param>
+/// <summary>A reference as container runtimes parse it: <c>[host/]repository[:tag][@digest]</c>.</summary>
+/// <param name="Host">The registry; docker.io if the reference has none.</param>
+/// <param name="Repository">The repository.</param>
+/// <param name="Reference">The digest if there is one, otherwise the tag, otherwise <c>latest</c>.</param>
 internal sealed record ImageReference(string Host, string Repository, string Reference)
 {
     public static ImageReference Parse(string image)

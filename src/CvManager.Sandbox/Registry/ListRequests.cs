@@ -4,10 +4,10 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>Lists: tags, repositories, referrers.</summary>
+/// <summary>Handles lists of tags, repositories and referrers.</summary>
 internal sealed class ListRequests(RegistryContent content, int? pageSize)
 {
-    public RegistryResponse Answer(RegistryRequest request, RegistryTarget target, QueryParameters query)
+    public RegistryResponse Handle(RegistryRequest request, RegistryTarget target, QueryParameters query)
     {
         if (request.Method is not ("GET" or "HEAD"))
             throw RegistryError.Unsupported();
@@ -21,15 +21,15 @@ internal sealed class ListRequests(RegistryContent content, int? pageSize)
         };
     }
 
-    /// <summary>The entries after <c>last</c>, <c>n</c> of them, with a Link to the next page where there are more.</summary>
+    /// <summary>At most <c>n</c> entries after <c>last</c>, with a Link header if there are more.</summary>
     private RegistryResponse Page(IReadOnlyList<string> all, QueryParameters query, string path, Func<JsonArray, JsonObject> shape)
     {
         int size = pageSize ?? int.MaxValue;
         if (query["n"] is { Length: > 0 } text)
         {
-            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int asked))
+            if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out int requested))
                 throw RegistryError.PageInvalid(text);
-            size = Math.Min(size, asked);
+            size = Math.Min(size, requested);
         }
         string last = query["last"];
         var page = all.Where(entry => string.CompareOrdinal(entry, last) > 0).Take(size).ToList();

@@ -1,9 +1,9 @@
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>Manifests: GET, HEAD, PUT and DELETE of <c>/v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>.</summary>
+/// <summary>Handles GET, HEAD, PUT and DELETE of <c>/v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>.</summary>
 internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion deletion)
 {
-    public async ValueTask<RegistryResponse> AnswerAsync(RegistryRequest request, RegistryTarget target, CancellationToken cancellationToken)
+    public async ValueTask<RegistryResponse> HandleAsync(RegistryRequest request, RegistryTarget target, CancellationToken cancellationToken)
     {
         bool byDigest = target.Reference.Contains(':', StringComparison.Ordinal);
         if (byDigest && !ContentNames.IsDigest(target.Reference))
@@ -20,8 +20,8 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
     }
 
     /// <summary>
-    /// A manifest is given in the form that it has, whatever the request accepts: it is never converted, and HttpListener keeps only
-    /// the last of several Accept headers, of which skopeo sends one a media type.
+    /// Returns the manifest as it was pushed and ignores the Accept header: manifests are never converted, and HttpListener keeps only the
+    /// last of repeated Accept headers, which skopeo sends.
     /// </summary>
     private RegistryResponse Get(RegistryRequest request, RegistryTarget target)
     {

@@ -7,13 +7,13 @@ using System.Text.Json.Nodes;
 namespace CvManager.Sandbox.Registry;
 
 /// <summary>
-/// Who may do what: basic login, or tokens as the distribution project's token authentication has them. Thread-safe.
+/// Authentication and authorization: basic, or bearer tokens ("Token Authentication" in the distribution project). Thread-safe.
 /// </summary>
 internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
 {
     private readonly ConcurrentDictionary<string, Grant> grants = new();
 
-    /// <summary>Lets a request pass.</summary>
+    /// <summary>Throws if the request is not allowed.</summary>
     /// <exception cref="RegistryError">UNAUTHORIZED with a challenge, or DENIED.</exception>
     public void Check(RegistryRequest request, RegistryTarget target)
     {
@@ -39,12 +39,14 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
             throw RegistryError.Denied(target.Repository);
     }
 
-    /// <summary>The token server: <c>GET /token?service=…&amp;scope=…</c>, with basic login or (where pulling needs none) without.</summary>
+    /// <summary>
+    /// The token server: <c>GET /token?service=…&amp;scope=…</c>, with basic authentication, or anonymous if anonymous pull is allowed.
+    /// </summary>
     /// <exception cref="RegistryError">UNAUTHORIZED.</exception>
     public RegistryResponse IssueToken(RegistryRequest request)
     {
         if (login is not { Kind: RegistryLoginKind.Bearer })
-            throw new RegistryError(404, "UNSUPPORTED", "this registry has no token server");
+            throw new RegistryError(404, "UNSUPPORTED", "this registry does not issue tokens");
         if (request.Method != "GET")
             throw RegistryError.Unsupported();
         string authorization = request.Header("Authorization") ?? "";
@@ -68,7 +70,7 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
         });
     }
 
-    /// <summary>Every token that is out ends now, as when a registry's key changes.</summary>
+    /// <summary>Invalidates all issued tokens, as when a registry's signing key changes.</summary>
     public void RevokeTokens() => grants.Clear();
 
     private void CheckToken(RegistryRequest request, string scope, string authorization)
@@ -80,7 +82,7 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
             throw RegistryError.Unauthorized(challenge);
         if (!grants.TryGetValue(authorization["Bearer ".Length..], out var grant) || grant.Expires <= time.GetUtcNow())
             throw RegistryError.Unauthorized(challenge + ",error=\"invalid_token\"");
-        // Who may never push is told so (DENIED), rather than sent for another token.
+        // An account that may never push gets DENIED instead of a challenge for another token.
         if (scope.Length > 0 && !Actions(scope).All(a => grant.Actions.Contains(a) || (!login!.MayPush && a.Action is "push" or "delete")))
             throw RegistryError.Unauthorized(challenge + ",error=\"insufficient_scope\"");
     }
@@ -95,7 +97,7 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
             && CryptographicOperations.FixedTimeEquals(sent.AsSpan(0, length), expected);
     }
 
-    /// <summary>All scopes of a query: the parameter may be repeated, and each may hold several with spaces between.</summary>
+    /// <summary>All scopes of a query: the parameter may be repeated, and each value may hold several scopes separated by spaces.</summary>
     private static IEnumerable<string> Scopes(string pathAndQuery) =>
         pathAndQuery[(pathAndQuery.IndexOf('?', StringComparison.Ordinal) + 1)..].Split('&')
             .Where(p => p.StartsWith("scope=", StringComparison.Ordinal))

@@ -1,8 +1,8 @@
 namespace CvManager.Sandbox.Registry;
 
 /// <summary>
-/// Everything the registry keeps, in memory: blobs once for all repositories, and for each repository which blobs, manifests and tags
-/// it has. Thread-safe: each method is one step that others see whole or not at all. Names and digests are well-formed here.
+/// The registry's content, in memory: blobs are shared by all repositories; each repository has its blob digests, manifests and tags.
+/// Thread-safe: each method is atomic. Callers must pass well-formed names and digests.
 /// </summary>
 internal sealed class RegistryContent(long totalLimit)
 {
@@ -11,8 +11,8 @@ internal sealed class RegistryContent(long totalLimit)
     private readonly Dictionary<string, SharedBlob> blobs = [];
     private long total;
 
-    /// <summary>Counts bytes towards the limit, before they are kept.</summary>
-    /// <exception cref="RegistryError">There is no room for them.</exception>
+    /// <summary>Counts bytes towards the limit before they are stored.</summary>
+    /// <exception cref="RegistryError">SIZE_INVALID: the registry is full.</exception>
     public void Reserve(long bytes)
     {
         lock (gate)
@@ -29,7 +29,7 @@ internal sealed class RegistryContent(long totalLimit)
             total -= bytes;
     }
 
-    /// <summary>Keeps a blob whose bytes are reserved already; where it is known, they are released.</summary>
+    /// <summary>Stores a blob whose bytes are already reserved. The reservation is released if the blob exists.</summary>
     public void AddBlob(string repository, string digest, ReadOnlyMemory<byte> content)
     {
         lock (gate)
@@ -38,22 +38,22 @@ internal sealed class RegistryContent(long totalLimit)
                 total -= content.Length;
             else
                 blobs.Add(digest, blob = new SharedBlob(content));
-            if (Open(repository).Blobs.Add(digest))
+            if (GetOrAdd(repository).Blobs.Add(digest))
                 blob.Repositories++;
         }
     }
 
-    /// <summary>Gives a repository a blob of another one; false where that one has none.</summary>
-    /// <param name="repository">Where it is wanted.</param>
-    /// <param name="digest">The blob.</param>
-    /// <param name="from">Where it is.</param>
+    /// <summary>Adds a blob of another repository; false if that repository does not have it.</summary>
+    /// <param name="repository">The repository to add it to.</param>
+    /// <param name="digest">The digest of the blob.</param>
+    /// <param name="from">The repository that has it.</param>
     public bool MountBlob(string repository, string digest, string from)
     {
         lock (gate)
         {
             if (!repositories.TryGetValue(from, out var source) || !source.Blobs.Contains(digest))
                 return false;
-            if (Open(repository).Blobs.Add(digest))
+            if (GetOrAdd(repository).Blobs.Add(digest))
                 blobs[digest].Repositories++;
             return true;
         }
@@ -84,14 +84,14 @@ internal sealed class RegistryContent(long totalLimit)
         }
     }
 
-    /// <summary>Keeps a manifest, under a tag too where one is given.</summary>
-    /// <exception cref="RegistryError">Something that it refers to is missing, or there is no room.</exception>
+    /// <summary>Stores a manifest, and tags it if a tag is given.</summary>
+    /// <exception cref="RegistryError">A referenced blob or manifest is missing, or the registry is full.</exception>
     public void AddManifest(string repository, Manifest manifest, string? tag)
     {
         lock (gate)
         {
             var known = repositories.GetValueOrDefault(repository) ?? new Repository();
-            // One that is there already may be given another tag even where its layers are gone: that is how a broken image is released.
+            // An existing manifest may be tagged even if its layers are missing, so that tests can release a broken image.
             if (!known.Manifests.ContainsKey(manifest.Digest) && FirstMissing(known, manifest, deep: false) is string missing)
                 throw RegistryError.ManifestBlobUnknown(missing);
             if (!known.Manifests.ContainsKey(manifest.Digest))
@@ -103,7 +103,7 @@ internal sealed class RegistryContent(long totalLimit)
         }
     }
 
-    /// <param name="repository">Its repository.</param>
+    /// <param name="repository">The repository.</param>
     /// <param name="reference">A tag or a digest.</param>
     /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
     public Manifest Manifest(string repository, string reference)
@@ -112,7 +112,7 @@ internal sealed class RegistryContent(long totalLimit)
             return Find(repository, reference);
     }
 
-    /// <summary>The manifest with all that a node needs to run it; null where a part of it is missing.</summary>
+    /// <summary>The manifest; null if a blob or manifest that it references is missing.</summary>
     /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
     public Manifest? CompleteManifest(string repository, string reference)
     {
@@ -136,12 +136,12 @@ internal sealed class RegistryContent(long totalLimit)
     {
         lock (gate)
         {
-            if (!Known(repository).Tags.Remove(tag))
+            if (!Get(repository).Tags.Remove(tag))
                 throw RegistryError.ManifestUnknown(tag);
         }
     }
 
-    /// <summary>Removes a manifest and the tags that point at it.</summary>
+    /// <summary>Removes a manifest and the tags that point to it.</summary>
     public void RemoveManifest(string repository, string digest)
     {
         lock (gate)
@@ -155,15 +155,15 @@ internal sealed class RegistryContent(long totalLimit)
         }
     }
 
-    /// <summary>In ordinal order.</summary>
+    /// <summary>The tags in ordinal order.</summary>
     /// <exception cref="RegistryError">NAME_UNKNOWN.</exception>
     public IReadOnlyList<string> Tags(string repository)
     {
         lock (gate)
-            return [.. Known(repository).Tags.Keys];
+            return [.. Get(repository).Tags.Keys];
     }
 
-    /// <summary>The repositories that have a manifest, in ordinal order.</summary>
+    /// <summary>The repositories with at least one manifest, in ordinal order.</summary>
     public IReadOnlyList<string> Repositories()
     {
         lock (gate)
@@ -180,7 +180,7 @@ internal sealed class RegistryContent(long totalLimit)
         }
     }
 
-    /// <summary>Removes the layers of an image, of each platform's image where it is an index.</summary>
+    /// <summary>Removes the layers of an image, or of all images of an index.</summary>
     public void RemoveLayers(string repository, string reference)
     {
         lock (gate)
@@ -200,16 +200,16 @@ internal sealed class RegistryContent(long totalLimit)
 
     private Manifest Find(string repository, string reference)
     {
-        var known = Known(repository);
+        var known = Get(repository);
         string? digest = reference.Contains(':', StringComparison.Ordinal) ? reference : known.Tags.GetValueOrDefault(reference);
         return digest is not null && known.Manifests.TryGetValue(digest, out var manifest) ? manifest
             : throw RegistryError.ManifestUnknown(reference);
     }
 
-    private Repository Known(string repository) =>
+    private Repository Get(string repository) =>
         repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
 
-    private Repository Open(string repository)
+    private Repository GetOrAdd(string repository)
     {
         if (!repositories.TryGetValue(repository, out var known))
             repositories.Add(repository, known = new Repository());
@@ -229,7 +229,7 @@ internal sealed class RegistryContent(long totalLimit)
     {
         public ReadOnlyMemory<byte> Content { get; } = content;
 
-        /// <summary>How many repositories have it.</summary>
+        /// <summary>The number of repositories that have it.</summary>
         public int Repositories { get; set; }
     }
 }

@@ -2,17 +2,17 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>A request that the registry refuses: a code of the distribution specification ("Error Codes") and its HTTP status.</summary>
+/// <summary>An error response of the registry: a code of the distribution specification ("Error Codes") and an HTTP status.</summary>
 internal sealed class RegistryError(int status, string code, string message) : Exception(message)
 {
     public int Status { get; } = status;
 
     public string Code { get; } = code;
 
-    /// <summary>What it is about: a digest, a tag; null for nothing.</summary>
+    /// <summary>The digest, tag or value concerned; null for none.</summary>
     public string? Detail { get; init; }
 
-    /// <summary>Sent along: a challenge, Retry-After.</summary>
+    /// <summary>Additional response headers: a challenge, Retry-After.</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
     public JsonObject ToJson()
@@ -44,9 +44,9 @@ internal sealed class RegistryError(int status, string code, string message) : E
 
     public static RegistryError UploadUnknown(string id) => new(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry") { Detail = id };
 
-    public static RegistryError TooLarge(long limit) => new(413, "SIZE_INVALID", $"content is larger than {limit} bytes");
+    public static RegistryError TooLarge(long limit) => new(413, "SIZE_INVALID", $"content exceeds the limit of {limit} bytes");
 
-    public static RegistryError Full(long limit) => new(413, "SIZE_INVALID", $"the registry keeps at most {limit} bytes");
+    public static RegistryError Full(long limit) => new(413, "SIZE_INVALID", $"the registry is full: its limit is {limit} bytes");
 
     public static RegistryError Unsupported() => new(405, "UNSUPPORTED", "the operation is unsupported");
 
@@ -63,7 +63,7 @@ internal sealed class RegistryError(int status, string code, string message) : E
 
     public static RegistryError Unavailable() => new(503, "UNAVAILABLE", "the registry is unavailable");
 
-    /// <summary>An answer that a simulation puts in the registry's place.</summary>
+    /// <summary>A simulated error that replaces the registry's own response.</summary>
     public static RegistryError Injected(int status, RequestFault fault) => new(status, fault.Reason ?? CodeOf(status),
         fault.Message ?? $"injected fault: {status}")
     {

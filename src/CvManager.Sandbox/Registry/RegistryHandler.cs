@@ -2,7 +2,7 @@ using System.Net;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>The registry as an <see cref="HttpMessageHandler"/>: no socket, and faults where a simulation wants them.</summary>
+/// <summary>The registry as an <see cref="HttpMessageHandler"/>, without a socket and with optional faults.</summary>
 internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, FaultInjector? faults) : HttpMessageHandler
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -13,19 +13,19 @@ internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, 
             await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
         if (fault.DropRequest)
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
-        var answer = fault.StatusCode is int status
+        var response = fault.StatusCode is int status
             ? RegistryResponse.FromError(RegistryError.Injected(status, fault))
             : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
         if (fault.AnswerDelay > TimeSpan.Zero)
             await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
         if (fault.DropAnswer)
-            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the answer arrived.");
-        return Message(request, answer);
+            throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the response arrived.");
+        return Message(request, response);
     }
 
     private static async ValueTask<RegistryRequest> ReadAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no address.");
+        var uri = request.RequestUri ?? throw new HttpRequestException("The request has no URI.");
         return new RegistryRequest
         {
             Method = request.Method.Method,
@@ -37,14 +37,14 @@ internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, 
         };
     }
 
-    private static HttpResponseMessage Message(HttpRequestMessage request, RegistryResponse answer)
+    private static HttpResponseMessage Message(HttpRequestMessage request, RegistryResponse response)
     {
-        var content = new ReadOnlyMemoryContent(answer.Body);
-        var message = new HttpResponseMessage((HttpStatusCode)answer.Status) { Content = content, RequestMessage = request };
-        if (answer.ContentType is not null)
-            content.Headers.TryAddWithoutValidation("Content-Type", answer.ContentType);
-        content.Headers.ContentLength = answer.Length ?? answer.Body.Length;
-        foreach (var (name, value) in answer.Headers)
+        var content = new ReadOnlyMemoryContent(response.Body);
+        var message = new HttpResponseMessage((HttpStatusCode)response.Status) { Content = content, RequestMessage = request };
+        if (response.ContentType is not null)
+            content.Headers.TryAddWithoutValidation("Content-Type", response.ContentType);
+        content.Headers.ContentLength = response.Length ?? response.Body.Length;
+        foreach (var (name, value) in response.Headers)
         {
             if (!message.Headers.TryAddWithoutValidation(name, value))
                 content.Headers.TryAddWithoutValidation(name, value);

@@ -3,31 +3,31 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>One request, whatever transport brought it.</summary>
+/// <summary>One request, independent of the transport.</summary>
 internal sealed record RegistryRequest
 {
     public required string Method { get; init; }
 
     public required string PathAndQuery { get; init; }
 
-    /// <summary>What the client calls this server, e.g. <c>http://127.0.0.1:5000</c>: the base of the addresses that it is given.</summary>
+    /// <summary>The origin that the client uses, such as <c>http://127.0.0.1:5000</c>: the base of URLs in responses.</summary>
     public required string Origin { get; init; }
 
-    /// <summary>One header's value; several values are joined with commas; null where it is missing.</summary>
+    /// <summary>Returns the value of a header; several values are joined with commas; null if it is missing.</summary>
     public required Func<string, string?> Header { get; init; }
 
     public Stream Body { get; init; } = Stream.Null;
 }
 
-/// <summary>One answer.</summary>
+/// <summary>One response.</summary>
 internal sealed record RegistryResponse(int Status)
 {
     public ReadOnlyMemory<byte> Body { get; init; }
 
-    /// <summary>Null for an answer without a body.</summary>
+    /// <summary>Null for a response without a body.</summary>
     public string? ContentType { get; init; }
 
-    /// <summary>What Content-Length says, where no body is sent (HEAD); null: the body's length.</summary>
+    /// <summary>The Content-Length of a response to HEAD; null to use the body's length.</summary>
     public long? Length { get; init; }
 
     public List<KeyValuePair<string, string>> Headers { get; init; } = [];
@@ -43,6 +43,6 @@ internal sealed record RegistryResponse(int Status)
 
     public static RegistryResponse FromError(RegistryError error) => Json(error.ToJson(), error.Status) with { Headers = [.. error.Headers] };
 
-    /// <summary>Without its body, as HEAD wants it.</summary>
+    /// <summary>The response to HEAD: without the body.</summary>
     public RegistryResponse HeadersOnly() => this with { Length = Length ?? Body.Length, Body = ReadOnlyMemory<byte>.Empty };
 }

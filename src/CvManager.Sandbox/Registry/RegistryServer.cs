@@ -4,8 +4,8 @@ using CvManager.Sandbox.Api;
 namespace CvManager.Sandbox.Registry;
 
 /// <summary>
-/// The registry without a transport: a request in, an answer out, as the OCI distribution specification 1.1 has them. Thread-safe. It
-/// never throws for what a client did wrong; that is an answer too.
+/// The registry without a transport (OCI distribution specification 1.1): maps a request to a response. Thread-safe. Client errors are
+/// returned as responses, never thrown.
 /// </summary>
 internal sealed class RegistryServer
 {
@@ -33,7 +33,7 @@ internal sealed class RegistryServer
 
     public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Counts => counts;
 
-    public void ForgetCounts() => counts.Clear();
+    public void ResetCounts() => counts.Clear();
 
     public async ValueTask<RegistryResponse> HandleAsync(RegistryRequest request, CancellationToken cancellationToken)
     {
@@ -52,10 +52,10 @@ internal sealed class RegistryServer
             }
             else
             {
-                if (budget is not null && Counts(request, target))
+                if (budget is not null && IsLimited(request, target))
                     limits = budget.Spend();
                 access.Check(request, target);
-                response = await AnswerAsync(request, target, query, cancellationToken).ConfigureAwait(false);
+                response = await RouteAsync(request, target, query, cancellationToken).ConfigureAwait(false);
             }
         }
         catch (RegistryError error)
@@ -71,24 +71,24 @@ internal sealed class RegistryServer
             target.Repository, target.Reference, request.PathAndQuery, request.Header("User-Agent") ?? "", response.Status));
         return response;
 
-        bool Counts(RegistryRequest spent, RegistryTarget what) => options.RateLimit!.ManifestGetsOnly
+        bool IsLimited(RegistryRequest spent, RegistryTarget what) => options.RateLimit!.ManifestGetsOnly
             ? what.Kind == RegistryRequestKind.Manifest && spent.Method == "GET"
             : what != RegistryTarget.Base;
     }
 
-    private ValueTask<RegistryResponse> AnswerAsync(
+    private ValueTask<RegistryResponse> RouteAsync(
         RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
     {
         if (target == RegistryTarget.Base)
             return new(request.Method is "GET" or "HEAD" ? RegistryResponse.Json(new System.Text.Json.Nodes.JsonObject()) : throw RegistryError.Unsupported());
         if (target.Kind != RegistryRequestKind.Catalog && !ContentNames.IsRepository(target.Repository))
-            throw target == RegistryTarget.Nothing ? new RegistryError(404, "NAME_UNKNOWN", "no such path") : RegistryError.NameInvalid(target.Repository);
+            throw target == RegistryTarget.Unknown ? new RegistryError(404, "NAME_UNKNOWN", "no such path") : RegistryError.NameInvalid(target.Repository);
         return target.Kind switch
         {
-            RegistryRequestKind.Manifest => manifests.AnswerAsync(request, target, cancellationToken),
-            RegistryRequestKind.Blob => new(blobs.Answer(request, target)),
+            RegistryRequestKind.Manifest => manifests.HandleAsync(request, target, cancellationToken),
+            RegistryRequestKind.Blob => new(blobs.Handle(request, target)),
             RegistryRequestKind.Upload => blobs.UploadAsync(request, target, query, cancellationToken),
-            _ => new(lists.Answer(request, target, query)),
+            _ => new(lists.Handle(request, target, query)),
         };
     }
 }

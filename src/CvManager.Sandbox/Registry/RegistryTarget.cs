@@ -1,16 +1,16 @@
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>What a path of the distribution API names.</summary>
-/// <param name="Kind">The kind of thing.</param>
-/// <param name="Repository">Its repository; empty where there is none.</param>
-/// <param name="Reference">The tag, digest or upload; empty where there is none.</param>
+/// <summary>The target of a path of the distribution API.</summary>
+/// <param name="Kind">The kind of the target.</param>
+/// <param name="Repository">The repository; empty for none.</param>
+/// <param name="Reference">The tag, digest or upload ID; empty for none.</param>
 internal sealed record RegistryTarget(RegistryRequestKind Kind, string Repository, string Reference)
 {
     /// <summary><c>/v2/</c> itself.</summary>
     public static RegistryTarget Base { get; } = new(RegistryRequestKind.Other, "", "v2");
 
-    /// <summary>No path of this API.</summary>
-    public static RegistryTarget Nothing { get; } = new(RegistryRequestKind.Other, "", "");
+    /// <summary>A path that is not part of the API.</summary>
+    public static RegistryTarget Unknown { get; } = new(RegistryRequestKind.Other, "", "");
 
     public static RegistryTarget Parse(IReadOnlyList<string> path) => path.ToArray() switch
     {
@@ -23,7 +23,7 @@ internal sealed record RegistryTarget(RegistryRequestKind Kind, string Repositor
         ["v2", .. var name, "blobs", "uploads"] => new(RegistryRequestKind.Upload, Name(name), ""),
         ["v2", .. var name, "blobs", "uploads", var id] => new(RegistryRequestKind.Upload, Name(name), id),
         ["v2", .. var name, "blobs", var digest] => new(RegistryRequestKind.Blob, Name(name), digest),
-        _ => Nothing,
+        _ => Unknown,
     };
 
     private static string Name(string[] segments) => string.Join('/', segments);

@@ -1,15 +1,15 @@
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>The rate limit: a window of fixed length for all clients together. Thread-safe.</summary>
+/// <summary>The rate limit: a fixed window, shared by all clients. Thread-safe.</summary>
 internal sealed class RequestBudget(RegistryRateLimit limit, TimeProvider time)
 {
     private readonly object gate = new();
     private DateTimeOffset windowEnd;
     private int used;
 
-    /// <summary>Takes one request from the budget.</summary>
-    /// <returns>What Docker Hub says with each answer: the limit and what is left of it.</returns>
-    /// <exception cref="RegistryError">TOOMANYREQUESTS with Retry-After: nothing is left until then.</exception>
+    /// <summary>Counts one request.</summary>
+    /// <returns>The rate limit headers that Docker Hub sends: the limit and the remaining requests.</returns>
+    /// <exception cref="RegistryError">TOOMANYREQUESTS with Retry-After: the limit is reached.</exception>
     public IReadOnlyList<KeyValuePair<string, string>> Spend()
     {
         lock (gate)

@@ -3,9 +3,9 @@ using CvManager.Sandbox.Http;
 namespace CvManager.Sandbox.Registry;
 
 /// <summary>
-/// An OCI registry in this process, for trying out and for tests: skopeo and other clients of the distribution specification 1.1 can
-/// push to it and pull from it, and a <see cref="SandboxCluster"/> pulls its images from it. It keeps everything in memory and is no
-/// production registry. Thread-safe.
+/// An in-process OCI registry for demos and tests. Clients of the distribution specification 1.1, such as skopeo, can push to it and pull
+/// from it, and a <see cref="SandboxCluster"/> can pull its images from it. It keeps everything in memory and is not for production use.
+/// Thread-safe.
 /// </summary>
 public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
 {
@@ -27,27 +27,27 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
             : null;
     }
 
-    /// <summary>Null where the registry does not listen.</summary>
+    /// <summary>Null if the registry does not listen.</summary>
     public Uri? Server => listener?.Server;
 
-    /// <summary>What image references begin with: <c>127.0.0.1:port</c>, or the name that stands for it where it does not listen.</summary>
+    /// <summary>The host in image references: <c>127.0.0.1:port</c>, or HostWithoutSocket if the registry does not listen.</summary>
     public string Host => Server?.Authority ?? options.HostWithoutSocket;
 
-    /// <summary>False: every request is answered 503 and every pull fails, until it is true again.</summary>
+    /// <summary>If false, every request gets a 503 response and every pull fails.</summary>
     public bool Available
     {
         get => server.Available;
         set => server.Available = value;
     }
 
-    /// <summary>How many requests came, answered in whatever way, by method and kind. Faults that a handler injects are not among them.</summary>
+    /// <summary>The number of requests by method and kind. Requests that a handler's faults intercept are not counted.</summary>
     public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Requests => server.Counts;
 
-    /// <summary>The repositories that hold images, in ordinal order.</summary>
+    /// <summary>The repositories that contain images, in ordinal order.</summary>
     public IReadOnlyList<string> Repositories => content.Repositories();
 
     /// <summary>Starts a registry.</summary>
-    /// <exception cref="System.Net.HttpListenerException">The given port is taken.</exception>
+    /// <exception cref="System.Net.HttpListenerException">The port is in use.</exception>
     public static Task<SandboxRegistry> StartAsync(SandboxRegistryOptions options, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -56,30 +56,32 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     }
 
     /// <summary>
-    /// The registry without a socket: requests to any host name are answered by it. Each client gets its own handler, and with it its
-    /// own faults. Requests log in as over HTTP.
+    /// Creates a handler that sends requests to the registry without a socket, whatever their host. Create one handler per client; each
+    /// has its own faults. Requests authenticate as over HTTP.
     /// </summary>
     public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new RegistryHandler(server, options.TimeProvider, faults);
 
-    /// <summary>Counts from zero again.</summary>
-    public void ForgetRequests() => server.ForgetCounts();
+    /// <summary>Resets <see cref="Requests"/>.</summary>
+    public void ForgetRequests() => server.ResetCounts();
 
-    /// <summary>Every bearer token that is out ends now, as when a registry's signing key changes.</summary>
+    /// <summary>Invalidates all issued bearer tokens, as when a registry's signing key changes.</summary>
     public void RevokeTokens() => server.Access.RevokeTokens();
 
-    /// <summary>Puts a new tiny image under a tag. Each call makes an image of its own; the same calls on a new registry make the same.</summary>
-    /// <param name="repository">The repository, without a host; made where it is not there.</param>
-    /// <param name="tag">The tag; moved where it is there.</param>
-    /// <param name="labels">The image's labels, e.g. <c>org.opencontainers.image.version</c>.</param>
-    /// <param name="platforms">Each <c>os/architecture[/variant]</c>: the tag is an index of one image for each. Null: one image for linux/amd64, no index.</param>
-    /// <returns>The digest that the tag points at.</returns>
+    /// <summary>Pushes a new small image. Each call creates a different image, but calls are repeatable on a new registry.</summary>
+    /// <param name="repository">The repository, without a host; created if it does not exist.</param>
+    /// <param name="tag">The tag; moved if it exists.</param>
+    /// <param name="labels">The image's labels, such as <c>org.opencontainers.image.version</c>.</param>
+    /// <param name="platforms">
+    /// Platforms as <c>os/architecture[/variant]</c>, for an index with one image each. Null for a single linux/amd64 image, no index.
+    /// </param>
+    /// <returns>The digest that the tag points to.</returns>
     /// <exception cref="ArgumentException">Repository, tag or platform is malformed.</exception>
     /// <exception cref="InvalidOperationException">The registry is full.</exception>
     public string PushImage(string repository, string tag, IReadOnlyDictionary<string, string>? labels = null, IReadOnlyList<string>? platforms = null)
     {
         Check(repository, tag);
         long number = Interlocked.Increment(ref pushed);
-        return Told(() =>
+        return Translate(() =>
         {
             if (platforms is null)
                 return Push(repository, tag, $"{repository}:{tag} {number}", "linux/amd64", labels).Digest;
@@ -90,29 +92,29 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
         });
     }
 
-    /// <summary>Makes a tag, or moves it, onto a manifest of the same repository.</summary>
+    /// <summary>Creates or moves a tag to a manifest of the same repository.</summary>
     /// <exception cref="ArgumentException">Repository or tag is malformed.</exception>
-    /// <exception cref="InvalidOperationException">There is no such repository or digest.</exception>
+    /// <exception cref="InvalidOperationException">The repository or digest does not exist.</exception>
     public void Tag(string repository, string tag, string digest)
     {
         Check(repository, tag);
         ArgumentException.ThrowIfNullOrEmpty(digest);
-        Told(() => content.SetTag(repository, tag, digest));
+        Translate(() => content.SetTag(repository, tag, digest));
     }
 
-    /// <summary>Removes a tag alone.</summary>
-    /// <exception cref="InvalidOperationException">There is no such repository or tag.</exception>
-    public void Untag(string repository, string tag) => Told(() => content.RemoveTag(repository, tag));
+    /// <summary>Removes a tag but not the manifest.</summary>
+    /// <exception cref="InvalidOperationException">The repository or tag does not exist.</exception>
+    public void Untag(string repository, string tag) => Translate(() => content.RemoveTag(repository, tag));
 
-    /// <summary>The layers of a tag's image vanish: tag and manifest stay, but it cannot be pulled any more.</summary>
-    /// <exception cref="InvalidOperationException">There is no such repository or tag.</exception>
-    public void BreakImage(string repository, string tag) => Told(() => content.RemoveLayers(repository, tag));
+    /// <summary>Removes the layers of a tag's image: tag and manifest stay, but the image can no longer be pulled.</summary>
+    /// <exception cref="InvalidOperationException">The repository or tag does not exist.</exception>
+    public void BreakImage(string repository, string tag) => Translate(() => content.RemoveLayers(repository, tag));
 
-    /// <summary>The tags of a repository, in ordinal order; none where there is no such repository.</summary>
+    /// <summary>The tags of a repository, in ordinal order; empty if the repository does not exist.</summary>
     public IReadOnlyList<string> Tags(string repository) =>
         content.Repositories().Contains(repository) ? content.Tags(repository) : [];
 
-    /// <summary>What a tag points at; null where there is no such tag.</summary>
+    /// <summary>The digest that a tag points to; null if the tag does not exist.</summary>
     public string? Digest(string repository, string tag)
     {
         try
@@ -181,19 +183,19 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
         ArgumentException.ThrowIfNullOrEmpty(repository);
         ArgumentException.ThrowIfNullOrEmpty(tag);
         if (!ContentNames.IsRepository(repository))
-            throw new ArgumentException($"'{repository}' is no repository name.", nameof(repository));
+            throw new ArgumentException($"'{repository}' is not a valid repository name.", nameof(repository));
         if (!ContentNames.IsTag(tag))
-            throw new ArgumentException($"'{tag}' is no tag.", nameof(tag));
+            throw new ArgumentException($"'{tag}' is not a valid tag.", nameof(tag));
     }
 
-    private static void Told(Action action) => Told(() =>
+    private static void Translate(Action action) => Translate(() =>
     {
         action();
         return 0;
     });
 
-    /// <summary>Errors of the wire protocol as this class' callers know them.</summary>
-    private static T Told<T>(Func<T> action)
+    /// <summary>Translates errors of the wire protocol into InvalidOperationException.</summary>
+    private static T Translate<T>(Func<T> action)
     {
         try
         {

@@ -7,19 +7,19 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>An image of one small layer, for one platform: enough for every client that only moves images about.</summary>
+/// <summary>A single-platform image with one small layer: enough for clients that do not run it.</summary>
 internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte> Config, Manifest Manifest)
 {
-    /// <param name="text">What the layer's one file holds; the same text makes the same layer.</param>
+    /// <param name="text">The content of the layer's only file. The same text produces the same layer.</param>
     /// <param name="platform"><c>os/architecture[/variant]</c></param>
     /// <param name="labels">The image's labels.</param>
-    /// <param name="created">When it claims to be built.</param>
+    /// <param name="created">The image's creation time.</param>
     public static TinyImage Build(string text, string platform, IReadOnlyDictionary<string, string> labels, DateTimeOffset created)
     {
         byte[] tar = Tar(text);
         byte[] layer = Gzip(tar);
         var config = PlatformJson(platform);
-        // To the fraction of a second, as builders write it: which of two is newer matters to some.
+        // With fractional seconds, as builders write it, so that clients can order images.
         config["created"] = created.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
         config["config"] = new JsonObject { ["Labels"] = new JsonObject(labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) };
         config["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray(ContentNames.Sha256(tar)) };
@@ -34,7 +34,7 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
         return new TinyImage(layer, configBytes, Manifest.Parse(manifest, Manifest.OciImage));
     }
 
-    /// <summary>The index of images for several platforms.</summary>
+    /// <summary>Builds the index of images for several platforms.</summary>
     public static Manifest Index(IEnumerable<(string Platform, Manifest Manifest)> images) => Manifest.Parse(JsonText.Utf8(new JsonObject
     {
         ["schemaVersion"] = 2,
@@ -51,7 +51,7 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
     {
         string[] parts = platform.Split('/');
         if (parts.Length is < 2 or > 3)
-            throw new ArgumentException($"'{platform}' is not os/architecture[/variant].", nameof(platform));
+            throw new ArgumentException($"Invalid platform '{platform}': must be os/architecture[/variant].", nameof(platform));
         var json = new JsonObject { ["architecture"] = parts[1], ["os"] = parts[0] };
         if (parts.Length == 3)
             json["variant"] = parts[2];
@@ -70,7 +70,7 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
             writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "version")
             {
                 DataStream = data,
-                // The same text makes the same layer, whenever it is built.
+                // A fixed time makes layers reproducible.
                 ModificationTime = DateTimeOffset.UnixEpoch,
             });
         }

@@ -2,18 +2,18 @@ using System.Collections.Concurrent;
 
 namespace CvManager.Sandbox.Registry;
 
-/// <summary>Blobs on their way in. Thread-safe; one upload takes one request at a time.</summary>
+/// <summary>The blob uploads in progress. Thread-safe, but each upload accepts one request at a time.</summary>
 internal sealed class UploadSessions(RegistryContent content, long blobLimit, TimeProvider time)
 {
-    /// <summary>An upload that nobody went on with for so long is forgotten: its bytes count towards the limit.</summary>
-    private static readonly TimeSpan Abandoned = TimeSpan.FromHours(1);
+    /// <summary>Idle uploads are discarded after this time, because their bytes count towards the limit.</summary>
+    private static readonly TimeSpan AbandonedAfter = TimeSpan.FromHours(1);
 
     private readonly ConcurrentDictionary<string, Upload> uploads = new();
 
     public Upload Begin(string repository)
     {
-        foreach (var old in uploads.Values.Where(u => time.GetUtcNow() - u.LastUse > Abandoned))
-            Forget(old);
+        foreach (var old in uploads.Values.Where(u => time.GetUtcNow() - u.LastUse > AbandonedAfter))
+            Discard(old);
         var upload = new Upload(Guid.NewGuid().ToString(), repository) { LastUse = time.GetUtcNow() };
         uploads[upload.Id] = upload;
         return upload;
@@ -28,8 +28,8 @@ internal sealed class UploadSessions(RegistryContent content, long blobLimit, Ti
         return upload;
     }
 
-    /// <summary>Adds what the client sends.</summary>
-    /// <exception cref="RegistryError">It is too much; what came until then is kept, the rest is not read.</exception>
+    /// <summary>Appends the request body.</summary>
+    /// <exception cref="RegistryError">SIZE_INVALID: a limit is exceeded. Bytes received before are kept; the rest is not read.</exception>
     public async ValueTask AppendAsync(Upload upload, Stream body, CancellationToken cancellationToken)
     {
         var chunk = new byte[64 * 1024];
@@ -43,21 +43,21 @@ internal sealed class UploadSessions(RegistryContent content, long blobLimit, Ti
         }
     }
 
-    /// <summary>Makes the upload a blob. Wrong or right, the upload is over.</summary>
+    /// <summary>Stores the upload as a blob. The upload ends even if the digest does not match.</summary>
     /// <exception cref="RegistryError">DIGEST_INVALID.</exception>
     public void Finish(Upload upload, string digest)
     {
         var bytes = new ReadOnlyMemory<byte>(upload.Bytes.GetBuffer(), 0, (int)upload.Bytes.Length);
         if (!ContentNames.IsDigest(digest) || !ContentNames.Matches(digest, bytes.Span))
         {
-            Forget(upload);
+            Discard(upload);
             throw RegistryError.DigestInvalid(digest);
         }
         if (uploads.TryRemove(upload.Id, out _))
             content.AddBlob(upload.Repository, digest, bytes);
     }
 
-    public void Forget(Upload upload)
+    public void Discard(Upload upload)
     {
         if (uploads.TryRemove(upload.Id, out _))
             content.Release(upload.Bytes.Length);

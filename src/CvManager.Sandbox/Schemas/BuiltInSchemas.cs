@@ -1,6 +1,6 @@
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>The built-in types, read from builtin-types.txt, which explains its own notation.</summary>
+/// <summary>The built-in types, read from builtin-types.txt, which documents its notation.</summary>
 internal static class BuiltInSchemas
 {
     private static readonly Lazy<Dictionary<string, SchemaNode>> Types = new(Read);
@@ -13,7 +13,7 @@ internal static class BuiltInSchemas
     private static Dictionary<string, SchemaNode> Read()
     {
         using var stream = typeof(BuiltInSchemas).Assembly.GetManifestResourceStream("builtin-types.txt")
-            ?? throw new InvalidOperationException("The assembly lacks its resource builtin-types.txt.");
+            ?? throw new InvalidOperationException("Embedded resource builtin-types.txt not found.");
         using var reader = new StreamReader(stream);
         var types = new Dictionary<string, SchemaNode>(StringComparer.Ordinal);
         var fields = new List<(SchemaNode Type, string Text)>();
@@ -40,7 +40,7 @@ internal static class BuiltInSchemas
                 fields.Add((type, isObject ? "apiVersion string; kind string; metadata=1 ObjectMeta;" : ""));
             }
         }
-        // Types refer to one another in circles: all of them are there before the first field is read.
+        // Types refer to each other in cycles, so all types are created before the fields are read.
         foreach (var group in fields.GroupBy(entry => entry.Type))
         {
             string text = string.Concat(group.Select(entry => entry.Text));
@@ -125,7 +125,7 @@ internal static class BuiltInSchemas
         "number" => new SchemaNode { Type = SchemaType.Number, Format = "double" },
         "time" or "microtime" => new SchemaNode { Type = SchemaType.String, Format = "date-time" },
         "bytes" => new SchemaNode { Type = SchemaType.String, Format = "byte" },
-        // A quantity may be written as a number.
+        // A quantity may be a number.
         "quantity" => new SchemaNode { Type = SchemaType.IntOrString, Format = "quantity" },
         "intstr" => new SchemaNode { Type = SchemaType.IntOrString, Format = "int-or-string" },
         "raw" or "fields" => new SchemaNode { Type = SchemaType.Object, PreserveUnknown = true, Atomic = true },

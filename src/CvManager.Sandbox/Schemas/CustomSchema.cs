@@ -5,10 +5,10 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>Reads the structural schema of a CustomResourceDefinition (openAPIV3Schema).</summary>
+/// <summary>Parses the structural schema of a CustomResourceDefinition (openAPIV3Schema).</summary>
 internal static class CustomSchema
 {
-    /// <summary>Patterns come from whoever makes the definition; one that backtracks for ever must not stop the cluster.</summary>
+    /// <summary>Bounds the matching time, so that a pattern with excessive backtracking cannot block the cluster.</summary>
     private static readonly TimeSpan PatternLimit = TimeSpan.FromSeconds(1);
 
     public static SchemaNode Read(JsonObject? schema)
@@ -41,12 +41,12 @@ internal static class CustomSchema
         };
     }
 
-    /// <summary>The rules that make a schema structural, as far as authors commonly miss them.</summary>
+    /// <summary>Validates the most commonly violated rules of structural schemas.</summary>
     public static void ValidateStructure(JsonObject schema, string path, CauseList causes)
     {
-        bool free = schema.Bool("x-kubernetes-int-or-string") || schema.Bool("x-kubernetes-preserve-unknown-fields");
+        bool untyped = schema.Bool("x-kubernetes-int-or-string") || schema.Bool("x-kubernetes-preserve-unknown-fields");
         string type = schema.Str("type");
-        if (type.Length == 0 && !free)
+        if (type.Length == 0 && !untyped)
             causes.Required($"{path}.type", "must not be empty for specified object fields");
         else if (type is not ("" or "object" or "array" or "string" or "integer" or "number" or "boolean"))
             causes.NotSupported($"{path}.type", type, "array", "boolean", "integer", "number", "object", "string");
@@ -101,12 +101,12 @@ internal static class CustomSchema
         _ => SchemaType.Any,
     };
 
-    /// <summary>Null for what is no expression. Go's RE2 syntax is, for all that manifests use, a subset of .NET's.</summary>
+    /// <summary>Null if the pattern is invalid. The RE2 syntax that manifests use is a subset of .NET's.</summary>
     private static Regex? Compile(string pattern)
     {
         try
         {
-            // '$' is the very end in RE2; in .NET it would let a line feed follow.
+            // '$' matches only at the very end in RE2, but also before a final line feed in .NET.
             return new Regex(pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) ? pattern[..^1] + "\\z" : pattern,
                 RegexOptions.CultureInvariant, PatternLimit);
         }

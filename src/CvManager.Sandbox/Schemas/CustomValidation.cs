@@ -6,7 +6,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>Checks a custom resource against its schema, in the API server's words.</summary>
+/// <summary>Validates a custom resource against its schema, with the API server's messages.</summary>
 internal static class CustomValidation
 {
     public static void Validate(SchemaNode schema, JsonNode? value, string path, CauseList causes)
@@ -68,7 +68,7 @@ internal static class CustomValidation
             causes.Add("FieldValueTooMany", path, $"Too many: {fields.Count}: must have at most {most} items");
         foreach (var (name, value) in fields)
         {
-            // The metadata of the object itself has been checked as every object's is.
+            // The object's own metadata has already been validated by MetadataValidation.
             if (path.Length == 0 && name is "metadata" or "apiVersion" or "kind")
                 continue;
             if (schema.Field(name) is SchemaNode field)
@@ -108,7 +108,7 @@ internal static class CustomValidation
     {
         if (value.AsText() is string text)
         {
-            // Lengths are counted in characters, not UTF-16 units.
+            // Lengths are counted in code points, not in UTF-16 units.
             long length = new StringInfo(text).LengthInTextElements == text.Length ? text.Length : text.EnumerateRunes().Count();
             if (rules.MinLength is long shortest && length < shortest)
                 causes.Invalid(path, value.DeepClone(), $"{path} in body should be at least {shortest} chars long");

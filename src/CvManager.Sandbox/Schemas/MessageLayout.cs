@@ -2,7 +2,7 @@ using System.Globalization;
 
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>Which number of a protobuf message is which field of a type.</summary>
+/// <summary>Maps the field numbers of a protobuf message to the fields of a type.</summary>
 internal sealed class MessageLayout
 {
     private readonly Dictionary<int, MessageField> fields = [];
@@ -11,9 +11,9 @@ internal sealed class MessageLayout
 
     public MessageField? Find(int number) => fields.GetValueOrDefault(number);
 
-    /// <param name="name">The field's name in JSON.</param>
-    /// <param name="path">Its number, or the numbers down through embedded messages: 2.6.</param>
-    /// <param name="keepsZero">A zero is a value, rather than "not set".</param>
+    /// <param name="name">The name of the field in JSON.</param>
+    /// <param name="path">The field number, or a path of numbers through embedded messages: 2.6.</param>
+    /// <param name="keepsZero">Whether a zero is a value rather than "not set".</param>
     public void Add(string name, string path, bool keepsZero)
     {
         int dot = path.IndexOf('.', StringComparison.Ordinal);
@@ -29,7 +29,7 @@ internal sealed class MessageLayout
     }
 }
 
-/// <param name="Name">In JSON; empty for an embedded message, whose fields are the outer one's own.</param>
-/// <param name="KeepsZero">A zero is a value.</param>
+/// <param name="Name">The name in JSON; empty for an embedded message, whose fields belong to the outer message.</param>
+/// <param name="KeepsZero">Whether a zero is a value rather than "not set".</param>
 /// <param name="Embedded">The layout of an embedded message.</param>
 internal sealed record MessageField(string Name, bool KeepsZero, MessageLayout? Embedded);

@@ -4,16 +4,16 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>Brings what a client sent into its type's shape: unknown fields are dropped and told, defaults of a schema filled in.</summary>
+/// <summary>Prunes objects to the fields of their type, and fills in the defaults of custom schemas.</summary>
 internal static class ObjectShape
 {
     private static readonly Lazy<SchemaNode> ObjectMeta = new(() => BuiltInSchemas.Get("ObjectMeta"));
 
-    /// <summary>Drops fields that the type does not have.</summary>
+    /// <summary>Removes fields that the type does not have.</summary>
     /// <param name="schema">The type of the whole object.</param>
-    /// <param name="body">Changed in place.</param>
-    /// <param name="unknown">Gets the paths of what was dropped.</param>
-    /// <exception cref="ApiException">400: a built-in type's field has another type.</exception>
+    /// <param name="body">The object, changed in place.</param>
+    /// <param name="unknown">Receives the paths of the removed fields.</param>
+    /// <exception cref="ObjectShapeException">A field of a built-in type has a value of another type.</exception>
     public static void Prune(SchemaNode schema, JsonObject body, List<string> unknown)
     {
         foreach (string name in body.Select(pair => pair.Key).ToList())
@@ -25,7 +25,7 @@ internal static class ObjectShape
         }
     }
 
-    /// <summary>Fills in the defaults of a custom resource's schema; a null that may not be null makes room for its default.</summary>
+    /// <summary>Fills in the defaults of a custom resource's schema. A default also replaces a null that is not nullable.</summary>
     public static void FillDefaults(SchemaNode schema, JsonNode? value)
     {
         switch (value)
@@ -64,7 +64,7 @@ internal static class ObjectShape
         var value = parent[name];
         if (value is null)
         {
-            // Go leaves a field alone that is given as null.
+            // Go ignores null for a field.
             if (builtIn)
                 parent.Remove(name);
             return;
@@ -133,5 +133,5 @@ internal static class ObjectShape
     }
 }
 
-/// <summary>A built-in object that does not fit its type.</summary>
+/// <summary>A value does not have the type that the built-in schema requires.</summary>
 internal sealed class ObjectShapeException(string message) : Exception(message);

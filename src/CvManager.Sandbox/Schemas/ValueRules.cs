@@ -3,8 +3,9 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Sandbox.Schemas;
 
-/// <summary>The value validations of a CRD's structural schema. CEL rules (x-kubernetes-validations) are not among them: API servers
-/// before 1.25 ignore them too, and clients must not depend on them.</summary>
+/// <summary>
+/// The value validations of a CRD's structural schema. CEL rules (x-kubernetes-validations) are ignored, as by API servers before 1.25.
+/// </summary>
 internal sealed class ValueRules
 {
     public bool Nullable { get; init; }

@@ -5,7 +5,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Storage;
 
-/// <summary>A field selector (<c>metadata.name=a,status.phase!=Running</c>) over the fields that the resource supports.</summary>
+/// <summary>A field selector (<c>metadata.name=a,status.phase!=Running</c>).</summary>
 internal sealed class FieldSelector
 {
     private readonly IReadOnlyList<(string Field, string Value, bool Equal)> requirements;
@@ -14,10 +14,7 @@ internal sealed class FieldSelector
 
     public bool IsEverything => requirements.Count == 0;
 
-    /// <summary>The name that metadata.name is asked to be; null where it is not.</summary>
-    public string? Name => requirements.Where(item => item is { Field: "metadata.name", Equal: true }).Select(item => item.Value).FirstOrDefault();
-
-    /// <exception cref="ApiException">400 for a field that is not supported, and for what cannot be read.</exception>
+    /// <exception cref="ApiException">400 for an unsupported field or invalid syntax.</exception>
     public static FieldSelector Parse(string text, ResourceType type)
     {
         var list = new List<(string, string, bool)>();
@@ -57,7 +54,7 @@ internal sealed class FieldSelector
 
     private static string Read(JsonObject body, string field)
     {
-        // The one selectable field that is no path: who wrote an event.
+        // The only selectable field that is not a path: the component that reported an event.
         if (field == "source")
             return body.Str("source", "component") is { Length: > 0 } component ? component : body.Str("reportingComponent");
         JsonNode? node = body;

@@ -4,7 +4,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Storage;
 
-/// <summary>A label selector: from a query (<c>a=b,c in (d,e),!f</c>) or from an object's matchLabels and matchExpressions.</summary>
+/// <summary>A label selector, from a query (<c>a=b,c in (d,e),!f</c>) or from matchLabels and matchExpressions.</summary>
 internal sealed class LabelSelector
 {
     private readonly IReadOnlyList<Requirement> requirements;
@@ -15,7 +15,7 @@ internal sealed class LabelSelector
 
     public bool IsEverything => requirements.Count == 0;
 
-    /// <exception cref="ApiException">400 with the position of what cannot be read.</exception>
+    /// <exception cref="ApiException">400 for invalid syntax.</exception>
     public static LabelSelector Parse(string text) =>
         string.IsNullOrWhiteSpace(text) ? Everything : new LabelSelector(new LabelSelectorParser(text).Parse());
 
@@ -39,7 +39,7 @@ internal sealed class LabelSelector
         return new LabelSelector(list);
     }
 
-    /// <summary>From a plain map, as services have it.</summary>
+    /// <summary>From a plain map, as in the spec of services.</summary>
     public static LabelSelector FromMap(JsonObject? labels) => new(
         [.. (labels ?? []).Select(pair => new Requirement(pair.Key, SelectorOperator.In, [pair.Value.AsText() ?? ""]))]);
 
@@ -53,7 +53,7 @@ internal sealed class LabelSelector
         return true;
     }
 
-    /// <summary>As the scale subresource prints it.</summary>
+    /// <summary>The selector in the format of the scale subresource.</summary>
     public override string ToString() => string.Join(",", requirements);
 
     internal enum SelectorOperator

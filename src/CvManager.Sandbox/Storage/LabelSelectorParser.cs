@@ -3,7 +3,7 @@ using static CvManager.Sandbox.Storage.LabelSelector;
 
 namespace CvManager.Sandbox.Storage;
 
-/// <summary>The grammar of label selectors in queries (apimachinery's labels package), with its messages.</summary>
+/// <summary>Parses label selectors in queries, with the grammar and messages of apimachinery's labels package.</summary>
 internal sealed class LabelSelectorParser(string text)
 {
     private const string Symbols = "=!(),<>";

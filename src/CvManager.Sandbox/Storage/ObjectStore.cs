@@ -5,8 +5,8 @@ using CvManager.Sandbox.Kinds;
 namespace CvManager.Sandbox.Storage;
 
 /// <summary>
-/// All objects of the cluster, under one revision counter and one lock. Every member but <see cref="Gate"/> is called with the lock
-/// held; nothing awaits in it.
+/// All objects of the cluster, with one revision counter and one lock. All members except <see cref="Gate"/> require the lock to be held;
+/// never await while holding it.
 /// </summary>
 internal sealed class ObjectStore(int historyLimit)
 {
@@ -16,7 +16,7 @@ internal sealed class ObjectStore(int historyLimit)
 
     public object Gate { get; } = new();
 
-    /// <summary>The revision of the last change. A fresh cluster does not start at 0: clients take that for "any".</summary>
+    /// <summary>The revision of the last change. A new cluster starts at 1, because 0 means "any" to clients.</summary>
     public long Revision { get; private set; } = 1;
 
     public IEnumerable<ResourceTable> Tables => tables.Values;
@@ -29,7 +29,7 @@ internal sealed class ObjectStore(int historyLimit)
         return table;
     }
 
-    /// <summary>The table of a custom resource that is no longer served.</summary>
+    /// <summary>Removes the table of a custom resource that is no longer served.</summary>
     public void Remove(ResourceType type)
     {
         if (tables.Remove((type.Group, type.Plural), out var table))
@@ -38,10 +38,10 @@ internal sealed class ObjectStore(int historyLimit)
 
     public (ResourceTable Table, StoredObject Object)? ByUid(string uid) => byUid.TryGetValue(uid, out var found) ? found : null;
 
-    /// <summary>Told of each change, in order, with the lock held; an observer only takes notes.</summary>
+    /// <summary>Adds an observer of all changes. Observers are called in order, with the lock held, and must not change objects.</summary>
     public void Observe(Action<StoreChange> observer) => observers.Add(observer);
 
-    /// <summary>Writes a new object, whose body gets its resource version and belongs to the store from now on.</summary>
+    /// <summary>Adds a new object and sets its resourceVersion. The store takes ownership of the body.</summary>
     public StoredObject Add(ResourceTable table, JsonObject body, Patching.FieldOwners owners)
     {
         var added = Stamp(body, owners);

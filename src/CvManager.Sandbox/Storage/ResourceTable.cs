@@ -3,7 +3,7 @@ using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Storage;
 
-/// <summary>The objects of one resource, sorted as etcd sorts them, and its latest changes. Guarded by the store's lock.</summary>
+/// <summary>The objects of one resource, in etcd's order, and its latest changes. Guarded by the store's lock.</summary>
 internal sealed class ResourceTable(ResourceType type, int historyLimit, long createdAt)
 {
     private readonly Dictionary<string, StoredObject> byKey = new(StringComparer.Ordinal);
@@ -15,7 +15,7 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
 
     public int Count => sorted.Count;
 
-    /// <summary>Changes after this revision are all remembered.</summary>
+    /// <summary>All changes after this revision are in the history.</summary>
     public long HistoryStart { get; private set; } = createdAt;
 
     public StoredObject? Find(string ns, string name) => byKey.GetValueOrDefault(StoredObject.KeyOf(ns, name));
@@ -78,12 +78,12 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
         history.Enqueue(change);
         while (history.Count > historyLimit)
             HistoryStart = history.Dequeue().Revision;
-        // Over a copy: a reader that the line wakes may end its watch.
+        // Iterate over a copy: a reader woken by the event may end its watch.
         foreach (var watch in watches.ToArray())
             watch.Offer(change);
     }
 
-    /// <summary>Forgets all changes, as etcd does when it is compacted.</summary>
+    /// <summary>Discards the history, like etcd compaction.</summary>
     public void Compact(long revision)
     {
         history.Clear();

@@ -7,7 +7,7 @@ internal enum ChangeKind
     Deleted,
 }
 
-/// <summary>One change of one object. For a deletion <see cref="Current"/> is the last state, with the deletion's own revision.</summary>
+/// <summary>One change of one object. For a deletion, <see cref="Current"/> is the last state with the revision of the deletion.</summary>
 internal sealed record StoreChange(ChangeKind Kind, ResourceTable Table, StoredObject Current, StoredObject? Previous)
 {
     public long Revision => Current.Revision;

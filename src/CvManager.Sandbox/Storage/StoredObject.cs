@@ -5,8 +5,8 @@ using CvManager.Sandbox.Patching;
 namespace CvManager.Sandbox.Storage;
 
 /// <summary>
-/// One object at one revision, in its resource's storage version. Immutable: whoever wants to change it clones <see cref="Body"/>.
-/// The lazy parts are filled under the store's lock.
+/// One object at one revision, in the storage version of its resource. Immutable: clone <see cref="Body"/> to change it. The lazy
+/// properties require the store's lock.
 /// </summary>
 internal sealed class StoredObject
 {
@@ -33,7 +33,7 @@ internal sealed class StoredObject
 
     public string Uid { get; }
 
-    /// <summary>Sorts as etcd's keys do.</summary>
+    /// <summary>Sorts like etcd's keys.</summary>
     public string Key { get; }
 
     public byte[] Utf8 => utf8 ??= JsonText.Utf8(Body);

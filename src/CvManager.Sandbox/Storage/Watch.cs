@@ -2,7 +2,7 @@ using CvManager.Sandbox.Api;
 
 namespace CvManager.Sandbox.Storage;
 
-/// <summary>What a list or a watch wants to see.</summary>
+/// <summary>The objects that a list or a watch selects.</summary>
 internal sealed record ObjectFilter(string Namespace, LabelSelector Labels, FieldSelector Fields)
 {
     public bool IsEverything => Labels.IsEverything && Fields.IsEverything;
@@ -13,25 +13,22 @@ internal sealed record ObjectFilter(string Namespace, LabelSelector Labels, Fiel
         && (Fields.IsEverything || Fields.Matches(item.Body));
 }
 
-/// <summary>Turns an event into the line that goes over the wire.</summary>
+/// <summary>Serializes an event to a line.</summary>
 internal delegate ReadOnlyMemory<byte> WatchEncoder(string eventType, StoredObject item);
 
 /// <summary>
-/// One watch of one table: filters the table's changes, and writes what its client shall see to <see cref="Stream"/>. Called with the
-/// store's lock held.
+/// One watch of one table: writes the changes that match its filter to its stream. Called with the store's lock held.
 /// </summary>
 internal sealed class Watch(ResourceTable table, ObjectFilter filter, WatchEncoder encode, WatchStream stream)
 {
-    public WatchStream Stream => stream;
-
-    /// <summary>An object that is there when the watch begins.</summary>
+    /// <summary>Sends an object that exists when the watch begins.</summary>
     public void OfferInitial(StoredObject item)
     {
         if (filter.Matches(item))
             stream.Write(encode("ADDED", item));
     }
 
-    /// <summary>A change: one that brings an object into the filter's sight is ADDED, one that takes it out is DELETED.</summary>
+    /// <summary>Sends a change. An object that starts to match the filter is ADDED; one that stops matching is DELETED.</summary>
     public void Offer(StoreChange change)
     {
         bool before = change.Previous is not null && filter.Matches(change.Previous);
@@ -50,7 +47,7 @@ internal sealed class Watch(ResourceTable table, ObjectFilter filter, WatchEncod
         stream.End();
     }
 
-    /// <summary>The state that the client knew, at the revision of the change that took it out of sight.</summary>
+    /// <summary>The last state that matched, with the revision of the change after which it no longer matches.</summary>
     private static StoredObject LastSeen(StoreChange change)
     {
         var body = change.Previous!.Body.Clone();

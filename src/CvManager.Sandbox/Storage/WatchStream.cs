@@ -1,19 +1,19 @@
 namespace CvManager.Sandbox.Storage;
 
 /// <summary>
-/// The lines of one watch, written by the store and read by one client. Reading waits for the next line; 0 bytes are the end.
-/// Thread-safe for one reader and any writers.
+/// The stream of one watch, written by the store and read by one client. Reads wait for the next line; 0 bytes mean the end. Thread-safe
+/// for one reader and any number of writers.
 /// </summary>
-/// <param name="wake">Runs a reader's continuation; never called with a lock of this class held.</param>
-/// <param name="onClose">Called once, when the reader is done with the stream.</param>
+/// <param name="wake">Runs the continuation of a reader; called without a lock of this class.</param>
+/// <param name="onClose">Called once when the stream is disposed.</param>
 internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClose) : Stream
 {
-    /// <summary>A reader this far behind is cut off, as the API server does with slow watchers.</summary>
+    /// <summary>The stream of a slower reader is ended, as in the API server.</summary>
     private const int PendingLimit = 100_000;
 
     private readonly object sync = new();
     private readonly Queue<ReadOnlyMemory<byte>> pending = new();
-    /// <summary>What is left of a line that did not fit into the reader's buffer.</summary>
+    /// <summary>The rest of a line that did not fit into the reader's buffer.</summary>
     private ReadOnlyMemory<byte> rest;
     private TaskCompletionSource? waiting;
     private bool ended;
@@ -50,7 +50,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
         Wake();
     }
 
-    /// <summary>Ends the stream after what is already written.</summary>
+    /// <summary>Ends the stream after the lines that have been written.</summary>
     public void End()
     {
         lock (sync)
@@ -61,7 +61,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
         Wake();
     }
 
-    /// <summary>Ends it now, with a last line or an error; what is written is lost.</summary>
+    /// <summary>Ends the stream immediately, with a last line or an error; unread lines are lost.</summary>
     public void Break(Exception? error, ReadOnlyMemory<byte> lastLine = default)
     {
         lock (sync)
@@ -75,14 +75,14 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
         Wake();
     }
 
-    /// <summary>From now on nothing arrives, and no end either.</summary>
+    /// <summary>Lets reads wait forever.</summary>
     public void Stall()
     {
         lock (sync)
             stalled = true;
     }
 
-    /// <summary>Calls back once this many more lines have been read.</summary>
+    /// <summary>Calls back after the given number of lines has been read.</summary>
     public void AfterLines(int count, Action action)
     {
         lock (sync)
@@ -109,7 +109,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
                 }
                 else if (!stalled && ended)
                 {
-                    return broken is null ? 0 : throw new IOException("The watch was broken.", broken);
+                    return broken is null ? 0 : throw new IOException("The connection of the watch was dropped.", broken);
                 }
                 waiting ??= new TaskCompletionSource();
                 wait = waiting.Task;
@@ -124,7 +124,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    /// <summary>Not supported: a watch is read asynchronously.</summary>
+    /// <summary>Not supported: use ReadAsync.</summary>
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     public override void Flush()
@@ -155,7 +155,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
         base.Dispose(disposing);
     }
 
-    /// <summary>Copies what fits, but no line beyond the last that may be read.</summary>
+    /// <summary>Copies as many bytes as fit and may be read.</summary>
     private int Take(Span<byte> buffer, ref Action? reached)
     {
         int total = 0;
