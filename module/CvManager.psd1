@@ -6,13 +6,13 @@
     Author = 'CvManager contributors'
     CompanyName = 'CvManager contributors'
     Copyright = 'Copyright (c) CvManager contributors. MIT license.'
-    Description = 'Continuous delivery for Kubernetes by moving tags: follows the tag of a container image in its registry, finds the version that it stands for, and rolls it out to the workloads that a ContainerVersion resource selects.'
+    Description = 'Continuous delivery for Kubernetes by moving tags: follows the tag of a container image in its registry, finds the version that it points at, and rolls it out to the workloads that a ContainerVersion resource selects.'
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @('CvManager.Format.ps1xml')
     TypesToProcess = @('CvManager.Types.ps1xml')
     FunctionsToExport = @()
-    # Listed one by one, so that PowerShell finds them without loading the module. In alphabetical order of nouns.
+    # Listed explicitly, so that PowerShell finds them without loading the module. Ordered by noun.
     CmdletsToExport = @(
         'Get-ContainerVersion'
         'Import-ContainerVersion'

@@ -5,10 +5,10 @@ using System.Runtime.Loader;
 namespace CvManager.Loader;
 
 /// <summary>
-/// Keeps the module's dependencies to itself: <c>AWS.Tools</c>, <c>Az</c> and <c>powershell-yaml</c> bring other versions of the
-/// same assemblies into the same session. This assembly alone is loaded where PowerShell loads modules, and refers to nothing.
+/// Isolates the dependencies of the module, because <c>AWS.Tools</c>, <c>Az</c> and <c>powershell-yaml</c> load other versions of the same
+/// assemblies into the session. Only this assembly, which has no references, is loaded into the default load context.
 /// </summary>
-/// <remarks>One context for each folder, shared by all runspaces of the process and never unloaded. Thread-safe.</remarks>
+/// <remarks>There is one context for each folder. All runspaces of the process share it, and it is never unloaded. Thread-safe.</remarks>
 public sealed class ModuleLoadContext : AssemblyLoadContext
 {
     private static readonly ConcurrentDictionary<string, Lazy<Assembly>> s_modules = new(StringComparer.Ordinal);
@@ -21,19 +21,23 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
         _folder = folder;
     }
 
-    /// <summary>Loads the cmdlets' assembly from a folder that holds it and all that it needs; the same one every time.</summary>
-    /// <param name="folder">Absolute path.</param>
-    /// <exception cref="FileNotFoundException">The folder holds no CvManager.PowerShell.dll.</exception>
+    /// <summary>
+    /// Loads the assembly of the cmdlets from a folder that also contains its dependencies. Returns the same assembly each time.
+    /// </summary>
+    /// <param name="folder">The absolute path of the folder.</param>
+    /// <exception cref="FileNotFoundException">The folder does not contain CvManager.PowerShell.dll.</exception>
     public static Assembly LoadModule(string folder) =>
         s_modules.GetOrAdd(
             Path.GetFullPath(folder),
             static path => new Lazy<Assembly>(
                 () => new ModuleLoadContext(path).LoadFromAssemblyPath(Path.Combine(path, "CvManager.PowerShell.dll")))).Value;
 
-    /// <summary>What lies in the folder is loaded from there, the rest (.NET, and PowerShell) is the session's own.</summary>
+    /// <summary>
+    /// Loads assemblies that are in the folder from there; others (.NET and PowerShell) come from the default load context.
+    /// </summary>
     protected override Assembly? Load(AssemblyName assemblyName)
     {
-        // A second System.Management.Automation would make our cmdlets strangers to the session.
+        // Cmdlets must derive from the base classes of the System.Management.Automation that runs the session.
         if (assemblyName.Name is null or "System.Management.Automation")
             return null;
         var path = Path.Combine(_folder, assemblyName.Name + ".dll");

@@ -5,98 +5,102 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base of every cmdlet: its work runs on the thread pool, while the pipeline thread delivers what the work writes.
+/// The base class of all cmdlets. The work runs on the thread pool; the pipeline thread delivers the output of the work.
 /// </summary>
 /// <remarks>
 /// <para>
-/// To write a cmdlet: derive a sealed class (one file a cmdlet, in the folder of its noun, named <c>&lt;Verb&gt;&lt;Noun&gt;Command</c>),
-/// from <c>ClusterCmdlet</c> or <c>NamespacedCmdlet</c> where it needs a cluster; give it <c>[Cmdlet]</c>,
-/// <c>[OutputType]</c>, and <c>SupportsShouldProcess</c> where it changes anything; override <see cref="ProcessRecordAsync"/>,
-/// and the other two hooks where needed. Add it to <c>CmdletsToExport</c> of module/CvManager.psd1, its output type to
-/// module/CvManager.Format.ps1xml, and its parameters to the table of tests/Unit/PowerShell/ParameterSets.txt. Output types are records of our own
-/// in this assembly; no type of a dependency is a parameter or an output.
+/// To write a cmdlet: derive a sealed class named <c>&lt;Verb&gt;&lt;Noun&gt;Command</c>, in its own file in the folder of its noun. If it
+/// needs a cluster, derive it from <c>ClusterCmdlet</c> or <c>NamespacedCmdlet</c>. Add <c>[Cmdlet]</c> and <c>[OutputType]</c>, and
+/// <c>SupportsShouldProcess</c> if it changes anything. Override <see cref="ProcessRecordAsync"/>, and the other two hooks if needed. Add
+/// the cmdlet to <c>CmdletsToExport</c> in module/CvManager.psd1, its output type to module/CvManager.Format.ps1xml, and its parameters to
+/// tests/Unit/PowerShell/ParameterSets.txt. Output types are records in this assembly; no parameter or output has the type of a dependency.
 /// </para>
 /// <para>
-/// In a hook, <c>await</c> <see cref="WriteObjectAsync"/> and <see cref="WriteErrorAsync"/>: a slow consumer makes them wait.
-/// Warnings, verbose, debug and progress are never waited for, and may be written from any thread. PSCmdlet's own members that
-/// need the pipeline thread (paths, session state, <c>ParameterSetName</c> excepted) are reached by <see cref="OnPipelineAsync{T}"/>.
-/// Pass the hook's token to everything: Ctrl-C, a consumer that has enough (<c>Select-Object -First 1</c>), <c>-ErrorAction Stop</c>
-/// and <see cref="TimeLimit"/> cancel it, and the cmdlet does not end before its work has (see <see cref="StopLimit"/>).
+/// In a hook, <c>await</c> <see cref="WriteObjectAsync"/> and <see cref="WriteErrorAsync"/>: they wait if the consumer is slow.
+/// Warning, verbose, debug and progress messages never wait, and can be written from any thread. Use <see cref="OnPipelineAsync{T}"/> to
+/// call members of PSCmdlet that need the pipeline thread (paths and session state, but not <c>ParameterSetName</c>). Pass the token of the
+/// hook to every call. It is cancelled by Ctrl-C, by a consumer that stops the pipeline (<c>Select-Object -First 1</c>), by
+/// <c>-ErrorAction Stop</c>, and by <see cref="TimeLimit"/>. The cmdlet waits for its work to end (see <see cref="StopLimit"/>).
 /// </para>
 /// <para>
-/// Errors: throw <see cref="CvException"/> from the engine and let it through. Out of <see cref="ProcessRecordAsync"/> and
-/// <see cref="EndProcessingAsync"/> it becomes an error record of that item, and the next item goes on; out of
-/// <see cref="BeginProcessingAsync"/>, or wrapped by <see cref="Terminating"/>, it ends the pipeline. Where one record stands for
-/// several items, catch it and <see cref="WriteErrorAsync"/> it for each.
+/// Errors: let the <see cref="CvException"/> of the engine propagate. If <see cref="ProcessRecordAsync"/> or
+/// <see cref="EndProcessingAsync"/> throws it, it becomes a non-terminating error, and the next item is processed. If
+/// <see cref="BeginProcessingAsync"/> throws it, or if it is wrapped by <see cref="Terminating"/>, it stops the pipeline. If one input
+/// object selects several items, catch the exception for each item and pass it to <see cref="WriteErrorAsync"/>.
 /// </para>
 /// </remarks>
 public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 {
-    /// <summary>How many objects and errors may wait for the pipeline before the work waits for it.</summary>
+    /// <summary>The number of queued objects and errors at which the work waits for the pipeline.</summary>
     private const int QueueCapacity = 512;
 
-    /// <summary>How many messages may: what comes then is dropped, and counted.</summary>
+    /// <summary>The maximum number of queued messages. Further messages are dropped and counted.</summary>
     private const int MessageCapacity = 10_000;
 
-    // One queue for the whole cmdlet: what a background thread writes between two hooks is delivered by the next one.
+    // One queue for the life of the cmdlet: output that a background thread writes between two hooks is delivered by the next hook.
     private readonly BlockingCollection<PipelineRecord> _queue = new();
-    private readonly SemaphoreSlim _room = new(QueueCapacity);
+    private readonly SemaphoreSlim _capacity = new(QueueCapacity);
     private readonly CancellationTokenSource _stop = new();
     private CancellationTokenSource? _limit;
     private CancellationTokenSource? _work;
     private CmdletLogger? _logger;
-    private bool _isOver;
+    private bool _hasEnded;
     private int _messages;
     private long _dropped;
     private bool _yesToAll;
     private bool _noToAll;
-    private bool _working;
+    private bool _isWorking;
     private bool _disposed;
 
-    /// <summary>The longest that the cmdlet may take, prompts included; null for no limit. Read once, at the beginning.</summary>
+    /// <summary>The maximum duration of the cmdlet, including prompts; null for no limit. Read once, at the start.</summary>
     protected virtual TimeSpan? TimeLimit => null;
 
-    /// <summary>How long a cancelled cmdlet may take to come to its end before it is given up with a warning.</summary>
+    /// <summary>How long to wait for a cancelled cmdlet to stop. After that, the cmdlet returns with a warning.</summary>
     protected virtual TimeSpan StopLimit => TimeSpan.FromSeconds(10);
 
-    /// <summary>The engine's log: warnings and errors as warnings, information as verbose, the rest as debug. Thread-safe.</summary>
+    /// <summary>
+    /// The log of the engine. Errors and warnings become warnings, information becomes verbose, the rest debug. Thread-safe.
+    /// </summary>
     protected ILogger Logger => _logger ??= new CmdletLogger(this);
 
-    /// <summary>Once, before the first item. What it throws ends the pipeline.</summary>
+    /// <summary>Called once, before the first item. An exception stops the pipeline.</summary>
     protected virtual Task BeginProcessingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>For each item of the pipeline, or once without one. What it throws is an error of that item.</summary>
+    /// <summary>
+    /// Called for each item of the pipeline, or once if there is no pipeline input. An exception becomes an error for that item.
+    /// </summary>
     protected virtual Task ProcessRecordAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Once, after the last item.</summary>
+    /// <summary>Called once, after the last item.</summary>
     protected virtual Task EndProcessingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
-    /// <summary>Hands an object to the pipeline; waits while the pipeline is far behind.</summary>
+    /// <summary>Writes an object to the pipeline. Waits while the queue is full.</summary>
     protected async Task WriteObjectAsync(object? value, bool enumerateCollection = false)
     {
-        await _room.WaitAsync(_stop.Token);
+        await _capacity.WaitAsync(_stop.Token);
         Post(new OutputRecord(DisplayText.Of(value), enumerateCollection));
     }
 
-    /// <summary>Hands a line of text to the pipeline without waiting for it: for a log, which must hold up nobody. Thread-safe.</summary>
+    /// <summary>Writes a line of text to the pipeline without waiting, for logs. Dropped if the queue is full. Thread-safe.</summary>
     protected void WriteLine(string text) => Post(new LineMessage(DisplayText.Of(text)));
 
-    /// <summary>Shows an error that ends the cmdlet in a way of its own; false where PowerShell is to show it. On the pipeline thread.</summary>
-    protected virtual bool TryShow(ErrorRecord error) => false;
+    /// <summary>Reports an error that ends the cmdlet; returns false to let PowerShell report it. Called on the pipeline thread.</summary>
+    protected virtual bool TryReport(ErrorRecord error) => false;
 
-    /// <summary>Says how many messages were dropped because the pipeline was too far behind. On the pipeline thread.</summary>
-    protected virtual void ShowDropped(long count) => base.WriteWarning($"{count} messages were dropped because the pipeline did not read them fast enough.");
+    /// <summary>Reports how many messages were dropped because the queue was full. Called on the pipeline thread.</summary>
+    protected virtual void ReportDropped(long count) =>
+        base.WriteWarning($"{count} messages were dropped because the pipeline did not read them fast enough.");
 
-    /// <summary>Writes a non-terminating error; waits while the pipeline is far behind.</summary>
-    /// <param name="exception">A <see cref="CvException"/> where it can be foreseen.</param>
-    /// <param name="target">What it is about, where the exception does not say.</param>
+    /// <summary>Writes a non-terminating error. Waits while the queue is full.</summary>
+    /// <param name="exception">A <see cref="CvException"/>, or an unexpected exception.</param>
+    /// <param name="target">The target object, used if the exception has none.</param>
     protected async Task WriteErrorAsync(Exception exception, object? target = null)
     {
-        await _room.WaitAsync(_stop.Token);
+        await _capacity.WaitAsync(_stop.Token);
         Post(new FailureRecord(ErrorRecords.From(exception, target)));
     }
 
-    /// <summary>Thread-safe, as the other messages are.</summary>
+    /// <summary>Thread-safe, like the methods for the other kinds of messages.</summary>
     protected new void WriteWarning(string text) => Post(new WarningMessage(DisplayText.Of(text)));
 
     protected new void WriteVerbose(string text) => Post(new VerboseMessage(DisplayText.Of(text)));
@@ -115,16 +119,19 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         Post(new ProgressMessage(progressRecord));
     }
 
-    /// <summary>Asks whether to go on, as <c>-WhatIf</c> and <c>-Confirm</c> demand.</summary>
-    /// <param name="target">What is changed: <c>default/myappcv</c>.</param>
-    /// <param name="action">How: <c>Roll out version 1a2b3c</c>.</param>
-    protected Task<bool> ShouldProcessAsync(string target, string action) => OnPipelineAsync(() => base.ShouldProcess(DisplayText.Line(target), DisplayText.Line(action)));
+    /// <summary>Returns whether to make a change, according to <c>-WhatIf</c> and <c>-Confirm</c>.</summary>
+    /// <param name="target">The object to change, for example <c>default/myappcv</c>.</param>
+    /// <param name="action">The change, for example <c>Roll out version 1a2b3c</c>.</param>
+    protected Task<bool> ShouldProcessAsync(string target, string action) =>
+        OnPipelineAsync(() => base.ShouldProcess(DisplayText.Line(target), DisplayText.Line(action)));
 
-    /// <summary>Asks a second time for what cannot be undone; "yes to all" and "no to all" hold for the cmdlet's life.</summary>
+    /// <summary>
+    /// Asks for confirmation of a change that cannot be undone. "Yes to all" and "no to all" apply until the cmdlet ends.
+    /// </summary>
     protected Task<bool> ShouldContinueAsync(string query, string caption) =>
         OnPipelineAsync(() => base.ShouldContinue(DisplayText.Of(query), DisplayText.Line(caption), ref _yesToAll, ref _noToAll));
 
-    /// <summary>Runs a function on the pipeline thread: for paths, session state and whatever else only works there.</summary>
+    /// <summary>Runs a function on the pipeline thread, for paths, session state, and other members that need that thread.</summary>
     protected async Task<T> OnPipelineAsync<T>(Func<T> function)
     {
         var call = new PipelineCall<T>(function);
@@ -132,7 +139,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         return await call.Result.WaitAsync(_stop.Token);
     }
 
-    /// <summary>Wraps an error so that it ends the whole pipeline: <c>throw Terminating(error)</c>.</summary>
+    /// <summary>Wraps an exception so that it stops the pipeline: <c>throw Terminating(error)</c>.</summary>
     protected static Exception Terminating(Exception exception, object? target = null) => new TerminatingException(exception, target);
 
     protected sealed override void BeginProcessing()
@@ -162,11 +169,11 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         _disposed = true;
         Cancel();
         _queue.CompleteAdding();
-        // Work that did not stop still holds the tokens and the queue: those are left to the collector.
-        if (_working)
+        // Work that did not stop still uses the tokens and the queue; the garbage collector reclaims them.
+        if (_isWorking)
             return;
         _queue.Dispose();
-        _room.Dispose();
+        _capacity.Dispose();
         _work?.Dispose();
         _limit?.Dispose();
         _stop.Dispose();
@@ -174,9 +181,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     private void Run(Func<CancellationToken, Task> hook, bool terminating)
     {
-        if (_isOver)
+        if (_hasEnded)
             return;
-        _working = true;
+        _isWorking = true;
         _ = Task.Run(() => RunHookAsync(hook, _work!.Token), CancellationToken.None);
         Exception? failure;
         try
@@ -189,8 +196,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         }
         finally
         {
-            // Not only Ctrl-C: a consumer that has enough, or -ErrorAction Stop, ends Deliver by an exception of its own.
-            if (_working)
+            // Deliver also throws if a consumer stops the pipeline, or because of -ErrorAction Stop.
+            if (_isWorking)
                 AwaitWork();
         }
         if (failure is not null)
@@ -204,7 +211,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         {
             await hook(cancellationToken);
         }
-#pragma warning disable CA1031 // It is not swallowed: the pipeline thread reports it.
+#pragma warning disable CA1031 // Not swallowed: the pipeline thread reports it.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -213,17 +220,17 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         Post(new HookEnded(failure));
     }
 
-    /// <summary>Delivers what the work writes, until it ends; returns what it failed with.</summary>
+    /// <summary>Delivers the output of the work until the work ends. Returns the exception that the work ended with, or null.</summary>
     private Exception? Deliver()
     {
         while (true)
         {
             var record = _queue.Take(_stop.Token);
             if ((record is HookEnded || _queue.Count == 0) && Interlocked.Exchange(ref _dropped, 0) is > 0 and var dropped)
-                ShowDropped(dropped);
+                ReportDropped(dropped);
             if (record is HookEnded ended)
             {
-                _working = false;
+                _isWorking = false;
                 return ended.Failure;
             }
             Release(record);
@@ -231,25 +238,25 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         }
     }
 
-    /// <summary>Cancels the work and waits for its end; what it still writes has no reader any more.</summary>
+    /// <summary>Cancels the work and waits for its end. Further output is discarded.</summary>
     private void AwaitWork()
     {
         Cancel();
         var started = TimeProvider.System.GetTimestamp();
-        var left = StopLimit;
-        while (left > TimeSpan.Zero && _queue.TryTake(out var record, left))
+        var remaining = StopLimit;
+        while (remaining > TimeSpan.Zero && _queue.TryTake(out var record, remaining))
         {
             if (record is HookEnded)
             {
-                // Whatever it failed with is a consequence of the cancellation, and a stopped pipeline takes no errors.
-                _working = false;
+                // An exception here is a result of the cancellation, and a stopped pipeline does not accept errors.
+                _isWorking = false;
                 return;
             }
             Release(record);
             record.Discard();
-            left = StopLimit - TimeProvider.System.GetElapsedTime(started);
+            remaining = StopLimit - TimeProvider.System.GetElapsedTime(started);
         }
-        // The pipeline is closed for warnings by now; the host still takes them.
+        // A stopped pipeline does not accept warnings, but the host does.
         Host.UI.WriteWarningLine(
             $"{MyInvocation.MyCommand.Name} was cancelled but did not stop within {StopLimit.TotalSeconds:0.#} s. "
             + "Its current operation may still complete.");
@@ -269,10 +276,12 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
                 failure)));
         }
         var isWrapped = failure is TerminatingException { InnerException: not null };
-        var error = failure is TerminatingException { InnerException: { } inner } wrapped ? ErrorRecords.From(inner, wrapped.About) : ErrorRecords.From(failure);
-        if (TryShow(error))
+        var error = failure is TerminatingException { InnerException: { } inner } wrapped
+            ? ErrorRecords.From(inner, wrapped.Target)
+            : ErrorRecords.From(failure);
+        if (TryReport(error))
         {
-            _isOver = true;
+            _hasEnded = true;
             return;
         }
         if (terminating || isWrapped)
@@ -282,15 +291,15 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     private void Release(PipelineRecord record)
     {
-        if (record.TakesRoom)
-            _room.Release();
-        if (record.MayBeDropped)
+        if (record.WaitsForCapacity)
+            _capacity.Release();
+        if (record.IsDroppable)
             Interlocked.Decrement(ref _messages);
     }
 
     private void Post(PipelineRecord record)
     {
-        if (record.MayBeDropped && Interlocked.Increment(ref _messages) > MessageCapacity)
+        if (record.IsDroppable && Interlocked.Increment(ref _messages) > MessageCapacity)
         {
             Interlocked.Decrement(ref _messages);
             Interlocked.Increment(ref _dropped);
@@ -303,7 +312,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         }
         catch (InvalidOperationException)
         {
-            // The cmdlet is over: nobody can read it any more.
+            // The cmdlet has ended.
             record.Discard();
         }
     }
@@ -316,13 +325,13 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         }
         catch (ObjectDisposedException)
         {
-            // StopProcessing comes on a thread of its own, and may come after the end.
+            // StopProcessing is called on another thread, possibly after the cmdlet has ended.
         }
     }
 
-    private sealed class TerminatingException(Exception inner, object? about) : Exception(inner.Message, inner)
+    private sealed class TerminatingException(Exception inner, object? target) : Exception(inner.Message, inner)
     {
-        public object? About => about;
+        public object? Target => target;
     }
 
     private sealed class CmdletLogger(AsyncCmdlet cmdlet) : ILogger

@@ -5,34 +5,34 @@ using CvManager.PowerShell.Completion;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base of cmdlets that use a cluster: the named one, else the session's (Connect-CvCluster), else the kubeconfig's current
-/// context, else the pod's own. Call <see cref="ConnectAsync"/> in a hook.
+/// The base class of cmdlets that use a cluster: the one that -Context and -KubeConfig specify, else the one of the session
+/// (Connect-CvCluster), else the current context of the kubeconfig, else the cluster of the pod. Call <see cref="ConnectAsync"/> in a hook.
 /// </summary>
 public abstract class ClusterCmdlet : AsyncCmdlet
 {
     private ClusterConnection? _cluster;
     private bool _ownsCluster;
 
-    /// <summary>A context of the kubeconfig.</summary>
+    /// <summary>The name of a context in the kubeconfig.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(ContextCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Context { get; set; }
 
-    /// <summary>Path of a kubeconfig.</summary>
+    /// <summary>The path of a kubeconfig.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? KubeConfig { get; set; }
 
-    /// <summary>The longest that the cmdlet may take: 90 (seconds), 5m, 1h30m, or a TimeSpan.</summary>
+    /// <summary>The maximum duration of the cmdlet: 90 (seconds), 5m, 1h30m, or a TimeSpan.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? Timeout { get; set; }
 
     protected override TimeSpan? TimeLimit => Timeout;
 
-    /// <summary>The connection, the same one every time; it ends with the cmdlet or is the session's: never dispose of it.</summary>
-    /// <exception cref="CvException">Wrapped so that it ends the pipeline: without a cluster, no item can be worked on.</exception>
+    /// <summary>Returns the connection, the same one for each call. Do not dispose it: the cmdlet or the session owns it.</summary>
+    /// <exception cref="CvException">Wrapped so that it stops the pipeline: no item can be processed without a cluster.</exception>
     protected async Task<ClusterConnection> ConnectAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -40,7 +40,8 @@ public abstract class ClusterCmdlet : AsyncCmdlet
             return _cluster;
         try
         {
-            var (session, path) = await OnPipelineAsync(() => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+            var (session, path) = await OnPipelineAsync(
+                () => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
             if (path is null && Context is null && SessionConnection.Of(session) is { } connected)
                 return _cluster = connected.Cluster;
             _cluster = ClusterConnection.Connect(SessionConnection.Options(session, path, Context));

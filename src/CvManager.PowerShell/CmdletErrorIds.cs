@@ -1,6 +1,8 @@
 namespace CvManager.PowerShell;
 
-/// <summary>The ids of the errors that only cmdlets have; those of the engine are <see cref="ErrorIds"/>. Stable: scripts test for them.</summary>
+/// <summary>
+/// The error ids of the cmdlets; see <see cref="ErrorIds"/> for those of the engine. Scripts depend on them: never change them.
+/// </summary>
 internal static class CmdletErrorIds
 {
     public const string ContextNotFound = nameof(ContextNotFound);

@@ -7,17 +7,17 @@ using System.Text;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// Makes text fit for a terminal: what a cluster, a registry or a file says may hold escape sequences, which would colour, move, hide or type.
-/// Whatever a cmdlet writes passes here. Stateless but for what it knows of types; thread-safe.
+/// Escapes text for a terminal. Text from a cluster, a registry or a file can contain escape sequences, which could hide or fake output, or
+/// enter input. All output of the cmdlets passes through here. Thread-safe.
 /// </summary>
 internal static class DisplayText
 {
     private static readonly ConcurrentDictionary<Type, PropertyInfo[]> s_properties = new();
 
-    /// <summary>Line breaks and tabs stay; other control characters, and those that reverse or hide text, are shown as <c>\u001b</c>.</summary>
+    /// <summary>Escapes control and format characters as <c>\u001b</c>, except line breaks and tabs.</summary>
     public static string Of(string text)
     {
-        if (!IsUnfit(text))
+        if (!NeedsEscaping(text))
             return text;
         var shown = new StringBuilder(text.Length + 16);
         foreach (var c in text.Replace("\r\n", "\n", StringComparison.Ordinal))
@@ -31,12 +31,12 @@ internal static class DisplayText
         return shown.ToString();
     }
 
-    /// <summary>The same in one line.</summary>
+    /// <summary>The same on one line.</summary>
     public static string Line(string text) => Of(text.ReplaceLineEndings(" ").Replace('\t', ' '));
 
     /// <summary>
-    /// An object of ours whose texts are fit to be shown, as a table, a list or a string: it is as it was but for what no name, version or image
-    /// may hold. Other objects stay as they are.
+    /// Escapes the text properties of an output object of this assembly, in place. Valid names, versions and images do not change, nor do
+    /// objects of other assemblies.
     /// </summary>
     public static object? Of(object? value)
     {
@@ -46,24 +46,24 @@ internal static class DisplayText
             return value;
         foreach (var property in s_properties.GetOrAdd(value.GetType(), PropertiesOf))
         {
-            var former = property.GetValue(value);
-            var shown = former switch
+            var original = property.GetValue(value);
+            var escaped = original switch
             {
                 string line => Of(line),
-                IReadOnlyDictionary<string, string> map when map.Any(entry => IsUnfit(entry.Key) || IsUnfit(entry.Value)) =>
+                IReadOnlyDictionary<string, string> map when map.Any(entry => NeedsEscaping(entry.Key) || NeedsEscaping(entry.Value)) =>
                     map.GroupBy(entry => Of(entry.Key)).ToDictionary(entry => entry.Key, entry => Of(entry.First().Value)),
-                IReadOnlyList<string> list when list.Any(IsUnfit) => list.Select(Of).ToArray(),
+                IReadOnlyList<string> list when list.Any(NeedsEscaping) => list.Select(Of).ToArray(),
                 IEnumerable items when items is not (string or IDictionary) => OfEach(items),
-                _ => Of(former),
+                _ => Of(original),
             };
-            if (!ReferenceEquals(shown, former))
-                property.SetValue(value, shown);
+            if (!ReferenceEquals(escaped, original))
+                property.SetValue(value, escaped);
         }
 
         return value;
     }
 
-    /// <summary>Objects of ours within a list are changed in place.</summary>
+    /// <summary>Escapes the items of a list in place.</summary>
     private static IEnumerable OfEach(IEnumerable items)
     {
         if (items is IReadOnlyList<object> list)
@@ -81,7 +81,7 @@ internal static class DisplayText
             .Where(property => property is { CanRead: true, CanWrite: true } && property.GetIndexParameters().Length == 0 && !property.PropertyType.IsValueType),
     ];
 
-    private static bool IsUnfit(string text) => text.Any(IsHidden);
+    private static bool NeedsEscaping(string text) => text.Any(IsHidden);
 
     private static bool IsHidden(char c) =>
         c is not ('\n' or '\t') && char.GetUnicodeCategory(c) is (UnicodeCategory.Control or UnicodeCategory.Format);

@@ -2,21 +2,21 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Makes error records of exceptions. PowerShell completes the id to <c>ErrorId,type of the cmdlet</c>.</summary>
+/// <summary>Converts exceptions to error records. PowerShell appends the type of the cmdlet to the id: <c>ErrorId,type</c>.</summary>
 internal static class ErrorRecords
 {
-    /// <param name="exception">A <see cref="CvException"/>; anything else is unexpected.</param>
-    /// <param name="target">What it is about, where the exception does not say.</param>
+    /// <param name="exception">A <see cref="CvException"/>, an exception of PowerShell, or an unexpected exception.</param>
+    /// <param name="target">The target object, used if the exception has none.</param>
     public static ErrorRecord From(Exception exception, object? target = null)
     {
         switch (exception)
         {
             case CvException known:
-                return new ErrorRecord(known, known.ErrorId, Category(known.Kind), Shown(known.Target ?? target))
+                return new ErrorRecord(known, known.ErrorId, Category(known.Kind), Escaped(known.Target ?? target))
                 {
                     ErrorDetails = new ErrorDetails(DisplayText.Of(known.Message)) { RecommendedAction = DisplayText.Of(known.Remedy) },
                 };
-            // PowerShell's own (a path that does not exist, a prompt where there is nobody to answer) say best themselves what they are.
+            // Exceptions of PowerShell (a missing path, a prompt in a non-interactive session) have their own error record.
             case IContainsErrorRecord { ErrorRecord: { } own }:
                 return new ErrorRecord(own, exception);
             case OperationCanceledException:
@@ -38,8 +38,8 @@ internal static class ErrorRecords
         }
     }
 
-    /// <summary>A name is part of what is shown of an error.</summary>
-    private static object? Shown(object? target) => target is string text ? DisplayText.Line(text) : target;
+    /// <summary>PowerShell shows a target that is text.</summary>
+    private static object? Escaped(object? target) => target is string text ? DisplayText.Line(text) : target;
 
     private static ErrorCategory Category(CvErrorKind kind) => kind switch
     {

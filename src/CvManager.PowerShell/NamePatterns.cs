@@ -3,29 +3,33 @@ using System.Management.Automation;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The values of a <c>-Name</c> parameter: exact names and wildcards, matched without regard to case only where they are wildcards,
-/// as Kubernetes' names are lower case.
+/// The values of a <c>-Name</c> parameter: exact names and wildcards. Exact names are case-sensitive, as names are in Kubernetes; wildcards
+/// are not.
 /// </summary>
 public sealed class NamePatterns
 {
     private readonly string[] _names;
     private readonly WildcardPattern[] _wildcards;
 
-    /// <param name="names">Null or empty for all.</param>
+    /// <param name="names">Names and wildcards; null or empty to match everything.</param>
     public NamePatterns(IReadOnlyCollection<string>? names)
     {
         _names = [.. names?.Where(name => !WildcardPattern.ContainsWildcardCharacters(name)) ?? []];
-        _wildcards = [.. names?.Where(WildcardPattern.ContainsWildcardCharacters).Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase)) ?? []];
+        _wildcards =
+        [
+            .. names?.Where(WildcardPattern.ContainsWildcardCharacters).Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase)) ?? [],
+        ];
     }
 
-    /// <param name="workloadsCV">The ContainerVersion of a workload from the pipeline: it is meant, and not the workload's name. Null or empty for none.</param>
-    /// <param name="names">What is meant otherwise.</param>
-    public static NamePatterns Of(string? workloadsCV, string[] names) => new(workloadsCV is { Length: > 0 } ? [workloadsCV] : names);
+    /// <param name="workloadCV">The ContainerVersion of a workload from the pipeline, which takes precedence. Null or empty for
+    /// none.</param>
+    /// <param name="names">The names to use otherwise.</param>
+    public static NamePatterns Of(string? workloadCV, string[] names) => new(workloadCV is { Length: > 0 } ? [workloadCV] : names);
 
     /// <summary>The exact names, each of which must exist.</summary>
     public IReadOnlyList<string> ExactNames => _names;
 
-    /// <summary>True where exact names are all there is: they can be read one by one.</summary>
+    /// <summary>True if there are only exact names, which can be read one by one.</summary>
     public bool OnlyExact => _names.Length > 0 && _wildcards.Length == 0;
 
     public bool Matches(string name) =>

@@ -4,7 +4,7 @@ using CvManager.PowerShell.Completion;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base of cmdlets that work on objects of one namespace, or of all. Declare
+/// The base class of cmdlets that process objects of one namespace, or of all namespaces. Declare
 /// <c>[Cmdlet(…, DefaultParameterSetName = NamespacedCmdlet.NamespaceSet)]</c>.
 /// </summary>
 public abstract class NamespacedCmdlet : ClusterCmdlet
@@ -12,7 +12,7 @@ public abstract class NamespacedCmdlet : ClusterCmdlet
     public const string NamespaceSet = "Namespace";
     public const string AllNamespacesSet = "AllNamespaces";
 
-    /// <summary>Left out, the context's own namespace.</summary>
+    /// <summary>The namespace; the default is the namespace of the context.</summary>
     [Parameter(ParameterSetName = NamespaceSet, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     [ValidateNotNullOrEmpty]
@@ -26,7 +26,7 @@ public abstract class NamespacedCmdlet : ClusterCmdlet
     [ValidateNotNullOrEmpty]
     public string? LabelSelector { get; set; }
 
-    /// <summary>The namespace that is meant; null for all of them.</summary>
+    /// <summary>Returns the namespace to use; null for all namespaces.</summary>
     protected async Task<string?> ResolveNamespaceAsync(CancellationToken cancellationToken) =>
         AllNamespaces ? null : Namespace ?? (await ConnectAsync(cancellationToken)).DefaultNamespace;
 }

@@ -2,16 +2,16 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>What a cmdlet's work asks of the pipeline thread, in the order in which it asks.</summary>
+/// <summary>An entry of the queue between the work of a cmdlet and the pipeline thread.</summary>
 internal abstract record PipelineRecord
 {
-    /// <summary>True for records that the work waits to place when the queue is full.</summary>
-    public virtual bool TakesRoom => false;
+    /// <summary>True if the work waits before it adds this record to a full queue.</summary>
+    public virtual bool WaitsForCapacity => false;
 
-    /// <summary>True for messages that nobody waits for: they are dropped, and counted, where the pipeline is far behind.</summary>
-    public virtual bool MayBeDropped => false;
+    /// <summary>True for messages, which are dropped and counted if the queue is full.</summary>
+    public virtual bool IsDroppable => false;
 
-    /// <summary>Runs on the pipeline thread. May throw: the consumer has enough, or the pipeline is being stopped.</summary>
+    /// <summary>Runs on the pipeline thread. Throws if the consumer or the user stops the pipeline.</summary>
     public abstract void Deliver(PSCmdlet cmdlet);
 
     /// <summary>Called instead of <see cref="Deliver"/> when the pipeline is closed.</summary>
@@ -22,64 +22,64 @@ internal abstract record PipelineRecord
 
 internal sealed record OutputRecord(object? Value, bool EnumerateCollection) : PipelineRecord
 {
-    public override bool TakesRoom => true;
+    public override bool WaitsForCapacity => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Value, EnumerateCollection);
 }
 
 internal sealed record LineMessage(string Text) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Text);
 }
 
 internal sealed record FailureRecord(ErrorRecord Error) : PipelineRecord
 {
-    public override bool TakesRoom => true;
+    public override bool WaitsForCapacity => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteError(Error);
 }
 
 internal sealed record WarningMessage(string Text) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteWarning(Text);
 }
 
 internal sealed record VerboseMessage(string Text) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteVerbose(Text);
 }
 
 internal sealed record DebugMessage(string Text) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteDebug(Text);
 }
 
 internal sealed record InformationMessage(InformationRecord Information) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteInformation(Information);
 }
 
 internal sealed record ProgressMessage(ProgressRecord Progress) : PipelineRecord
 {
-    public override bool MayBeDropped => true;
+    public override bool IsDroppable => true;
 
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteProgress(Progress);
 }
 
-/// <summary>A question whose answer the work awaits.</summary>
+/// <summary>A function to run on the pipeline thread; the work awaits its result.</summary>
 internal sealed record PipelineCall<T>(Func<T> Function) : PipelineRecord
 {
-    // The work must not go on inside the pipeline thread.
+    // The work must not continue on the pipeline thread.
     private readonly TaskCompletionSource<T> _result = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     public Task<T> Result => _result.Task;
@@ -95,7 +95,7 @@ internal sealed record PipelineCall<T>(Func<T> Function) : PipelineRecord
             _result.TrySetCanceled();
             throw;
         }
-#pragma warning disable CA1031 // It is not swallowed: the work gets it, and what the work does not handle is reported.
+#pragma warning disable CA1031 // Not swallowed: it is rethrown in the work.
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -106,7 +106,7 @@ internal sealed record PipelineCall<T>(Func<T> Function) : PipelineRecord
     public override void Discard() => _result.TrySetCanceled();
 }
 
-/// <summary>The last record of a hook.</summary>
+/// <summary>The last record of a hook, with the exception that the hook ended with.</summary>
 internal sealed record HookEnded(Exception? Failure) : PipelineRecord
 {
     public override void Deliver(PSCmdlet cmdlet)

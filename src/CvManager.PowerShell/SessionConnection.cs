@@ -2,26 +2,26 @@ using CvManager.Cluster;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The cluster that a session's cmdlets use where none is named. Kept by <see cref="SessionMemory"/>.</summary>
-/// <param name="Cluster">The connection; ends with this.</param>
-/// <param name="KubeConfig">The kubeconfig that it was read from; null for the usual one.</param>
+/// <summary>The default cluster of a session. Stored in <see cref="SessionMemory"/>.</summary>
+/// <param name="Cluster">The connection, which this object owns.</param>
+/// <param name="KubeConfig">The path of the kubeconfig; null for the default one.</param>
 internal sealed record SessionConnection(ClusterConnection Cluster, string? KubeConfig) : IAsyncDisposable
 {
-    /// <summary>The session's; null where nobody connected it.</summary>
+    /// <summary>The connection of the session; null if the session is not connected.</summary>
     public static SessionConnection? Of(SessionMemory session) => session.All<SessionConnection>() is [var connection, ..] ? connection : null;
 
-    /// <summary>Puts this in the place of the session's former connection.</summary>
-    public async Task TakeOverAsync(SessionMemory session)
+    /// <summary>Replaces the connection of the session with this one, and disposes the previous one.</summary>
+    public async Task ReplaceAsync(SessionMemory session)
     {
-        foreach (var former in session.All<SessionConnection>())
+        foreach (var previous in session.All<SessionConnection>())
         {
-            if (session.TakeOut(former))
-                await former.DisposeAsync();
+            if (session.Remove(previous))
+                await previous.DisposeAsync();
         }
-        session.Keep(this);
+        session.Add(this);
     }
 
-    /// <summary>What is meant by <c>-KubeConfig</c> and <c>-Context</c>: a context alone is one of the connected kubeconfig.</summary>
+    /// <summary>The options for <c>-KubeConfig</c> and <c>-Context</c>. A context alone is looked up in the connected kubeconfig.</summary>
     public static ClusterOptions Options(SessionMemory session, string? kubeConfig, string? context) =>
         new() { KubeConfigPath = kubeConfig ?? Of(session)?.KubeConfig, Context = context };
 

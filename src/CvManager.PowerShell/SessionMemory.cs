@@ -4,15 +4,15 @@ using System.Runtime.CompilerServices;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// What a session remembers between its cmdlets. Each runspace has its own, which ends with it, or with the process.
-/// <see cref="Current"/> is for the pipeline thread; the rest is thread-safe.
+/// Objects that a session keeps between cmdlets. Each runspace has its own; they are disposed when the runspace closes or the process
+/// exits. Use <see cref="Current"/> on the pipeline thread; the other members are thread-safe.
 /// </summary>
 internal sealed class SessionMemory
 {
     private static readonly ConditionalWeakTable<Runspace, SessionMemory> s_sessions = [];
 
     private readonly object _lock = new();
-    private readonly List<IAsyncDisposable> _kept = [];
+    private readonly List<IAsyncDisposable> _items = [];
 
     private SessionMemory(Runspace runspace)
     {
@@ -21,46 +21,46 @@ internal sealed class SessionMemory
             if (change.RunspaceStateInfo.State is RunspaceState.Closed or RunspaceState.Broken)
                 End();
         };
-        // Not every host closes its runspaces when the process ends.
+        // Not every host closes its runspaces when the process exits.
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
     }
 
     public static SessionMemory Current => s_sessions.GetValue(Runspace.DefaultRunspace, static runspace => new SessionMemory(runspace));
 
-    /// <summary>What was kept of this type, in the order in which it came.</summary>
+    /// <summary>The stored items of a type, oldest first.</summary>
     public IReadOnlyList<T> All<T>()
         where T : IAsyncDisposable
     {
         lock (_lock)
-            return [.. _kept.OfType<T>()];
+            return [.. _items.OfType<T>()];
     }
 
-    /// <summary>Keeps it until it is taken out again or the session ends.</summary>
-    public void Keep(IAsyncDisposable item)
+    /// <summary>Stores an item until it is removed or the session ends.</summary>
+    public void Add(IAsyncDisposable item)
     {
         lock (_lock)
-            _kept.Add(item);
+            _items.Add(item);
     }
 
-    /// <summary>The one that is kept of this type, made where there is none yet.</summary>
-    public T Only<T>(Func<T> make)
+    /// <summary>Returns the stored item of a type; creates and stores it if there is none.</summary>
+    public T GetOrAdd<T>(Func<T> create)
         where T : IAsyncDisposable
     {
         lock (_lock)
         {
-            if (_kept.OfType<T>().FirstOrDefault() is { } kept)
-                return kept;
-            var made = make();
-            _kept.Add(made);
-            return made;
+            if (_items.OfType<T>().FirstOrDefault() is { } existing)
+                return existing;
+            var created = create();
+            _items.Add(created);
+            return created;
         }
     }
 
-    /// <summary>Hands it back for disposal; false where somebody else did already.</summary>
-    public bool TakeOut(IAsyncDisposable item)
+    /// <summary>Removes an item, which the caller then disposes. Returns false if it was already removed.</summary>
+    public bool Remove(IAsyncDisposable item)
     {
         lock (_lock)
-            return _kept.Remove(item);
+            return _items.Remove(item);
     }
 
     private void OnProcessExit(object? sender, EventArgs e) => End();
@@ -68,14 +68,14 @@ internal sealed class SessionMemory
     private void End()
     {
         AppDomain.CurrentDomain.ProcessExit -= OnProcessExit;
-        List<IAsyncDisposable> kept;
+        List<IAsyncDisposable> items;
         lock (_lock)
         {
-            kept = [.. _kept];
-            _kept.Clear();
+            items = [.. _items];
+            _items.Clear();
         }
-        // Nobody is left to wait for it: what must not outlast the session (a file) goes before the first await of each.
-        foreach (var item in kept)
+        // Not awaited: DisposeAsync must delete what must not outlive the session, such as a file, before its first await.
+        foreach (var item in items)
             _ = item.DisposeAsync().AsTask();
     }
 }

@@ -5,8 +5,8 @@ using CvManager.Registries.Credentials;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// What the cmdlets of a session share of registries: connections, and request budgets (R11), which hold beyond a cmdlet's end.
-/// Logins are looked up anew for each cmdlet: people log in meanwhile. Kept by <see cref="SessionMemory"/>.
+/// The registry connections and request budgets (R11) that the cmdlets of a session share. Credentials are read again for each cmdlet,
+/// because users log in while a session runs. Stored in <see cref="SessionMemory"/>.
 /// </summary>
 internal sealed class SessionRegistries : IAsyncDisposable
 {
@@ -14,14 +14,18 @@ internal sealed class SessionRegistries : IAsyncDisposable
 
     public IReadOnlyList<RegistryBudget> Budgets => _shared.Budgets;
 
-    /// <summary>The session's, made when first asked for.</summary>
-    public static SessionRegistries Of(SessionMemory session) => session.Only(static () => new SessionRegistries());
+    /// <summary>Returns the instance of the session; creates it on first use.</summary>
+    public static SessionRegistries Of(SessionMemory session) => session.GetOrAdd(static () => new SessionRegistries());
 
-    /// <summary>Registries with a credential that was given, or else with those that docker and podman would use here; to be disposed of.</summary>
+    /// <summary>
+    /// Opens registries with the given credential, or with the credentials of docker and podman. The caller disposes the result.
+    /// </summary>
     public RegistryCatalog Open(PSCredential? credential = null, bool plainHttp = false) =>
         credential is null
             ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp)
-            : _shared.With(new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)), credential.UserName, plainHttp);
+            : _shared.With(
+                new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)),
+                credential.UserName, plainHttp);
 
     public ValueTask DisposeAsync()
     {

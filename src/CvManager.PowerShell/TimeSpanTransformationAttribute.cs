@@ -5,8 +5,8 @@ using System.Text.RegularExpressions;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// Lets a TimeSpan parameter take <c>5m</c>, <c>1h30m</c>, <c>500ms</c>, a number of seconds, or what PowerShell takes anyway
-/// (<c>00:05:00</c>). Without it, PowerShell reads the number 90 as 90 ticks.
+/// Lets a TimeSpan parameter accept <c>5m</c>, <c>1h30m</c>, <c>500ms</c>, a number of seconds, or the format of PowerShell
+/// (<c>00:05:00</c>). Without it, PowerShell converts the number 90 to 90 ticks.
 /// </summary>
 public sealed partial class TimeSpanTransformationAttribute : ArgumentTransformationAttribute
 {
@@ -21,7 +21,7 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
                 string text => NotNegative(Parse(text), value),
                 sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal =>
                     NotNegative(TimeSpan.FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)), value),
-                // Null, a collection: PowerShell's own conversion says what is wrong with it.
+                // For null and collections, the conversion of PowerShell reports the error.
                 _ => inputData,
             };
         }
@@ -32,8 +32,8 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
         }
     }
 
-    /// <summary>The same for a value within another one; null where it is null.</summary>
-    /// <exception cref="ArgumentTransformationMetadataException">It is no length of time.</exception>
+    /// <summary>Converts a value in the same way, for example a property of a map. Returns null for null.</summary>
+    /// <exception cref="ArgumentTransformationMetadataException">The value is not a valid duration.</exception>
     internal static TimeSpan? Read(object? value) => value is null ? null
         : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan?
         ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a valid duration.");

@@ -2,7 +2,7 @@ using CvManager.Cluster;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>Offers what a cluster has: the one that the command line names so far, or the session's.</summary>
+/// <summary>The base class of completers that read a cluster: the one on the command line, or the default one of the session.</summary>
 public abstract class ClusterCompleter : Completer
 {
     internal sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)

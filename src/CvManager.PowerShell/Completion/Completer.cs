@@ -6,7 +6,7 @@ using System.Management.Automation.Language;
 namespace CvManager.PowerShell.Completion;
 
 /// <summary>
-/// Offers values for a parameter. Somebody waits at the prompt: what is not there in time, or fails, offers nothing.
+/// The base class of argument completers. After a second, or if anything fails, it offers nothing, because a user waits at the prompt.
 /// </summary>
 public abstract class Completer : IArgumentCompleter
 {
@@ -17,49 +17,49 @@ public abstract class Completer : IArgumentCompleter
         string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
     {
         var request = new CompletionRequest(fakeBoundParameters, SessionMemory.Current);
-        var begun = CommandArgument.Unquote(wordToComplete);
+        var prefix = CommandArgument.Unquote(wordToComplete);
         return Candidates(request)
-            .Where(candidate => candidate.Value.Length > 0 && candidate.Value.StartsWith(begun, StringComparison.OrdinalIgnoreCase))
+            .Where(candidate => candidate.Value.Length > 0 && candidate.Value.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
             .OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase)
             .Select(candidate => new CompletionResult(
                 CommandArgument.Quote(TakesWildcards ? WildcardPattern.Escape(candidate.Value) : candidate.Value),
                 DisplayText.Line(candidate.Value), CompletionResultType.ParameterValue, DisplayText.Line(candidate.Description ?? candidate.Value)));
     }
 
-    /// <summary>True where the parameter is a pattern, in which a value stands for itself only when it is escaped.</summary>
+    /// <summary>True if the parameter takes wildcards, so that special characters in a value must be escaped.</summary>
     private protected virtual bool TakesWildcards => false;
 
-    /// <summary>All values that there are, on the thread pool. Anything thrown means none.</summary>
+    /// <summary>Returns all possible values. Called on the thread pool; an exception means that there are none.</summary>
     internal abstract Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken);
 
     private IReadOnlyList<CompletionCandidate> Candidates(CompletionRequest request)
     {
         using var limit = new CancellationTokenSource(s_limit);
-        // The work posts its answer, as completion cannot await it; late, it posts to nobody.
-        var answer = new BlockingCollection<IReadOnlyList<CompletionCandidate>>(1);
+        // Completion is synchronous, so the result is passed through a collection. A late result is ignored.
+        var result = new BlockingCollection<IReadOnlyList<CompletionCandidate>>(1);
         _ = Task.Run(async () =>
         {
             try
             {
-                answer.Add(await FindAsync(request, limit.Token), limit.Token);
+                result.Add(await FindAsync(request, limit.Token), limit.Token);
             }
-#pragma warning disable CA1031 // A prompt is no place for errors: the cmdlet itself will say what is wrong.
+#pragma warning disable CA1031 // Completion does not report errors; the cmdlet does.
             catch (Exception)
 #pragma warning restore CA1031
             {
-                answer.CompleteAdding();
+                result.CompleteAdding();
             }
         });
-        return answer.TryTake(out var candidates, s_limit) ? candidates : [];
+        return result.TryTake(out var candidates, s_limit) ? candidates : [];
     }
 }
 
 internal sealed record CompletionCandidate(string Value, string? Description = null);
 
-/// <summary>What is on the command line already.</summary>
+/// <summary>The parameters that are already on the command line.</summary>
 internal sealed record CompletionRequest(IDictionary Bound, SessionMemory Session)
 {
-    /// <summary>The text of a parameter that is given already.</summary>
+    /// <summary>The value of a parameter as text; null if it is missing or not text.</summary>
     public string? Text(string parameter) => Bound[parameter] switch
     {
         null => null,

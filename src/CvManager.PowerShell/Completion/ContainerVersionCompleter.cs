@@ -2,7 +2,7 @@ using CvManager.Cluster;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>Names of ContainerVersions in the namespace that is meant.</summary>
+/// <summary>Offers names of ContainerVersions.</summary>
 public sealed class ContainerVersionCompleter : ClusterCompleter
 {
     private protected override bool TakesWildcards => true;
@@ -10,8 +10,8 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {
-        var everywhere = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
-        var ns = everywhere ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var allNamespaces = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
+        var ns = allNamespaces ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
         var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
         return
         [

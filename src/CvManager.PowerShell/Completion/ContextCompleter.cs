@@ -2,7 +2,7 @@ using CvManager.Cluster;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>Names of the kubeconfig's contexts.</summary>
+/// <summary>Offers names of contexts in the kubeconfig.</summary>
 public sealed class ContextCompleter : Completer
 {
     internal override Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken) =>

@@ -2,7 +2,7 @@ using CvManager.Cluster;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>The namespaces of the cluster.</summary>
+/// <summary>Offers the namespaces of the cluster.</summary>
 public sealed class NamespaceCompleter : ClusterCompleter
 {
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(

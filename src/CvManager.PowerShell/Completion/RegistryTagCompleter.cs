@@ -2,10 +2,10 @@ using CvManager.Registries;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>Tags of the repository that stands on the command line.</summary>
+/// <summary>Offers tags of the repository on the command line.</summary>
 public sealed class RegistryTagCompleter : Completer
 {
-    private const int Most = 1000;
+    private const int MaxTags = 1000;
 
     internal override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)
     {
@@ -16,7 +16,7 @@ public sealed class RegistryTagCompleter : Completer
         await foreach (var tag in registries.For(repository).ListTagsAsync(repository, cancellationToken))
         {
             tags.Add(new CompletionCandidate(tag.Tag));
-            if (tags.Count == Most)
+            if (tags.Count == MaxTags)
                 break;
         }
 

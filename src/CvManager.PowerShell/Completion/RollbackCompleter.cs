@@ -5,20 +5,25 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.PowerShell.Completion;
 
-/// <summary>Offers what can be gone back to: rollouts of the history that were a success, of the ContainerVersion on the command line.</summary>
+/// <summary>
+/// The base class of completers that offer rollback targets: successful rollouts of the ContainerVersion on the command line.
+/// </summary>
 public abstract class RollbackCompleter : ClusterCompleter
 {
     private protected sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
         ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
     {
-        var history = await new RolloutHistory(cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(request.Text("Namespace") ?? cluster.DefaultNamespace, cancellationToken);
+        var ns = request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var history = await new RolloutHistory(cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(ns, cancellationToken);
         var names = new NamePatterns(request.Text("Name") is { } name ? [name] : []);
         return
         [
-            .. history.Select(one => one.Record).Where(record => record.Outcome == RolloutPhase.Succeeded && names.Matches(record.CV)).Select(Offer)
+            .. history.Select(entry => entry.Record)
+                .Where(record => record.Outcome == RolloutPhase.Succeeded && names.Matches(record.CV))
+                .Select(ToCandidate)
                 .DistinctBy(candidate => candidate.Value),
         ];
     }
 
-    private protected abstract CompletionCandidate Offer(RolloutRecord record);
+    private protected abstract CompletionCandidate ToCandidate(RolloutRecord record);
 }

@@ -3,7 +3,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>A ContainerVersion, as Get-ContainerVersion shows it.</summary>
+/// <summary>A ContainerVersion: the output of Get-ContainerVersion.</summary>
 public sealed record ContainerVersionInfo : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
@@ -13,81 +13,81 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
     /// <summary>Registry and repository, without tag.</summary>
     public string ImageRepo { get; init; } = "";
 
-    /// <summary>The moving tag that is followed.</summary>
+    /// <summary>The tag that the ContainerVersion follows.</summary>
     public string Tag { get; init; } = "";
 
-    /// <summary>The version that was rolled out last, or is being rolled out; null before the first.</summary>
+    /// <summary>The version of the current or last rollout; null before the first.</summary>
     public string? Version { get; init; }
 
     /// <summary>Progressing, Success or Failed; null before the first rollout.</summary>
     public string? Status { get; init; }
 
-    /// <summary>When <see cref="Status"/> became what it is.</summary>
+    /// <summary>When <see cref="Status"/> last changed.</summary>
     public DateTimeOffset? StatusTime { get; init; }
 
-    /// <summary>The last version that was rolled out with success.</summary>
+    /// <summary>The last version that was rolled out successfully.</summary>
     public string? SuccessVersion { get; init; }
 
-    /// <summary>Null while the controller has not said.</summary>
+    /// <summary>The condition Ready; null until the controller reports it.</summary>
     public bool? Ready { get; init; }
 
-    /// <summary>Why it is ready or not, in one word.</summary>
+    /// <summary>The reason of the deciding condition.</summary>
     public string? Reason { get; init; }
 
-    /// <summary>The same in a sentence.</summary>
+    /// <summary>The message of the deciding condition.</summary>
     public string? Message { get; init; }
 
-    /// <summary>Why its history, or the version in its ConfigMap, could not be written yet, in one word; null where nothing waits to be written.</summary>
+    /// <summary>The reason why the history or the version ConfigMap could not be written yet; null if nothing is pending.</summary>
     public string? NotRecordedReason { get; init; }
 
-    /// <summary>The same in a sentence.</summary>
+    /// <summary>The message for <see cref="NotRecordedReason"/>.</summary>
     public string? NotRecordedMessage { get; init; }
 
-    /// <summary>The version that the tag stood for when it was last looked at.</summary>
+    /// <summary>The version that the tag pointed at when it was last read.</summary>
     public string? LatestVersion { get; init; }
 
     public string? LatestDigest { get; init; }
 
-    /// <summary>The container that gets the version.</summary>
+    /// <summary>The name of the container to update.</summary>
     public string Container { get; init; } = "";
 
-    /// <summary>Labels of the workloads.</summary>
+    /// <summary>The labels that select the workloads.</summary>
     public IReadOnlyDictionary<string, string> Selector { get; init; } = new Dictionary<string, string>();
 
     /// <summary>Rolling or ServiceBlueGreen.</summary>
     public string Strategy { get; init; } = "";
 
-    /// <summary>Gates before any workload is touched.</summary>
+    /// <summary>Gates that run before any workload is changed.</summary>
     public IReadOnlyList<CvGate> Verify { get; init; } = [];
 
-    /// <summary>Gates before the cut-over of a ServiceBlueGreen.</summary>
+    /// <summary>Gates that run before the cut-over (ServiceBlueGreen).</summary>
     public IReadOnlyList<CvGate> VerifyBeforeCutOver { get; init; } = [];
 
-    /// <summary>Gates after it.</summary>
+    /// <summary>Gates that run after the cut-over.</summary>
     public IReadOnlyList<CvGate> VerifyAfterCutOver { get; init; } = [];
 
-    /// <summary>The Service that a ServiceBlueGreen cuts over; null for Rolling.</summary>
+    /// <summary>The Service to cut over (ServiceBlueGreen); null for Rolling.</summary>
     public string? ServiceName { get; init; }
 
-    /// <summary>How often the tag is looked at.</summary>
+    /// <summary>How often the tag is read.</summary>
     public TimeSpan PollInterval { get; init; }
 
-    /// <summary>The longest that one rollout may take.</summary>
+    /// <summary>The maximum duration of a rollout.</summary>
     public TimeSpan RolloutTimeout { get; init; }
 
-    /// <summary>Whether a rollout that fails is put back.</summary>
+    /// <summary>Whether a failed rollout is rolled back.</summary>
     public bool Rollback { get; init; }
 
-    /// <summary>True where nothing is rolled out until somebody resumes it.</summary>
+    /// <summary>True if nothing is rolled out until the ContainerVersion is resumed.</summary>
     public bool Suspended { get; init; }
 
-    /// <summary>The version that it is held on; null where it follows the tag.</summary>
+    /// <summary>The pinned version; null if the ContainerVersion follows its tag.</summary>
     public string? PinVersion { get; init; }
 
-    /// <summary>Who suspended or pinned it; null where nothing holds it, or nobody said.</summary>
+    /// <summary>Who suspended or pinned it; null if it is not held, or if this is unknown.</summary>
     public string? HeldBy { get; init; }
 
-    /// <summary>Why it is suspended or pinned.</summary>
+    /// <summary>Why it was suspended or pinned.</summary>
     public string? HoldReason { get; init; }
 
     public DateTimeOffset? Created { get; init; }
@@ -100,8 +100,8 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
     {
         var status = resource.Status;
         var conditions = status?.Conditions ?? [];
-        // Stalled and Reconciling say more than Ready does, while they are true.
-        var telling = conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+        // While Stalled or Reconciling is true, its reason is more specific than that of Ready.
+        var deciding = conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
             ?? conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
         return new ContainerVersionInfo
         {
@@ -119,8 +119,8 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
                 "False" => false,
                 _ => null,
             },
-            Reason = telling?.Reason,
-            Message = telling?.Message,
+            Reason = deciding?.Reason,
+            Message = deciding?.Message,
             NotRecordedReason = status?.NotRecorded?.Reason,
             NotRecordedMessage = status?.NotRecorded?.Message,
             LatestVersion = status?.Latest?.Version,

@@ -3,16 +3,16 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Finds the ContainerVersions that a cmdlet's -Name, -Namespace and -LabelSelector mean.</summary>
+/// <summary>Finds the ContainerVersions that -Name, -Namespace and -LabelSelector select.</summary>
 internal static class ContainerVersionLookup
 {
-    /// <param name="cluster">Where they are.</param>
+    /// <param name="cluster">The cluster to read.</param>
     /// <param name="ns">Null for all namespaces.</param>
     /// <param name="names">Exact names must exist; wildcards need not match.</param>
-    /// <param name="labelSelector">Null for all.</param>
-    /// <param name="notFound">Gets an error for each exact name that is not there.</param>
-    /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    /// <param name="labelSelector">Null to select all.</param>
+    /// <param name="notFound">Called with an error for each exact name that does not exist.</param>
+    /// <param name="cancellationToken">Cancels the requests.</param>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
     public static async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? ns, NamePatterns names, string? labelSelector,
         Func<CvException, Task> notFound, CancellationToken cancellationToken)
     {
@@ -25,7 +25,7 @@ internal static class ContainerVersionLookup
         {
             if (name.Contains('/', StringComparison.Ordinal))
             {
-                await notFound(Missing(name, ns));
+                await notFound(NotFound(name, ns));
                 continue;
             }
 
@@ -35,25 +35,25 @@ internal static class ContainerVersionLookup
             }
             catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
             {
-                await notFound(Missing(name, ns));
+                await notFound(NotFound(name, ns));
             }
         }
 
         return found;
     }
 
-    /// <summary>Those of a list that are meant, in the order of namespace and name.</summary>
+    /// <summary>Selects ContainerVersions from a list, ordered by namespace and name.</summary>
     public static async Task<IReadOnlyList<Resource>> SelectAsync(IEnumerable<Resource> all, NamePatterns names, string? ns, Func<CvException, Task> notFound)
     {
         var found = all.Where(resource => names.Matches(resource.Metadata.Name))
             .OrderBy(resource => resource.Metadata.Namespace, StringComparer.Ordinal).ThenBy(resource => resource.Metadata.Name, StringComparer.Ordinal)
             .ToList();
         foreach (var name in names.ExactNames.Where(name => found.TrueForAll(resource => resource.Metadata.Name != name)))
-            await notFound(Missing(name, ns));
+            await notFound(NotFound(name, ns));
         return found;
     }
 
-    private static CvException Missing(string name, string? ns) => new(
+    private static CvException NotFound(string name, string? ns) => new(
         ErrorIds.ContainerVersionNotFound,
         CvErrorKind.NotFound,
         ns is null ? $"ContainerVersion '{name}' not found in any namespace." : $"ContainerVersion '{name}' not found in namespace '{ns}'.",

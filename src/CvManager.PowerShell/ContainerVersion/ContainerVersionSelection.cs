@@ -4,28 +4,29 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The ContainerVersions that a pipeline names: each of them once, as several of its objects (workloads, records) can be of one. For one cmdlet.
+/// Selects each ContainerVersion once, although several pipeline objects (workloads, records) can refer to it. One instance per cmdlet.
 /// </summary>
 internal sealed class ContainerVersionSelection
 {
-    private readonly HashSet<string> _asked = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _selected = new(StringComparer.Ordinal);
 
-    /// <summary>Those of one object of the pipeline that no object before it named.</summary>
-    /// <param name="cluster">Where they are.</param>
+    /// <summary>Returns the ContainerVersions that one pipeline object selects, without those that earlier objects selected.</summary>
+    /// <param name="cluster">The cluster to read.</param>
     /// <param name="ns">Null for all namespaces.</param>
-    /// <param name="workloadsCV">The ContainerVersion of a workload, which goes before its name; null or empty where it is none.</param>
-    /// <param name="names">The names, where it is none.</param>
-    /// <param name="labelSelector">Null for all.</param>
-    /// <param name="notFound">Gets an error for each exact name that is not there.</param>
-    /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster could not be asked.</exception>
-    public async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? ns, string? workloadsCV, string[] names, string? labelSelector,
+    /// <param name="workloadCV">The ContainerVersion of a workload, which takes precedence over names. Null or empty if it is not a
+    /// workload.</param>
+    /// <param name="names">The names to use otherwise.</param>
+    /// <param name="labelSelector">Null to select all.</param>
+    /// <param name="notFound">Called with an error for each exact name that does not exist.</param>
+    /// <param name="cancellationToken">Cancels the requests.</param>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
+    public async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? ns, string? workloadCV, string[] names, string? labelSelector,
         Func<CvException, Task> notFound, CancellationToken cancellationToken)
     {
-        // Before it is read: it may have been removed by now.
-        if (workloadsCV is { Length: > 0 } && ns is not null && _asked.Contains($"{ns}/{workloadsCV}"))
+        // Checked before the read: an earlier object may have led to its removal.
+        if (workloadCV is { Length: > 0 } && ns is not null && _selected.Contains($"{ns}/{workloadCV}"))
             return [];
-        var found = await ContainerVersionLookup.FindAsync(cluster, ns, NamePatterns.Of(workloadsCV, names), labelSelector, notFound, cancellationToken);
-        return [.. found.Where(resource => _asked.Add(resource.Key))];
+        var found = await ContainerVersionLookup.FindAsync(cluster, ns, NamePatterns.Of(workloadCV, names), labelSelector, notFound, cancellationToken);
+        return [.. found.Where(resource => _selected.Add(resource.Key))];
     }
 }

@@ -6,30 +6,30 @@ using CvManager.Resources;
 
 namespace CvManager.PowerShell;
 
-/// <summary>A gate (R5): a pod of this image must end with exit code 0 before a rollout goes on.</summary>
+/// <summary>A gate (R5): a pod that runs this image must exit with code 0 before a rollout continues.</summary>
 public sealed record CvGate
 {
-    /// <summary>Image; there is no other kind.</summary>
+    /// <summary>The kind of gate; always Image.</summary>
     public string Kind { get; init; } = "Image";
 
-    /// <summary>Repository of the image, without tag; without a registry, of that of the ContainerVersion.</summary>
+    /// <summary>The repository of the image, without tag. The default registry is that of the ContainerVersion.</summary>
     public string Image { get; init; } = "";
 
     public string Tag { get; init; } = "";
 
-    /// <summary>When it counts as failed, from the start of its pod: 1 s to a day.</summary>
+    /// <summary>The maximum duration, from the creation of the pod: 1 s to a day.</summary>
     public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(new VerifySpec().TimeoutSeconds);
 
-    /// <summary>The service account that its pod runs as, with its token; null for the namespace's default one, without a token.</summary>
+    /// <summary>The service account of the pod, whose token is mounted; null for the default service account, without a token.</summary>
     public string? ServiceAccount { get; init; }
 
-    /// <summary>The user id that it runs as; null for the image's own, which must not be root; 0 for root.</summary>
+    /// <summary>The user id that the container runs as; null for the user of the image, which must not be root; 0 for root.</summary>
     public long? RunAsUser { get; init; }
 
-    /// <summary>Limits of its container by resource, such as memory = 256Mi; null for those of the namespace.</summary>
+    /// <summary>Resource limits of the container, such as memory = 256Mi; null for the defaults of the namespace.</summary>
     public IReadOnlyDictionary<string, string>? Limits { get; init; }
 
-    /// <summary>Requests of its container by resource; null for its limits, or those of the namespace.</summary>
+    /// <summary>Resource requests of the container; null for its limits, or the defaults of the namespace.</summary>
     public IReadOnlyDictionary<string, string>? Requests { get; init; }
 
     public override string ToString() => $"{Image}:{Tag}";
@@ -43,8 +43,8 @@ public sealed record CvGate
         }),
     ];
 
-    /// <param name="value">A gate, <c>repository:tag</c>, or a map with its properties (timeoutSeconds as well, as manifests have it).</param>
-    /// <exception cref="FormatException">Says what is wrong with it; limits are the resource's own, and are looked at later.</exception>
+    /// <param name="value">A gate, <c>repository:tag</c>, or a map with the property names of this class or of a manifest.</param>
+    /// <exception cref="FormatException">The value is not a gate. Limits are validated later, with the whole resource.</exception>
     internal static CvGate From(object? value)
     {
         var wrapped = value as PSObject;
@@ -71,14 +71,14 @@ public sealed record CvGate
 
     private static CvGate Parse(string text)
     {
-        // A colon in front of the last slash is a port's.
+        // A colon before the last slash belongs to a port.
         var colon = text.LastIndexOf(':');
         return colon > text.LastIndexOf('/') && !text.Contains('@', StringComparison.Ordinal)
             ? new CvGate { Image = text[..colon], Tag = text[(colon + 1)..] }
             : throw new FormatException($"'{text}' has no tag");
     }
 
-    /// <summary>Of a map or an object.</summary>
+    /// <summary>The entries of a map, or the properties of an object.</summary>
     private static IEnumerable<(string Name, object? Value)> Properties(object? value) => value is PSObject { BaseObject: PSCustomObject } custom
         ? custom.Properties.Select(property => (property.Name, (object?)property.Value))
         : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is not a map"))

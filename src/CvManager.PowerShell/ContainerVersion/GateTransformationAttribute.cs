@@ -3,7 +3,7 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lets a parameter of gates take <c>repository:tag</c>, maps and objects.</summary>
+/// <summary>Lets a gate parameter accept <c>repository:tag</c>, maps and objects.</summary>
 public sealed class GateTransformationAttribute : ArgumentTransformationAttribute
 {
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
@@ -11,7 +11,9 @@ public sealed class GateTransformationAttribute : ArgumentTransformationAttribut
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
         try
         {
-            return value is IEnumerable several and not (string or IDictionary) ? several.Cast<object?>().Select(CvGate.From).ToArray() : new[] { CvGate.From(inputData) };
+            return value is IEnumerable items and not (string or IDictionary)
+                ? items.Cast<object?>().Select(CvGate.From).ToArray()
+                : new[] { CvGate.From(inputData) };
         }
         catch (Exception e) when (e is FormatException or PSInvalidCastException or ArgumentTransformationMetadataException)
         {

@@ -3,12 +3,12 @@ using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lists ContainerVersions: what they follow, what was rolled out, and how they are.</summary>
+/// <summary>Lists ContainerVersions with their tags, versions and status.</summary>
 [Cmdlet(VerbsCommon.Get, "ContainerVersion", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class GetContainerVersionCommand : ContainerVersionCmdlet
 {
-    /// <summary>Names, wildcards allowed; left out, all.</summary>
+    /// <summary>Names. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]

@@ -6,17 +6,17 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The base of cmdlets that hold ContainerVersions, or let them go (R7).</summary>
+/// <summary>The base class of cmdlets that suspend or resume ContainerVersions (R7).</summary>
 public abstract class HoldCmdlet : ContainerVersionCmdlet
 {
-    /// <summary>Names, wildcards allowed.</summary>
+    /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Why; it stands in the resource's status and in an event.</summary>
+    /// <summary>The reason, which appears in the status of the resource and in an event.</summary>
     [Parameter]
     [ValidateLength(1, 512)]
     public string? Reason { get; set; }
@@ -24,7 +24,7 @@ public abstract class HoldCmdlet : ContainerVersionCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <summary>What is asked before it is done.</summary>
+    /// <summary>The action in messages of -WhatIf and -Confirm.</summary>
     private protected abstract string Action { get; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

@@ -1,10 +1,12 @@
 namespace CvManager.PowerShell;
 
-/// <summary>What is about one ContainerVersion and has its name: Get-CvWorkload takes it for that, and not for a workload of that name.</summary>
+/// <summary>
+/// An output object that refers to a ContainerVersion. Get-CvWorkload uses its Name as a ContainerVersion, not as a workload.
+/// </summary>
 public interface IContainerVersionReference
 {
     string Namespace { get; }
 
-    /// <summary>Name of the ContainerVersion.</summary>
+    /// <summary>The name of the ContainerVersion.</summary>
     string Name { get; }
 }

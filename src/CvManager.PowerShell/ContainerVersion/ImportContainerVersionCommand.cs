@@ -5,12 +5,12 @@ using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Applies ContainerVersions from manifests.</summary>
+/// <summary>Creates or updates ContainerVersions from manifests.</summary>
 [Cmdlet(VerbsData.Import, "ContainerVersion", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class ImportContainerVersionCommand : ManifestCmdlet
 {
-    /// <summary>Creates the workloads of the same manifests that do not exist yet.</summary>
+    /// <summary>Also creates the workloads of the manifests that do not exist.</summary>
     [Parameter]
     public SwitchParameter IncludeWorkload { get; set; }
 

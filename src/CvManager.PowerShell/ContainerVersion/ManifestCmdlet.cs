@@ -8,7 +8,7 @@ using CvManager.Resources;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base of cmdlets that read manifests: files, folders, or text from the pipeline, as YAML or JSON, any number of documents in each.
+/// The base class of cmdlets that read manifests from files, folders or the pipeline: YAML or JSON, with any number of documents.
 /// </summary>
 public abstract class ManifestCmdlet : ClusterCmdlet
 {
@@ -16,7 +16,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     internal const string LiteralPathSet = "LiteralPath";
     internal const string ManifestSet = "Manifest";
 
-    /// <summary>Characters that a file may have take up to four bytes each.</summary>
+    /// <summary>In bytes. A character takes up to four bytes in UTF-8.</summary>
     private const long LargestFile = 4L * YamlDocuments.LargestText;
 
     private static readonly string[] s_extensions = [".yaml", ".yml", ".json"];
@@ -37,16 +37,16 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     [AllowEmptyString]
     public string[] Manifest { get; set; } = [];
 
-    /// <summary>Of objects that name none; left out, the context's own namespace.</summary>
+    /// <summary>The namespace of objects that specify none; the default is the namespace of the context.</summary>
     [Parameter]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
-    /// <summary>True once a file or document has become an error record.</summary>
-    private protected bool AnyFailed { get; private set; }
+    /// <summary>True if an error was written for a file or a document.</summary>
+    private protected bool HasErrors { get; private set; }
 
-    /// <summary>Called for each document; what it throws is an error of that document, and the next one goes on.</summary>
+    /// <summary>Called for each document. An exception becomes an error for that document, and the next one is processed.</summary>
     private protected abstract Task ProcessDocumentAsync(ManifestDocument document, CancellationToken cancellationToken);
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
@@ -55,7 +55,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         {
             foreach (var text in Manifest)
             {
-                // Get-Content without -Raw hands over line after line: they are one text, and read when the last has come.
+                // Get-Content without -Raw writes single lines. They are joined, and parsed after the last one.
                 if (IsLine(text))
                     _lines.Add(text);
                 else
@@ -78,7 +78,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     protected override Task EndProcessingAsync(CancellationToken cancellationToken) =>
         _lines.Count == 0 ? Task.CompletedTask : ReadAsync(string.Join('\n', _lines), "pipeline", cancellationToken);
 
-    /// <exception cref="CvException"><c>NamespaceMismatch</c>: the object names another one than -Namespace.</exception>
+    /// <exception cref="CvException"><c>NamespaceMismatch</c>: the namespace of the object differs from -Namespace.</exception>
     private protected string NamespaceOf(ManifestDocument document, ClusterConnection cluster)
     {
         if (Namespace is not null && document.Namespace is { } own && own != Namespace)
@@ -151,14 +151,14 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         }
     });
 
-    /// <summary>What <c>kubectl get -o yaml</c> writes for several objects is one List.</summary>
+    /// <summary>Expands a List, which <c>kubectl get -o yaml</c> writes for several objects.</summary>
     private static IEnumerable<JsonNode> ItemsOf(JsonNode node) =>
         node is JsonObject map && map["items"] is JsonArray items && map["kind"]?.GetValueKind() == JsonValueKind.String
             && map["kind"]!.GetValue<string>().EndsWith("List", StringComparison.Ordinal)
             ? items.OfType<JsonNode>()
             : [node];
 
-    /// <summary>An error of one file or document leaves the others alone.</summary>
+    /// <summary>Writes an error of one file or document, so that the others are processed.</summary>
     private async Task GuardAsync(string source, Func<Task> work)
     {
         try
@@ -167,15 +167,15 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         }
         catch (Exception e) when (e is CvException or SessionStateException)
         {
-            AnyFailed = true;
+            HasErrors = true;
             await WriteErrorAsync(e, source);
         }
     }
 }
 
-/// <summary>One object of a manifest.</summary>
-/// <param name="Source">The file, or <c>pipeline</c>.</param>
-/// <param name="Json">The object itself.</param>
+/// <summary>An object in a manifest.</summary>
+/// <param name="Source">The path of the file, or <c>pipeline</c>.</param>
+/// <param name="Json">The object.</param>
 internal sealed record ManifestDocument(string Source, JsonObject Json)
 {
     public bool IsContainerVersion => ContainerVersionManifest.IsContainerVersion(Json);

@@ -16,18 +16,18 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     [ValidateNotNullOrEmpty]
     public string Name { get; set; } = "";
 
-    /// <summary>Registry and repository, without tag.</summary>
+    /// <summary>The registry and repository, without tag.</summary>
     [Parameter(Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string ImageRepo { get; set; } = "";
 
-    /// <summary>The moving tag to follow.</summary>
+    /// <summary>The tag to follow.</summary>
     [Parameter(Position = 2, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
-    /// <summary>The container of the workloads that gets the version.</summary>
+    /// <summary>The name of the container to update.</summary>
     [Parameter(Position = 3, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string Container { get; set; } = "";
@@ -38,7 +38,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
         var ns = Namespace ?? cluster.DefaultNamespace;
         JsonObject spec = [];
         Merge(spec, Specification(ImageRepo, Tag, Container));
-        // What the example of every Deployment has: a label of the application's own name.
+        // The default selector: the label cvapp with the name of the ContainerVersion.
         spec["selector"] ??= new JsonObject { [Resource.SelectorKey] = Name };
         JsonObject manifest = new()
         {

@@ -4,12 +4,12 @@ using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Removes ContainerVersions; their workloads stay as they are, and so does the history.</summary>
+/// <summary>Removes ContainerVersions. Their workloads and history are not changed.</summary>
 [Cmdlet(VerbsCommon.Remove, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
 {
-    /// <summary>Names, wildcards allowed.</summary>
+    /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lets ContainerVersions follow their tags again: no suspension, no pin, no quarantine.</summary>
+/// <summary>Lets ContainerVersions follow their tags again: clears suspension, pin and quarantine.</summary>
 [Cmdlet(VerbsLifecycle.Resume, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class ResumeContainerVersionCommand : HoldCmdlet

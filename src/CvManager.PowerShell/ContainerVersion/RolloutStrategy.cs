@@ -1,11 +1,11 @@
 namespace CvManager.PowerShell;
 
-/// <summary>How workloads are brought to a version: <c>spec.strategy.kind</c>.</summary>
+/// <summary>How a version is rolled out: <c>spec.strategy.kind</c>.</summary>
 public enum RolloutStrategy
 {
-    /// <summary>Each workload is patched, and rolls out as its own kind does.</summary>
+    /// <summary>Patches each workload, which rolls out as its kind does.</summary>
     Rolling,
 
-    /// <summary>Two workloads and a Service that is cut over from one to the other (R13).</summary>
+    /// <summary>Rolls out to the idle one of two workloads, and then cuts a Service over to it (R13).</summary>
     ServiceBlueGreen,
 }

@@ -7,36 +7,36 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Changes fields of ContainerVersions; what no parameter is given for stays as it is.</summary>
+/// <summary>Changes fields of ContainerVersions. Fields without a parameter are not changed.</summary>
 [Cmdlet(VerbsCommon.Set, "ContainerVersion", DefaultParameterSetName = TagSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SetContainerVersionCommand : SpecificationCmdlet
 {
-    private readonly ContainerVersionSelection _asked = new();
+    private readonly ContainerVersionSelection _selection = new();
 
-    /// <summary>Names, wildcards allowed.</summary>
+    /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Of the pipeline's objects: a workload has a name of its own, and this is what it means here.</summary>
+    /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
     public string? CV { get; set; }
 
-    /// <summary>Registry and repository, without tag.</summary>
+    /// <summary>The registry and repository, without tag.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? ImageRepo { get; set; }
 
-    /// <summary>The moving tag to follow.</summary>
+    /// <summary>The tag to follow.</summary>
     [Parameter(ParameterSetName = TagSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
-    /// <summary>The container of the workloads that gets the version.</summary>
+    /// <summary>The name of the container to update.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Container { get; set; }
@@ -55,7 +55,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
                 "Specify a parameter for each field to change, for example -Tag.");
         }
 
-        foreach (var resource in await _asked.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await _selection.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {
@@ -70,25 +70,26 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
 
     private async Task ChangeAsync(ClusterConnection cluster, Resource resource, JsonObject spec, CancellationToken cancellationToken)
     {
-        // A merge patch would only add to the labels; a selector is given as a whole.
+        // A merge patch would only add labels, but -Selector replaces the whole selector.
         if (spec["selector"] is JsonObject selector)
         {
-            foreach (var former in resource.Spec.Selector.Keys.Where(key => !selector.ContainsKey(key)).ToList())
-                selector[former] = null;
+            foreach (var removed in resource.Spec.Selector.Keys.Where(key => !selector.ContainsKey(key)).ToList())
+                selector[removed] = null;
         }
 
-        // One of the two is followed.
+        // tag and versionPolicy are mutually exclusive.
         if (spec.ContainsKey("tag") && resource.Spec.VersionPolicy is not null)
             spec["versionPolicy"] = null;
         if (spec["versionPolicy"] is not null && resource.Spec.Tag is not null)
             spec["tag"] = null;
 
         var changed = ContainerVersionManifest.Write(resource);
-        var asked = Merge((JsonObject)changed["spec"]!, spec);
+        var hasChanges = Merge((JsonObject)changed["spec"]!, spec);
         ThrowIfInvalid(changed);
-        if (asked && !await ShouldProcessAsync(resource.Key, $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString() ?? "null"}"))}"))
+        if (hasChanges && !await ShouldProcessAsync(resource.Key,
+                $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString() ?? "null"}"))}"))
             return;
-        if (asked)
+        if (hasChanges)
             resource = await new ContainerVersionStore(cluster).PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name, new JsonObject { ["spec"] = spec }, cancellationToken);
         if (PassThru)
             await WriteObjectAsync(ContainerVersionInfo.Of(resource));

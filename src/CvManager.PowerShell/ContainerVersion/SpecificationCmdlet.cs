@@ -7,8 +7,8 @@ using CvManager.Resources;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base of cmdlets that write a ContainerVersion's specification from parameters: every field but the holds, which are
-/// Suspend-ContainerVersion's and Invoke-CvRollback's (R7). Sets that follow a tag, or a policy, are parameter sets.
+/// The base class of cmdlets that write the specification of a ContainerVersion from parameters: all fields except holds, which
+/// Suspend-ContainerVersion and Invoke-CvRollback set (R7). There is a parameter set for the tag, and one for each version policy.
 /// </summary>
 public abstract class SpecificationCmdlet : ClusterCmdlet
 {
@@ -17,7 +17,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     public const string PatternSet = "VersionPattern";
     public const string NewestSet = "Newest";
 
-    /// <summary>Which parameter writes a field. The first that the field's path begins with.</summary>
+    /// <summary>Maps fields to parameters. The first entry that is a prefix of the path of the field applies.</summary>
     private static readonly (string Field, string Parameter)[] s_parameters =
     [
         ("metadata.name", "Name"),
@@ -46,113 +46,115 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         ("spec.imagePullSecrets", nameof(ImagePullSecret)),
     ];
 
-    /// <summary>Left out, the context's own namespace.</summary>
+    /// <summary>The namespace; the default is the namespace of the context.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
-    /// <summary>Instead of a tag: the highest semantic version in this range, as npm writes ranges.</summary>
+    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
     [Parameter(Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? SemVer { get; set; }
 
-    /// <summary>Instead of a tag: the greatest of the tags that this regular expression matches as a whole, by its first group.</summary>
+    /// <summary>
+    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
+    /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     public string? VersionPattern { get; set; }
 
-    /// <summary>How the pattern's tags are compared.</summary>
+    /// <summary>How the tags that match the pattern are compared.</summary>
     [Parameter(ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
     public VersionOrder? VersionOrder { get; set; }
 
-    /// <summary>Instead of a tag: the version that was pushed last.</summary>
+    /// <summary>Instead of a tag: follow the version that was pushed last.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NewestSet)]
     public SwitchParameter Newest { get; set; }
 
-    /// <summary>Labels of the workloads, the key cvapp among them.</summary>
+    /// <summary>The labels that select the workloads, including the key cvapp.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public Hashtable? Selector { get; set; }
 
-    /// <summary>A regular expression for the whole of a version tag; empty for the default.</summary>
+    /// <summary>A regular expression that a whole tag must match to be a version; empty for the default.</summary>
     [Parameter]
     public string? VersionSyntax { get; set; }
 
-    /// <summary>How often the tag is looked at: 5 s to a day.</summary>
+    /// <summary>How often the tag is read: 5 s to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? PollInterval { get; set; }
 
-    /// <summary>The longest that one rollout may take: 1 s to a day.</summary>
+    /// <summary>The maximum duration of a rollout: 1 s to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? RolloutTimeout { get; set; }
 
-    /// <summary>Reported unhealthy when not reconciled for this long: 1 s to a week.</summary>
+    /// <summary>Reported as unhealthy if not reconciled for this long: 1 s to a week.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? LivenessTimeout { get; set; }
 
-    /// <summary>Gates before any workload is touched, in order; none to remove them.</summary>
+    /// <summary>Gates that run before any workload is changed, in order; an empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
     public CvGate[]? Verify { get; set; }
 
-    /// <summary>What is given for <see cref="RolloutStrategy.ServiceBlueGreen"/> implies it.</summary>
+    /// <summary>The rollout strategy. Parameters of <see cref="RolloutStrategy.ServiceBlueGreen"/> imply that strategy.</summary>
     [Parameter]
     public RolloutStrategy? Strategy { get; set; }
 
-    /// <summary>The Service that is cut over.</summary>
+    /// <summary>The Service to cut over.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? ServiceName { get; set; }
 
-    /// <summary>A Service that is pointed at the idle workload while it is verified; empty for none.</summary>
+    /// <summary>A Service that points at the idle workload while gates run; empty for none.</summary>
     [Parameter]
     public string? VerificationServiceName { get; set; }
 
-    /// <summary>The labels by which the two workloads differ.</summary>
+    /// <summary>The labels that distinguish the two workloads.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string[]? LabelName { get; set; }
 
-    /// <summary>Whether the former workload is scaled to zero after the cut-over.</summary>
+    /// <summary>Whether the previous workload is scaled to zero after the cut-over.</summary>
     [Parameter]
     public bool? ScaleDown { get; set; }
 
-    /// <summary>How long after it: up to a day.</summary>
+    /// <summary>The delay between the cut-over and scaling down: up to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? ScaleDownDelay { get; set; }
 
-    /// <summary>Gates between the idle workload being up and the cut-over; none to remove them.</summary>
+    /// <summary>Gates that run when the idle workload is available, before the cut-over; an empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
     public CvGate[]? VerifyBeforeCutOver { get; set; }
 
-    /// <summary>Gates after the cut-over, the failure of which cuts back; none to remove them.</summary>
+    /// <summary>Gates that run after the cut-over. If one fails, the Service is cut back. An empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
     public CvGate[]? VerifyAfterCutOver { get; set; }
 
-    /// <summary>Whether a rollout that fails is put back.</summary>
+    /// <summary>Whether a failed rollout is rolled back.</summary>
     [Parameter]
     public bool? Rollback { get; set; }
 
-    /// <summary>Whether pods that cannot pull their image, or keep crashing, fail a rollout before its deadline.</summary>
+    /// <summary>Whether pods that cannot pull their image, or that crash repeatedly, fail a rollout before its deadline.</summary>
     [Parameter]
     public bool? FailFast { get; set; }
 
-    /// <summary>Whether images are written with their digest.</summary>
+    /// <summary>Whether images are written with a digest.</summary>
     [Parameter]
     public bool? PinDigest { get; set; }
 
-    /// <summary>The ConfigMap that receives the version; empty for none.</summary>
+    /// <summary>The ConfigMap to write the version to; empty for none.</summary>
     [Parameter]
     public string? ConfigName { get; set; }
 
-    /// <summary>Its key.</summary>
+    /// <summary>The key in that ConfigMap.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? ConfigKey { get; set; }
@@ -161,11 +163,11 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     [Parameter]
     public bool? History { get; set; }
 
-    /// <summary>The history goes into the ConfigMap of this name, with .history behind it; empty for the workload's name.</summary>
+    /// <summary>The history is written to the ConfigMap &lt;name&gt;.history; empty for the name of the workload.</summary>
     [Parameter]
     public string? HistoryName { get; set; }
 
-    /// <summary>Names of Secrets with logins for the registry; none to remove them.</summary>
+    /// <summary>Names of Secrets with credentials for the registry; an empty array removes them.</summary>
     [Parameter]
     public string[]? ImagePullSecret { get; set; }
 
@@ -176,19 +178,19 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
             nameof(ServiceName), nameof(VerificationServiceName), nameof(LabelName), nameof(ScaleDown), nameof(ScaleDownDelay),
             nameof(VerifyBeforeCutOver), nameof(VerifyAfterCutOver),
         ];
-        var given = blueGreen.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
-        if (given is not null && Strategy == RolloutStrategy.Rolling)
+        var parameter = blueGreen.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
+        if (parameter is not null && Strategy == RolloutStrategy.Rolling)
         {
-            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{given} cannot be combined with -Strategy Rolling.",
+            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{parameter} cannot be combined with -Strategy Rolling.",
                 "Omit it, or use -Strategy ServiceBlueGreen. To run gates before a rolling update, use -Verify."));
         }
 
-        if (given is not null)
+        if (parameter is not null)
             Strategy = RolloutStrategy.ServiceBlueGreen;
         return Task.CompletedTask;
     }
 
-    /// <summary>The fields that parameters were given for, as a merge patch (RFC 7396): null where a field is to be removed.</summary>
+    /// <summary>The fields that the parameters set, as a merge patch (RFC 7396): null removes a field.</summary>
     private protected JsonObject Specification(string? imageRepo, string? tag, string? container)
     {
         JsonObject spec = [];
@@ -222,12 +224,12 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         return spec;
     }
 
-    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names the parameters beside the fields.</exception>
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with the parameters next to the fields.</exception>
     private protected static void ThrowIfInvalid(JsonObject manifest) =>
         ContainerVersionValidator.ThrowIfInvalid(manifest, field =>
             s_parameters.FirstOrDefault(pair => field.StartsWith(pair.Field, StringComparison.Ordinal)).Parameter is { } parameter ? $"-{parameter} ({field})" : field);
 
-    /// <summary>RFC 7396. True where it changes anything.</summary>
+    /// <summary>Applies a merge patch (RFC 7396). Returns true if it changes the target.</summary>
     private protected static bool Merge(JsonObject target, JsonObject patch)
     {
         var before = target.DeepClone();
@@ -268,11 +270,11 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         _ => null,
     };
 
-    /// <summary>A policy is given as a whole: what it had before goes.</summary>
+    /// <summary>Sets or removes all fields, because a policy is replaced as a whole.</summary>
     private static JsonObject Policy(string? semver = null, string? regex = null, string? order = null, bool? newest = null) =>
         new() { ["semver"] = semver, ["regex"] = regex, ["order"] = order, ["newest"] = newest };
 
-    /// <summary>Null where nothing of it was given.</summary>
+    /// <summary>Null if none of the fields is set.</summary>
     private static JsonObject? Part(params (string Field, JsonNode? Value)[] fields)
     {
         JsonObject part = [];

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Holds ContainerVersions: nothing is rolled out until they are resumed.</summary>
+/// <summary>Suspends ContainerVersions: nothing is rolled out until they are resumed.</summary>
 [Cmdlet(VerbsLifecycle.Suspend, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SuspendContainerVersionCommand : HoldCmdlet

@@ -8,7 +8,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Says what is wrong with ContainerVersions: in manifests, before they reach a cluster, or there, with what would be rolled out.</summary>
+/// <summary>Checks ContainerVersions in manifests, or in a cluster together with the registry.</summary>
 [Cmdlet(VerbsDiagnostic.Test, "ContainerVersion", DefaultParameterSetName = PathSet)]
 [OutputType(typeof(ContainerVersionTest), typeof(bool))]
 public sealed class TestContainerVersionCommand : ManifestCmdlet
@@ -18,14 +18,16 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
 
     private bool _anyInvalid;
 
-    /// <summary>Of resources in the cluster; wildcards allowed.</summary>
+    /// <summary>Names of ContainerVersions in the cluster. Wildcards are allowed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>A ContainerVersion of the cluster, or what is about one: a rollout, a record, the outcome of a reconcile.</summary>
+    /// <summary>
+    /// A ContainerVersion of the cluster, or an object that refers to one: a rollout, a record, the result of a reconcile.
+    /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [ValidateNotNull]
     public IContainerVersionReference InputObject { get; set; } = null!;
@@ -33,7 +35,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     [Parameter(ParameterSetName = NameSet)]
     public SwitchParameter AllNamespaces { get; set; }
 
-    /// <summary>Gives one boolean for all of them together.</summary>
+    /// <summary>Returns one boolean for all input.</summary>
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
@@ -45,10 +47,10 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             _ => base.ProcessRecordAsync(cancellationToken),
         };
 
-    private async Task TestInClusterAsync(bool everywhere, string? within, string[] names, CancellationToken cancellationToken)
+    private async Task TestInClusterAsync(bool allNamespaces, string? inNamespace, string[] names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var ns = everywhere ? null : within ?? cluster.DefaultNamespace;
+        var ns = allNamespaces ? null : inNamespace ?? cluster.DefaultNamespace;
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var snapshot = await scope.Reconciler.ReadAsync(ns, cancellationToken);
         var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(names), ns, async e =>
@@ -98,7 +100,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     {
         await base.EndProcessingAsync(cancellationToken);
         if (Quiet)
-            await WriteObjectAsync(!_anyInvalid && !AnyFailed);
+            await WriteObjectAsync(!_anyInvalid && !HasErrors);
     }
 
     private async Task WriteAsync(ContainerVersionTest test)

@@ -1,6 +1,6 @@
 namespace CvManager.PowerShell;
 
-/// <summary>How versions that a pattern finds are compared: <c>spec.versionPolicy.order</c>.</summary>
+/// <summary>How versions that match a pattern are compared: <c>spec.versionPolicy.order</c>.</summary>
 public enum VersionOrder
 {
     Numeric,

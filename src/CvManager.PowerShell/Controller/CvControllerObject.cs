@@ -1,9 +1,9 @@
 namespace CvManager.PowerShell;
 
-/// <summary>One of the Kubernetes objects that the controller needs, and what became of it.</summary>
+/// <summary>A Kubernetes object that the controller needs, and the outcome of its installation.</summary>
 public sealed record CvControllerObject
 {
-    /// <summary>CustomResourceDefinition, for example.</summary>
+    /// <summary>The kind, for example CustomResourceDefinition.</summary>
     public string Kind { get; init; } = "";
 
     public string Name { get; init; } = "";
@@ -11,6 +11,6 @@ public sealed record CvControllerObject
     /// <summary>Created, Updated, or Unchanged.</summary>
     public string Outcome { get; init; } = "";
 
-    /// <summary>Address of the API server.</summary>
+    /// <summary>The address of the API server.</summary>
     public string Server { get; init; } = "";
 }

@@ -4,7 +4,7 @@ using CvManager.Resources;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Puts the custom resource definition into a cluster, or prints it.</summary>
+/// <summary>Installs the custom resource definition in a cluster, or returns it as YAML.</summary>
 [Cmdlet(VerbsLifecycle.Install, "CvController", DefaultParameterSetName = InstallSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CvControllerObject), ParameterSetName = [InstallSet])]
 [OutputType(typeof(string), ParameterSetName = [YamlSet])]
@@ -13,11 +13,11 @@ public sealed class InstallCvControllerCommand : ClusterCmdlet
     private const string InstallSet = "Install";
     private const string YamlSet = "AsYaml";
 
-    /// <summary>The custom resource definition alone.</summary>
+    /// <summary>Installs only the custom resource definition.</summary>
     [Parameter(Mandatory = true)]
     public SwitchParameter CrdOnly { get; set; }
 
-    /// <summary>Prints the manifest and asks no cluster.</summary>
+    /// <summary>Returns the manifest, without connecting to a cluster.</summary>
     [Parameter(Mandatory = true, ParameterSetName = YamlSet)]
     public SwitchParameter AsYaml { get; set; }
 

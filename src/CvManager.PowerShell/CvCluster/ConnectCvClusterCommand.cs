@@ -5,25 +5,25 @@ using CvManager.PowerShell.Completion;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// Chooses the cluster of this session: cmdlets without -Context and -KubeConfig use it from now on. It is asked for its version, so
-/// that an address or a credential that is wrong is told here.
+/// Sets the default cluster of this session, for cmdlets without -Context and -KubeConfig. Reads the version of the cluster, so that a
+/// wrong address or credential is reported here.
 /// </summary>
 [Cmdlet(VerbsCommunications.Connect, "CvCluster")]
 [OutputType(typeof(CvContext))]
 public sealed class ConnectCvClusterCommand : AsyncCmdlet
 {
-    /// <summary>Left out, the kubeconfig's current context, or the pod's own cluster.</summary>
+    /// <summary>The context; the default is the current context of the kubeconfig, or the cluster of the pod.</summary>
     [Parameter(Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("Name")]
     [ArgumentCompleter(typeof(ContextCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Context { get; set; }
 
-    /// <summary>Left out, $env:KUBECONFIG, else ~/.kube/config.</summary>
+    /// <summary>The path of a kubeconfig; the default is $env:KUBECONFIG, else ~/.kube/config.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     public string? KubeConfig { get; set; }
 
-    /// <summary>How long to wait for the cluster's answer.</summary>
+    /// <summary>How long to wait for the response of the cluster.</summary>
     [Parameter]
     [TimeSpanTransformation]
     public TimeSpan? Timeout { get; set; }
@@ -53,14 +53,16 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
             cluster.Dispose();
             throw;
         }
-        await new SessionConnection(cluster, path).TakeOverAsync(session);
+        await new SessionConnection(cluster, path).ReplaceAsync(session);
         if (PassThru)
             await WriteObjectAsync(Describe(cluster, path));
     }
 
     private static CvContext Describe(ClusterConnection cluster, string? path)
     {
-        var context = cluster.ContextName.Length == 0 ? null : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
+        var context = cluster.ContextName.Length == 0
+            ? null
+            : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
         return new CvContext
         {
             Name = cluster.ContextName,

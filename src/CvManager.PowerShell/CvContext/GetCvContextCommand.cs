@@ -4,26 +4,27 @@ using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lists the contexts of the kubeconfig; asks no cluster.</summary>
+/// <summary>Lists the contexts of the kubeconfig, without connecting to a cluster.</summary>
 [Cmdlet(VerbsCommon.Get, "CvContext")]
 [OutputType(typeof(CvContext))]
 public sealed class GetCvContextCommand : AsyncCmdlet
 {
-    /// <summary>Names of contexts, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of contexts. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(ContextCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Path of the kubeconfig; left out, the connected one, else $env:KUBECONFIG, else ~/.kube/config.</summary>
+    /// <summary>The path of the kubeconfig; the default is the connected one, else $env:KUBECONFIG, else ~/.kube/config.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     public string? KubeConfig { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var (session, given) = await OnPipelineAsync(() => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var (session, specified) = await OnPipelineAsync(
+            () => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
         var connected = SessionConnection.Of(session);
-        var path = given ?? connected?.KubeConfig;
+        var path = specified ?? connected?.KubeConfig;
         var contexts = KubeConfigFile.ReadContexts(path);
         var current = connected is not null && connected.KubeConfig == path
             ? connected.Cluster.ContextName

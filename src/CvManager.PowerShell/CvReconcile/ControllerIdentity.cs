@@ -6,13 +6,13 @@ using System.Text.Json.Nodes;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// Who a controller is for leader election. In a pod it is the pod: a container that was restarted takes up its own lease again, and does not
-/// wait for it to run out. No two processes have the same identity at a time.
+/// The identity of a controller for leader election. In a pod, it is the UID of the pod, so that a restarted container renews its own lease
+/// instead of waiting for it to expire. No two running processes have the same identity.
 /// </summary>
 /// <remarks>
-/// The pod's UID comes from the environment variable POD_UID (downward API), or from the service account's token. It is claimed for this
-/// process by an abstract socket: containers of a pod share its network, and the kernel lets go of the name when the process ends, however
-/// it ends. Whoever comes second gets an identity of its own, and stands by.
+/// The UID of the pod is read from the environment variable POD_UID (downward API), or from the service account token. The process claims
+/// it with an abstract socket: the containers of a pod share a network namespace, and the kernel releases the name whenever the process
+/// ends. A second process of the pod uses a random identity, and waits for the lease.
 /// </remarks>
 internal sealed class ControllerIdentity : IDisposable
 {
@@ -22,22 +22,22 @@ internal sealed class ControllerIdentity : IDisposable
 
     private ControllerIdentity(string name, Socket? claim) => (Name, _claim) = (name, claim);
 
-    /// <summary>Tells where it is, too.</summary>
+    /// <summary>The host name, followed by the UID of the pod or a random value.</summary>
     public string Name { get; }
 
-    /// <param name="lease">namespace/name: another task of the same pod is another controller.</param>
-    /// <param name="podUid">For tests; null for the pod that this process is in.</param>
+    /// <param name="lease">The lease as namespace/name. A pod can run one controller for each lease.</param>
+    /// <param name="podUid">For tests; null for the UID of the pod that runs this process.</param>
     public static ControllerIdentity Claim(string lease, string? podUid = null)
     {
         string unique = Guid.NewGuid().ToString("N")[..8];
-        podUid ??= Environment.GetEnvironmentVariable("POD_UID") is { Length: > 0 } given ? given : PodOf(TokenPath);
+        podUid ??= Environment.GetEnvironmentVariable("POD_UID") is { Length: > 0 } value ? value : PodOf(TokenPath);
         Socket? claim = podUid is null ? null : TryClaim($"cvmanager-controller/{podUid}/{lease}");
         return new ControllerIdentity($"{Environment.MachineName}_{(claim is null ? unique : podUid)}", claim);
     }
 
     public void Dispose() => _claim?.Dispose();
 
-    /// <summary>The pod that a bound service account token names (claim kubernetes.io); null where there is none.</summary>
+    /// <summary>Reads the UID of the pod from a bound service account token (claim kubernetes.io); null if there is none.</summary>
     internal static string? PodOf(string tokenPath)
     {
         try
@@ -52,12 +52,12 @@ internal sealed class ControllerIdentity : IDisposable
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException or ArgumentException)
         {
-            // A token of another kind: an identity of its own does as well, it only has to wait for the lease.
+            // Not a bound token. A random identity also works; after a restart, it waits until the lease expires.
             return null;
         }
     }
 
-    /// <summary>Null where another process has it, or the system knows no such names.</summary>
+    /// <summary>Returns null if another process has the name, or if the system has no abstract sockets.</summary>
     private static Socket? TryClaim(string name)
     {
         if (!OperatingSystem.IsLinux())
@@ -65,7 +65,7 @@ internal sealed class ControllerIdentity : IDisposable
         Socket socket = new(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
         try
         {
-            // sun_path has 108 bytes; the first one of an abstract name is 0.
+            // sun_path is 108 bytes long, and an abstract name starts with a zero byte. The hash makes the name fit.
             string hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)));
             socket.Bind(new UnixDomainSocketEndPoint($"\0cvmanager-{hash}"));
             return socket;

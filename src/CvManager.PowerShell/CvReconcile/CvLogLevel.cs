@@ -1,6 +1,6 @@
 namespace CvManager.PowerShell;
 
-/// <summary>How important a line of a log is; the names and numbers are those of Microsoft.Extensions.Logging.</summary>
+/// <summary>The level of a log line. Names and values are those of Microsoft.Extensions.Logging.LogLevel.</summary>
 public enum CvLogLevel
 {
     Trace,

@@ -4,38 +4,38 @@ using CvManager.Rollouts;
 
 namespace CvManager.PowerShell;
 
-/// <summary>What a look at one ContainerVersion led to, or would lead to.</summary>
+/// <summary>The result of reconciling one ContainerVersion, or with -WhatIf the planned result.</summary>
 public sealed record CvReconcileResult : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
-    /// <summary>Name of the ContainerVersion.</summary>
+    /// <summary>The name of the ContainerVersion.</summary>
     public string Name { get; init; } = "";
 
     /// <summary>
-    /// UpToDate; Planned (with -WhatIf, or where a person said no); Progressing, Verifying, RollingBack (it goes on); Succeeded,
-    /// Failed, RolledBack, Superseded (a rollout that ended); Held (a person's decision); Stalled (somebody has to change something).
+    /// UpToDate; Planned (with -WhatIf, or not confirmed); Progressing, Verifying, RollingBack (in progress); Succeeded, Failed,
+    /// RolledBack, Superseded (finished); Held (suspended or pinned); Stalled (needs a change by a user).
     /// </summary>
     public string Outcome { get; init; } = "";
 
-    /// <summary>The version that the workloads should run; null where none could be found.</summary>
+    /// <summary>The version that the workloads should run; null if none was found.</summary>
     public string? Version { get; init; }
 
     public string? Digest { get; init; }
 
-    /// <summary>Why, in one word; the reason of the resource's condition.</summary>
+    /// <summary>The reason of the condition of the resource.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>The same in a sentence.</summary>
+    /// <summary>The message of that condition.</summary>
     public string Message { get; init; } = "";
 
-    /// <summary>What was planned, container by container; empty where there was nothing to change.</summary>
+    /// <summary>The planned changes, one for each container; empty if there is nothing to change.</summary>
     public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
 
-    /// <summary>The error that it stalled by; null where the plan found what is wrong.</summary>
+    /// <summary>The error that made it Stalled; null if the plan itself found the problem.</summary>
     internal CvException? Problem { get; init; }
 
-    /// <summary>Null where all is well, or a person wanted it so.</summary>
+    /// <summary>The error to report; null unless the outcome is Failed, RolledBack or Stalled.</summary>
     internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
         ? Failure(ConditionReasons.RolloutFailed, "Fix the image, push it as a new version, and move the tag to that version.")
         : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
@@ -58,7 +58,7 @@ public sealed record CvReconcileResult : IContainerVersionReference
             { Plan.Verdict: PlanVerdict.RollOut } => ("Planned", null),
             _ => (plan.Verdict.ToString(), null),
         };
-        var telling = resource.Status?.Conditions?.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+        var deciding = resource.Status?.Conditions?.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
             ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
         return new CvReconcileResult
         {
@@ -67,8 +67,8 @@ public sealed record CvReconcileResult : IContainerVersionReference
             Outcome = outcome,
             Version = rollout?.Version ?? plan.Version,
             Digest = rollout?.Digest ?? plan.Digest,
-            Reason = rollout is null ? plan.Reason : telling?.Reason ?? plan.Reason,
-            Message = rollout is null ? plan.Message : telling?.Message ?? rollout.Message ?? plan.Message,
+            Reason = rollout is null ? plan.Reason : deciding?.Reason ?? plan.Reason,
+            Message = rollout is null ? plan.Message : deciding?.Message ?? rollout.Message ?? plan.Message,
             Change = CvPlannedChange.Of(plan),
             Problem = plan.Problem,
         };
@@ -86,7 +86,7 @@ public sealed record CvReconcileResult : IContainerVersionReference
     };
 }
 
-/// <summary>One container of one workload that gets another image.</summary>
+/// <summary>A planned change of the image of one container.</summary>
 public sealed record CvPlannedChange
 {
     public string Kind { get; init; } = "";
@@ -99,7 +99,7 @@ public sealed record CvPlannedChange
 
     public string ToImage { get; init; } = "";
 
-    /// <summary>In a sentence.</summary>
+    /// <summary>Describes the change.</summary>
     public string Action { get; init; } = "";
 
     internal static IReadOnlyList<CvPlannedChange> Of(RolloutPlan plan) =>

@@ -7,18 +7,25 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The controller's log as JSON lines: time (UTC), level, event (its id) and eventName, message, and the message's own fields. Thread-safe.</summary>
-/// <param name="least">What is less than this is left out.</param>
-/// <param name="write">Gets each line; does not wait.</param>
-internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> write) : ILogger
+/// <summary>
+/// Writes the log of the controller as JSON lines with time (UTC), level, event (id), eventName, message, and the fields of the message.
+/// Thread-safe.
+/// </summary>
+/// <param name="minimum">The lowest level that is written.</param>
+/// <param name="time">The source of timestamps.</param>
+/// <param name="write">Called with each line; must not block.</param>
+internal sealed class JsonLog(LogLevel minimum, TimeProvider time, Action<string> write) : ILogger
 {
-    /// <summary>The events that are not the engine's: <see cref="LogEvents"/>.</summary>
-    internal static readonly EventId ControllerEnded = new(4901, nameof(ControllerEnded)), LinesDropped = new(4902, nameof(LinesDropped)), Reconciled = new(4903, nameof(Reconciled));
+    /// <summary>The events of this assembly; those of the engine are in <see cref="LogEvents"/>.</summary>
+    internal static readonly EventId
+        ControllerEnded = new(4901, nameof(ControllerEnded)),
+        LinesDropped = new(4902, nameof(LinesDropped)),
+        Reconciled = new(4903, nameof(Reconciled));
 
     public IDisposable? BeginScope<TState>(TState state)
         where TState : notnull => null;
 
-    public bool IsEnabled(LogLevel logLevel) => logLevel >= least && logLevel != LogLevel.None;
+    public bool IsEnabled(LogLevel logLevel) => logLevel >= minimum && logLevel != LogLevel.None;
 
     public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
     {
@@ -38,7 +45,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
         });
     }
 
-    /// <summary>What a look at a resource led to.</summary>
+    /// <summary>Logs the result of a reconcile.</summary>
     public void Log(ReconcileResult result)
     {
         var shown = CvReconcileResult.Of(result);
@@ -63,7 +70,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
         });
     }
 
-    /// <summary>An error that ends the controller, or keeps it from starting.</summary>
+    /// <summary>Logs an error that ended the controller, or prevented it from starting.</summary>
     public void Log(ErrorRecord error) => Write(LogLevel.Critical, ControllerEnded, line =>
     {
         line.WriteString("message", error.ErrorDetails?.Message ?? error.Exception.Message);
@@ -76,7 +83,7 @@ internal sealed class JsonLog(LogLevel least, TimeProvider time, Action<string> 
             line.WriteString("exception", error.Exception.ToString());
     });
 
-    /// <summary>What was left out because nobody read it.</summary>
+    /// <summary>Logs how many lines were dropped because the output was not read fast enough.</summary>
     public void LogDropped(long count) => Write(LogLevel.Warning, LinesDropped, line =>
     {
         line.WriteString("message", $"{count} log lines were dropped because standard output was not read fast enough");

@@ -1,11 +1,11 @@
 namespace CvManager.PowerShell;
 
-/// <summary>What Start-CvReconcile -Watch writes.</summary>
+/// <summary>The output format of Start-CvReconcile -Watch.</summary>
 public enum LogFormat
 {
-    /// <summary>An object for each change of a resource; what else there is to say as warnings, verbose and debug messages.</summary>
+    /// <summary>An object for each change of a resource; log messages go to the warning, verbose and debug streams.</summary>
     Object,
 
-    /// <summary>Lines of JSON, everything in one stream: for whoever collects the logs of a pod.</summary>
+    /// <summary>Lines of JSON, all in the output stream, for log collectors.</summary>
     Json,
 }

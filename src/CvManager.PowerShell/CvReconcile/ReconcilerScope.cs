@@ -6,7 +6,7 @@ using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.PowerShell;
 
-/// <summary>A reconciler for the length of one cmdlet, with the registries that it asks.</summary>
+/// <summary>A reconciler and its registries, for the duration of one cmdlet.</summary>
 internal sealed class ReconcilerScope : IDisposable
 {
     private readonly RegistryCatalog _registries;
@@ -15,7 +15,7 @@ internal sealed class ReconcilerScope : IDisposable
     public ReconcilerScope(ClusterConnection cluster, SessionMemory session)
     {
         _registries = SessionRegistries.Of(session).Open();
-        // Without a log: what it would say is in the results and errors.
+        // Without a log: results and errors contain the same information.
         _versions = new OnDemandVersions(cluster, _registries, TimeProvider.System, NullLogger.Instance);
         Reconciler = new Reconciler(cluster, _versions, TimeProvider.System, NullLogger.Instance);
     }

@@ -6,66 +6,68 @@ using CvManager.Rollouts;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Looks at ContainerVersions once, or watches them, and rolls out what their tags stand for by now.</summary>
+/// <summary>Reconciles ContainerVersions once, or runs the controller, and rolls out the versions that their tags point at.</summary>
 [Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
 public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 {
     /// <summary>
-    /// How long after SIGTERM the process may last: within a pod's grace period of 30 s. A reader of the log that has stopped to read would
-    /// hold up its end for ever.
+    /// The maximum duration of a shutdown, within the default grace period of a pod (30 s). Without it, a log reader that no longer reads
+    /// would block the shutdown forever.
     /// </summary>
-    private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(20);
+    private static readonly TimeSpan ShutdownLimit = TimeSpan.FromSeconds(20);
 
-    private readonly List<(string? Namespace, string[] Names)> _asked = [];
-    private ITimer? _end;
+    private readonly List<(string? Namespace, string[] Names)> _inputs = [];
+    private ITimer? _shutdownTimer;
     private JsonLog _log = null!;
 
-    /// <summary>Names, wildcards allowed; left out, all.</summary>
+    /// <summary>Names. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Waits until each rollout has come to its end.</summary>
+    /// <summary>Waits until each rollout is finished.</summary>
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
-    /// <summary>Watches and goes on until it is stopped: the controller.</summary>
+    /// <summary>Runs as the controller until it is stopped.</summary>
     [Parameter]
     public SwitchParameter Watch { get; set; }
 
-    /// <summary>With -Watch: objects, or lines of JSON.</summary>
+    /// <summary>With -Watch: the output format.</summary>
     [Parameter]
     public LogFormat LogFormat { get; set; }
 
-    /// <summary>With -LogFormat Json: what is less important than this is left out.</summary>
+    /// <summary>With -LogFormat Json: the lowest level that is written.</summary>
     [Parameter]
     public CvLogLevel LogLevel { get; set; } = CvLogLevel.Information;
 
-    /// <summary>With -Watch: the Lease that decides which of several replicas works.</summary>
+    /// <summary>With -Watch: the Lease that decides which replica works.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? LeaseName { get; set; }
 
-    /// <summary>With -Watch: the namespace of that Lease; left out, the context's own.</summary>
+    /// <summary>With -Watch: the namespace of the Lease; the default is the namespace of the context.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? LeaseNamespace { get; set; }
 
-    /// <summary>With -Watch: works at once, whoever else does.</summary>
+    /// <summary>With -Watch: works without a Lease.</summary>
     [Parameter]
     public SwitchParameter NoLeaderElection { get; set; }
 
-    /// <summary>Ctrl-C waits for a controller's end as SIGTERM does.</summary>
-    protected override TimeSpan StopLimit => Watch ? EndLimit : base.StopLimit;
+    /// <summary>Ctrl-C waits for the controller to stop, like SIGTERM.</summary>
+    protected override TimeSpan StopLimit => Watch ? ShutdownLimit : base.StopLimit;
 
     protected override Task BeginProcessingAsync(CancellationToken cancellationToken)
     {
         _log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
-        string[] excluded = Watch ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"] : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
+        string[] excluded = Watch
+            ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"]
+            : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
             ? throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, 
                 Watch ? $"-{wrong} cannot be combined with -Watch." : $"-{wrong} requires -Watch.",
@@ -73,9 +75,9 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             : Task.CompletedTask;
     }
 
-    /// <summary>What the pipeline names is gathered first, so that each namespace is read once, and waits are side by side.</summary>
+    /// <summary>Collects all input first, so that each namespace is read once, and rollouts are waited for in parallel.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-        _asked.Add((await ResolveNamespaceAsync(cancellationToken), CV is { Length: > 0 } ? [CV] : Name));
+        _inputs.Add((await ResolveNamespaceAsync(cancellationToken), CV is { Length: > 0 } ? [CV] : Name));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
@@ -85,23 +87,27 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             return;
         }
 
-        foreach (var asked in _asked.GroupBy(one => one.Namespace))
-            await RunAsync(asked.Key, new NamePatterns(asked.Any(one => one.Names.Length == 0) ? [] : [.. asked.SelectMany(one => one.Names)]), cancellationToken);
+        foreach (var inputs in _inputs.GroupBy(input => input.Namespace))
+        {
+            var all = inputs.Any(input => input.Names.Length == 0);
+            await RunAsync(inputs.Key, new NamePatterns(all ? [] : [.. inputs.SelectMany(input => input.Names)]), cancellationToken);
+        }
+
     }
 
     private async Task WatchAsync(CancellationToken cancellationToken)
     {
-        using StopSignals signals = new(await OnPipelineAsync(() => System.Management.Automation.Runspaces.Runspace.DefaultRunspace), EndInTime, cancellationToken);
+        using StopSignals signals = new(await OnPipelineAsync(() => System.Management.Automation.Runspaces.Runspace.DefaultRunspace), StartShutdownTimer, cancellationToken);
         try
         {
             await RunControllerAsync(signals.Token);
         }
         catch (OperationCanceledException) when (signals.IsTerminated || signals.IsInterrupted)
         {
-            // The controller had not begun.
+            // The controller had not started.
         }
 
-        signals.EndWell();
+        signals.ExitWithSuccess();
     }
 
     private async Task RunControllerAsync(CancellationToken cancellationToken)
@@ -109,7 +115,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         var options = new ControllerOptions
         {
-            Namespaces = [.. _asked.Select(one => one.Namespace).OfType<string>().Distinct(StringComparer.Ordinal)],
+            Namespaces = [.. _inputs.Select(input => input.Namespace).OfType<string>().Distinct(StringComparer.Ordinal)],
             LabelSelector = LabelSelector,
         };
         string leaseNamespace = LeaseNamespace ?? cluster.DefaultNamespace;
@@ -130,44 +136,45 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     }
 
     /// <summary>
-    /// In JSON from the first line to the last: whoever collects the log of a pod reads nothing else. The process ends with exit code 1, as it
-    /// does after an error that PowerShell shows.
+    /// With -LogFormat Json, errors are also written as JSON, because log collectors expect nothing else. The process exits with code 1, as
+    /// it does after an error that PowerShell reports.
     /// </summary>
-    protected override bool TryShow(ErrorRecord error)
+    protected override bool TryReport(ErrorRecord error)
     {
         if (!Watch || LogFormat != LogFormat.Json)
             return false;
-        OnPipeline().Log(error);
+        PipelineLog().Log(error);
         Host.SetShouldExit(1);
         return true;
     }
 
-    protected override void ShowDropped(long count)
+    protected override void ReportDropped(long count)
     {
         if (Watch && LogFormat == LogFormat.Json)
-            OnPipeline().LogDropped(count);
+            PipelineLog().LogDropped(count);
         else
-            base.ShowDropped(count);
+            base.ReportDropped(count);
     }
 
-    /// <summary>The log, for the pipeline thread: nobody delivers what it hands to itself.</summary>
-    private JsonLog OnPipeline() => new((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteObject);
+    /// <summary>A log for the pipeline thread, which writes directly because nothing delivers the queue at that time.</summary>
+    private JsonLog PipelineLog() => new((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteObject);
 
     protected override void Dispose(bool disposing)
     {
         if (disposing)
-            _end?.Dispose();
+            _shutdownTimer?.Dispose();
         base.Dispose(disposing);
     }
 
-    /// <summary>SIGTERM has come: should the end be held up, it is waited for no longer than this.</summary>
-    private void EndInTime() => _end = TimeProvider.System.CreateTimer(static _ => Environment.Exit(0), null, EndLimit, System.Threading.Timeout.InfiniteTimeSpan);
+    /// <summary>Called on SIGTERM: limits the duration of the shutdown.</summary>
+    private void StartShutdownTimer() =>
+        _shutdownTimer = TimeProvider.System.CreateTimer(static _ => Environment.Exit(0), null, ShutdownLimit, System.Threading.Timeout.InfiniteTimeSpan);
 
     private async Task RunAsync(string? ns, NamePatterns names, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var given)
-            ? LanguagePrimitives.IsTrue(given)
+        var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var value)
+            ? LanguagePrimitives.IsTrue(value)
             : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
@@ -187,7 +194,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             cancellationToken);
     }
 
-    /// <summary>One question for each resource whose rollout would begin; with -WhatIf, nothing at all is written.</summary>
+    /// <summary>Asks once for each resource whose rollout would start. With -WhatIf, nothing is written.</summary>
     private async Task<bool> ApproveAsync(RolloutPlan plan, bool whatIf)
     {
         var inProgress = plan.Resource.Status?.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase);
@@ -200,7 +207,13 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     {
         var shown = CvReconcileResult.Of(result);
         if (Wait)
-            WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome) { RecordType = ProgressRecordType.Completed });
+        {
+            WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome)
+            {
+                RecordType = ProgressRecordType.Completed,
+            });
+        }
+
         await WriteObjectAsync(shown);
         if (shown.Error is { } error)
             await WriteErrorAsync(error);
@@ -216,6 +229,6 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         return Task.CompletedTask;
     }
 
-    /// <summary>Several rollouts at once have a bar each.</summary>
+    /// <summary>Each resource has its own progress bar.</summary>
     private static int ActivityOf(ReconcileResult result) => result.Resource.Key.GetHashCode(StringComparison.Ordinal) & int.MaxValue;
 }

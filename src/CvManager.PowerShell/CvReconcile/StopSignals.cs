@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The signals that end a controller, and with it the process that runs nothing else: SIGTERM from a kubelet, SIGINT from Ctrl-C. Both are a
-/// success. A second signal has its usual effect.
+/// Handles the signals that stop a controller: SIGTERM from the kubelet, and SIGINT from Ctrl-C. For a process that runs only the
+/// controller, both are a normal exit with code 0. A second signal has its default effect.
 /// </summary>
 internal sealed class StopSignals : IDisposable
 {
@@ -15,20 +15,20 @@ internal sealed class StopSignals : IDisposable
     private readonly PosixSignalRegistration _interrupt;
     private readonly PosixSignalRegistration _terminate;
 
-    /// <param name="runspace">The one that the controller runs in.</param>
-    /// <param name="terminating">Called when SIGTERM has come.</param>
+    /// <param name="runspace">The runspace that the controller runs in.</param>
+    /// <param name="terminating">Called when SIGTERM is received.</param>
     /// <param name="cancellationToken">Cancelled when PowerShell stops the pipeline.</param>
     public StopSignals(Runspace? runspace, Action terminating, CancellationToken cancellationToken)
     {
         _runspace = runspace;
         _terminating = terminating;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        // PowerShell's host stops the pipeline.
+        // The host of PowerShell stops the pipeline on SIGINT.
         _interrupt = PosixSignalRegistration.Create(PosixSignal.SIGINT, _ => IsInterrupted = true);
         _terminate = PosixSignalRegistration.Create(PosixSignal.SIGTERM, Terminate);
     }
 
-    /// <summary>Cancelled when PowerShell stops the pipeline, and when SIGTERM comes: the pipeline then ends as if by itself.</summary>
+    /// <summary>Cancelled when PowerShell stops the pipeline, and on SIGTERM, after which the pipeline ends normally.</summary>
     public CancellationToken Token => _stop.Token;
 
     public bool IsTerminated { get; private set; }
@@ -36,10 +36,10 @@ internal sealed class StopSignals : IDisposable
     public bool IsInterrupted { get; private set; }
 
     /// <summary>
-    /// To be called when the controller has ended well. PowerShell ends with 1 when its command was interrupted; here, it is the way to end. A
-    /// session that goes on has an exit code of its own.
+    /// Call this after the controller has stopped without an error. PowerShell exits with 1 if Ctrl-C interrupted its command; this changes
+    /// the exit code to 0. If the session runs further commands, its exit code is not changed.
     /// </summary>
-    public void EndWell()
+    public void ExitWithSuccess()
     {
         if (!IsInterrupted || _runspace is null)
             return;
@@ -50,7 +50,8 @@ internal sealed class StopSignals : IDisposable
                 Environment.ExitCode = 0;
         };
         AppDomain.CurrentDomain.ProcessExit += onExit;
-        // pwsh runs one more pipeline before it ends (it reads $?), and at least two where there is a prompt: that, and what is typed.
+        // pwsh runs one more pipeline before it exits (to read $?). An interactive session runs at least two: the prompt, and the next
+        // command.
         _runspace.AvailabilityChanged += (_, change) =>
         {
             if (change.RunspaceAvailability == RunspaceAvailability.Busy && Interlocked.Increment(ref pipelines) > 1)
@@ -78,7 +79,7 @@ internal sealed class StopSignals : IDisposable
         }
         catch (ObjectDisposedException)
         {
-            // The controller has ended meanwhile: the signal has its usual effect.
+            // The controller has already stopped: the signal has its default effect.
         }
     }
 }

@@ -1,41 +1,41 @@
 namespace CvManager.PowerShell;
 
-/// <summary>What one registry was asked in this session with one login, and what is left. Holds no secret.</summary>
+/// <summary>The requests of this session to one registry with one login, and the remaining budget. Contains no secrets.</summary>
 public sealed record CvRegistryBudget
 {
     /// <summary><c>host[:port]</c>.</summary>
     public string Registry { get; init; } = "";
 
-    /// <summary>The user name that was given by <c>-Credential</c>; empty for the usual logins, or none.</summary>
+    /// <summary>The user name of <c>-Credential</c>; empty for the default credentials, or none.</summary>
     public string Login { get; init; } = "";
 
-    /// <summary>Requests sent.</summary>
+    /// <summary>The number of requests sent.</summary>
     public long Spent { get; init; }
 
-    /// <summary>How many of them the registry refused for being too many.</summary>
+    /// <summary>The number of requests that the registry rejected as too many.</summary>
     public long Refused { get; init; }
 
-    /// <summary>Requests that wait for their turn now.</summary>
+    /// <summary>The number of requests that are waiting now.</summary>
     public int Waiting { get; init; }
 
-    /// <summary>Requests that could be sent at once.</summary>
+    /// <summary>The number of requests that can be sent without waiting.</summary>
     public int Available { get; init; }
 
-    /// <summary>The most that <see cref="Available"/> can be.</summary>
+    /// <summary>The maximum of <see cref="Available"/>.</summary>
     public int Burst { get; init; }
 
-    /// <summary>How many are added a second.</summary>
+    /// <summary>The number of requests added to <see cref="Available"/> per second.</summary>
     public double PerSecond { get; init; }
 
-    /// <summary>From when on is counted, in local time.</summary>
+    /// <summary>The start of the count, in local time.</summary>
     public DateTime Since { get; init; }
 
-    /// <summary>Until when the registry asked for rest, in local time; null where it did not.</summary>
+    /// <summary>The end of the pause that the registry requested (Retry-After), in local time; null if there is none.</summary>
     public DateTime? PausedUntil { get; init; }
 
-    /// <summary>The registry's own limit, where it tells it (<c>ratelimit-limit</c>).</summary>
+    /// <summary>The limit that the registry reports (<c>ratelimit-limit</c>); null if it reports none.</summary>
     public long? Limit { get; init; }
 
-    /// <summary>What the registry says is left of that.</summary>
+    /// <summary>The remaining requests that the registry reports; null if it reports none.</summary>
     public long? Remaining { get; init; }
 }

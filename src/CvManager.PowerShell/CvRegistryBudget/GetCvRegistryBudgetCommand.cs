@@ -2,12 +2,12 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Shows what registries were asked in this session, and what is left of their limits; asks none of them.</summary>
+/// <summary>Shows the registry requests of this session and the remaining limits, without sending a request.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRegistryBudget")]
 [OutputType(typeof(CvRegistryBudget))]
 public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
 {
-    /// <summary>Registries (<c>host[:port]</c>, <c>docker.io</c>), wildcards allowed; left out, all.</summary>
+    /// <summary>Registries (<c>host[:port]</c>, <c>docker.io</c>). Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     public string[] Registry { get; set; } = [];
@@ -15,7 +15,7 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var budgets = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Budgets;
-        // Host names are kept in lower case.
+        // Budgets are stored with lower-case host names.
         var patterns = new NamePatterns([.. Registry.Select(name => name.ToLowerInvariant())]);
         foreach (var budget in budgets.Where(budget => patterns.Matches(budget.Registry)))
         {

@@ -4,7 +4,7 @@ using CvManager.Registries;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Points tags at the image of a version: the step of a pipeline that releases.</summary>
+/// <summary>Points tags at the image of a version: the release step of a pipeline.</summary>
 [Cmdlet(VerbsCommon.Add, "CvRegistryTag", SupportsShouldProcess = true)]
 [OutputType(typeof(CvRegistryTag))]
 public sealed class AddCvRegistryTagCommand : RegistryCmdlet
@@ -14,13 +14,13 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
-    /// <summary>The image's version tag, or its digest.</summary>
+    /// <summary>The version tag of the image, or its digest.</summary>
     [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string Version { get; set; } = "";
 
-    /// <summary>The tags to point at it. Not taken from the pipeline: what comes along there are the tags to promote from.</summary>
+    /// <summary>The tags to point at the image. Not bound from the pipeline: piped tags are the ones to promote from.</summary>
     [Parameter(Mandatory = true)]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     [ValidateNotNullOrEmpty]

@@ -1,18 +1,17 @@
 namespace CvManager.PowerShell;
 
-/// <summary>A tag of a repository, and what it stands for.</summary>
+/// <summary>A tag of a repository, and the version that it points at.</summary>
 public sealed record CvRegistryTag
 {
     public string Repository { get; init; } = "";
 
     public string Tag { get; init; } = "";
 
-    /// <summary><c>sha256:…</c>, of the index where the tag points at one.</summary>
+    /// <summary><c>sha256:…</c>; for a multi-platform image, the digest of the image index.</summary>
     public string Digest { get; init; } = "";
 
     /// <summary>
-    /// The version tag of the same image; the digest where no version syntax was given and no tag matches the default one;
-    /// null where one was given and none matches it.
+    /// The version tag of the same image. If no tag matches the version syntax: the digest for the default syntax, null for -VersionSyntax.
     /// </summary>
     public string? Version { get; init; }
 

@@ -5,7 +5,7 @@ using CvManager.Versions;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lists the tags of a repository with the version that each stands for.</summary>
+/// <summary>Lists the tags of a repository, with the version that each points at.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRegistryTag", DefaultParameterSetName = TagSet)]
 [OutputType(typeof(CvRegistryTag))]
 public sealed class GetCvRegistryTagCommand : RegistryCmdlet
@@ -20,19 +20,21 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
-    /// <summary>Names of tags, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of tags. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 1, ParameterSetName = TagSet)]
     [SupportsWildcards]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string[] Tag { get; set; } = [];
 
-    /// <summary>A version tag or a digest: all tags of that image.</summary>
+    /// <summary>A version tag or a digest; lists all tags of that image.</summary>
     [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string Version { get; set; } = "";
 
-    /// <summary>A regular expression for whole tags that says which of them are versions; left out, git SHAs and full version numbers are.</summary>
+    /// <summary>
+    /// A regular expression that a whole tag must match to be a version; the default is git SHAs and full version numbers.
+    /// </summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     public string? VersionSyntax { get; set; }
 
@@ -51,7 +53,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     }
 
     /// <summary>
-    /// Versions are written as they come. What another tag stands for is known once the list has ended: it may be its last entry.
+    /// Writes version tags immediately, and other tags at the end of the list, because their version can be its last entry.
     /// </summary>
     private async Task ListAllAsync(IRegistry registry, ImageRepository repository, VersionSyntax syntax, CancellationToken cancellationToken)
     {
@@ -71,7 +73,9 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
         foreach (var (tag, digest) in others)
         {
-            var version = await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best : syntax.IsDefault ? digest : null;
+            var version = await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..]
+                ? best
+                : syntax.IsDefault ? digest : null;
             await WriteTagAsync(tag, digest, version);
         }
     }
@@ -89,7 +93,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
                     listed.Add(tag.Tag);
             }
 
-            // An exact name that is not in the list becomes the error that it is.
+            // Resolving an exact name that is not in the list reports the error.
             tags = [.. listed.Union(patterns.ExactNames, StringComparer.Ordinal)];
         }
 
@@ -98,7 +102,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         {
             await GuardAsync(async () =>
             {
-                // A version stands for itself.
+                // A version tag is its own version.
                 var isVersion = syntax.IsVersion(tag);
                 var resolved = isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
                     ? new ResolvedVersion(tag, found.Digest, tag, default)

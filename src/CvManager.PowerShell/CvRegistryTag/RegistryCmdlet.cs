@@ -3,26 +3,27 @@ using CvManager.Registries;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The base of cmdlets that talk to registries.</summary>
+/// <summary>The base class of cmdlets that use registries.</summary>
 public abstract class RegistryCmdlet : AsyncCmdlet
 {
     private RegistryCatalog? _registries;
 
-    /// <summary>User and password for the registry; left out, those of the docker config, or none.</summary>
+    /// <summary>User name and password for the registry; the default is the credentials of the docker config, or none.</summary>
     [Parameter]
     [Credential]
     public PSCredential? Credential { get; set; }
 
-    /// <summary>Speaks plain HTTP to registries that are not on this machine, too.</summary>
+    /// <summary>Uses plain HTTP, also for registries on other machines.</summary>
     [Parameter]
     public SwitchParameter PlainHttp { get; set; }
 
-    private protected RegistryCatalog Registries => _registries ?? throw new InvalidOperationException("An override of BeginProcessingAsync must call the base method.");
+    private protected RegistryCatalog Registries =>
+        _registries ?? throw new InvalidOperationException("An override of BeginProcessingAsync must call the base method.");
 
     protected override async Task BeginProcessingAsync(CancellationToken cancellationToken) =>
         _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential, PlainHttp);
 
-    /// <summary>An error of one tag leaves the others alone.</summary>
+    /// <summary>Writes an error of one tag, so that the others are processed.</summary>
     private protected async Task GuardAsync(Func<Task> work)
     {
         try

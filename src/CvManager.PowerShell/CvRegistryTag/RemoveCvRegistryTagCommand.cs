@@ -4,7 +4,7 @@ using CvManager.Registries;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Removes tags; the image and its other tags stay.</summary>
+/// <summary>Removes tags. The image and its other tags are not changed.</summary>
 [Cmdlet(VerbsCommon.Remove, "CvRegistryTag", SupportsShouldProcess = true)]
 [OutputType(typeof(void))]
 public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
@@ -19,7 +19,7 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
     [ValidateNotNullOrEmpty]
     public string[] Tag { get; set; } = [];
 
-    /// <summary>Also where it is the image's last tag and the registry removes the image with it.</summary>
+    /// <summary>Removes a tag even if it is the last tag of the image, and the registry then removes the image.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
 

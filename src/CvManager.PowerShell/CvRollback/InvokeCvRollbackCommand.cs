@@ -7,7 +7,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Goes back to a former version, and stays on it until the ContainerVersion is resumed.</summary>
+/// <summary>Rolls back to a former version, and stays on it until the ContainerVersion is resumed.</summary>
 [Cmdlet(VerbsLifecycle.Invoke, "CvRollback", DefaultParameterSetName = PreviousSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class InvokeCvRollbackCommand : ClusterCmdlet
@@ -16,43 +16,43 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     private const string VersionSet = "Version";
     private const string RecordSet = "Record";
 
-    private readonly ContainerVersionSelection _asked = new();
+    private readonly ContainerVersionSelection _selection = new();
 
-    /// <summary>Names, wildcards allowed.</summary>
+    /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Of the pipeline's objects: a workload has a name of its own, and this is what it means here.</summary>
+    /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
     public string? CV { get; set; }
 
-    /// <summary>Left out, the context's own namespace.</summary>
+    /// <summary>The namespace; the default is the namespace of the context.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
-    /// <summary>A version tag, or a digest where there are no version tags.</summary>
+    /// <summary>A version tag, or a digest.</summary>
     [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RollbackVersionCompleter))]
     public string ToVersion { get; set; } = "";
 
-    /// <summary>The id of a record of the history: its version.</summary>
+    /// <summary>The id of a record in the history whose version to roll back to.</summary>
     [Parameter(Mandatory = true, ParameterSetName = RecordSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RollbackRecordCompleter))]
     public string ToRecord { get; set; } = "";
 
-    /// <summary>Why; it stands in the resource's status, in the history and in an event.</summary>
+    /// <summary>The reason, which appears in the status of the resource, in the history, and in an event.</summary>
     [Parameter]
     [ValidateLength(1, 512)]
     public string? Reason { get; set; }
 
-    /// <summary>Waits until the workloads are on the version; a controller must be at work.</summary>
+    /// <summary>Waits until the workloads are on the version. A controller must be running.</summary>
     [Parameter]
     public SwitchParameter Wait { get; set; }
 
@@ -63,8 +63,8 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = Namespace ?? cluster.DefaultNamespace;
-        // Once for each, however many workloads it has: going back twice goes back further.
-        foreach (var resource in await _asked.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
+        // Once for each ContainerVersion, because a second rollback would go back further.
+        foreach (var resource in await _selection.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
         {
             try
             {
@@ -82,11 +82,11 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
         var version = await TargetAsync(cluster, resource, cancellationToken);
         using (var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current)))
         {
-            // What the registry no longer has cannot be gone back to: better said now than when pods cannot pull it.
+            // Checks that the registry still has the image, before pods fail to pull it.
             var snapshot = await scope.Reconciler.ReadAsync(resource.Metadata.Namespace, cancellationToken);
             var pinned = resource with { Spec = resource.Spec with { PinVersion = version } };
             var found = await scope.Versions.FindPinnedAsync(pinned, snapshot.Around(pinned), cancellationToken);
-            // OnDemandVersions waits for the registry's answer.
+            // OnDemandVersions waits for the registry, so that the result is never null.
             RollbackTarget.ThrowIfQuarantined(resource, version, found!.Digest);
         }
 
@@ -105,7 +105,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
         if (ParameterSetName == VersionSet)
             return ToVersion;
         var history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(resource.Metadata.Namespace, cancellationToken);
-        var records = history.Select(one => one.Record).Where(record => record.CV == resource.Metadata.Name).ToList();
+        var records = history.Select(entry => entry.Record).Where(record => record.CV == resource.Metadata.Name).ToList();
         return ParameterSetName == RecordSet ? RollbackTarget.OfRecord(resource, records, ToRecord) : RollbackTarget.Previous(resource, records);
     }
 }

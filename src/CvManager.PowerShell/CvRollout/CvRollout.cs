@@ -3,65 +3,68 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>How far the present or last rollout of a ContainerVersion has got with one workload, as Get-CvRollout shows it.</summary>
+/// <summary>The progress of the current or last rollout of a ContainerVersion for one workload: the output of Get-CvRollout.</summary>
 public sealed record CvRollout : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
-    /// <summary>Name of the ContainerVersion.</summary>
+    /// <summary>The name of the ContainerVersion.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>The rollout's id, and that of its record in the history.</summary>
+    /// <summary>The id of the rollout, and of its record in the history.</summary>
     public string Id { get; init; } = "";
 
-    /// <summary>The version that is rolled out.</summary>
+    /// <summary>The version that the rollout installs.</summary>
     public string Version { get; init; } = "";
 
-    /// <summary>Of the whole rollout: Verifying, Progressing, RollingBack, Succeeded, Failed, RolledBack or Superseded.</summary>
+    /// <summary>The phase of the whole rollout: Verifying, Progressing, RollingBack, Succeeded, Failed, RolledBack or Superseded.</summary>
     public string RolloutPhase { get; init; } = "";
 
-    /// <summary>Name of the workload.</summary>
+    /// <summary>The name of the workload.</summary>
     public string Workload { get; init; } = "";
 
     public string Kind { get; init; } = "";
 
-    /// <summary>Of this workload: as <see cref="RolloutPhase"/>, or Pending.</summary>
+    /// <summary>The phase of this workload: a value of <see cref="RolloutPhase"/>, or Pending.</summary>
     public string Phase { get; init; } = "";
 
-    /// <summary>How many pods it is to have; this and the other numbers are null where the kind has none, or the workload is gone.</summary>
+    /// <summary>
+    /// The desired number of pods. This and the other numbers are null if the kind has none, or if the workload does not exist.
+    /// </summary>
     public int? Desired { get; init; }
 
-    /// <summary>Pods of its present specification.</summary>
+    /// <summary>The number of pods with the current specification.</summary>
     public int? Updated { get; init; }
 
     public int? Ready { get; init; }
 
     public int? Available { get; init; }
 
-    /// <summary>The image that the container has now.</summary>
+    /// <summary>The current image of the container.</summary>
     public string? Image { get; init; }
 
     public string FromImage { get; init; } = "";
 
     public string ToImage { get; init; } = "";
 
-    /// <summary>What it waits for, or why it failed.</summary>
+    /// <summary>What the rollout waits for, or why it failed.</summary>
     public string Message { get; init; } = "";
 
     public DateTimeOffset Started { get; init; }
 
-    /// <summary>When it fails, if it is not done by then.</summary>
+    /// <summary>When the rollout times out; null if it is finished.</summary>
     public DateTimeOffset? Deadline { get; init; }
 
-    /// <summary>Null while it goes on.</summary>
+    /// <summary>Null while the rollout is in progress.</summary>
     public DateTimeOffset? Finished { get; init; }
 
-    /// <summary>The person who asked for this version; null where the tag did.</summary>
+    /// <summary>The user who started the rollout; null if a tag move did.</summary>
     public string? StartedBy { get; init; }
 
-    /// <summary>Empty where nothing was ever rolled out.</summary>
+    /// <summary>Namespace and name of the ContainerVersion.</summary>
     public override string ToString() => $"{Namespace}/{Name}";
 
+    /// <summary>Returns one object for each workload of the rollout; none if nothing was ever rolled out.</summary>
     internal static IEnumerable<CvRollout> Of(Resource resource, IReadOnlyList<Workload> workloads)
     {
         if (resource.Status?.Rollout is not { } rollout)

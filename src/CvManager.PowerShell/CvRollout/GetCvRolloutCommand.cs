@@ -4,22 +4,22 @@ using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
 
-/// <summary>How far rollouts have got, workload by workload.</summary>
+/// <summary>Shows the progress of rollouts for each workload.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRollout", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvRollout))]
 public sealed class GetCvRolloutCommand : ContainerVersionCmdlet
 {
-    // Read once for each namespace: what the pipeline names is often of one.
+    // Read once for each namespace: pipeline input often comes from one namespace.
     private readonly Dictionary<string, IReadOnlyList<Workload>> _workloads = [];
 
-    /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of ContainerVersions. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Only rollouts that go on.</summary>
+    /// <summary>Returns only rollouts that are in progress.</summary>
     [Parameter]
     public SwitchParameter InProgress { get; set; }
 

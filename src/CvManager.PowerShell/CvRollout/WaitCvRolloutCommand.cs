@@ -5,21 +5,21 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Waits until ContainerVersions are on the version that they should be; a rollout that fails ends the pipeline with its reason.</summary>
+/// <summary>Waits until rollouts are finished. A failed rollout is a terminating error.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
 {
     private readonly List<Resource> _resources = [];
 
-    /// <summary>Names, wildcards allowed.</summary>
+    /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>The version to wait for, also where its rollout has not begun yet.</summary>
+    /// <summary>The version to wait for, even if its rollout has not started yet.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
     public string? Version { get; set; }
@@ -27,15 +27,15 @@ public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
-    /// <summary>What the pipeline names is gathered first, so that the waits are side by side.</summary>
+    /// <summary>Collects all input first, so that rollouts are waited for in parallel.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
         _resources.AddRange(await FindAsync(Name, cancellationToken));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        using var rest = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task> waits = [.. _resources.Select(resource => WaitAsync(cluster, resource, rest.Token))];
+        using var others = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        List<Task> waits = [.. _resources.Select(resource => WaitAsync(cluster, resource, others.Token))];
         try
         {
             while (waits.Count > 0)
@@ -51,8 +51,8 @@ public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
         }
         finally
         {
-            // The first failure ends the pipeline; nobody waits for the others any more.
-            await rest.CancelAsync();
+            // The first failure stops the pipeline, and the other waits are cancelled.
+            await others.CancelAsync();
             await Task.WhenAll(waits).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

@@ -2,18 +2,18 @@ using CvManager.Records;
 
 namespace CvManager.PowerShell;
 
-/// <summary>What one finished rollout did to one workload, as Get-CvRolloutHistory shows it.</summary>
+/// <summary>The record of a finished rollout for one workload: the output of Get-CvRolloutHistory.</summary>
 public sealed record CvRolloutRecord : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
-    /// <summary>Name of the ContainerVersion.</summary>
+    /// <summary>The name of the ContainerVersion.</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>The rollout's id: the same for all its workloads; Invoke-CvRollback -ToRecord takes it.</summary>
+    /// <summary>The id of the rollout, the same for all of its workloads. Use it with Invoke-CvRollback -ToRecord.</summary>
     public string Id { get; init; } = "";
 
-    /// <summary>Name of the workload.</summary>
+    /// <summary>The name of the workload.</summary>
     public string Workload { get; init; } = "";
 
     /// <summary>Deployment, StatefulSet, DaemonSet, ReplicaSet, Pod, Job or CronJob.</summary>
@@ -21,10 +21,10 @@ public sealed record CvRolloutRecord : IContainerVersionReference
 
     public string Container { get; init; } = "";
 
-    /// <summary>The version that the workload had before.</summary>
+    /// <summary>The version of the workload before the rollout.</summary>
     public string FromVersion { get; init; } = "";
 
-    /// <summary>The version that it was to get.</summary>
+    /// <summary>The version that the rollout installed, or tried to.</summary>
     public string ToVersion { get; init; } = "";
 
     public string FromImage { get; init; } = "";
@@ -40,10 +40,10 @@ public sealed record CvRolloutRecord : IContainerVersionReference
 
     public DateTimeOffset Finished { get; init; }
 
-    /// <summary>Why it ended so, or why somebody wanted it; empty where the tag moved and all went well.</summary>
+    /// <summary>Why the rollout failed, or why a user started it; empty for a successful rollout after a tag move.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>A person, where one asked for it; otherwise controller.</summary>
+    /// <summary>The user who started the rollout, or controller.</summary>
     public string Who { get; init; } = "";
 
     public override string ToString() => $"{Namespace}/{Name}";

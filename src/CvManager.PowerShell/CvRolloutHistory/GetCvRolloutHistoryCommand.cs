@@ -4,38 +4,38 @@ using CvManager.Records;
 
 namespace CvManager.PowerShell;
 
-/// <summary>The past: what was rolled out, from and to which version, and how it ended.</summary>
+/// <summary>Shows finished rollouts: from and to which version, and their outcome.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRolloutHistory", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvRolloutRecord))]
 public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
 {
-    // What the pipeline names is often of one namespace: its history is read once.
+    // Read once for each namespace: pipeline input often comes from one namespace.
     private readonly Dictionary<string, IReadOnlyList<(string Namespace, RolloutRecord Record)>> _histories = [];
 
-    // Several objects of the pipeline may mean the same record, which is shown once.
+    // Several pipeline objects can refer to one record, which is written once.
     private readonly HashSet<RolloutRecord> _written = new(ReferenceEqualityComparer.Instance);
 
-    /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of ContainerVersions. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Names of workloads, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of workloads. Wildcards are allowed; the default is all.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Workload { get; set; } = [];
 
-    /// <summary>Versions that were rolled out, wildcards allowed; left out, all.</summary>
+    /// <summary>Versions that were rolled out. Wildcards are allowed; the default is all.</summary>
     [Parameter]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     public string[] Version { get; set; } = [];
 
-    /// <summary>Only what finished at this time or later.</summary>
+    /// <summary>Returns only rollouts that finished at this time or later.</summary>
     [Parameter]
     public DateTimeOffset? Since { get; set; }
 
@@ -50,17 +50,18 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
         var selected = LabelSelector is null ? null
             : (await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns([]), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
                 .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name)).ToHashSet();
-        foreach (var (within, record) in history)
+        foreach (var (recordNamespace, record) in history)
         {
-            if (names.Matches(record.CV) && selected?.Contains((within, record.CV)) != false && workloads.Matches(record.Name) && versions.Matches(record.ToVersion)
+            if (names.Matches(record.CV) && selected?.Contains((recordNamespace, record.CV)) != false
+                && workloads.Matches(record.Name) && versions.Matches(record.ToVersion)
                 && (Since is null || record.Finished >= Since) && _written.Add(record))
             {
-                await WriteObjectAsync(CvRolloutRecord.Of(within, record));
+                await WriteObjectAsync(CvRolloutRecord.Of(recordNamespace, record));
             }
         }
 
-        // A ContainerVersion that is gone has its history still; one that has none yet must at least be there.
-        var unknown = names.ExactNames.Where(name => !history.Any(one => one.Record.CV == name)).ToList();
+        // A removed ContainerVersion still has its history. An exact name without history must be the name of an existing one.
+        var unknown = names.ExactNames.Where(name => !history.Any(entry => entry.Record.CV == name)).ToList();
         if (unknown.Count > 0)
             await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns(unknown), null, e => WriteErrorAsync(e), cancellationToken);
     }

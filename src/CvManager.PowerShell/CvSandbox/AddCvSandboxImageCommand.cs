@@ -5,30 +5,30 @@ using CvManager.Sandbox.Registry;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Puts a small image of its own into the sandbox's registry, as a build would push one.</summary>
+/// <summary>Pushes a small test image to the registry of the sandbox, as a build would.</summary>
 [Cmdlet(VerbsCommon.Add, "CvSandboxImage", SupportsShouldProcess = true)]
 [OutputType(typeof(CvSandboxImage))]
 public sealed class AddCvSandboxImageCommand : AsyncCmdlet
 {
-    /// <summary>The repository, with or without the registry before it.</summary>
+    /// <summary>The repository, with or without the registry of the sandbox.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNullOrEmpty]
     public string Repository { get; set; } = "";
 
-    /// <summary>The tags to give it; those that exist are moved onto it.</summary>
+    /// <summary>The tags of the image. Existing tags are moved.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
     public string[] Tag { get; set; } = [];
 
-    /// <summary>Labels of the image, such as org.opencontainers.image.version.</summary>
+    /// <summary>The labels of the image, such as org.opencontainers.image.version.</summary>
     [Parameter]
     public Hashtable Label { get; set; } = [];
 
-    /// <summary>An image that cannot be pulled: its tags are there, its layers are not.</summary>
+    /// <summary>Creates an image that cannot be pulled: its tags exist, but its layers do not.</summary>
     [Parameter]
     public SwitchParameter Broken { get; set; }
 
-    /// <summary>The sandbox; left out, the one that was started last.</summary>
+    /// <summary>The sandbox; the default is the one that was started last.</summary>
     [Parameter]
     [ValidateNotNull]
     public CvSandbox? Sandbox { get; set; }

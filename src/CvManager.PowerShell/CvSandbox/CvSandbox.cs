@@ -1,17 +1,17 @@
 namespace CvManager.PowerShell;
 
-/// <summary>A running sandbox, as Start-CvSandbox gives it.</summary>
+/// <summary>A running sandbox: the output of Start-CvSandbox.</summary>
 public sealed record CvSandbox
 {
-    /// <summary>Address of the API server.</summary>
+    /// <summary>The address of the API server.</summary>
     public string Server { get; init; } = "";
 
-    /// <summary>What image references begin with: host and port of the registry.</summary>
+    /// <summary>The host and port of the registry, with which image references start.</summary>
     public string Registry { get; init; } = "";
 
-    /// <summary>Path of the kubeconfig, which holds the sandbox's credential; it goes with the sandbox.</summary>
+    /// <summary>The path of the kubeconfig, which contains the credential of the sandbox. It is deleted with the sandbox.</summary>
     public string KubeConfig { get; init; } = "";
 
-    /// <summary>The kubeconfig's one context.</summary>
+    /// <summary>The only context of the kubeconfig.</summary>
     public string Context { get; init; } = "";
 }

@@ -1,19 +1,19 @@
 namespace CvManager.PowerShell;
 
-/// <summary>An image in a sandbox's registry.</summary>
+/// <summary>An image in the registry of a sandbox.</summary>
 public sealed record CvSandboxImage
 {
-    /// <summary>Registry and repository, as a ContainerVersion's imageRepo has it.</summary>
+    /// <summary>The registry and repository, as in imageRepo of a ContainerVersion.</summary>
     public string Repository { get; init; } = "";
 
-    /// <summary>The tags that it was given.</summary>
+    /// <summary>The tags of the image.</summary>
     public IReadOnlyList<string> Tag { get; init; } = [];
 
     public string Digest { get; init; } = "";
 
-    /// <summary>False where its tags exist, but no node can pull it.</summary>
+    /// <summary>False if the image was created with -Broken, so that no node can pull it.</summary>
     public bool Pullable { get; init; }
 
-    /// <summary>A reference to it by its first tag.</summary>
+    /// <summary>The image reference with the first tag.</summary>
     public string Image => $"{Repository}:{Tag[0]}";
 }

@@ -3,7 +3,7 @@ using CvManager.Sandbox.Registry;
 
 namespace CvManager.PowerShell;
 
-/// <summary>A sandbox of a session: cluster, registry and kubeconfig file. Kept by <see cref="SessionMemory"/>.</summary>
+/// <summary>A sandbox of a session: cluster, registry and kubeconfig file. Stored in <see cref="SessionMemory"/>.</summary>
 internal sealed class RunningSandbox : IAsyncDisposable
 {
     private readonly SandboxCluster _cluster;
@@ -25,10 +25,10 @@ internal sealed class RunningSandbox : IAsyncDisposable
 
     public CvSandbox Description { get; }
 
-    /// <param name="port">Of the API server; 0 for a free one.</param>
-    /// <param name="registryPort">Of the registry; 0 for a free one.</param>
-    /// <param name="kubeConfig">Path of the file to write; null for one of its own in the folder for temporary files.</param>
-    /// <param name="cancellationToken">Nothing is left behind when it is cancelled.</param>
+    /// <param name="port">The port of the API server; 0 for a free port.</param>
+    /// <param name="registryPort">The port of the registry; 0 for a free port.</param>
+    /// <param name="kubeConfig">The path of the file to write; null for a new file in the folder for temporary files.</param>
+    /// <param name="cancellationToken">Stops everything that was started.</param>
     public static async Task<RunningSandbox> StartAsync(int port, int registryPort, string? kubeConfig, CancellationToken cancellationToken)
     {
         var registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { Port = registryPort }, cancellationToken);
@@ -49,7 +49,7 @@ internal sealed class RunningSandbox : IAsyncDisposable
         }
     }
 
-    /// <param name="server">The server of the one that is missed; null where any would do.</param>
+    /// <param name="server">The server of the sandbox; null for any sandbox.</param>
     public static CvException NotRunning(string? server) => new(
         CmdletErrorIds.SandboxNotRunning,
         CvErrorKind.NotFound,
@@ -59,13 +59,13 @@ internal sealed class RunningSandbox : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        // First of all, and before anything is awaited: at the end of a process there may be no second chance.
+        // First, and before the first await: the process may exit before the rest completes.
         File.Delete(Description.KubeConfig);
         await _cluster.DisposeAsync();
         await Registry.DisposeAsync();
     }
 
-    /// <summary>The file holds a credential: nobody else may read it, not even for a moment.</summary>
+    /// <summary>Creates the file with permissions for the user only, because it contains a credential.</summary>
     private static async Task WritePrivateAsync(string path, string text, CancellationToken cancellationToken)
     {
         var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.Write };

@@ -6,29 +6,29 @@ using CvManager.Cluster;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// Starts a Kubernetes cluster and a registry in this process, on loopback, and connects the session to it. It ends with
-/// Stop-CvSandbox, the session, or the process.
+/// Starts a Kubernetes cluster and a registry in this process, on the loopback address, and connects the session to it. Stop-CvSandbox or
+/// the end of the session stops it.
 /// </summary>
 [Cmdlet(VerbsLifecycle.Start, "CvSandbox", SupportsShouldProcess = true)]
 [OutputType(typeof(CvSandbox))]
 public sealed class StartCvSandboxCommand : AsyncCmdlet
 {
-    /// <summary>Path of the kubeconfig to write, which must not exist; left out, one in the folder for temporary files.</summary>
+    /// <summary>The path of the kubeconfig to create; the default is a new file in the folder for temporary files.</summary>
     [Parameter(Position = 0)]
     [ValidateNotNullOrEmpty]
     public string? KubeConfig { get; set; }
 
-    /// <summary>Port of the API server; 0 for a free one.</summary>
+    /// <summary>The port of the API server; 0 for a free port.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
     public int Port { get; set; }
 
-    /// <summary>Port of the registry; 0 for a free one.</summary>
+    /// <summary>The port of the registry; 0 for a free port.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
     public int RegistryPort { get; set; }
 
-    /// <summary>Leaves the session's connection as it is.</summary>
+    /// <summary>Does not change the connection of the session.</summary>
     [Parameter]
     public SwitchParameter NoConnect { get; set; }
 
@@ -38,11 +38,11 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         if (!await ShouldProcessAsync(path ?? "a cluster and a registry on loopback", "Start sandbox"))
             return;
         var sandbox = await StartAsync(path, cancellationToken);
-        session.Keep(sandbox);
+        session.Add(sandbox);
         if (!NoConnect)
         {
             var options = new ClusterOptions { KubeConfigPath = sandbox.Description.KubeConfig };
-            await new SessionConnection(ClusterConnection.Connect(options), options.KubeConfigPath).TakeOverAsync(session);
+            await new SessionConnection(ClusterConnection.Connect(options), options.KubeConfigPath).ReplaceAsync(session);
         }
         await WriteObjectAsync(sandbox.Description);
     }

@@ -2,12 +2,12 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Stops sandboxes of this session, with all that is in them, and removes their kubeconfig files.</summary>
+/// <summary>Stops sandboxes of this session, deletes their contents, and removes their kubeconfig files.</summary>
 [Cmdlet(VerbsLifecycle.Stop, "CvSandbox", SupportsShouldProcess = true)]
 [OutputType(typeof(void))]
 public sealed class StopCvSandboxCommand : AsyncCmdlet
 {
-    /// <summary>What Start-CvSandbox gave; left out, all of this session.</summary>
+    /// <summary>Sandboxes from Start-CvSandbox; the default is all sandboxes of this session.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [ValidateNotNull]
     public CvSandbox[]? Sandbox { get; set; }
@@ -27,9 +27,9 @@ public sealed class StopCvSandboxCommand : AsyncCmdlet
 
     private async Task StopAsync(RunningSandbox sandbox, SessionMemory session)
     {
-        if (!await ShouldProcessAsync(sandbox.Description.Server, "Stop sandbox") || !session.TakeOut(sandbox))
+        if (!await ShouldProcessAsync(sandbox.Description.Server, "Stop sandbox") || !session.Remove(sandbox))
             return;
-        if (SessionConnection.Of(session) is { } connection && connection.KubeConfig == sandbox.Description.KubeConfig && session.TakeOut(connection))
+        if (SessionConnection.Of(session) is { } connection && connection.KubeConfig == sandbox.Description.KubeConfig && session.Remove(connection))
             await connection.DisposeAsync();
         await sandbox.DisposeAsync();
     }

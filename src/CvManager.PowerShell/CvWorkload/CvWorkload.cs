@@ -2,7 +2,7 @@ using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
 
-/// <summary>One followed container of one workload, as Get-CvWorkload shows it.</summary>
+/// <summary>A container of a workload that a ContainerVersion updates: the output of Get-CvWorkload.</summary>
 public sealed record CvWorkload
 {
     public string Namespace { get; init; } = "";
@@ -12,30 +12,30 @@ public sealed record CvWorkload
     /// <summary>Deployment, StatefulSet, DaemonSet, ReplicaSet, Pod, Job or CronJob.</summary>
     public string Kind { get; init; } = "";
 
-    /// <summary>The container that the ContainerVersion names.</summary>
+    /// <summary>The name of the container.</summary>
     public string Container { get; init; } = "";
 
-    /// <summary>The version in its image; empty where the workload has no such container.</summary>
+    /// <summary>The version in its image; empty if the workload has no such container.</summary>
     public string Version { get; init; } = "";
 
     public int AvailablePods { get; init; }
 
-    /// <summary>Null where the kind has no such number.</summary>
+    /// <summary>Null if the kind has no desired number of pods.</summary>
     public int? DesiredPods { get; init; }
 
-    /// <summary>Name of the ContainerVersion.</summary>
+    /// <summary>The name of the ContainerVersion.</summary>
     public string CV { get; init; } = "";
 
-    /// <summary>The tag that is followed.</summary>
+    /// <summary>The tag that the ContainerVersion follows.</summary>
     public string Tag { get; init; } = "";
 
-    /// <summary>The image as it is written in the workload.</summary>
+    /// <summary>The image in the specification of the workload.</summary>
     public string Image { get; init; } = "";
 
-    /// <summary>The version that the tag stood for when it was last looked at; null before.</summary>
+    /// <summary>The version that the tag pointed at when it was last read; null before the first read.</summary>
     public string? LatestVersion { get; init; }
 
-    /// <summary>How far its present image has been rolled out.</summary>
+    /// <summary>Describes how far the current image has been rolled out.</summary>
     public string Progress { get; init; } = "";
 
     public override string ToString() => $"{Namespace}/{Kind}/{Name}";

@@ -4,18 +4,18 @@ using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
 
-/// <summary>What runs where: the workloads that ContainerVersions follow, and the versions that they are set to.</summary>
+/// <summary>Shows what runs where: the workloads that ContainerVersions select, and their versions.</summary>
 [Cmdlet(VerbsCommon.Get, "CvWorkload", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvWorkload))]
 public sealed class GetCvWorkloadCommand : NamespacedCmdlet
 {
     private const string InputObjectSet = "InputObject";
 
-    // Read once for each namespace, and shown once, however many of the pipeline's objects are about them.
+    // Read once for each namespace, and written once, although several pipeline objects can refer to one workload.
     private readonly Dictionary<string, IReadOnlyList<Workload>> _workloads = [];
     private readonly HashSet<(string Namespace, string Kind, string Name, string CV)> _written = [];
 
-    /// <summary>Names of workloads, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of workloads. Wildcards are allowed; the default is all.</summary>
     [Parameter(ParameterSetName = NamespaceSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(ParameterSetName = AllNamespacesSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
@@ -23,7 +23,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>Names of ContainerVersions, wildcards allowed; left out, all.</summary>
+    /// <summary>Names of ContainerVersions. Wildcards are allowed; the default is all.</summary>
     [Parameter(ParameterSetName = NamespaceSet)]
     [Parameter(ParameterSetName = AllNamespacesSet)]
     [SupportsWildcards]
@@ -31,7 +31,9 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] CV { get; set; } = [];
 
-    /// <summary>Those of a ContainerVersion from the pipeline, or of what is about one: a rollout, a record, the outcome of a reconcile.</summary>
+    /// <summary>
+    /// A ContainerVersion from the pipeline, or an object that refers to one: a rollout, a record, the result of a reconcile.
+    /// </summary>
     [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNull]
     public IContainerVersionReference InputObject { get; set; } = null!;
@@ -39,9 +41,9 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var isAbout = ParameterSetName == InputObjectSet;
-        var ns = isAbout ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
-        var owners = new NamePatterns(isAbout ? [InputObject.Name] : CV);
+        var byInputObject = ParameterSetName == InputObjectSet;
+        var ns = byInputObject ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
+        var owners = new NamePatterns(byInputObject ? [InputObject.Name] : CV);
         var resources = await ContainerVersionLookup.FindAsync(cluster, ns, owners, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
         if (!_workloads.TryGetValue(ns ?? "", out var workloads))
             _workloads[ns ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
