@@ -39,18 +39,18 @@ public sealed class FaultSchedule(int seed, double share)
         1 => new RequestFault { StatusCode = 500 },
         2 => new RequestFault { StatusCode = 503 },
         3 => new RequestFault { DropRequest = true },
-        4 or 5 when isWrite => new RequestFault { DropAnswer = true },
+        4 or 5 when isWrite => new RequestFault { DropResponse = true },
         6 when isWrite => new RequestFault { StatusCode = 409 },
         6 when isContinued => new RequestFault { StatusCode = 410 },
         7 => new RequestFault { RequestDelay = MaxDelay * random.NextDouble() },
-        _ => new RequestFault { AnswerDelay = MaxDelay * random.NextDouble() },
+        _ => new RequestFault { ResponseDelay = MaxDelay * random.NextDouble() },
     };
 
     private RequestFault DrawWatchFault() => random.Next(7) switch
     {
         0 => new RequestFault { StatusCode = 410 },
         1 => new RequestFault { StatusCode = 500 },
-        2 => new RequestFault { DropAnswer = true },
+        2 => new RequestFault { DropResponse = true },
         var kind => new RequestFault
         {
             Watch = new WatchFault((WatchFaultKind)(kind - 3))

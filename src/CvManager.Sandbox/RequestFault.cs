@@ -12,7 +12,7 @@ public sealed record RequestFault
     public TimeSpan RequestDelay { get; init; }
 
     /// <summary>Delays the response (of a watch: its headers) on its way to the client.</summary>
-    public TimeSpan AnswerDelay { get; init; }
+    public TimeSpan ResponseDelay { get; init; }
 
     /// <summary>Replaces the server's response with an error of this status code (409, 410, 429, 500 …).</summary>
     public int? StatusCode { get; init; }
@@ -29,7 +29,7 @@ public sealed record RequestFault
     public bool DropRequest { get; init; }
 
     /// <summary>Drops the connection after the server processed the request: the client does not learn the outcome.</summary>
-    public bool DropAnswer { get; init; }
+    public bool DropResponse { get; init; }
 
     /// <summary>A fault of a watch's stream; null for none.</summary>
     public WatchFault? Watch { get; init; }

@@ -57,7 +57,7 @@ internal sealed class ContainerRun(string name, bool isInit)
     /// <summary>The timer that this container waits for.</summary>
     public IDisposable? Pending { get; set; }
 
-    public ContainerBehaviour Behaviour => ContainerBehaviour.Of(Image);
+    public ContainerBehavior Behavior => ContainerBehavior.Of(Image);
 
     /// <summary>
     /// The image name that containerd reports: fully qualified, or the image ID if the pod references a digest. Until the image is pulled,

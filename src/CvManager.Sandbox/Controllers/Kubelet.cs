@@ -8,7 +8,7 @@ using CvManager.Sandbox.Storage;
 namespace CvManager.Sandbox.Controllers;
 
 /// <summary>
-/// Simulates the kubelets of all nodes: pulls images, simulates containers as their tags say (<see cref="ContainerBehaviour"/>), and
+/// Simulates the kubelets of all nodes: pulls images, simulates containers as their tags say (<see cref="ContainerBehavior"/>), and
 /// reports the status of pods. Keys are pods.
 /// </summary>
 internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : ControllerBase(cluster), IDisposable
@@ -130,7 +130,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         string image = container.Image;
         string policy = spec.Str("imagePullPolicy");
         var key = (pod.Body.Str("spec", "nodeName"), image);
-        if (!ContainerBehaviour.IsReference(image))
+        if (!ContainerBehavior.IsReference(image))
         {
             Fail("InvalidImageName", $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format", "InspectFailed");
             return;
@@ -188,7 +188,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         Cluster.Loop.Post(TimeSpan.Zero, () => Pulled(run, container, image, result));
     }
 
-    private static ImagePull PretendPull(string image) => ContainerBehaviour.Of(image).CannotBePulled
+    private static ImagePull PretendPull(string image) => ContainerBehavior.Of(image).CannotBePulled
         ? new ImagePull(ImagePullOutcome.NotFound, null, $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found")
         : new ImagePull(ImagePullOutcome.Pulled, "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(image))).ToLowerInvariant(), "");
 
@@ -236,7 +236,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     private void Start(StoredObject pod, PodRun run, ContainerRun container, string imageId)
     {
         string image = container.Image;
-        var behaviour = container.Behaviour;
+        var behavior = container.Behavior;
         string policy = pod.Body.Str("spec", "restartPolicy");
         if (run.Address.Length == 0)
             run.Address = Cluster.Identifiers.NewPodAddress();
@@ -248,14 +248,14 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Terminated = null;
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Created", $"Created container {container.Name}");
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Started", $"Started container {container.Name}");
-        container.Ready = !container.IsInit && !behaviour.NeverReady && !behaviour.Crashes && !(behaviour.Fails && policy == "Always");
-        bool crashes = behaviour.Crashes || (behaviour.Fails && policy != "Never");
+        container.Ready = !container.IsInit && !behavior.NeverReady && !behavior.Crashes && !(behavior.Fails && policy == "Always");
+        bool crashes = behavior.Crashes || (behavior.Fails && policy != "Never");
         if (container.IsInit)
-            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => IfCurrent(run, container, image, later => End(later, run, container, crashes || behaviour.Fails ? 1 : 0)));
+            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => IfCurrent(run, container, image, later => End(later, run, container, crashes || behavior.Fails ? 1 : 0)));
         else if (crashes)
             container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, later => End(later, run, container, 1)));
-        else if (policy != "Always" && !behaviour.Sleeps)
-            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => IfCurrent(run, container, image, later => End(later, run, container, behaviour.Fails ? 1 : 0)));
+        else if (policy != "Always" && !behavior.Sleeps)
+            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => IfCurrent(run, container, image, later => End(later, run, container, behavior.Fails ? 1 : 0)));
         Report(pod, run);
     }
 

@@ -20,9 +20,9 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
         var response = fault.StatusCode is int code
             ? ApiResponse.FromError(ApiException.Injected(code, fault))
             : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        if (fault.AnswerDelay > TimeSpan.Zero)
-            await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
-        if (fault.DropAnswer)
+        if (fault.ResponseDelay > TimeSpan.Zero)
+            await Task.Delay(fault.ResponseDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropResponse)
         {
             if (response.Stream is not null)
                 await response.Stream.DisposeAsync().ConfigureAwait(false);

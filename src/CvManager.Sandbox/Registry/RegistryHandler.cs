@@ -16,9 +16,9 @@ internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, 
         var response = fault.StatusCode is int status
             ? RegistryResponse.FromError(RegistryError.Injected(status, fault))
             : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
-        if (fault.AnswerDelay > TimeSpan.Zero)
-            await Task.Delay(fault.AnswerDelay, time, cancellationToken).ConfigureAwait(false);
-        if (fault.DropAnswer)
+        if (fault.ResponseDelay > TimeSpan.Zero)
+            await Task.Delay(fault.ResponseDelay, time, cancellationToken).ConfigureAwait(false);
+        if (fault.DropResponse)
             throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the response arrived.");
         return Message(request, response);
     }

@@ -62,7 +62,7 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new RegistryHandler(server, options.TimeProvider, faults);
 
     /// <summary>Resets <see cref="Requests"/>.</summary>
-    public void ForgetRequests() => server.ResetCounts();
+    public void ResetRequests() => server.ResetCounts();
 
     /// <summary>Invalidates all issued bearer tokens, as when a registry's signing key changes.</summary>
     public void RevokeTokens() => server.Access.RevokeTokens();

@@ -45,7 +45,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         bool killed = false;
         _cluster.Faults = request => request.Method == HttpMethod.Put && request.RequestUri!.AbsolutePath.EndsWith("/cv/status", StringComparison.Ordinal)
             && _cluster.Writes.Any(w => w.EndsWith("/configmaps", StringComparison.Ordinal)) && !killed && (killed = true)
-            ? new RequestFault { DropRequest = !afterTheStatus, DropAnswer = afterTheStatus } : RequestFault.None;
+            ? new RequestFault { DropRequest = !afterTheStatus, DropResponse = afterTheStatus } : RequestFault.None;
 
         await Assert.ThrowsAsync<CvException>(RunAsync);
         Assert.Equal(afterTheStatus ? RolloutPhase.Succeeded : RolloutPhase.Progressing, (await StatusAsync()).Rollout!.Phase);

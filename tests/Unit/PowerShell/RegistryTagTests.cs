@@ -26,7 +26,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
         _second = _registry.PushImage("shop/web", "5d6e7f8", platforms: ["linux/amd64", "linux/arm64"]);
         _registry.Tag("shop/web", "demo", _first);
         _registry.Tag("shop/web", "qa", _second);
-        _registry.ForgetRequests();
+        _registry.ResetRequests();
     }
 
     public async ValueTask DisposeAsync()

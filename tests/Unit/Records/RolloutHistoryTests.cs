@@ -101,7 +101,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     public async Task An_answer_that_is_lost_does_not_write_a_record_twice()
     {
         int lost = 0;
-        _cluster.Faults = request => request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropAnswer = true } : RequestFault.None;
+        _cluster.Faults = request => request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropResponse = true } : RequestFault.None;
 
         await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
 

@@ -55,7 +55,7 @@ public sealed class OciRegistryTests
         Assert.Equal(digest, sandbox.Digest("team/app", "demo"));
         Assert.Equal(3, sandbox.Requests.Values.Sum());
 
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
         Assert.True((await catalog.For(App).AddTagAsync(App, "v2", "demo", Token)).AlreadyThere);
         Assert.Equal(2, sandbox.Requests.Values.Sum());
     }
@@ -113,7 +113,7 @@ public sealed class OciRegistryTests
         Assert.Equal("RegistryUnauthorized", await ErrorId(() => anonymous.For(app).FindTagAsync(app, "v1", Token)));
         Assert.Equal("RegistryUnauthorized", await ErrorId(() => wrong.For(app).FindTagAsync(app, "v1", Token)));
         await right.For(app).AddTagAsync(app, "v1", "demo", Token);
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
         await right.For(app).AddTagAsync(app, "v1", "demo", Token);
         Assert.Equal(2, sandbox.Requests.Values.Sum());
     }
@@ -132,7 +132,7 @@ public sealed class OciRegistryTests
         using var catalog = new RegistryCatalog(
             new() { TimeProvider = time, RetryDelay = TimeSpan.Zero }, new FixedCredential(RegistryCredential.OfPassword("ci", "geheim")), sandbox.CreateHandler());
         await catalog.For(app).FindTagAsync(app, "v1", Token);
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
 
         time.Advance(TimeSpan.FromSeconds(1.7));
         await catalog.For(app).FindTagAsync(app, "v1", Token);
@@ -167,7 +167,7 @@ public sealed class OciRegistryTests
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
 
         // It asked for rest: until that is over, it is left alone.
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
         Assert.Empty(sandbox.Requests);
         RegistryBudget budget = Assert.Single(catalog.Budgets);

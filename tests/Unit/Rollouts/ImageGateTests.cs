@@ -86,7 +86,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         {
             bool hit = !lost && request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal);
             lost |= hit;
-            return hit ? new RequestFault { DropAnswer = true } : RequestFault.None;
+            return hit ? new RequestFault { DropResponse = true } : RequestFault.None;
         };
         await CreateAsync();
         await Assert.ThrowsAsync<CvException>(StepAsync);

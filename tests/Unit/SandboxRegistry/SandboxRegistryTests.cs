@@ -153,7 +153,7 @@ public sealed class SandboxRegistryTests
         Assert.Equal(("HEAD", RegistryRequestKind.Manifest, "a/b", "demo", "test/1", 200),
             (log[0].Method, log[0].Kind, log[0].Repository, log[0].Reference, log[0].UserAgent, log[0].StatusCode));
         Assert.Equal(("/v2/a/c/tags/list?n=5", 404), (log[2].PathAndQuery, log[2].StatusCode));
-        fronts.Registry.ForgetRequests();
+        fronts.Registry.ResetRequests();
         Assert.Empty(fronts.Registry.Requests);
     }
 
@@ -173,11 +173,11 @@ public sealed class SandboxRegistryTests
         fault = new() { DropRequest = true };
         await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
         Assert.Equal(["demo"], fronts.Registry.Tags("a"));
-        fault = new() { DropAnswer = true };
+        fault = new() { DropResponse = true };
         await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
         Assert.Empty(fronts.Registry.Tags("a"));
 
-        fault = new() { RequestDelay = TimeSpan.FromSeconds(3), AnswerDelay = TimeSpan.FromSeconds(4) };
+        fault = new() { RequestDelay = TimeSpan.FromSeconds(3), ResponseDelay = TimeSpan.FromSeconds(4) };
         var slow = fronts.SendAsync(HttpMethod.Get, "/v2/");
         time.Advance(TimeSpan.FromSeconds(3));
         Assert.False(slow.IsCompleted);

@@ -28,7 +28,7 @@ public sealed class VersionResolverTests
         ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(("demo", digest, "bbbbb22"), (version.Tag, version.Digest, version.Version));
 
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
         await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(1, sandbox.Requests.Values.Sum());
         Assert.Equal(1, sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]);
@@ -138,7 +138,7 @@ public sealed class VersionResolverTests
         Assert.Equal(digest, (await resolver.ResolveAsync(App, "demo", null, [], Token)).Version);
         Assert.Equal("VersionNotFound", (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId);
 
-        sandbox.ForgetRequests();
+        sandbox.ResetRequests();
         await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(1, sandbox.Requests.Values.Sum());
     }

@@ -7,13 +7,13 @@ namespace CvManager.Sandbox.Controllers;
 /// <c>notready</c>: runs but never becomes ready; <c>fail</c>: exits with 1 at the end of its run; <c>sleep</c>: never exits;
 /// <c>bad</c>: cannot be pulled, unless an image source decides that.
 /// </summary>
-internal sealed partial record ContainerBehaviour(bool Crashes, bool NeverReady, bool Fails, bool Sleeps, bool CannotBePulled)
+internal sealed partial record ContainerBehavior(bool Crashes, bool NeverReady, bool Fails, bool Sleeps, bool CannotBePulled)
 {
-    public static ContainerBehaviour Of(string image)
+    public static ContainerBehavior Of(string image)
     {
         string tag = Tag(image);
         bool Has(string word) => tag.Contains(word, StringComparison.OrdinalIgnoreCase);
-        return new ContainerBehaviour(Has("crash"), Has("notready"), Has("fail"), Has("sleep"), Has("bad"));
+        return new ContainerBehavior(Has("crash"), Has("notready"), Has("fail"), Has("sleep"), Has("bad"));
     }
 
     /// <summary>Whether the container runtime accepts the reference; the repository must be lower case, for example.</summary>
