@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>Speaks to a Kubernetes API server in plain requests, so that the suite sees what is really answered.</summary>
+/// <summary>A client of a Kubernetes API server that sends plain requests, so that tests see the actual responses.</summary>
 public sealed class ApiClient(HttpClient http) : IDisposable
 {
     public const string JsonPatch = "application/json-patch+json";
@@ -16,7 +16,7 @@ public sealed class ApiClient(HttpClient http) : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async Task<Answer> SendAsync(HttpMethod method, string path, JsonNode? body = null, string contentType = "application/json", string accept = "application/json")
+    public async Task<ApiResult> SendAsync(HttpMethod method, string path, JsonNode? body = null, string contentType = "application/json", string accept = "application/json")
     {
         using HttpRequestMessage request = new(method, path.TrimStart('/'));
         request.Headers.TryAddWithoutValidation("Accept", accept);
@@ -29,21 +29,21 @@ public sealed class ApiClient(HttpClient http) : IDisposable
 
         using HttpResponseMessage response = await http.SendAsync(request, Token);
         string text = await response.Content.ReadAsStringAsync(Token);
-        return new Answer(response.StatusCode, text.StartsWith('{') ? JsonNode.Parse(text)!.AsObject() : [], text);
+        return new ApiResult(response.StatusCode, text.StartsWith('{') ? JsonNode.Parse(text)!.AsObject() : [], text);
     }
 
-    public Task<Answer> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
+    public Task<ApiResult> GetAsync(string path) => SendAsync(HttpMethod.Get, path);
 
-    public Task<Answer> PostAsync(string path, JsonNode body) => SendAsync(HttpMethod.Post, path, body);
+    public Task<ApiResult> PostAsync(string path, JsonNode body) => SendAsync(HttpMethod.Post, path, body);
 
-    public Task<Answer> PutAsync(string path, JsonNode body) => SendAsync(HttpMethod.Put, path, body);
+    public Task<ApiResult> PutAsync(string path, JsonNode body) => SendAsync(HttpMethod.Put, path, body);
 
-    public Task<Answer> PatchAsync(string path, string contentType, JsonNode body) => SendAsync(HttpMethod.Patch, path, body, contentType);
+    public Task<ApiResult> PatchAsync(string path, string contentType, JsonNode body) => SendAsync(HttpMethod.Patch, path, body, contentType);
 
-    public Task<Answer> DeleteAsync(string path, JsonNode? options = null) => SendAsync(HttpMethod.Delete, path, options);
+    public Task<ApiResult> DeleteAsync(string path, JsonNode? options = null) => SendAsync(HttpMethod.Delete, path, options);
 
-    /// <summary>Events of a watch until enough came or the server ended it.</summary>
-    public async Task<List<(string Type, JsonObject Object)>> WatchAsync(string path, Func<List<(string Type, JsonObject Object)>, bool> enough)
+    /// <summary>The events of a watch, until <paramref name="isDone"/> returns true or the server ends the watch.</summary>
+    public async Task<List<(string Type, JsonObject Object)>> WatchAsync(string path, Func<List<(string Type, JsonObject Object)>, bool> isDone)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
@@ -53,7 +53,7 @@ public sealed class ApiClient(HttpClient http) : IDisposable
             return [("ERROR", JsonNode.Parse(await response.Content.ReadAsStringAsync(limit.Token))!.AsObject())];
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         using StreamReader reader = new(await response.Content.ReadAsStreamAsync(limit.Token));
-        while (!enough(events) && await reader.ReadLineAsync(limit.Token) is { } line)
+        while (!isDone(events) && await reader.ReadLineAsync(limit.Token) is { } line)
         {
             if (line.Length > 0 && JsonNode.Parse(line) is JsonObject change)
                 events.Add((change["type"]!.GetValue<string>(), change["object"]!.AsObject()));
@@ -62,39 +62,39 @@ public sealed class ApiClient(HttpClient http) : IDisposable
         return events;
     }
 
-    /// <summary>Reads an object again and again until it is as wanted; fails with what it was last after a minute.</summary>
-    public async Task<JsonObject> UntilAsync(string path, Func<JsonObject, bool> wanted)
+    /// <summary>Polls an object until it meets the condition; after a minute fails with its last state.</summary>
+    public async Task<JsonObject> UntilAsync(string path, Func<JsonObject, bool> condition)
     {
         JsonObject last = [];
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
         while (!limit.IsCancellationRequested)
         {
-            Answer answer = await GetAsync(path);
-            last = answer.Json;
-            if (wanted(last))
+            ApiResult result = await GetAsync(path);
+            last = result.Json;
+            if (condition(last))
                 return last;
             await Task.Delay(50, Token);
         }
 
-        Assert.Fail($"{path} did not become as expected: {last.ToJsonString()}");
+        Assert.Fail($"{path} did not reach the expected state: {last.ToJsonString()}");
         return last;
     }
 
     public void Dispose() => http.Dispose();
 }
 
-/// <summary>What was answered.</summary>
-public sealed record Answer(HttpStatusCode Code, JsonObject Json, string Text)
+/// <summary>A response of the API server.</summary>
+public sealed record ApiResult(HttpStatusCode Code, JsonObject Json, string Text)
 {
-    /// <summary>The body of a request that succeeded.</summary>
+    /// <summary>Asserts success and returns the body.</summary>
     public JsonObject Ok()
     {
         Assert.True((int)Code is >= 200 and < 300, $"{(int)Code}: {Text}");
         return Json;
     }
 
-    /// <summary>Asserts a failure: its code and the reason in its Status object.</summary>
+    /// <summary>Asserts a failure with this code and reason in its Status object, and returns that object.</summary>
     public JsonObject Fails(int code, string reason)
     {
         Assert.True((int)Code == code, $"expected {code}, was {(int)Code}: {Text}");

@@ -4,16 +4,16 @@ using Xunit;
 namespace CvManager.Conformance;
 
 /// <summary>
-/// What CvManager and its users rely on of a Kubernetes API server. The sandbox and a real control plane both pass it; where they
-/// differ, the sandbox is wrong. Each test has a namespace of its own.
+/// The behavior of a Kubernetes API server that CvManager and its users rely on. The suite runs on the sandbox and on a real control
+/// plane; if they differ, the sandbox is wrong. Each test has its own namespace.
 /// </summary>
 public abstract partial class ConformanceSuite : IAsyncLifetime
 {
     private ApiClient? _api;
 
-    protected ApiClient Api => _api ?? throw new InvalidOperationException("The suite has not connected.");
+    protected ApiClient Api => _api ?? throw new InvalidOperationException("The suite is not connected.");
 
-    /// <summary>The test's own namespace.</summary>
+    /// <summary>The namespace of the test.</summary>
     protected string Namespace { get; } = $"conformance-{Guid.NewGuid().ToString("N")[..10]}";
 
     protected string ConfigMaps => $"/api/v1/namespaces/{Namespace}/configmaps";
@@ -39,11 +39,11 @@ public abstract partial class ConformanceSuite : IAsyncLifetime
         await DisconnectAsync();
     }
 
-    /// <summary>A client with the server's address as base address, and its credentials.</summary>
+    /// <summary>Creates a client with the server's base address and credentials.</summary>
     protected abstract Task<HttpClient> ConnectAsync();
 
-    /// <summary>Whether the server knows sendInitialEvents ("Streaming lists" in the API documentation).</summary>
-    protected virtual Task<bool> StreamsListsAsync() => Task.FromResult(true);
+    /// <summary>Whether the server supports sendInitialEvents ("Streaming lists" in the API documentation).</summary>
+    protected virtual Task<bool> SupportsStreamingListsAsync() => Task.FromResult(true);
 
     protected virtual ValueTask DisconnectAsync() => ValueTask.CompletedTask;
 
@@ -55,7 +55,7 @@ public abstract partial class ConformanceSuite : IAsyncLifetime
 
     protected static IEnumerable<JsonObject> Items(JsonObject list) => list["items"]!.AsArray().Select(i => i!.AsObject());
 
-    protected Task<Answer> CreateConfigMapAsync(string name, string labels = "{}", string more = "") =>
+    protected Task<ApiResult> CreateConfigMapAsync(string name, string labels = "{}", string more = "") =>
         Api.PostAsync(ConfigMaps, Json($$$"""{"metadata":{"name":"{{{name}}}","labels":{{{labels}}}{{{more}}}},"data":{"a":"1"}}"""));
 
     protected static JsonObject Deployment(string name = "app", string image = "r.example/app:1", int replicas = 2, string spec = "") => Json($$$$$"""

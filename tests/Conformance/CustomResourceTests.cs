@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>Custom resources: the schema, its defaults, and the status beside it.</summary>
+/// <summary>Custom resources: schema validation, defaults, status and tables.</summary>
 public abstract partial class ConformanceSuite
 {
     private const string Crds = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions";
@@ -24,7 +24,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task The_schema_refuses_what_it_does_not_allow_and_names_the_field()
+    public async Task An_invalid_custom_resource_is_rejected_with_the_invalid_fields()
     {
         string things = await DefineThingsAsync();
 
@@ -52,7 +52,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task Status_and_specification_are_written_apart_and_only_the_latter_counts_generations()
+    public async Task Spec_and_status_are_updated_separately_and_only_spec_increases_the_generation()
     {
         string things = await DefineThingsAsync();
         JsonObject created = Thing("one", """{"size":1}""");
@@ -75,7 +75,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_definitions_columns_are_shown()
+    public async Task A_table_of_custom_resources_has_the_columns_of_the_definition()
     {
         string things = await DefineThingsAsync();
         (await Api.PostAsync(things, Thing("one", """{"size":4}"""))).Ok();
@@ -86,7 +86,7 @@ public abstract partial class ConformanceSuite
         Assert.Equal(4, table["rows"]![0]!["cells"]![1]!.GetValue<int>());
     }
 
-    /// <summary>A group of the test's own, so that tests do not see each other's definitions.</summary>
+    /// <summary>A separate API group per test, so that definitions do not conflict.</summary>
     private string Group => $"{Namespace}.example.com";
 
     private JsonObject Thing(string name, string spec) => Json($$$"""{"apiVersion":"{{{Group}}}/v1","kind":"Thing","metadata":{"name":"{{{name}}}"},"spec":{{{spec}}}}""");

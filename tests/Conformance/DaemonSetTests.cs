@@ -3,13 +3,13 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>DaemonSets: a pod on each node.</summary>
+/// <summary>DaemonSets: one pod per node.</summary>
 public abstract partial class ConformanceSuite
 {
     private string DaemonSets => $"/apis/apps/v1/namespaces/{Namespace}/daemonsets";
 
     [Fact]
-    public async Task A_DaemonSet_runs_on_each_node_and_rolls_out_one_by_one()
+    public async Task A_DaemonSet_runs_on_every_node_and_rolls_out_one_pod_at_a_time()
     {
         int nodes = Items((await Api.GetAsync("/api/v1/nodes")).Ok()).Count();
         (await Api.PostAsync(DaemonSets, Workload("DaemonSet", ""))).Ok();
@@ -29,7 +29,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_DaemonSet_with_OnDelete_waits_and_one_with_a_node_selector_runs_there_only()
+    public async Task A_DaemonSet_with_a_node_selector_runs_only_on_that_node_and_with_OnDelete_updates_only_deleted_pods()
     {
         string node = Name(Items((await Api.GetAsync("/api/v1/nodes")).Ok()).First());
         JsonObject set = Workload("DaemonSet", "\"updateStrategy\":{\"type\":\"OnDelete\"},");

@@ -9,7 +9,7 @@ public abstract partial class ConformanceSuite
     private string Jobs => $"/apis/batch/v1/namespaces/{Namespace}/jobs";
 
     [Fact]
-    public async Task A_Job_runs_to_its_end_and_its_template_cannot_be_changed()
+    public async Task A_Job_completes_and_its_template_is_immutable()
     {
         (await Api.PostAsync(Jobs, Job("app", "r.example/app:1", "\"completions\":2,\"parallelism\":2,"))).Ok();
         JsonObject active = await Api.UntilAsync($"{Jobs}/app", j => Count(j, "active") == 2);
@@ -28,7 +28,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_Job_fails_when_its_pod_does_and_no_other_try_is_left()
+    public async Task A_Job_fails_when_its_pod_fails_and_the_backoff_limit_is_reached()
     {
         (await Api.PostAsync(Jobs, Job("app", "r.example/app:crash", "\"backoffLimit\":0,"))).Ok();
 
@@ -39,7 +39,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_Job_that_goes_on_is_active_and_takes_its_pods_along_when_it_is_deleted_in_the_background()
+    public async Task A_running_Job_is_active_and_deleting_it_in_the_background_deletes_its_pods()
     {
         (await Api.PostAsync(Jobs, Job("app", "r.example/app:sleep", ""))).Ok();
         await Api.UntilAsync(Pods, l => Items(l).Any(IsReady));
@@ -51,9 +51,9 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_suspended_CronJob_takes_another_image_and_starts_nothing()
+    public async Task A_suspended_CronJob_accepts_a_new_image_and_starts_no_Job()
     {
-        // Before Kubernetes 1.21 there is v1beta1 alone.
+        // Before Kubernetes 1.21, only v1beta1 is served.
         bool served = (await Api.GetAsync("/apis/batch/v1")).Ok()["resources"]!.AsArray().Any(r => r!["name"]!.GetValue<string>() == "cronjobs");
         string cronJobs = $"/apis/batch/{(served ? "v1" : "v1beta1")}/namespaces/{Namespace}/cronjobs";
         JsonObject cron = Json("""{"metadata":{"name":"app"},"spec":{"schedule":"* * * * *","suspend":true,"jobTemplate":{"spec":{}}}}""");

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>Objects: what is created, read, replaced and deleted.</summary>
+/// <summary>Creating, reading, listing, replacing and deleting objects.</summary>
 public abstract partial class ConformanceSuite
 {
     [Fact]
@@ -27,7 +27,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task What_changes_nothing_keeps_the_resource_version()
+    public async Task An_update_without_changes_keeps_the_resource_version()
     {
         JsonObject created = (await CreateConfigMapAsync("one")).Ok();
 
@@ -36,7 +36,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_name_that_is_taken_is_AlreadyExists()
+    public async Task Creating_an_existing_object_fails_with_AlreadyExists()
     {
         (await CreateConfigMapAsync("one")).Ok();
 
@@ -45,7 +45,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task An_older_version_cannot_replace_a_newer_one()
+    public async Task An_update_with_an_old_resource_version_conflicts()
     {
         JsonObject first = (await CreateConfigMapAsync("one")).Ok();
         JsonObject second = first.DeepClone().AsObject();
@@ -58,7 +58,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task GenerateName_gives_each_object_a_name_of_its_own()
+    public async Task GenerateName_creates_unique_names()
     {
         JsonObject one = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
         JsonObject two = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
@@ -71,7 +71,7 @@ public abstract partial class ConformanceSuite
     [InlineData("Upper")]
     [InlineData("under_score")]
     [InlineData("-dash")]
-    public async Task A_name_that_is_no_DNS_name_is_invalid(string name)
+    public async Task An_invalid_DNS_name_is_rejected(string name)
     {
         JsonObject status = (await CreateConfigMapAsync(name)).Fails(422, "Invalid");
 
@@ -79,7 +79,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task Selectors_choose_by_label_and_by_field()
+    public async Task Lists_are_filtered_by_label_and_field_selectors()
     {
         (await CreateConfigMapAsync("one", """{"app":"a","tier":"web"}""")).Ok();
         (await CreateConfigMapAsync("two", """{"app":"b","tier":"web"}""")).Ok();
@@ -97,7 +97,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_list_is_read_in_pages_of_one_snapshot()
+    public async Task A_paged_list_returns_one_snapshot()
     {
         for (int i = 0; i < 5; i++)
             (await CreateConfigMapAsync($"page-{i}", """{"page":"yes"}""")).Ok();
@@ -129,7 +129,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_finalizer_holds_an_object_that_is_deleted()
+    public async Task A_deleted_object_stays_until_its_finalizers_are_removed()
     {
         (await CreateConfigMapAsync("one", more: ""","finalizers":["example.com/hold"]""")).Ok();
 
@@ -142,7 +142,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_delete_can_be_bound_to_one_very_object()
+    public async Task A_delete_with_a_UID_precondition_deletes_only_that_object()
     {
         JsonObject created = (await CreateConfigMapAsync("one")).Ok();
 
@@ -151,7 +151,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_dry_run_answers_and_keeps_nothing()
+    public async Task A_dry_run_is_not_persisted()
     {
         (await Api.PostAsync($"{ConfigMaps}?dryRun=All", Json("""{"metadata":{"name":"dry"}}"""))).Ok();
 
@@ -159,7 +159,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task What_is_not_served_or_not_understood_is_refused()
+    public async Task Unknown_resources_and_invalid_bodies_are_rejected()
     {
         Assert.Equal(404, (int)(await Api.GetAsync("/apis/nowhere.example.com/v1/things")).Code);
         Assert.Equal(415, (int)(await Api.SendAsync(HttpMethod.Patch, $"{ConfigMaps}/one", Json("{}"), "application/json")).Code);
@@ -168,7 +168,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task Fields_remember_who_wrote_them()
+    public async Task Managed_fields_record_the_field_manager()
     {
         await CreateConfigMapAsync("one");
         (await Api.PatchAsync($"{ConfigMaps}/one?fieldManager=somebody", ApiClient.MergePatch, Json("""{"data":{"b":"2"}}"""))).Ok();
@@ -196,7 +196,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_namespace_that_is_deleted_takes_its_objects_along()
+    public async Task Deleting_a_namespace_deletes_its_objects()
     {
         string other = Namespace + "-b";
         (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{other}}}"}}"""))).Ok();

@@ -3,11 +3,11 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>The four kinds of patches.</summary>
+/// <summary>The four patch types.</summary>
 public abstract partial class ConformanceSuite
 {
     [Fact]
-    public async Task A_JSON_patch_tests_before_it_replaces()
+    public async Task A_JSON_patch_with_a_failing_test_changes_nothing()
     {
         (await Api.PostAsync(Deployments, Deployment(replicas: 0))).Ok();
         JsonArray Patch(string from, string to) => JsonNode.Parse($$"""
@@ -22,7 +22,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_merge_patch_replaces_lists_and_removes_by_null()
+    public async Task A_merge_patch_merges_objects_and_removes_null_fields()
     {
         (await CreateConfigMapAsync("one", """{"x":"1","y":"2"}""")).Ok();
 
@@ -50,7 +50,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task Server_side_apply_creates_owns_and_conflicts()
+    public async Task Server_side_apply_creates_objects_owns_fields_and_reports_conflicts()
     {
         JsonObject intent = Json("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"one"},"data":{"a":"1","b":"1"}}""");
         JsonObject applied = (await Api.PatchAsync($"{ConfigMaps}/one?fieldManager=first", ApiClient.ApplyPatch, intent)).Ok();
@@ -70,7 +70,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_patch_of_what_is_not_there_is_NotFound_but_for_apply()
+    public async Task A_patch_of_a_missing_object_fails_with_NotFound_unless_it_is_an_apply()
     {
         (await Api.PatchAsync($"{ConfigMaps}/none", ApiClient.MergePatch, Json("{}"))).Fails(404, "NotFound");
         Assert.Equal(201, (int)(await Api.PatchAsync($"{ConfigMaps}/none?fieldManager=x", ApiClient.ApplyPatch,
@@ -78,7 +78,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_patch_with_a_resource_version_is_bound_to_it()
+    public async Task A_patch_with_an_old_resource_version_conflicts()
     {
         string version = Version((await CreateConfigMapAsync("one")).Ok());
         (await Api.PatchAsync($"{ConfigMaps}/one", ApiClient.MergePatch, Json("""{"data":{"a":"2"}}"""))).Ok();

@@ -7,24 +7,24 @@ namespace CvManager.Conformance;
 public abstract partial class ConformanceSuite
 {
     [Fact]
-    public async Task A_ReplicaSets_pods_keep_the_former_image_until_they_are_deleted()
+    public async Task Pods_of_a_ReplicaSet_keep_the_old_image_until_they_are_deleted()
     {
         (await Api.PostAsync(ReplicaSets, Workload("ReplicaSet", "\"replicas\":2,"))).Ok();
         await Api.UntilAsync($"{ReplicaSets}/app", s => Count(s, "availableReplicas") == 2);
-        string[] former = [.. Items((await Api.GetAsync(Pods)).Ok()).Select(Name)];
+        string[] old = [.. Items((await Api.GetAsync(Pods)).Ok()).Select(Name)];
 
         await SetImageAsync(ReplicaSets, "r.example/app:2");
         JsonObject seen = await Api.UntilAsync($"{ReplicaSets}/app", IsObserved);
         Assert.Equal(2, Count(seen, "availableReplicas"));
         Assert.Equal(["r.example/app:1", "r.example/app:1"], await ImagesByNameAsync());
 
-        (await Api.DeleteAsync($"{Pods}/{former[0]}")).Ok();
-        await Api.UntilAsync(Pods, l => Items(l).Count() == 2 && Items(l).All(p => Name(p) != former[0] && IsReady(p)));
+        (await Api.DeleteAsync($"{Pods}/{old[0]}")).Ok();
+        await Api.UntilAsync(Pods, l => Items(l).Count() == 2 && Items(l).All(p => Name(p) != old[0] && IsReady(p)));
         Assert.Equal(["r.example/app:1", "r.example/app:2"], (await ImagesByNameAsync()).Order());
     }
 
     [Fact]
-    public async Task A_ReplicaSet_adopts_pods_that_it_selects_and_lets_go_those_that_it_does_not()
+    public async Task A_ReplicaSet_adopts_matching_pods_and_releases_others()
     {
         (await Api.PostAsync(Pods, Json("""{"metadata":{"name":"alone","labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"r.example/app:1"}]}}"""))).Ok();
         (await Api.PostAsync(ReplicaSets, Workload("ReplicaSet", "\"replicas\":1,"))).Ok();

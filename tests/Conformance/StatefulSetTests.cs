@@ -3,45 +3,45 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>StatefulSets: numbered pods, replaced from the highest down.</summary>
+/// <summary>StatefulSets: pods with ordinals, replaced from the highest down.</summary>
 public abstract partial class ConformanceSuite
 {
     private string StatefulSets => $"/apis/apps/v1/namespaces/{Namespace}/statefulsets";
 
     [Fact]
-    public async Task A_StatefulSet_rolls_out_down_to_its_partition_and_then_to_the_end()
+    public async Task A_StatefulSet_rolls_out_down_to_its_partition_and_completes_when_the_partition_is_removed()
     {
         (await Api.PostAsync(StatefulSets, Workload("StatefulSet", "\"replicas\":3,\"serviceName\":\"app\",\"updateStrategy\":{\"type\":\"RollingUpdate\",\"rollingUpdate\":{\"partition\":2}},"))).Ok();
         JsonObject first = await Api.UntilAsync($"{StatefulSets}/app", s => Count(s, "readyReplicas") == 3 && IsObserved(s));
-        string former = first["status"]!["currentRevision"]!.GetValue<string>();
-        Assert.Equal((former, 3, 3), (first["status"]!["updateRevision"]!.GetValue<string>(), Count(first, "currentReplicas"), Count(first, "updatedReplicas")));
+        string old = first["status"]!["currentRevision"]!.GetValue<string>();
+        Assert.Equal((old, 3, 3), (first["status"]!["updateRevision"]!.GetValue<string>(), Count(first, "currentReplicas"), Count(first, "updatedReplicas")));
         JsonObject pod = (await Api.GetAsync($"{Pods}/app-0")).Ok();
-        Assert.Equal((former, "app-0", "app-0"), (pod["metadata"]!["labels"]!["controller-revision-hash"]!.GetValue<string>(),
+        Assert.Equal((old, "app-0", "app-0"), (pod["metadata"]!["labels"]!["controller-revision-hash"]!.GetValue<string>(),
             pod["metadata"]!["labels"]!["statefulset.kubernetes.io/pod-name"]!.GetValue<string>(), pod["spec"]!["hostname"]!.GetValue<string>()));
 
         await SetImageAsync(StatefulSets, "r.example/app:2");
         JsonObject partly = await Api.UntilAsync($"{StatefulSets}/app", s => IsObserved(s) && Count(s, "updatedReplicas") == 1 && Count(s, "readyReplicas") == 3);
-        string latter = partly["status"]!["updateRevision"]!.GetValue<string>();
-        Assert.NotEqual(former, latter);
-        Assert.Equal((former, 2), (partly["status"]!["currentRevision"]!.GetValue<string>(), Count(partly, "currentReplicas")));
+        string updated = partly["status"]!["updateRevision"]!.GetValue<string>();
+        Assert.NotEqual(old, updated);
+        Assert.Equal((old, 2), (partly["status"]!["currentRevision"]!.GetValue<string>(), Count(partly, "currentReplicas")));
         Assert.Equal(["r.example/app:1", "r.example/app:1", "r.example/app:2"], await ImagesByNameAsync());
-        Assert.Equal([former, latter], Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Namespace}/controllerrevisions")).Ok())
+        Assert.Equal([old, updated], Items((await Api.GetAsync($"/apis/apps/v1/namespaces/{Namespace}/controllerrevisions")).Ok())
             .OrderBy(r => r["revision"]!.GetValue<int>()).Select(Name));
 
-        // One below the partition that goes comes back with the former template.
+        // A deleted pod below the partition is recreated from the old template.
         (await Api.DeleteAsync($"{Pods}/app-0")).Ok();
         string gone = pod["metadata"]!["uid"]!.GetValue<string>();
         await Api.UntilAsync($"{Pods}/app-0", p => p["metadata"]?["uid"] is { } uid && uid.GetValue<string>() != gone && IsReady(p));
         Assert.Equal("r.example/app:1", (await ImagesByNameAsync())[0]);
 
         (await Api.PatchAsync($"{StatefulSets}/app", ApiClient.MergePatch, Json("""{"spec":{"updateStrategy":{"rollingUpdate":{"partition":0}}}}"""))).Ok();
-        JsonObject done = await Api.UntilAsync($"{StatefulSets}/app", s => IsObserved(s) && s["status"]!["currentRevision"]!.GetValue<string>() == latter);
+        JsonObject done = await Api.UntilAsync($"{StatefulSets}/app", s => IsObserved(s) && s["status"]!["currentRevision"]!.GetValue<string>() == updated);
         Assert.Equal((3, 3, 3), (Count(done, "updatedReplicas"), Count(done, "currentReplicas"), Count(done, "readyReplicas")));
         Assert.All(await ImagesByNameAsync(), i => Assert.Equal("r.example/app:2", i));
     }
 
     [Fact]
-    public async Task A_StatefulSet_replaces_from_the_highest_and_stops_at_a_pod_that_does_not_get_ready()
+    public async Task A_StatefulSet_replaces_the_highest_ordinal_first_and_stops_at_a_pod_that_does_not_become_ready()
     {
         (await Api.PostAsync(StatefulSets, Workload("StatefulSet", "\"replicas\":2,\"serviceName\":\"app\","))).Ok();
         await Api.UntilAsync($"{StatefulSets}/app", s => Count(s, "readyReplicas") == 2);
@@ -52,7 +52,7 @@ public abstract partial class ConformanceSuite
         Assert.Equal(["r.example/app:1", "r.example/app:bad"], await ImagesByNameAsync());
         Assert.NotEqual(stuck["status"]!["currentRevision"]!.GetValue<string>(), stuck["status"]!["updateRevision"]!.GetValue<string>());
 
-        // In order, a set waits even for a pod that only another image could mend: the pod has to go by hand.
+        // With OrderedReady, a set waits for a broken pod even if the template has been fixed: the pod must be deleted manually.
         await SetImageAsync(StatefulSets, "r.example/app:1");
         await Api.UntilAsync($"{StatefulSets}/app", IsObserved);
         Assert.Equal("r.example/app:bad", (await ImagesByNameAsync())[1]);
@@ -62,7 +62,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_StatefulSet_with_OnDelete_waits_for_its_pods_to_be_deleted()
+    public async Task A_StatefulSet_with_OnDelete_updates_only_deleted_pods()
     {
         (await Api.PostAsync(StatefulSets, Workload("StatefulSet", "\"replicas\":2,\"serviceName\":\"app\",\"podManagementPolicy\":\"Parallel\",\"updateStrategy\":{\"type\":\"OnDelete\"},"))).Ok();
         await Api.UntilAsync($"{StatefulSets}/app", s => Count(s, "readyReplicas") == 2);
@@ -84,7 +84,7 @@ public abstract partial class ConformanceSuite
 
     private static bool IsReady(JsonObject pod) => Condition(pod, "Ready")?["status"]?.GetValue<string>() == "True";
 
-    /// <summary>A workload of the given kind, whose pods have one container.</summary>
+    /// <summary>A workload of the given kind with one container.</summary>
     private static JsonObject Workload(string kind, string spec, string image = "r.example/app:1") => Json($$$$$"""
         {"apiVersion":"apps/v1","kind":"{{{{{kind}}}}}","metadata":{"name":"app"},
          "spec":{ {{{{{spec}}}}}"selector":{"matchLabels":{"app":"app"}},

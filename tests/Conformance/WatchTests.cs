@@ -3,11 +3,11 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>Watches, and the resource versions that they start from.</summary>
+/// <summary>Watches and the resource versions they start from.</summary>
 public abstract partial class ConformanceSuite
 {
     [Fact]
-    public async Task A_watch_tells_all_that_happened_since_a_list_in_order()
+    public async Task A_watch_from_the_version_of_a_list_sends_all_later_changes_in_order()
     {
         (await CreateConfigMapAsync("before")).Ok();
         string version = Version((await Api.GetAsync(ConfigMaps)).Ok());
@@ -24,7 +24,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_watch_without_a_version_begins_with_what_there_is()
+    public async Task A_watch_without_a_resource_version_starts_with_the_existing_objects()
     {
         (await CreateConfigMapAsync("one", """{"app":"a"}""")).Ok();
 
@@ -34,7 +34,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task An_object_that_leaves_a_selector_is_deleted_for_its_watch_and_added_when_it_comes_back()
+    public async Task An_object_that_stops_matching_a_selector_is_DELETED_and_ADDED_when_it_matches_again()
     {
         string version = Version((await CreateConfigMapAsync("one", """{"app":"a"}""")).Ok());
         (await Api.PatchAsync($"{ConfigMaps}/one", ApiClient.MergePatch, Json("""{"metadata":{"labels":{"app":"b"}}}"""))).Ok();
@@ -46,9 +46,9 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_watch_from_a_version_long_gone_is_expired()
+    public async Task A_watch_from_a_too_old_resource_version_expires()
     {
-        // A server remembers of a resource what happened since it began to serve it.
+        // The history of a resource begins when the server starts serving it.
         string things = await DefineThingsAsync();
 
         List<(string Type, JsonObject Object)> events = await Api.WatchAsync($"{things}?watch=1&resourceVersion=1&timeoutSeconds=5", e => e.Count == 1);
@@ -59,7 +59,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_watch_ends_by_its_timeout_and_tells_nothing_but_bookmarks_of_its_kind_unasked()
+    public async Task A_watch_without_events_sends_only_bookmarks_and_ends_at_its_timeout()
     {
         string version = Version((await Api.GetAsync(ConfigMaps)).Ok());
 
@@ -70,9 +70,9 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_streamed_list_gives_what_there_is_and_then_the_bookmark_that_says_so()
+    public async Task A_streaming_list_sends_the_existing_objects_and_then_a_bookmark()
     {
-        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+        Assert.SkipUnless(await SupportsStreamingListsAsync(), "The server does not stream lists.");
         (await CreateConfigMapAsync("one", """{"app":"a"}""")).Ok();
         (await CreateConfigMapAsync("two", """{"app":"a"}""")).Ok();
         (await CreateConfigMapAsync("other", """{"app":"b"}""")).Ok();
@@ -83,16 +83,16 @@ public abstract partial class ConformanceSuite
         Assert.Equal(["ADDED", "ADDED", "BOOKMARK"], events.Select(e => e.Type));
         Assert.Equal(["one", "two"], events.Take(2).Select(e => Name(e.Object)));
         Assert.Equal(("ConfigMap", "true"), (events[2].Object["kind"]!.GetValue<string>(), events[2].Object["metadata"]!["annotations"]!["k8s.io/initial-events-end"]!.GetValue<string>()));
-        // The bookmark's version is where the list ends and a watch goes on.
+        // A watch can continue from the resource version of the bookmark.
         (await CreateConfigMapAsync("three", """{"app":"a"}""")).Ok();
         (string type, JsonObject next) = Assert.Single(await Api.WatchAsync($"{ConfigMaps}?watch=1&resourceVersion={Version(events[2].Object)}&labelSelector=app%3Da", e => e.Count == 1));
         Assert.Equal(("ADDED", "three"), (type, Name(next)));
     }
 
     [Fact]
-    public async Task A_streamed_list_of_nothing_is_a_bookmark_and_one_without_initial_events_tells_only_what_changes()
+    public async Task An_empty_streaming_list_is_a_bookmark_and_a_watch_without_initial_events_sends_only_changes()
     {
-        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+        Assert.SkipUnless(await SupportsStreamingListsAsync(), "The server does not stream lists.");
         string watch = $"{ConfigMaps}?watch=1&resourceVersionMatch=NotOlderThan&timeoutSeconds=2&labelSelector=app%3Dnone";
 
         Assert.Equal("BOOKMARK", Assert.Single(await Api.WatchAsync($"{watch}&sendInitialEvents=true&allowWatchBookmarks=true", e => e.Count == 1)).Type);
@@ -105,9 +105,9 @@ public abstract partial class ConformanceSuite
     [InlineData("watch=1&sendInitialEvents=true&resourceVersionMatch=Exact", "resourceVersionMatch")]
     [InlineData("watch=1&resourceVersionMatch=NotOlderThan", "resourceVersionMatch")]
     [InlineData("sendInitialEvents=true&resourceVersionMatch=NotOlderThan&resourceVersion=0", "sendInitialEvents")]
-    public async Task A_streamed_list_is_asked_for_in_the_one_way_that_is_documented(string query, string field)
+    public async Task An_invalid_combination_of_streaming_list_parameters_is_rejected(string query, string field)
     {
-        Assert.SkipUnless(await StreamsListsAsync(), "The server does not stream lists.");
+        Assert.SkipUnless(await SupportsStreamingListsAsync(), "The server does not stream lists.");
 
         JsonObject refusal = (await Api.GetAsync($"{ConfigMaps}?{query}")).Fails(422, "Invalid");
 

@@ -3,11 +3,11 @@ using Xunit;
 
 namespace CvManager.Conformance;
 
-/// <summary>Deployments, their ReplicaSets and pods, and the garbage that they leave.</summary>
+/// <summary>Deployments, their ReplicaSets and pods, and garbage collection.</summary>
 public abstract partial class ConformanceSuite
 {
     [Fact]
-    public async Task A_Deployment_brings_up_its_pods_and_says_so()
+    public async Task A_Deployment_starts_its_pods_and_reports_completion()
     {
         JsonObject created = (await Api.PostAsync(Deployments, Deployment())).Ok();
         Assert.Equal(("RollingUpdate", "25%", 10, 600), (created["spec"]!["strategy"]!["type"]!.GetValue<string>(),
@@ -32,7 +32,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task Another_image_rolls_out_a_new_ReplicaSet_and_the_former_one_stays_for_going_back()
+    public async Task A_new_image_rolls_out_a_new_ReplicaSet_and_keeps_the_old_one_for_rollback()
     {
         (await Api.PostAsync(Deployments, Deployment())).Ok();
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
@@ -50,7 +50,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task An_image_that_cannot_be_pulled_exceeds_the_progress_deadline_and_leaves_the_former_pods()
+    public async Task An_image_that_cannot_be_pulled_exceeds_the_progress_deadline_and_keeps_the_old_pods()
     {
         (await Api.PostAsync(Deployments, Deployment(spec: "\"progressDeadlineSeconds\":2,"))).Ok();
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
@@ -69,7 +69,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_Deployment_is_scaled_through_its_subresource_and_down_to_nothing()
+    public async Task A_Deployment_is_scaled_through_its_scale_subresource_and_down_to_zero()
     {
         (await Api.PostAsync(Deployments, Deployment())).Ok();
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
@@ -86,7 +86,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_paused_Deployment_waits_and_Recreate_never_runs_two_versions()
+    public async Task A_paused_Deployment_creates_no_pods_and_Recreate_never_runs_two_versions()
     {
         (await Api.PostAsync(Deployments, Deployment(spec: "\"paused\":true,\"strategy\":{\"type\":\"Recreate\"},"))).Ok();
         await Api.UntilAsync($"{Deployments}/app", d => Condition(d, "Progressing")?["reason"]?.GetValue<string>() == "DeploymentPaused");
@@ -99,7 +99,7 @@ public abstract partial class ConformanceSuite
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
         await Api.UntilAsync(Pods, l => Items(l).Count() == 2);
 
-        // Each of the former pods is gone before the first of the new ones comes.
+        // All old pods are gone before the first new one is created.
         int gone = 0;
         List<(string Type, JsonObject Object)> events = await Api.WatchAsync($"{Pods}?watch=1&resourceVersion={version}&timeoutSeconds=5", e => e.Count(x => x.Type == "ADDED") == 2);
         foreach ((string type, JsonObject pod) in events)
@@ -114,20 +114,20 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_pod_that_is_deleted_comes_back_by_its_ReplicaSet()
+    public async Task A_deleted_pod_is_replaced_by_its_ReplicaSet()
     {
         (await Api.PostAsync(Deployments, Deployment(replicas: 1))).Ok();
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
-        string former = Name(Items((await Api.GetAsync(Pods)).Ok()).Single());
+        string old = Name(Items((await Api.GetAsync(Pods)).Ok()).Single());
 
-        (await Api.DeleteAsync($"{Pods}/{former}")).Ok();
+        (await Api.DeleteAsync($"{Pods}/{old}")).Ok();
 
-        await Api.UntilAsync(Pods, l => Items(l).Count() == 1 && Name(Items(l).Single()) != former);
+        await Api.UntilAsync(Pods, l => Items(l).Count() == 1 && Name(Items(l).Single()) != old);
         await Api.UntilAsync($"{Deployments}/app", IsRolledOut);
     }
 
     [Fact]
-    public async Task An_owner_takes_its_dependents_along_unless_they_are_orphaned()
+    public async Task Deleting_an_owner_deletes_its_dependents_unless_they_are_orphaned()
     {
         (await Api.PostAsync(Deployments, Deployment("one", replicas: 1))).Ok();
         (await Api.PostAsync(Deployments, Deployment("two", replicas: 1))).Ok();
@@ -146,7 +146,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task An_object_whose_owner_does_not_exist_is_collected()
+    public async Task An_object_whose_owner_does_not_exist_is_garbage_collected()
     {
         (await CreateConfigMapAsync("lost", more: ""","ownerReferences":[{"apiVersion":"v1","kind":"ConfigMap","name":"none","uid":"11111111-1111-1111-1111-111111111111"}]""")).Ok();
 
@@ -154,7 +154,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_pods_image_can_be_changed_and_nothing_else_of_its_containers()
+    public async Task Only_the_image_of_a_pods_containers_can_be_changed()
     {
         (await Api.PostAsync(Pods, Json("""{"metadata":{"name":"alone"},"spec":{"containers":[{"name":"main","image":"r.example/app:1"}]}}"""))).Ok();
         await Api.UntilAsync($"{Pods}/alone", p => p["status"]?["phase"]?.GetValue<string>() == "Running");
@@ -166,7 +166,7 @@ public abstract partial class ConformanceSuite
     }
 
     [Fact]
-    public async Task A_Deployment_that_cannot_be_is_refused_with_the_field()
+    public async Task An_invalid_Deployment_is_rejected_with_the_field()
     {
         JsonObject mismatch = Deployment();
         mismatch["spec"]!["template"]!["metadata"]!["labels"] = Json("""{"app":"other"}""");

@@ -73,7 +73,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     [MemberData(nameof(Rules))]
     public async Task Every_rule_accepts_and_refuses_what_it_is_for(string field, string spec, bool accepted)
     {
-        Answer answer = await CreateAsync(ValidationCases.WithSpec(spec));
+        ApiResult answer = await CreateAsync(ValidationCases.WithSpec(spec));
 
         if (accepted)
             answer.Ok();
@@ -89,7 +89,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
         foreach ((string name, JsonObject manifest) in ValidationCases.All())
         {
             IReadOnlyList<ValidationError> ours = ContainerVersionValidator.Validate(manifest);
-            Answer server = await _api.PostAsync($"{Resources}?dryRun=All&fieldValidation=Strict", manifest);
+            ApiResult server = await _api.PostAsync($"{Resources}?dryRun=All&fieldValidation=Strict", manifest);
             asked++;
             if (server.Code is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
             {
@@ -226,7 +226,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
 
     private static ClusterConnection Connect() => ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.CustomResourcesKubeConfig });
 
-    private Task<Answer> CreateAsync(JsonObject manifest) => _api.PostAsync($"{Resources}?fieldValidation=Strict", manifest);
+    private Task<ApiResult> CreateAsync(JsonObject manifest) => _api.PostAsync($"{Resources}?fieldValidation=Strict", manifest);
 
     private async Task InstallAsync()
     {

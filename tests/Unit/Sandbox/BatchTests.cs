@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Sandbox;
 
-/// <summary>Jobs and CronJobs over a time that no test could wait for.</summary>
+/// <summary>Jobs and CronJobs over hours of fake time.</summary>
 public sealed class BatchTests : IAsyncLifetime
 {
     private const string Jobs = "/apis/batch/v1/namespaces/default/jobs";
@@ -30,12 +30,12 @@ public sealed class BatchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_CronJob_starts_a_job_at_its_times_and_none_while_it_is_suspended()
+    public async Task A_CronJob_starts_jobs_on_schedule_and_none_while_it_is_suspended()
     {
         await CreateCronJobAsync("1", "");
         Advance(TimeSpan.FromMinutes(11));
         JsonObject[] jobs = await ListAsync(Jobs);
-        // Minutes since 1970 of 00:05 and 00:10.
+        // 00:05 and 00:10, in minutes since 1970.
         Assert.Equal(["app-29453765", "app-29453770"], jobs.Select(j => j["metadata"]!["name"]!.GetValue<string>()));
         Assert.All(jobs, j => Assert.Equal("Complete", j["status"]!["conditions"]![0]!["type"]!.GetValue<string>()));
         JsonNode status = (await _api.GetAsync($"{CronJobs}/app")).Ok()["status"]!;
@@ -45,7 +45,7 @@ public sealed class BatchTests : IAsyncLifetime
         Advance(TimeSpan.FromMinutes(20));
         Assert.Equal(2, (await ListAsync(Jobs)).Length);
 
-        // Of the times that were missed only the last one is made up for, and then three jobs are remembered.
+        // Only the last missed time is made up for, and three finished jobs are kept.
         await PatchAsync("""{"spec":{"suspend":false}}""");
         Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(["app-29453790", "app-29453795", "app-29453800"], (await ListAsync(Jobs)).Select(j => j["metadata"]!["name"]!.GetValue<string>()));
@@ -55,7 +55,7 @@ public sealed class BatchTests : IAsyncLifetime
     [InlineData("Allow", 2, 2)]
     [InlineData("Forbid", 1, 1)]
     [InlineData("Replace", 1, 1)]
-    public async Task A_CronJob_keeps_to_its_concurrency_policy(string policy, int jobs, int active)
+    public async Task A_CronJob_follows_its_concurrency_policy(string policy, int jobs, int active)
     {
         await CreateCronJobAsync("sleep", $"\"concurrencyPolicy\":\"{policy}\",");
 
@@ -68,7 +68,7 @@ public sealed class BatchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Job_tries_again_after_longer_and_longer_pauses_until_its_limit()
+    public async Task A_Job_retries_with_increasing_delays_up_to_its_backoff_limit()
     {
         JsonObject job = new() { ["metadata"] = new JsonObject { ["name"] = "app" }, ["spec"] = new JsonObject { ["backoffLimit"] = 2, ["template"] = Template("crash") } };
         (await _api.PostAsync(Jobs, job)).Ok();
@@ -85,7 +85,7 @@ public sealed class BatchTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_Job_is_over_at_its_deadline_and_gone_after_its_time_to_live()
+    public async Task A_Job_fails_at_its_deadline_and_is_deleted_after_its_time_to_live()
     {
         JsonObject job = new()
         {

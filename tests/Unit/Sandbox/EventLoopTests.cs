@@ -17,7 +17,7 @@ public sealed class EventLoopTests : IDisposable
     public void Dispose() => _loop.Dispose();
 
     [Fact]
-    public void What_is_due_at_once_does_not_run_inside_of_the_post()
+    public void An_action_due_at_once_does_not_run_inside_Post()
     {
         object gate = new();
         bool held = false;
@@ -38,7 +38,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Fact]
-    public void What_an_action_posts_runs_after_it_and_in_order()
+    public void Actions_posted_by_an_action_run_after_it_and_in_order()
     {
         _loop.Post(TimeSpan.Zero, () =>
         {
@@ -53,12 +53,12 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Fact]
-    public void Actions_run_by_due_time_and_not_before_it()
+    public void Actions_run_in_order_of_due_time_and_not_before_it()
     {
         _loop.Post(Tick * 20, () => _done.Add("late"));
         _loop.Post(Tick * 10, () => _done.Add("early"));
-        using LoopEntry called = _loop.Post(Tick * 10, () => _done.Add("called off"));
-        called.Dispose();
+        using LoopEntry cancelled = _loop.Post(Tick * 10, () => _done.Add("cancelled"));
+        cancelled.Dispose();
 
         _time.Advance(Tick * 9);
         Assert.Empty(_done);
@@ -69,7 +69,7 @@ public sealed class EventLoopTests : IDisposable
     }
 
     [Fact]
-    public void What_an_action_throws_is_kept_and_the_next_one_runs()
+    public void An_exception_of_an_action_is_recorded_and_the_next_action_runs()
     {
         _loop.Post(TimeSpan.Zero, () => throw new InvalidOperationException("broken"));
         _loop.Post(TimeSpan.Zero, () => _done.Add("next"));

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Sandbox;
 
-/// <summary>A whole cluster in one process under a virtual clock: what one seed does it does again.</summary>
+/// <summary>A cluster under a virtual clock is repeatable by its seed.</summary>
 public sealed class RepeatableRunTests
 {
     private const string Deployments = "/apis/apps/v1/namespaces/default/deployments";
@@ -12,7 +12,7 @@ public sealed class RepeatableRunTests
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public async Task The_same_seed_gives_the_same_requests_answers_and_changes_twice_and_another_one_does_not()
+    public async Task The_same_seed_repeats_all_requests_responses_and_changes_and_another_seed_does_not()
     {
         Run first = await RunAsync(7);
         Run second = await RunAsync(7);
@@ -21,14 +21,14 @@ public sealed class RepeatableRunTests
         Assert.Equal(first.Requests, second.Requests);
         Assert.Equal(first.Changes, second.Changes);
         Assert.NotEqual(first.Requests, other.Requests);
-        // It did something, and met faults that the client saw.
+        // The run had pods, failures and watch events.
         Assert.Contains(first.Changes, c => c.Contains("pods/", StringComparison.Ordinal));
         Assert.True(first.Failures > 2, $"{first.Failures} failures");
         Assert.True(first.Events > 20, $"{first.Events} events");
     }
 
     [Fact]
-    public async Task Faults_that_are_switched_off_leave_the_client_alone()
+    public async Task A_fault_share_of_zero_injects_no_faults()
     {
         Run run = await RunAsync(7, share: 0);
 
@@ -52,7 +52,7 @@ public sealed class RepeatableRunTests
         FaultSchedule faults = new(seed, share);
         using HttpMessageInvoker client = new(cluster.CreateHandler(faults.Next));
         using CancellationTokenSource stop = new();
-        // Begun here, not on the pool: from then on all that happens is inside of a timer.
+        // Started here, not on the thread pool: everything that follows happens inside timers.
         Task writer = WriteAsync(client, time, run, stop.Token);
         Task watcher = WatchAsync(client, time, run, stop.Token);
 
@@ -64,7 +64,7 @@ public sealed class RepeatableRunTests
         return run;
     }
 
-    /// <summary>Makes a Deployment, and changes its image every half minute.</summary>
+    /// <summary>Creates a Deployment and changes its image every 30 s.</summary>
     private static async Task WriteAsync(HttpMessageInvoker client, VirtualTime time, Run run, CancellationToken cancellationToken)
     {
         JsonNode body = JsonNode.Parse("""
@@ -116,7 +116,7 @@ public sealed class RepeatableRunTests
             }
             catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
             {
-                run.Failures++; // silent for too long
+                run.Failures++; // The watch stalled.
             }
             catch (OperationCanceledException)
             {

@@ -9,7 +9,7 @@ namespace CvManager.Unit.Sandbox;
 public sealed class ResourceTableTests
 {
     [Fact]
-    public async Task A_reader_may_end_its_watch_while_a_change_is_told()
+    public async Task A_reader_may_end_its_watch_while_a_change_is_delivered()
     {
         ResourceTable table = new(BuiltInKinds.Pods, historyLimit: 10, createdAt: 1);
         using WatchStream first = Attach(table, inline: true);

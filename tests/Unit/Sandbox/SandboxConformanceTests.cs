@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Sandbox;
 
-/// <summary>One sandbox for all tests of a class, as a real control plane is shared.</summary>
+/// <summary>One sandbox for all tests of a class, like a shared control plane.</summary>
 public sealed class SandboxFixture : IAsyncLifetime
 {
     public SandboxCluster Cluster { get; private set; } = null!;
@@ -20,7 +20,7 @@ public sealed class SandboxFixture : IAsyncLifetime
     }
 }
 
-/// <summary>The conformance suite on the sandbox, over its socket.</summary>
+/// <summary>The conformance suite on the sandbox, over a socket.</summary>
 public sealed class SandboxConformanceTests(SandboxFixture sandbox) : ConformanceSuite, IClassFixture<SandboxFixture>
 {
     protected override Task<HttpClient> ConnectAsync()
@@ -46,7 +46,7 @@ public sealed class SandboxConformanceTests(SandboxFixture sandbox) : Conformanc
     }
 }
 
-/// <summary>The same without a socket.</summary>
+/// <summary>The conformance suite on the sandbox, without a socket.</summary>
 public sealed class InProcessConformanceTests(SandboxFixture sandbox) : ConformanceSuite, IClassFixture<SandboxFixture>
 {
     protected override Task<HttpClient> ConnectAsync() =>

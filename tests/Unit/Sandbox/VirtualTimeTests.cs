@@ -11,7 +11,7 @@ public sealed class VirtualTimeTests
     private readonly List<string> _fired = [];
 
     [Fact]
-    public void Timers_fire_by_due_time_and_order_and_never_when_they_are_set()
+    public void Timers_fire_in_order_of_due_time_and_never_inside_the_call_that_sets_them()
     {
         using ITimer late = Timer("late", TimeSpan.FromHours(1));
         using ITimer first = Timer("first", TimeSpan.Zero);
@@ -28,7 +28,7 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
-    public void A_timer_repeats_by_its_period_and_stops_when_it_is_changed_or_disposed_of()
+    public void A_timer_repeats_with_its_period_until_it_is_changed_or_disposed()
     {
         ITimer timer = Timer("tick", TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
         _time.RunUntil(Start.AddSeconds(25));
@@ -46,7 +46,7 @@ public sealed class VirtualTimeTests
     }
 
     [Fact]
-    public async Task What_waits_by_this_clock_goes_on_at_its_time_and_a_run_ends_when_it_is_enough()
+    public async Task A_delay_ends_at_its_virtual_time_and_a_run_ends_when_its_condition_is_met()
     {
         List<double> times = [];
         Task walk = WalkAsync();

@@ -7,40 +7,40 @@ namespace CvManager.Unit.SandboxRegistry;
 public sealed class ListTests
 {
     [Theory, InlineData(true), InlineData(false)]
-    public async Task Tags_come_in_ordinal_order_and_in_pages(bool socket)
+    public async Task Tags_are_listed_in_ordinal_order_and_in_pages(bool socket)
     {
-        await using var fronts = await RegistryFronts.StartAsync(socket);
+        await using var fixture = await RegistryFixture.StartAsync(socket);
         foreach (string tag in (string[])["b", "B", "a_1", "a.1", "1"])
-            fronts.Registry.PushImage("x/y", tag);
+            fixture.Registry.PushImage("x/y", tag);
 
-        var all = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list");
+        var all = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list");
         Assert.Equal(["1", "B", "a.1", "a_1", "b"], await EntriesAsync(all, "tags"));
-        Assert.Equal("", RegistryFronts.Header(all, "Link"));
+        Assert.Equal("", RegistryFixture.Header(all, "Link"));
 
-        var first = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?n=3");
+        var first = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?n=3");
         Assert.Equal(["1", "B", "a.1"], await EntriesAsync(first, "tags"));
-        var next = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first));
+        var next = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first));
         Assert.Equal(["a_1", "b"], await EntriesAsync(next, "tags"));
-        Assert.Equal("", RegistryFronts.Header(next, "Link"));
+        Assert.Equal("", RegistryFixture.Header(next, "Link"));
 
-        Assert.Empty(await EntriesAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?n=0"), "tags"));
-        Assert.Empty(await EntriesAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?last=zz"), "tags"));
-        await fronts.ExpectErrorAsync(HttpStatusCode.BadRequest, "PAGINATION_NUMBER_INVALID", HttpMethod.Get, "/v2/x/y/tags/list?n=-1");
-        await fronts.ExpectErrorAsync(HttpStatusCode.NotFound, "NAME_UNKNOWN", HttpMethod.Get, "/v2/x/tags/list");
+        Assert.Empty(await EntriesAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?n=0"), "tags"));
+        Assert.Empty(await EntriesAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list?last=zz"), "tags"));
+        await fixture.ExpectErrorAsync(HttpStatusCode.BadRequest, "PAGINATION_NUMBER_INVALID", HttpMethod.Get, "/v2/x/y/tags/list?n=-1");
+        await fixture.ExpectErrorAsync(HttpStatusCode.NotFound, "NAME_UNKNOWN", HttpMethod.Get, "/v2/x/tags/list");
     }
 
     [Theory, InlineData(true), InlineData(false)]
     public async Task A_page_is_never_larger_than_the_registry_allows(bool socket)
     {
-        await using var fronts = await RegistryFronts.StartAsync(socket, new() { PageSize = 2 });
+        await using var fixture = await RegistryFixture.StartAsync(socket, new() { PageSize = 2 });
         for (int i = 0; i < 5; i++)
-            fronts.Registry.PushImage("x", $"v{i}");
+            fixture.Registry.PushImage("x", $"v{i}");
 
         List<string> tags = [];
         int pages = 0;
         for (string address = "/v2/x/tags/list?n=1000"; address.Length > 0; pages++)
         {
-            var page = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, address);
+            var page = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, address);
             tags.AddRange(await EntriesAsync(page, "tags"));
             address = NextPage(page);
         }
@@ -50,22 +50,22 @@ public sealed class ListTests
     }
 
     [Theory, InlineData(true), InlineData(false)]
-    public async Task The_catalog_lists_the_repositories_that_hold_images(bool socket)
+    public async Task The_catalog_lists_the_repositories_that_contain_images(bool socket)
     {
-        await using var fronts = await RegistryFronts.StartAsync(socket);
-        fronts.Registry.PushImage("b", "demo");
-        fronts.Registry.PushImage("a/c", "demo");
-        await fronts.PushBlobAsync("blobs-only", [1]);
+        await using var fixture = await RegistryFixture.StartAsync(socket);
+        fixture.Registry.PushImage("b", "demo");
+        fixture.Registry.PushImage("a/c", "demo");
+        await fixture.PushBlobAsync("blobs-only", [1]);
 
-        var first = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/_catalog?n=1");
+        var first = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/_catalog?n=1");
         Assert.Equal(["a/c"], await EntriesAsync(first, "repositories"));
-        Assert.Equal(["b"], await EntriesAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first)), "repositories"));
-        Assert.Equal(["a/c", "b"], fronts.Registry.Repositories);
+        Assert.Equal(["b"], await EntriesAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first)), "repositories"));
+        Assert.Equal(["a/c", "b"], fixture.Registry.Repositories);
     }
 
     private static string NextPage(HttpResponseMessage page)
     {
-        string link = RegistryFronts.Header(page, "Link");
+        string link = RegistryFixture.Header(page, "Link");
         if (link.Length == 0)
             return "";
         Assert.EndsWith("; rel=\"next\"", link, StringComparison.Ordinal);
@@ -73,5 +73,5 @@ public sealed class ListTests
     }
 
     private static async Task<IEnumerable<string>> EntriesAsync(HttpResponseMessage page, string name) =>
-        (await RegistryFronts.JsonAsync(page))[name]!.AsArray().Select((JsonNode? entry) => entry!.GetValue<string>());
+        (await RegistryFixture.JsonAsync(page))[name]!.AsArray().Select((JsonNode? entry) => entry!.GetValue<string>());
 }

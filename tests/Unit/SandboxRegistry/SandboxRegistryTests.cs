@@ -13,46 +13,46 @@ public sealed class SandboxRegistryTests
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
     [Theory, InlineData(true), InlineData(false)]
-    public async Task A_pushed_image_is_whole_over_HTTP(bool socket)
+    public async Task A_pushed_image_is_complete_over_HTTP(bool socket)
     {
-        await using var fronts = await RegistryFronts.StartAsync(socket);
-        string digest = fronts.Registry.PushImage("a/b", "6e4ae1c", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" });
-        fronts.Registry.Tag("a/b", "demo", digest);
+        await using var fixture = await RegistryFixture.StartAsync(socket);
+        string digest = fixture.Registry.PushImage("a/b", "6e4ae1c", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" });
+        fixture.Registry.Tag("a/b", "demo", digest);
 
-        var manifest = await RegistryFronts.JsonAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/a/b/manifests/demo"));
-        var config = await RegistryFronts.JsonAsync(await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get,
+        var manifest = await RegistryFixture.JsonAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/a/b/manifests/demo"));
+        var config = await RegistryFixture.JsonAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get,
             $"/v2/a/b/blobs/{manifest["config"]!["digest"]}"));
         JsonNode layer = Assert.Single(manifest["layers"]!.AsArray())!;
-        var head = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/a/b/blobs/{layer["digest"]}");
+        var head = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/a/b/blobs/{layer["digest"]}");
 
         Assert.Equal("6e4ae1c", config["config"]!["Labels"]!["org.opencontainers.image.version"]!.GetValue<string>());
         Assert.Equal("amd64", config["architecture"]!.GetValue<string>());
         Assert.Equal(layer["size"]!.GetValue<long>(), head.Content.Headers.ContentLength);
-        Assert.Equal(digest, fronts.Registry.Digest("a/b", "demo"));
-        Assert.Null(fronts.Registry.Digest("a/b", "prod"));
-        Assert.Equal(["6e4ae1c", "demo"], fronts.Registry.Tags("a/b"));
-        Assert.Empty(fronts.Registry.Tags("nowhere"));
+        Assert.Equal(digest, fixture.Registry.Digest("a/b", "demo"));
+        Assert.Null(fixture.Registry.Digest("a/b", "prod"));
+        Assert.Equal(["6e4ae1c", "demo"], fixture.Registry.Tags("a/b"));
+        Assert.Empty(fixture.Registry.Tags("nowhere"));
     }
 
     [Fact]
-    public async Task An_image_for_several_platforms_is_an_index_of_whole_images()
+    public async Task A_multi_platform_image_is_an_index_of_complete_images()
     {
-        await using var fronts = await RegistryFronts.StartAsync(socket: false);
-        string digest = fronts.Registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64/v8"]);
+        await using var fixture = await RegistryFixture.StartAsync(socket: false);
+        string digest = fixture.Registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64/v8"]);
 
-        var got = await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{digest}");
-        JsonArray children = (await RegistryFronts.JsonAsync(got))["manifests"]!.AsArray();
+        var got = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{digest}");
+        JsonArray children = (await RegistryFixture.JsonAsync(got))["manifests"]!.AsArray();
 
         Assert.Equal(Manifest.OciIndex, got.Content.Headers.ContentType?.MediaType);
         Assert.Equal(["amd64", "arm64"], children.Select(c => c!["platform"]!["architecture"]!.GetValue<string>()));
         Assert.Equal("v8", children[1]!["platform"]!["variant"]!.GetValue<string>());
         foreach (JsonNode? child in children)
-            await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{child!["digest"]}");
-        Assert.Equal(["demo"], fronts.Registry.Tags("a"));
+            await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{child!["digest"]}");
+        Assert.Equal(["demo"], fixture.Registry.Tags("a"));
     }
 
     [Fact]
-    public async Task Each_image_is_its_own_and_the_same_pushes_make_the_same_images()
+    public async Task Each_push_creates_a_different_image_and_the_same_pushes_create_the_same_images()
     {
         FakeTimeProvider time = new(DateTimeOffset.UnixEpoch);
         await using var one = await StartAsync(new() { Listen = false, TimeProvider = time });
@@ -67,7 +67,7 @@ public sealed class SandboxRegistryTests
     }
 
     [Fact]
-    public async Task Malformed_names_and_unknown_digests_are_refused()
+    public async Task Malformed_names_and_unknown_digests_are_rejected()
     {
         await using var registry = await StartAsync(new() { Listen = false });
         registry.PushImage("a", "demo");
@@ -97,7 +97,7 @@ public sealed class SandboxRegistryTests
     [InlineData("nginx", ImagePullOutcome.Unreachable)]
     [InlineData("ghcr.io/a/b:demo", ImagePullOutcome.Unreachable)]
     [InlineData("127.0.0.1:1/a/b:demo", ImagePullOutcome.Unreachable)]
-    public async Task A_node_pulls_what_is_there_and_whole(string image, ImagePullOutcome outcome)
+    public async Task A_node_pulls_only_existing_and_complete_images(string image, ImagePullOutcome outcome)
     {
         foreach (bool listen in (bool[])[true, false])
         {
@@ -119,7 +119,7 @@ public sealed class SandboxRegistryTests
     }
 
     [Fact]
-    public async Task A_node_is_kept_out_where_it_has_no_login_and_nobody_is_let_in_while_the_registry_is_down()
+    public async Task A_node_without_a_login_cannot_pull_and_no_node_can_while_the_registry_is_unavailable()
     {
         RegistryLogin login = new("ci", "s3cret");
         await using var open = await StartAsync(new() { Listen = false, Login = login });
@@ -139,46 +139,46 @@ public sealed class SandboxRegistryTests
     public async Task Every_request_is_counted_and_logged(bool socket)
     {
         List<RegistryRequestRecord> log = [];
-        await using var fronts = await RegistryFronts.StartAsync(socket, new() { RequestLog = log.Add });
-        fronts.Registry.PushImage("a/b", "demo");
-        Assert.Empty(fronts.Registry.Requests);
+        await using var fixture = await RegistryFixture.StartAsync(socket, new() { RequestLog = log.Add });
+        fixture.Registry.PushImage("a/b", "demo");
+        Assert.Empty(fixture.Registry.Requests);
 
-        await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo", null, null, ("User-Agent", "test/1"));
-        await fronts.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo");
-        await fronts.ExpectAsync(HttpStatusCode.NotFound, HttpMethod.Get, "/v2/a/c/tags/list?n=5");
+        await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo", null, null, ("User-Agent", "test/1"));
+        await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, "/v2/a/b/manifests/demo");
+        await fixture.ExpectAsync(HttpStatusCode.NotFound, HttpMethod.Get, "/v2/a/c/tags/list?n=5");
 
-        Assert.Equal(2, fronts.Registry.Requests[("HEAD", RegistryRequestKind.Manifest)]);
-        Assert.Equal(1, fronts.Registry.Requests[("GET", RegistryRequestKind.Tags)]);
-        Assert.Equal(2, fronts.Registry.Requests.Count);
+        Assert.Equal(2, fixture.Registry.Requests[("HEAD", RegistryRequestKind.Manifest)]);
+        Assert.Equal(1, fixture.Registry.Requests[("GET", RegistryRequestKind.Tags)]);
+        Assert.Equal(2, fixture.Registry.Requests.Count);
         Assert.Equal(("HEAD", RegistryRequestKind.Manifest, "a/b", "demo", "test/1", 200),
             (log[0].Method, log[0].Kind, log[0].Repository, log[0].Reference, log[0].UserAgent, log[0].StatusCode));
         Assert.Equal(("/v2/a/c/tags/list?n=5", 404), (log[2].PathAndQuery, log[2].StatusCode));
-        fronts.Registry.ResetRequests();
-        Assert.Empty(fronts.Registry.Requests);
+        fixture.Registry.ResetRequests();
+        Assert.Empty(fixture.Registry.Requests);
     }
 
     [Fact]
-    public async Task Faults_come_to_one_client_alone()
+    public async Task Faults_affect_only_their_own_client()
     {
         FakeTimeProvider time = new();
         RequestFault fault = new() { StatusCode = 429, RetryAfterSeconds = 7 };
-        await using var fronts = await RegistryFronts.StartAsync(socket: false, new() { TimeProvider = time }, (_, _) => new(fault));
-        fronts.Registry.PushImage("a", "demo");
-        using HttpClient other = new(fronts.Registry.CreateHandler());
+        await using var fixture = await RegistryFixture.StartAsync(socket: false, new() { TimeProvider = time }, (_, _) => new(fault));
+        fixture.Registry.PushImage("a", "demo");
+        using HttpClient other = new(fixture.Registry.CreateHandler());
 
-        var refused = await fronts.ExpectErrorAsync((HttpStatusCode)429, "TOOMANYREQUESTS", HttpMethod.Get, "/v2/a/manifests/demo");
+        var refused = await fixture.ExpectErrorAsync((HttpStatusCode)429, "TOOMANYREQUESTS", HttpMethod.Get, "/v2/a/manifests/demo");
         Assert.Equal(TimeSpan.FromSeconds(7), refused.Headers.RetryAfter?.Delta);
-        Assert.Equal(HttpStatusCode.OK, (await other.GetAsync($"http://{fronts.Registry.Host}/v2/a/manifests/demo", Cancellation)).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await other.GetAsync($"http://{fixture.Registry.Host}/v2/a/manifests/demo", Cancellation)).StatusCode);
 
         fault = new() { DropRequest = true };
-        await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
-        Assert.Equal(["demo"], fronts.Registry.Tags("a"));
+        await Assert.ThrowsAsync<HttpRequestException>(() => fixture.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
+        Assert.Equal(["demo"], fixture.Registry.Tags("a"));
         fault = new() { DropResponse = true };
-        await Assert.ThrowsAsync<HttpRequestException>(() => fronts.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
-        Assert.Empty(fronts.Registry.Tags("a"));
+        await Assert.ThrowsAsync<HttpRequestException>(() => fixture.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));
+        Assert.Empty(fixture.Registry.Tags("a"));
 
         fault = new() { RequestDelay = TimeSpan.FromSeconds(3), ResponseDelay = TimeSpan.FromSeconds(4) };
-        var slow = fronts.SendAsync(HttpMethod.Get, "/v2/");
+        var slow = fixture.SendAsync(HttpMethod.Get, "/v2/");
         time.Advance(TimeSpan.FromSeconds(3));
         Assert.False(slow.IsCompleted);
         time.Advance(TimeSpan.FromSeconds(4));
@@ -186,7 +186,7 @@ public sealed class SandboxRegistryTests
     }
 
     [Fact]
-    public async Task It_listens_on_the_port_that_it_is_given_until_it_is_disposed()
+    public async Task A_registry_listens_on_its_port_until_it_is_disposed()
     {
         int port;
         await using (var registry = await StartAsync(new()))

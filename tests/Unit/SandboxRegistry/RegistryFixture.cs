@@ -8,10 +8,10 @@ using Xunit;
 
 namespace CvManager.Unit.SandboxRegistry;
 
-/// <summary>A registry and a client of it, over a socket or in process: what holds for one front holds for the other.</summary>
-internal sealed class RegistryFronts : IAsyncDisposable
+/// <summary>A registry and a client, connected over a socket or in process.</summary>
+internal sealed class RegistryFixture : IAsyncDisposable
 {
-    private RegistryFronts(CvManager.Sandbox.Registry.SandboxRegistry registry, HttpClient client)
+    private RegistryFixture(CvManager.Sandbox.Registry.SandboxRegistry registry, HttpClient client)
     {
         Registry = registry;
         Client = client;
@@ -23,15 +23,15 @@ internal sealed class RegistryFronts : IAsyncDisposable
 
     private static CancellationToken Cancellation => TestContext.Current.CancellationToken;
 
-    /// <param name="socket">Whether requests go over a socket.</param>
-    /// <param name="options">Listen is set by <paramref name="socket"/>.</param>
-    /// <param name="faults">For the front without a socket.</param>
-    public static async Task<RegistryFronts> StartAsync(bool socket, SandboxRegistryOptions? options = null, FaultInjector? faults = null)
+    /// <param name="socket">Whether to use a socket.</param>
+    /// <param name="options">The options of the registry; Listen is overridden by <paramref name="socket"/>.</param>
+    /// <param name="faults">The faults of the in-process client.</param>
+    public static async Task<RegistryFixture> StartAsync(bool socket, SandboxRegistryOptions? options = null, FaultInjector? faults = null)
     {
         var registry = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync((options ?? new()) with { Listen = socket }, Cancellation);
         HttpClient client = socket ? new() : new(registry.CreateHandler(faults));
         client.BaseAddress = registry.Server ?? new Uri("http://" + registry.Host);
-        return new RegistryFronts(registry, client);
+        return new RegistryFixture(registry, client);
     }
 
     public Task<HttpResponseMessage> SendAsync(HttpMethod method, string address, byte[]? body = null, string? contentType = null,
@@ -52,7 +52,7 @@ internal sealed class RegistryFronts : IAsyncDisposable
         return Client.SendAsync(request, Cancellation);
     }
 
-    /// <summary>Sends, and fails the test where the status is another one.</summary>
+    /// <summary>Sends a request and asserts the status of the response.</summary>
     public async Task<HttpResponseMessage> ExpectAsync(HttpStatusCode status, HttpMethod method, string address, byte[]? body = null,
         string? contentType = null, params (string Name, string Value)[] headers)
     {
@@ -62,7 +62,7 @@ internal sealed class RegistryFronts : IAsyncDisposable
         return response;
     }
 
-    /// <summary>Sends, and fails the test unless the answer is the error with this code and status.</summary>
+    /// <summary>Sends a request and asserts the status and error code of the response.</summary>
     public async Task<HttpResponseMessage> ExpectErrorAsync(HttpStatusCode status, string code, HttpMethod method, string address,
         byte[]? body = null, string? contentType = null, params (string Name, string Value)[] headers)
     {
@@ -87,7 +87,7 @@ internal sealed class RegistryFronts : IAsyncDisposable
         response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
             ? string.Join(", ", values) : "";
 
-    /// <summary>An image manifest of blobs that need not be there.</summary>
+    /// <summary>An image manifest; the blobs need not exist.</summary>
     public static byte[] ImageManifest(string config, params string[] layers) => Utf8(new JsonObject
     {
         ["schemaVersion"] = 2,
