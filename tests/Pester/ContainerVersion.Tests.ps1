@@ -80,6 +80,8 @@ Describe 'Set-ContainerVersion' {
         Set-ContainerVersion web -Tag prod -ScaleDown $false | Should -BeNullOrEmpty
         $cv = Get-ContainerVersion web
         $cv.Tag, $cv.ServiceName, "$($cv.Verify)" | Should -Be 'prod', 'web', 'team/tests:prod'
+        $selector = (Set-ContainerVersion web -Selector @{ cvapp = 'other' } -PassThru).Selector
+        "$($selector.Keys) $($selector.Values)" | Should -Be 'cvapp other'
     }
 
     It 'takes ContainerVersions of all namespaces from the pipeline' {

@@ -14,7 +14,7 @@ users:
 - {name: deployer, user: {token: s3cret}}
 contexts:
 - {name: prod, context: {cluster: east, user: deployer, namespace: shop}}
-- {name: qa, context: {cluster: east, user: deployer}}
+- {name: qa, context: {cluster: gone, user: deployer}}
 '@
 }
 
@@ -23,6 +23,8 @@ Describe 'Get-CvContext' {
         $contexts = Get-CvContext -KubeConfig $config
         $contexts.Name | Should -Be 'prod', 'qa'
         $contexts.IsCurrent | Should -Be $true, $false
+        $contexts.Namespace | Should -Be 'shop', 'default'
+        $contexts.Server | Should -Be 'https://east.example:6443', ''
         $contexts | ConvertTo-Json | Should -Not -Match 's3cret'
     }
 
@@ -45,6 +47,8 @@ Describe 'Get-CvContext' {
     It 'says which name does not exist' {
         { Get-CvContext nope -KubeConfig $config -ErrorAction Stop } |
             Should -Throw -ErrorId 'ContextNotFound,CvManager.PowerShell.GetCvContextCommand'
+        ('prod', 'nope' | Get-CvContext -KubeConfig $config -ErrorVariable failure -ErrorAction SilentlyContinue).Name | Should -Be 'prod'
+        $failure.TargetObject | Should -Be 'nope'
     }
 
     It 'completes names' {

@@ -42,11 +42,18 @@ Describe 'Registry tags' {
             Get-CvRegistryTag $repository | Select-Object -First 1 | Should -HaveCount 1
         }
 
+        It 'goes on after a tag that is not there' {
+            (Get-CvRegistryTag $repository nope, demo -ErrorVariable failure -ErrorAction SilentlyContinue).Tag | Should -Be 'demo'
+            $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.GetCvRegistryTagCommand'
+            $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
+        }
+
         It 'says what is wrong: <Script>' -ForEach @(
             @{ Script = 'Get-CvRegistryTag $repository nope'; Id = 'RegistryTagNotFound' }
             @{ Script = 'Get-CvRegistryTag "$registry/no/where"'; Id = 'RegistryRepositoryNotFound' }
             @{ Script = 'Get-CvRegistryTag "$repository`:demo"'; Id = 'ImageRepositoryInvalid' }
             @{ Script = 'Get-CvRegistryTag $repository -VersionSyntax "("'; Id = 'VersionSyntaxInvalid' }
+            @{ Script = 'Get-CvRegistryTag $repository demo -VersionSyntax "v[0-9]+"'; Id = 'VersionNotFound' }
             @{ Script = 'Get-CvRegistryTag 127.0.0.1:9/app demo'; Id = 'RegistryUnreachable' }
         ) {
             Invoke-Expression "$Script -ErrorVariable failure -ErrorAction SilentlyContinue"
@@ -68,13 +75,18 @@ Describe 'Registry tags' {
         }
 
         It 'says with -Verbose what moved, and that a second time moves nothing' {
-            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match $first.Digest
+            "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match "demo .*$($first.Digest).* 5d6e7f8"
             "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Not -Match $first.Digest
         }
 
         It 'moves nothing with -WhatIf' {
             Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -WhatIf
             (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
+        }
+
+        It 'refuses an invalid tag' {
+            { Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag 'no tag' -ErrorAction Stop } |
+                Should -Throw -ErrorId 'RegistryTagInvalid,CvManager.PowerShell.AddCvRegistryTagCommand'
         }
 
         It 'fails the pipeline where the version is not there, and moves nothing' {

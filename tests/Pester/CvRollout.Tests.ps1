@@ -99,10 +99,11 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         & $_ nope* -ErrorAction Stop | Should -BeNullOrEmpty
     }
 
-    It 'says what is wrong, and what to do' {
-        Invoke-CvRollback myappcv -ToVersion 'fffffff' -ErrorVariable failure -ErrorAction SilentlyContinue
-        $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryVersionNotFound,CvManager.PowerShell.InvokeCvRollbackCommand'
+    It 'does not go back to what is not there: <Id>' -ForEach @{ To = @{ ToVersion = 'fffffff' }; Id = 'RegistryVersionNotFound' }, @{ To = @{ ToRecord = 'nope' }; Id = 'RolloutRecordNotFound' } {
+        Invoke-CvRollback myappcv @To -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be "$Id,CvManager.PowerShell.InvokeCvRollbackCommand"
         $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
+        (Get-ContainerVersion).PinVersion | Should -BeNullOrEmpty
     }
 }
 

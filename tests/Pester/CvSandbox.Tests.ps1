@@ -14,10 +14,15 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
         $sandbox = Start-CvSandbox
         (Get-CvContext).Server | Should -Be $sandbox.Server
         Test-Path $sandbox.KubeConfig | Should -BeTrue
-        Stop-CvSandbox
+        if (-not $IsWindows) {
+            (Get-Item $sandbox.KubeConfig).UnixFileMode | Should -Be ([IO.UnixFileMode]'UserRead, UserWrite')
+        }
+        $sandbox | Stop-CvSandbox | Should -BeNullOrEmpty
         Test-Path $sandbox.KubeConfig | Should -BeFalse
         { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -ErrorAction Stop } |
             Should -Throw -ErrorId 'KubeConfigNotFound,CvManager.PowerShell.ConnectCvClusterCommand'
+        { Stop-CvSandbox $sandbox -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.PowerShell.StopCvSandboxCommand'
+        { Add-CvSandboxImage a b -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.PowerShell.AddCvSandboxImageCommand'
     }
 
     It 'leaves nothing behind when the process ends' {
@@ -42,6 +47,7 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
         Start-CvSandbox -WhatIf | Should -BeNullOrEmpty
         $sandbox = Start-CvSandbox
         Stop-CvSandbox -WhatIf
+        Add-CvSandboxImage a b -WhatIf | Should -BeNullOrEmpty
         Test-Path $sandbox.KubeConfig | Should -BeTrue
     }
 }
@@ -68,8 +74,13 @@ Describe 'Add-CvSandboxImage' {
         (Add-CvSandboxImage team/app one).Digest | Should -Not -Be (Add-CvSandboxImage team/app one).Digest
     }
 
-    It 'refuses names that are none' {
-        { Add-CvSandboxImage 'No Such' x -ErrorAction Stop } |
+    It 'says of a broken one that it cannot be pulled' {
+        (Add-CvSandboxImage team/app bad -Broken).Pullable | Should -BeFalse
+        (Add-CvSandboxImage team/app good).Pullable | Should -BeTrue
+    }
+
+    It 'refuses an invalid <What>' -ForEach @{ What = 'repository'; Repository = 'No Such'; Tag = 'x' }, @{ What = 'tag'; Repository = 'a'; Tag = 'no tag' } {
+        { Add-CvSandboxImage $Repository $Tag -ErrorAction Stop } |
             Should -Throw -ErrorId 'SandboxImageInvalid,CvManager.PowerShell.AddCvSandboxImageCommand'
     }
 }

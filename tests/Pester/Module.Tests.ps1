@@ -68,7 +68,7 @@ Describe 'The module' {
         $types = Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
         $types | Should -Not -BeNullOrEmpty
         foreach ($type in $types) {
-            Get-FormatData -TypeName $type | Should -Not -BeNullOrEmpty -Because $type
+            (Get-FormatData -TypeName $type).FormatViewDefinition.Control | Should -BeOfType System.Management.Automation.TableControl -Because $type
         }
     }
 }

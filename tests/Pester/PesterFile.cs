@@ -8,7 +8,7 @@ namespace CvManager.Pester;
 internal static class PesterFile
 {
     /// <summary>More than any file takes on a busy machine; one that hangs is ended, and named.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
     /// <summary>What is shown of the output of a file that did not come to its end.</summary>
     private const int ShownOutput = 4000;

@@ -83,19 +83,6 @@ public sealed class CmdletConventionTests
         }));
 
     [Fact]
-    public void Every_output_type_of_ours_has_a_table()
-    {
-        var views = XDocument.Load(Path.Combine(s_module, "CvManager.Format.ps1xml")).Descendants("View")
-            .Where(view => view.Element("TableControl") is not null)
-            .SelectMany(view => view.Element("ViewSelectedBy")!.Elements("TypeName").Select(name => name.Value))
-            .ToHashSet();
-
-        Assert.All(
-            s_cmdlets.SelectMany(OutputTypes).Where(type => type.Assembly == typeof(AsyncCmdlet).Assembly).Distinct(),
-            type => Assert.Contains(type.FullName!, views));
-    }
-
-    [Fact]
     public void Views_show_properties_that_there_are()
     {
         var assembly = typeof(AsyncCmdlet).Assembly;

@@ -13,19 +13,6 @@ public sealed class ConnectCvClusterTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void It_is_silent_and_the_session_s_own()
-    {
-        using var session = new PowerShellSession();
-        using var other = new PowerShellSession();
-        dynamic sandbox = session.Invoke("Start-CvSandbox -NoConnect").Single().BaseObject;
-
-        Assert.Empty(session.Invoke("Connect-CvCluster -KubeConfig $k", ("k", sandbox.KubeConfig)).AssertNoErrors().Output);
-
-        Assert.Equal([sandbox.Server], session.Invoke("Get-CvContext").Values<string>("Server"));
-        Assert.DoesNotContain((string)sandbox.Server, other.Invoke("Get-CvContext").Values<string>("Server"));
-    }
-
-    [Fact]
     public void Contexts_and_sandboxes_are_piped_into_it()
     {
         using var session = new PowerShellSession();

@@ -22,21 +22,6 @@ public sealed class GetCvContextTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void It_lists_contexts_without_credentials()
-    {
-        using var session = new PowerShellSession();
-        var path = Write("config", TwoContexts);
-
-        var contexts = session.Invoke("Get-CvContext -KubeConfig $path", ("path", path)).AssertNoErrors();
-
-        Assert.Equal(["prod", "qa one"], contexts.Values<string>("Name"));
-        Assert.Equal([true, false], contexts.Values<bool>("IsCurrent"));
-        Assert.Equal(["https://east.example:6443", ""], contexts.Values<string>("Server"));
-        Assert.Equal(["shop", "default"], contexts.Values<string>("Namespace"));
-        Assert.DoesNotContain(contexts.Output.SelectMany(context => context.Properties), property => $"{property.Value}".Contains("s3cret", StringComparison.Ordinal));
-    }
-
-    [Fact]
     public void They_are_a_table()
     {
         using var session = new PowerShellSession();
@@ -54,20 +39,6 @@ public sealed class GetCvContextTests : IDisposable
 
             """,
             PlainText.Of(text));
-    }
-
-    [Fact]
-    public void Names_and_wildcards_choose()
-    {
-        using var session = new PowerShellSession();
-        var path = Write("config", TwoContexts);
-
-        Assert.Equal(["qa one"], session.Invoke("Get-CvContext Q* -KubeConfig $path", ("path", path)).AssertNoErrors().Values<string>("Name"));
-        Assert.Empty(session.Invoke("Get-CvContext x* -KubeConfig $path", ("path", path)).AssertNoErrors().Output);
-        var mixed = session.Invoke("'prod', 'nope' | Get-CvContext -KubeConfig $path", ("path", path));
-        Assert.Equal(["prod"], mixed.Values<string>("Name"));
-        Assert.Equal("ContextNotFound,CvManager.PowerShell.GetCvContextCommand", mixed.Error().FullyQualifiedErrorId);
-        Assert.Equal("nope", mixed.Error().TargetObject);
     }
 
     [Theory]

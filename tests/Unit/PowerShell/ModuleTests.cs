@@ -9,18 +9,6 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>The module as a session sees it.</summary>
 public sealed class ModuleTests
 {
-    private static readonly string s_import = $"Import-Module '{PowerShellSession.ModuleManifest}'";
-
-    [Fact]
-    public void It_exports_what_the_manifest_lists_and_nothing_else()
-    {
-        using var session = new PowerShellSession();
-
-        var exported = session.Invoke("(Get-Module CvManager).ExportedCommands.Keys").AssertNoErrors().Output.Select(o => o.ToString());
-
-        Assert.Equal(ListedCmdlets().Order(StringComparer.Ordinal), exported.Order(StringComparer.Ordinal));
-    }
-
     [Fact]
     public void Every_cmdlet_of_the_assembly_is_listed()
     {
@@ -30,32 +18,6 @@ public sealed class ModuleTests
             .Select(cmdlet => $"{cmdlet.VerbName}-{cmdlet.NounName}");
 
         Assert.Equal(cmdlets.Order(StringComparer.Ordinal), ListedCmdlets().Order(StringComparer.Ordinal));
-    }
-
-    [Fact]
-    public void It_exports_the_same_when_imported_again_with_Force()
-    {
-        using var session = new PowerShellSession(import: false);
-        const string Exports = "; (Get-Module CvManager).ExportedCommands.Keys";
-
-        var first = session.Invoke(s_import + Exports).AssertNoErrors().Output.Select(o => o.ToString());
-        var second = session.Invoke(s_import + " -Force" + Exports).AssertNoErrors().Output.Select(o => o.ToString());
-        var third = session.Invoke("Remove-Module CvManager; " + s_import + Exports).AssertNoErrors().Output.Select(o => o.ToString());
-
-        Assert.Equal(ListedCmdlets().Count, first.Count());
-        Assert.Equal(first.Order(StringComparer.Ordinal), second.Order(StringComparer.Ordinal));
-        Assert.Equal(first.Order(StringComparer.Ordinal), third.Order(StringComparer.Ordinal));
-    }
-
-    [Fact]
-    public void Its_commands_belong_to_it_however_often_it_was_imported()
-    {
-        using var session = new PowerShellSession(import: false);
-
-        var sources = session.Invoke($"{s_import}; {s_import} -Force; Get-Command -Module CvManager").AssertNoErrors().Values<string>("Source");
-
-        Assert.Equal(ListedCmdlets().Count, sources.Count);
-        Assert.All(sources, source => Assert.Equal("CvManager", source));
     }
 
     [Fact]
@@ -72,18 +34,6 @@ public sealed class ModuleTests
         var own = context.LoadFromAssemblyName(new AssemblyName(yaml.GetName().Name!) { Version = new Version(99, 0) });
         Assert.NotSame(yaml, own);
         Assert.Same(context, AssemblyLoadContext.GetLoadContext(own));
-    }
-
-    [Fact]
-    public async Task Several_sessions_of_a_process_share_it()
-    {
-        var counts = await Task.WhenAll(Enumerable.Range(0, 4).Select(_ => Task.Run(() =>
-        {
-            using var session = new PowerShellSession();
-            return session.Invoke("Get-Command -Module CvManager").AssertNoErrors().Output.Count;
-        })));
-
-        Assert.All(counts, count => Assert.Equal(ListedCmdlets().Count, count));
     }
 
     [Fact]

@@ -58,20 +58,6 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Names_and_wildcards_choose()
-    {
-        Assert.Equal("1a2b3c4", Invoke("Get-CvRegistryTag $repository demo").Single().Properties["Version"].Value);
-        Assert.Equal("5d6e7f8", Invoke("Get-CvRegistryTag $repository 5d6e7f8").Single().Properties["Version"].Value);
-        Assert.Equal(["demo", "qa"], Invoke("Get-CvRegistryTag $repository d*, qa").AssertNoErrors().Values<string>("Tag"));
-        Assert.Empty(Invoke("Get-CvRegistryTag $repository x*").AssertNoErrors().Output);
-
-        SessionResult mixed = Invoke("Get-CvRegistryTag $repository prod, demo");
-        Assert.Equal(["demo"], mixed.Values<string>("Tag"));
-        Assert.Equal("RegistryTagNotFound,CvManager.PowerShell.GetCvRegistryTagCommand", mixed.Error().FullyQualifiedErrorId);
-        Assert.Equal(ErrorCategory.ObjectNotFound, mixed.Error().CategoryInfo.Category);
-    }
-
-    [Fact]
     public void A_version_has_its_tags()
     {
         Assert.Equal(["1a2b3c4", "demo"], Invoke("Get-CvRegistryTag $repository -Version 1a2b3c4").AssertNoErrors().Values<string>("Tag"));
@@ -91,22 +77,6 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Promoting_moves_a_tag_and_says_from_where()
-    {
-        SessionResult result = Invoke("Get-CvRegistryTag $repository qa | Add-CvRegistryTag -Tag demo, prod -Verbose").AssertNoErrors();
-
-        Assert.Empty(result.Output);
-        Assert.Equal((_second, _second), (_registry.Digest("shop/web", "demo"), _registry.Digest("shop/web", "prod")));
-        Assert.Contains(result.Verbose, v => Facts.AreIn(v, "demo", _first, "5d6e7f8"));
-        Assert.Contains(result.Verbose, v => Facts.AreIn(v, "prod", "5d6e7f8"));
-
-        SessionResult again = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -PassThru -Verbose").AssertNoErrors();
-        Assert.Equal(_second, again.Single().Properties["Digest"].Value);
-        Assert.Contains(again.Verbose, v => Facts.AreIn(v, "demo", "5d6e7f8", _second));
-        Assert.DoesNotContain(again.Verbose, v => Facts.AreIn(v, _first));
-    }
-
-    [Fact]
     public void WhatIf_asks_nobody()
     {
         Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -WhatIf").AssertNoErrors();
@@ -114,34 +84,6 @@ public sealed class RegistryTagTests : IAsyncLifetime
 
         Assert.Equal(0, _registry.Requests.Values.Sum());
     }
-
-    [Fact]
-    public void A_version_that_is_not_there_moves_nothing()
-    {
-        SessionResult result = Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo");
-
-        Assert.Equal("RegistryVersionNotFound,CvManager.PowerShell.AddCvRegistryTagCommand", result.Error().FullyQualifiedErrorId);
-        Assert.Equal(_first, _registry.Digest("shop/web", "demo"));
-    }
-
-    [Fact]
-    public void Removing_takes_the_tag_alone()
-    {
-        Invoke("Get-CvRegistryTag $repository d* | Remove-CvRegistryTag").AssertNoErrors();
-
-        Assert.Equal(["1a2b3c4", "5d6e7f8", "qa"], _registry.Tags("shop/web"));
-        Assert.StartsWith("RegistryTagNotFound,", Invoke("Remove-CvRegistryTag $repository demo").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
-    }
-
-    [Theory]
-    [InlineData("Get-CvRegistryTag '{0}:demo'", "ImageRepositoryInvalid")]
-    [InlineData("Get-CvRegistryTag '{0}' -VersionSyntax '('", "VersionSyntaxInvalid")]
-    [InlineData("Get-CvRegistryTag '{0}' demo -VersionSyntax 'v[0-9]+'", "VersionNotFound")]
-    [InlineData("Get-CvRegistryTag '{0}/nowhere'", "RegistryRepositoryNotFound")]
-    [InlineData("Add-CvRegistryTag '{0}' -Version 5d6e7f8 -Tag 'no tag'", "RegistryTagInvalid")]
-    [InlineData("Get-CvRegistryTag 127.0.0.1:9/app demo", "RegistryUnreachable")]
-    public void Bad_input_is_named(string script, string errorId) =>
-        Assert.StartsWith(errorId + ",", Invoke(script.Replace("{0}", Repository, StringComparison.Ordinal)).Error().FullyQualifiedErrorId, StringComparison.Ordinal);
 
     [Fact]
     public async Task A_credential_logs_in_and_is_not_shown()

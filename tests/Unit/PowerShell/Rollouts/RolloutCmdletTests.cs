@@ -37,26 +37,6 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void What_was_rolled_out_is_in_the_history_newest_first()
-    {
-        RollOut(Third);
-
-        SessionResult all = session.Invoke("Get-CvRolloutHistory").AssertNoErrors();
-        Assert.Equal([Third, Second], all.Values<string>("ToVersion"));
-        Assert.Equal([Second, First], all.Values<string>("FromVersion"));
-        Assert.Equal(["Succeeded", "Succeeded"], all.Values<string>("Outcome"));
-        Assert.Equal(["controller", "controller"], all.Values<string>("Who"));
-        Assert.Equal([Third], Versions("Get-ContainerVersion | Get-CvRolloutHistory | ForEach-Object { $_; break }"));
-        Assert.Equal([Second], Versions($"Get-CvRolloutHistory -Version {Second[..3]}*"));
-        Assert.Equal([Third, Second], Versions("Get-CvRolloutHistory myappcv -Workload myapp -AllNamespaces"));
-        Assert.Empty(Versions("Get-CvRolloutHistory -Workload other"));
-        Assert.Equal([Third, Second], Versions("Get-CvRolloutHistory -Since ([DateTimeOffset]::UtcNow.AddHours(-1))"));
-        Assert.Empty(Versions("Get-CvRolloutHistory -Since ([DateTimeOffset]::UtcNow.AddHours(1))"));
-        Assert.Equal("ContainerVersionNotFound,CvManager.PowerShell.GetCvRolloutHistoryCommand", session.Invoke("Get-CvRolloutHistory nope").Error().FullyQualifiedErrorId);
-        Assert.Contains("Deployment/myapp", session.Render("Get-CvRolloutHistory"), StringComparison.Ordinal);
-    }
-
-    [Fact]
     public async Task What_somebody_wrote_into_a_history_is_neither_code_nor_an_escape_sequence()
     {
         const string bad = "x\u2019;Set-Variable hacked 1 -Scope Global;\u2019";
@@ -136,28 +116,6 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_rollback_to_a_record_or_a_version_names_it()
-    {
-        RollOut(Third);
-
-        session.Invoke($"Get-CvRolloutHistory -Version {Second} | Invoke-CvRollback").AssertNoErrors();
-        Assert.Equal([Second], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("PinVersion"));
-        session.Invoke($"Invoke-CvRollback myappcv -ToVersion {First}").AssertNoErrors();
-        Assert.Equal([First], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("PinVersion"));
-    }
-
-    [Theory]
-    [InlineData("-ToVersion fffffff", "RegistryVersionNotFound", ErrorCategory.ObjectNotFound)]
-    [InlineData("-ToRecord nope", "RolloutRecordNotFound", ErrorCategory.ObjectNotFound)]
-    public void What_is_not_there_cannot_be_gone_back_to_and_nothing_is_changed(string target, string id, ErrorCategory category)
-    {
-        ErrorRecord error = session.Invoke($"Invoke-CvRollback myappcv {target}").Error();
-
-        Assert.Equal(($"{id},CvManager.PowerShell.InvokeCvRollbackCommand", category), (error.FullyQualifiedErrorId, error.CategoryInfo.Category));
-        Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
-    }
-
-    [Fact]
     public void A_rollout_that_fails_ends_the_wait_with_its_reason_and_resume_tries_it_again()
     {
         Push(Broken);
@@ -223,8 +181,6 @@ public sealed class RolloutCmdletTests : IDisposable
         Push(version);
         session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
     }
-
-    private IReadOnlyList<string> Versions(string script) => session.Invoke(script).AssertNoErrors().Values<string>("ToVersion");
 
     private IReadOnlyList<string> Running() => session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version");
 }
