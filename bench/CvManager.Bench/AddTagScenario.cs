@@ -6,8 +6,8 @@ using CvManager.Unit;
 namespace CvManager.Bench;
 
 /// <summary>
-/// Moving a tag to and fro between two versions of an image: Add-CvRegistryTag in a session that runs, and from the command line,
-/// beside <c>skopeo copy</c>, on one registry.
+/// Moves a tag back and forth between two versions of an image: Add-CvRegistryTag in a running session and from the command line,
+/// compared with <c>skopeo copy</c>.
 /// </summary>
 internal sealed class AddTagScenario : IScenario
 {
@@ -18,17 +18,19 @@ internal sealed class AddTagScenario : IScenario
 
     public string Name => "add-tag";
 
-    public string Description => "Add-CvRegistryTag beside skopeo copy; CVM_REGISTRY is host:port of an OCI registry on loopback without a login, skopeo is on the PATH";
+    public string Description =>
+        "Add-CvRegistryTag compared with skopeo copy; CVM_REGISTRY is host:port of an OCI registry on loopback without a login, "
+        + "and skopeo is on the PATH";
 
-    public string Number => "repetitions each, in turns";
+    public string Number => "repetitions of each, alternating";
 
     public int DefaultNumber => 100;
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        string registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } given
-            ? given
-            : throw new InvalidOperationException("CVM_REGISTRY is not set: start tests/servers/registry/up.sh, and set it to 127.0.0.1:15000.");
+        string registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } address
+            ? address
+            : throw new InvalidOperationException("CVM_REGISTRY is not set. Start tests/servers/registry/up.sh, and set CVM_REGISTRY to 127.0.0.1:15000.");
         string path = $"bench-{Guid.NewGuid().ToString("N")[..8]}/app";
         foreach (string version in Versions)
             await BenchImage.PushAsync(new Uri($"http://{registry}/v2/{path}/"), version, cancellationToken);
@@ -37,9 +39,9 @@ internal sealed class AddTagScenario : IScenario
         (string Name, Func<string, string, string, Task> Move)[] contestants =
         [
             ("Add-CvRegistryTag, in a running session", session.AddAsync),
-            ("cvm -Command Add-CvRegistryTag, a process each", (repository, version, tag) =>
+            ("cvm -Command Add-CvRegistryTag, one process per run", (repository, version, tag) =>
                 RunAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
-            ("skopeo copy, a process each", (repository, version, tag) =>
+            ("skopeo copy, one process per run", (repository, version, tag) =>
                 RunAsync("skopeo", ["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false",
                     $"docker://{repository}:{version}", $"docker://{repository}:{tag}"], cancellationToken)),
         ];
@@ -75,10 +77,10 @@ internal sealed class AddTagScenario : IScenario
         string errors = await process.StandardError.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         if (process.ExitCode != 0 || errors.Length > 0)
-            throw new InvalidOperationException($"{program} ended with {process.ExitCode}: {errors}");
+            throw new InvalidOperationException($"{program} exited with code {process.ExitCode}: {errors}");
     }
 
-    /// <summary>A PowerShell session with the module, as a pipeline's script runs in.</summary>
+    /// <summary>A PowerShell session with the module, like that of a script in a pipeline.</summary>
     private sealed class Session : IDisposable
     {
         private readonly Runspace _runspace;

@@ -5,15 +5,17 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Bench;
 
-/// <summary>An image of usual shape (ten layers of 100 kB) as pipelines push it; what is in the layers does not matter to a registry.</summary>
+/// <summary>
+/// Pushes an image of a typical shape (ten layers of 100 kB). The layers contain random bytes, which a registry does not interpret.
+/// </summary>
 internal static class BenchImage
 {
     private const int Layers = 10;
     private const int LayerSize = 100_000;
     public const string ManifestType = "application/vnd.oci.image.manifest.v1+json";
 
-    /// <param name="repository">The repository in the registry's API: <c>http://host/v2/path/</c>.</param>
-    /// <param name="version">Its tag; each has content of its own.</param>
+    /// <param name="repository">The URL of the repository in the registry API: <c>http://host/v2/path/</c>.</param>
+    /// <param name="version">The tag of the image. Each image has different content.</param>
     public static async Task PushAsync(Uri repository, string version, CancellationToken cancellationToken)
     {
         using HttpClient http = new() { BaseAddress = repository };
@@ -42,9 +44,9 @@ internal static class BenchImage
     private static async Task<JsonObject> UploadAsync(HttpClient http, byte[] bytes, string mediaType, CancellationToken cancellationToken)
     {
         string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
-        using HttpResponseMessage begun = await http.PostAsync("blobs/uploads/", null, cancellationToken);
-        begun.EnsureSuccessStatusCode();
-        UriBuilder address = new(new Uri(http.BaseAddress!, begun.Headers.Location!));
+        using HttpResponseMessage started = await http.PostAsync("blobs/uploads/", null, cancellationToken);
+        started.EnsureSuccessStatusCode();
+        UriBuilder address = new(new Uri(http.BaseAddress!, started.Headers.Location!));
         address.Query = $"{address.Query}&digest={digest}".TrimStart('?', '&');
         using ByteArrayContent body = new(bytes);
         using HttpResponseMessage put = await http.PutAsync(address.Uri, body, cancellationToken);

@@ -6,8 +6,8 @@ using CvManager.Unit;
 namespace CvManager.Bench;
 
 /// <summary>
-/// The controller as a pod runs it: <c>cvm</c> with <c>Start-CvReconcile -Watch</c>, in a process of its own, so that its memory and
-/// processor time are its own.
+/// The controller as in a pod: <c>cvm</c> with <c>Start-CvReconcile -Watch</c>, in a separate process, so that its memory and processor
+/// time can be measured.
 /// </summary>
 internal sealed class ControllerProcess : IAsyncDisposable
 {
@@ -15,7 +15,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
     private readonly Task _reading;
     private readonly TaskCompletionSource<long> _heap = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly Stopwatch _age = Stopwatch.StartNew();
-    private int _complaints;
+    private int _warnings;
 
     private ControllerProcess(Process process)
     {
@@ -23,19 +23,19 @@ internal sealed class ControllerProcess : IAsyncDisposable
         _reading = Task.WhenAll(ReadAsync(), ForwardErrorsAsync());
     }
 
-    /// <summary>The command line of this build.</summary>
+    /// <summary>The path of the cvm program of this build.</summary>
     public static string Cvm { get; } =
         Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar))!.Name, "net10.0",
             OperatingSystem.IsWindows() ? "cvm.exe" : "cvm");
 
-    /// <summary>Since the process was started.</summary>
+    /// <summary>The time since the start of the process.</summary>
     public TimeSpan Age => _age.Elapsed;
 
-    /// <summary>When everything that is watched had been read; null before.</summary>
-    public TimeSpan? AllIsRead { get; private set; }
+    /// <summary>When the initial sync was complete; null before.</summary>
+    public TimeSpan? InitialSync { get; private set; }
 
-    /// <summary>Lines of its log that are warnings or worse.</summary>
-    public int Complaints => Volatile.Read(ref _complaints);
+    /// <summary>The number of warnings and errors in its log.</summary>
+    public int Warnings => Volatile.Read(ref _warnings);
 
     public double ResidentMegabytes
     {
@@ -64,8 +64,9 @@ internal sealed class ControllerProcess : IAsyncDisposable
         }
     }
 
-    /// <param name="kubeConfig">The cluster.</param>
-    /// <param name="probe">The resource (namespace/name) whose next line of the log makes the process tell its managed heap.</param>
+    /// <param name="kubeConfig">The path of the kubeconfig.</param>
+    /// <param name="probe">A resource (namespace/name). The next log line for it makes the process report the size of its managed
+    /// heap.</param>
     public static ControllerProcess Start(string kubeConfig, string probe)
     {
         string command = $"Start-CvReconcile -Watch -AllNamespaces -LogFormat Json -KubeConfig '{kubeConfig}' | "
@@ -73,16 +74,16 @@ internal sealed class ControllerProcess : IAsyncDisposable
         return new ControllerProcess(Process.Start(new ProcessStartInfo(Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
     }
 
-    /// <summary>Bytes of managed objects after a full collection, once the probed resource has been worked on.</summary>
+    /// <summary>Waits for a log line for the probe, and returns the size of the managed heap after a full collection, in bytes.</summary>
     public Task<long> HeapAsync(CancellationToken cancellationToken) => _heap.Task.WaitAsync(TimeSpan.FromMinutes(2), cancellationToken);
 
-    public void ThrowWhereEnded()
+    public void ThrowIfExited()
     {
         if (_process.HasExited)
-            throw new InvalidOperationException($"The controller ended with {_process.ExitCode}.");
+            throw new InvalidOperationException($"The controller exited with code {_process.ExitCode}.");
     }
 
-    /// <summary>As a pod is ended where there are signals: one that is killed keeps its lease, and the next one would wait for that.</summary>
+    /// <summary>Sends SIGTERM, as for a pod. A killed controller would keep its lease, and the next one would wait for it.</summary>
     public async ValueTask DisposeAsync()
     {
         if (OperatingSystem.IsWindows())
@@ -109,8 +110,8 @@ internal sealed class ControllerProcess : IAsyncDisposable
     {
         using JsonDocument entry = JsonDocument.Parse(line);
         if (entry.RootElement.TryGetProperty("event", out JsonElement number) && number.GetInt32() == 4501)
-            AllIsRead = _age.Elapsed;
-        if (entry.RootElement.GetProperty("level").GetString() is "Warning" or "Error" or "Critical" && Interlocked.Increment(ref _complaints) <= 5)
+            InitialSync = _age.Elapsed;
+        if (entry.RootElement.GetProperty("level").GetString() is "Warning" or "Error" or "Critical" && Interlocked.Increment(ref _warnings) <= 5)
             Console.Error.WriteLine(line);
     }
 

@@ -4,8 +4,8 @@ using System.Globalization;
 namespace CvManager.Bench;
 
 /// <summary>
-/// The controller at size: how long it takes until it has seen everything, to roll out everything, and what it costs while nothing happens.
-/// The sandbox that it works against runs in this process; its processor time is shown apart.
+/// The controller with many ContainerVersions: the duration of the initial sync and of a rollout of everything, and the cost when idle.
+/// The sandbox runs in this process; its processor time is shown separately.
 /// </summary>
 internal sealed class ControllerScenario : IScenario
 {
@@ -18,9 +18,11 @@ internal sealed class ControllerScenario : IScenario
 
     public string Name => "controller";
 
-    public string Description => "cvm's controller on a sandbox: first sync, restart, three quiet minutes at a poll interval of 60 s, all tags moved at once; CVM_BENCH_STEPS leaves steps out: any of first,restart,quiet,rollout";
+    public string Description =>
+        "the controller on a sandbox: initial sync, restart, three idle minutes at a poll interval of 60 s, all tags moved at once; "
+        + "CVM_BENCH_STEPS selects steps: first,restart,quiet,rollout";
 
-    public string Number => "ContainerVersions, each with a tag and a Deployment of its own";
+    public string Number => "ContainerVersions, each with its own tag and Deployment";
 
     public int DefaultNumber => 10_000;
 
@@ -28,16 +30,16 @@ internal sealed class ControllerScenario : IScenario
     {
         string[] steps = (Environment.GetEnvironmentVariable("CVM_BENCH_STEPS") ?? "first,restart,quiet,rollout").Split(',');
         await using Estate estate = await Estate.StartAsync(number, PollSeconds, 0, cancellationToken);
-        Console.Error.WriteLine($"{number} ContainerVersions are there, for which the sandbox took {Seconds(Environment.CpuUsage.TotalTime)} of processor time");
+        Console.Error.WriteLine($"Created {number} ContainerVersions; processor time of the sandbox: {Seconds(Environment.CpuUsage.TotalTime)}");
 
-        // The first step is needed by all others.
-        await SyncAsync(estate, "first sync: no status yet, workloads up to date", estate.UpToDate(), cancellationToken);
+        // All other steps need the first one.
+        await SyncAsync(estate, "initial sync: no status yet, workloads up to date", estate.UpToDate(), cancellationToken);
         if (steps.Contains("restart") || steps.Contains("quiet"))
         {
-            await SyncAsync(estate, "restart: nothing to change", estate.LookedAt(), cancellationToken, async controller =>
+            await SyncAsync(estate, "restart: nothing to change", estate.TagsRead(), cancellationToken, async controller =>
             {
                 if (steps.Contains("quiet"))
-                    await StayAsync(estate, controller, cancellationToken);
+                    await IdleAsync(estate, controller, cancellationToken);
             });
         }
 
@@ -50,59 +52,59 @@ internal sealed class ControllerScenario : IScenario
                 before: () => _rows.Add([$"until the last of {number} Deployments was patched", "", "", "", ""]), patched: patched);
         }
 
-        return new FigureTable(["what", "time", "controller's processor time", "controller's memory", "requests; sandbox's processor time"], _rows);
+        return new FigureTable(["what", "time", "controller processor time", "controller memory", "requests; sandbox processor time"], _rows);
     }
 
-    /// <summary>From the start of the process until what is expected has happened; then what is to be done with it.</summary>
+    /// <summary>Starts a controller, measures the time until the expected events have happened, and then runs a further step.</summary>
     private async Task SyncAsync(Estate estate, string title, Expectation expected, CancellationToken cancellationToken,
         Func<ControllerProcess, Task>? then = null, Action? before = null, Expectation? patched = null)
     {
         RequestCounts countsBefore = estate.Requests;
         TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
-        long begun = Stopwatch.GetTimestamp();
+        long started = Stopwatch.GetTimestamp();
         await using ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
         await expected.CompletedAsync(Limit, controller, cancellationToken);
-        TimeSpan took = Stopwatch.GetElapsedTime(begun, expected.Met.Values.Max());
-        Add($"{title} (all read after {Seconds(controller.AllIsRead ?? TimeSpan.Zero)})", Seconds(took), Seconds(controller.ProcessorTime), controller,
+        TimeSpan took = Stopwatch.GetElapsedTime(started, expected.Met.Values.Max());
+        Add($"{title} (initial sync complete after {Seconds(controller.InitialSync ?? TimeSpan.Zero)})", Seconds(took), Seconds(controller.ProcessorTime), controller,
             $"{estate.Requests - countsBefore}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}");
         if (patched is not null)
         {
             before?.Invoke();
-            _rows[^1][1] = Seconds(Stopwatch.GetElapsedTime(begun, patched.Met.Values.Max()));
+            _rows[^1][1] = Seconds(Stopwatch.GetElapsedTime(started, patched.Met.Values.Max()));
         }
 
         if (then is not null)
             await then(controller);
     }
 
-    /// <summary>A few minutes in which nothing happens; then the heap, which is told when one tag moves.</summary>
-    private async Task StayAsync(Estate estate, ControllerProcess controller, CancellationToken cancellationToken)
+    /// <summary>Measures the cost of some minutes without changes, and then the size of the heap.</summary>
+    private async Task IdleAsync(Estate estate, ControllerProcess controller, CancellationToken cancellationToken)
     {
-        // An interval on, looks are spread, and what the start left behind is settled.
+        // After one interval, polls are spread evenly, and work left from the start is done.
         await Task.Delay(TimeSpan.FromSeconds(PollSeconds), cancellationToken);
         RequestCounts countsBefore = estate.Requests;
         TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
         TimeSpan processorBefore = controller.ProcessorTime;
-        long begun = Stopwatch.GetTimestamp();
+        long started = Stopwatch.GetTimestamp();
         await Task.Delay(Steady, cancellationToken);
-        TimeSpan took = Stopwatch.GetElapsedTime(begun);
+        TimeSpan took = Stopwatch.GetElapsedTime(started);
         RequestCounts counts = estate.Requests - countsBefore;
         double share = (controller.ProcessorTime - processorBefore) / took;
         string perPoll = string.Create(CultureInfo.InvariantCulture, $"{counts.Registry / (took.TotalSeconds / PollSeconds):0} registry requests per poll for {estate.Count} tags");
-        Add("quiet", Seconds(took), share.ToString("P1", CultureInfo.InvariantCulture) + " of a core", controller, $"{perPoll}; {counts}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}");
+        Add("idle", Seconds(took), share.ToString("P1", CultureInfo.InvariantCulture) + " of a core", controller, $"{perPoll}; {counts}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}");
 
         estate.Move(0, 999);
         long heap = await controller.HeapAsync(cancellationToken);
         _rows.Add(["managed objects after a full collection", "", "", string.Create(CultureInfo.InvariantCulture, $"{heap / 1e6:0} MB"), ""]);
     }
 
-    private void Add(string what, string time, string processor, ControllerProcess controller, string rest)
+    private void Add(string what, string time, string processor, ControllerProcess controller, string details)
     {
         string memory = string.Create(CultureInfo.InvariantCulture, $"{controller.ResidentMegabytes:0} MB resident, peak {controller.PeakMegabytes:0} MB");
-        _rows.Add([what, time, processor, memory, rest]);
+        _rows.Add([what, time, processor, memory, details]);
         Console.Error.WriteLine(string.Join(" | ", _rows[^1]));
-        if (controller.Complaints > 0)
-            Console.Error.WriteLine($"The controller logged {controller.Complaints} warnings and errors.");
+        if (controller.Warnings > 0)
+            Console.Error.WriteLine($"The controller logged {controller.Warnings} warnings or errors.");
     }
 
     private static string Seconds(TimeSpan time) => string.Create(CultureInfo.InvariantCulture, $"{time.TotalSeconds:0.0} s");

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace CvManager.Bench;
 
-/// <summary>Stands in front of a server and counts requests; what is timed does not go through it.</summary>
+/// <summary>A proxy in front of a server that counts requests. It is not used in timed runs.</summary>
 internal sealed class CountingProxy : IAsyncDisposable
 {
     private static readonly string[] s_manifestTypes =
@@ -20,10 +20,10 @@ internal sealed class CountingProxy : IAsyncDisposable
     public CountingProxy(Uri server)
     {
         _http = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false, UseProxy = false }) { BaseAddress = server };
-        using (TcpListener free = new(IPAddress.Loopback, 0))
+        using (TcpListener probe = new(IPAddress.Loopback, 0))
         {
-            free.Start();
-            Host = free.LocalEndpoint.ToString()!;
+            probe.Start();
+            Host = probe.LocalEndpoint.ToString()!;
         }
 
         _listener.Prefixes.Add($"http://{Host}/");
@@ -31,7 +31,7 @@ internal sealed class CountingProxy : IAsyncDisposable
         _serving = ServeAsync();
     }
 
-    /// <summary>host:port.</summary>
+    /// <summary>The address as host:port.</summary>
     public string Host { get; }
 
     public int Requests => Volatile.Read(ref _requests);
@@ -72,25 +72,25 @@ internal sealed class CountingProxy : IAsyncDisposable
             request.Content.Headers.TryAddWithoutValidation("Content-Type", context.Request.ContentType);
         }
 
-        // Not the client's own: of several lines of that header, the listener keeps one.
+        // HttpListener keeps only one of several Accept header lines of the client, so all types are set here.
         foreach (string accept in s_manifestTypes)
             request.Headers.TryAddWithoutValidation("Accept", accept);
-        using HttpResponseMessage answer = await _http.SendAsync(request);
-        response.StatusCode = (int)answer.StatusCode;
-        response.ContentType = answer.Content.Headers.ContentType?.ToString();
+        using HttpResponseMessage upstream = await _http.SendAsync(request);
+        response.StatusCode = (int)upstream.StatusCode;
+        response.ContentType = upstream.Content.Headers.ContentType?.ToString();
         foreach (string name in (string[])["Docker-Content-Digest", "Docker-Distribution-Api-Version", "Location", "Docker-Upload-UUID"])
         {
-            if (answer.Headers.TryGetValues(name, out IEnumerable<string>? values))
+            if (upstream.Headers.TryGetValues(name, out IEnumerable<string>? values))
                 response.AddHeader(name, values.First().Replace(_http.BaseAddress!.Authority, Host, StringComparison.Ordinal));
         }
 
         if (context.Request.HttpMethod == "HEAD")
         {
-            response.ContentLength64 = answer.Content.Headers.ContentLength ?? 0;
+            response.ContentLength64 = upstream.Content.Headers.ContentLength ?? 0;
             return;
         }
 
-        byte[] body = await answer.Content.ReadAsByteArrayAsync();
+        byte[] body = await upstream.Content.ReadAsByteArrayAsync();
         response.ContentLength64 = body.Length;
         await response.OutputStream.WriteAsync(body);
     }

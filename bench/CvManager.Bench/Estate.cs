@@ -10,75 +10,76 @@ using CvManager.Unit;
 namespace CvManager.Bench;
 
 /// <summary>
-/// A sandbox in this process, served over HTTP, with many ContainerVersions: five for each repository, each with a tag and a Deployment of its
-/// own. It notes what is asked of it and what is changed in it.
+/// A sandbox in this process, served over HTTP, with many ContainerVersions: five for each repository, each with its own tag and
+/// Deployment. It records requests and changes.
 /// </summary>
 internal sealed class Estate : IAsyncDisposable
 {
     public const int TagsPerRepository = 5;
 
     private const int Namespaces = 20;
-    private const int SideBySide = 8;
+    private const int Parallelism = 8;
 
     private readonly SandboxRegistry _registry;
     private readonly SandboxCluster _cluster;
     private readonly HttpClient _client;
-    private readonly Notes _notes;
+    private readonly Recorder _recorder;
     private readonly int _pollSeconds;
     private readonly int _replicas;
     private int _version;
 
-    private Estate(SandboxRegistry registry, SandboxCluster cluster, Notes notes, int count, int pollSeconds, int replicas, string kubeConfig)
+    private Estate(SandboxRegistry registry, SandboxCluster cluster, Recorder recorder, int count, int pollSeconds, int replicas, string kubeConfig)
     {
-        (_registry, _cluster, _notes, Count, _pollSeconds, _replicas, KubeConfig) = (registry, cluster, notes, count, pollSeconds, replicas, kubeConfig);
+        (_registry, _cluster, _recorder, Count, _pollSeconds, _replicas, KubeConfig) = (registry, cluster, recorder, count, pollSeconds, replicas, kubeConfig);
         _client = new HttpClient(cluster.CreateHandler()) { BaseAddress = new Uri("http://cluster/") };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", cluster.Token);
     }
 
-    /// <summary>ContainerVersions, Deployments, and followed tags, too.</summary>
+    /// <summary>The number of ContainerVersions, of Deployments, and of followed tags.</summary>
     public int Count { get; }
 
-    /// <summary>Path of a kubeconfig.</summary>
+    /// <summary>The path of a kubeconfig.</summary>
     public string KubeConfig { get; }
 
-    /// <summary>Requests that came over HTTP so far.</summary>
-    public RequestCounts Requests => _notes.Counts;
+    /// <summary>The requests received over HTTP so far.</summary>
+    public RequestCounts Requests => _recorder.Counts;
 
-    /// <param name="count">ContainerVersions.</param>
-    /// <param name="pollSeconds">Of each of them.</param>
+    /// <param name="count">The number of ContainerVersions.</param>
+    /// <param name="pollSeconds">The poll interval of each ContainerVersion.</param>
     /// <param name="replicas">
-    /// Of each Deployment. None where thousands are asked for: pods are no business of the controller's, and those of the sandbox would take the
-    /// processor away from it.
+    /// The replicas of each Deployment. Use 0 for thousands of Deployments: the controller does not handle pods, and those of the sandbox
+    /// would use the processor that the controller needs.
     /// </param>
     public static async Task<Estate> StartAsync(int count, int pollSeconds, int replicas, CancellationToken cancellationToken)
     {
-        Notes notes = new();
-        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { RequestLog = notes.Note }, cancellationToken);
+        Recorder recorder = new();
+        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { RequestLog = recorder.Note }, cancellationToken);
         SandboxCluster cluster = await SandboxCluster.StartAsync(
-            new SandboxOptions { Images = registry, RequestLog = notes.Note, ChangeLog = notes.Note }, cancellationToken);
+            new SandboxOptions { Images = registry, RequestLog = recorder.Note, ChangeLog = recorder.Note }, cancellationToken);
         string kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-bench-{Guid.NewGuid():n}.kubeconfig");
         await File.WriteAllTextAsync(kubeConfig, cluster.KubeConfigYaml, cancellationToken);
-        Estate estate = new(registry, cluster, notes, count, pollSeconds, replicas, kubeConfig);
+        Estate estate = new(registry, cluster, recorder, count, pollSeconds, replicas, kubeConfig);
         await estate.FillAsync(cancellationToken);
         return estate;
     }
 
-    /// <summary>The key of a resource.</summary>
-    public static string KeyOf(int index) => $"{SpaceOf(index)}/{NameOf(index)}";
+    /// <summary>The key (namespace/name) of a resource.</summary>
+    public static string KeyOf(int index) => $"{NamespaceOf(index)}/{NameOf(index)}";
 
-    /// <summary>Waits for each resource to say that it is up to date with what its tag stands for now.</summary>
-    public Expectation UpToDate() => _notes.Expect(Enumerable.Range(0, Count).Select(KeyOf), (notes, expectation) => notes.UpToDate = expectation);
+    /// <summary>Expects each resource to be Ready with the current digest of its tag.</summary>
+    public Expectation UpToDate() => _recorder.Expect(Enumerable.Range(0, Count).Select(KeyOf), (recorder, expectation) => recorder.UpToDate = expectation);
 
-    /// <summary>Waits for each Deployment to get an image that it did not have.</summary>
+    /// <summary>Expects the image of each Deployment to change.</summary>
     public Expectation Patched() => Patched(Enumerable.Range(0, Count));
 
     /// <inheritdoc cref="Patched()"/>
-    public Expectation Patched(IEnumerable<int> which) => _notes.Expect(which.Select(KeyOf), (notes, expectation) => notes.Patched = expectation);
+    public Expectation Patched(IEnumerable<int> which) => _recorder.Expect(which.Select(KeyOf), (recorder, expectation) => recorder.Patched = expectation);
 
-    /// <summary>Waits for each tag to be looked at.</summary>
-    public Expectation LookedAt() => _notes.Expect(Enumerable.Range(0, Count).Select(i => $"{RepositoryOf(i)}:{TagOf(i)}"), (notes, expectation) => notes.LookedAt = expectation);
+    /// <summary>Expects each tag to be read.</summary>
+    public Expectation TagsRead() =>
+        _recorder.Expect(Enumerable.Range(0, Count).Select(i => $"{RepositoryOf(i)}:{TagOf(i)}"), (recorder, expectation) => recorder.TagsRead = expectation);
 
-    /// <summary>Moves every tag onto a new version.</summary>
+    /// <summary>Moves every tag to a new version.</summary>
     public void MoveAll()
     {
         _version++;
@@ -86,14 +87,14 @@ internal sealed class Estate : IAsyncDisposable
             Move(index, _version);
     }
 
-    /// <summary>Moves one tag onto a version of its repository, which is pushed where it is new.</summary>
+    /// <summary>Moves one tag to a version of its repository. Pushes the version if it does not exist.</summary>
     public void Move(int index, int version)
     {
         string repository = RepositoryOf(index);
         string name = $"a{version:0000000}";
         string digest = _registry.Digest(repository, name)
             ?? _registry.PushImage(repository, name, new Dictionary<string, string> { ["org.opencontainers.image.version"] = name });
-        _notes.Expected[KeyOf(index)] = digest;
+        _recorder.Expected[KeyOf(index)] = digest;
         _registry.Tag(repository, TagOf(index), digest);
     }
 
@@ -104,10 +105,10 @@ internal sealed class Estate : IAsyncDisposable
         await _cluster.DisposeAsync();
         await _registry.DisposeAsync();
         if (_cluster.Errors.Count > 0)
-            throw new AggregateException("The sandbox has a defect.", _cluster.Errors);
+            throw new AggregateException("The sandbox failed.", _cluster.Errors);
     }
 
-    private static string SpaceOf(int index) => $"team-{index % Namespaces}";
+    private static string NamespaceOf(int index) => $"team-{index % Namespaces}";
 
     private static string NameOf(int index) => $"app-{index:00000}";
 
@@ -121,12 +122,12 @@ internal sealed class Estate : IAsyncDisposable
         string definition = await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "deploy", "crd.yaml"), cancellationToken);
         await PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition, "application/yaml", cancellationToken);
         for (int i = 0; i < Namespaces; i++)
-            await PostAsync("api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = SpaceOf(i) } }.ToJsonString(), "application/json", cancellationToken);
-        Expectation available = _notes.Expect(Enumerable.Range(0, Count).Select(KeyOf), (notes, expectation) => notes.Available = expectation);
-        await Parallel.ForAsync(0, Count, new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken }, async (index, token) =>
+            await PostAsync("api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = NamespaceOf(i) } }.ToJsonString(), "application/json", cancellationToken);
+        Expectation available = _recorder.Expect(Enumerable.Range(0, Count).Select(KeyOf), (recorder, expectation) => recorder.Available = expectation);
+        await Parallel.ForAsync(0, Count, new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken }, async (index, token) =>
         {
-            await PostAsync($"apis/apps/v1/namespaces/{SpaceOf(index)}/deployments", Deployment(index), "application/json", token);
-            await PostAsync($"apis/custom.k8s.io/v1/namespaces/{SpaceOf(index)}/containerversions", Resource(index), "application/json", token);
+            await PostAsync($"apis/apps/v1/namespaces/{NamespaceOf(index)}/deployments", Deployment(index), "application/json", token);
+            await PostAsync($"apis/custom.k8s.io/v1/namespaces/{NamespaceOf(index)}/containerversions", Resource(index), "application/json", token);
         });
         await available.CompletedAsync(TimeSpan.FromMinutes(10), null, cancellationToken);
     }
@@ -149,7 +150,7 @@ internal sealed class Estate : IAsyncDisposable
         }
         """;
 
-    /// <summary>As large as they usually are.</summary>
+    /// <summary>A Deployment of a typical size.</summary>
     private string Deployment(int index) => $$$"""
         {
           "apiVersion": "apps/v1", "kind": "Deployment",
@@ -161,7 +162,7 @@ internal sealed class Estate : IAsyncDisposable
               "spec": {
                 "containers": [
                   {
-                    "name": "app", "image": "{{{_registry.Host}}}/{{{RepositoryOf(index)}}}:a{{{_version:0000000}}}@{{{_notes.Expected[KeyOf(index)]}}}",
+                    "name": "app", "image": "{{{_registry.Host}}}/{{{RepositoryOf(index)}}}:a{{{_version:0000000}}}@{{{_recorder.Expected[KeyOf(index)]}}}",
                     "ports": [{"name": "http", "containerPort": 8080}],
                     "env": [{"name": "STAGE", "value": "{{{TagOf(index)}}}"}, {"name": "LOG_LEVEL", "value": "info"}, {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "database", "key": "url"} } }],
                     "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
@@ -174,8 +175,8 @@ internal sealed class Estate : IAsyncDisposable
         }
         """;
 
-    /// <summary>What the sandbox tells. Called by its threads, some of them with its lock held: quick, and awaits nothing.</summary>
-    private sealed class Notes
+    /// <summary>Records events of the sandbox. Called on its threads, some of which hold its lock, so it must not block.</summary>
+    private sealed class Recorder
     {
         private long _watches;
         private long _leases;
@@ -183,7 +184,7 @@ internal sealed class Estate : IAsyncDisposable
         private long _writes;
         private long _registry;
 
-        /// <summary>The digest that each resource is to have.</summary>
+        /// <summary>The expected digest of each resource.</summary>
         public ConcurrentDictionary<string, string> Expected { get; } = new(StringComparer.Ordinal);
 
         public Expectation? Available { get; set; }
@@ -192,14 +193,14 @@ internal sealed class Estate : IAsyncDisposable
 
         public Expectation? Patched { get; set; }
 
-        public Expectation? LookedAt { get; set; }
+        public Expectation? TagsRead { get; set; }
 
         public RequestCounts Counts => new(Interlocked.Read(ref _registry), Interlocked.Read(ref _watches), Interlocked.Read(ref _leases), Interlocked.Read(ref _reads), Interlocked.Read(ref _writes));
 
-        public Expectation Expect(IEnumerable<string> keys, Action<Notes, Expectation> keep)
+        public Expectation Expect(IEnumerable<string> keys, Action<Recorder, Expectation> assign)
         {
             Expectation expectation = new(keys);
-            keep(this, expectation);
+            assign(this, expectation);
             return expectation;
         }
 
@@ -207,12 +208,12 @@ internal sealed class Estate : IAsyncDisposable
         {
             Interlocked.Increment(ref _registry);
             if (request is { Method: "HEAD", Kind: RegistryRequestKind.Manifest })
-                LookedAt?.Meet($"{request.Repository}:{request.Reference}");
+                TagsRead?.Meet($"{request.Repository}:{request.Reference}");
         }
 
         public void Note(SandboxRequestRecord request)
         {
-            // Those who fill the cluster come without a name.
+            // Requests of this class have no user agent.
             if (request.UserAgent.Length == 0)
                 return;
             if (request.PathAndQuery.Contains("watch=", StringComparison.Ordinal))
@@ -249,16 +250,16 @@ internal sealed class Estate : IAsyncDisposable
     }
 }
 
-/// <summary>Requests over HTTP.</summary>
-/// <param name="Registry">To the registry.</param>
-/// <param name="Watches">To the API server: watches begun.</param>
-/// <param name="Leases">Of the leader election.</param>
-/// <param name="Reads">Lists and single objects.</param>
-/// <param name="Writes">All others.</param>
+/// <summary>Numbers of HTTP requests.</summary>
+/// <param name="Registry">Requests to the registry.</param>
+/// <param name="Watches">Watches started on the API server.</param>
+/// <param name="Leases">Requests of leader election.</param>
+/// <param name="Reads">Reads of lists and single objects.</param>
+/// <param name="Writes">All other requests.</param>
 internal sealed record RequestCounts(long Registry, long Watches, long Leases, long Reads, long Writes)
 {
-    public static RequestCounts operator -(RequestCounts one, RequestCounts other) => new(
-        one.Registry - other.Registry, one.Watches - other.Watches, one.Leases - other.Leases, one.Reads - other.Reads, one.Writes - other.Writes);
+    public static RequestCounts operator -(RequestCounts left, RequestCounts right) => new(
+        left.Registry - right.Registry, left.Watches - right.Watches, left.Leases - right.Leases, left.Reads - right.Reads, left.Writes - right.Writes);
 
     public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Registry} registry; cluster: {Reads} reads, {Writes} writes, {Watches} watches, {Leases} lease");
 }

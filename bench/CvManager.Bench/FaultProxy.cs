@@ -8,33 +8,33 @@ using System.Text;
 
 namespace CvManager.Bench;
 
-/// <summary>What a <see cref="FaultProxy"/> does to a response.</summary>
+/// <summary>A fault that a <see cref="FaultProxy"/> injects into a response.</summary>
 internal enum Fault
 {
     None,
 
-    /// <summary>503 that promises more bytes than it sends.</summary>
+    /// <summary>503 with a Content-Length that is greater than the body.</summary>
     TruncatedError,
 
-    /// <summary>The server's own answer, cut off in the middle of its body.</summary>
-    TruncatedAnswer,
+    /// <summary>The response of the server, truncated in the middle of the body.</summary>
+    TruncatedResponse,
 
-    /// <summary>The server's header fields and half of its body, then silence.</summary>
+    /// <summary>The header fields and half of the body of the response, then nothing.</summary>
     StalledBody,
 
-    /// <summary>The connection is accepted and never answered.</summary>
+    /// <summary>The connection is accepted, and no response is sent.</summary>
     Silence,
 
-    /// <summary>The server's own answer, after some seconds.</summary>
+    /// <summary>The response of the server, after some seconds.</summary>
     Slow,
 
-    /// <summary>200 with an HTML page, as a captive portal or a login proxy gives.</summary>
+    /// <summary>200 with an HTML page, as from a captive portal or a login proxy.</summary>
     HtmlPage,
 
-    /// <summary>A JSON object whose fields have other types than the API's.</summary>
+    /// <summary>A JSON object whose fields have the wrong types.</summary>
     WrongTypes,
 
-    /// <summary>409 to every write of a status.</summary>
+    /// <summary>409 for every write of a status.</summary>
     Conflict,
 
     /// <summary>429 with Retry-After.</summary>
@@ -45,12 +45,12 @@ internal enum Fault
 }
 
 /// <summary>
-/// Stands in front of a server and spoils a part of its responses. It writes responses byte by byte itself: an HTTP library would
-/// not let it break the protocol. One request per connection. Thread-safe.
+/// A proxy in front of a server that injects faults into a share of the responses. It writes the bytes of responses itself, because HTTP
+/// libraries do not allow violations of the protocol. One request per connection. Thread-safe.
 /// </summary>
 internal sealed class FaultProxy : IAsyncDisposable
 {
-    private const int LongestHead = 64 * 1024;
+    private const int MaxHeadLength = 64 * 1024;
 
     private static readonly TimeSpan Delay = TimeSpan.FromSeconds(8);
 
@@ -63,11 +63,11 @@ internal sealed class FaultProxy : IAsyncDisposable
     private CancellationTokenSource _phase = new();
     private (Fault Fault, double Share) _mode;
     private long _requests;
-    private long _spoiled;
+    private long _faulted;
 
-    /// <param name="server">Where requests go on to.</param>
-    /// <param name="authority">What the server's certificate is checked against; null for the system's trust.</param>
-    /// <param name="certificate">The proxy's own, for TLS; null for plain HTTP.</param>
+    /// <param name="server">The server to forward requests to.</param>
+    /// <param name="authority">The certificate authority of the server; null for those that the system trusts.</param>
+    /// <param name="certificate">The certificate of the proxy, for TLS; null for plain HTTP.</param>
     public FaultProxy(Uri server, X509Certificate2? authority, X509Certificate2? certificate)
     {
         SocketsHttpHandler handler = new() { AllowAutoRedirect = false, UseProxy = false };
@@ -81,20 +81,21 @@ internal sealed class FaultProxy : IAsyncDisposable
         _accepting = AcceptAsync();
     }
 
-    /// <summary>host:port.</summary>
+    /// <summary>The address as host:port.</summary>
     public string Host { get; }
 
     public long Requests => Interlocked.Read(ref _requests);
 
-    public long Spoiled => Interlocked.Read(ref _spoiled);
+    public long Faulted => Interlocked.Read(ref _faulted);
 
-    /// <summary>Spoils responses from now on; connections that the former fault holds are closed.</summary>
-    /// <param name="share">The part of all responses that is spoiled, 0 to 1.</param>
+    /// <summary>Sets the fault for new connections, and closes the connections that have the previous fault.</summary>
+    /// <param name="fault">The fault to inject.</param>
+    /// <param name="share">The share of responses that have the fault, 0 to 1.</param>
     public void Set(Fault fault, double share)
     {
         _mode = (fault, share);
-        using CancellationTokenSource former = Interlocked.Exchange(ref _phase, new CancellationTokenSource());
-        former.Cancel();
+        using CancellationTokenSource previous = Interlocked.Exchange(ref _phase, new CancellationTokenSource());
+        previous.Cancel();
     }
 
     public async ValueTask DisposeAsync()
@@ -142,12 +143,12 @@ internal sealed class FaultProxy : IAsyncDisposable
             if (fault == Fault.Conflict && !head.IsStatusWrite)
                 fault = Fault.None;
             if (fault != Fault.None)
-                Interlocked.Increment(ref _spoiled);
-            await AnswerAsync(client, stream, head, fault, limit.Token);
+                Interlocked.Increment(ref _faulted);
+            await RespondAsync(client, stream, head, fault, limit.Token);
         }
         catch (Exception e) when (e is IOException or OperationCanceledException or HttpRequestException or SocketException or System.Security.Authentication.AuthenticationException)
         {
-            // Either side went away, or the phase is over: that is what a proxy in trouble looks like.
+            // One side closed the connection, or the fault has changed: expected for a faulty proxy.
         }
     }
 
@@ -160,7 +161,7 @@ internal sealed class FaultProxy : IAsyncDisposable
         return tls;
     }
 
-    private async Task AnswerAsync(TcpClient client, Stream stream, RequestHead head, Fault fault, CancellationToken cancellationToken)
+    private async Task RespondAsync(TcpClient client, Stream stream, RequestHead head, Fault fault, CancellationToken cancellationToken)
     {
         switch (fault)
         {
@@ -216,15 +217,15 @@ internal sealed class FaultProxy : IAsyncDisposable
         byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
-            long left = fault is Fault.TruncatedAnswer or Fault.StalledBody ? (length ?? 600) / 2 : long.MaxValue;
-            while (left > 0)
+            long remaining = fault is Fault.TruncatedResponse or Fault.StalledBody ? (length ?? 600) / 2 : long.MaxValue;
+            while (remaining > 0)
             {
-                int read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, left)), cancellationToken);
+                int read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, remaining)), cancellationToken);
                 if (read == 0)
                     return;
                 await to.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
                 await to.FlushAsync(cancellationToken);
-                left -= read;
+                remaining -= read;
             }
 
             if (fault == Fault.StalledBody)
@@ -246,7 +247,7 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private static async Task<RequestHead?> ReadHeadAsync(Stream stream, CancellationToken cancellationToken)
     {
-        byte[] buffer = new byte[LongestHead];
+        byte[] buffer = new byte[MaxHeadLength];
         int filled = 0;
         int end;
         while ((end = buffer.AsSpan(0, filled).IndexOf("\r\n\r\n"u8)) < 0)
@@ -262,9 +263,9 @@ internal sealed class FaultProxy : IAsyncDisposable
         List<(string Name, string Value)> fields = [.. lines.Skip(1).Select(line => (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()))];
         int length = fields.Where(field => field.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)).Select(field => int.Parse(field.Value, CultureInfo.InvariantCulture)).FirstOrDefault();
         byte[] body = new byte[length];
-        int had = Math.Min(length, filled - end - 4);
-        buffer.AsSpan(end + 4, had).CopyTo(body);
-        await stream.ReadExactlyAsync(body.AsMemory(had), cancellationToken);
+        int received = Math.Min(length, filled - end - 4);
+        buffer.AsSpan(end + 4, received).CopyTo(body);
+        await stream.ReadExactlyAsync(body.AsMemory(received), cancellationToken);
         return new RequestHead(first[0], first[1], fields, body);
     }
 

@@ -11,9 +11,9 @@ using CvManager.Unit;
 namespace CvManager.Bench;
 
 /// <summary>
-/// Two replicas of the controller on a real control plane and a real registry, with faults in turns between them and both servers,
-/// while tags move all the time. All versions are good: whatever is failed, rolled back or quarantined was blamed for a fault
-/// that was not its own (R6). At the end the faults stop, all tags move once more, and everything has to become current.
+/// Two replicas of the controller on a real control plane and a real registry. Faults are injected into both connections, while tags move
+/// all the time. All versions work, so a version that fails, is rolled back or is quarantined was blamed for an infrastructure fault, which
+/// R6 forbids. At the end the faults stop, all tags move once more, and every ContainerVersion must become current.
 /// </summary>
 internal sealed class FaultsScenario : IScenario
 {
@@ -25,18 +25,19 @@ internal sealed class FaultsScenario : IScenario
     private static readonly TimeSpan Convergence = TimeSpan.FromMinutes(5);
     private static readonly Fault[] ClusterFaults =
     [
-        Fault.TruncatedError, Fault.TruncatedAnswer, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.Conflict, Fault.TooManyRequests, Fault.Reset,
+        Fault.TruncatedError, Fault.TruncatedResponse, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.Conflict, Fault.TooManyRequests, Fault.Reset,
     ];
 
     private static readonly Fault[] RegistryFaults =
     [
-        Fault.TruncatedError, Fault.TruncatedAnswer, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.TooManyRequests, Fault.Reset,
+        Fault.TruncatedError, Fault.TruncatedResponse, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.TooManyRequests, Fault.Reset,
     ];
 
     public string Name => "faults";
 
     public string Description =>
-        "two controllers on a real control plane (CVM_KUBECONFIG, CVM_KUBECTL) and registry (CVM_REGISTRY): faults in turns on both connections, kills and pauses in the first third; all has to be current in the end";
+        "two controllers on a real control plane (CVM_KUBECONFIG, CVM_KUBECTL) and registry (CVM_REGISTRY): faults on both connections, "
+        + "kills and pauses in the first third; everything must be current at the end";
 
     public string Number => "minutes of faults";
 
@@ -75,7 +76,7 @@ internal sealed class FaultsScenario : IScenario
         {
             using (CancellationTokenSource moving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
             {
-                Task mover = MoveAllTheTimeAsync(moving.Token);
+                Task mover = MoveTagsAsync(moving.Token);
                 TimeSpan nextRow = TimeSpan.Zero;
                 while (age.Elapsed < end)
                 {
@@ -91,7 +92,7 @@ internal sealed class FaultsScenario : IScenario
                         if (!replicas[i].HasExited)
                             continue;
                         unexpected++;
-                        Console.Error.WriteLine($"replica {i} ended by itself with {replicas[i].ExitCode}: {replicas[i].LastLine}");
+                        Console.Error.WriteLine($"replica {i} exited unexpectedly with code {replicas[i].ExitCode}: {replicas[i].LastLine}");
                         replicas[i] = Restart(i);
                     }
 
@@ -116,7 +117,12 @@ internal sealed class FaultsScenario : IScenario
             while (await BehindAsync(run, cancellationToken) is { Count: > 0 } behind)
             {
                 if (converging.Elapsed > Convergence)
-                    throw new TimeoutException($"{behind.Count} of {Applications} are not current {Convergence.TotalMinutes} minutes after the faults stopped:\n{string.Join('\n', behind.Take(10))}\nLogs: {folder.FullName}");
+                    {
+                    throw new TimeoutException(
+                        $"{behind.Count} objects are not current {Convergence.TotalMinutes} minutes after the faults stopped:\n"
+                        + $"{string.Join('\n', behind.Take(10))}\nLogs: {folder.FullName}");
+                }
+
                 await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
             }
 
@@ -131,7 +137,7 @@ internal sealed class FaultsScenario : IScenario
         }
 
         Console.Error.WriteLine($"logs: {folder.FullName}");
-        return new FigureTable(["minute", "tag moves", "requests to the cluster (spoiled)", "to the registry (spoiled)", "resident MB by replica", "rollouts succeeded", "blamed", "ended by themselves", "note"], rows);
+        return new FigureTable(["minute", "tag moves", "requests to the cluster (with faults)", "requests to the registry (with faults)", "resident MB of each replica", "rollouts succeeded", "blamed", "unexpected exits", "note"], rows);
 
         Replica Restart(int index)
         {
@@ -161,7 +167,7 @@ internal sealed class FaultsScenario : IScenario
             }
         }
 
-        async Task MoveAllTheTimeAsync(CancellationToken token)
+        async Task MoveTagsAsync(CancellationToken token)
         {
             Random dice = new(2);
             try
@@ -183,21 +189,21 @@ internal sealed class FaultsScenario : IScenario
         async Task<string[]> RowAsync()
         {
             (int succeeded, List<string> blamed) = await HistoryAsync(run, cancellationToken);
-            foreach (string one in blamed.Take(3))
-                Console.Error.WriteLine($"  blamed: {one}");
+            foreach (string version in blamed.Take(3))
+                Console.Error.WriteLine($"  blamed: {version}");
             return
             [
                 age.Elapsed.TotalMinutes.ToString("0.0", CultureInfo.InvariantCulture), moves.ToString(CultureInfo.InvariantCulture),
-                $"{cluster.Requests} ({cluster.Spoiled})", $"{images.Requests} ({images.Spoiled})",
+                $"{cluster.Requests} ({cluster.Faulted})", $"{images.Requests} ({images.Faulted})",
                 string.Join(", ", replicas.Select(replica => replica.ResidentMegabytes.ToString("0", CultureInfo.InvariantCulture))),
                 succeeded.ToString(CultureInfo.InvariantCulture), blamed.Count.ToString(CultureInfo.InvariantCulture), unexpected.ToString(CultureInfo.InvariantCulture), "",
             ];
         }
     }
 
-    private static string Require(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set: start the servers of tests/servers.");
+    private static string Require(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set. Start the servers in tests/servers.");
 
-    /// <summary>The API server's certificate authority, which a kubeconfig holds or names.</summary>
+    /// <summary>Reads the certificate authority of the API server from the kubeconfig, or from the file that it names.</summary>
     private static async Task<byte[]> AuthorityAsync(JsonNode server, CancellationToken cancellationToken) =>
         server["certificate-authority-data"]?.GetValue<string>() is { } data ? Convert.FromBase64String(data)
         : await File.ReadAllBytesAsync(server["certificate-authority"]!.GetValue<string>(), cancellationToken);
@@ -206,7 +212,7 @@ internal sealed class FaultsScenario : IScenario
 
     private static string RepositoryOf(string run, int application) => $"{run}/app{application % Repositories}";
 
-    /// <summary>One manifest for each repository and version: application × version.</summary>
+    /// <summary>Pushes the images, and returns a manifest for each repository and version.</summary>
     private static async Task<string[]> PushAsync(HttpClient http, string run, CancellationToken cancellationToken)
     {
         string[] manifests = new string[Repositories * Versions];
@@ -265,7 +271,7 @@ internal sealed class FaultsScenario : IScenario
             await Task.Delay(TimeSpan.FromSeconds(0.5), cancellationToken);
         }
 
-        throw new TimeoutException("The service account got no token within 30 s.");
+        throw new TimeoutException("The service account received no token within 30 s.");
     }
 
     private static string Objects(string run, string registry)
@@ -296,22 +302,22 @@ internal sealed class FaultsScenario : IScenario
         return text.ToString();
     }
 
-    /// <summary>What is not yet as it should be.</summary>
+    /// <summary>Returns the objects that are not on the last version.</summary>
     private static async Task<List<string>> BehindAsync(string run, CancellationToken cancellationToken)
     {
-        string wanted = Version(Versions - 1);
+        string expected = Version(Versions - 1);
         List<string> behind = [];
         foreach (JsonNode? item in await ItemsAsync("deployments", run, cancellationToken))
         {
             string image = item!["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
-            if (!image.Contains($":{wanted}", StringComparison.Ordinal))
+            if (!image.Contains($":{expected}", StringComparison.Ordinal))
                 behind.Add($"Deployment {item["metadata"]!["name"]}: {image}");
         }
 
         foreach (JsonNode? item in await ItemsAsync("containerversions", run, cancellationToken))
         {
             JsonNode? status = item!["status"];
-            if (status?["successVersion"]?.GetValue<string>() != wanted || status["currStatus"]?.GetValue<string>() != "Success")
+            if (status?["successVersion"]?.GetValue<string>() != expected || status["currStatus"]?.GetValue<string>() != "Success")
                 behind.Add($"ContainerVersion {item["metadata"]!["name"]}: {status?["currVersion"]} {status?["currStatus"]} {status?["conditions"]?.ToJsonString()}");
         }
 
@@ -359,7 +365,7 @@ internal sealed class FaultsScenario : IScenario
         await process.StandardInput.WriteAsync((input ?? "").AsMemory(), cancellationToken);
         process.StandardInput.Close();
         await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} ended with {process.ExitCode}: {await error}");
+        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} exited with code {process.ExitCode}: {await error}");
     }
 
     private static X509Certificate2 CreateCertificate()
@@ -370,12 +376,12 @@ internal sealed class FaultsScenario : IScenario
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 made = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
-        // TLS of the server side wants a certificate whose key is of the platform's own store.
-        return X509CertificateLoader.LoadPkcs12(made.Export(X509ContentType.Pkcs12), null);
+        using X509Certificate2 selfSigned = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
+        // A TLS server needs a certificate whose key is in the key store of the platform.
+        return X509CertificateLoader.LoadPkcs12(selfSigned.Export(X509ContentType.Pkcs12), null);
     }
 
-    /// <summary>One controller process, whose log goes into a file.</summary>
+    /// <summary>A controller process with a log file.</summary>
     private sealed class Replica : IDisposable
     {
         private readonly Process _process;
@@ -417,7 +423,7 @@ internal sealed class FaultsScenario : IScenario
 
         public Task WaitAsync(CancellationToken cancellationToken) => _process.WaitForExitAsync(cancellationToken);
 
-        /// <summary>SIGTERM; killed, with a word about it, when the grace period is over.</summary>
+        /// <summary>Sends SIGTERM. After the grace period, reports that the process did not exit, and kills it.</summary>
         public async Task EndAsync(TimeSpan grace)
         {
             if (_process.HasExited)
@@ -430,7 +436,7 @@ internal sealed class FaultsScenario : IScenario
             }
             catch (OperationCanceledException)
             {
-                Console.Error.WriteLine($"A controller had not ended {grace.TotalSeconds:0} s after SIGTERM.");
+                Console.Error.WriteLine($"A controller did not exit within {grace.TotalSeconds:0} s after SIGTERM.");
                 _process.Kill();
                 await _process.WaitForExitAsync(CancellationToken.None);
             }

@@ -2,16 +2,16 @@ using System.Globalization;
 
 namespace CvManager.Bench;
 
-/// <summary>Figures, as they are printed.</summary>
+/// <summary>A table of results.</summary>
 internal sealed record FigureTable(IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
-    /// <summary>What each contestant took.</summary>
+    /// <summary>A table with a row for each contestant.</summary>
     public static FigureTable Of(IReadOnlyList<Measurement> measurements) => new(
-        ["contestant", "median ms", "p99 ms", "least ms", "requests"],
+        ["contestant", "median ms", "p99 ms", "min ms", "requests"],
         [.. measurements.Select(one => (string[])[one.Contestant, Milliseconds(one.Percentile(0.5)), Milliseconds(one.Percentile(0.99)), Milliseconds(one.Times.Min()),
             one.Requests is { } requests ? requests.ToString("0.#", CultureInfo.InvariantCulture) : "",])]);
 
-    /// <summary>As Markdown.</summary>
+    /// <summary>The table as Markdown.</summary>
     public override string ToString() => string.Join('\n',
     [
         Line(Columns),
@@ -24,13 +24,13 @@ internal sealed record FigureTable(IReadOnlyList<string> Columns, IReadOnlyList<
     private static string Milliseconds(TimeSpan time) => time.TotalMilliseconds.ToString("0.0", CultureInfo.InvariantCulture);
 }
 
-/// <summary>What one contestant took.</summary>
-/// <param name="Contestant">Its name, as the table shows it.</param>
-/// <param name="Times">One for each repetition.</param>
-/// <param name="Requests">Requests to the server for one repetition, counted apart from the timing; null where they are not.</param>
+/// <summary>The times of one contestant.</summary>
+/// <param name="Contestant">Its name in the table.</param>
+/// <param name="Times">The duration of each repetition.</param>
+/// <param name="Requests">The number of requests per repetition, counted in separate runs; null if not counted.</param>
 internal sealed record Measurement(string Contestant, IReadOnlyList<TimeSpan> Times, double? Requests)
 {
-    /// <summary>The smallest time that is not exceeded by that part of all (nearest rank).</summary>
-    /// <param name="part">More than 0, at most 1: 0.5 is the median.</param>
+    /// <summary>The percentile of the times (nearest rank).</summary>
+    /// <param name="part">Greater than 0, and at most 1: 0.5 is the median.</param>
     public TimeSpan Percentile(double part) => Times.Order().ElementAt((int)Math.Ceiling(part * Times.Count) - 1);
 }

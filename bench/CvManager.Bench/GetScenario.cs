@@ -3,14 +3,16 @@ using System.Globalization;
 
 namespace CvManager.Bench;
 
-/// <summary>Reading every ContainerVersion of a cluster, beside kubectl, which is given the same credentials.</summary>
+/// <summary>Reads all ContainerVersions of a cluster, compared with kubectl with the same credentials.</summary>
 internal sealed class GetScenario : IScenario
 {
     private const int Repetitions = 10;
 
     public string Name => "get";
 
-    public string Description => "Get-ContainerVersion -AllNamespaces beside kubectl get cv -A -o json, on a sandbox; CVM_KUBECTL is a kubectl, which is left out where it is not set";
+    public string Description =>
+        "Get-ContainerVersion -AllNamespaces compared with kubectl get cv -A -o json, on a sandbox; "
+        + "CVM_KUBECTL is the path of kubectl (without it, no comparison)";
 
     public string Number => "ContainerVersions";
 
@@ -19,17 +21,17 @@ internal sealed class GetScenario : IScenario
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
         await using Estate estate = await Estate.StartAsync(number, 60, 0, cancellationToken);
-        // With a status each, as they are in life.
+        // Each gets a status, as in a real cluster.
         Expectation upToDate = estate.UpToDate();
         await using (ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0)))
             await upToDate.CompletedAsync(TimeSpan.FromMinutes(15), controller, cancellationToken);
 
         string get = $"(Get-ContainerVersion -AllNamespaces -KubeConfig '{estate.KubeConfig}').Count";
-        List<(string Name, Func<Task<TimeSpan>> Run)> contestants = [("cvm -Command Get-ContainerVersion, a process each", () => TimeAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", get], cancellationToken))];
+        List<(string Name, Func<Task<TimeSpan>> Run)> contestants = [("cvm -Command Get-ContainerVersion, one process per run", () => TimeAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", get], cancellationToken))];
         if (Environment.GetEnvironmentVariable("CVM_KUBECTL") is { Length: > 0 } kubectl)
         {
-            contestants.Add(("kubectl get cv -A -o json, a process each", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A", "-o", "json"], cancellationToken)));
-            contestants.Add(("kubectl get cv -A, a process each", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A"], cancellationToken)));
+            contestants.Add(("kubectl get cv -A -o json, one process per run", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A", "-o", "json"], cancellationToken)));
+            contestants.Add(("kubectl get cv -A, one process per run", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A"], cancellationToken)));
         }
 
         await using Session session = new(get, number);
@@ -51,15 +53,17 @@ internal sealed class GetScenario : IScenario
 
     private static async Task<TimeSpan> TimeAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        long begun = Stopwatch.GetTimestamp();
+        long started = Stopwatch.GetTimestamp();
         using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
-        // As bytes: reading must cost the peer nothing.
+        // Copied as bytes, so that reading does not slow the process down.
         await process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(begun) : throw new InvalidOperationException($"{program} ended with {process.ExitCode}.");
+        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(started) : throw new InvalidOperationException($"{program} exited with code {process.ExitCode}.");
     }
 
-    /// <summary>A session in a process of its own, which reads once for each line that it is sent, and times that itself.</summary>
+    /// <summary>
+    /// A session in a separate process. For each line of input, it reads all ContainerVersions once, and returns the duration.
+    /// </summary>
     private sealed class Session : IAsyncDisposable
     {
         private readonly Process _process;
@@ -74,12 +78,12 @@ internal sealed class GetScenario : IScenario
 
         public async Task<TimeSpan> TimeAsync(CancellationToken cancellationToken)
         {
-            await _process.StandardInput.WriteLineAsync("again".AsMemory(), cancellationToken);
+            await _process.StandardInput.WriteLineAsync("read".AsMemory(), cancellationToken);
             await _process.StandardInput.FlushAsync(cancellationToken);
-            string[] answer = (await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The session ended.")).Split(' ');
-            return int.Parse(answer[0], CultureInfo.InvariantCulture) == _count
-                ? TimeSpan.FromTicks(long.Parse(answer[1], CultureInfo.InvariantCulture))
-                : throw new InvalidOperationException($"It read {answer[0]} ContainerVersions, not {_count}.");
+            string[] result = (await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The session exited.")).Split(' ');
+            return int.Parse(result[0], CultureInfo.InvariantCulture) == _count
+                ? TimeSpan.FromTicks(long.Parse(result[1], CultureInfo.InvariantCulture))
+                : throw new InvalidOperationException($"Expected {_count} ContainerVersions, read {result[0]}.");
         }
 
         public async ValueTask DisposeAsync()

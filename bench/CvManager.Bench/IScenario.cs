@@ -1,20 +1,20 @@
 namespace CvManager.Bench;
 
-/// <summary>Something that is measured, beside a named peer where there is one.</summary>
+/// <summary>A benchmark, which compares CvManager with a named peer if there is one.</summary>
 internal interface IScenario
 {
-    /// <summary>What it is called on the command line.</summary>
+    /// <summary>The name on the command line.</summary>
     string Name { get; }
 
-    /// <summary>What is measured, and what the environment must have.</summary>
+    /// <summary>What it measures, and its prerequisites.</summary>
     string Description { get; }
 
-    /// <summary>What the number on the command line means.</summary>
+    /// <summary>The meaning of the number on the command line.</summary>
     string Number { get; }
 
-    /// <summary>The number where none is given.</summary>
+    /// <summary>The default number.</summary>
     int DefaultNumber { get; }
 
-    /// <summary>Measures. Contestants run in turns, so that they meet the same machine.</summary>
+    /// <summary>Runs the benchmark. Contestants alternate, so that they run under the same conditions.</summary>
     Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken);
 }

@@ -3,7 +3,7 @@ using System.Globalization;
 
 namespace CvManager.Bench;
 
-/// <summary>From a tag's move to the patch of its workload, where nobody tells the controller of it: by poll.</summary>
+/// <summary>Measures the delay between a tag move and the patch of the workload, when the controller finds the move by polling.</summary>
 internal sealed class TagMoveScenario : IScenario
 {
     private const int PollSeconds = 5;
@@ -13,9 +13,11 @@ internal sealed class TagMoveScenario : IScenario
 
     public string Name => "tag-move";
 
-    public string Description => "cvm's controller on a sandbox: delay from a tag's move to the patched Deployment at a poll interval of 5 s, 600 moves in a minute; at most one for each ContainerVersion";
+    public string Description => 
+        "the controller on a sandbox: delay between a tag move and the patch of the Deployment, at a poll interval of 5 s; "
+        + "600 moves in a minute, at most one for each ContainerVersion";
 
-    public string Number => "ContainerVersions, each with a tag and a Deployment of its own";
+    public string Number => "ContainerVersions, each with its own tag and Deployment";
 
     public int DefaultNumber => 1000;
 
@@ -25,11 +27,11 @@ internal sealed class TagMoveScenario : IScenario
         Expectation upToDate = estate.UpToDate();
         await using ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
         await upToDate.CompletedAsync(TimeSpan.FromMinutes(5), controller, cancellationToken);
-        // So that looks are spread.
+        // Lets the controller spread its polls over the interval.
         await Task.Delay(TimeSpan.FromSeconds(3 * PollSeconds), cancellationToken);
 
         int[] moved = [.. Enumerable.Range(0, number).OrderBy(_ => Random.Shared.Next()).Take(Moves)];
-        Dictionary<string, long> begun = new(StringComparer.Ordinal);
+        Dictionary<string, long> moveTimes = new(StringComparer.Ordinal);
         Expectation patched = estate.Patched(moved);
         TimeSpan processorBefore = controller.ProcessorTime;
         TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
@@ -37,14 +39,14 @@ internal sealed class TagMoveScenario : IScenario
         foreach (int index in moved)
         {
             estate.Move(index, 2);
-            begun[Estate.KeyOf(index)] = Stopwatch.GetTimestamp();
+            moveTimes[Estate.KeyOf(index)] = Stopwatch.GetTimestamp();
             await Task.Delay(Between, cancellationToken);
         }
 
         await patched.CompletedAsync(TimeSpan.FromMinutes(2), controller, cancellationToken);
         TimeSpan took = Stopwatch.GetElapsedTime(started);
-        Measurement delays = new("tag moved → Deployment patched, by a poll every 5 s", [.. begun.Select(b => Stopwatch.GetElapsedTime(b.Value, patched.Met[b.Key]))], null);
-        return new FigureTable(["what", "median s", "p99 s", "most s", "controller", "sandbox"],
+        Measurement delays = new("tag move to patched Deployment, polled every 5 s", [.. moveTimes.Select(move => Stopwatch.GetElapsedTime(move.Value, patched.Met[move.Key]))], null);
+        return new FigureTable(["what", "median s", "p99 s", "max s", "controller", "sandbox"],
         [
             [
                 delays.Contestant, Seconds(delays.Percentile(0.5)), Seconds(delays.Percentile(0.99)), Seconds(delays.Percentile(1)),

@@ -4,10 +4,10 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Fuzz;
 
-/// <summary>Makes an input from samples: bytes and slices changed, words of the format put in, and values of JSON replaced by others.</summary>
+/// <summary>Creates inputs from samples: changes bytes and slices, inserts words of the format, and renodes values in JSON.</summary>
 internal sealed class Mutator(Random random)
 {
-    private const int LargestInput = 256 * 1024;
+    private const int MaxInput = 256 * 1024;
 
     private static readonly byte[][] Words = [.. new[]
     {
@@ -25,7 +25,7 @@ internal sealed class Mutator(Random random)
         byte[] input = Pick(samples);
         if (random.Next(3) == 0 && ReplaceValue(input) is { } replaced)
             input = replaced;
-        for (int times = random.Next(4); times > 0 && input.Length <= LargestInput; times--)
+        for (int times = random.Next(4); times > 0 && input.Length <= MaxInput; times--)
         {
             int at = random.Next(input.Length + 1);
             int length = Math.Min(input.Length - at, 1 + random.Next(random.Next(4) == 0 ? 200 : 8));
@@ -43,25 +43,25 @@ internal sealed class Mutator(Random random)
             };
         }
 
-        return input.Length <= LargestInput ? input : input[..LargestInput];
+        return input.Length <= MaxInput ? input : input[..MaxInput];
     }
 
     private byte[] Pick(IReadOnlyList<byte[]> from) => from[random.Next(from.Count)];
 
     private byte[] Join(byte[] input, int at, byte[] other) => [.. input.AsSpan(0, at), .. other.AsSpan(random.Next(other.Length + 1))];
 
-    private static byte[] Splice(byte[] input, int at, int length, ReadOnlySpan<byte> put) => [.. input.AsSpan(0, at), .. put, .. input.AsSpan(at + length)];
+    private static byte[] Splice(byte[] input, int at, int length, ReadOnlySpan<byte> inserted) => [.. input.AsSpan(0, at), .. inserted, .. input.AsSpan(at + length)];
 
     private static byte[] Repeat(ReadOnlySpan<byte> piece, int times)
     {
-        times = piece.Length == 0 ? 0 : Math.Min(times, LargestInput / piece.Length);
+        times = piece.Length == 0 ? 0 : Math.Min(times, MaxInput / piece.Length);
         byte[] repeated = new byte[piece.Length * times];
         for (int i = 0; i < times; i++)
             piece.CopyTo(repeated.AsSpan(i * piece.Length));
         return repeated;
     }
 
-    /// <summary>The JSON in a sample (its body, where it is an HTTP answer) with one value replaced; null where there is none.</summary>
+    /// <summary>Renodes one value in the JSON of a sample (in the body of an HTTP response); null if it has no JSON.</summary>
     private byte[]? ReplaceValue(byte[] input)
     {
         int start = input.AsSpan().IndexOf("\n\n"u8) is >= 0 and var blank && input.AsSpan(0, 5).SequenceEqual("HTTP "u8) ? blank + 2 : 0;
@@ -69,11 +69,11 @@ internal sealed class Mutator(Random random)
         {
             if (JsonNode.Parse(input.AsSpan(start)) is not { } root)
                 return null;
-            List<JsonNode> places = [];
-            Collect(root, places);
-            if (places.Count == 0)
+            List<JsonNode> nodes = [];
+            Collect(root, nodes);
+            if (nodes.Count == 0)
                 return null;
-            JsonNode chosen = places[random.Next(places.Count)];
+            JsonNode chosen = nodes[random.Next(nodes.Count)];
             JsonNode? value = JsonNode.Parse(Values[random.Next(Values.Length)]);
             if (chosen.Parent is JsonObject map)
                 map[chosen.GetPropertyName()] = value;
@@ -87,13 +87,13 @@ internal sealed class Mutator(Random random)
         }
     }
 
-    private static void Collect(JsonNode node, List<JsonNode> places)
+    private static void Collect(JsonNode node, List<JsonNode> nodes)
     {
         IEnumerable<JsonNode?> inner = node is JsonObject map ? map.Select(pair => pair.Value) : node is JsonArray list ? list : [];
-        foreach (JsonNode one in inner.OfType<JsonNode>())
+        foreach (JsonNode child in inner.OfType<JsonNode>())
         {
-            places.Add(one);
-            Collect(one, places);
+            nodes.Add(child);
+            Collect(child, nodes);
         }
     }
 }

@@ -4,26 +4,26 @@ using System.Text;
 
 namespace CvManager.Fuzz;
 
-/// <summary>Tries mutated samples, all targets in turns, until its time is over.</summary>
+/// <summary>Runs mutated samples on all targets in rotation, for a given time.</summary>
 internal static class Session
 {
     public const string CurrentFile = "current";
 
-    /// <summary>The same fault is found again and again: a few of each are enough.</summary>
-    private const int MostOfOneKind = 3;
+    /// <summary>The maximum number of findings of one kind, because one bug causes many findings.</summary>
+    private const int MaxPerKind = 3;
 
     public static async Task<int> RunAsync(IReadOnlyList<Target> targets, int seed, TimeSpan duration, string folder)
     {
         Mutator mutator = new(new Random(seed));
         Dictionary<string, int> kinds = [];
-        long tried = 0;
+        long inputs = 0;
         int findings = 0;
         Stopwatch clock = Stopwatch.StartNew();
         await using FileStream current = new(Path.Combine(folder, CurrentFile), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
-        using Timer watchdog = new(_ => Environment.FailFast("An input did not come to an end."));
+        using Timer watchdog = new(_ => Environment.FailFast("An input did not complete in time."));
         while (clock.Elapsed < duration)
         {
-            Target target = targets[(int)(tried % targets.Count)];
+            Target target = targets[(int)(inputs % targets.Count)];
             byte[] input = mutator.Mutate(target.Samples, target.Words);
             current.SetLength(0);
             current.Position = 0;
@@ -31,16 +31,16 @@ internal static class Session
             watchdog.Change(Trial.WallLimit, Timeout.InfiniteTimeSpan);
             Finding? found = await Trial.RunAsync(target, input);
             watchdog.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
-            tried++;
-            if (found is null || (kinds[found.Kind] = kinds.GetValueOrDefault(found.Kind) + 1) > MostOfOneKind)
+            inputs++;
+            if (found is null || (kinds[found.Kind] = kinds.GetValueOrDefault(found.Kind) + 1) > MaxPerKind)
                 continue;
             findings++;
-            string kept = Path.Combine(folder, $"{target.Name}-{Convert.ToHexStringLower(SHA256.HashData(input))[..12]}");
-            await File.WriteAllBytesAsync(kept, input);
-            Console.WriteLine($"FINDING --target {target.Name} --input {kept}: {found}");
+            string path = Path.Combine(folder, $"{target.Name}-{Convert.ToHexStringLower(SHA256.HashData(input))[..12]}");
+            await File.WriteAllBytesAsync(path, input);
+            Console.WriteLine($"FINDING --target {target.Name} --input {path}: {found}");
         }
 
-        Console.WriteLine($"session {tried} {findings}");
+        Console.WriteLine($"session {inputs} {findings}");
         return findings == 0 ? 0 : 1;
     }
 }

@@ -3,10 +3,10 @@ using System.Globalization;
 
 namespace CvManager.Fuzz;
 
-/// <summary>Runs sessions in processes of their own, one after the other while there is time: one that dies is a finding, and not the end.</summary>
+/// <summary>Runs sessions in child processes, one after the other, for a given time. A crash of a child is a finding.</summary>
 internal static class Supervisor
 {
-    /// <summary>Bytes of managed memory of a session (768 MiB): beyond it, it ends, and its input is a finding.</summary>
+    /// <summary>The limit of the managed heap of a session (768 MiB). Exceeding it ends the session, and its input is a finding.</summary>
     private const string HeapLimit = "0x30000000";
 
     public static async Task<int> RunAsync(string[] args, int seed, TimeSpan duration, string folder)
@@ -20,9 +20,9 @@ internal static class Supervisor
             using Process child = Start(args, seed + session, duration - clock.Elapsed, folder);
             while (await child.StandardOutput.ReadLineAsync() is { } line)
             {
-                if (line.Split(' ') is ["session", var tried, var found])
+                if (line.Split(' ') is ["session", var count, var found])
                 {
-                    inputs += long.Parse(tried, CultureInfo.InvariantCulture);
+                    inputs += long.Parse(count, CultureInfo.InvariantCulture);
                     findings += int.Parse(found, CultureInfo.InvariantCulture);
                 }
                 else
@@ -35,23 +35,23 @@ internal static class Supervisor
             if (child.ExitCode is 0 or 1)
                 continue;
             findings++;
-            string kept = Path.Combine(folder, $"died-{seed + session}");
-            File.Copy(Path.Combine(folder, Session.CurrentFile), kept, overwrite: true);
-            Console.WriteLine($"FINDING the process ended with {child.ExitCode} on {kept} (its first line is the target's name)");
+            string path = Path.Combine(folder, $"died-{seed + session}");
+            File.Copy(Path.Combine(folder, Session.CurrentFile), path, overwrite: true);
+            Console.WriteLine($"FINDING the process exited with code {child.ExitCode} on {path} (the first line is the name of the target)");
         }
 
         Console.WriteLine($"{inputs} inputs, {findings} findings");
         return findings == 0 ? 0 : 1;
     }
 
-    private static Process Start(string[] args, int seed, TimeSpan left, string folder)
+    private static Process Start(string[] args, int seed, TimeSpan remaining, string folder)
     {
-        // Started by `dotnet run` or by its own program: either way by the same path and assembly.
+        // If this process was started with `dotnet`, the child needs the path of the assembly.
         string program = Environment.ProcessPath!;
         string[] assembly = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(Supervisor).Assembly.Location] : [];
         string[] target = Array.IndexOf(args, "--target") is >= 0 and var at ? ["--target", args[at + 1]] : [];
         ProcessStartInfo start = new(program, [.. assembly, "--child", "yes", "--seed", seed.ToString(CultureInfo.InvariantCulture),
-            "--minutes", left.TotalMinutes.ToString(CultureInfo.InvariantCulture), "--folder", folder, .. target])
+            "--minutes", remaining.TotalMinutes.ToString(CultureInfo.InvariantCulture), "--folder", folder, .. target])
         {
             RedirectStandardOutput = true,
         };

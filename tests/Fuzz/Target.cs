@@ -13,19 +13,21 @@ using CvManager.Versions;
 
 namespace CvManager.Fuzz;
 
-/// <summary>Something that reads what somebody else wrote.</summary>
-/// <param name="Name">For the command line.</param>
-/// <param name="Samples">Valid inputs to start from.</param>
-/// <param name="ReadAsync">Reads an input.</param>
+/// <summary>A parser of untrusted input.</summary>
+/// <param name="Name">The name on the command line.</param>
+/// <param name="Samples">Valid inputs to mutate.</param>
+/// <param name="ReadAsync">Parses an input.</param>
 internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<byte[], CancellationToken, Task> ReadAsync)
 {
     private const string Digest = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
     private static readonly ImageRepository Repository = ImageRepository.Parse("registry.test/team/app");
 
-    /// <summary>Words of the input's format.</summary>
+    /// <summary>Words of the format, which are inserted into inputs.</summary>
     public IReadOnlyList<byte[]> Words { get; init; } = [];
 
-    /// <summary>Refusals that are right beside a CvException: of the sandbox, which answers in the API server's own.</summary>
+    /// <summary>
+    /// Whether an exception other than CvException is expected: the sandbox has its own exceptions, like those of an API server.
+    /// </summary>
     public Func<Exception, bool> IsExpected { get; init; } = _ => false;
 
     public static IReadOnlyList<Target> All() =>
@@ -77,15 +79,15 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
             HistoryDocument.Read(map["data"]!.AsObject());
             HistoryDocument.Add(map, HistoryDocument.Read(map["data"]!.AsObject()) ?? [], out _);
         }, Records),
-        OfAnswers("registry-find", (registry, token) => registry.FindTagAsync(Repository, "demo", token), ManifestAnswer, Challenged, Redirected),
-        OfAnswers("registry-list", async (registry, token) =>
+        OfRegistry("registry-find", (registry, token) => registry.FindTagAsync(Repository, "demo", token), ManifestResponse, Challenged, Redirected),
+        OfRegistry("registry-list", async (registry, token) =>
         {
             int tags = 0;
             await foreach (RegistryTag _ in registry.ListTagsAsync(Repository, token))
                 tags++;
-        }, TagAnswers, Challenged),
-        OfAnswers("registry-labels", (registry, token) => registry.ReadLabelsAsync(Repository, Digest, token), ManifestAnswer, IndexAnswer, Challenged),
-        OfAnswers("registry-add", (registry, token) => registry.AddTagAsync(Repository, "v1", "demo", token), ManifestAnswer, IndexAnswer, Challenged),
+        }, TagResponses, Challenged),
+        OfRegistry("registry-labels", (registry, token) => registry.ReadLabelsAsync(Repository, Digest, token), ManifestResponse, IndexResponse, Challenged),
+        OfRegistry("registry-add", (registry, token) => registry.AddTagAsync(Repository, "v1", "demo", token), ManifestResponse, IndexResponse, Challenged),
         OfCluster("cluster-get", (cluster, token) => cluster.GetAsync(new ResourcePath("apps", "v1", "deployments", "a", "b"), token), Ok(Resource), Failure),
         OfCluster("cluster-list", (cluster, token) => cluster.ListAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), null, null, token),
             Ok("{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[" + Resource + "]}"), Failure),
@@ -119,34 +121,34 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         return Task.CompletedTask;
     });
 
-    private static Target OfAnswers(string name, Func<IRegistry, CancellationToken, Task> ask, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
+    private static Target OfRegistry(string name, Func<IRegistry, CancellationToken, Task> read, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
     {
-        using Answers answers = new(input);
-        // Waits are what a registry asks for, not what is tried here.
+        using ScriptedResponses responses = new(input);
+        // Retries do not wait.
         RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1), LongestRetryAfter = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 1e6 };
-        using RegistryCatalog catalog = new(options, new FixedCredential(RegistryCredential.OfPassword("user", "password")), answers);
-        await ask(catalog.For(Repository), token);
+        using RegistryCatalog catalog = new(options, new FixedCredential(RegistryCredential.OfPassword("user", "password")), responses);
+        await read(catalog.For(Repository), token);
     })
     {
         Words = [.. ManifestWords.Select(Encoding.UTF8.GetBytes)],
     };
 
-    private static Target OfCluster(string name, Func<ClusterConnection, CancellationToken, Task> ask, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
+    private static Target OfCluster(string name, Func<ClusterConnection, CancellationToken, Task> read, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
     {
-        using Answers answers = new(input);
-        using ClusterConnection cluster = ClusterConnection.FromHandler(answers, new Uri("https://api.test"), "token");
-        await ask(cluster, token);
+        using ScriptedResponses responses = new(input);
+        using ClusterConnection cluster = ClusterConnection.FromHandler(responses, new Uri("https://api.test"), "token");
+        await read(cluster, token);
     })
     {
         Words = [.. ClusterWords.Select(Encoding.UTF8.GetBytes)],
     };
 
-    /// <summary>What is no JSON object is none of the reader's business: another reader has refused it before.</summary>
+    /// <summary>Returns an empty object for input that is not a JSON object, because an earlier parser rejects it.</summary>
     private static JsonObject Parse(string text)
     {
         try
         {
-            // A name that is there twice is found where the text is read.
+            // An earlier parser rejects duplicate names.
             return JsonNode.Parse(text, null, new JsonDocumentOptions { AllowDuplicateProperties = false }) as JsonObject ?? [];
         }
         catch (Exception e) when (e is JsonException or ArgumentException)
@@ -208,7 +210,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         [{"id":"1","cv":"a","kind":"Deployment","name":"app","container":"main","fromVersion":"1","toVersion":"2","digest":"sha256:a","started":"2026-01-02T03:04:05Z","finished":"2026-01-02T03:05:05Z","outcome":"Succeeded","reason":"","who":"controller","gates":[]}]
         """;
 
-    private const string ManifestAnswer = $$$"""
+    private const string ManifestResponse = $$$"""
         HTTP 200
         Content-Type: application/vnd.oci.image.manifest.v1+json
         Docker-Content-Digest: {{{Digest}}}
@@ -218,7 +220,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"{{{Digest}}}","size":2},"layers":[{"mediaType":"a","digest":"{{{Digest}}}","size":1}],"annotations":{"org.opencontainers.image.version":"v1"}}
         """;
 
-    private const string IndexAnswer = $$$"""
+    private const string IndexResponse = $$$"""
         HTTP 200
         Content-Type: application/vnd.oci.image.index.v1+json
         Docker-Content-Digest: {{{Digest}}}
@@ -226,7 +228,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         {"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"{{{Digest}}}","size":2,"platform":{"os":"linux","architecture":"amd64"}},{"digest":"{{{Digest}}}","annotations":{"vnd.docker.reference.type":"attestation-manifest"}}]}
         """;
 
-    private const string TagAnswers = """
+    private const string TagResponses = """
         HTTP 200
         Content-Type: application/json
         Link: </v2/team/app/tags/list?n=2&last=b>; rel="next"
@@ -263,7 +265,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
         Location: https://mirror.test/v2/team/app/manifests/demo?x=y
 
         =====
-        {{ManifestAnswer}}
+        {{ManifestResponse}}
         """;
 
     private const string Failure = """

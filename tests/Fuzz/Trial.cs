@@ -2,24 +2,24 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Fuzz;
 
-/// <summary>What is wrong with how an input was read.</summary>
-/// <param name="Kind">The same for the same fault.</param>
-/// <param name="Text">All that there is to say.</param>
+/// <summary>A bug that an input revealed.</summary>
+/// <param name="Kind">Identifies the bug.</param>
+/// <param name="Text">The details.</param>
 internal sealed record Finding(string Kind, string Text)
 {
     public override string ToString() => Text;
 }
 
-/// <summary>Reads one input, and judges the ending: a value, or a CvException with an id, within bounds of time and memory.</summary>
+/// <summary>Runs one input, which must produce a value or a CvException with an id, within limits of time and memory.</summary>
 internal static partial class Trial
 {
-    /// <summary>Of the processor: how busy the machine is does not count.</summary>
+    /// <summary>A limit of processor time, so that other load on the machine has no effect.</summary>
     private static readonly TimeSpan CpuLimit = TimeSpan.FromSeconds(2);
 
-    /// <summary>For what waits instead of working, on a busy machine.</summary>
+    /// <summary>A limit of elapsed time, for inputs that wait. It is high because the machine can be busy.</summary>
     public static readonly TimeSpan WallLimit = TimeSpan.FromSeconds(90);
 
-    private const long LargestAllocation = 512L << 20;
+    private const long MaxAllocation = 512L << 20;
 
     public static async Task<Finding?> RunAsync(Target target, byte[] input)
     {
@@ -33,9 +33,9 @@ internal static partial class Trial
         catch (CvException e)
         {
             if (!ErrorId().IsMatch(e.ErrorId) || e.Message.Length == 0 || e.Remedy.Length == 0)
-                found = new Finding($"{target.Name} id {e.ErrorId}", $"the error says too little: id '{e.ErrorId}', '{e.Message}', '{e.Remedy}'");
+                found = new Finding($"{target.Name} id {e.ErrorId}", $"incomplete error: id '{e.ErrorId}', '{e.Message}', '{e.Remedy}'");
             else if (e.Message.Any(c => char.IsControl(c) && c != '\n'))
-                found = new Finding($"{target.Name} control {e.ErrorId}", $"{e.ErrorId} carries control characters: {e.Message}");
+                found = new Finding($"{target.Name} control {e.ErrorId}", $"{e.ErrorId} contains control characters: {e.Message}");
         }
         catch (Exception e) when (!target.IsExpected(e))
         {
@@ -48,11 +48,11 @@ internal static partial class Trial
         TimeSpan took = Environment.CpuUsage.TotalTime - cpu;
         long bytes = GC.GetTotalAllocatedBytes() - allocated;
         return found
-            ?? (took > CpuLimit ? new Finding($"{target.Name} slow", $"{took.TotalSeconds:0.0} s of the processor for {input.Length} bytes") : null)
-            ?? (bytes > LargestAllocation ? new Finding($"{target.Name} large", $"{bytes >> 20} MiB for {input.Length} bytes") : null);
+            ?? (took > CpuLimit ? new Finding($"{target.Name} slow", $"{took.TotalSeconds:0.0} s of processor time for {input.Length} bytes") : null)
+            ?? (bytes > MaxAllocation ? new Finding($"{target.Name} large", $"{bytes >> 20} MiB for {input.Length} bytes") : null);
     }
 
-    /// <summary>The first line of the stack in this product's own code.</summary>
+    /// <summary>The topmost line of the stack trace in CvManager.</summary>
     private static string Place(Exception e) =>
         e.StackTrace?.Split('\n').FirstOrDefault(line => line.Contains("CvManager.", StringComparison.Ordinal))?.Trim() ?? "";
 
