@@ -4,25 +4,25 @@ using System.Text;
 
 namespace CvManager;
 
-/// <summary>What a program wrote. Neither may be shown: it may be a secret.</summary>
+/// <summary>The exit code and output of a program. The output may contain secrets and must not be shown.</summary>
 internal sealed record ProgramResult(int ExitCode, string Output, string Errors);
 
-/// <summary>Why there is no result of a program. The message is fit to be read by people; nothing that the program wrote is in it.</summary>
+/// <summary>A program could not be run. The message can be shown: it contains none of the output.</summary>
 internal sealed class ProgramException(string message, bool isMissing = false, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>There is no such program.</summary>
+    /// <summary>True if the program was not found.</summary>
     public bool IsMissing { get; } = isMissing;
 }
 
-/// <summary>Runs programs that configuration files name (credential helpers, exec plugins): found through PATH alone, bounded in time and output.</summary>
+/// <summary>Runs programs that configuration files name (credential helpers, exec plugins), with limits for time and output.</summary>
 internal static class ChildProgram
 {
     /// <summary>
-    /// The absolute path of a program. The current directory is never looked at: it may be a stranger's checkout. An empty or relative entry of
-    /// PATH would mean just that, and is passed over, as Go does (os/exec, ErrDot).
+    /// The absolute path of a program. The current directory is never searched because it may be untrusted; therefore empty and relative entries
+    /// of PATH are ignored, as Go does (os/exec, ErrDot).
     /// </summary>
-    /// <param name="name">A name that is looked for, or an absolute path.</param>
-    /// <returns>Null where there is none.</returns>
+    /// <param name="name">A name to find on the PATH, or an absolute path.</param>
+    /// <returns>Null if not found.</returns>
     public static string? Find(string name, string? searchPath, string? extensions)
     {
         if (name.Length == 0 || name.Contains('\0', StringComparison.Ordinal))
@@ -36,11 +36,11 @@ internal static class ChildProgram
         return folders.SelectMany(folder => endings.Select(ending => Path.Combine(folder, name + ending))).FirstOrDefault(IsProgram);
     }
 
-    /// <param name="limit">How long it may run; then it is killed with its children.</param>
-    /// <param name="largest">Characters that it may write to each of its streams.</param>
-    /// <exception cref="ProgramException">It could not be found or started, did not end in time, or wrote too much.</exception>
+    /// <param name="limit">After this time, the program and its children are killed.</param>
+    /// <param name="maxLength">The maximum output in characters, for each of stdout and stderr.</param>
+    /// <exception cref="ProgramException">The program was not found, could not be started, timed out or wrote too much.</exception>
     public static async Task<ProgramResult> RunAsync(string name, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> environment, string input,
-        TimeSpan limit, int largest, TimeProvider time, CancellationToken cancellationToken)
+        TimeSpan limit, int maxLength, TimeProvider time, CancellationToken cancellationToken)
     {
         string path = Find(name, Environment.GetEnvironmentVariable("PATH"), Environment.GetEnvironmentVariable("PATHEXT"))
             ?? throw new ProgramException(name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) ? "program not found" : "program not found on the PATH", isMissing: true);
@@ -65,15 +65,15 @@ internal static class ChildProgram
 
         try
         {
-            // All at once: a program that is not read from, or that does not read, may wait for ever.
-            Task<string> output = ReadAsync(process.StandardOutput, largest, both);
-            Task<string> errors = ReadAsync(process.StandardError, largest, both);
+            // Concurrently: a program may block while its output is not read or its input is not written.
+            Task<string> output = ReadAsync(process.StandardOutput, maxLength, both);
+            Task<string> errors = ReadAsync(process.StandardError, maxLength, both);
             await Task.WhenAll(WriteAsync(process.StandardInput, input, both.Token), output, errors, process.WaitForExitAsync(both.Token)).ConfigureAwait(false);
             return new ProgramResult(process.ExitCode, await output.ConfigureAwait(false), await errors.ConfigureAwait(false));
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ProgramException(late.IsCancellationRequested ? $"the program did not exit within {limit.TotalSeconds:0} s" : $"the output exceeds {largest} characters", inner: e);
+            throw new ProgramException(late.IsCancellationRequested ? $"the program did not exit within {limit.TotalSeconds:0} s" : $"the output exceeds {maxLength} characters", inner: e);
         }
         finally
         {
@@ -99,18 +99,18 @@ internal static class ChildProgram
         }
         catch (IOException)
         {
-            // A program that ends without reading: its exit code says why.
+            // The program exited without reading its input: the exit code tells why.
         }
     }
 
-    private static async Task<string> ReadAsync(StreamReader stream, int largest, CancellationTokenSource stop)
+    private static async Task<string> ReadAsync(StreamReader stream, int maxLength, CancellationTokenSource stop)
     {
         char[] buffer = new char[4096];
         StringBuilder text = new();
         int read;
         while ((read = await stream.ReadAsync(buffer, stop.Token).ConfigureAwait(false)) > 0)
         {
-            if (text.Length + read > largest)
+            if (text.Length + read > maxLength)
                 await stop.CancelAsync().ConfigureAwait(false);
             stop.Token.ThrowIfCancellationRequested();
             text.Append(buffer, 0, read);

@@ -1,46 +1,46 @@
 namespace CvManager;
 
-/// <summary>What kind of failure an error is, in terms of what its reader can do about it.</summary>
+/// <summary>The category of an error, by what the user can do about it.</summary>
 public enum CvErrorKind
 {
-    /// <summary>The thing named does not exist.</summary>
+    /// <summary>The object does not exist.</summary>
     NotFound,
 
-    /// <summary>Nobody is logged in, or the credential is wrong or expired.</summary>
+    /// <summary>The credential is missing, invalid or expired.</summary>
     Unauthenticated,
 
-    /// <summary>The credential is good, but has not the right that is needed.</summary>
+    /// <summary>Permission denied.</summary>
     Forbidden,
 
-    /// <summary>It exists already, or somebody else changed it meanwhile.</summary>
+    /// <summary>The object already exists, or was modified in the meantime.</summary>
     Conflict,
 
-    /// <summary>The input, or what a server answered, is not valid.</summary>
+    /// <summary>The input or a response is not valid.</summary>
     Invalid,
 
-    /// <summary>A quota or rate limit of the other side, or a limit of ours on what is read.</summary>
+    /// <summary>A quota or rate limit of the server, or a limit on what is read.</summary>
     LimitExceeded,
 
-    /// <summary>It took longer than allowed.</summary>
+    /// <summary>The operation timed out.</summary>
     Timeout,
 
-    /// <summary>The network or the other side failed; trying again may help.</summary>
+    /// <summary>The network or the server failed; retrying may help.</summary>
     Unavailable,
 
-    /// <summary>The other side cannot do this at all.</summary>
+    /// <summary>The server does not support the operation.</summary>
     NotSupported,
 
-    /// <summary>The work was done and came to a bad end (a rollout that failed).</summary>
+    /// <summary>The operation was performed and failed (a rollout).</summary>
     Failed,
 }
 
 /// <summary>
-/// An error that a person is meant to read: a stable id, what is wrong (field, value), and what to do about it.
-/// Neither text ever holds a secret, a control character or more than a person reads: <see cref="RemoteText"/>.
+/// An error for the user: a stable id, what is wrong (field, value) and what to do. The texts contain no secrets or control characters and
+/// have a limited length (<see cref="RemoteText"/>).
 /// </summary>
 public class CvException : Exception
 {
-    /// <summary>Of the message. Quotations in it are cut shorter where they are made.</summary>
+    /// <summary>The maximum length of each text. Quoted remote text is truncated earlier.</summary>
     private const int LongestText = 2000;
 
     private readonly string? _target;
@@ -58,10 +58,10 @@ public class CvException : Exception
 
     public CvErrorKind Kind { get; }
 
-    /// <summary>True where trying again later may help, without anybody mending anything.</summary>
+    /// <summary>True if retrying later may help without any change.</summary>
     public bool IsTransient => Kind is CvErrorKind.Unavailable or CvErrorKind.Timeout or CvErrorKind.LimitExceeded;
 
-    /// <summary>One or two sentences: what the reader can do.</summary>
+    /// <summary>One or two sentences: what the user can do.</summary>
     public string Remedy { get; }
 
     /// <summary>What the error is about (a repository, namespace/name), for the error record's target.</summary>

@@ -1,12 +1,12 @@
 namespace CvManager;
 
 /// <summary>
-/// The id of every error of the engine (<see cref="CvException.ErrorId"/>), the first part of a FullyQualifiedErrorId. Stable: scripts test for them.
-/// Where an error says what a condition says, its id is the reason of that condition: <see cref="Resources.ConditionReasons"/>.
+/// The ids of all errors of the engine (<see cref="CvException.ErrorId"/>), the first part of a FullyQualifiedErrorId. Stable: scripts test for
+/// them. An error that corresponds to a condition has the reason of that condition as its id: <see cref="Resources.ConditionReasons"/>.
 /// </summary>
 public static class ErrorIds
 {
-    // The cluster.
+    // Cluster.
     public const string ClusterAdmissionDenied = nameof(ClusterAdmissionDenied);
     public const string ClusterAnswerInvalid = nameof(ClusterAnswerInvalid);
     public const string ClusterAnswerTooLarge = nameof(ClusterAnswerTooLarge);
@@ -36,7 +36,7 @@ public static class ErrorIds
     public const string ResourceNotFound = nameof(ResourceNotFound);
     public const string WatchFailed = nameof(WatchFailed);
 
-    // kubeconfigs and logins.
+    // Kubeconfigs and credentials.
     public const string KubeConfigInvalid = nameof(KubeConfigInvalid);
     public const string KubeConfigNotFound = nameof(KubeConfigNotFound);
     public const string KubeConfigNotSupported = nameof(KubeConfigNotSupported);
@@ -105,7 +105,7 @@ public static class ErrorIds
     public const string RolloutRecordNotFound = nameof(RolloutRecordNotFound);
     public const string RolloutRecordNotSuccessful = nameof(RolloutRecordNotSuccessful);
 
-    // The controller.
+    // Controller.
     public const string ControllerTaskEnded = nameof(ControllerTaskEnded);
     public const string ControllerTaskFailed = nameof(ControllerTaskFailed);
     public const string LeaseInvalid = nameof(LeaseInvalid);

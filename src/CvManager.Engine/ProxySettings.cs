@@ -3,11 +3,11 @@ using System.Net;
 namespace CvManager;
 
 /// <summary>
-/// The proxies of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c>, <c>NO_PROXY</c>, in capital or small letters), read as
-/// Go reads them (golang.org/x/net/http/httpproxy), and so kubectl, docker and Kubernetes. .NET's own reading knows no networks, no ports and no
-/// domains without a leading dot in <c>NO_PROXY</c>. Immutable, thread-safe.
+/// The proxies of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c>, <c>NO_PROXY</c>, in upper or lower case), interpreted as
+/// Go does (golang.org/x/net/http/httpproxy) and with it kubectl, docker and Kubernetes. .NET does not support networks, ports and domains
+/// without a leading dot in <c>NO_PROXY</c>. Immutable, thread-safe.
 /// </summary>
-/// <remarks>As an <see cref="ICredentials"/> it gives the login of the proxies' addresses, which is in none of the addresses that it gives.</remarks>
+/// <remarks>As an <see cref="ICredentials"/>, it returns the user info of the proxy URLs, which is removed from the URLs it returns.</remarks>
 internal sealed class ProxySettings : IWebProxy, ICredentials
 {
     private readonly Uri? _http;
@@ -43,11 +43,11 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
 
     internal static ProxySettings Of(Func<string, string?> environment) => new(environment);
 
-    /// <summary>One proxy for everything, as the kubeconfig's <c>proxy-url</c> is: NO_PROXY has no say in it.</summary>
+    /// <summary>One proxy for all destinations regardless of NO_PROXY, as the <c>proxy-url</c> of a kubeconfig.</summary>
     /// <exception cref="CvException"><c>ProxyInvalid</c>.</exception>
     public static ProxySettings Always(string proxy, string setting) => new(proxy, setting);
 
-    /// <summary>Null where there is none for that destination.</summary>
+    /// <summary>Null if the destination is reached directly.</summary>
     public Uri? GetProxy(Uri destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
@@ -82,12 +82,12 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
         if (!Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out Uri? uri)
             || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5" or "socks5h") || uri.Host.Length == 0)
         {
-            // Not quoted: a password may stand in it.
+            // The value is not quoted: it may contain a password.
             throw new CvException(ErrorIds.ProxyInvalid, CvErrorKind.Invalid, $"{setting} is not a valid proxy address.",
                 "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password percent-encoded (%XX).") { Target = setting };
         }
 
-        // .NET has the proxy resolve names in any case, which is what the h stands for.
+        // In .NET the proxy always resolves host names, which is what the h means.
         string scheme = uri.Scheme == "socks5h" ? "socks5" : uri.Scheme;
         UriBuilder plain = new(scheme, uri.Host, uri.IsDefaultPort && scheme.StartsWith("socks", StringComparison.Ordinal) ? 1080 : uri.Port);
         if (uri.UserInfo.Length > 0)
@@ -99,14 +99,14 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
         return plain.Uri;
     }
 
-    /// <summary>Capital letters first, as Go has it; an empty value is none.</summary>
+    /// <summary>Upper case takes precedence, as in Go; an empty value counts as not set.</summary>
     private static (string Name, string? Value) Variable(Func<string, string?> environment, string name) =>
         environment(name) is { Length: > 0 } value ? (name, value)
             : environment(name.ToLowerInvariant()) is { Length: > 0 } small ? (name.ToLowerInvariant(), small) : (name, null);
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
-    /// <summary>One entry of NO_PROXY: a network, an address or a domain, the last two perhaps with a port.</summary>
+    /// <summary>One entry of NO_PROXY: a network, or an address or domain with an optional port.</summary>
     private sealed record Bypass(string Domain, bool WithItself, byte[]? Network, int Bits, int? Port)
     {
         public static Bypass? Parse(string entry)

@@ -5,22 +5,22 @@ using System.Text.RegularExpressions;
 namespace CvManager;
 
 /// <summary>
-/// Makes text of a peer (a registry, an API server, a plugin, a file) fit to be put into a message: cut to a length, without control
-/// and invisible characters, without logins. Whatever is quoted passes here.
+/// Sanitizes text from a remote source (a registry, an API server, a plugin, a file) for messages: limits its length, escapes control and
+/// invisible characters, and removes credentials. All quoted text must pass through here.
 /// </summary>
 public static partial class RemoteText
 {
-    /// <summary>The most characters of one quotation.</summary>
+    /// <summary>The default maximum length of a quotation.</summary>
     public const int DefaultLimit = 300;
 
-    /// <summary>More is not looked at: what is behind it is never shown, and replacing in 100 MB takes time.</summary>
+    /// <summary>The rest is not processed: it would never be shown, and replacing in 100 MB takes time.</summary>
     private const int LongestInput = 64 * 1024;
 
     private const char Ellipsis = '…';
 
-    /// <param name="text">What the peer sent; null is shown as nothing.</param>
-    /// <param name="secrets">The secrets that the peer was told; null for none.</param>
-    /// <param name="limit">The most characters of the result.</param>
+    /// <param name="text">The remote text; null is shown as an empty string.</param>
+    /// <param name="secrets">The secrets that were sent to the remote side; null for none.</param>
+    /// <param name="limit">The maximum length of the result.</param>
     public static string Show(string? text, Secrets? secrets = null, int limit = DefaultLimit)
     {
         if (string.IsNullOrEmpty(text))
@@ -33,8 +33,8 @@ public static partial class RemoteText
     }
 
     /// <summary>
-    /// Line breaks and tabs become spaces. What else has no glyph (escape sequences, the characters that reverse or hide text) is written
-    /// as <c>\u001b</c>.
+    /// Replaces line breaks and tabs by spaces, and escapes other characters without a glyph (escape sequences, bidirectional controls) as
+    /// <c>\u001b</c>.
     /// </summary>
     private static string Visible(string text, bool cut, int limit)
     {
@@ -51,7 +51,7 @@ public static partial class RemoteText
             if (visible.Length <= limit)
                 continue;
             visible.Length = Math.Min(before, Math.Max(0, limit - 1));
-            // Not half of a character.
+            // Do not cut a surrogate pair.
             if (visible.Length > 0 && char.IsHighSurrogate(visible[^1]))
                 visible.Length--;
             return visible.Append(Ellipsis).ToString();
@@ -60,7 +60,7 @@ public static partial class RemoteText
         return cut ? visible.Append(Ellipsis).ToString() : visible.ToString();
     }
 
-    // JSON Web Tokens (RFC 7519: three parts, the first of which begins with '{"'), and what AWS Signature Version 4 puts into a header.
+    // JSON Web Tokens (RFC 7519: three parts, the first starts with '{"'), and signatures of AWS Signature Version 4.
     [GeneratedRegex(@"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(\bSignature=)[0-9a-f]{16,}", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
     private static partial Regex Signature();
 }

@@ -4,22 +4,22 @@ using System.Text.Encodings.Web;
 
 namespace CvManager;
 
-/// <summary>Secrets that a peer was told, in every form in which it may say them back. Prints none of them.</summary>
+/// <summary>Secrets that were sent to a remote side, in all encodings in which it may echo them. Prints none of them.</summary>
 public sealed class Secrets
 {
-    /// <summary>What is shown instead.</summary>
+    /// <summary>The replacement text.</summary>
     public const string Hidden = "***";
 
-    /// <summary>What is this short is hidden only where it stands by itself: a password "a" is in every other word.</summary>
+    /// <summary>Shorter secrets are only hidden as separate words: a password "a" occurs in many words.</summary>
     private const int ShortForm = 6;
 
     private readonly string[] _forms;
 
-    /// <param name="secrets">Passwords and tokens; null and empty ones are passed over.</param>
+    /// <param name="secrets">Passwords and tokens; null and empty values are ignored.</param>
     public Secrets(params string?[] secrets)
     {
         ArgumentNullException.ThrowIfNull(secrets);
-        // The longest first: another one may be a part of it.
+        // Longest first: a shorter one may be a part of it.
         _forms = [.. secrets.Where(s => !string.IsNullOrEmpty(s)).SelectMany(s => FormsOf(s!)).Distinct(StringComparer.OrdinalIgnoreCase).OrderByDescending(f => f.Length)];
     }
 
@@ -28,7 +28,7 @@ public sealed class Secrets
 
     public static Secrets None { get; } = new();
 
-    /// <summary>A user's password, by itself and as HTTP's "Basic" scheme sends it.</summary>
+    /// <summary>A password, by itself and as sent by HTTP basic authentication.</summary>
     public static Secrets OfLogin(string userName, string password) => string.IsNullOrEmpty(password) ? None : new($"{userName}:{password}", password);
 
     public Secrets With(Secrets other)
@@ -39,7 +39,7 @@ public sealed class Secrets
 
     public override string ToString() => $"{_forms.Length} forms";
 
-    /// <param name="cut">The text ends in the middle of what was sent: the end may be the beginning of a secret.</param>
+    /// <param name="cut">True if the text is truncated: its end may be the beginning of a secret.</param>
     internal string Hide(string text, bool cut = false)
     {
         foreach (string form in _forms)

@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager;
 
 /// <summary>
-/// Whom a TLS connection takes for the server that it is to: the certificate has to be for the name that was asked for (a subject
-/// alternative name, as Go has it; the common name does not count), for servers, valid now, and of a trusted authority.
+/// Validates server certificates: the requested name must be among the subject alternative names (as in Go, the common name does not count), and
+/// the certificate must be for server authentication, currently valid and signed by a trusted authority.
 /// </summary>
 internal static class ServerTrust
 {
@@ -15,25 +15,25 @@ internal static class ServerTrust
     /// <summary>Server authentication (RFC 5280, 4.2.1.12).</summary>
     private static readonly Oid ServerUse = new("1.3.6.1.5.5.7.3.1");
 
-    /// <param name="authorities">Authorities that are trusted; null for those of the system.</param>
-    /// <param name="orSystem">The system's authorities are trusted beside them.</param>
-    /// <remarks>A refusal is thrown, with its reason: a callback that returns false is told as nothing but that it did.</remarks>
+    /// <param name="authorities">The trusted authorities; null for those of the system.</param>
+    /// <param name="orSystem">True to also trust the system's authorities.</param>
+    /// <remarks>Rejections are thrown, because a callback that returns false cannot report a reason.</remarks>
     public static RemoteCertificateValidationCallback Of(X509Certificate2Collection? authorities, bool orSystem) =>
         (sender, certificate, sent, errors) =>
         {
             if (certificate is not X509Certificate2 server)
-                throw new CertificateRefusedException("the server sent no certificate.");
+                throw new CertificateRejectedException("the server sent no certificate.");
             string? name = (sender as SslStream)?.TargetHostName;
             if ((errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
                 || string.IsNullOrEmpty(name) || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false))
-                throw new CertificateRefusedException($"none of its subject alternative names matches '{name}'.");
+                throw new CertificateRejectedException($"none of its subject alternative names matches '{name}'.");
             bool isTrusted = (errors == SslPolicyErrors.None && (authorities is null || orSystem))
                 || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent)));
-            return isTrusted ? true : throw new CertificateRefusedException(FaultOf(server, sent));
+            return isTrusted ? true : throw new CertificateRejectedException(FaultOf(server, sent));
         };
 
-    /// <summary>PEM certificates; other blocks among them are passed over.</summary>
-    /// <exception cref="CryptographicException">There is none, or one cannot be read.</exception>
+    /// <summary>PEM certificates; other PEM blocks are ignored.</summary>
+    /// <exception cref="CryptographicException">No certificate found, or one is not valid.</exception>
     public static X509Certificate2Collection Parse(string pem)
     {
         X509Certificate2Collection certificates = [];
@@ -41,7 +41,7 @@ internal static class ServerTrust
         return certificates.Count > 0 ? certificates : throw new CryptographicException("no certificate found");
     }
 
-    /// <exception cref="IOException">It cannot be read, or is too large.</exception>
+    /// <exception cref="IOException">The file could not be read or is too large.</exception>
     /// <exception cref="CryptographicException">As <see cref="Parse"/>.</exception>
     public static X509Certificate2Collection ReadFile(string path)
     {
@@ -61,13 +61,13 @@ internal static class ServerTrust
             : "it is not signed by a trusted certificate authority.";
     }
 
-    /// <summary>Of several authorities of one name, as there are while one is replaced by another, a chain is tried with one only.</summary>
+    /// <summary>Tries authorities one by one: with several of the same name, as during a rotation, .NET builds a chain with one of them only.</summary>
     private static bool IsSignedByOneOf(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent) =>
         authorities.Count > 1 && authorities.Any(authority => IsSignedBy([authority], server, sent));
 
     /// <summary>
-    /// Whatever is among the authorities ends a chain, an intermediate one as well (Go: CertPool). .NET asks for a root there, so a
-    /// chain may be partial or its root unknown, as long as one of its certificates is an authority; all else about it has to be right.
+    /// Any of the authorities, even an intermediate, ends a chain (Go: CertPool). .NET requires a root, so a partial chain or unknown root is
+    /// accepted if one of its certificates is an authority; everything else must be valid.
     /// </summary>
     private static bool IsSignedBy(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent)
     {

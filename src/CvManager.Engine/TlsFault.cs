@@ -4,37 +4,38 @@ using System.Text.RegularExpressions;
 
 namespace CvManager;
 
-/// <summary>Whose fault it is that no TLS connection came about.</summary>
+/// <summary>The cause of a failed TLS connection.</summary>
 internal enum TlsFaultKind
 {
-    /// <summary>The server's certificate: <see cref="ServerTrust"/> refuses it.</summary>
+    /// <summary>The server's certificate was rejected by <see cref="ServerTrust"/>.</summary>
     ServerCertificate,
 
-    /// <summary>The server asks for a client certificate, or does not accept the one that it is shown.</summary>
+    /// <summary>The server requires a client certificate, or rejected the one it was sent.</summary>
     ClientCertificate,
 
-    /// <summary>What answers does not speak TLS.</summary>
+    /// <summary>The server does not use TLS.</summary>
     NotTls,
 
-    /// <summary>The two have no version or cipher in common, or the server does not know the name.</summary>
+    /// <summary>No common protocol version or cipher suite, or the server does not recognize the name.</summary>
     Handshake,
 }
 
-/// <param name="Kind">Whose fault it is.</param>
-/// <param name="Why">A clause for people.</param>
+/// <summary>Why a TLS connection failed.</summary>
+/// <param name="Kind">The cause.</param>
+/// <param name="Why">A clause for messages.</param>
 internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
 {
-    /// <summary>OpenSSL's reason for an alert of the peer is its number and this (openssl/ssl.h, SSL_AD_REASON_OFFSET).</summary>
+    /// <summary>The offset that OpenSSL adds to the number of an alert in its reason codes (openssl/ssl.h, SSL_AD_REASON_OFFSET).</summary>
     private const int AlertOffset = 1000;
 
-    /// <summary>Null where a failure to send a request is none of TLS. With TLS 1.3, the refusal of a client certificate comes after the handshake.</summary>
+    /// <summary>Null if the failure is not related to TLS. In TLS 1.3, a client certificate is rejected after the handshake.</summary>
     public static TlsFault? Of(Exception failure)
     {
         AuthenticationException? handshake = null;
         Exception last = failure;
         for (Exception? e = failure; e is not null; e = e.InnerException)
         {
-            if (e is CertificateRefusedException)
+            if (e is CertificateRejectedException)
                 return new TlsFault(TlsFaultKind.ServerCertificate, e.Message);
             handshake ??= e as AuthenticationException;
             last = e;
@@ -50,7 +51,7 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
             112 => new TlsFault(TlsFaultKind.Handshake, "the server does not recognize the requested name (SNI)"),
             >= 0 and <= 255 => new TlsFault(TlsFaultKind.Handshake, "the server aborted the handshake; it may require another cipher suite or a client certificate"),
             _ when handshake is null => null,
-            // SslStream's own word for a record that is none; it has no inner exception.
+            // SslStream reports data that is not TLS without an inner exception.
             _ when handshake.InnerException is null => new TlsFault(TlsFaultKind.NotTls, "the server does not use TLS on this port"),
             _ => new TlsFault(TlsFaultKind.Handshake, $"the handshake failed: {last.Message}"),
         };
@@ -61,5 +62,5 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
     private static partial Regex OpenSslReason();
 }
 
-/// <summary>The server's certificate is not one that it may show.</summary>
-internal sealed class CertificateRefusedException(string message) : AuthenticationException(message);
+/// <summary>The certificate of the server is not trusted.</summary>
+internal sealed class CertificateRejectedException(string message) : AuthenticationException(message);

@@ -7,32 +7,32 @@ using System.Text;
 
 namespace CvManager.Cluster;
 
-/// <summary>How a cluster is reached and who one is there: what a context of a kubeconfig, or a pod's service account, comes to.</summary>
+/// <summary>The address, connections and credentials for a cluster, from a context of a kubeconfig or a pod's service account.</summary>
 internal sealed class ClusterAccess
 {
     private const string ServiceAccount = "/var/run/secrets/kubernetes.io/serviceaccount";
 
-    /// <summary>Without the login that may stand in it.</summary>
+    /// <summary>Without user info.</summary>
     public required Uri Server { get; init; }
 
     public required string Namespace { get; init; }
 
     public required ClusterCredentials Credentials { get; init; }
 
-    /// <summary>Belongs to whoever takes it.</summary>
+    /// <summary>Owned by the caller.</summary>
     public required HttpMessageHandler Handler { get; init; }
 
-    /// <summary>Headers of every request (impersonation), one value each.</summary>
+    /// <summary>Headers of every request (impersonation).</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
-    /// <summary>The name that the server's certificate has to be for; null for that of its address.</summary>
+    /// <summary>The name to verify the server's certificate against; null for the host name of the server.</summary>
     public string? TlsServerName { get; init; }
 
-    /// <summary>True in a pod, whether or not it has a token.</summary>
+    /// <summary>True in a pod, with or without a service account token.</summary>
     public static bool IsInPod(Func<string, string?> environment) =>
         environment("KUBERNETES_SERVICE_HOST") is { Length: > 0 } && environment("KUBERNETES_SERVICE_PORT") is { Length: > 0 };
 
-    /// <summary>The cluster of this pod, as its service account (Kubernetes, "Accessing the Kubernetes API from a Pod").</summary>
+    /// <summary>Access from a pod with its service account (Kubernetes, "Accessing the Kubernetes API from a Pod").</summary>
     /// <exception cref="CvException"><c>ServiceAccountTokenNotFound</c>, <c>ServiceAccountInvalid</c>.</exception>
     public static ClusterAccess OfPod(Func<string, string?> environment, TimeProvider time, string folder = ServiceAccount)
     {
@@ -63,8 +63,8 @@ internal sealed class ClusterAccess
         }
     }
 
-    /// <param name="file">As <see cref="KubeConfigFile"/> reads it.</param>
-    /// <param name="name">A context of it.</param>
+    /// <param name="file">The kubeconfig, as read by <see cref="KubeConfigFile"/>.</param>
+    /// <param name="name">The name of an existing context.</param>
     /// <param name="source">The file's path, for errors.</param>
     /// <param name="time">The clock.</param>
     /// <exception cref="CvException"><c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>.</exception>
@@ -84,14 +84,14 @@ internal sealed class ClusterAccess
         }
     }
 
-    /// <summary>A client certificate and its key; those that are sent with it may follow it.</summary>
-    /// <exception cref="CryptographicException">One of them cannot be read.</exception>
+    /// <summary>A client certificate and its key from PEM; intermediates may follow the certificate.</summary>
+    /// <exception cref="CryptographicException">Not PEM, or the key does not match.</exception>
     public static X509Certificate2 ReadCertificate(string certificate, string key)
     {
         try
         {
             using X509Certificate2 pair = X509Certificate2.CreateFromPem(certificate, key);
-            // Windows' TLS does not use a key that is in memory alone.
+            // TLS on Windows requires a key from a key store, not an ephemeral one.
             return new X509Certificate2(pair.Export(X509ContentType.Pkcs12));
         }
         catch (ArgumentException e)
@@ -108,7 +108,7 @@ internal sealed class ClusterAccess
             throw new InvalidDataException("insecure-skip-tls-verify cannot be combined with certificate-authority");
         (Uri server, string? login) = Address(cluster.Server, isSecure: insecure || authority is not null);
         RemoteCertificateValidationCallback trust = insecure
-#pragma warning disable CA5359 // The user asked for it by name (insecure-skip-tls-verify).
+#pragma warning disable CA5359 // Requested explicitly (insecure-skip-tls-verify).
             ? (_, _, _, _) => true
 #pragma warning restore CA5359
             : ServerTrust.Of(authority is null ? null : ServerTrust.Parse(authority), orSystem: authority is null);
@@ -123,7 +123,7 @@ internal sealed class ClusterAccess
                 Server = server,
                 Namespace = string.IsNullOrEmpty(context.Namespace) ? "default" : context.Namespace,
                 Credentials = credentials,
-                Handler = Certified(user, credentials, Handler, time),
+                Handler = OpenWithCertificate(user, credentials, Handler, time),
                 Headers = headers,
                 TlsServerName = string.IsNullOrEmpty(cluster.TlsServerName) ? null : cluster.TlsServerName,
             };
@@ -146,7 +146,7 @@ internal sealed class ClusterAccess
 
     private static SocketsHttpHandler Open(RemoteCertificateValidationCallback trust, IWebProxy proxy) => new()
     {
-        // An API server redirects nobody: who does is something between, and gets neither the login nor the body.
+        // An API server never redirects; whatever does must not receive credentials or a body.
         AllowAutoRedirect = false,
         UseCookies = false,
         ConnectTimeout = TimeSpan.FromSeconds(10),
@@ -156,7 +156,7 @@ internal sealed class ClusterAccess
         SslOptions = { RemoteCertificateValidationCallback = trust },
     };
 
-    /// <summary>A login in the address is one by user name and password, as Go's HTTP client has it.</summary>
+    /// <summary>User info in the URL is used for basic authentication, as Go's HTTP client does.</summary>
     private static (Uri Server, string? Login) Address(string? text, bool isSecure)
     {
         if (string.IsNullOrEmpty(text))
@@ -168,8 +168,8 @@ internal sealed class ClusterAccess
         return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
     }
 
-    /// <summary>Connections that show the user's client certificate: of the kubeconfig itself, of files that may be replaced, or of an exec plugin.</summary>
-    private static HttpMessageHandler Certified(KubeUser user, ClusterCredentials credentials, Func<SslStreamCertificateContext?, SocketsHttpHandler> open, TimeProvider time)
+    /// <summary>A handler that sends the user's client certificate, which comes from the kubeconfig, from files or from an exec plugin.</summary>
+    private static HttpMessageHandler OpenWithCertificate(KubeUser user, ClusterCredentials credentials, Func<SslStreamCertificateContext?, SocketsHttpHandler> open, TimeProvider time)
     {
         string? certificate = Base64(user.ClientCertificateData, "client-certificate-data");
         string? key = Base64(user.ClientKeyData, "client-key-data");
@@ -184,7 +184,7 @@ internal sealed class ClusterAccess
         return handler;
     }
 
-    /// <summary>The one that client-go takes where there are several: a token or login goes before a program.</summary>
+    /// <summary>Same precedence as client-go: a token or user name takes precedence over an exec plugin.</summary>
     private static ClusterCredentials Credential(KubeUser user, KubeCluster cluster, string? authority, string? loginOfAddress, TimeProvider time)
     {
         bool hasToken = !string.IsNullOrEmpty(user.Token) || !string.IsNullOrEmpty(user.TokenFile);
@@ -229,7 +229,7 @@ internal sealed class ClusterAccess
         }
     }
 
-    /// <summary>Kubernetes, "User impersonation"; as client-go writes the headers (client-go/transport/round_trippers.go).</summary>
+    /// <summary>Kubernetes, "User impersonation"; headers as in client-go (client-go/transport/round_trippers.go).</summary>
     private static List<KeyValuePair<string, string>> Impersonation(KubeUser user)
     {
         List<KeyValuePair<string, string>> headers = [];
@@ -251,7 +251,7 @@ internal sealed class ClusterAccess
         return headers;
     }
 
-    /// <summary>What may not stand in a header's name (RFC 9110, "token") as %XX.</summary>
+    /// <summary>Percent-encodes characters that are not allowed in a header name (RFC 9110, "token").</summary>
     private static string Escape(string key) => string.Concat(Encoding.UTF8.GetBytes(key).Select(b =>
         char.IsAsciiLetterOrDigit((char)b) || "!#$&'*+-.^_`|~".Contains((char)b, StringComparison.Ordinal) ? ((char)b).ToString() : string.Create(CultureInfo.InvariantCulture, $"%{b:X2}")));
 

@@ -8,33 +8,33 @@ using System.Text.Unicode;
 
 namespace CvManager.Cluster;
 
-/// <summary>How a patch's body is read (Kubernetes API concepts, "Patches").</summary>
+/// <summary>The format of a patch (Kubernetes API concepts, "Patches").</summary>
 public enum PatchKind
 {
     Json,
     Merge,
     StrategicMerge,
 
-    /// <summary>Server-side apply: the body is the whole intent, and takes a field manager.</summary>
+    /// <summary>Server-side apply: the body is the complete intent of the field manager.</summary>
     Apply,
 }
 
 /// <summary>
-/// One connection to one cluster, for life: objects go in and out as JSON, and failures come as <see cref="CvException"/>.
+/// A connection to one cluster: sends and returns objects as JSON, and reports failures as <see cref="CvException"/>.
 /// </summary>
 /// <remarks>Thread-safe. Tokens and client certificates of exec plugins and files are renewed.</remarks>
 public sealed class ClusterConnection : IDisposable
 {
-    /// <summary>The field manager of whatever CvManager writes (R3).</summary>
+    /// <summary>The field manager of all changes by CvManager (R3).</summary>
     public const string FieldManager = "cvmanager";
 
-    /// <summary>Bytes of one answer. The largest object is 3 MiB, and lists are read in pages.</summary>
+    /// <summary>Bytes of one response. The largest object has 3 MiB, and lists are read in pages.</summary>
     private const int LargestAnswer = 64 * 1024 * 1024;
 
-    /// <summary>Bytes of one line of a watch, which holds one object.</summary>
+    /// <summary>Bytes of one watch event, which contains one object.</summary>
     private const int LargestLine = 8 * 1024 * 1024;
 
-    /// <summary>Bytes of a refusal; more of it is not read.</summary>
+    /// <summary>Bytes of an error response; the rest is not read.</summary>
     private const int LargestError = 64 * 1024;
 
     private const int LargestLog = 16 * 1024;
@@ -55,7 +55,7 @@ public sealed class ClusterConnection : IDisposable
 
     private ClusterConnection(HttpClient http, ClusterCredentials credentials, Uri server, string context, string ns, TimeProvider time)
     {
-        // Each request has its own limit; a watch has none.
+        // Each request has its own timeout; a watch has a longer one.
         http.Timeout = Timeout.InfiniteTimeSpan;
         (_http, _credentials, _time) = (http, credentials, time);
         (Server, ContextName, DefaultNamespace) = (server, context, ns);
@@ -71,19 +71,19 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>The API server's address.</summary>
     public Uri Server { get; }
 
-    /// <summary>The kubeconfig's context; empty inside a pod.</summary>
+    /// <summary>The kubeconfig's context; empty in a pod.</summary>
     public string ContextName { get; }
 
-    /// <summary>The namespace that is meant where none is given.</summary>
+    /// <summary>The default namespace.</summary>
     public string DefaultNamespace { get; }
 
-    /// <summary>What the kubeconfig calls the user; null where there is none. <see cref="ClusterUser"/> knows better.</summary>
+    /// <summary>The user according to the kubeconfig; null if there is none. <see cref="ClusterUser"/> asks the API server.</summary>
     internal string? UserName { get; private init; }
 
-    /// <summary>Asked right before a change is sent; what it throws keeps the change from being sent.</summary>
+    /// <summary>Called immediately before a change is sent; an exception prevents the change.</summary>
     private Action? BeforeChange { get; set; }
 
-    /// <summary>Reads the configuration; asks nothing of the cluster.</summary>
+    /// <summary>Reads the configuration; sends no request.</summary>
     /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>, <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
     public static ClusterConnection Connect(ClusterOptions options)
     {
@@ -115,19 +115,19 @@ public sealed class ClusterConnection : IDisposable
         return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System) { UserName = ClusterUser.NameIn(file, context) };
     }
 
-    /// <summary>A connection through a handler: an API server in this process.</summary>
-    /// <param name="handler">Not disposed of with the connection.</param>
-    /// <param name="server">The address that requests are made out to.</param>
-    /// <param name="token">A bearer token; null or empty where the server asks for none.</param>
+    /// <summary>A connection through a message handler, for an API server in this process.</summary>
+    /// <param name="handler">Not disposed with the connection.</param>
+    /// <param name="server">The base address of requests.</param>
+    /// <param name="token">A bearer token; null or empty for none.</param>
     /// <param name="ns">The default namespace.</param>
-    /// <param name="time">What time limits are measured by; null for the system's clock.</param>
+    /// <param name="time">The clock for timeouts; null for the system clock.</param>
     public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string ns = "default", TimeProvider? time = null)
     {
         AuthenticationHeaderValue? login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
         return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", ns, time ?? TimeProvider.System);
     }
 
-    /// <summary>The same connection, for whoever may change things only for as long as a guard lets it. Not to be disposed of.</summary>
+    /// <summary>The same connection with a guard that is called before each change and may prevent it. Must not be disposed.</summary>
     internal ClusterConnection GuardedBy(Action guard)
     {
         ClusterConnection guarded = (ClusterConnection)MemberwiseClone();
@@ -139,12 +139,12 @@ public sealed class ClusterConnection : IDisposable
     public async Task<JsonObject> GetAsync(ResourcePath path, CancellationToken cancellationToken) =>
         await SendAsync(HttpMethod.Get, path, "", null, null, cancellationToken);
 
-    /// <summary>All objects of a collection, in pages; begun again when its continuation expires.</summary>
+    /// <summary>All objects of a collection, read in pages; restarted if the continue token expires.</summary>
     public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourcePath path, string? labelSelector, string? fieldSelector, CancellationToken cancellationToken) =>
         (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Whole, cancellationToken)).ThrowIfUnreadable();
 
-    /// <summary>The same, and the resource version that a watch goes on from; each object is read as its page comes.</summary>
-    /// <param name="read">What is kept of an object. One that it cannot read is among <see cref="ObjectList{T}.Unreadable"/>; the others are served.</param>
+    /// <summary>The same, with the resource version to start a watch from. Objects are converted page by page.</summary>
+    /// <param name="read">Converts an object. Objects that it cannot read are in <see cref="ObjectList{T}.Unreadable"/>.</param>
     internal async Task<ObjectList<T>> ListAsync<T>(ResourcePath path, string? labelSelector, string? fieldSelector, Func<JsonObject, T> read, CancellationToken cancellationToken)
     {
         string filter = Query(("labelSelector", labelSelector), ("fieldSelector", fieldSelector), ("limit", PageSize.ToString(CultureInfo.InvariantCulture)));
@@ -156,7 +156,7 @@ public sealed class ClusterConnection : IDisposable
             }
             catch (CvException e) when (e.ErrorId == ErrorIds.ResourceExpired && attempt < 3)
             {
-                // The snapshot behind the pages is gone (410): the list is read again from its beginning.
+                // The snapshot of the list has expired (410): start again.
             }
         }
     }
@@ -172,7 +172,7 @@ public sealed class ClusterConnection : IDisposable
             (JsonArray? list, string version, string? more) = ObjectShape.Page(page, path.Title);
             foreach (JsonNode? item in list?.ToList() ?? [])
             {
-                // An item of its own lets the page's other items go.
+                // A detached item does not keep the rest of the page in memory.
                 list!.Remove(item);
                 if (ObjectShape.TryRead(item, path, read, out T? kept, out UnreadableObject? bad))
                     items.Add(kept);
@@ -180,11 +180,11 @@ public sealed class ClusterConnection : IDisposable
                     unreadable.Add(bad);
             }
 
-            // All pages are of one moment, and have its version.
+            // All pages belong to one snapshot and have its resource version.
             if (more is null)
                 return new ObjectList<T>(items, version, unreadable);
             if (more == next || pages == MostPages)
-                throw ClusterErrors.NoAnswer(path.Title, "the list does not end");
+                throw ClusterErrors.InvalidResponse(path.Title, "the list does not end");
             next = more;
         }
     }
@@ -192,11 +192,11 @@ public sealed class ClusterConnection : IDisposable
     public Task<JsonObject> CreateAsync(ResourcePath path, JsonObject body, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, Query(("fieldManager", FieldManager)), body, "application/json", cancellationToken);
 
-    /// <summary>Replaces an object; with a resourceVersion in it, only while it is still that one.</summary>
+    /// <summary>Replaces an object; if the body has a resourceVersion, only if it is still the current one.</summary>
     public Task<JsonObject> ReplaceAsync(ResourcePath path, JsonObject body, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Put, path, Query(("fieldManager", FieldManager)), body, "application/json", cancellationToken);
 
-    /// <param name="force">For <see cref="PatchKind.Apply"/>: take over fields of other managers.</param>
+    /// <param name="force">For <see cref="PatchKind.Apply"/>: take over fields that other managers own.</param>
     public Task<JsonObject> PatchAsync(ResourcePath path, PatchKind kind, JsonNode body, CancellationToken cancellationToken, string fieldManager = FieldManager, bool force = false) =>
         SendAsync(HttpMethod.Patch, path, Query(("fieldManager", fieldManager), ("force", force ? "true" : null)), body, kind switch
         {
@@ -206,7 +206,7 @@ public sealed class ClusterConnection : IDisposable
             _ => "application/apply-patch+yaml",
         }, cancellationToken);
 
-    /// <param name="uid">Delete it only while it is this very object.</param>
+    /// <param name="uid">If not null, delete the object only if it has this UID.</param>
     public Task<JsonObject> DeleteAsync(ResourcePath path, CancellationToken cancellationToken, string? uid = null, string propagation = "Background")
     {
         JsonObject options = new() { ["apiVersion"] = "v1", ["kind"] = "DeleteOptions", ["propagationPolicy"] = propagation };
@@ -215,13 +215,13 @@ public sealed class ClusterConnection : IDisposable
         return SendAsync(HttpMethod.Delete, path, "", options, "application/json", cancellationToken);
     }
 
-    /// <summary>What the API server answers at a path of its own (discovery, version).</summary>
+    /// <summary>GET of a path outside of resources (discovery, version).</summary>
     public Task<JsonObject> GetRawAsync(string path, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Get, path, path, "", null, null, cancellationToken);
 
-    /// <summary>The last lines of what a pod's container wrote; empty where there is nothing, or nothing any more.</summary>
-    /// <param name="lines">At most so many, and at most 16 KiB of them.</param>
-    /// <param name="container">Null for the only one.</param>
+    /// <summary>The last lines of a container's log; empty if there is none.</summary>
+    /// <param name="lines">The maximum number of lines; at most 16 KiB are returned.</param>
+    /// <param name="container">Null if the pod has only one.</param>
     public async Task<string> ReadPodLogAsync(string ns, string pod, int lines, CancellationToken cancellationToken, string? container = null)
     {
         ResourcePath path = new("", "v1", "pods", ns, pod, "log");
@@ -229,7 +229,7 @@ public sealed class ClusterConnection : IDisposable
         try
         {
             return await ExchangeAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null,
-                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, LargestLog, orCut: true, token)).Span).TrimEnd(), cancellationToken);
+                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, LargestLog, truncate: true, token)).Span).TrimEnd(), cancellationToken);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
         {
@@ -238,25 +238,25 @@ public sealed class ClusterConnection : IDisposable
     }
 
     /// <summary>
-    /// Changes from a resource version on, as the API server writes them, until it ends the watch. An event of type ERROR ends it
-    /// with its status as an exception.
+    /// The changes after a resource version, until the API server ends the watch. An event of type ERROR ends it with an exception for its
+    /// status.
     /// </summary>
-    /// <param name="timeoutSeconds">After this long the server ends it; silence for longer than that and 30 s more is an error.</param>
+    /// <param name="timeoutSeconds">After this time the server ends the watch; if it does not within another 30 s, that is an error.</param>
     public async IAsyncEnumerable<(string Type, JsonObject Object)> WatchAsync(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (WatchChange<JsonObject> change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
-            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.NoAnswer(path.Title, "a bookmark that is not an object"));
+            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.InvalidResponse(path.Title, "a bookmark that is not an object"));
     }
 
-    /// <summary>The same, each object as <paramref name="read"/> keeps it. One that it cannot read does not end the watch.</summary>
-    /// <param name="read">Not called for bookmarks, which hold nothing but a resource version.</param>
+    /// <summary>The same with each object converted by <paramref name="read"/>. An unreadable object does not end the watch.</summary>
+    /// <param name="read">Not called for bookmarks, which contain only a resource version.</param>
     internal async IAsyncEnumerable<WatchChange<T>> WatchAsync<T>(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
         Func<JsonObject, T> read, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string query = Query(("watch", "1"), ("allowWatchBookmarks", "true"), ("labelSelector", labelSelector), ("resourceVersion", resourceVersion),
             ("timeoutSeconds", timeoutSeconds.ToString(CultureInfo.InvariantCulture)));
-        // A half-open connection says nothing for ever: the server itself ends the watch before this does.
+        // Detects a half-open connection; a healthy server ends the watch before.
         TimeSpan longest = TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout;
         AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource watchdog = new(longest, _time);
@@ -288,27 +288,27 @@ public sealed class ClusterConnection : IDisposable
 
     private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, Func<JsonObject, JsonObject> check, CancellationToken cancellationToken) =>
         ExchangeAsync(method, path, title, query, body, contentType,
-            async (response, token) => Parse((await ReadAsync(response, LargestAnswer, orCut: false, token)).Span, title, check), cancellationToken);
+            async (response, token) => Parse((await ReadAsync(response, LargestAnswer, truncate: false, token)).Span, title, check), cancellationToken);
 
-    /// <summary>One request and its answer, within the time that a request may take from its first byte to its last.</summary>
+    /// <summary>One request and its response, within the request timeout.</summary>
     private async Task<T> ExchangeAsync<T>(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType,
         Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
     {
-        // A program that somebody logs in with has its own limit.
+        // Outside of the request timeout: an exec plugin has its own.
         AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource timeout = new(RequestTimeout, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        return await GuardAsync(DoAsync(), $"did not answer {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
+        return await GuardAsync(SendAndReadAsync(), $"did not answer {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
 
-        async Task<T> DoAsync()
+        async Task<T> SendAndReadAsync()
         {
             using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token);
             return await read(response, limit.Token);
         }
     }
 
-    /// <summary>Whatever a peer or the network does comes as a <see cref="CvException"/>; only the caller's own cancellation is one.</summary>
-    /// <param name="late">What the server did not do in time, in words.</param>
+    /// <summary>Turns failures of the server or the network into <see cref="CvException"/>. Cancellation by the caller is not changed.</summary>
+    /// <param name="late">The predicate of the timeout message: "did not answer …".</param>
     private async Task<T> GuardAsync<T>(Task<T> step, string late, string title, TimeSpan limit, CancellationToken timeout, CancellationToken cancellationToken)
     {
         try
@@ -317,8 +317,8 @@ public sealed class ClusterConnection : IDisposable
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            // Where our own limit has not passed, it was the handler's for connecting.
-            throw ClusterErrors.Late(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"Connecting to {Server} timed out.", title, e);
+            // If our timeout has not elapsed, it was the handler's connect timeout.
+            throw ClusterErrors.TimedOut(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"Connecting to {Server} timed out.", title, e);
         }
         catch (Exception e) when (ClusterErrors.IsRemoteFailure(e))
         {
@@ -332,7 +332,7 @@ public sealed class ClusterConnection : IDisposable
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         request.Headers.UserAgent.Add(UserAgent);
         request.Headers.Authorization = login;
-        // SocketsHttpHandler asks for a certificate of the name in this header, and has no other place for it.
+        // SocketsHttpHandler takes the TLS server name from this header.
         request.Headers.Host = _tlsServerName;
         foreach ((string name, string value) in _headers)
             request.Headers.TryAddWithoutValidation(name, value);
@@ -348,17 +348,17 @@ public sealed class ClusterConnection : IDisposable
         if (response.IsSuccessStatusCode)
             return response;
         if (response.StatusCode == System.Net.HttpStatusCode.Unauthorized)
-            _credentials.Refused();
+            _credentials.Invalidate();
         using (response)
-            throw ClusterErrors.FromAnswer((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
+            throw ClusterErrors.FromResponse((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
     }
 
-    /// <summary>A body that is cut off, or too long, leaves the status code to go by.</summary>
+    /// <summary>The body of an error response, truncated; empty if it cannot be read.</summary>
     private static async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)
     {
         try
         {
-            return Encoding.UTF8.GetString((await ReadAsync(response, LargestError, orCut: true, cancellationToken)).Span);
+            return Encoding.UTF8.GetString((await ReadAsync(response, LargestError, truncate: true, cancellationToken)).Span);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
@@ -366,11 +366,11 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    /// <param name="orCut">What is longer than the limit is cut there; otherwise it is an error.</param>
-    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int limit, bool orCut, CancellationToken cancellationToken)
+    /// <param name="truncate">True to truncate at the limit; false to throw.</param>
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int limit, bool truncate, CancellationToken cancellationToken)
     {
         await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
-        // What a header promises is not taken up before it comes.
+        // The Content-Length header is not trusted for more than 1 MiB.
         using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, Math.Min(limit, 1024 * 1024)));
         byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
@@ -379,7 +379,7 @@ public sealed class ClusterConnection : IDisposable
             while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
             {
                 bool tooLong = text.Length + count > limit;
-                if (tooLong && !orCut)
+                if (tooLong && !truncate)
                     throw ClusterErrors.TooLarge("response", limit);
                 text.Write(buffer, 0, tooLong ? limit - (int)text.Length : count);
                 if (tooLong)
@@ -394,19 +394,19 @@ public sealed class ClusterConnection : IDisposable
         return text.GetBuffer().AsMemory(0, (int)text.Length);
     }
 
-    /// <summary>From the bytes as they came: a page of a list as a string would be twice as large, and short-lived.</summary>
+    /// <summary>Parses the bytes directly: a page of a list as a string would need twice the memory.</summary>
     private static JsonObject Parse(ReadOnlySpan<byte> text, string title, Func<JsonObject, JsonObject> check)
     {
-        // Strings are decoded when they are asked for, which is too late to find that they cannot be.
+        // JsonNode decodes strings on access, which is too late to report invalid UTF-8.
         if (!Utf8.IsValid(text))
-            throw ClusterErrors.NoJson(title, null);
+            throw ClusterErrors.NotJson(title, null);
         try
         {
-            return check(JsonNode.Parse(text, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw ClusterErrors.NoJson(title, null));
+            return check(JsonNode.Parse(text, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw ClusterErrors.NotJson(title, null));
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
-            throw ClusterErrors.NoJson(title, e);
+            throw ClusterErrors.NotJson(title, e);
         }
     }
 
@@ -423,25 +423,25 @@ public sealed class ClusterConnection : IDisposable
     }
 }
 
-/// <summary>A collection as it was at one moment.</summary>
-/// <param name="Items">What was kept of its objects.</param>
-/// <param name="ResourceVersion">That moment: a watch from here on misses nothing.</param>
+/// <summary>A snapshot of a collection.</summary>
+/// <param name="Items">The converted objects.</param>
+/// <param name="ResourceVersion">The version of the snapshot: a watch from here misses nothing.</param>
 /// <param name="Unreadable">The objects that could not be read.</param>
 internal sealed record ObjectList<T>(IReadOnlyList<T> Items, string ResourceVersion, IReadOnlyList<UnreadableObject> Unreadable)
 {
-    /// <summary>For those who need all of them.</summary>
-    /// <exception cref="CvException">Why the first that could not be read could not.</exception>
+    /// <summary>The items, if all objects could be read.</summary>
+    /// <exception cref="CvException">The error of the first unreadable object.</exception>
     public IReadOnlyList<T> ThrowIfUnreadable() => Unreadable.Count == 0 ? Items : throw Unreadable[0].Why;
 }
 
-/// <summary>One object that is not as its schema says.</summary>
-/// <param name="Name">namespace/name, as far as it has them.</param>
-/// <param name="Why">What is wrong with it.</param>
+/// <summary>An object that does not match its schema.</summary>
+/// <param name="Name">namespace/name, as far as present.</param>
+/// <param name="Why">The error.</param>
 internal sealed record UnreadableObject(string Name, CvException Why);
 
-/// <summary>One change that a watch tells.</summary>
+/// <summary>One event of a watch.</summary>
 /// <param name="Type">ADDED, MODIFIED, DELETED or BOOKMARK.</param>
-/// <param name="Item">What was kept of the object; null where it could not be read, and of a bookmark, unless the whole object is kept.</param>
-/// <param name="ResourceVersion">Where the next watch goes on from; null where the object does not tell.</param>
-/// <param name="Unreadable">The object, where it could not be read.</param>
+/// <param name="Item">The converted object; null if it could not be read, and for a bookmark unless objects are kept as JSON.</param>
+/// <param name="ResourceVersion">Where the next watch continues; null if the object has none.</param>
+/// <param name="Unreadable">Set if the object could not be read.</param>
 internal sealed record WatchChange<T>(string Type, T? Item, string? ResourceVersion, UnreadableObject? Unreadable = null);

@@ -3,24 +3,24 @@ using System.Text;
 
 namespace CvManager.Cluster;
 
-/// <summary>What requests are authenticated by. Thread-safe. Prints no secret.</summary>
+/// <summary>The credentials of requests to a cluster. Thread-safe. Prints no secret.</summary>
 internal abstract class ClusterCredentials : IDisposable
 {
-    /// <summary>The header for a request; null for none.</summary>
+    /// <summary>The Authorization header for a request; null for none.</summary>
     /// <exception cref="CvException"><c>ClusterUnauthorized</c>.</exception>
     public abstract ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken);
 
-    /// <summary>The server did not accept the last one (401): it is not given again from memory.</summary>
-    public virtual void Refused()
+    /// <summary>The server rejected the credential (401): it must not be returned from the cache again.</summary>
+    public virtual void Invalidate()
     {
     }
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
-    /// <exception cref="CvException"><c>ClusterUnauthorized</c>: no header can hold it.</exception>
+    /// <exception cref="CvException"><c>ClusterUnauthorized</c>: the token is empty or contains invalid characters.</exception>
     public static AuthenticationHeaderValue Bearer(string token, string source)
     {
-        // The token's own characters (RFC 6750, 2.1, and what servers take beside them); .NET's message would quote the token.
+        // Checked here because .NET's exception would quote the token. More permissive than RFC 6750, 2.1, as servers are.
         string trimmed = token.Trim();
         return trimmed.Length > 0 && trimmed.All(c => c is > ' ' and < '\u007f')
             ? new AuthenticationHeaderValue("Bearer", trimmed)
@@ -28,7 +28,7 @@ internal abstract class ClusterCredentials : IDisposable
     }
 }
 
-/// <summary>A token, or a user name and password, that stays the same; or none, for who shows a certificate or nothing.</summary>
+/// <summary>A fixed token, or user name and password; or none, for client certificates and anonymous access.</summary>
 internal sealed class FixedCredentials(AuthenticationHeaderValue? header) : ClusterCredentials
 {
     public static AuthenticationHeaderValue Basic(string userName, string password) =>
@@ -38,17 +38,17 @@ internal sealed class FixedCredentials(AuthenticationHeaderValue? header) : Clus
 }
 
 /// <summary>
-/// A token in a file that somebody else keeps up to date: a service account's, for example. Read again every minute, as client-go does
-/// (client-go/transport/token_source.go), and where the server does not accept it.
+/// A token in a file that another program rotates, for example a service account token. Read again every minute, as client-go does
+/// (client-go/transport/token_source.go), and after the server rejects it.
 /// </summary>
 /// <param name="path">Absolute.</param>
 /// <param name="time">The clock.</param>
-/// <param name="fallback">The token for as long as the file cannot be read; null for none.</param>
+/// <param name="fallback">The token to use while the file cannot be read; null for none.</param>
 internal sealed class TokenFileCredentials(string path, TimeProvider time, string? fallback = null) : ClusterCredentials
 {
     private const int LargestFile = 64 * 1024;
 
-    private static readonly TimeSpan Fresh = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan RereadInterval = TimeSpan.FromMinutes(1);
 
     private sealed record Reading(AuthenticationHeaderValue Header, long At);
 
@@ -57,7 +57,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
     public override async ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
     {
         Reading? last = _last;
-        if (last is not null && last.At >= 0 && time.GetElapsedTime(last.At) < Fresh)
+        if (last is not null && last.At >= 0 && time.GetElapsedTime(last.At) < RereadInterval)
             return last.Header;
         try
         {
@@ -71,7 +71,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CvException)
         {
-            // The last one that was read, as long as there is one: it may be written just now.
+            // Keep the last token, if any: the file may be being written.
             if (last is not null)
                 return last.Header;
             if (!string.IsNullOrEmpty(fallback))
@@ -81,7 +81,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
         }
     }
 
-    public override void Refused()
+    public override void Invalidate()
     {
         if (_last is { } last)
             _last = last with { At = -1 };

@@ -39,7 +39,7 @@ internal static partial class ClusterErrors
         return new CvException(id, kind, message, remedy, UrlRedaction.Without(failure)) { Target = server.ToString() };
     }
 
-    public static CvException Late(string message, string title, Exception inner) => new(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, message,
+    public static CvException TimedOut(string message, string title, Exception inner) => new(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, message,
         "Check the network and the load on the API server, then try again.", inner) { Target = title };
 
     public static CvException TooLarge(string what, int limit) => new(ErrorIds.ClusterAnswerTooLarge, CvErrorKind.LimitExceeded,
@@ -49,15 +49,15 @@ internal static partial class ClusterErrors
     public static CvException NoCredential(string message, string remedy, Exception? inner = null) =>
         new(ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated, message, remedy, inner);
 
-    public static CvException NoJson(string title, Exception? inner) => NoAnswer(title, "it is not a JSON object", inner);
+    public static CvException NotJson(string title, Exception? inner) => InvalidResponse(title, "it is not a JSON object", inner);
 
     /// <summary>The response did not come from a Kubernetes API server but from something in between (a proxy, a load balancer). Transient.</summary>
-    public static CvException NoAnswer(string title, string why, Exception? inner = null) => new(ErrorIds.ClusterAnswerInvalid, CvErrorKind.Unavailable,
+    public static CvException InvalidResponse(string title, string why, Exception? inner = null) => new(ErrorIds.ClusterAnswerInvalid, CvErrorKind.Unavailable,
         $"The response for {title} is not from a Kubernetes API server: {why}.",
         "Check the cluster's server address in the kubeconfig, and any proxy or load balancer in between.", inner) { Target = title };
 
     /// <param name="text">The body; a <c>Status</c> object if the API server itself responded.</param>
-    public static CvException FromAnswer(int code, string text, HttpMethod method, string title)
+    public static CvException FromResponse(int code, string text, HttpMethod method, string title)
     {
         JsonObject? status = null;
         try
@@ -73,7 +73,7 @@ internal static partial class ClusterErrors
 
         // Proxies and load balancers send these codes without a Status, too. For a path that it does not serve, the API server sends plain text.
         bool byCode = code is 401 or 408 or 429 or >= 500 || (code == 404 && text.Trim() == "404 page not found");
-        return status is null && !byCode ? NoAnswer(title, $"HTTP status {code} without a Status object") : FromStatus(code, status, method, title);
+        return status is null && !byCode ? InvalidResponse(title, $"HTTP status {code} without a Status object") : FromStatus(code, status, method, title);
     }
 
     /// <summary>Kubernetes API conventions, "Response Status Kind".</summary>

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Cluster;
 
-/// <summary>Who a connection is, in the cluster's own words: the name that its audit log has.</summary>
+/// <summary>The user of a connection, by the name that the audit log of the cluster has.</summary>
 public static class ClusterUser
 {
     /// <summary>Kubernetes documentation, "API access to authentication information for a client": alpha in 1.26, beta in 1.27, stable in 1.28.</summary>
@@ -13,19 +13,19 @@ public static class ClusterUser
     private const int LongestName = 256;
 
     /// <summary>
-    /// The API server's answer (SelfSubjectReview); on one that does not serve it, what the kubeconfig says; where that says nothing, the user
-    /// of the operating system.
+    /// The user according to the API server (SelfSubjectReview); if it does not serve that API, the user in the kubeconfig; if there is none,
+    /// the user of the operating system.
     /// </summary>
-    /// <returns>Without control characters, and of a length that fits an annotation.</returns>
+    /// <returns>Without control characters, at most 256 characters.</returns>
     public static async Task<string> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        string name = await AskAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
+        string name = await ReviewAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
         name = new string([.. name.Where(c => !char.IsControl(c))]);
         return name.Length <= LongestName ? name : name[..LongestName];
     }
 
-    /// <summary>The common name of the context's client certificate, which is the user's name to Kubernetes; else the name that the kubeconfig gives the user.</summary>
+    /// <summary>The impersonated user, the common name of the client certificate, the user name, or the name of the user entry.</summary>
     internal static string? NameIn(KubeConfig file, string context)
     {
         string? entry = file.Contexts?.FirstOrDefault(c => c.Name == context)?.Context?.User;
@@ -34,7 +34,7 @@ public static class ClusterUser
         return string.IsNullOrEmpty(name) ? null : name;
     }
 
-    private static async Task<string?> AskAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    private static async Task<string?> ReviewAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
         foreach (string version in Versions)
         {
@@ -48,7 +48,7 @@ public static class ClusterUser
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
-                // An older server has an older version, or none.
+                // An older server serves an older version or none.
             }
             catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.NotSupported or CvErrorKind.Invalid)
             {

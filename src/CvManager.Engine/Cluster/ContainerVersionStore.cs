@@ -7,17 +7,17 @@ namespace CvManager.Cluster;
 /// <summary>The ContainerVersions of a cluster. Thread-safe.</summary>
 public sealed class ContainerVersionStore(ClusterConnection cluster)
 {
-    /// <summary>Of its own, so that what the controller writes is not taken away by the next manifest.</summary>
+    /// <summary>A separate field manager, so that the next manifest does not remove fields that the controller wrote.</summary>
     private const string ApplyManager = "cvmanager-import";
 
     private static readonly string[] ServerFields = ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"];
 
-    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<ContainerVersion> GetAsync(string ns, string name, CancellationToken cancellationToken) =>
         Read(await cluster.GetAsync(Path(ns, name), cancellationToken));
 
     /// <param name="ns">Null for all namespaces.</param>
-    /// <exception cref="CvException"><c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? ns, string? labelSelector, CancellationToken cancellationToken)
     {
         IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(ns), labelSelector, null, cancellationToken);
@@ -25,10 +25,10 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     }
 
     /// <summary>
-    /// Creates or changes a resource by server-side apply: what the manifest no longer says is taken away, what others wrote stays.
-    /// What only the API server writes (status, uid, managedFields) is left out, so that an exported object can be applied again.
+    /// Creates or updates a resource by server-side apply: fields that the manifest no longer contains are removed, fields of other managers
+    /// are kept. Fields that only the API server writes (status, uid, managedFields) are omitted, so that an exported object can be applied.
     /// </summary>
-    /// <exception cref="CvException"><c>ResourceInvalid</c> with the fields, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>ResourceInvalid</c> with the fields, <c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<ContainerVersion> ApplyAsync(string ns, JsonObject manifest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(manifest);
@@ -43,12 +43,12 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         return Read(await cluster.PatchAsync(Path(ns, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
     }
 
-    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<ContainerVersion> CreateAsync(string ns, JsonObject manifest, CancellationToken cancellationToken) =>
         Read(await cluster.CreateAsync(Path(ns), manifest, cancellationToken));
 
-    /// <summary>Writes the status alone, and only while the resource is still the one that was read.</summary>
-    /// <exception cref="CvException"><c>ResourceConflict</c> where somebody else wrote meanwhile.</exception>
+    /// <summary>Replaces the status, if the resource was not modified since it was read.</summary>
+    /// <exception cref="CvException"><c>ResourceConflict</c> if it was modified.</exception>
     public async Task<ContainerVersion> UpdateStatusAsync(ContainerVersion resource, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -56,8 +56,8 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         return Read(await cluster.ReplaceAsync(Path(resource.Metadata.Namespace, resource.Metadata.Name, "status"), body, cancellationToken));
     }
 
-    /// <summary>Changes fields of metadata and specification by a merge patch (RFC 7396); null takes a field away.</summary>
-    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
+    /// <summary>Changes fields of metadata and spec by a merge patch (RFC 7396); null removes a field.</summary>
+    /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>ResourceInvalid</c>, or a connection error.</exception>
     public async Task<ContainerVersion> PatchAsync(string ns, string name, JsonObject patch, CancellationToken cancellationToken) =>
         Read(await cluster.PatchAsync(Path(ns, name), PatchKind.Merge, patch, cancellationToken));
 
@@ -68,10 +68,10 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         new(ContainerVersion.Group, ContainerVersion.Version, ContainerVersion.Plural, ns, name, subresource);
 
     /// <summary>
-    /// Without managedFields, which nobody asks for and which are as large as the rest: a controller keeps thousands. The API server takes a
-    /// write without them for one that leaves them alone (Server-Side Apply, "Clearing managedFields").
+    /// Drops managedFields, which are unused and as large as the rest: a controller keeps thousands of objects. A write without them leaves
+    /// them unchanged (Server-Side Apply, "Clearing managedFields").
     /// </summary>
-    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>: a field of another type than the resource's.</exception>
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>: a field has the wrong type.</exception>
     internal static ContainerVersion Read(JsonObject json)
     {
         try
@@ -82,7 +82,7 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
-            // Possible only where the installed CRD is older or looser than ours.
+            // Possible only if the installed CRD is older or more permissive than ours.
             string name = ObjectShape.NameOf(json);
             string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
             throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {name} does not match its schema{where}: {e.Message}",

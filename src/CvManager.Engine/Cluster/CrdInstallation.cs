@@ -10,7 +10,7 @@ public enum CrdInstallationOutcome
     Unchanged,
 }
 
-/// <summary>Puts the custom resource definition into a cluster, and waits until it is served.</summary>
+/// <summary>Creates or updates the custom resource definition in a cluster, and waits until it is served.</summary>
 public static class CrdInstallation
 {
     private const int MostAttempts = 20;
@@ -20,15 +20,15 @@ public static class CrdInstallation
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
     private static readonly ResourcePath Path = new("apiextensions.k8s.io", "v1", "customresourcedefinitions", null, CustomResourceDefinition.Name);
 
-    /// <exception cref="CvException"><c>ClusterForbidden</c>, <c>CrdNotEstablished</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>ClusterForbidden</c>, <c>CrdNotEstablished</c>, or a connection error.</exception>
     public static async Task<CrdInstallationOutcome> InstallAsync(ClusterConnection cluster, TimeProvider time, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(time);
         (JsonObject after, CrdInstallationOutcome outcome) = await WriteAsync(cluster, time, cancellationToken);
-        // Established a moment before its paths answer: both are waited for.
+        // The condition Established precedes discovery by a moment: wait for both.
         long started = time.GetTimestamp();
-        while (!IsEstablished(after) || !await AnswersAsync(cluster, cancellationToken))
+        while (!IsEstablished(after) || !await IsServedAsync(cluster, cancellationToken))
         {
             if (time.GetElapsedTime(started) >= Limit)
             {
@@ -51,12 +51,12 @@ public static class CrdInstallation
             {
                 if (await FindAsync(cluster, cancellationToken) is not { } before)
                     return (await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken), CrdInstallationOutcome.Created);
-                JsonObject after = await cluster.ReplaceAsync(Path, Renewed(before), cancellationToken);
+                JsonObject after = await cluster.ReplaceAsync(Path, Merge(before), cancellationToken);
                 return (after, IsSame(before, after) ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated);
             }
             catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists && attempt < MostAttempts)
             {
-                // Somebody else installs it as well, or the API server writes its status: read it again.
+                // Another client installs it too, or the API server updates its status: read it again.
             }
 
             await Task.Delay(Interval, time, cancellationToken);
@@ -64,28 +64,28 @@ public static class CrdInstallation
     }
 
     /// <summary>
-    /// The definition that is there, with our specification. Labels and annotations of others (Helm's, kubectl's) stay. Server-side
-    /// apply would do the same, but an API server before 1.23 refuses to apply <c>x-kubernetes-validations</c>, which it prunes otherwise.
+    /// The existing definition with our spec. Labels and annotations of others (Helm, kubectl) are kept. Server-side apply would do the same,
+    /// but API servers before 1.23 reject <c>x-kubernetes-validations</c> in it; on a plain update they prune that field.
     /// </summary>
-    private static JsonObject Renewed(JsonObject before)
+    private static JsonObject Merge(JsonObject before)
     {
         JsonObject manifest = CustomResourceDefinition.Json;
-        JsonObject renewed = (JsonObject)before.DeepClone();
-        renewed["spec"] = manifest["spec"]!.DeepClone();
+        JsonObject merged = (JsonObject)before.DeepClone();
+        merged["spec"] = manifest["spec"]!.DeepClone();
         foreach (string map in Maps)
         {
             foreach ((string key, JsonNode? value) in manifest["metadata"]![map] as JsonObject ?? [])
             {
-                if (renewed["metadata"]![map] is not JsonObject)
-                    renewed["metadata"]![map] = new JsonObject();
-                renewed["metadata"]![map]![key] = value?.DeepClone();
+                if (merged["metadata"]![map] is not JsonObject)
+                    merged["metadata"]![map] = new JsonObject();
+                merged["metadata"]![map]![key] = value?.DeepClone();
             }
         }
 
-        return renewed;
+        return merged;
     }
 
-    /// <summary>The resource version tells too much: the first writer after a creation changes it by becoming a field manager.</summary>
+    /// <summary>The resource version cannot be compared: the first update after a creation changes it by adding a field manager.</summary>
     private static bool IsSame(JsonObject before, JsonObject after) =>
         Maps.Append("generation").All(field => JsonNode.DeepEquals(before["metadata"]![field], after["metadata"]![field]));
 
@@ -101,7 +101,7 @@ public static class CrdInstallation
         }
     }
 
-    private static async Task<bool> AnswersAsync(ClusterConnection cluster, CancellationToken cancellationToken)
+    private static async Task<bool> IsServedAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
         try
         {

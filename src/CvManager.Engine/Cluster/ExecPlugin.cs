@@ -7,22 +7,22 @@ using System.Text.Json.Nodes;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// The credential of a program that the kubeconfig names (Kubernetes, "client-go credential plugins"): asked once, and again when it has expired
-/// or the server does not accept it.
+/// Credentials from an exec plugin of the kubeconfig (Kubernetes, "client-go credential plugins"). The plugin is run once, and again when its
+/// credential has expired or the server rejects it.
 /// </summary>
-/// <remarks>Nobody sits before the program: it gets no input, and what it writes is shown to nobody, for it may be a secret.</remarks>
+/// <remarks>The plugin is not interactive: it gets no input, and its output is not shown because it may contain secrets.</remarks>
 internal sealed class ExecPlugin : ClusterCredentials
 {
     public const string V1 = "client.authentication.k8s.io/v1";
     public const string V1Beta1 = "client.authentication.k8s.io/v1beta1";
 
-    /// <summary>A browser may be opened for somebody to log in.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
+    /// <summary>Long enough to log in with a browser.</summary>
+    private static readonly TimeSpan Timeout = TimeSpan.FromMinutes(2);
 
-    /// <summary>It is renewed when it has less than this left.</summary>
+    /// <summary>A credential is renewed this long before it expires.</summary>
     private static readonly TimeSpan Leeway = TimeSpan.FromSeconds(10);
 
-    private const int LongestAnswer = 1024 * 1024;
+    private const int MaxOutputLength = 1024 * 1024;
     private const string ClusterExtension = "client.authentication.k8s.io/exec";
 
     private readonly KubeExec _exec;
@@ -30,11 +30,11 @@ internal sealed class ExecPlugin : ClusterCredentials
     private readonly string? _authority;
     private readonly TimeProvider _time;
     private readonly SemaphoreSlim _turn = new(1);
-    private volatile Answer? _last;
+    private volatile Credential? _last;
 
-    /// <param name="exec">As the kubeconfig has it, its fields checked.</param>
-    /// <param name="cluster">What the program is told of, where it is to know.</param>
-    /// <param name="authority">The cluster's authorities as base64, from a file as well; null for the system's.</param>
+    /// <param name="exec">The validated exec section of the kubeconfig.</param>
+    /// <param name="cluster">The cluster that the plugin is informed of if provideClusterInfo is true.</param>
+    /// <param name="authority">The cluster's CA certificates as base64; null for those of the system.</param>
     /// <param name="time">The clock.</param>
     public ExecPlugin(KubeExec exec, KubeCluster cluster, string? authority, TimeProvider time)
     {
@@ -44,18 +44,18 @@ internal sealed class ExecPlugin : ClusterCredentials
         _time = time;
     }
 
-    /// <summary>For TLS; null where the program gave none, or has not been asked yet.</summary>
+    /// <summary>The client certificate; null if the plugin returned none or has not run yet.</summary>
     public X509Certificate2? Certificate => _last?.Certificate;
 
     public override async ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
     {
-        if (_last is { } last && IsGood(last))
+        if (_last is { } last && IsValid(last))
             return last.Header;
         await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            if (_last is not { } now || !IsGood(now))
-                _last = now = await AskAsync(cancellationToken).ConfigureAwait(false);
+            if (_last is not { } now || !IsValid(now))
+                _last = now = await RunAsync(cancellationToken).ConfigureAwait(false);
             return now.Header;
         }
         finally
@@ -64,7 +64,7 @@ internal sealed class ExecPlugin : ClusterCredentials
         }
     }
 
-    public override void Refused()
+    public override void Invalidate()
     {
         if (_last is { } last)
             _last = last with { Expires = DateTimeOffset.MinValue };
@@ -77,17 +77,17 @@ internal sealed class ExecPlugin : ClusterCredentials
         base.Dispose();
     }
 
-    private bool IsGood(Answer answer) => answer.Expires is not { } expires || _time.GetUtcNow() + Leeway < expires;
+    private bool IsValid(Credential answer) => answer.Expires is not { } expires || _time.GetUtcNow() + Leeway < expires;
 
-    private async Task<Answer> AskAsync(CancellationToken cancellationToken)
+    private async Task<Credential> RunAsync(CancellationToken cancellationToken)
     {
         string name = Path.GetFileName(_exec.Command!);
         ProgramResult result;
         try
         {
             IEnumerable<KeyValuePair<string, string>> environment =
-                [.. (_exec.Env ?? []).Select(variable => KeyValuePair.Create(variable.Name, variable.Value ?? "")), KeyValuePair.Create("KUBERNETES_EXEC_INFO", Information().ToJsonString())];
-            result = await ChildProgram.RunAsync(_exec.Command!, _exec.Args ?? [], environment, "", Limit, LongestAnswer, _time, cancellationToken).ConfigureAwait(false);
+                [.. (_exec.Env ?? []).Select(variable => KeyValuePair.Create(variable.Name, variable.Value ?? "")), KeyValuePair.Create("KUBERNETES_EXEC_INFO", ExecInfo().ToJsonString())];
+            result = await ChildProgram.RunAsync(_exec.Command!, _exec.Args ?? [], environment, "", Timeout, MaxOutputLength, _time, cancellationToken).ConfigureAwait(false);
         }
         catch (ProgramException e)
         {
@@ -102,7 +102,7 @@ internal sealed class ExecPlugin : ClusterCredentials
         }
         catch (Exception e) when (e is CryptographicException || ObjectShape.IsFault(e))
         {
-            // Not as the inner one: it may quote what the program wrote.
+            // Not as the inner exception: it may quote the output.
             throw Failed("its output is not an ExecCredential with a token or a client certificate");
         }
 
@@ -111,7 +111,7 @@ internal sealed class ExecPlugin : ClusterCredentials
             hint ?? $"Run '{name}' in a terminal to see its output, and log in with it if necessary.", inner);
     }
 
-    private Answer Read(string output)
+    private Credential Read(string output)
     {
         JsonObject json = ObjectShape.Whole(JsonNode.Parse(output, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw new JsonException());
         if (json["kind"]?.GetValue<string>() != "ExecCredential" || json["apiVersion"]?.GetValue<string>() != _exec.ApiVersion)
@@ -121,13 +121,13 @@ internal sealed class ExecPlugin : ClusterCredentials
         (string? certificate, string? key) = (status["clientCertificateData"]?.GetValue<string>(), status["clientKeyData"]?.GetValue<string>());
         if (string.IsNullOrEmpty(token) && (string.IsNullOrEmpty(certificate) || string.IsNullOrEmpty(key)))
             throw new JsonException();
-        return new Answer(
+        return new Credential(
             string.IsNullOrEmpty(token) ? null : Bearer(token, $"The output of the exec plugin '{Path.GetFileName(_exec.Command)}'"),
             string.IsNullOrEmpty(certificate) ? null : ClusterAccess.ReadCertificate(certificate, key ?? ""),
             status["expirationTimestamp"]?.Deserialize<DateTimeOffset>());
     }
 
-    private JsonObject Information()
+    private JsonObject ExecInfo()
     {
         JsonObject spec = new() { ["interactive"] = false };
         if (_exec.ProvideClusterInfo == true)
@@ -154,5 +154,5 @@ internal sealed class ExecPlugin : ClusterCredentials
             map[name] = value;
     }
 
-    private sealed record Answer(AuthenticationHeaderValue? Header, X509Certificate2? Certificate, DateTimeOffset? Expires);
+    private sealed record Credential(AuthenticationHeaderValue? Header, X509Certificate2? Certificate, DateTimeOffset? Expires);
 }

@@ -7,20 +7,20 @@ public enum ImagePatchOutcome
 {
     Swapped,
 
-    /// <summary>The container or its image is another by now: read it and plan again.</summary>
+    /// <summary>The container or its image has changed: read the object and plan again.</summary>
     Changed,
 
-    /// <summary>The object does not exist any more.</summary>
+    /// <summary>The object no longer exists.</summary>
     Gone,
 }
 
-/// <summary>R3: compare and swap of one image, by a JSON patch (RFC 6902) that tests what it replaces.</summary>
+/// <summary>R3: compare-and-swap of one image by a JSON patch (RFC 6902) that tests the values it replaces.</summary>
 internal static class ImagePatch
 {
-    /// <returns>What came of it, and the object as it is after that where the API server told.</returns>
-    /// <param name="containers">JSON pointer of the container's list.</param>
-    /// <param name="replicas">What spec.replicas becomes in the same change; null leaves it.</param>
-    /// <exception cref="CvException">The API server refused for another reason than the tests, or could not be asked.</exception>
+    /// <returns>The outcome, and the current object if the API server returned it.</returns>
+    /// <param name="containers">JSON pointer of the list that contains the container.</param>
+    /// <param name="replicas">The new spec.replicas in the same patch; null to leave it unchanged.</param>
+    /// <exception cref="CvException">The API server rejected the patch for another reason than its tests, or a connection error.</exception>
     public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
         string container, string from, string to, CancellationToken cancellationToken, int? replicas = null)
     {
@@ -46,10 +46,10 @@ internal static class ImagePatch
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceInvalid)
         {
-            // A failed test and an object that validation refuses are both 422: the object itself tells which it was.
+            // Both a failed test and a validation error return 422: the current object tells which it was.
             if (await FindAsync(cluster, path, cancellationToken) is not { } now)
                 return (ImagePatchOutcome.Gone, null);
-            bool same = At(now, $"{containers}/{index}/name") == container && At(now, $"{containers}/{index}/image") == from;
+            bool same = ValueAt(now, $"{containers}/{index}/name") == container && ValueAt(now, $"{containers}/{index}/image") == from;
             if (same)
                 throw;
             return (ImagePatchOutcome.Changed, now);
@@ -68,8 +68,8 @@ internal static class ImagePatch
         }
     }
 
-    /// <summary>The string at a JSON pointer; null where there is none.</summary>
-    private static string? At(JsonNode? node, string pointer)
+    /// <summary>The string at a JSON pointer; null if there is none.</summary>
+    private static string? ValueAt(JsonNode? node, string pointer)
     {
         foreach (string step in pointer.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {

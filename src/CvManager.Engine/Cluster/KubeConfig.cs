@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// A kubeconfig (client-go/tools/clientcmd/api/v1/types.go): every field that kubectl acts on. What is not here (preferences,
-/// disable-compression, extensions but one) changes nothing for a client that asks for no compression. Prints no secret.
+/// A kubeconfig (client-go/tools/clientcmd/api/v1/types.go) with the fields that affect this client; preferences and most extensions do not.
+/// Prints no secret.
 /// </summary>
 internal sealed class KubeConfig
 {
@@ -54,7 +54,7 @@ internal sealed class KubeCluster
     [JsonPropertyName("insecure-skip-tls-verify")]
     public bool? InsecureSkipTlsVerify { get; init; }
 
-    /// <summary>An absolute path, once read.</summary>
+    /// <summary>An absolute path after <see cref="KubeConfigFile"/> has read the file.</summary>
     [JsonPropertyName("certificate-authority")]
     public string? CertificateAuthority { get; set; }
 
@@ -86,14 +86,14 @@ internal sealed class NamedKubeUser
 
 internal sealed class KubeUser
 {
-    /// <summary>An absolute path, once read.</summary>
+    /// <summary>An absolute path after <see cref="KubeConfigFile"/> has read the file.</summary>
     [JsonPropertyName("client-certificate")]
     public string? ClientCertificate { get; set; }
 
     [JsonPropertyName("client-certificate-data")]
     public string? ClientCertificateData { get; init; }
 
-    /// <summary>An absolute path, once read.</summary>
+    /// <summary>An absolute path after <see cref="KubeConfigFile"/> has read the file.</summary>
     [JsonPropertyName("client-key")]
     public string? ClientKey { get; set; }
 
@@ -102,7 +102,7 @@ internal sealed class KubeUser
 
     public string? Token { get; init; }
 
-    /// <summary>An absolute path, once read.</summary>
+    /// <summary>An absolute path after <see cref="KubeConfigFile"/> has read the file.</summary>
     public string? TokenFile { get; set; }
 
     public string? Username { get; init; }
@@ -133,7 +133,7 @@ internal sealed class KubeAuthProvider
 
 internal sealed class KubeExec
 {
-    /// <summary>A name that is looked for on the PATH, or, once read, an absolute path.</summary>
+    /// <summary>A name to find on the PATH, or an absolute path.</summary>
     public string? Command { get; set; }
 
     public IReadOnlyList<string>? Args { get; init; }

@@ -4,17 +4,17 @@ using CvManager.Resources;
 
 namespace CvManager.Cluster;
 
-/// <summary>Finds and reads kubeconfig files, by kubectl's rules: the given one, else those of <c>KUBECONFIG</c>, else ~/.kube/config.</summary>
+/// <summary>Finds and reads kubeconfig files as kubectl does: the specified one, otherwise those of <c>KUBECONFIG</c>, otherwise ~/.kube/config.</summary>
 public static class KubeConfigFile
 {
-    /// <summary>Bytes; a kubeconfig with hundreds of clusters and their certificates has a tenth of it.</summary>
+    /// <summary>In bytes; about ten times the size of a kubeconfig with hundreds of clusters.</summary>
     private const int MaximumLength = 8 * 1024 * 1024;
 
     private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = YamlDocuments.MostDepth + 8 };
 
-    /// <summary>The files that are read, in order of precedence; none where there is none (in a pod, for example).</summary>
-    /// <param name="path">Where given, this one alone.</param>
-    /// <exception cref="CvException">KubeConfigNotFound: the given one does not exist.</exception>
+    /// <summary>The existing kubeconfig files in order of precedence; empty if there are none (for example in a pod).</summary>
+    /// <param name="path">If not empty, the only file to read.</param>
+    /// <exception cref="CvException">KubeConfigNotFound: <paramref name="path"/> does not exist.</exception>
     public static IReadOnlyList<FileInfo> Locate(string? path)
     {
         if (!string.IsNullOrEmpty(path))
@@ -31,7 +31,7 @@ public static class KubeConfigFile
         return [.. paths.Select(p => new FileInfo(p)).Where(file => file.Exists)];
     }
 
-    /// <summary>The contexts of the files, as they stand; no credential is among what is told.</summary>
+    /// <summary>The contexts of the files, without credentials.</summary>
     /// <exception cref="CvException">KubeConfigNotFound, KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
     public static IReadOnlyList<KubeContext> ReadContexts(string? path)
     {
@@ -52,8 +52,8 @@ public static class KubeConfigFile
     }
 
     /// <summary>
-    /// Reads the files as one: of what several name alike, the first holds, as a whole (client-go/tools/clientcmd/loader.go). Paths in
-    /// it are relative to the file that they are in, and absolute afterwards. No list is null.
+    /// Reads and merges the files: of entries with the same name, the first one is used (client-go/tools/clientcmd/loader.go). Paths relative to
+    /// their file become absolute. No list is null.
     /// </summary>
     /// <exception cref="CvException">KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
     internal static KubeConfig Read(IReadOnlyList<FileInfo> files)
@@ -70,13 +70,13 @@ public static class KubeConfigFile
         };
     }
 
-    /// <returns>Null where there is nothing in it.</returns>
+    /// <returns>Null if the file is empty.</returns>
     internal static KubeConfig? Parse(string text, string path, string folder)
     {
         KubeConfig config;
         try
         {
-            // A file is one document: kubectl reads the first.
+            // kubectl reads the first document only.
             if (YamlDocuments.Read(text, MaximumLength) is not [JsonNode document, ..])
                 return null;
             config = document.Deserialize<KubeConfig>(Options)!;
@@ -87,15 +87,15 @@ public static class KubeConfigFile
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
-            // Its own message names the type alone; the value may be a secret.
+            // The exception is not included: the value may be a secret.
             throw Invalid(path, $"{(e as JsonException)?.Path ?? "a field"} has the wrong type (quote a token or name that consists of digits)", null);
         }
 
         if (config.Kind is not (null or "" or "Config"))
             throw Invalid(path, $"kind must be 'Config', not '{config.Kind}'", null);
-        Check("contexts", config.Contexts?.Select(context => context?.Name));
-        Check("clusters", config.Clusters?.Select(cluster => cluster?.Name));
-        Check("users", config.Users?.Select(user => user?.Name));
+        CheckNames("contexts", config.Contexts?.Select(context => context?.Name));
+        CheckNames("clusters", config.Clusters?.Select(cluster => cluster?.Name));
+        CheckNames("users", config.Users?.Select(user => user?.Name));
         foreach (KubeCluster cluster in (config.Clusters ?? []).Select(cluster => cluster.Cluster).OfType<KubeCluster>())
             cluster.CertificateAuthority = Absolute(cluster.CertificateAuthority);
         foreach (KubeUser user in (config.Users ?? []).Select(user => user.User).OfType<KubeUser>())
@@ -103,7 +103,7 @@ public static class KubeConfigFile
             user.ClientCertificate = Absolute(user.ClientCertificate);
             user.ClientKey = Absolute(user.ClientKey);
             user.TokenFile = Absolute(user.TokenFile);
-            // A name is looked for on the PATH; one with a separator is a path.
+            // A name is searched for on the PATH; one with a separator is a path.
             if (user.Exec is { Command: { } command } exec && (command.Contains('/', StringComparison.Ordinal) || command.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)))
                 exec.Command = Absolute(command);
         }
@@ -112,7 +112,7 @@ public static class KubeConfigFile
 
         string? Absolute(string? relative) => string.IsNullOrEmpty(relative) ? relative : Path.GetFullPath(Path.Combine(folder, relative));
 
-        void Check(string list, IEnumerable<string?>? names)
+        void CheckNames(string list, IEnumerable<string?>? names)
         {
             HashSet<string> seen = [];
             foreach (string? name in names ?? [])
@@ -153,9 +153,9 @@ public static class KubeConfigFile
 
 /// <summary>One context of a kubeconfig.</summary>
 /// <param name="Name">The context's name.</param>
-/// <param name="IsCurrent">True for the file's own current-context.</param>
-/// <param name="Cluster">The name of the cluster in the file; empty where there is none.</param>
-/// <param name="Server">The API server's address; empty where the file does not know the cluster.</param>
-/// <param name="Namespace">The namespace that is meant where none is given.</param>
+/// <param name="IsCurrent">True for the current-context of the file.</param>
+/// <param name="Cluster">The name of the cluster in the file; empty if there is none.</param>
+/// <param name="Server">The API server's address; empty if the cluster is not in the file.</param>
+/// <param name="Namespace">The default namespace.</param>
 /// <param name="User">The user's name in the file.</param>
 public sealed record KubeContext(string Name, bool IsCurrent, string Cluster, string Server, string Namespace, string User);

@@ -1,28 +1,28 @@
 namespace CvManager.Cluster;
 
-/// <summary>Reads lines of bytes, each up to a limit: a line without an end takes no more memory than that. Not thread-safe.</summary>
+/// <summary>Reads lines of bytes up to a maximum length, which bounds the memory used. Not thread-safe.</summary>
 internal sealed class LineReader(Stream stream, int largest) : IDisposable
 {
-    private const int Usual = 16 * 1024;
+    private const int InitialSize = 16 * 1024;
 
-    private byte[] _buffer = new byte[Usual];
+    private byte[] _buffer = new byte[InitialSize];
     private int _begin;
     private int _end;
 
-    /// <returns>The line without its end, good until the next call; null at the end of the stream.</returns>
+    /// <returns>The line without its line break, valid until the next call; null at the end of the stream.</returns>
     /// <exception cref="CvException"><c>ClusterAnswerTooLarge</c>.</exception>
     public async Task<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
     {
-        int looked = _begin;
+        int searched = _begin;
         while (true)
         {
-            int at = _buffer.AsSpan(looked, _end - looked).IndexOf((byte)'\n');
+            int at = _buffer.AsSpan(searched, _end - searched).IndexOf((byte)'\n');
             if (at >= 0)
-                return Take(looked + at, 1);
-            looked = _end;
+                return Take(searched + at, 1);
+            searched = _end;
             if (_end - _begin > largest)
                 throw ClusterErrors.TooLarge("watch event", largest);
-            looked -= MakeRoom();
+            searched -= Compact();
             int count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
             if (count == 0)
                 return _begin == _end ? default(ReadOnlyMemory<byte>?) : Take(_end, 0);
@@ -39,13 +39,13 @@ internal sealed class LineReader(Stream stream, int largest) : IDisposable
         return line.Length > 0 && line.Span[^1] == '\r' ? line[..^1] : line;
     }
 
-    /// <summary>Moves what is unread to the front, into a larger buffer where it needs one, and back into a small one after a long line.</summary>
-    /// <returns>How far it was moved.</returns>
-    private int MakeRoom()
+    /// <summary>Moves unread bytes to the front, into a larger buffer if necessary, and back to a small one after a long line.</summary>
+    /// <returns>The number of bytes by which they were moved.</returns>
+    private int Compact()
     {
         int moved = _begin;
         int unread = _end - _begin;
-        byte[] target = unread == _buffer.Length ? new byte[_buffer.Length * 2] : unread < Usual && _buffer.Length > Usual ? new byte[Usual] : _buffer;
+        byte[] target = unread == _buffer.Length ? new byte[_buffer.Length * 2] : unread < InitialSize && _buffer.Length > InitialSize ? new byte[InitialSize] : _buffer;
         _buffer.AsSpan(_begin, unread).CopyTo(target);
         (_buffer, _begin, _end) = (target, 0, unread);
         return moved;

@@ -4,11 +4,11 @@ namespace CvManager.Cluster;
 
 /// <summary>Names a resource, a collection, an object or a subresource of the Kubernetes API.</summary>
 /// <param name="Group">Empty for the core group.</param>
-/// <param name="Version">v1, for example.</param>
-/// <param name="Plural">deployments, for example.</param>
-/// <param name="Namespace">Null for all namespaces, and for what has none.</param>
+/// <param name="Version">For example v1.</param>
+/// <param name="Plural">For example deployments.</param>
+/// <param name="Namespace">Null for all namespaces, and for cluster-scoped resources.</param>
 /// <param name="Name">Null for the collection.</param>
-/// <param name="Subresource">status, for example.</param>
+/// <param name="Subresource">For example status.</param>
 public sealed record ResourcePath(string Group, string Version, string Plural, string? Namespace = null, string? Name = null, string? Subresource = null)
 {
     /// <summary>The path of the request, without a leading slash.</summary>
@@ -25,7 +25,7 @@ public sealed record ResourcePath(string Group, string Version, string Plural, s
         return path.ToString();
     }
 
-    /// <summary>As people name it: deployments.apps default/myapp.</summary>
+    /// <summary>For messages: <c>deployments.apps default/myapp</c>.</summary>
     internal string Title
     {
         get

@@ -1,9 +1,9 @@
 namespace CvManager.Cluster;
 
 /// <summary>
-/// Lets a request have several lines of one header, as impersonation needs them for groups: .NET writes several values as one line with commas,
-/// which the API server takes for one group of that name. A line break within a value, which .NET refuses, is written as two control
-/// characters that stand in no header and in no JSON, and takes its own form on its way into the (TLS) connection.
+/// Sends several values of a header on separate lines, as impersonation requires for groups. .NET joins them with commas on one line, which
+/// the API server reads as a single group. Because .NET rejects line breaks in a value, they are encoded as two control characters that
+/// occur neither in headers nor in JSON, and decoded before they are written to the connection.
 /// </summary>
 internal sealed class SeparateHeaderLines(Stream inner) : Stream
 {
@@ -27,16 +27,16 @@ internal sealed class SeparateHeaderLines(Stream inner) : Stream
     public static void Enable(SocketsHttpHandler handler) =>
         handler.PlaintextStreamFilter = (context, _) => ValueTask.FromResult<Stream>(new SeparateHeaderLines(context.PlaintextStream));
 
-    /// <summary>One value for all values of a header.</summary>
+    /// <summary>Encodes all values of a header as one value.</summary>
     public static string Join(string name, IEnumerable<string> values) => string.Join($"{CarriageReturn}{LineFeed}{name}: ", values);
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        await inner.WriteAsync(Translate(buffer.Span), cancellationToken).ConfigureAwait(false);
+        await inner.WriteAsync(Decode(buffer.Span), cancellationToken).ConfigureAwait(false);
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-    public override void Write(byte[] buffer, int offset, int count) => inner.Write(Translate(buffer.AsSpan(offset, count)));
+    public override void Write(byte[] buffer, int offset, int count) => inner.Write(Decode(buffer.AsSpan(offset, count)));
 
     public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
 
@@ -66,7 +66,7 @@ internal sealed class SeparateHeaderLines(Stream inner) : Stream
         base.Dispose(disposing);
     }
 
-    private static byte[] Translate(ReadOnlySpan<byte> bytes)
+    private static byte[] Decode(ReadOnlySpan<byte> bytes)
     {
         byte[] text = bytes.ToArray();
         text.AsSpan().Replace((byte)CarriageReturn, (byte)'\r');

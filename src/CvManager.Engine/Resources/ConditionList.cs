@@ -2,13 +2,13 @@ namespace CvManager.Resources;
 
 /// <summary>
 /// The three conditions as kstatus reads them (sigs.k8s.io/cli-utils, pkg/kstatus): Reconciling=True is in progress, Stalled=True is
-/// failed, Ready=True is current. Pure; times change only where a status does.
+/// failed, Ready=True is current. Pure; lastTransitionTime changes only with the status.
 /// </summary>
 public static class ConditionList
 {
-    // Of what is not the case. Never empty: Kubernetes 1.20 reads an empty string in a custom resource as null, and refuses that.
+    // Never empty: Kubernetes 1.20 reads an empty string in a custom resource as null and rejects it.
     private const string NotReconciling = "No rollout is in progress.";
-    private const string NotStalled = "Nobody has to change anything.";
+    private const string NotStalled = "No action required.";
 
     public static IReadOnlyList<Condition> Ready(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now) =>
         Of(former, ("True", reason, message), ("False", reason, NotReconciling), ("False", reason, NotStalled), generation, now);
@@ -19,7 +19,7 @@ public static class ConditionList
     public static IReadOnlyList<Condition> Stalled(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now) =>
         Of(former, ("False", reason, message), ("False", reason, NotReconciling), ("True", reason, message), generation, now);
 
-    /// <summary>Nothing is known to be wrong but that it cannot be looked at: Ready stays what it was.</summary>
+    /// <summary>The state is temporarily unknown: Ready keeps its former status.</summary>
     public static IReadOnlyList<Condition> Stale(IReadOnlyList<Condition>? former, string reason, string message, long? generation, DateTimeOffset now)
     {
         string ready = Find(former, ConditionTypes.Ready)?.Status ?? "Unknown";
@@ -38,7 +38,7 @@ public static class ConditionList
             Type = type,
             Status = value.Status,
             Reason = value.Reason,
-            // metav1.Condition allows 32768; people read the first lines.
+            // metav1.Condition allows 32768 characters; people read the first lines.
             Message = value.Message.Length <= 1024 ? value.Message : string.Concat(value.Message.AsSpan(0, 1023), "…"),
             ObservedGeneration = generation,
             LastTransitionTime = Find(former, type) is { } before && before.Status == value.Status ? before.LastTransitionTime : now,

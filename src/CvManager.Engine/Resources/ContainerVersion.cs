@@ -13,7 +13,7 @@ public sealed record ContainerVersion
     public const string KindName = "ContainerVersion";
     public const string Plural = "containerversions";
 
-    /// <summary>The label key that every selector must hold, and by which workloads are watched.</summary>
+    /// <summary>The label key that every selector must contain; workloads are watched by it.</summary>
     public const string SelectorKey = "cvapp";
 
     public string ApiVersion { get; init; } = Group + "/" + Version;

@@ -11,7 +11,7 @@ public static class ContainerVersionManifest
         document is JsonObject map && map["kind"]?.GetValueKind() == JsonValueKind.String
         && map["kind"]!.GetValue<string>() == ContainerVersion.KindName;
 
-    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names every field, value and remedy.</exception>
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with every field, value and remedy.</exception>
     public static ContainerVersion Read(JsonObject manifest)
     {
         ContainerVersionValidator.ThrowIfInvalid(manifest);
@@ -21,18 +21,18 @@ public static class ContainerVersionManifest
         }
         catch (JsonException e)
         {
-            // The schema leaves metadata to the API server.
+            // The schema does not describe metadata; the API server does.
             string field = e.Path?.TrimStart('$', '.') ?? "metadata";
             throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} has the wrong type.",
                 $"{field}: names, labels and annotations must be strings (quote numbers), generation must be a number.", e);
         }
     }
 
-    /// <summary>The resource as a manifest: the fields that were given, and the defaults.</summary>
+    /// <summary>The resource as a manifest, including defaults.</summary>
     public static JsonObject Write(ContainerVersion resource) =>
         JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject();
 
-    /// <summary>True where two have the same status, as it is written.</summary>
+    /// <summary>True if both have the same status when serialized.</summary>
     internal static bool StatusEquals(ContainerVersion one, ContainerVersion other) => JsonNode.DeepEquals(
         JsonSerializer.SerializeToNode(one.Status, ResourceJson.Options), JsonSerializer.SerializeToNode(other.Status, ResourceJson.Options));
 }

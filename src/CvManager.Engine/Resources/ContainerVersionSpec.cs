@@ -2,25 +2,28 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Resources;
 
-/// <summary>What the user asks for. Defaults are those of the CRD's schema, so that an older object reads the same.</summary>
+/// <summary>The desired state. Defaults are those of the CRD schema, so that objects from before a default are read the same way.</summary>
 public sealed record ContainerVersionSpec
 {
     /// <summary>Registry and repository, without tag or digest; a port is allowed.</summary>
     public string ImageRepo { get; init; } = "";
 
-    /// <summary>The moving tag to follow; null where <see cref="VersionPolicy"/> says which version is wanted.</summary>
+    /// <summary>The moving tag to follow; null if <see cref="VersionPolicy"/> is set.</summary>
     public string? Tag { get; init; }
 
-    /// <summary>For those who have no environment tag: which of the version tags is wanted. Null where there is a <see cref="Tag"/>.</summary>
+    /// <summary>Selects a version tag, as an alternative to an environment tag. Null if <see cref="Tag"/> is set.</summary>
     public VersionPolicySpec? VersionPolicy { get; init; }
 
-    /// <summary>A regular expression for the whole of a version tag; null where it was left out: then git SHAs and full version numbers are versions, and a digest may stand for the version (R1).</summary>
+    /// <summary>
+    /// A regular expression that version tags must match completely. Null for the default: git SHAs and full version numbers are versions, and an
+    /// image without one is identified by its digest (R1).
+    /// </summary>
     public string? VersionSyntax { get; init; }
 
     /// <summary>Seconds, 5 to 86400.</summary>
     public int PollIntervalSeconds { get; init; } = 300;
 
-    /// <summary>Seconds, 1 to 86400: the longest that one rollout may take.</summary>
+    /// <summary>The timeout of a rollout in seconds, 1 to 86400.</summary>
     public int TimeoutSeconds { get; init; } = 900;
 
     /// <summary>Seconds, 1 to 604800: reported unhealthy when not reconciled for this long.</summary>
@@ -39,21 +42,21 @@ public sealed record ContainerVersionSpec
 
     public ConfigSpec? Config { get; init; }
 
-    /// <summary>R7: do nothing while true.</summary>
+    /// <summary>R7: if true, nothing is rolled out.</summary>
     public bool Suspend { get; init; }
 
-    /// <summary>R7: stay on this version, whatever the tag says; empty for none.</summary>
+    /// <summary>R7: the version to stay on regardless of the tag; empty for none.</summary>
     public string PinVersion { get; init; } = "";
 
-    /// <summary>Patch <c>repo:version@digest</c> rather than <c>repo:version</c>.</summary>
+    /// <summary>Whether images are written as <c>repo:version@digest</c> instead of <c>repo:version</c>.</summary>
     public bool PinDigest { get; init; } = true;
 
-    /// <summary>Names of secrets with credentials for the registry, beside those that the workloads use already.</summary>
+    /// <summary>Names of secrets with registry credentials, in addition to the pull secrets of the workloads.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 
     /// <summary>
-    /// What is followed, as one text: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. No tag
-    /// has a colon.
+    /// What is followed as a string: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. Tags cannot
+    /// contain a colon.
     /// </summary>
     [JsonIgnore]
     public string Follows => VersionPolicy switch
@@ -61,36 +64,36 @@ public sealed record ContainerVersionSpec
         null => Tag ?? "",
         { Semver: { } range } => $"semver:{range}",
         { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
-        // An asterisk alone is not a regular expression.
+        // A single asterisk is not a valid regular expression.
         _ => $"newest:{VersionSyntax ?? "*"}",
     };
 }
 
-/// <summary>Which of a repository's version tags is wanted: exactly one of the three.</summary>
+/// <summary>Selects a version tag: exactly one of the three.</summary>
 public sealed record VersionPolicySpec
 {
     public const string Numeric = "numeric";
     public const string Alphabetical = "alphabetical";
 
-    /// <summary>The highest semantic version in a range, as npm writes ranges: <c>&gt;=1.2 &lt;2</c>, <c>^1.4</c>, <c>~2.1</c>.</summary>
+    /// <summary>The highest semantic version in an npm version range: <c>&gt;=1.2 &lt;2</c>, <c>^1.4</c>, <c>~2.1</c>.</summary>
     public string? Semver { get; init; }
 
-    /// <summary>The greatest of the tags that match as a whole, by what the first group captures (or the whole tag, without one).</summary>
+    /// <summary>The greatest tag that matches completely, compared by the first capturing group (or the complete tag, if there is no group).</summary>
     public string? Regex { get; init; }
 
-    /// <summary>How <see cref="Regex"/> compares: <c>numeric</c> (where left out) or <c>alphabetical</c>.</summary>
+    /// <summary>How <see cref="Regex"/> compares: <c>numeric</c> (default) or <c>alphabetical</c>.</summary>
     public string? Order { get; init; }
 
-    /// <summary>The image that was pushed last among the tags that match versionSyntax; where the registry does not tell, the one that was built last.</summary>
+    /// <summary>The most recently pushed image whose tag matches versionSyntax; if the registry does not report push times, the most recently built.</summary>
     public bool? Newest { get; init; }
 }
 
-/// <summary>The container, or init container, of the pod template that gets the version.</summary>
+/// <summary>The container or init container of the pod template whose image is updated.</summary>
 public sealed record ContainerSpec
 {
     public string Name { get; init; } = "";
 
-    /// <summary>R5: gates before any workload is touched, in order.</summary>
+    /// <summary>R5: gates that run in order before any workload is changed.</summary>
     public IReadOnlyList<VerifySpec> Verify { get; init; } = [];
 }
 
@@ -108,20 +111,20 @@ public sealed record VerifySpec
     /// <summary>Seconds from the start of its pod, 1 to 86400.</summary>
     public int TimeoutSeconds { get; init; } = 600;
 
-    /// <summary>The service account that its pod runs as, with its token; null for the namespace's default one, without a token.</summary>
+    /// <summary>The service account of the pod, with its token; null for the namespace's default service account without a token.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? ServiceAccountName { get; init; }
 
-    /// <summary>The user that its container runs as; null for the image's own, which must not be root; 0 for root.</summary>
+    /// <summary>The user ID of the container; null for the user of the image, which must not be root; 0 for root.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public long? RunAsUser { get; init; }
 
-    /// <summary>The resources of its container; null for the namespace's defaults (a LimitRange), if it has any.</summary>
+    /// <summary>The resources of the container; null for the namespace's defaults (LimitRange), if any.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GateResourcesSpec? Resources { get; init; }
 }
 
-/// <summary>The resources of a gate's container, as those of a container in a pod: quantities by name of the resource.</summary>
+/// <summary>The resources of a gate's container, as in a pod: quantities by resource name.</summary>
 public sealed record GateResourcesSpec
 {
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
@@ -131,7 +134,7 @@ public sealed record GateResourcesSpec
     public IReadOnlyDictionary<string, string>? Requests { get; init; }
 }
 
-/// <summary>How workloads are brought to a version.</summary>
+/// <summary>How workloads are updated.</summary>
 public sealed record StrategySpec
 {
     public const string Rolling = "Rolling";
@@ -139,43 +142,43 @@ public sealed record StrategySpec
 
     public string Kind { get; init; } = Rolling;
 
-    /// <summary>Required by <see cref="ServiceBlueGreen"/>, and of no use otherwise.</summary>
+    /// <summary>Required for <see cref="ServiceBlueGreen"/>, ignored otherwise.</summary>
     public BlueGreenSpec? BlueGreen { get; init; }
 
-    /// <summary>R5: gates between the new colour being up and the cut-over; of <see cref="ServiceBlueGreen"/> alone.</summary>
+    /// <summary>R5: gates that run before the cut-over, when the new workload is ready. Only for <see cref="ServiceBlueGreen"/>.</summary>
     public IReadOnlyList<VerifySpec> Verify { get; init; } = [];
 
-    /// <summary>R5: gates after the cut-over; one that fails cuts back. Of <see cref="ServiceBlueGreen"/> alone.</summary>
+    /// <summary>R5: gates that run after the cut-over; a failure reverts it. Only for <see cref="ServiceBlueGreen"/>.</summary>
     public IReadOnlyList<VerifySpec> PostVerify { get; init; } = [];
 }
 
-/// <summary>R13: two workloads, one Service that selects the live one.</summary>
+/// <summary>R13: two workloads and a Service that selects the live one.</summary>
 public sealed record BlueGreenSpec
 {
     public string ServiceName { get; init; } = "";
 
-    /// <summary>A Service that is pointed at the idle colour for verification; empty for none.</summary>
+    /// <summary>A Service that selects the idle workload during verification; empty for none.</summary>
     public string VerificationServiceName { get; init; } = "";
 
-    /// <summary>The labels by which the two colours differ, and that the cut-over changes in the Service's selector.</summary>
+    /// <summary>The labels that distinguish the two workloads; the cut-over changes them in the Service's selector.</summary>
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
     public bool ScaleDown { get; init; } = true;
 
-    /// <summary>Seconds between the cut-over and the scaling down, 0 to 86400: for connections that are still open.</summary>
+    /// <summary>Seconds between the cut-over and scaling down, 0 to 86400, for open connections.</summary>
     public int ScaleDownDelaySeconds { get; init; } = 30;
 }
 
-/// <summary>R6.</summary>
+/// <summary>R6: what happens when a rollout fails.</summary>
 public sealed record RollbackSpec
 {
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Act on what the kubelets say (an image that cannot be pulled, a container that keeps crashing) without waiting for the deadline.</summary>
+    /// <summary>Fail immediately on errors of pods (an image that cannot be pulled, a crash loop) instead of waiting for the deadline.</summary>
     public bool FailFast { get; init; }
 }
 
-/// <summary>R8: the ConfigMap <c>&lt;name&gt;.history</c>; by default named for the workload.</summary>
+/// <summary>R8: the ConfigMap <c>&lt;name&gt;.history</c>; <c>name</c> defaults to that of the workload.</summary>
 public sealed record HistorySpec
 {
     public bool Enabled { get; init; } = true;
@@ -183,7 +186,7 @@ public sealed record HistorySpec
     public string Name { get; init; } = "";
 }
 
-/// <summary>The ConfigMap key that receives the rolled-out version.</summary>
+/// <summary>The key of a ConfigMap to write the rolled-out version to.</summary>
 public sealed record ConfigSpec
 {
     public string Name { get; init; } = "";

@@ -5,18 +5,18 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// What is wrong with a ContainerVersion, all of it at once: the schema's own limits, and what a schema cannot say.
-/// The same answer offline, at an import and in the controller. Stateless, thread-safe.
+/// Validates a ContainerVersion and returns all errors: those against the schema, and those that a schema cannot express. Used offline, by
+/// imports and by the controller. Stateless, thread-safe.
 /// </summary>
 public static class ContainerVersionValidator
 {
     private static readonly string[] PolicyNames = ["semver", "regex", "newest"];
 
-    /// <summary>Empty where nothing is wrong.</summary>
+    /// <summary>All errors; empty if the resource is valid.</summary>
     public static IReadOnlyList<ValidationError> Validate(ContainerVersion resource) =>
         Validate(JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject());
 
-    /// <summary>The same for a manifest, where fields that the resource does not have are found as well.</summary>
+    /// <summary>The same for a manifest, including unknown fields.</summary>
     public static IReadOnlyList<ValidationError> Validate(JsonObject manifest)
     {
         ArgumentNullException.ThrowIfNull(manifest);
@@ -37,8 +37,8 @@ public static class ContainerVersionValidator
     }
 
     /// <param name="manifest">The resource.</param>
-    /// <param name="fieldName">How people who wrote no manifest call a field, given its path; null where that is the path.</param>
-    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, which names every field, value and remedy.</exception>
+    /// <param name="fieldName">Maps the path of a field to its name for the user (a parameter); null to use the path.</param>
+    /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with every field, value and remedy.</exception>
     public static void ThrowIfInvalid(JsonObject manifest, Func<string, string>? fieldName = null)
     {
         IReadOnlyList<ValidationError> errors = Validate(manifest);

@@ -1,17 +1,17 @@
 namespace CvManager.Resources;
 
 /// <summary>
-/// R7: who holds a resource back (spec.suspend, spec.pinVersion), and why. It stands in annotations, beside the specification that the same
-/// person wrote: the status is the controller's.
+/// R7: who suspended or pinned a resource (spec.suspend, spec.pinVersion), and why. Stored in annotations, because the same person writes the
+/// spec, while only the controller writes the status.
 /// </summary>
-/// <param name="By">A person; null where whoever did it did not say.</param>
-/// <param name="Reason">Null where none was given.</param>
+/// <param name="By">The person; null if unknown.</param>
+/// <param name="Reason">Null if none was specified.</param>
 public sealed record Hold(string? By, string? Reason)
 {
     public const string ByAnnotation = "cvmanager/held-by";
     public const string ReasonAnnotation = "cvmanager/hold-reason";
 
-    /// <summary>Null where nothing holds the resource.</summary>
+    /// <summary>Null if the resource is neither suspended nor pinned.</summary>
     public static Hold? Of(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -19,6 +19,6 @@ public sealed record Hold(string? By, string? Reason)
             : new Hold(resource.Metadata.Annotations?.GetValueOrDefault(ByAnnotation), resource.Metadata.Annotations?.GetValueOrDefault(ReasonAnnotation));
     }
 
-    /// <summary>For the end of a sentence's part: <c> by sam: too slow</c>, or as much of it as is known.</summary>
+    /// <summary>A suffix for messages: <c> by sam: too slow</c>, as far as known.</summary>
     public override string ToString() => $"{(By is null ? "" : $" by {By}")}{(Reason is null ? "" : $": {Reason}")}";
 }

@@ -5,8 +5,8 @@ using System.Text.Json.Serialization;
 namespace CvManager.Resources;
 
 /// <summary>
-/// Kubernetes' metav1.Time: RFC 3339 in UTC and whole seconds, the one form that all its clients write
-/// (apimachinery/pkg/apis/meta/v1/time.go). Fractions are read, and dropped when written.
+/// Kubernetes' metav1.Time: RFC 3339 in UTC with whole seconds, the format that all clients write
+/// (apimachinery/pkg/apis/meta/v1/time.go). Fractions are accepted when reading and dropped when writing.
 /// </summary>
 internal sealed class KubernetesTimeConverter : JsonConverter<DateTimeOffset>
 {

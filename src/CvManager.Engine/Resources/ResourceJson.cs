@@ -6,19 +6,19 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace CvManager.Resources;
 
-/// <summary>How resources are written as JSON: Kubernetes' camelCase names, and no nulls. Thread-safe.</summary>
+/// <summary>JSON serialization of resources: camelCase names, no nulls. Thread-safe.</summary>
 public static class ResourceJson
 {
     /// <summary>
-    /// Reads leniently: a field of a newer schema is passed over, as the API server's own clients do. A null where the type has none is
-    /// refused: a looser schema may let it through.
+    /// Unknown fields are ignored, so that objects of a newer schema can be read. A null for a non-nullable property is an error: a more
+    /// permissive schema may have let it through.
     /// </summary>
     public static JsonSerializerOptions Options { get; } = Create();
 
     private static JsonSerializerOptions Create()
     {
         DefaultJsonTypeInfoResolver resolver = new();
-        resolver.Modifiers.Add(RefuseNulls);
+        resolver.Modifiers.Add(RejectNulls);
         JsonSerializerOptions options = new(JsonSerializerDefaults.Web)
         {
             DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
@@ -30,7 +30,7 @@ public static class ResourceJson
         return options;
     }
 
-    private static void RefuseNulls(JsonTypeInfo type)
+    private static void RejectNulls(JsonTypeInfo type)
     {
         NullabilityInfoContext nullability = new();
         foreach (JsonPropertyInfo property in type.Properties)

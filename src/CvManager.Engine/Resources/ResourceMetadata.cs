@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Resources;
 
-/// <summary>The part of Kubernetes' ObjectMeta that CvManager reads; what it does not read, but managedFields, is kept and written back as it was.</summary>
+/// <summary>The part of Kubernetes' ObjectMeta that CvManager reads; other fields except managedFields are written back unchanged.</summary>
 public sealed record ResourceMetadata
 {
     public string Name { get; init; } = "";

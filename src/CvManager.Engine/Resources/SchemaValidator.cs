@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// Checks JSON against a structural schema (the part of OpenAPI v3 that CRDs allow and ours uses), so that a manifest is refused
-/// with the same limits offline as by the API server. A field's description in the schema is the remedy. Stateless, thread-safe.
+/// Validates JSON against a structural schema (the subset of OpenAPI v3 that our CRD uses), so that validation offline has the same limits as
+/// that of the API server. The remedy is the description of the field in the schema. Stateless, thread-safe.
 /// </summary>
 internal static class SchemaValidator
 {
@@ -60,7 +60,7 @@ internal static class SchemaValidator
             JsonObject? field = properties?[name] as JsonObject ?? additional;
             if (field is not null)
             {
-                // Null is "not set" to the API server, which drops it where the schema does not say nullable.
+                // The API server drops null for a field that is not nullable.
                 if (item is not null)
                     Validate(item, field, Join(path, name), errors);
             }
@@ -99,7 +99,7 @@ internal static class SchemaValidator
     /// <summary>The API server counts Unicode characters, not UTF-16 units.</summary>
     private static int Characters(string text) => text.EnumerateRunes().Count();
 
-    /// <summary>The API server's patterns are RE2, where <c>$</c> is the very end; .NET's would let a line break follow.</summary>
+    /// <summary>The patterns are RE2, where <c>$</c> matches only at the end; in .NET it also matches before a final line break.</summary>
     private static bool Matches(string text, string pattern) =>
         Regex.IsMatch(text, pattern.Replace("$", "\\z", StringComparison.Ordinal), RegexOptions.CultureInvariant, PatternTimeout);
 
@@ -121,7 +121,7 @@ internal static class SchemaValidator
         "integer" => value?.GetValueKind() == JsonValueKind.Number
             && decimal.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)
             && number == decimal.Truncate(number) && number is >= long.MinValue and <= long.MaxValue,
-        _ => throw new InvalidOperationException($"The schema uses the type {type}, which is not read here."),
+        _ => throw new InvalidOperationException($"Unsupported schema type {type}."),
     };
 
     private static ValidationError Error(string path, JsonNode? value, string message, JsonObject schema) =>

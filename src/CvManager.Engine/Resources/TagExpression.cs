@@ -4,24 +4,24 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// A regular expression of a user for whole tags. It cannot keep a thread busy: it is compiled by the engine that does not backtrack where
-/// the expression allows it, one tag has a time limit, and so have all tags of one search. Immutable, thread-safe.
+/// A user's regular expression that must match whole tags. Its running time is bounded: it uses the non-backtracking engine where the expression
+/// allows it, and there is a time limit per tag and per search. Immutable, thread-safe.
 /// </summary>
 internal sealed class TagExpression
 {
     /// <summary>
-    /// For one tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds, but on a machine that is
-    /// overloaded the thread itself may have to wait for long.
+    /// Per tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds, but on an overloaded machine the
+    /// thread itself may wait.
     /// </summary>
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
 
-    /// <summary>The engine that does not backtrack takes time in proportion to the tag: the limit is for what nobody thought of.</summary>
+    /// <summary>Per tag with the non-backtracking engine, which takes linear time: a safeguard.</summary>
     private static readonly TimeSpan LinearMatchLimit = TimeSpan.FromSeconds(5);
 
-    /// <summary>For all tags of one search.</summary>
+    /// <summary>Per search.</summary>
     private static readonly TimeSpan SearchLimit = TimeSpan.FromSeconds(3);
 
-    /// <summary>How long a search goes on before it lets others have the thread.</summary>
+    /// <summary>How long a search runs before it yields the thread.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(50);
 
     private readonly Regex _whole;
@@ -36,8 +36,8 @@ internal sealed class TagExpression
     }
 
     /// <param name="field">The field that the expression is from, for messages.</param>
-    /// <param name="expression">As .NET or RE2 write it.</param>
-    /// <exception cref="ArgumentException">It is no regular expression.</exception>
+    /// <param name="expression">In .NET or RE2 syntax.</param>
+    /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static TagExpression Compile(string field, string expression)
     {
         string whole = Whole(expression);
@@ -47,21 +47,21 @@ internal sealed class TagExpression
         }
         catch (NotSupportedException)
         {
-            // Look-around and back-references need the engine that the limits are for.
+            // Look-around and back-references require the backtracking engine.
             return new TagExpression(new Regex(whole, RegexOptions.CultureInvariant, MatchLimit), field, expression);
         }
     }
 
-    /// <summary>The same without keeping it, which costs less.</summary>
-    /// <exception cref="ArgumentException">It is no regular expression.</exception>
+    /// <summary>Checks the syntax only, which is cheaper.</summary>
+    /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static void Check(string expression) => _ = new Regex(Whole(expression), RegexOptions.CultureInvariant, MatchLimit);
 
-    /// <summary>For an expression that was compiled before, and is known to be cheap.</summary>
+    /// <summary>For a precompiled expression that is known to be cheap.</summary>
     public static TagExpression Of(Regex whole, string field) => new(whole, field, whole.ToString());
 
-    /// <summary>What is wrong with an expression of which the first group orders the tags; null where nothing is.</summary>
-    /// <remarks>.NET numbers named groups after all others, RE2 and PCRE do not: where both are used, "the first group" has two readings.</remarks>
-    /// <exception cref="ArgumentException">It is no regular expression.</exception>
+    /// <summary>Why the first group of an expression is ambiguous; null if it is not.</summary>
+    /// <remarks>.NET numbers named groups after unnamed ones; RE2 and PCRE do not. With both kinds, "the first group" is ambiguous.</remarks>
+    /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static string? WhyNoFirstGroup(string expression)
     {
         string[] names = [.. Parse(expression).GetGroupNames().Where(name => name != "0")];
@@ -84,12 +84,12 @@ internal sealed class TagExpression
         }
     }
 
-    /// <summary>The tags that match as a whole, with what the first group captured (the tag, where there is no group).</summary>
-    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>: trying them all takes too long.</exception>
+    /// <summary>The tags that match completely, with the capture of the first group (the tag, if there is no group).</summary>
+    /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>: matching takes too long.</exception>
     public async Task<List<TagMatch>> MatchesAsync(IEnumerable<string> tags, CancellationToken cancellationToken)
     {
         List<TagMatch> matches = [];
-        // Real time, and not that of a TimeProvider: it is the processor of this machine that is spared.
+        // Real time, not that of a TimeProvider: this limits processor time.
         TimeSpan spent = TimeSpan.Zero;
         long started = Stopwatch.GetTimestamp();
         foreach (string tag in tags)
@@ -112,17 +112,17 @@ internal sealed class TagExpression
 
     private bool Backtracks => (_whole.Options & RegexOptions.NonBacktracking) == 0;
 
-    /// <summary>On its own first: then its brackets are balanced, and it cannot end the group around it.</summary>
+    /// <summary>Parsed on its own first, so that unbalanced brackets cannot close the enclosing group.</summary>
     private static string Whole(string expression)
     {
         _ = Parse(expression);
-        return $@"\A(?:{Spelled(expression)})\z";
+        return $@"\A(?:{ToDotNetSyntax(expression)})\z";
     }
 
-    private static Regex Parse(string expression) => new(Spelled(expression), RegexOptions.CultureInvariant, MatchLimit);
+    private static Regex Parse(string expression) => new(ToDotNetSyntax(expression), RegexOptions.CultureInvariant, MatchLimit);
 
-    /// <summary>RE2, which the other tools use, writes named groups <c>(?P&lt;name&gt;…)</c>. No tag contains a bracket that this could change.</summary>
-    private static string Spelled(string expression) => expression.Replace("(?P<", "(?<", StringComparison.Ordinal);
+    /// <summary>Accepts the RE2 syntax of named groups, <c>(?P&lt;name&gt;…)</c>, which other tools use.</summary>
+    private static string ToDotNetSyntax(string expression) => expression.Replace("(?P<", "(?<", StringComparison.Ordinal);
 
     private CvException TooExpensive(string limit, Exception? inner = null) =>
         new(ErrorIds.VersionSyntaxTimeout, CvErrorKind.Invalid, $"{_field} '{_written}' takes more than {limit}.",
@@ -130,5 +130,5 @@ internal sealed class TagExpression
 }
 
 /// <summary>A tag that an expression matches.</summary>
-/// <param name="Text">What its first group captured; the tag where it has no group.</param>
+/// <param name="Text">The capture of the first group; the tag if there is no group.</param>
 internal readonly record struct TagMatch(string Tag, string Text);

@@ -6,9 +6,9 @@ using Semver;
 namespace CvManager.Resources;
 
 /// <summary>
-/// A range of version numbers, written as npm writes ranges (a comma may stand for the space), and which tag of it is the highest. Tags are read
-/// as they are written in practice: semantic versions with or without <c>v</c>, with <c>_</c> for <c>+</c> (no tag has a plus sign), calendar
-/// versions with leading zeros, and two to four numbers. Immutable, thread-safe.
+/// An npm version range (commas are allowed in place of spaces), and how to find the highest tag in it. Supports tags as used in practice:
+/// semantic versions with or without <c>v</c>, with <c>_</c> for <c>+</c> (tags cannot contain a plus sign), calendar versions with leading
+/// zeros, and two to four numbers. Immutable, thread-safe.
 /// </summary>
 internal sealed partial class VersionRange
 {
@@ -32,13 +32,13 @@ internal sealed partial class VersionRange
         return range is not null;
     }
 
-    /// <summary>The tag with the highest version in the range; null where there is none.</summary>
+    /// <summary>The tag with the highest version in the range; null if there is none.</summary>
     /// <param name="tags">All tags of the repository.</param>
-    /// <param name="why">Why there is none; empty where there is one.</param>
+    /// <param name="why">Why there is none; empty if there is one.</param>
     public string? Highest(IEnumerable<string> tags, out string why)
     {
         List<Number> numbers = [.. tags.Select(Number.Parse).OfType<Number>()];
-        // Where every version carries a number of its own, it counts builds or packages of the version, and none comes before it.
+        // If every version has a numeric suffix, the suffix is a build or package number and not a prerelease.
         if (numbers.Count > 0 && numbers.TrueForAll(n => n.HasRevisionSuffix))
             numbers = numbers.ConvertAll(n => n.WithSuffixAsRevision());
         why = "";
@@ -55,7 +55,7 @@ internal sealed partial class VersionRange
         return null;
     }
 
-    /// <summary>npm lets prereleases of the version in that is named with one; here, a range that names a prerelease lets all between its bounds in.</summary>
+    /// <summary>Unlike npm, a range with a prerelease in a bound includes all prereleases between its bounds.</summary>
     private bool Contains(Number number) =>
         _range.Contains(number.Version)
         || (_wantsPrereleases && number.Version.IsPrerelease && _withPrereleases.Contains(number.Version) && _range.Contains(number.Version.WithoutPrerelease()));
@@ -66,7 +66,7 @@ internal sealed partial class VersionRange
     [GeneratedRegex(@"[0-9]-[0-9A-Za-z]", RegexOptions.CultureInvariant)]
     private static partial Regex PrereleaseInRange();
 
-    /// <summary>A tag that is a version number. Of two that are equal, the one written as semantic versioning writes it is greater.</summary>
+    /// <summary>A tag that is a version number. Of two equal versions, the one in standard semantic versioning syntax is greater.</summary>
     private sealed partial record Number(string Tag, SemVersion Version, BigInteger Fourth, BigInteger Revision) : IComparable<Number>
     {
         public bool HasRevisionSuffix => Version.PrereleaseIdentifiers is [{ NumericValue: not null }];
@@ -80,7 +80,7 @@ internal sealed partial class VersionRange
                 return null;
             string third = match.Groups["third"] is { Success: true } patch ? patch.Value : "0";
             string suffix = match.Groups["pre"].Value;
-            // No tag has a plus sign: an underscore stands for it.
+            // Tags cannot contain a plus sign: an underscore replaces it.
             if (match.Groups["build"] is { Success: true } build)
                 suffix += "+" + build.Value.Replace('_', '-');
             return SemVersion.TryParse($"{match.Groups["first"].Value}.{match.Groups["second"].Value}.{third}{suffix}", SemVersionStyles.Any, out SemVersion? version)

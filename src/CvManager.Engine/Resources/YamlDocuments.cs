@@ -8,32 +8,32 @@ using YamlDotNet.Core.Events;
 namespace CvManager.Resources;
 
 /// <summary>
-/// Reads YAML (or JSON, which is YAML) as JSON, one node a document; empty documents are left out. Whatever the text, it takes no more
-/// depth, values and characters than the limits say. Thread-safe.
+/// Reads YAML (or JSON, a subset of it) as JSON, one node per document; empty documents are skipped. Depth, values and characters are limited.
+/// Thread-safe.
 /// </summary>
-/// <remarks>From the parser's events, not by YamlDotNet's deserializer: that follows nesting and aliases as deep as they go, off the end of the stack.</remarks>
+/// <remarks>Uses the events of the parser, not YamlDotNet's deserializer, which has no limits for nesting and aliases and overflows the stack.</remarks>
 public static class YamlDocuments
 {
-    /// <summary>Characters: the largest text that is read. The API server itself takes 3 MiB.</summary>
+    /// <summary>The maximum length of a text in characters; the API server accepts 3 MiB.</summary>
     public const int LargestText = 3 * 1024 * 1024;
 
-    /// <summary>Values in one text, aliases resolved: a few lines of aliases can stand for billions.</summary>
+    /// <summary>The maximum number of values with aliases resolved: a few lines of aliases can expand to billions.</summary>
     public const int MostNodes = 200_000;
 
-    /// <summary>Maps and lists within each other, aliases resolved; less than System.Text.Json reads and writes (64).</summary>
+    /// <summary>The maximum depth of maps and lists with aliases resolved; less than that of System.Text.Json (64).</summary>
     public const int MostDepth = 60;
 
-    /// <summary>Characters of all values, aliases resolved.</summary>
+    /// <summary>The maximum length of all values with aliases resolved.</summary>
     private const int MostCharacters = 16 * 1024 * 1024;
 
-    /// <param name="text">Of any number of documents.</param>
-    /// <param name="largest">The most characters that it may have.</param>
+    /// <param name="text">Any number of documents.</param>
+    /// <param name="maxLength">The maximum length in characters.</param>
     /// <exception cref="CvException"><c>ManifestTooLarge</c>, or <c>ManifestInvalid</c> with line and column.</exception>
-    public static IReadOnlyList<JsonNode> Read(string text, int largest = LargestText)
+    public static IReadOnlyList<JsonNode> Read(string text, int maxLength = LargestText)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (text.Length > largest)
-            throw TooLarge($"The YAML has {text.Length} characters; the limit is {largest}.");
+        if (text.Length > maxLength)
+            throw TooLarge($"The YAML has {text.Length} characters; the limit is {maxLength}.");
         Parser parser = new(new StringReader(text));
         List<JsonNode> documents = [];
         try
@@ -53,7 +53,7 @@ public static class YamlDocuments
         }
         catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
-            // The parser's own slips on text that is no YAML.
+            // Unexpected exceptions of the parser for text that is not YAML.
             throw Invalid(parser.Current?.Start ?? Mark.Empty, "it could not be parsed", e);
         }
 
@@ -67,7 +67,7 @@ public static class YamlDocuments
     private static CvException TooLarge(string message) =>
         new(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded, message, "Split it into several files.");
 
-    /// <summary>A node that an alias may stand for, and what it costs.</summary>
+    /// <summary>A node with an anchor, and its size for the limits.</summary>
     private sealed record Anchored(JsonNode? Node, int Depth, int Nodes, long Characters);
 
     private sealed class Reader(Parser parser)
@@ -82,7 +82,7 @@ public static class YamlDocuments
             return Read(0).Node;
         }
 
-        /// <returns>The node, and how deep it is itself.</returns>
+        /// <returns>The node and its own depth.</returns>
         private (JsonNode? Node, int Depth) Read(int depth)
         {
             if (parser.TryConsume<AnchorAlias>(out AnchorAlias? alias))
@@ -151,7 +151,7 @@ public static class YamlDocuments
             return (list, deepest + 1);
         }
 
-        /// <summary>Unquoted scalars get their types as the core schema has them (YAML 1.2, 10.3.2), quoted ones stay strings.</summary>
+        /// <summary>Unquoted scalars are typed by the core schema (YAML 1.2, 10.3.2); quoted scalars are strings.</summary>
         private JsonValue? Value(Scalar scalar)
         {
             Spend(0, scalar.Value.Length);
@@ -188,7 +188,7 @@ public static class YamlDocuments
             return double.IsFinite(number) ? Number(number) : throw Invalid(scalar.Start, $"the number {text[..Math.Min(text.Length, 40)]} is too large");
         }
 
-        /// <summary>Of no type but JSON's: it can be asked for as an int, a long or a double.</summary>
+        /// <summary>A JSON number that can be read as int, long or double.</summary>
         private static JsonValue? Number<T>(T number) => JsonValue.Create(JsonSerializer.SerializeToElement(number));
 
         private static string Text(Scalar scalar)

@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace CvManager.Versions;
 
-/// <summary>A map that forgets what was added first when it is full. Thread-safe.</summary>
+/// <summary>A map with a maximum size that removes the oldest entry when it is full. Thread-safe.</summary>
 internal sealed class BoundedMap<TKey, TValue>(int capacity)
     where TKey : notnull
 {
@@ -26,7 +26,7 @@ internal sealed class BoundedMap<TKey, TValue>(int capacity)
     }
 
     /// <summary>Adds or replaces.</summary>
-    /// <returns>True where it was added.</returns>
+    /// <returns>True if the key was added.</returns>
     public bool Set(TKey key, TValue value)
     {
         lock (_lock)

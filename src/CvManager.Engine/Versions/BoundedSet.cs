@@ -1,6 +1,6 @@
 namespace CvManager.Versions;
 
-/// <summary>A set that forgets what was added first when it is full. Thread-safe.</summary>
+/// <summary>A set with a maximum size that removes the oldest item when it is full. Thread-safe.</summary>
 internal sealed class BoundedSet<T>(int capacity)
     where T : notnull
 {
@@ -8,6 +8,6 @@ internal sealed class BoundedSet<T>(int capacity)
 
     public bool Contains(T item) => _items.TryGetValue(item, out _);
 
-    /// <returns>False where it was in the set already.</returns>
+    /// <returns>False if the item was already in the set.</returns>
     public bool Add(T item) => _items.Set(item, true);
 }

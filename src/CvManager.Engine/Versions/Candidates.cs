@@ -3,25 +3,25 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Versions;
 
-/// <summary>What came of reading a tag that may be the answer.</summary>
-/// <param name="Digest">Null where there is no such tag any more, or it cannot be read.</param>
-/// <param name="Obstacle">Why it cannot be read; null where it can, or is gone.</param>
-internal readonly record struct Candidate(string? Digest, CvException? Obstacle = null)
+/// <summary>The result of reading a candidate tag.</summary>
+/// <param name="Digest">Null if the tag was deleted or could not be read.</param>
+/// <param name="Error">Why it could not be read; null if it could, or was deleted.</param>
+internal readonly record struct Candidate(string? Digest, CvException? Error = null)
 {
     /// <summary>
-    /// An image that has been read by another of its tags is not what this tag points at: what is wrong is the manifest's content (an artifact,
-    /// Docker's schema 1, garbage), and that would be the same.
+    /// True if the content of the manifest is the problem (an artifact, Docker schema 1, invalid data). Then the tag cannot point at an image
+    /// whose manifest has already been read by another tag.
     /// </summary>
-    public bool IsNoImage => Obstacle?.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported;
+    public bool IsNotAnImage => Error?.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported;
 }
 
-/// <summary>Reads the tags that may be the answer of a search. One that cannot be read keeps nobody from reading the others. Thread-safe.</summary>
+/// <summary>Reads the candidate tags of a search. An unreadable tag does not prevent the others from being read. Thread-safe.</summary>
 internal sealed partial class Candidates(ILearntTags learnt, ILogger? log)
 {
-    private readonly BoundedSet<(ImageRepository Repository, string Tag)> _said = new(10_000);
+    private readonly BoundedSet<(ImageRepository Repository, string Tag)> _reported = new(10_000);
 
-    /// <summary>Reads a tag's digest and keeps it.</summary>
-    /// <exception cref="CvException">The others would not be answered either: the login is refused, or the registry wants to be left alone.</exception>
+    /// <summary>Reads and caches the digest of a tag.</summary>
+    /// <exception cref="CvException">An error that affects the other tags as well: the credential was rejected, or the rate limit is reached.</exception>
     public async Task<Candidate> ReadAsync(IRegistry registry, ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         try
@@ -35,18 +35,19 @@ internal sealed partial class Candidates(ILearntTags learnt, ILogger? log)
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported or CvErrorKind.Forbidden or CvErrorKind.Unavailable or CvErrorKind.Timeout)
         {
-            Pass(repository, tag, e);
+            Skip(repository, tag, e);
             return new Candidate(null, e);
         }
     }
 
-    /// <summary>Says once that a tag is passed over.</summary>
-    public void Pass(ImageRepository repository, string tag, CvException why)
+    /// <summary>Logs once that a tag is skipped.</summary>
+    public void Skip(ImageRepository repository, string tag, CvException why)
     {
-        if (log is not null && _said.Add((repository, tag)))
-            LogPassedOver(log, repository, tag, why.Message);
+        if (log is not null && _reported.Add((repository, tag)))
+            LogTagSkipped(log, repository, tag, why.Message);
     }
 
-    [LoggerMessage(EventId = LogEvents.TagSkipped, EventName = nameof(LogEvents.TagSkipped), Level = LogLevel.Warning, Message = "Could not read {Repository}:{Tag}; it is skipped when searching for versions: {Reason}")]
-    private static partial void LogPassedOver(ILogger logger, ImageRepository repository, string tag, string reason);
+    [LoggerMessage(EventId = LogEvents.TagSkipped, EventName = nameof(LogEvents.TagSkipped), Level = LogLevel.Warning,
+        Message = "Could not read {Repository}:{Tag}; it is skipped when searching for versions: {Reason}")]
+    private static partial void LogTagSkipped(ILogger logger, ImageRepository repository, string tag, string reason);
 }

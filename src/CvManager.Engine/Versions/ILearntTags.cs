@@ -2,17 +2,17 @@ using CvManager.Registries;
 
 namespace CvManager.Versions;
 
-/// <summary>What has been learnt of version tags, which never move. Thread-safe.</summary>
+/// <summary>A cache of the digests of version tags, which never move. Thread-safe.</summary>
 public interface ILearntTags
 {
-    /// <summary>The digest of a version tag; null where it is not known.</summary>
+    /// <summary>The digest of a version tag; null if not cached.</summary>
     string? DigestOf(ImageRepository repository, string versionTag);
 
-    /// <summary>The version tags known to have a digest.</summary>
+    /// <summary>The cached version tags with a digest.</summary>
     IReadOnlyList<string> TagsOf(ImageRepository repository, string digest);
 
     void Learn(ImageRepository repository, string versionTag, string digest);
 
-    /// <summary>Forgets a tag that turned out to be gone, or to have moved after all.</summary>
+    /// <summary>Removes a tag that was deleted or moved after all.</summary>
     void Forget(ImageRepository repository, string versionTag);
 }

@@ -2,7 +2,7 @@ using CvManager.Registries;
 
 namespace CvManager.Versions;
 
-/// <summary>What has been learnt, in memory: at most so many tags, those learnt longest ago forgotten first.</summary>
+/// <summary>An in-memory cache with a maximum number of tags; the oldest are removed first.</summary>
 public sealed class LearntTags(int capacity = LearntTags.DefaultCapacity) : ILearntTags
 {
     public const int DefaultCapacity = 200_000;

@@ -5,33 +5,33 @@ using CvManager.Registries;
 namespace CvManager.Versions;
 
 /// <summary>
-/// Finds the version tag that a policy wants: one listing of the tags for each look, and further requests only for what was not seen before
-/// (the digest of a chosen tag; for the policy newest, when an image was built, where the listing does not tell). Thread-safe.
+/// Finds the version tag that a policy selects. Lists the tags once per call; further requests only for what is not cached (the digest of the
+/// selected tag; for the policy newest, build times that the list does not contain). Thread-safe.
 /// </summary>
 internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 {
-    /// <summary>More candidates than this, each of which costs requests, are no policy but a mistake.</summary>
+    /// <summary>Each candidate takes requests: with more than this, the policy is considered a mistake.</summary>
     private const int MostCandidates = 2000;
 
     private const int MostBuildTimes = 50_000;
     private const int ParallelLookups = 8;
 
-    /// <summary>No image was built before there were any: builds that can be reproduced write 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).</summary>
+    /// <summary>The first release of Docker. Earlier build times are not real: reproducible builds set 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).</summary>
     private static readonly DateTimeOffset FirstImage = new(2013, 3, 20, 0, 0, 0, TimeSpan.Zero);
 
     private readonly ConcurrentDictionary<(ImageRepository Repository, string Digest), DateTimeOffset> _built = new();
 
-    // Chosen before, and whole: what a digest names does not change.
-    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
+    // Digests that were selected before and are complete; the content of a digest never changes.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _complete = new(10_000);
 
-    /// <summary>The chosen tag and its digest. An index of which images are missing is refused, and what is no image.</summary>
+    /// <summary>The selected tag and its digest. Throws if it is an index with missing images, or not an image.</summary>
     /// <exception cref="CvException">
-    /// <c>VersionNotFound</c>, <c>VersionPolicyTooBroad</c>, <c>VersionPolicyUndecided</c> (nothing says which of several is wanted),
+    /// <c>VersionNotFound</c>, <c>VersionPolicyTooBroad</c>, <c>VersionPolicyUndecided</c> (several tags rank equally),
     /// <c>VersionSyntaxTimeout</c>, and those of <see cref="IRegistry"/>.
     /// </exception>
     public async Task<TagDigest> FindAsync(IRegistry registry, ImageRepository repository, VersionPolicy policy, CancellationToken cancellationToken)
     {
-        // To its end: nothing is concluded from a partial listing (R1).
+        // Completely: never act on a partial list (R1).
         Dictionary<string, RegistryTag> tags = new(StringComparer.Ordinal);
         await foreach (RegistryTag tag in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
         {
@@ -50,29 +50,29 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
         }
 
         if (choice.Tags.Count > MostCandidates)
-            throw Undecided(repository, policy, choice.Tags, "rank equally");
+            throw Ambiguous(repository, policy, choice.Tags, "rank equally");
         TagDigest? found = null;
         foreach (string best in choice.Tags)
         {
             TagDigest next = await ReadAsync(registry, repository, best, tags[best].Digest, cancellationToken).ConfigureAwait(false);
-            // Several names of one image are no question.
+            // Several tags of the same image are not ambiguous.
             if (found is not null && next.Digest != found.Digest)
-                throw Undecided(repository, policy, choice.Tags, "rank equally but are different images");
+                throw Ambiguous(repository, policy, choice.Tags, "rank equally but are different images");
             found ??= next;
         }
 
-        // Most lists do not tell what a tag is of: a chart may have a version, too.
-        if (!_whole.Contains((repository, found!.Digest)))
+        // Most lists do not contain the artifact type: a chart may have a version tag, too.
+        if (!_complete.Contains((repository, found!.Digest)))
             await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
         string chosen = choice.Tags.OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal).First();
         learnt.Learn(repository, chosen, found.Digest);
-        _whole.Add((repository, found.Digest));
+        _complete.Add((repository, found.Digest));
         return new TagDigest(found.Digest, ChosenTag: chosen);
     }
 
-    /// <summary>The digest of a tag, without a request where it was chosen before.</summary>
+    /// <summary>The digest of a tag; no request if it was selected before.</summary>
     private async Task<TagDigest> ReadAsync(IRegistry registry, ImageRepository repository, string tag, string? listed, CancellationToken cancellationToken) =>
-        learnt.DigestOf(repository, tag) is { } known && (listed is null || listed == known) && _whole.Contains((repository, known))
+        learnt.DigestOf(repository, tag) is { } known && (listed is null || listed == known) && _complete.Contains((repository, known))
             ? new TagDigest(known)
             : await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) ?? throw RegistryErrors.TagNotFound(repository, tag);
 
@@ -99,29 +99,29 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 
         await Parallel.ForEachAsync(unknown, new ParallelOptions { MaxDegreeOfParallelism = ParallelLookups, CancellationToken = cancellationToken }, async (version, token) =>
         {
-            if (await BuiltAsync(registry, repository, version, token).ConfigureAwait(false) is { } built)
+            if (await FindBuildTimeAsync(registry, repository, version, token).ConfigureAwait(false) is { } built)
                 times[version.Tag] = built;
         }).ConfigureAwait(false);
         if (times.IsEmpty)
             return new PolicyChoice([], versions.Count == 0 ? "None of them matches versionSyntax." : "The tags that match versionSyntax could not be read.");
-        // One that does not say when it was built may be the newest: to take another would be a guess.
+        // An image without a build time may be the newest: selecting another one would be a guess.
         List<string> undated = [.. times.Where(t => t.Value < FirstImage).Select(t => t.Key)];
         if (undated.Count > 0 && times.Count > 1)
-            throw Undecided(repository, policy, undated, "have no build time (reproducible builds set a fixed one)");
+            throw Ambiguous(repository, policy, undated, "have no build time (reproducible builds set a fixed one)");
         DateTimeOffset newest = times.Values.Max();
         return new PolicyChoice([.. times.Where(t => t.Value == newest).Select(t => t.Key)], "");
     }
 
-    /// <summary>When the image was built; the beginning of time where nothing tells, null where the tag is gone or is no image that can be pulled.</summary>
-    /// <exception cref="CvException">It cannot be read now, and may be the newest.</exception>
-    private async Task<DateTimeOffset?> BuiltAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
+    /// <summary>The build time of the image; MinValue if unknown, null if the tag was deleted or is not an image that can be pulled.</summary>
+    /// <exception cref="CvException">The image temporarily cannot be read, and may be the newest.</exception>
+    private async Task<DateTimeOffset?> FindBuildTimeAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
     {
         string? digest = tag.Digest ?? learnt.DigestOf(repository, tag.Tag);
         if (digest is null)
         {
             Candidate read = await candidates.ReadAsync(registry, repository, tag.Tag, cancellationToken).ConfigureAwait(false);
-            if (read.Obstacle is { IsTransient: true } obstacle)
-                throw obstacle;
+            if (read.Error is { IsTransient: true } error)
+                throw error;
             if (read.Digest is null)
                 return null;
             digest = read.Digest;
@@ -136,7 +136,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported or CvErrorKind.Forbidden or CvErrorKind.NotFound)
         {
-            candidates.Pass(repository, tag.Tag, e);
+            candidates.Skip(repository, tag.Tag, e);
             return null;
         }
 
@@ -148,7 +148,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
         return built;
     }
 
-    private static CvException Undecided(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
+    private static CvException Ambiguous(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
     {
         string names = string.Join(", ", tags.Order(StringComparer.Ordinal).Take(5).Select(t => $"'{t}'")) + (tags.Count > 5 ? $" and {tags.Count - 5} more" : "");
         return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict, $"The version policy '{policy}' is ambiguous in '{repository}': {names} {why}.",

@@ -5,7 +5,7 @@ using CvManager.Resources;
 namespace CvManager.Versions;
 
 /// <summary>
-/// Which of a repository's version tags is wanted, for those who move no tag: <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or
+/// Selects one of the version tags of a repository, as an alternative to a moving tag: <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or
 /// <c>newest:SYNTAX</c>. Immutable, thread-safe.
 /// </summary>
 internal sealed class VersionPolicy
@@ -24,10 +24,10 @@ internal sealed class VersionPolicy
         Newest = newest;
     }
 
-    /// <summary>For the policy newest: which tags are versions. Null for those that go by the tags' names alone.</summary>
+    /// <summary>For the policy newest: which tags are versions. Null for policies that only use the names of tags.</summary>
     public VersionSyntax? Newest { get; }
 
-    /// <summary>Null where the text is a tag: no tag has a colon.</summary>
+    /// <summary>The policy; null if the text is a tag, which cannot contain a colon.</summary>
     /// <exception cref="CvException"><c>VersionPolicyInvalid</c>, <c>VersionSyntaxInvalid</c>.</exception>
     public static VersionPolicy? Find(string follows)
     {
@@ -47,7 +47,7 @@ internal sealed class VersionPolicy
         };
     }
 
-    /// <summary>The best of the tags by their names: several where nothing in their names says which of them is better.</summary>
+    /// <summary>The best tags by name: more than one if they rank equally.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
     public async Task<PolicyChoice> ChooseAsync(IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
     {
@@ -112,7 +112,7 @@ internal sealed class VersionPolicy
             "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.", inner);
 }
 
-/// <summary>What a policy chose by the names of tags.</summary>
-/// <param name="Tags">The best; more than one where they are equal, none where none is wanted.</param>
-/// <param name="Why">Why none is wanted; empty where one is.</param>
+/// <summary>The tags that a policy selected by name.</summary>
+/// <param name="Tags">The best; more than one if they rank equally, empty if none satisfies the policy.</param>
+/// <param name="Why">Why none satisfies the policy; empty otherwise.</param>
 internal sealed record PolicyChoice(IReadOnlyList<string> Tags, string Why);

@@ -5,17 +5,17 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Versions;
 
 /// <summary>
-/// Finds what tags stand for (R1): one request for the digest, and only where the digest has no known version, those that find it.
+/// Resolves tags to versions (R1): one request for the digest, and further requests only if the version of the digest is not cached.
 /// </summary>
-/// <param name="registries">As the login sees them: what it learns, no other login is told.</param>
-/// <param name="learnt">What this login was told of version tags.</param>
-/// <param name="log">Gets, once each, the tags that cannot be read; null for nobody.</param>
+/// <param name="registries">The registries with one credential; results are not shared with other credentials.</param>
+/// <param name="learnt">The cache of version tags for this credential.</param>
+/// <param name="log">Receives each unreadable tag once; null for no logging.</param>
 public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags learnt, TimeProvider time, ILogger? log = null) : IVersionResolver
 {
-    /// <summary>More tags than this that match, and each of which costs a request, are no version syntax.</summary>
+    /// <summary>Each matching tag takes a request: with more than this, the version syntax is considered a mistake.</summary>
     private const int MostCandidates = 20_000;
 
-    /// <summary>A registry that fails for so many tags of a repository fails for all of them.</summary>
+    /// <summary>After this many failures, the registry is assumed to fail for all tags of the repository.</summary>
     private const int MostFailures = 16;
 
     private const int ParallelLookups = 8;
@@ -25,20 +25,20 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
     private readonly Candidates _candidates = new(learnt, log);
     private readonly PolicyResolver _policies = new(learnt, new Candidates(learnt, log));
 
-    // What was found out: neither the tags of a version nor, with the default syntax, that an image goes by its digest (null) is looked for again.
-    private readonly BoundedMap<(ImageRepository Repository, string Digest, string Syntax), string?> _answers = new(50_000);
+    // Cached versions of digests; null if the image has no version tag and the default syntax applies.
+    private readonly BoundedMap<(ImageRepository Repository, string Digest, string Syntax), string?> _versions = new(50_000);
 
-    // Hints that the registry confirmed: true of the tag, but maybe not the best answer, so that nobody else is told.
+    // Hints that the registry confirmed. Not in the cache of versions, because a better version tag may exist.
     private readonly BoundedSet<(ImageRepository Repository, string Digest, string Tag)> _confirmed = new(20_000);
 
-    // Fruitless looks, by when: whoever asks again at once gets the same answer without asking the registry.
-    private readonly BoundedSet<(ImageRepository Repository, string Digest, string Syntax, long Minute)> _lacking = new(10_000);
+    // Digests without a version by minute: repeated calls get the same result without requests.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest, string Syntax, long Minute)> _withoutVersion = new(10_000);
 
-    // Indexes whose images are all there: what a digest names does not change.
-    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _whole = new(10_000);
+    // Digests that are complete images; the content of a digest never changes.
+    private readonly BoundedSet<(ImageRepository Repository, string Digest)> _complete = new(10_000);
 
-    // An image is looked for once, however many follow it and ask at the same time (R11).
-    private readonly KeyedLock<(ImageRepository Repository, string Digest)> _turns = new();
+    // Concurrent calls for the same image search once (R11).
+    private readonly KeyedLock<(ImageRepository Repository, string Digest)> _locks = new();
 
     public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
@@ -48,14 +48,14 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             return await _policies.FindAsync(registry, repository, policy, cancellationToken).ConfigureAwait(false);
         if (await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) is { } found)
             return found;
-        await ThrowWhereNoRepositoryAsync(registry, repository, cancellationToken).ConfigureAwait(false);
+        await ThrowIfRepositoryMissingAsync(registry, repository, cancellationToken).ConfigureAwait(false);
         throw RegistryErrors.TagNotFound(repository, tag);
     }
 
     public async Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
     {
-        // Before the registry is asked for what could not be used.
+        // Validate before any request.
         _ = VersionSyntax.Of(versionSyntax);
         TagDigest found = await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
         return await ResolveAsync(repository, tag, found, time.GetUtcNow(), versionSyntax, followedTags, null, cancellationToken).ConfigureAwait(false);
@@ -79,20 +79,20 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
         var search = new Search(registry, repository, found.Digest, syntax, moving);
         Known known = await FindKnownAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
-        if (!IsWhole(repository, found) || !known.IsKnown)
+        if (!IsComplete(repository, found) || !known.IsKnown)
         {
-            using KeyedLock<(ImageRepository, string)>.Turn turn = await _turns.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
-            // A version that the registry confirms was looked at before it was written down; the images of its platforms, too.
+            using KeyedLock<(ImageRepository, string)>.Turn turn = await _locks.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
+            // A confirmed hint was checked for completeness when it was first found.
             if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken).ConfigureAwait(false))
                 return new ResolvedVersion(tag, found.Digest, hint, seenAt);
-            // A tag may be moved before the images of all platforms are pushed, or after they were cleaned away.
-            if (!IsWhole(repository, found))
+            // A tag may be moved before the images of all platforms are pushed, or after they were deleted.
+            if (!IsComplete(repository, found))
             {
                 await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
-                _whole.Add((repository, found.Digest));
+                _complete.Add((repository, found.Digest));
             }
 
-            // Whoever had the turn before may have found it.
+            // The previous holder of the lock may have found it.
             known = await FindKnownAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
             if (!known.IsKnown)
                 known = new Known(true, await FindVersionAsync(search, cancellationToken).ConfigureAwait(false));
@@ -100,7 +100,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
 
         if (known.Version is null && !syntax.IsDefault)
         {
-            _lacking.Add(Lacking(search));
+            _withoutVersion.Add(WithoutVersionKey(search));
             throw VersionNotFound(repository, tag, syntax);
         }
 
@@ -126,17 +126,17 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         return new ResolvedVersion(tag, digest, pinned, seenAt);
     }
 
-    private bool IsWhole(ImageRepository repository, TagDigest found) => !found.IsIndex || _whole.Contains((repository, found.Digest));
+    private bool IsComplete(ImageRepository repository, TagDigest found) => !found.IsIndex || _complete.Contains((repository, found.Digest));
 
-    /// <summary>What the registry need not be asked for: the version, or (null) that there is none.</summary>
+    /// <summary>The version as far as it is known without requests; null if it is known that there is none.</summary>
     private async ValueTask<Known> FindKnownAsync(Search search, IReadOnlyList<string>? imageTags, CancellationToken cancellationToken)
     {
-        // A registry that tells all tags of the image in its one answer leaves nothing to look for.
+        // If the response contains all tags of the image, no search is necessary.
         if (imageTags is not null)
             return new Known(true, await search.CandidatesAsync(imageTags, cancellationToken).ConfigureAwait(false) is [string best, ..] ? best : null);
-        if (_answers.TryGetValue(Answer(search), out string? version) && (version is null || !search.Moving.Contains(version)))
+        if (_versions.TryGetValue(VersionKey(search), out string? version) && (version is null || !search.Moving.Contains(version)))
             return new Known(true, version);
-        return new Known(!search.Syntax.IsDefault && _lacking.Contains(Lacking(search)), null);
+        return new Known(!search.Syntax.IsDefault && _withoutVersion.Contains(WithoutVersionKey(search)), null);
     }
 
     private async Task<bool> IsConfirmedAsync(Search search, string hint, CancellationToken cancellationToken)
@@ -164,14 +164,14 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         string? version = await FindByLabelsAsync(search, cancellationToken).ConfigureAwait(false)
             ?? await FindInListAsync(search, cancellationToken).ConfigureAwait(false);
         if (version is not null || search.Syntax.IsDefault)
-            _answers.Set(Answer(search), version);
+            _versions.Set(VersionKey(search), version);
         return version;
     }
 
-    // The default is another syntax than the same expression given: only there may the answer be that there is no version.
-    private static (ImageRepository, string, string) Answer(Search search) => (search.Repository, search.Digest, search.Syntax.IsDefault ? "" : search.Syntax.Pattern);
+    // The default syntax has its own key: unlike the same expression specified explicitly, it allows the result "no version".
+    private static (ImageRepository, string, string) VersionKey(Search search) => (search.Repository, search.Digest, search.Syntax.IsDefault ? "" : search.Syntax.Pattern);
 
-    private (ImageRepository, string, string, long) Lacking(Search search) =>
+    private (ImageRepository, string, string, long) WithoutVersionKey(Search search) =>
         (search.Repository, search.Digest, search.Syntax.Pattern, time.GetUtcNow().Ticks / TimeSpan.TicksPerMinute);
 
     private async Task<string?> FindByLabelsAsync(Search search, CancellationToken cancellationToken)
@@ -181,7 +181,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         IEnumerable<string> named = VersionLabels.Select(l => labels.GetValueOrDefault(l)).OfType<string>().Where(ImageReference.IsTag);
         foreach (string candidate in await search.CandidatesAsync(named.Distinct(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false))
         {
-            // A label says what the image was built as, not what it was pushed as.
+            // A label states how the image was built, not how it was tagged: verify the digest.
             if ((await _candidates.ReadAsync(search.Registry, search.Repository, candidate, cancellationToken).ConfigureAwait(false)).Digest == search.Digest)
                 return candidate;
         }
@@ -191,7 +191,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
 
     private async Task<string?> FindInListAsync(Search search, CancellationToken cancellationToken)
     {
-        // Read to its end before anything is concluded: an exception half-way leaves no partial listing behind.
+        // Completely: never act on a partial list.
         Dictionary<string, string?> tags = new(StringComparer.Ordinal);
         try
         {
@@ -222,12 +222,12 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         return await FindFirstAsync(search, candidates, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The first of the tags that names the image; those behind it need not be read. One that cannot be read is passed over, unless it may be the only one.</summary>
+    /// <summary>The first tag that points at the image. Unreadable tags are skipped; if no other tag is found, the first error is thrown.</summary>
     private async Task<string?> FindFirstAsync(Search search, IReadOnlyList<string> bestFirst, CancellationToken cancellationToken)
     {
         using CancellationTokenSource found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Queue<(string Tag, Task<Candidate> Read)> ahead = [];
-        CvException? obstacle = null;
+        CvException? firstError = null;
         int failures = 0;
         try
         {
@@ -246,20 +246,20 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         }
         finally
         {
-            // What else was asked for interests nobody any more.
+            // Cancel the remaining lookups.
             await found.CancelAsync().ConfigureAwait(false);
             await ((Task)Task.WhenAll(ahead.Select(a => a.Read))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
-        return obstacle is null ? null : throw obstacle;
+        return firstError is null ? null : throw firstError;
 
         async Task<string?> NextAsync()
         {
             (string tag, Task<Candidate> read) = ahead.Dequeue();
             Candidate candidate = await read.ConfigureAwait(false);
-            if (candidate.Obstacle is { } error && !candidate.IsNoImage)
-                obstacle ??= error;
-            if (candidate.Obstacle is { IsTransient: true } failure && ++failures >= MostFailures)
+            if (candidate.Error is { } error && !candidate.IsNotAnImage)
+                firstError ??= error;
+            if (candidate.Error is { IsTransient: true } failure && ++failures >= MostFailures)
                 throw failure;
             return candidate.Digest == search.Digest ? tag : null;
         }
@@ -270,8 +270,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             ? new Candidate(digest)
             : await _candidates.ReadAsync(search.Registry, search.Repository, tag, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>A missing tag and a missing repository have the same answer to a HEAD: only the list tells them apart. Who may not list is told of the tag.</summary>
-    private static async Task ThrowWhereNoRepositoryAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
+    /// <summary>HEAD returns the same status for a missing tag and a missing repository; listing distinguishes them, if it is permitted.</summary>
+    private static async Task ThrowIfRepositoryMissingAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
     {
         try
         {
@@ -288,7 +288,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             $"The image behind tag '{tag}' of '{repository}' has no tag that matches versionSyntax '{syntax.Pattern}'.",
             "Also push the image under a version tag, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
 
-    /// <param name="Version">Null where it is known that there is none.</param>
+    /// <param name="Version">Null if it is known that there is none.</param>
     private readonly record struct Known(bool IsKnown, string? Version);
 
     private sealed record Search(IRegistry Registry, ImageRepository Repository, string Digest, VersionSyntax Syntax, HashSet<string> Moving)

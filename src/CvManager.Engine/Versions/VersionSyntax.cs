@@ -3,16 +3,16 @@ using CvManager.Resources;
 
 namespace CvManager.Versions;
 
-/// <summary>Which tags are versions (R1): a regular expression for the whole tag.</summary>
+/// <summary>Which tags are versions (R1): a regular expression that must match the complete tag.</summary>
 public sealed partial class VersionSyntax
 {
     /// <summary>
-    /// What holds where nothing was given: git SHAs (7 to 64 hexadecimal digits, at least one of them a letter unless there are as many as a
-    /// whole SHA has), and full version numbers with whatever semantic or calendar versioning appends to them.
+    /// The default: git SHAs (7 to 64 hexadecimal digits, at least one of them a letter unless it has the length of a full SHA), and full version
+    /// numbers with any suffix of semantic or calendar versioning.
     /// </summary>
     public const string Default = @"(?=[0-9]*[a-f])[0-9a-f]{7,64}|[0-9]{40}|[0-9]{64}|v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z._-]*";
 
-    private static readonly VersionSyntax NotGiven = new(Default, TagExpression.Of(DefaultWhole(), "versionSyntax"), isDefault: true);
+    private static readonly VersionSyntax DefaultSyntax = new(Default, TagExpression.Of(DefaultWhole(), "versionSyntax"), isDefault: true);
 
     private readonly TagExpression _expression;
 
@@ -25,15 +25,15 @@ public sealed partial class VersionSyntax
 
     public string Pattern { get; }
 
-    /// <summary>True where none was given. The default itself, given, is not the default (R1).</summary>
+    /// <summary>True if no syntax was specified. Explicitly specifying the default expression does not count (R1).</summary>
     public bool IsDefault { get; }
 
-    /// <param name="pattern">Null or empty where none was given.</param>
+    /// <param name="pattern">Null or empty for the default.</param>
     /// <exception cref="CvException"><c>VersionSyntaxInvalid</c>.</exception>
     public static VersionSyntax Of(string? pattern)
     {
         if (string.IsNullOrEmpty(pattern))
-            return NotGiven;
+            return DefaultSyntax;
         try
         {
             return new VersionSyntax(pattern, TagExpression.Compile("versionSyntax", pattern), isDefault: false);
@@ -45,7 +45,7 @@ public sealed partial class VersionSyntax
         }
     }
 
-    /// <summary>The versions among some tags, best first: the longest, then in ordinal order.</summary>
+    /// <summary>The tags that are versions, best first: the longest, then in ordinal order.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
     public async Task<IReadOnlyList<string>> MatchingAsync(IEnumerable<string> tags, CancellationToken cancellationToken) =>
         [.. (await _expression.MatchesAsync(tags, cancellationToken).ConfigureAwait(false)).Select(m => m.Tag).OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal)];

@@ -52,7 +52,7 @@ public sealed class BoundaryTests
 
     [Fact]
     public void A_refusal_of_any_body() => Gen.Select(Gen.Int[300, 599], Damaged(StatusText)).Sample(
-        (code, body) => Assert.NotEmpty(ClusterErrors.FromAnswer(code, body, HttpMethod.Get, "deployments.apps").ErrorId), iter: 3000, threads: 1);
+        (code, body) => Assert.NotEmpty(ClusterErrors.FromResponse(code, body, HttpMethod.Get, "deployments.apps").ErrorId), iter: 3000, threads: 1);
 
     [Fact]
     public async Task An_answer_of_any_body() => await Damaged(ListText).SampleAsync(

@@ -260,7 +260,7 @@ public sealed class ClusterAccessTests : IDisposable
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal("two", await NowAsync());
         File.WriteAllText(path, "three");
-        credentials.Refused();
+        credentials.Invalidate();
         Assert.Equal("three", await NowAsync());
         File.Delete(path);
         time.Advance(TimeSpan.FromMinutes(2));

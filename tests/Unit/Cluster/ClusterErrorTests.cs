@@ -172,7 +172,7 @@ public sealed class ClusterErrorTests
     [Fact]
     public async Task A_certificate_that_is_not_trusted_is_told_from_a_server_that_is_down()
     {
-        CvException error = await GetAsync(new ScriptedServer(_ => throw new HttpRequestException("TLS", new CertificateRefusedException("untrusted root"))));
+        CvException error = await GetAsync(new ScriptedServer(_ => throw new HttpRequestException("TLS", new CertificateRejectedException("untrusted root"))));
 
         Assert.Equal("ClusterCertificateInvalid", error.ErrorId);
         Assert.Contains("untrusted root", error.Message, StringComparison.Ordinal);

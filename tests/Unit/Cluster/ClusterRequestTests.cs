@@ -296,7 +296,7 @@ public sealed class ClusterRequestTests
         { new InvalidOperationException("an odd header"), "ClusterUnreachable" },
         { new NotSupportedException("an odd proxy"), "ClusterUnreachable" },
         { new System.Net.Sockets.SocketException(104), "ClusterUnreachable" },
-        { new CertificateRefusedException("bad certificate"), "ClusterCertificateInvalid" },
+        { new CertificateRejectedException("bad certificate"), "ClusterCertificateInvalid" },
         { new System.Security.Authentication.AuthenticationException("a corrupted frame"), "ClusterTlsFailed" },
         { new TaskCanceledException("connect", new TimeoutException()), "ClusterTimeout" },
     };

@@ -51,7 +51,7 @@ public sealed class ExecPluginTests : IDisposable
         time.Advance(TimeSpan.FromMinutes(59));
         await plugin.GetAsync(Token);
         Assert.Equal(1, Runs());
-        plugin.Refused();
+        plugin.Invalidate();
         await plugin.GetAsync(Token);
         Assert.Equal(2, Runs());
         time.Advance(TimeSpan.FromMinutes(2));
