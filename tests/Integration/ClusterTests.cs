@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>The connection, the resource's store and the compare and swap, on a real API server.</summary>
+/// <summary>The connection, the resource store and compare and swap on a real API server.</summary>
 public sealed class ClusterTests : IDisposable
 {
     private readonly ClusterConnection _cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
@@ -15,7 +15,7 @@ public sealed class ClusterTests : IDisposable
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_custom_resource_is_installed_once_and_left_alone_afterwards()
+    public async Task The_custom_resource_definition_is_installed_once_and_not_changed_afterwards()
     {
         await CrdInstallation.InstallAsync(_cluster, TimeProvider.System, Token);
 
@@ -23,7 +23,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task An_image_is_swapped_once_and_only_from_what_it_was_read_as()
+    public async Task An_image_is_swapped_only_if_it_is_still_the_one_that_was_read()
     {
         await CreateNamespaceAsync();
         await _cluster.CreateAsync(new ResourcePath("apps", "v1", "deployments", _space), Deployment("r/a:1"), Token);
@@ -43,7 +43,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_swap_that_validation_refuses_is_an_error_and_no_race()
+    public async Task A_swap_that_validation_rejects_is_an_error_and_not_a_conflict()
     {
         await CreateNamespaceAsync();
         await _cluster.CreateAsync(new ResourcePath("apps", "v1", "deployments", _space), Deployment("r/a:1"), Token);
@@ -57,7 +57,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_status_is_written_only_over_the_one_that_was_read()
+    public async Task A_status_is_written_only_if_the_resource_was_not_changed_since_it_was_read()
     {
         await CrdInstallation.InstallAsync(_cluster, TimeProvider.System, Token);
         await CreateNamespaceAsync();
@@ -79,10 +79,10 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_has_no_right_is_told_which_one_is_missing()
+    public async Task A_missing_permission_is_named()
     {
         await CreateNamespaceAsync();
-        // A service account has no rights of its own.
+        // A new service account has no permissions.
         using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
         using ClusterConnection low = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
 
@@ -93,7 +93,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_wrong_token_is_an_error_that_does_not_repeat_it()
+    public async Task A_wrong_token_is_an_error_that_does_not_contain_the_token()
     {
         await CreateNamespaceAsync();
         using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
@@ -108,7 +108,7 @@ public sealed class ClusterTests : IDisposable
     }
 
     [Fact]
-    public async Task A_watch_gives_what_changes_after_the_list()
+    public async Task A_watch_returns_changes_after_the_list()
     {
         await CreateNamespaceAsync();
         ResourcePath path = new("", "v1", "configmaps", _space);

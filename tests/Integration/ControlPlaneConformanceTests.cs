@@ -13,7 +13,7 @@ public sealed class ControlPlaneConformanceTests : ConformanceSuite
         return _client;
     }
 
-    /// <summary>On by default since Kubernetes 1.34.</summary>
+    /// <summary>Enabled by default since Kubernetes 1.34.</summary>
     protected override async Task<bool> SupportsStreamingListsAsync() =>
         int.Parse((await Api.GetAsync("/version")).Ok()["minor"]!.GetValue<string>().TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture) >= 34;
 

@@ -3,10 +3,10 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>Runs kubectl, skopeo and their like as a user does: output and exit code are all that is seen.</summary>
+/// <summary>Runs kubectl, skopeo and similar programs.</summary>
 internal static class ExternalProgram
 {
-    /// <summary>Standard output of a run that ends with exit code 0; otherwise the test fails with all that was printed.</summary>
+    /// <summary>Runs a program, and returns its standard output. Fails the test with the whole output if the exit code is not 0.</summary>
     public static async Task<string> RunAsync(string program, IEnumerable<string> arguments, string? input = null)
     {
         (int code, string output, string error) = await TryAsync(program, arguments, input);

@@ -5,14 +5,14 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>The article's example on a real control plane and a real registry: a moved tag reaches a workload.</summary>
+/// <summary>The example application on a real control plane and a real registry: a tag move is rolled out.</summary>
 public sealed class FirstLightTests
 {
     private const string Former = "6e4ae1c";
     private const string Next = "9f8e7d6";
 
     [Fact]
-    public async Task A_moved_tag_reaches_the_articles_workload_and_a_second_pass_writes_nothing()
+    public async Task A_tag_move_is_rolled_out_to_the_example_workload_and_a_second_pass_writes_nothing()
     {
         string ns = $"first-light-{Guid.NewGuid().ToString("N")[..8]}";
         string repository = $"{Servers.Registry}/{ns}/cvm-example";
@@ -46,7 +46,7 @@ public sealed class FirstLightTests
 
         int before = (await WritesAsync(ns)).Count;
         session.Invoke("Start-CvReconcile -Namespace $ns", ("ns", ns)).AssertNoErrors();
-        // The log is written in order: once this write is in it, so is whatever the pass wrote.
+        // The log is in order: if it contains this write, it contains all writes of the pass.
         await KubeCtlAsync("-n", ns, "create", "configmap", "after");
         IReadOnlyList<string> writes = await WritesAsync(ns);
         while (!writes.Any(w => w.EndsWith("configmaps/after", StringComparison.Ordinal)))
@@ -58,7 +58,9 @@ public sealed class FirstLightTests
         Assert.Equal(["create configmaps/after"], writes.Skip(before));
     }
 
-    /// <summary>What people and programs (not the control plane's own controllers) wrote in a namespace, from the audit log.</summary>
+    /// <summary>
+    /// Reads from the audit log what users and programs, except the controllers of the control plane, wrote in a namespace.
+    /// </summary>
     private static async Task<IReadOnlyList<string>> WritesAsync(string ns)
     {
         List<string> writes = [];

@@ -8,8 +8,8 @@ using System.Text.Json.Nodes;
 namespace CvManager.Integration;
 
 /// <summary>
-/// A tiny image in a folder, as the OCI image layout has it (image-spec, image-layout.md), for skopeo to push. Each has a layer
-/// of its own, so that each has a digest of its own.
+/// A tiny image in the OCI image layout (image-spec, image-layout.md), for skopeo to push. Each image has a different layer, and so a
+/// different digest.
 /// </summary>
 internal sealed class ImageLayout : IDisposable
 {
@@ -49,10 +49,10 @@ internal sealed class ImageLayout : IDisposable
 
     public string ManifestDigest { get; }
 
-    /// <summary>Bytes.</summary>
+    /// <summary>In bytes.</summary>
     public int ManifestSize { get; }
 
-    /// <summary>Pushes it with real skopeo, without TLS.</summary>
+    /// <summary>Pushes the image with skopeo, without TLS.</summary>
     /// <param name="reference">host:port/repository:tag</param>
     /// <param name="credentials">user:password, or null.</param>
     public Task PushAsync(string reference, string? credentials = null) => ExternalProgram.RunAsync("skopeo",

@@ -7,17 +7,17 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>The real kubectl on the sandbox, over TLS: what a user does with the article's example.</summary>
+/// <summary>kubectl on the sandbox, over TLS, with the example application.</summary>
 public sealed class KubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Servers.KubeCtl);
 
 /// <summary>
-/// The same with a recent kubectl, which asks for more: it streams lists where it waits (and waits for ever where the server ignores that),
-/// and writes built-in kinds as protobuf, with no other form to fall back to.
+/// The same with a recent kubectl, which uses more features: `kubectl wait` streams lists (and hangs if the server ignores that), and
+/// built-in kinds are written as protobuf, without a fallback.
 /// </summary>
 public sealed class RecentKubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Servers.RecentKubeCtl)
 {
     [Fact]
-    public async Task It_creates_every_kind_that_it_writes_as_protobuf_and_zeros_that_mean_something_stay()
+    public async Task It_creates_every_built_in_kind_as_protobuf_and_explicit_zeros_are_kept()
     {
         await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1", "--replicas=0", "--port=8080");
         await KubeCtlAsync(null, "create", "configmap", "settings", "--from-literal=a=ü", "--from-literal=empty=");
@@ -63,7 +63,7 @@ public sealed class RecentKubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Server
     }
 
     [Fact]
-    public async Task It_waits_for_a_condition_of_a_custom_resource_that_comes_while_it_waits()
+    public async Task It_waits_for_a_condition_of_a_custom_resource()
     {
         await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "--server-side", "-f", "-");
         await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
@@ -82,7 +82,7 @@ public sealed class RecentKubeCtlOnSandboxTests() : KubeCtlOnSandboxSuite(Server
     private async Task<JsonNode> ReadAsync(string what) => JsonNode.Parse(await KubeCtlAsync(null, "get", what, "-o", "json"))!;
 }
 
-/// <summary>What every kubectl can do.</summary>
+/// <summary>The tests for every version of kubectl.</summary>
 public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
 {
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -109,7 +109,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_applies_shows_patches_scales_follows_and_deletes_the_articles_example()
+    public async Task It_applies_shows_patches_scales_follows_and_deletes_the_example()
     {
         await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "-f", "-");
         await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
@@ -119,7 +119,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
         Assert.Contains("deployment.apps/myapp unchanged", await KubeCtlAsync(example, "apply", "-f", "-"), StringComparison.Ordinal);
         Assert.Contains("2/2", await KubeCtlAsync(null, "get", "deployment", "myapp"), StringComparison.Ordinal);
 
-        // As tables, YAML, JSON, and in words.
+        // As table, YAML, JSON, and description.
         string wide = await KubeCtlAsync(null, "get", "deployments,replicasets,pods", "-o", "wide");
         Assert.Matches(@"deployment\.apps/myapp +2/2 +2 +2 +\S+ +myapp +r\.example/nearmap/cvm-example:6e4ae1c +app=myapp", wide);
         Assert.Matches(@"pod/myapp-\S+ +1/1 +Running +0 +\S+ +10\.244\.\S+ +sandbox-\d", wide);
@@ -151,7 +151,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
         Assert.Contains("starting r.example/nearmap/cvm-example:6e4ae1c", await KubeCtlAsync(null, "logs", pod), StringComparison.Ordinal);
 
         await KubeCtlAsync(null, "delete", "deployment", "myapp", "--wait", "--timeout=30s");
-        // `kubectl wait` fails where all are gone before it looks.
+        // `kubectl wait` fails if all objects are removed before it reads them.
         (int waited, _, string refusal) = await ExternalProgram.TryAsync(kubectl, ["--kubeconfig", _kubeConfig, "wait", "--for=delete", "pod", "-l", "app=myapp", "--timeout=30s"]);
         Assert.True(waited == 0 || refusal.Contains("no matching resources found", StringComparison.Ordinal), refusal);
         Assert.DoesNotContain("myapp", await KubeCtlAsync(null, "get", "pods", "-l", "app=myapp"), StringComparison.Ordinal);
@@ -160,7 +160,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_applies_on_the_server_with_owners_of_fields_and_conflicts()
+    public async Task Its_server_side_apply_tracks_field_owners_and_reports_conflicts()
     {
         await KubeCtlAsync(CustomResourceDefinition.Yaml, "apply", "--server-side", "-f", "-");
         await KubeCtlAsync(null, "wait", "--for=condition=Established", "crd/containerversions.custom.k8s.io", "--timeout=20s");
@@ -205,7 +205,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_watches_what_changes()
+    public async Task It_watches_changes()
     {
         await KubeCtlAsync(null, "create", "deployment", "app", "--image=r.example/app:1");
         using Process watch = new()
@@ -224,7 +224,7 @@ public abstract class KubeCtlOnSandboxSuite(string kubectl) : IAsyncLifetime
             await KubeCtlAsync(null, "delete", "deployment", "app");
 
             while (!line.StartsWith("DELETED", StringComparison.Ordinal))
-                line = await watch.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The watch ended by itself.");
+                line = await watch.StandardOutput.ReadLineAsync(limit.Token) ?? throw new InvalidOperationException("The watch ended unexpectedly.");
         }
         finally
         {

@@ -9,7 +9,7 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>What is remembered, and going back to it, on a real API server.</summary>
+/// <summary>Records of rollouts, and rollbacks to them, on a real API server.</summary>
 public sealed class RecordsTests
 {
     private const string Former = "6e4ae1c";
@@ -20,7 +20,7 @@ public sealed class RecordsTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_rollout_and_a_rollback_are_in_history_version_and_events()
+    public async Task A_rollout_and_a_rollback_are_recorded_in_history_version_and_events()
     {
         string repository = $"{Servers.Registry}/{_space}/cvm-example";
         using ImageLayout former = new(Former);
@@ -36,7 +36,7 @@ public sealed class RecordsTests
             .Replace("  tag: demo\n", "  tag: demo\n  config: {name: myapp-version, key: version}\n", StringComparison.Ordinal);
         await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", _space, "apply", "-f", "-"], manifests);
         await KubeCtlAsync("-n", _space, "create", "configmap", "myapp-version", "--from-literal=colour=blue");
-        // Somebody else's ConfigMap: its owner names the key that may be written.
+        // A ConfigMap of another owner, which allows one key to be written.
         await KubeCtlAsync("-n", _space, "annotate", "configmap", "myapp-version", "cvmanager/version-keys=version");
         string person = await KubeCtlAsync("config", "view", "--minify", "-o", "jsonpath={.contexts[0].context.user}");
 
@@ -48,7 +48,7 @@ public sealed class RecordsTests
         Assert.Equal("RolloutStarted,RolloutSucceeded", await ReasonsAsync("ContainerVersion"));
         Assert.Equal("RolloutStarted,RolloutSucceeded", await ReasonsAsync("Deployment"));
 
-        // The tag goes on saying Next; the pin holds.
+        // The tag still points at Next, but the pin takes precedence.
         session.Invoke("Invoke-CvRollback myappcv -Namespace $ns -Reason 'too slow'; $null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m").AssertNoErrors();
         session.Invoke("$null = Start-CvReconcile -Namespace $ns -Wait -Timeout 2m; Wait-CvRollout myappcv -Namespace $ns -Timeout 1m").AssertNoErrors();
 
@@ -68,7 +68,7 @@ public sealed class RecordsTests
     }
 
     [Fact]
-    public async Task Processes_that_append_to_one_ConfigMap_at_the_same_time_lose_nothing()
+    public async Task Concurrent_appends_to_one_ConfigMap_lose_no_record()
     {
         const int Writers = 5, Each = 6;
         await KubeCtlAsync("create", "namespace", _space);
@@ -87,7 +87,7 @@ public sealed class RecordsTests
     }
 
     [Fact]
-    public async Task A_full_history_is_taken_by_the_API_server_and_the_newest_are_kept()
+    public async Task A_full_history_is_accepted_by_the_API_server_and_keeps_the_newest_records()
     {
         await KubeCtlAsync("create", "namespace", _space);
         using ClusterConnection connection = Connect();
@@ -102,7 +102,7 @@ public sealed class RecordsTests
     }
 
     [Fact]
-    public async Task The_same_event_is_counted_and_a_newer_API_reads_it_too()
+    public async Task A_repeated_event_is_counted_and_the_newer_events_API_shows_it()
     {
         await KubeCtlAsync("create", "namespace", _space);
         using ClusterConnection connection = Connect();

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>The sandbox's registry with a real client: what skopeo does with any registry it can do with this one.</summary>
+/// <summary>skopeo on the registry of the sandbox.</summary>
 public sealed class SkopeoOnSandboxTests
 {
     private const string Account = "ci:s3cret";
@@ -49,7 +49,7 @@ public sealed class SkopeoOnSandboxTests
             folder.Delete(recursive: true);
         }
 
-        // It deletes the digest behind the tag, and with that every tag of it.
+        // skopeo deletes the digest of the tag, and so all tags of the image.
         await SkopeoAsync(["delete", "--tls-verify=false", .. creds, $"docker://{repository}:demo"]);
         Assert.Empty(registry.Tags("nearmap/cvm-example"));
         Assert.Equal(["demo"], registry.Tags("nearmap/other"));
@@ -58,7 +58,7 @@ public sealed class SkopeoOnSandboxTests
     [Theory]
     [InlineData(RegistryLoginKind.Basic)]
     [InlineData(RegistryLoginKind.Bearer)]
-    public async Task Without_the_right_login_it_gets_nowhere(RegistryLoginKind kind)
+    public async Task It_is_denied_without_a_valid_login(RegistryLoginKind kind)
     {
         await using SandboxRegistry registry = await StartAsync(new() { Login = Login with { Kind = kind } });
         registry.PushImage("a", "demo");
@@ -73,7 +73,7 @@ public sealed class SkopeoOnSandboxTests
     }
 
     [Fact]
-    public async Task It_copies_an_image_for_several_platforms_whole()
+    public async Task It_copies_a_multi_platform_image()
     {
         await using SandboxRegistry registry = await StartAsync(new());
         string digest = registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64"]);
@@ -88,7 +88,7 @@ public sealed class SkopeoOnSandboxTests
     }
 
     [Fact]
-    public async Task It_follows_pages_of_tags()
+    public async Task It_lists_tags_over_several_pages()
     {
         await using SandboxRegistry registry = await StartAsync(new() { PageSize = 3 });
         string[] tags = [.. Enumerable.Range(10, 10).Select(i => $"v{i}")];
@@ -101,7 +101,7 @@ public sealed class SkopeoOnSandboxTests
     }
 
     [Fact]
-    public async Task It_cannot_pull_a_broken_image_nor_delete_where_that_is_off()
+    public async Task It_cannot_pull_a_broken_image_or_delete_if_deletion_is_disabled()
     {
         await using SandboxRegistry registry = await StartAsync(new() { Deletion = RegistryDeletion.None });
         registry.PushImage("a", "demo");

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Integration;
 
-/// <summary>A kubeconfig that logs in as a service account, by a token of its own. The file goes with it.</summary>
+/// <summary>A kubeconfig with a token of a service account. Disposing deletes the file.</summary>
 internal sealed class TemporaryLogin : IDisposable
 {
     private TemporaryLogin(string kubeConfig)
@@ -15,7 +15,7 @@ internal sealed class TemporaryLogin : IDisposable
 
     public string KubeConfig { get; }
 
-    /// <summary>Since Kubernetes 1.24 a service account has no token unless a secret asks for one; before, such a secret works as well.</summary>
+    /// <summary>Creates a token Secret, which Kubernetes 1.24 and later require; older versions support it as well.</summary>
     public static async Task<TemporaryLogin> CreateAsync(ClusterConnection cluster, string ns, string account, CancellationToken cancellationToken)
     {
         string name = $"login-{Guid.NewGuid().ToString("N")[..8]}";

@@ -1,9 +1,9 @@
-# To be sourced: apt_unstable FOLDER lets apt read Debian unstable's packages, with all of its state in that folder. Nothing
-# of the machine's own is changed or installed: take packages with `apt-get download` and unpack them with `dpkg -x`.
+# Source this file. `apt_unstable FOLDER` configures apt for Debian unstable, with all state in that folder. Nothing is installed,
+# and the configuration of the machine is not changed: use `apt-get download`, and unpack packages with `dpkg -x`.
 apt_unstable() {
   local folder=$1 sources
   mkdir -p "$folder"/{lists/partial,cache/archives/partial}
-  : > "$folder/status"   # no package is installed: the machine's own may be of a higher version
+  : > "$folder/status"   # pretend that no package is installed: an installed one can have a higher version
   sources=$(grep -lE '^URIs:.*debian' /etc/apt/sources.list.d/*.sources | head -n 1)
   sed 's/^Suites:.*/Suites: sid/; s/^Types:.*/Types: deb/' "$sources" | awk '/^$/ && seen {exit} {seen = 1; print}' > "$folder/private.sources"
   cat > "$folder/apt.conf" <<C

@@ -5,7 +5,7 @@ using static CvManager.Integration.Controller.AdmissionWebhook;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>Admission webhooks that refuse or rewrite what a rollout brings: waited for by name, and neither fought nor blamed on the version.</summary>
+/// <summary>Admission webhooks that deny or rewrite changes of a rollout are named and waited for, and the version is not blamed.</summary>
 public sealed class AdmissionTests
 {
     private const string Good = "1.0.0";
@@ -21,7 +21,7 @@ public sealed class AdmissionTests
         scene.MoveTag(Next);
         JsonObject blocked = await UntilConditionAsync(scene, "Reconciling", "PodsNotCreated");
         Assert.Contains(Name, Message(blocked, "Reconciling"), StringComparison.Ordinal);
-        // Past its own deadline, and past that of the rollout.
+        // Waits beyond progressDeadlineSeconds of the Deployment, and beyond timeoutSeconds.
         await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["status"]!["conditions"]!.AsArray().Any(c => c!["reason"]!.GetValue<string>() == "ProgressDeadlineExceeded"));
         blocked = await UntilConditionAsync(scene, "Reconciling", "PodsNotCreated");
         Assert.Null(blocked["status"]!["quarantined"]);
@@ -64,7 +64,7 @@ public sealed class AdmissionTests
         await scene.UntilSuccessAsync("app", Next);
         await IsLeftAloneAsync(scene);
 
-        Assert.Single(webhook.Asked, asked => asked.StartsWith($"UPDATE Deployment {scene.Repository}:{Next}@", StringComparison.Ordinal));
+        Assert.Single(webhook.Requests, request => request.StartsWith($"UPDATE Deployment {scene.Repository}:{Next}@", StringComparison.Ordinal));
         Assert.Equal(Rewriting(scene, how)($"{scene.Repository}:{Next}@{scene.DigestOf(Next)}").Image, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
     }
 
@@ -92,7 +92,7 @@ public sealed class AdmissionTests
         Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
     }
 
-    /// <summary>A further pass, which reads everything anew, finds nothing to do.</summary>
+    /// <summary>Asserts that another pass, which reads everything again, has nothing to do.</summary>
     private static async Task IsLeftAloneAsync(Scene scene)
     {
         JsonObject before = await scene.UntilSuccessAsync("app", Next);

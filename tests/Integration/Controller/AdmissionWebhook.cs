@@ -10,7 +10,7 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>A mutating admission webhook for one kind of object of one namespace, which the API server reaches on loopback.</summary>
+/// <summary>A mutating admission webhook on loopback, for one kind of object in one namespace.</summary>
 internal sealed class AdmissionWebhook : LoopbackServer
 {
     public const string Name = "images.example.com";
@@ -25,13 +25,13 @@ internal sealed class AdmissionWebhook : LoopbackServer
         Start();
     }
 
-    /// <summary>What it was asked: operation, kind and the first container's image.</summary>
-    public ConcurrentQueue<string> Asked { get; } = [];
+    /// <summary>The requests so far: operation, kind and image of the first container.</summary>
+    public ConcurrentQueue<string> Requests { get; } = [];
 
-    /// <param name="scene">In its namespace alone.</param>
+    /// <param name="scene">The scene whose namespace it applies to.</param>
     /// <param name="group">The API group of the objects; empty for the core group.</param>
-    /// <param name="resource">The objects, in the plural.</param>
-    /// <param name="judge">What becomes of an object whose first container has that image.</param>
+    /// <param name="resource">The plural name of the resource.</param>
+    /// <param name="judge">Returns the verdict for an object, given the image of its first container.</param>
     public static async Task<AdmissionWebhook> StartAsync(Scene scene, string group, string resource, Func<string, Verdict> judge)
     {
         using TestAuthority authority = new();
@@ -50,17 +50,17 @@ internal sealed class AdmissionWebhook : LoopbackServer
               admissionReviewVersions: [v1]
               timeoutSeconds: 5
             """);
-        // The API server takes some time to see it.
+        // The API server takes some time to apply the configuration.
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(1));
-        while (webhook.Asked.IsEmpty)
+        while (webhook.Requests.IsEmpty)
             await webhook.ProbeAsync(group, resource, limit.Token);
 
-        webhook.Asked.Clear();
+        webhook.Requests.Clear();
         return webhook;
     }
 
-    /// <summary>Takes it out of the cluster: from then on, all is admitted as it is.</summary>
+    /// <summary>Removes the webhook from the cluster.</summary>
     public Task RemoveAsync() => _scene.KubeCtlAsync("delete", "mutatingwebhookconfiguration", _scene.Namespace, "--ignore-not-found");
 
     public override async ValueTask DisposeAsync()
@@ -79,8 +79,8 @@ internal sealed class AdmissionWebhook : LoopbackServer
             string length = head.Single(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))["Content-Length:".Length..];
             byte[] body = new byte[int.Parse(length, CultureInfo.InvariantCulture)];
             await tls.ReadExactlyAsync(body, cancellationToken);
-            JsonObject answer = new() { ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["response"] = Answer(JsonNode.Parse(body)!["request"]!) };
-            byte[] text = Encoding.UTF8.GetBytes(answer.ToJsonString());
+            JsonObject review = new() { ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["response"] = Answer(JsonNode.Parse(body)!["request"]!) };
+            byte[] text = Encoding.UTF8.GetBytes(review.ToJsonString());
             await WriteHeadAsync(tls, cancellationToken, "HTTP/1.1 200 OK", "Content-Type: application/json", $"Content-Length: {text.Length}");
             await tls.WriteAsync(text, cancellationToken);
         }
@@ -91,7 +91,7 @@ internal sealed class AdmissionWebhook : LoopbackServer
         JsonObject response = new() { ["uid"] = request["uid"]!.GetValue<string>(), ["allowed"] = true };
         bool isPod = request["kind"]!["kind"]!.GetValue<string>() == "Pod";
         string image = (isPod ? request["object"]!["spec"] : request["object"]!["spec"]!["template"]!["spec"])!["containers"]![0]!["image"]!.GetValue<string>();
-        Asked.Enqueue($"{request["operation"]!.GetValue<string>()} {request["kind"]!["kind"]!.GetValue<string>()} {image}");
+        Requests.Enqueue($"{request["operation"]!.GetValue<string>()} {request["kind"]!["kind"]!.GetValue<string>()} {image}");
         Verdict verdict = _judge(image);
         if (verdict.Code is { } code)
         {
@@ -108,7 +108,7 @@ internal sealed class AdmissionWebhook : LoopbackServer
         return response;
     }
 
-    /// <summary>Creates, without creating it, an object of the kind: the API server asks a webhook that it knows of.</summary>
+    /// <summary>Creates an object with dry run, for which the API server calls the webhook once it has applied the configuration.</summary>
     private async Task ProbeAsync(string group, string resource, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -128,7 +128,7 @@ internal sealed class AdmissionWebhook : LoopbackServer
             """, "--dry-run=server");
     }
 
-    /// <summary>What a webhook says of an object: a refusal's code, or the image that it is to have.</summary>
+    /// <summary>The verdict on an object: the status code of a denial, or a new image.</summary>
     internal readonly record struct Verdict(int? Code, string? Image)
     {
         public static Verdict Refuse(int code) => new(code, null);

@@ -4,7 +4,9 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R6 with the real controllers: what is not a version's doing is named and waited for, past its timeoutSeconds, and blames no version.</summary>
+/// <summary>
+/// R6 with the real controllers: an infrastructure fault is named and waited for beyond timeoutSeconds, and no version is blamed.
+/// </summary>
 public sealed class BlameTests
 {
     private const string Good = "1.0.0";
@@ -12,7 +14,7 @@ public sealed class BlameTests
     private const string Next = "1.2.0";
 
     [Fact]
-    public async Task A_quota_that_has_no_room_for_a_pod_is_waited_for()
+    public async Task A_quota_that_is_exhausted_is_waited_for()
     {
         await using Scene scene = await Scene.CreateAsync("quota", Good, Next);
         await using ControllerProcess controller = await StartAsync(scene, "Deployment", "replicas: 2, strategy: {rollingUpdate: {maxUnavailable: 0, maxSurge: 1}}, progressDeadlineSeconds: 4", "timeoutSeconds: 10");
@@ -26,7 +28,7 @@ public sealed class BlameTests
 
         scene.MoveTag(Next);
         await IsBlockedAsync(scene, "PodsNotCreated");
-        // Past its own deadline, and past that of the rollout.
+        // Waits beyond progressDeadlineSeconds of the Deployment, and beyond timeoutSeconds.
         await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["status"]!["conditions"]!.AsArray().Any(c => c!["reason"]!.GetValue<string>() == "ProgressDeadlineExceeded"));
         await scene.KubeCtlAsync("delete", "quota", "q");
 
@@ -35,7 +37,7 @@ public sealed class BlameTests
     }
 
     [Fact]
-    public async Task A_deadline_that_was_exceeded_before_the_patch_fails_no_rollout()
+    public async Task A_deadline_that_was_exceeded_before_the_patch_does_not_fail_the_rollout()
     {
         await using Scene scene = await Scene.CreateAsync("stale", Good, Bad);
         await using ControllerProcess controller = await StartAsync(scene, "Deployment", "replicas: 1, progressDeadlineSeconds: 4", "rollback: {enabled: false}");
@@ -49,7 +51,7 @@ public sealed class BlameTests
     }
 
     [Fact]
-    public async Task A_StatefulSet_whose_pod_is_stuck_works_again_after_the_rollback()
+    public async Task A_StatefulSet_with_a_stuck_pod_recovers_after_the_rollback()
     {
         await using Scene scene = await Scene.CreateAsync("stuck", Good, Bad);
         await using ControllerProcess controller = await StartAsync(scene, "StatefulSet", "replicas: 2, serviceName: none", "timeoutSeconds: 10");
@@ -66,7 +68,7 @@ public sealed class BlameTests
     {
         await using Scene scene = await Scene.CreateAsync("budget", Good, Next);
         await using ControllerProcess controller = await StartAsync(scene, "ReplicaSet", "replicas: 2", "timeoutSeconds: 10");
-        // By kubectl, which knows the version of the API that its cluster serves.
+        // With kubectl, because the API version depends on the cluster.
         await scene.KubeCtlAsync("create", "poddisruptionbudget", "b", "--selector=app=app", "--min-available=2");
 
         scene.MoveTag(Next);

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R13 on the real control plane: the traffic moves only to what is up and verified, and moves back from what is not.</summary>
+/// <summary>
+/// R13 on the real control plane: traffic moves only to an available and verified colour, and moves back if a gate fails.
+/// </summary>
 public sealed class BlueGreenTests
 {
     private const string Former = "1.0.0";
@@ -11,7 +13,7 @@ public sealed class BlueGreenTests
     private const string Bad = "1.2.0-bad";
 
     [Fact]
-    public async Task The_idle_colour_gets_the_version_the_pods_and_then_the_traffic()
+    public async Task The_idle_colour_gets_the_version_then_the_replicas_and_then_the_traffic()
     {
         await using Scene scene = await Scene.CreateAsync("colours", Former, Next);
         scene.MoveTag(Next);
@@ -25,12 +27,12 @@ public sealed class BlueGreenTests
         Assert.Equal("app", await scene.ReadAsync("service/app", ".spec.selector.app"));
         Assert.Equal("3 0", $"{await scene.ReadAsync("deployment/green", ".spec.replicas")} {await scene.ReadAsync("deployment/blue", ".spec.replicas")}");
         Assert.StartsWith($"{scene.Repository}:{Next}@", await scene.ReadAsync("deployment/green", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
-        // The former colour keeps its image, ready to go back to.
+        // The previous colour keeps its image for a rollback.
         Assert.Equal($"{scene.Repository}:{Former}", await scene.ReadAsync("deployment/blue", ".spec.template.spec.containers[0].image"));
     }
 
     [Fact]
-    public async Task A_colour_that_does_not_come_up_never_sees_the_traffic()
+    public async Task A_colour_that_does_not_become_available_never_gets_traffic()
     {
         await using Scene scene = await Scene.CreateAsync("badcolour", Former, Bad);
         scene.MoveTag(Bad);
@@ -60,7 +62,7 @@ public sealed class BlueGreenTests
     }
 
     [Fact]
-    public async Task Killed_at_every_step_it_goes_on_and_ends_right()
+    public async Task A_cut_over_completes_although_the_controller_is_killed_at_every_step()
     {
         await using Scene scene = await Scene.CreateAsync("steps", Former, Next);
         scene.MoveTag(Next);

@@ -5,17 +5,17 @@ using Xunit;
 namespace CvManager.Integration.Controller;
 
 /// <summary>
-/// The controller's own service account, with the rights of deploy/rbac.yaml and no others: every test that runs a controller shows that
-/// they are enough.
+/// The service account of the controller, with only the permissions in deploy/rbac.yaml, so that every test that runs a controller shows
+/// that these are sufficient.
 /// </summary>
 internal static class ControllerAccount
 {
-    /// <summary>Its namespace, where its Leases are.</summary>
+    /// <summary>The namespace of the service account and of Leases.</summary>
     public const string Namespace = "cvmanager";
 
     private static readonly Lazy<Task> Created = new(CreateAsync);
 
-    /// <summary>A kubeconfig that logs in as it; there once <see cref="EnsureAsync"/> has ended.</summary>
+    /// <summary>The kubeconfig of the service account. Call <see cref="EnsureAsync"/> first.</summary>
     public static string KubeConfig { get; } = Path.Combine(AppContext.BaseDirectory, "controller.kubeconfig");
 
     public static Task EnsureAsync() => Created.Value;

@@ -7,10 +7,10 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>Start-CvReconcile -Watch in a process of its own, as in a pod: so that it can be killed.</summary>
+/// <summary>Start-CvReconcile -Watch in a separate process, as in a pod, so that it can be killed.</summary>
 internal sealed class ControllerProcess : IAsyncDisposable
 {
-    /// <summary>A pod's, by default.</summary>
+    /// <summary>The default grace period of a pod.</summary>
     private static readonly TimeSpan GracePeriod = TimeSpan.FromSeconds(30);
 
     private readonly Process _process;
@@ -26,22 +26,22 @@ internal sealed class ControllerProcess : IAsyncDisposable
         process.BeginErrorReadLine();
     }
 
-    /// <summary>Everything that it printed.</summary>
+    /// <summary>The output so far.</summary>
     public string Said => string.Join('\n', _said);
 
     public int ExitCode => _process.ExitCode;
 
-    /// <param name="ns">The namespace that it works in.</param>
-    /// <param name="more">More parameters.</param>
+    /// <param name="ns">The namespace to watch.</param>
+    /// <param name="more">Additional parameters.</param>
     public static ControllerProcess Start(string ns, string more = "") =>
         Run(Command(ns, more));
 
-    /// <summary>One controller of several namespaces, with another login than <see cref="ControllerAccount"/>'s.</summary>
+    /// <summary>Starts a controller for several namespaces, with another login than <see cref="ControllerAccount"/>.</summary>
     public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
         Run($"{string.Join(", ", spaces.Select(ns => $"@{{ Namespace = '{ns}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
             + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'");
 
-    /// <summary>One whose log goes into a file; to read it here is not possible.</summary>
+    /// <summary>Starts a controller that writes its log to a file. The methods that read the log do not work.</summary>
     public static ControllerProcess StartInto(string file, string ns, string more) => Run(Command(ns, more), file);
 
     private static string Command(string ns, string more = "") =>
@@ -50,7 +50,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
     private static ControllerProcess Run(string command, string? into = null)
     {
         string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
-        // The shell becomes the program: its process is the one that signals go to.
+        // exec replaces the shell, so that signals go to the controller.
         ProcessStartInfo start = into is null ? new(cvm, ["-NoProfile", "-Command", command]) : new("sh", ["-c", "exec \"$0\" -NoProfile -Command \"$1\" > \"$2\"", cvm, command, into]);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         Process process = new() { StartInfo = start };
@@ -58,7 +58,7 @@ internal sealed class ControllerProcess : IAsyncDisposable
         return new ControllerProcess(process);
     }
 
-    /// <summary>The next line of its log that is meant; those before it are passed over.</summary>
+    /// <summary>Returns the next matching log line, and skips the lines before it.</summary>
     public async Task<JsonObject> LineAsync(Func<JsonObject, bool> isMeant)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -75,27 +75,27 @@ internal sealed class ControllerProcess : IAsyncDisposable
         {
         }
 
-        Assert.Fail($"The controller did not say what was waited for. It said:\n{Said}");
+        Assert.Fail($"The expected log line is missing. The log:\n{Said}");
         throw new InvalidOperationException();
     }
 
     public Task<JsonObject> OutcomeAsync(string outcome) => LineAsync(line => line["outcome"]?.GetValue<string>() == outcome);
 
-    /// <summary>The next line of the log with that event id.</summary>
+    /// <summary>Returns the next log line with an event id.</summary>
     /// <param name="id">One of <see cref="LogEvents"/>.</param>
     public Task<JsonObject> EventAsync(int id) => LineAsync(line => line["event"]?.GetValue<int>() == id);
 
-    /// <summary>Sends it a signal: STOP, CONT, TERM.</summary>
+    /// <summary>Sends a signal: STOP, CONT or TERM.</summary>
     public Task SignalAsync(string signal) => ExternalProgram.RunAsync("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
 
-    /// <summary>As the kernel would: nothing of it runs after this.</summary>
+    /// <summary>Kills the process with SIGKILL, and waits for it to exit.</summary>
     public async Task KillAsync()
     {
         _process.Kill(entireProcessTree: true);
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
     }
 
-    /// <summary>As a kubelet that stops its pod, but that it does not kill what lasts longer than the grace period: that fails the test.</summary>
+    /// <summary>Stops the process like a kubelet, with SIGTERM. Fails the test if it does not exit within the grace period.</summary>
     public async Task TerminateAsync()
     {
         await SignalAsync("TERM");

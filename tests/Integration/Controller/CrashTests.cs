@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R10 on the real control plane: the controller is killed as the kernel kills, and the next one goes on where it was.</summary>
+/// <summary>R10 on the real control plane: the controller is killed, and the next one continues its work.</summary>
 public sealed class CrashTests
 {
     private const string Former = "aaaaaa1";
@@ -29,20 +29,20 @@ public sealed class CrashTests
         """;
 
     [Fact]
-    public async Task A_rollout_whose_controller_is_killed_is_completed_by_the_next_one_and_begun_only_once()
+    public async Task A_rollout_whose_controller_is_killed_is_completed_by_the_next_one_and_started_only_once()
     {
         await using Scene scene = await Scene.CreateAsync("crash", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Deployment);
         await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-        string begun = (await first.OutcomeAsync("Progressing"))["rollout"]!.GetValue<string>();
+        string rollout = (await first.OutcomeAsync("Progressing"))["rollout"]!.GetValue<string>();
 
         await first.KillAsync();
         Assert.Equal("Progressing", await scene.ReadAsync("cv/app", ".status.currStatus"));
         await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
         JsonObject resource = await scene.UntilSuccessAsync("app", Next);
-        Assert.Equal(begun, resource["status"]!["rollout"]!["id"]!.GetValue<string>());
+        Assert.Equal(rollout, resource["status"]!["rollout"]!["id"]!.GetValue<string>());
         await scene.KubeCtlAsync("rollout", "status", "deployment/app", "--timeout=30s");
         Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
         await second.TerminateAsync();
@@ -50,7 +50,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task A_controller_whose_output_nobody_reads_works_on_and_ends_within_the_grace_period()
+    public async Task A_controller_whose_output_is_not_read_keeps_working_and_stops_within_the_grace_period()
     {
         await using Scene scene = await Scene.CreateAsync("unread", Former, Next);
         scene.MoveTag(Former);
@@ -59,7 +59,7 @@ public sealed class CrashTests
         await ExternalProgram.RunAsync("mkfifo", [pipe]);
         try
         {
-            // Open at both ends, and full (pipe(7)): whoever writes a byte more waits for ever.
+            // The pipe is open at both ends and full (pipe(7)), so that another write blocks forever.
             await using FileStream full = new(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
             full.Write(new byte[64 * 1024]);
             await using ControllerProcess controller = ControllerProcess.StartInto(pipe, scene.Namespace, $"-LeaseName {scene.Namespace}");
@@ -70,7 +70,7 @@ public sealed class CrashTests
             await controller.TerminateAsync();
 
             Assert.Equal(0, controller.ExitCode);
-            // It has given the lease back, all the same.
+            // It has released the lease.
             Assert.Equal("", await scene.KubeCtlAsync("get", "lease", "-n", ControllerAccount.Namespace, scene.Namespace, "-o", "jsonpath={.spec.holderIdentity}"));
         }
         finally
@@ -80,7 +80,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task A_controller_that_is_killed_as_it_writes_its_record_leaves_one_and_not_two()
+    public async Task A_controller_that_is_killed_while_it_writes_its_record_leaves_exactly_one_record()
     {
         await using Scene scene = await Scene.CreateAsync("record", Former, Next);
         scene.MoveTag(Next);
@@ -96,7 +96,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task Of_two_replicas_one_acts_and_when_it_is_killed_the_other_goes_on_within_the_lease()
+    public async Task A_standby_replica_takes_over_within_the_lease_duration_when_the_leader_is_killed()
     {
         await using Scene scene = await Scene.CreateAsync("lease", Former, Next);
         scene.MoveTag(Former);
@@ -115,12 +115,12 @@ public sealed class CrashTests
         TimeSpan took = TimeProvider.System.GetUtcNow() - killed;
         TestContext.Current.TestOutputHelper?.WriteLine($"The other replica had completed the rollout {took.TotalSeconds:0.0} s after the kill.");
         Assert.Equal(Next, await scene.ReadAsync("cv/app", ".status.successVersion"));
-        // The standby wrote nothing before it led: all that it said up to then is who leads.
+        // Before it led, the standby wrote nothing: its log contains only who leads.
         Assert.DoesNotContain("\"outcome\"", second.Said[..second.Said.IndexOf($"\"event\":{LogEvents.LeaseAcquired},", StringComparison.Ordinal)], StringComparison.Ordinal);
     }
 
     [Fact]
-    public async Task A_leader_that_was_stopped_for_longer_than_its_lease_changes_nothing_when_it_wakes()
+    public async Task A_leader_that_was_paused_for_longer_than_its_lease_changes_nothing_when_it_resumes()
     {
         await using Scene scene = await Scene.CreateAsync("sleep", Former, Next);
         scene.MoveTag(Former);
@@ -152,7 +152,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task A_leader_that_is_told_to_stop_hands_over_at_once()
+    public async Task A_leader_that_receives_SIGTERM_hands_over_at_once()
     {
         await using Scene scene = await Scene.CreateAsync("stop", Former, Next);
         scene.MoveTag(Former);
@@ -171,7 +171,7 @@ public sealed class CrashTests
     }
 
     [Fact]
-    public async Task Once_all_is_done_nothing_is_written_any_more()
+    public async Task Nothing_is_written_when_there_is_nothing_to_do()
     {
         await using Scene scene = await Scene.CreateAsync("idle", Former);
         scene.MoveTag(Former);
@@ -180,7 +180,7 @@ public sealed class CrashTests
         await scene.UntilSuccessAsync("app", Former);
         string version = await scene.ReadAsync("cv/app", ".metadata.resourceVersion");
 
-        // Two more controllers look at everything anew.
+        // Two more controllers reconcile everything.
         for (int i = 0; i < 2; i++)
         {
             await using ControllerProcess another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R5 and R6 on the real control plane: what fails goes back, and stays out.</summary>
+/// <summary>R5 and R6 on the real control plane: a failed version is rolled back and quarantined.</summary>
 public sealed class FailureTests
 {
     private const string Good = "1.0.0";
@@ -13,7 +13,7 @@ public sealed class FailureTests
     private const string Next = "1.2.0";
 
     [Fact]
-    public async Task A_version_whose_image_cannot_be_pulled_is_put_back_and_stays_out_until_the_tag_moves()
+    public async Task A_version_whose_image_cannot_be_pulled_is_rolled_back_and_quarantined_until_the_tag_moves()
     {
         await using Scene scene = await Scene.CreateAsync("bad", Good, Bad, Next);
         scene.MoveTag(Good);
@@ -23,12 +23,12 @@ public sealed class FailureTests
         string before = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
 
         scene.MoveTag(Bad);
-        // Evidence comes with the first looks, long before the deadline.
+        // The problem is reported early, long before the deadline.
         await scene.UntilStatusAsync("app", status => status["rollout"]?["workloads"]?[0]?["trouble"]?["kind"]?.GetValue<string>() == "ImagePull");
         JsonObject status = await EndedAsync(scene, "RolledBack");
 
         Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
-        // The cause, though the kubelet says no more than that it waits by then.
+        // The cause is kept, although the kubelet then only reports the back-off.
         Assert.Contains("not found", status["rollout"]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
         Assert.Equal(Bad, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
         Assert.Equal(("Failed", Good), (status["currStatus"]!.GetValue<string>(), status["successVersion"]!.GetValue<string>()));
@@ -40,7 +40,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public async Task With_failFast_the_evidence_is_enough()
+    public async Task FailFast_fails_a_rollout_before_its_deadline()
     {
         await using Scene scene = await Scene.CreateAsync("fast", Good, Bad);
         scene.MoveTag(Good);
@@ -74,7 +74,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public async Task A_gate_that_passes_lets_the_version_through_and_its_pod_goes()
+    public async Task A_gate_that_passes_lets_the_rollout_continue_and_its_pod_is_removed()
     {
         await using Scene scene = await Scene.CreateAsync("gate", Good, Next);
         scene.MoveTag(Next);
@@ -90,7 +90,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public async Task A_gate_that_fails_keeps_the_version_from_every_workload()
+    public async Task A_gate_that_fails_prevents_the_rollout()
     {
         await using Scene scene = await Scene.CreateAsync("gatefail", Good, Next);
         scene.MoveTag(Next);
@@ -105,7 +105,7 @@ public sealed class FailureTests
     }
 
     [Fact]
-    public async Task Somebody_who_keeps_changing_the_image_back_is_named_and_given_way()
+    public async Task A_field_manager_that_keeps_reverting_the_image_is_named_and_not_overwritten()
     {
         await using Scene scene = await Scene.CreateAsync("fight", Good, Next);
         scene.MoveTag(Good);

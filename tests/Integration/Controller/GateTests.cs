@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R5 with the real API server: what a gate's pod is, that each gate has its own, and what keeps it from being created.</summary>
+/// <summary>R5 with the real API server: the pods of gates, and what prevents their creation.</summary>
 public sealed class GateTests
 {
     private const string Good = "1.0.0";
@@ -14,10 +14,10 @@ public sealed class GateTests
     private static readonly ResourcePath Pods = new("", "v1", "pods");
 
     [Fact]
-    public async Task The_pod_of_a_gate_fits_the_restricted_standard_has_no_token_and_passes()
+    public async Task The_pod_of_a_gate_complies_with_the_restricted_standard_and_has_no_token()
     {
         await using Scene scene = await Scene.CreateAsync("gatepod", Good, Next);
-        // Since Kubernetes 1.25 the API server holds the pod to it.
+        // The API server enforces it since Kubernetes 1.25.
         await scene.KubeCtlAsync("label", "namespace", scene.Namespace, "pod-security.kubernetes.io/enforce=restricted");
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("app"));
@@ -43,10 +43,10 @@ public sealed class GateTests
     }
 
     [Fact]
-    public async Task Gates_of_two_resources_whose_tag_moves_at_once_are_each_run_once()
+    public async Task Gates_of_two_resources_whose_tags_move_at_the_same_time_each_run_once()
     {
         await using Scene scene = await Scene.CreateAsync("gatetwo", Good, Next);
-        // As soon as it starts, the controller finds both behind the tag.
+        // When the controller starts, both resources are behind their tag.
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("one"));
         await scene.ApplyAsync(Manifests("two"));
@@ -57,14 +57,14 @@ public sealed class GateTests
         JsonObject two = await scene.UntilSuccessAsync("two", Next);
 
         Assert.NotEqual(one["status"]!["rollout"]!["id"]!.GetValue<string>(), two["status"]!["rollout"]!["id"]!.GetValue<string>());
-        // No pod but those that passed: none was ended by the other's cleaning up, and run again.
+        // Only the pods that passed were created: the cleanup for one resource did not remove the pod of the other.
         Assert.Equal(
             new[] { GateOf(one), GateOf(two) }.OrderBy(gate => gate.Uid, StringComparer.Ordinal),
             (await watch).Keys.Order(StringComparer.Ordinal).Select(uid => ((string?)uid, "Succeeded")));
     }
 
     [Fact]
-    public async Task A_quota_that_asks_for_limits_is_named_and_waited_for_until_the_gate_has_resources()
+    public async Task A_quota_that_requires_limits_is_named_and_waited_for_until_the_gate_has_resources()
     {
         await using Scene scene = await Scene.CreateAsync("gatequota", Good, Next);
         await using ControllerProcess controller = await StartUnderQuotaAsync(scene);
@@ -79,7 +79,7 @@ public sealed class GateTests
     }
 
     [Fact]
-    public async Task A_pod_that_somebody_makes_in_the_name_of_a_waiting_gate_does_not_pass()
+    public async Task A_foreign_pod_with_the_name_of_a_waiting_gate_does_not_pass()
     {
         await using Scene scene = await Scene.CreateAsync("gateforged", Good, Next);
         await using ControllerProcess controller = await StartUnderQuotaAsync(scene);
@@ -100,7 +100,7 @@ public sealed class GateTests
               containers: [{name: verify, image: "REPO:other", resources: {limits: {memory: 64Mi} } }]
             """);
         await LookAgainAsync(scene, "forged");
-        // It is another pod that the gate waits for, now as before in vain.
+        // The gate still waits for its own pod.
         JsonObject resource = await scene.UntilStatusAsync("app", s => s["rollout"]!["gates"]![0]!["pod"]!["name"]!.GetValue<string>() != name);
         Assert.NotEqual("Succeeded", GateOf(resource).Phase);
         await scene.KubeCtlAsync("delete", "quota", Quota);
@@ -118,14 +118,14 @@ public sealed class GateTests
             metadata: {name: {{Quota}} }
             spec: {hard: {limits.memory: 1Gi} }
             """);
-        // It is enforced once its status has it.
+        // The quota is enforced once its status contains it.
         await scene.UntilAsync(new ResourcePath("", "v1", "resourcequotas"), Quota, quota => quota["status"]?["used"]?["limits.memory"] is not null);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("app"));
         return ControllerProcess.Start(scene.Namespace);
     }
 
-    /// <summary>The gate waits, for what is named in a condition; the version is not blamed.</summary>
+    /// <summary>Waits until a condition names what the gate waits for, and asserts that the version is not blamed.</summary>
     private static async Task<JsonObject> IsNamedAsync(Scene scene)
     {
         JsonObject resource = await scene.UntilStatusAsync("app", status => status["conditions"]?.AsArray().Any(c =>
@@ -136,7 +136,7 @@ public sealed class GateTests
         return resource;
     }
 
-    /// <summary>A change to the resource cuts the controller's back-off short, which grows with each refusal.</summary>
+    /// <summary>Changes the resource, which ends the back-off of the controller, because the back-off grows with each failure.</summary>
     private static Task<string> LookAgainAsync(Scene scene, string why) => scene.KubeCtlAsync("annotate", "--overwrite", "cv/app", $"why={why}");
 
     private static (string? Uid, string Phase) GateOf(JsonObject resource)
@@ -145,28 +145,28 @@ public sealed class GateTests
         return (gate["pod"]?["uid"]?.GetValue<string>(), gate["phase"]!.GetValue<string>());
     }
 
-    /// <summary>Watches from now on until so many pods of gates have come and gone.</summary>
-    /// <returns>All that came until then, as they were created, by their uid.</returns>
+    /// <summary>Starts a watch, and waits until a number of gate pods were created and removed.</summary>
+    /// <returns>The created pods by uid.</returns>
     private static async Task<IReadOnlyDictionary<string, JsonObject>> UntilGoneAsync(Scene scene, int count)
     {
-        Dictionary<string, JsonObject> seen = [];
+        Dictionary<string, JsonObject> created = [];
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(2));
-        // The version "0" is the present, as any API server has it.
+        // The resource version "0" means any version that the API server has.
         await foreach ((string type, JsonObject pod) in scene.Cluster.WatchAsync(Pods with { Namespace = scene.Namespace }, "custom.k8s.io/gate", "0", 120, limit.Token))
         {
             if (type == "BOOKMARK")
                 continue;
-            seen.TryAdd(pod["metadata"]!["uid"]!.GetValue<string>(), pod);
+            created.TryAdd(pod["metadata"]!["uid"]!.GetValue<string>(), pod);
             if (type == "DELETED" && --count == 0)
-                return seen;
+                return created;
         }
 
-        Assert.Fail($"{count} more pods of gates should have gone. Seen: {string.Join(", ", seen.Keys)}");
-        return seen;
+        Assert.Fail($"{count} more pods of gates should have gone. Seen: {string.Join(", ", created.Keys)}");
+        return created;
     }
 
-    /// <summary>Of a workload that fits the restricted standard and has limits, as what a gate waits for is to be the gate's own.</summary>
+    /// <summary>A workload that complies with the restricted standard and has limits, so that only the gate has to wait.</summary>
     private static string Manifests(string name) => $$"""
         apiVersion: apps/v1
         kind: Deployment

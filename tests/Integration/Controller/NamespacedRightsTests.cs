@@ -5,14 +5,14 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>A controller of two namespaces with the rights of deploy/namespaced alone, by the API server's audit log.</summary>
+/// <summary>A controller for two namespaces with only the permissions in deploy/namespaced, checked with the audit log.</summary>
 public sealed class NamespacedRightsTests
 {
     private const string Former = "aaaaaa1";
     private const string Next = "aaaaaa2";
 
     [Fact]
-    public async Task A_role_for_each_namespace_is_enough_and_none_of_its_rules_is_too_much()
+    public async Task A_role_in_each_namespace_is_sufficient_and_every_rule_of_it_is_used()
     {
         await using Scene first = await Scene.CreateAsync("roles-a", Former, Next);
         await using Scene second = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "roles-b", Former);
@@ -78,7 +78,7 @@ public sealed class NamespacedRightsTests
     private static IEnumerable<JsonObject> Documents(string file) =>
         YamlDocuments.Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file))).Select(item => item.AsObject());
 
-    /// <summary>Applies a manifest with another namespace for the controller than its own, which other tests use.</summary>
+    /// <summary>Applies a manifest with another controller namespace than the default one, which other tests use.</summary>
     private static async Task ApplyAsync(string file, string own, string? ns)
     {
         foreach (JsonObject item in Documents(file))

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>Whose credentials a registry is asked with: those that the cluster has for pulling, wherever they stand.</summary>
+/// <summary>The controller reads a registry with the image pull secrets of the cluster.</summary>
 public sealed class PullSecretTests
 {
     private const string Version = "aaaaaa1";
@@ -12,7 +12,7 @@ public sealed class PullSecretTests
     [InlineData("imagePullSecrets: [regcred]", "", false)]
     [InlineData("", "imagePullSecrets: [{name: regcred}],", false)]
     [InlineData("", "", true)]
-    public async Task The_secrets_of_resource_workload_and_service_account_serve(string ofResource, string ofWorkload, bool ofAccount)
+    public async Task The_secrets_of_the_resource_the_workload_and_the_service_account_are_used(string ofResource, string ofWorkload, bool ofAccount)
     {
         await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "secrets", Version);
         await SecretAsync(scene, Servers.RegistryPassword);
@@ -27,7 +27,7 @@ public sealed class PullSecretTests
     }
 
     [Fact]
-    public async Task Without_one_the_condition_says_what_is_missing_and_a_secret_that_comes_later_serves()
+    public async Task A_missing_secret_is_named_and_one_that_is_created_later_is_used()
     {
         await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "nologin", Version);
         await scene.ApplyAsync(Manifests("imagePullSecrets: [regcred]", ""));

@@ -7,7 +7,9 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>A namespace of the real control plane, and a repository of the real registry, for one test. The namespace goes with it.</summary>
+/// <summary>
+/// A namespace of the real control plane, and a repository of the real registry, for one test. Disposing removes the namespace.
+/// </summary>
 internal sealed class Scene : IAsyncDisposable
 {
     private readonly PowerShellSession _session = new();
@@ -26,11 +28,11 @@ internal sealed class Scene : IAsyncDisposable
 
     public ClusterConnection Cluster { get; }
 
-    /// <param name="versions">Images that are pushed under these tags; what they contain follows from the tag.</param>
+    /// <param name="versions">The tags of images to push. The content of an image depends on its tag.</param>
     public static Task<Scene> CreateAsync(string name, params string[] versions) => CreateOnAsync(Servers.Registry, name, versions);
 
     /// <inheritdoc cref="CreateAsync" path="/param"/>
-    /// <param name="registry">Where the repository is.</param>
+    /// <param name="registry">The registry of the repository.</param>
     public static async Task<Scene> CreateOnAsync(string registry, string name, params string[] versions)
     {
         Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}", registry);
@@ -47,21 +49,21 @@ internal sealed class Scene : IAsyncDisposable
     {
         ImageLayout image = new($"{Namespace} {version}");
         _images.Add(version, image);
-        // A test on the registry without a login needs no other one.
+        // Tests that use the registry without a login do not need the other one.
         string? login = Repository.StartsWith(Servers.Registry, StringComparison.Ordinal) ? null : $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
         await image.PushAsync($"{Repository}:{version}", login);
     }
 
     public string DigestOf(string version) => _images[version].ManifestDigest;
 
-    /// <summary>Runs cmdlets with all rights in the cluster.</summary>
+    /// <summary>Runs cmdlets as cluster administrator.</summary>
     public SessionResult Invoke(string script) => _session.Invoke(script);
 
     public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",
         ("repository", Repository), ("version", version), ("tag", tag)).AssertNoErrors();
 
-    /// <summary>Applies manifests with real kubectl; REPO stands for the repository.</summary>
-    /// <param name="more">More arguments of kubectl apply.</param>
+    /// <summary>Applies manifests with kubectl. REPO is replaced by the repository.</summary>
+    /// <param name="more">Additional arguments of kubectl apply.</param>
     public Task ApplyAsync(string manifests, params string[] more) =>
         ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-", .. more], manifests.Replace("REPO", Repository, StringComparison.Ordinal));
 
@@ -70,11 +72,11 @@ internal sealed class Scene : IAsyncDisposable
 
     public async Task<string> ReadAsync(string what, string jsonPath) => (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
 
-    /// <summary>What the server has CronJobs as: batch/v1 since Kubernetes 1.21, v1beta1 until 1.24.</summary>
+    /// <summary>The API version of CronJobs: batch/v1 since Kubernetes 1.21, v1beta1 until 1.24.</summary>
     public async Task<string> CronJobApiVersionAsync() =>
         (await Cluster.GetRawAsync("apis/batch/v1", TestContext.Current.CancellationToken))["resources"]!.AsArray().Any(one => one!["name"]!.GetValue<string>() == "cronjobs") ? "batch/v1" : "batch/v1beta1";
 
-    /// <summary>Waits, by a watch, until an object is as it is meant to be.</summary>
+    /// <summary>Watches an object until it meets a condition.</summary>
     public async Task<JsonObject> UntilAsync(ResourcePath collection, string name, Func<JsonObject, bool> isMeant)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
@@ -104,11 +106,11 @@ internal sealed class Scene : IAsyncDisposable
     public Task<JsonObject> UntilStatusAsync(string cv, Func<JsonObject, bool> isMeant) =>
         UntilAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), cv, item => item["status"] is JsonObject status && isMeant(status));
 
-    /// <summary>Waits until a resource says that its workloads run a version, and no rollout is in progress.</summary>
+    /// <summary>Waits until the status of a resource shows a version, and no rollout is in progress.</summary>
     public Task<JsonObject> UntilSuccessAsync(string cv, string version) => UntilStatusAsync(cv, status =>
         status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null));
 
-    /// <summary>What the history has of all workloads, newest first: version and outcome.</summary>
+    /// <summary>Version and outcome of the history of all workloads, newest first.</summary>
     public async Task<IReadOnlyList<string>> HistoryAsync() =>
         [.. (await ReadHistoryAsync(TestContext.Current.CancellationToken)).Select(record => $"{record.ToVersion} {record.Outcome}")];
 

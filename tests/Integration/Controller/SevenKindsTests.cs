@@ -4,14 +4,14 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>R4 on the real control plane: each kind gets the version in its own way, and says when it is done.</summary>
+/// <summary>R4 on the real control plane: rollouts to each kind of workload.</summary>
 public sealed class SevenKindsTests
 {
     private const string Former = "aaaaaa1";
     private const string Next = "aaaaaa2";
 
     [Fact]
-    public async Task Every_kind_comes_to_the_version_that_the_tag_stands_for()
+    public async Task Every_kind_is_rolled_out_to_the_version_that_the_tag_points_at()
     {
         await using Scene scene = await Scene.CreateAsync("kinds", Former, Next);
         scene.MoveTag(Former);
@@ -31,7 +31,7 @@ public sealed class SevenKindsTests
         Assert.StartsWith($"{scene.Repository}:{Next}@", await scene.ReadAsync("cronjob/cronjob", ".spec.jobTemplate.spec.template.spec.containers[0].image"), StringComparison.Ordinal);
         Assert.NotEqual(formerJob, await scene.ReadAsync("job/job", ".metadata.uid"));
         Assert.Equal("job", await scene.ReadAsync("job", ".items[*].metadata.name"));
-        // The partition is honoured; a ReplicaSet's pods, which its controller leaves alone, are replaced all the same.
+        // The partition is honoured. The pods of a ReplicaSet, which its controller does not replace, are replaced.
         Assert.Equal([Former, Next], await PodVersionsAsync(scene, "statefulset"));
         Assert.Equal([Next, Next], await PodVersionsAsync(scene, "replicaset"));
     }
@@ -56,18 +56,18 @@ public sealed class SevenKindsTests
         await scene.UntilStatusAsync("job", status => status["rollout"]?["workloads"]?[0]?["blockedBy"]?.GetValue<string>() == ConditionReasons.JobActive);
         Assert.Equal(former, await scene.ReadAsync("job/job", ".metadata.uid"));
 
-        // Its pod ends: then it may go.
+        // When its pod has ended, the Job can be replaced.
         await scene.KubeCtlAsync("patch", "job", "job", "--type=merge", "-p", """{"spec":{"activeDeadlineSeconds":1}}""");
         await scene.UntilSuccessAsync("job", Next);
         Assert.NotEqual(former, await scene.ReadAsync("job/job", ".metadata.uid"));
     }
 
     [Fact]
-    public async Task What_a_controller_owns_is_left_to_it()
+    public async Task An_object_that_a_controller_owns_is_not_changed()
     {
         await using Scene scene = await Scene.CreateAsync("owned", Former, Next);
         scene.MoveTag(Next);
-        // Its ReplicaSet and pods carry the label as well.
+        // Its ReplicaSet and pods also have the label.
         await scene.ApplyAsync("""
             apiVersion: apps/v1
             kind: Deployment
@@ -86,7 +86,7 @@ public sealed class SevenKindsTests
         Assert.Equal("Deployment", Assert.Single(resource["status"]!["rollout"]!["workloads"]!.AsArray())!["kind"]!.GetValue<string>());
     }
 
-    /// <summary>One of each kind, of the kind's own name, on the former version.</summary>
+    /// <summary>Creates one workload of each kind on the previous version, named after its kind.</summary>
     internal static string Workloads(string cronJobApiVersion) => $"""
         apiVersion: apps/v1
         kind: Deployment

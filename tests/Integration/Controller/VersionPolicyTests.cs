@@ -2,13 +2,13 @@ using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>Version policies on the real registry and control plane: for those who move no tag.</summary>
+/// <summary>Version policies, in place of a tag, on the real registry and control plane.</summary>
 public sealed class VersionPolicyTests
 {
     [Theory]
     [InlineData("semver: '>=1.2 <2'", "1.10.0")]
     [InlineData("regex: '^main-([0-9]+)$'", "main-12")]
-    public async Task The_version_that_a_policy_wants_is_rolled_out_and_the_next_one_when_it_is_pushed(string policy, string next)
+    public async Task The_version_that_a_policy_selects_is_rolled_out_and_the_next_one_after_it_is_pushed(string policy, string next)
     {
         await using Scene scene = await Scene.CreateAsync("policy", "1.2.0", "2.0.0", "main-9");
         await scene.ApplyAsync($$$"""

@@ -9,8 +9,8 @@ using Xunit;
 namespace CvManager.Integration.CustomResources;
 
 /// <summary>
-/// deploy/crd.yaml on the API server of custom resources of a recent Kubernetes, which evaluates what 1.20 prunes: the CEL rules, their
-/// costs, and the defaults by them. Each test has a namespace of its own; this server does not ask for it to be there.
+/// deploy/crd.yaml on the API server for custom resources of a recent Kubernetes, which evaluates CEL rules and their costs, unlike 1.20.
+/// Each test uses its own namespace, which does not have to exist on this server.
 /// </summary>
 public sealed class CustomResourceServerTests : IAsyncLifetime
 {
@@ -42,14 +42,14 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_definition_is_accepted_without_a_field_that_the_server_does_not_know()
+    public async Task The_definition_has_no_unknown_fields()
     {
         JsonObject definition = (await _api.GetAsync(Definition)).Ok();
 
         Dictionary<string, string> conditions = definition["status"]!["conditions"]!.AsArray().ToDictionary(c => c!["type"]!.GetValue<string>(), c => c!["status"]!.GetValue<string>());
         Assert.Equal("True", conditions["Established"]);
         Assert.Equal("True", conditions["NamesAccepted"]);
-        // Not approved, as its annotation says: it is served all the same.
+        // The annotation says that it is not approved, and it is served nevertheless.
         Assert.Equal("False", conditions["KubernetesAPIApprovalPolicyConformant"]);
         Assert.DoesNotContain("NonStructuralSchema", conditions.Keys);
         definition["spec"] = CustomResourceDefinition.Json["spec"]!.DeepClone();
@@ -59,7 +59,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_defaults_are_filled_in_and_are_our_own()
+    public async Task The_defaults_of_the_schema_equal_those_of_the_engine()
     {
         JsonObject created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
 
@@ -71,7 +71,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
 
     [Theory]
     [MemberData(nameof(Rules))]
-    public async Task Every_rule_accepts_and_refuses_what_it_is_for(string field, string spec, bool accepted)
+    public async Task Every_rule_accepts_valid_values_and_rejects_invalid_ones(string field, string spec, bool accepted)
     {
         ApiResult answer = await CreateAsync(ValidationCases.WithSpec(spec));
 
@@ -82,36 +82,36 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Our_validation_and_the_servers_give_the_same_verdict_on_every_limit()
+    public async Task The_validator_and_the_server_agree_on_every_limit()
     {
         List<string> differences = [];
-        int asked = 0, refused = 0;
+        int total = 0, rejected = 0;
         foreach ((string name, JsonObject manifest) in ValidationCases.All())
         {
             IReadOnlyList<ValidationError> ours = ContainerVersionValidator.Validate(manifest);
             ApiResult server = await _api.PostAsync($"{Resources}?dryRun=All&fieldValidation=Strict", manifest);
-            asked++;
+            total++;
             if (server.Code is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
             {
-                refused++;
+                rejected++;
                 if (ours.Count == 0)
-                    differences.Add($"{name}: refused by the server alone: {server.Json["message"]}");
+                    differences.Add($"{name}: rejected by the server alone: {server.Json["message"]}");
             }
             else
             {
                 server.Ok();
-                // A schema cannot say that a text is a regular expression, a range of versions or a label's key.
+                // A schema cannot validate regular expressions, version ranges and label keys.
                 if (ours.FirstOrDefault(error => !(error.Field is "spec.versionSyntax" or "spec.versionPolicy.semver" or "spec.versionPolicy.regex" || error.Field.StartsWith("spec.selector.", StringComparison.Ordinal))) is { } only)
-                    differences.Add($"{name}: refused by us alone: {only}");
+                    differences.Add($"{name}: rejected by us alone: {only}");
             }
         }
 
         Assert.True(differences.Count == 0, string.Join('\n', differences));
-        Assert.True(asked > 500 && refused > 200 && refused < asked - 100, $"{asked} manifests, {refused} of them refused");
+        Assert.True(total > 500 && rejected > 200 && rejected < total - 100, $"{total} manifests, {rejected} of them rejected");
     }
 
     [Fact]
-    public async Task The_largest_resource_stays_within_the_cost_of_the_rules()
+    public async Task The_largest_resource_stays_within_the_cost_limit_of_the_rules()
     {
         JsonObject largest = ValidationCases.Manifest(ValidationCases.Everything);
         JsonObject spec = largest["spec"]!.AsObject();
@@ -128,19 +128,19 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task It_is_applied_on_the_server_with_owners_of_fields_and_conflicts()
+    public async Task Server_side_apply_tracks_field_owners_and_reports_conflicts()
     {
         JsonObject manifest = ValidationCases.WithSpec("tag: demo");
         string path = $"{Resources}/app?fieldValidation=Strict&fieldManager=";
         (await _api.PatchAsync($"{path}one", ApiClient.ApplyPatch, manifest)).Ok();
         manifest["spec"]!["tag"] = "prod";
 
-        JsonObject refused = (await _api.PatchAsync($"{path}two", ApiClient.ApplyPatch, manifest)).Fails(409, "Conflict");
+        JsonObject rejected = (await _api.PatchAsync($"{path}two", ApiClient.ApplyPatch, manifest)).Fails(409, "Conflict");
 
-        Assert.Equal(".spec.tag", Assert.Single(refused["details"]!["causes"]!.AsArray())!["field"]!.GetValue<string>());
+        Assert.Equal(".spec.tag", Assert.Single(rejected["details"]!["causes"]!.AsArray())!["field"]!.GetValue<string>());
         JsonObject forced = (await _api.PatchAsync($"{path}two&force=true", ApiClient.ApplyPatch, manifest)).Ok();
         Assert.Equal("prod", forced["spec"]!["tag"]!.GetValue<string>());
-        // Conditions are told apart by their type: two writers may have one each.
+        // Conditions are a map by type, so two writers can each own one.
         foreach (string type in (string[])["Ready", "Other"])
         {
             (await _api.PatchAsync($"{Resources}/app/status?fieldManager={type}", ApiClient.ApplyPatch, ValidationCases.Manifest(
@@ -151,7 +151,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_status_is_written_apart_and_by_the_types_that_write_it()
+    public async Task The_status_is_a_subresource_and_accepts_what_the_engine_writes()
     {
         JsonObject created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
         using ClusterConnection cluster = Connect();
@@ -170,7 +170,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_columns_are_those_that_kubectl_get_shows()
+    public async Task The_table_has_the_columns_of_kubectl_get()
     {
         (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
         (await _api.PatchAsync($"{Resources}/app/status", ApiClient.MergePatch, ValidationCases.Manifest(
@@ -197,9 +197,9 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Resources_from_before_the_rules_can_still_be_read_and_written_after_an_upgrade()
+    public async Task Resources_that_are_older_than_the_rules_can_be_read_and_written_after_an_upgrade()
     {
-        // A definition without rules is what an API server before 1.25 made of every release.
+        // API servers before 1.25 remove the rules from a definition.
         JsonObject former = CustomResourceDefinition.Json;
         WithoutRules(former["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject());
         JsonObject present = (await _api.GetAsync(Definition)).Ok();
@@ -235,7 +235,7 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
         await UntilAsync(ValidationCases.WithSpec(""), accepted: false);
     }
 
-    /// <summary>Waits until the server goes by the definition that it was given last: it takes one up a moment after it has stored it.</summary>
+    /// <summary>Waits until the server uses the last stored definition, which takes a moment.</summary>
     private async Task UntilAsync(JsonObject manifest, bool accepted)
     {
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
@@ -244,7 +244,9 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
             await Task.Delay(TimeSpan.FromMilliseconds(50), limit.Token);
     }
 
-    /// <summary>Ours may have empty lists besides; what the server has, we have.</summary>
+    /// <summary>
+    /// Asserts that the expected object contains everything that the server returned; it may have additional empty lists.
+    /// </summary>
     private static void AssertIncludes(JsonNode? ours, JsonNode? servers, string path)
     {
         if (servers is not JsonObject map)

@@ -1,6 +1,6 @@
 namespace CvManager.Integration.Registries;
 
-/// <summary>The network, counting requests.</summary>
+/// <summary>Sends requests over the network, and counts them.</summary>
 internal sealed class CountingNetwork() : DelegatingHandler(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false })
 {
     private int _requests;

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Integration.Registries;
 
-/// <summary>The tag cmdlets on Amazon ECR, as moto emulates it.</summary>
+/// <summary>The tag cmdlets on Amazon ECR, emulated by moto.</summary>
 public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposable
 {
     private readonly PowerShellSession _session = new();
@@ -31,7 +31,7 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
     }
 
     [Fact]
-    public async Task What_is_not_there_is_named_and_an_images_last_tag_is_kept()
+    public async Task A_missing_tag_is_named_and_the_last_tag_of_an_image_is_kept()
     {
         string path = await moto.CreateRepositoryAsync();
         await moto.PushAsync(path, ["1a2b3c4"]);

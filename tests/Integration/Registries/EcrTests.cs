@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Integration.Registries;
 
-/// <summary>Amazon ECR, as moto emulates it; found and logged in to as the AWS SDK does (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID).</summary>
+/// <summary>Amazon ECR, emulated by moto, with endpoint and credentials of the AWS SDK (AWS_ENDPOINT_URL, AWS_ACCESS_KEY_ID).</summary>
 public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
 {
     private readonly CountingNetwork _network = new();
@@ -35,7 +35,7 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
     }
 
     [Fact]
-    public async Task A_hundred_tags_with_missing_ones_among_them_cost_four_requests()
+    public async Task A_hundred_tags_of_which_some_are_missing_take_four_requests()
     {
         string path = await moto.CreateRepositoryAsync();
         string[] present = [.. Enumerable.Range(0, 20).Select(i => $"env-{i}")];
@@ -71,7 +71,7 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
     }
 
     [Fact]
-    public async Task A_tag_is_removed_alone_and_the_last_one_only_by_force()
+    public async Task A_tag_is_removed_without_its_image_and_the_last_tag_only_with_Force()
     {
         string path = await moto.CreateRepositoryAsync();
         await moto.PushAsync(path, ["1111111", "demo"]);
@@ -79,8 +79,8 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
 
         await registry.RemoveTagAsync(Repository(path), "demo", force: false, Token);
 
-        TagDigest? left = await registry.FindTagAsync(Repository(path), "1111111", Token);
-        Assert.Equal(["1111111"], left?.ImageTags);
+        TagDigest? remaining = await registry.FindTagAsync(Repository(path), "1111111", Token);
+        Assert.Equal(["1111111"], remaining?.ImageTags);
         Assert.Equal("RegistryLastTag", (await Fails(() => registry.RemoveTagAsync(Repository(path), "1111111", force: false, Token))).ErrorId);
         Assert.NotNull(await registry.FindTagAsync(Repository(path), "1111111", Token));
         await registry.RemoveTagAsync(Repository(path), "1111111", force: true, Token);
@@ -102,7 +102,7 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
     }
 
     [Fact]
-    public async Task Regions_stand_side_by_side()
+    public async Task Regions_are_separate()
     {
         string east = await moto.CreateRepositoryAsync();
         string west = await moto.CreateRepositoryAsync("eu-west-1");

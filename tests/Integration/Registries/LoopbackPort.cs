@@ -5,7 +5,7 @@ namespace CvManager.Integration.Registries;
 
 internal static class LoopbackPort
 {
-    /// <summary>A port that nobody listens on now, above those of the servers that the tests find running.</summary>
+    /// <summary>A free port, above the ports of the test servers.</summary>
     public static int Free()
     {
         while (true)

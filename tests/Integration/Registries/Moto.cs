@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Integration.Registries;
 
-/// <summary>A pretended ECR, emulated by moto: repositories and images for tests, and how the SDK finds it.</summary>
+/// <summary>ECR, emulated by moto: creates repositories and images for tests, and configures the AWS SDK.</summary>
 public sealed class Moto : IDisposable
 {
     private const string Account = "123456789012";
@@ -15,7 +15,7 @@ public sealed class Moto : IDisposable
 
     public Moto()
     {
-        // As a pipeline would have them; moto takes any key.
+        // As in a pipeline; moto accepts any key.
         Environment.SetEnvironmentVariable("AWS_ENDPOINT_URL", Servers.AwsEndpoint);
         Environment.SetEnvironmentVariable("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE");
         Environment.SetEnvironmentVariable("AWS_SECRET_ACCESS_KEY", "any");
@@ -25,7 +25,7 @@ public sealed class Moto : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>A new repository of its own; its path.</summary>
+    /// <summary>Creates a repository, and returns its path.</summary>
     public async Task<string> CreateRepositoryAsync(string region = "us-east-1")
     {
         string name = $"team/app-{Guid.NewGuid().ToString("N")[..8]}";
@@ -33,7 +33,7 @@ public sealed class Moto : IDisposable
         return name;
     }
 
-    /// <summary>An image with a layer of its own (moto makes digests of layers), under some tags; its digest.</summary>
+    /// <summary>Pushes an image with a unique layer (moto computes digests from layers) and some tags, and returns its digest.</summary>
     public async Task<string> PushAsync(string repository, string[] tags, string region = "us-east-1")
     {
         string layer = Convert.ToHexStringLower(SHA256.HashData(Guid.NewGuid().ToByteArray()));

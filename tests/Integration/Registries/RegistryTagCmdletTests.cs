@@ -26,7 +26,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     public void Dispose() => _session.Dispose();
 
     [Fact]
-    public async Task A_pipeline_releases_promotes_and_goes_back()
+    public async Task A_pipeline_releases_promotes_and_rolls_back()
     {
         using ImageLayout first = new("1a2b3c4", new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "1a2b3c4" });
         using ImageLayout second = new("5d6e7f8");
@@ -49,13 +49,13 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
             all.Output.ToDictionary(o => (string)o.Properties["Tag"].Value, o => (string)o.Properties["Version"].Value), strict: true);
         Assert.Equal("1a2b3c4", Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Version"].Value);
         Assert.Equal(["5d6e7f8", "prod", "qa"], Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", Open).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
-        // What skopeo reads is what was written.
+        // skopeo reads the same digest.
         Assert.Equal(second.ManifestDigest, (await ExternalProgram.RunAsync("skopeo",
             ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", $"docker://{Open}:prod"])).Trim());
     }
 
     [Fact]
-    public async Task What_is_not_there_is_named_and_moves_nothing()
+    public async Task A_missing_version_is_named_and_moves_nothing()
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Open}:1a2b3c4");
@@ -66,22 +66,22 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open + "/nowhere"));
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository nothing", Open));
         AssertError("VersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo -VersionSyntax 'v[0-9]+'", Open));
-        // This registry removes by digest only, and that would remove the version as well.
+        // This registry can only delete by digest, which would also remove the version.
         AssertError("RegistryTagRemovalUnsupported", ErrorCategory.NotImplemented, Invoke("Remove-CvRegistryTag $repository demo", Open));
         Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Digest"].Value);
     }
 
     [Fact]
-    public async Task A_tag_that_points_at_nothing_is_no_tag()
+    public async Task A_tag_whose_manifest_was_deleted_does_not_exist()
     {
-        using ImageLayout gone = new("1a2b3c4");
+        using ImageLayout image = new("1a2b3c4");
         using ImageLayout other = new("5d6e7f8");
-        await gone.PushAsync($"{Open}:demo");
+        await image.PushAsync($"{Open}:demo");
         await other.PushAsync($"{Open}:5d6e7f8");
         using HttpClient http = new();
-        // The registry keeps the tag, and answers 404 for what it points at.
+        // The registry keeps the tag, and responds with 404 for its manifest.
         using HttpResponseMessage deleted = await http.DeleteAsync(
-            new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/{gone.ManifestDigest}"), TestContext.Current.CancellationToken);
+            new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/{image.ManifestDigest}"), TestContext.Current.CancellationToken);
         Assert.True(deleted.IsSuccessStatusCode);
 
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
@@ -91,7 +91,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     }
 
     [Fact]
-    public async Task An_image_for_several_platforms_is_its_index_and_none_where_one_is_missing()
+    public async Task A_multi_platform_image_is_its_index_and_an_index_with_a_missing_image_is_rejected()
     {
         using ImageLayout amd = new("amd64");
         using ImageLayout arm = new("arm64");
@@ -111,7 +111,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     }
 
     [Fact]
-    public async Task User_and_password_are_given_or_found_in_the_docker_config()
+    public async Task User_and_password_come_from_Credential_or_the_docker_config()
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Closed}:1a2b3c4", Login);
@@ -130,7 +130,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     }
 
     [Fact]
-    public async Task A_token_server_gives_a_token_for_what_is_done()
+    public async Task A_token_is_requested_for_the_actions_that_are_needed()
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
@@ -138,14 +138,14 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
 
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo, qa -Credential $credential", Tokened, Credential("ci", "pushes")).AssertNoErrors();
 
-        // One token serves all of it: looking, reading, and writing both tags.
+        // One token is used for all requests: reading the version, and writing both tags.
         Assert.Equal([$"repository:{_path}:pull,push"], tokens.Tokens.Scopes.Skip(before));
         Assert.Equal(["1a2b3c4", "demo", "qa"],
             Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("reader", "reads")).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
     }
 
     [Fact]
-    public async Task A_login_without_the_right_is_told_which_one()
+    public async Task A_missing_permission_of_a_login_is_named()
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
@@ -170,7 +170,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Tokened).Single().Properties["Digest"].Value);
     }
 
-    /// <summary>Pushes an index of two images that are there, and gives its digest.</summary>
+    /// <summary>Pushes an index of two existing images, and returns its digest.</summary>
     private static async Task<string> PushIndexAsync(HttpClient manifests, string tag, ImageLayout amd, ImageLayout arm)
     {
         const string Type = "application/vnd.oci.image.index.v1+json";
@@ -213,7 +213,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         return new PSCredential(user, secret);
     }
 
-    /// <summary>What `docker login` would have left behind; the tests of this class, which alone set it, run one after another.</summary>
+    /// <summary>Sets the docker config as after `docker login`. Only this class sets it, and its tests run sequentially.</summary>
     private sealed class DockerConfigFolder : IDisposable
     {
         private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-docker-");

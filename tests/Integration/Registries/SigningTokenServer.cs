@@ -11,8 +11,8 @@ using System.Web;
 namespace CvManager.Integration.Registries;
 
 /// <summary>
-/// A token server as the distribution project specifies it (docs/spec/auth: token.md, jwt.md, oauth.md): signs what a user may do with
-/// a certificate of its own, which a registry has to trust.
+/// A token server as specified by the distribution project (docs/spec/auth: token.md, jwt.md, oauth.md). Signs the permissions of a user
+/// with its own certificate, which a registry must trust.
 /// </summary>
 internal sealed class SigningTokenServer : IAsyncDisposable
 {
@@ -26,7 +26,7 @@ internal sealed class SigningTokenServer : IAsyncDisposable
     private readonly ConcurrentQueue<string> _scopes = new();
     private readonly Task _serving;
 
-    /// <param name="users">Password and allowed actions of each user; the name of the one whom the refresh token is for is "refresher".</param>
+    /// <param name="users">Password and allowed actions of each user. The user of the refresh token is "refresher".</param>
     public SigningTokenServer(IReadOnlyDictionary<string, (string Password, string[] Actions)> users)
     {
         CertificateRequest request = new("CN=" + Issuer, _key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
@@ -41,7 +41,7 @@ internal sealed class SigningTokenServer : IAsyncDisposable
 
     public string Realm { get; }
 
-    /// <summary>The scopes of the tokens given so far.</summary>
+    /// <summary>The scopes of the tokens issued so far.</summary>
     public IReadOnlyList<string> Scopes => [.. _scopes];
 
     public string CertificatePem => _certificate.ExportCertificatePem();
@@ -69,22 +69,22 @@ internal sealed class SigningTokenServer : IAsyncDisposable
             }
 
             using HttpListenerResponse response = context.Response;
-            string? answer = await AnswerAsync(context.Request, users);
+            string? answer = await RespondAsync(context.Request, users);
             response.StatusCode = answer is null ? 401 : 200;
             response.ContentType = "application/json";
             response.OutputStream.Write(Encoding.UTF8.GetBytes(answer ?? """{"details":"incorrect username or password"}"""));
         }
     }
 
-    private async Task<string?> AnswerAsync(HttpListenerRequest request, IReadOnlyDictionary<string, (string Password, string[] Actions)> users)
+    private async Task<string?> RespondAsync(HttpListenerRequest request, IReadOnlyDictionary<string, (string Password, string[] Actions)> users)
     {
-        NameValueCollection asked = HttpUtility.ParseQueryString(request.Url!.Query);
+        NameValueCollection parameters = HttpUtility.ParseQueryString(request.Url!.Query);
         string? user = null;
         if (request.HttpMethod == "POST")
         {
             using StreamReader reader = new(request.InputStream);
-            asked = HttpUtility.ParseQueryString(await reader.ReadToEndAsync());
-            user = asked["grant_type"] == "refresh_token" && asked["refresh_token"] == RefreshToken ? "refresher" : null;
+            parameters = HttpUtility.ParseQueryString(await reader.ReadToEndAsync());
+            user = parameters["grant_type"] == "refresh_token" && parameters["refresh_token"] == RefreshToken ? "refresher" : null;
         }
         else if (request.Headers["Authorization"] is ['B', 'a', 's', 'i', 'c', ' ', .. string encoded])
         {
@@ -92,11 +92,11 @@ internal sealed class SigningTokenServer : IAsyncDisposable
             user = users.TryGetValue(login[0], out (string Password, string[] Actions) known) && known.Password == login[1] ? login[0] : null;
         }
 
-        if (user is null || asked["service"] != Service)
+        if (user is null || parameters["service"] != Service)
             return null;
         JsonArray access = [];
-        // Who pushes may ask for several: the repository's own, and those that layers may be mounted from.
-        foreach (string scope in asked.GetValues("scope") ?? [])
+        // A push can request several scopes: the repository, and those to mount layers from.
+        foreach (string scope in parameters.GetValues("scope") ?? [])
         {
             _scopes.Enqueue(scope);
             if (scope.Split(':') is not [var type, .. var name, var actions])

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Integration.Registries;
 
-/// <summary>docker-registry in front of which stands a token server: a process of its own, with an empty store, for as long as the test class runs.</summary>
+/// <summary>docker-registry with a token server: a separate process with an empty store, for the duration of a test class.</summary>
 public sealed class TokenRegistry : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-token-registry-");
@@ -40,7 +40,7 @@ public sealed class TokenRegistry : IAsyncLifetime
                 rootcertbundle: {{certificate}}
             """);
         _process = Process.Start(new ProcessStartInfo("docker-registry", ["serve", config]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-        // Nobody wants them; unread, a full pipe would stop it.
+        // The output is discarded, because a full pipe would block the process.
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
         await AnswersAsync();

@@ -1,7 +1,7 @@
 #!/bin/bash
-# Gets the kubectl of a recent Kubernetes (1.36) from Debian unstable, for tests beside the control plane's own; prints its
-# path. Nothing is installed. Does nothing where it is there already.
-#   CVM_SERVERS   where it goes (default ~/.cache/cvmanager/servers)
+# Downloads kubectl of a recent Kubernetes (1.36) from Debian unstable, in addition to the one of the control plane, and prints its
+# path. Nothing is installed. Does nothing if it is already downloaded.
+#   CVM_SERVERS   the target folder (default ~/.cache/cvmanager/servers)
 set -euo pipefail
 root=${CVM_SERVERS:-$HOME/.cache/cvmanager/servers}/kubectl
 [ -x "$root/bin/kubectl" ] && { echo "$root/bin/kubectl"; exit 0; }
