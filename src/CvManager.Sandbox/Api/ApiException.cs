@@ -53,8 +53,8 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
     public static ApiException AlreadyExists(string group, string resource, string name) =>
         new(409, "AlreadyExists", $"{Qualified(resource, group)} \"{name}\" already exists") { Details = new(name, group, resource) };
 
-    public static ApiException Conflict(string group, string resource, string name, string why) =>
-        new(409, "Conflict", $"Operation cannot be fulfilled on {Qualified(resource, group)} \"{name}\": {why}")
+    public static ApiException Conflict(string group, string resource, string name, string problem) =>
+        new(409, "Conflict", $"Operation cannot be fulfilled on {Qualified(resource, group)} \"{name}\": {problem}")
         {
             Details = new(name, group, resource),
         };

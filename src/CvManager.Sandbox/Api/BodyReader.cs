@@ -84,8 +84,8 @@ internal static class BodyReader
         return (end < 0 ? contentType : contentType[..end]).Trim().ToLowerInvariant();
     }
 
-    public static ApiException Unreadable(ObjectRequest request, string why) => ApiException.BadRequest(
-        $"{request.Type.Kind} in version \"{request.Version.Version}\" cannot be handled as a {request.Type.Kind}: {why}");
+    public static ApiException Unreadable(ObjectRequest request, string problem) => ApiException.BadRequest(
+        $"{request.Type.Kind} in version \"{request.Version.Version}\" cannot be handled as a {request.Type.Kind}: {problem}");
 
     private static void CheckKind(ObjectRequest request, JsonObject body)
     {

@@ -48,8 +48,8 @@ internal static class JsonAccess
     {
         if (node is not JsonValue value)
             return null;
-        if (value.TryGetValue(out long whole))
-            return whole;
+        if (value.TryGetValue(out long integer))
+            return integer;
         if (value.TryGetValue(out int small))
             return small;
         return value.GetValueKind() == JsonValueKind.Number && node.AsNumber() is double number && double.IsInteger(number)

@@ -65,7 +65,7 @@ internal static class JsonText
             case JsonTokenType.String:
                 return JsonValue.Create(reader.GetString());
             case JsonTokenType.Number:
-                return reader.TryGetInt64(out long whole) ? JsonValue.Create(whole) : JsonValue.Create(reader.GetDouble());
+                return reader.TryGetInt64(out long integer) ? JsonValue.Create(integer) : JsonValue.Create(reader.GetDouble());
             case JsonTokenType.True:
                 return JsonValue.Create(true);
             case JsonTokenType.False:

@@ -175,13 +175,13 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         string match = request.Query["resourceVersionMatch"];
         if (match.Length == 0)
             return match;
-        string? why = revision is null ? "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        string? problem = revision is null ? "resourceVersionMatch is forbidden unless resourceVersion is provided"
             : continued ? "resourceVersionMatch is forbidden when continue is provided"
             : match == "Exact" && revision == 0 ? "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""
             : null;
         var causes = new Kinds.CauseList();
-        if (why is not null)
-            causes.Forbidden("resourceVersionMatch", why);
+        if (problem is not null)
+            causes.Forbidden("resourceVersionMatch", problem);
         else if (match is not ("Exact" or "NotOlderThan"))
             causes.NotSupported("resourceVersionMatch", match, "Exact", "NotOlderThan", "");
         return causes.IsEmpty ? match : throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);

@@ -55,9 +55,9 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
     {
         var options = DeleteOptions.Read(BodyReader.Parse(request) as JsonObject, request.Query);
         var item = reader.Find(request);
-        var (last, gone) = writer.Delete(request.Type, item, options);
-        if (!gone || request.Type.Rules.ReturnsDeleted)
-            return Respond(request, last, null);
+        var (deleted, removed) = writer.Delete(request.Type, item, options);
+        if (!removed || request.Type.Rules.ReturnsDeleted)
+            return Respond(request, deleted, null);
         return ApiResponse.FromJson(new JsonObject
         {
             ["kind"] = "Status",

@@ -114,7 +114,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
 
     /// <summary>Deletes an object, or sets its deletionTimestamp if finalizers or a grace period delay the deletion.</summary>
     /// <returns>The object, and whether it was removed.</returns>
-    public (StoredObject Object, bool Gone) Delete(ResourceType type, StoredObject item, DeleteOptions options)
+    public (StoredObject Object, bool Removed) Delete(ResourceType type, StoredObject item, DeleteOptions options)
     {
         CheckPreconditions(type, item, options);
         var body = item.Body.Clone();
@@ -136,11 +136,11 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
                 changed = true;
             }
             if (grace == 0 && !unfinished)
-                return Gone();
+                return Removed();
             return changed && !options.DryRun ? (store.Replace(store.Table(type), item, body, item.Owners), false) : (item, false);
         }
         if (grace == 0 && !unfinished)
-            return Gone();
+            return Removed();
         meta["deletionTimestamp"] = Timestamps.Format(time.GetUtcNow() + TimeSpan.FromSeconds(grace));
         meta["deletionGracePeriodSeconds"] = grace;
         if (meta.Int("generation") is long generation)
@@ -151,7 +151,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
             ? (new StoredObject(body, item.Revision) { Owners = item.Owners }, false)
             : (store.Replace(store.Table(type), item, body, item.Owners), false);
 
-        (StoredObject, bool) Gone() => options.DryRun ? (item, true) : (store.Delete(store.Table(type), item), true);
+        (StoredObject, bool) Removed() => options.DryRun ? (item, true) : (store.Delete(store.Table(type), item), true);
     }
 
     /// <summary>Puts kind and apiVersion first, then metadata: the API server's order, which also lets lists omit the first two.</summary>

@@ -112,10 +112,10 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
             throw ApiException.BadRequest($"previous terminated container \"{container}\" in pod \"{pod.Name}\" not found");
         if (status.Obj("state", "waiting") is JsonObject waiting && !restarted)
         {
-            string why = waiting.Str("reason") is "ErrImagePull" or "ImagePullBackOff"
+            string problem = waiting.Str("reason") is "ErrImagePull" or "ImagePullBackOff"
                 ? "trying and failing to pull image"
                 : "waiting to start: " + waiting.Str("reason");
-            throw ApiException.BadRequest($"container \"{container}\" in pod \"{pod.Name}\" is {why}");
+            throw ApiException.BadRequest($"container \"{container}\" in pod \"{pod.Name}\" is {problem}");
         }
         var lines = podLog(pod, container).Split('\n', StringSplitOptions.RemoveEmptyEntries).ToList();
         if (request.Query.Integer("tailLines") is >= 0 and var tail)

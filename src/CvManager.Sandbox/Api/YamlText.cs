@@ -111,8 +111,8 @@ internal static class YamlText
             return true;
         if (text is "false" or "False" or "FALSE")
             return false;
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole))
-            return whole;
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long integer))
+            return integer;
         if ((char.IsAsciiDigit(text[0]) || text[0] is '-' or '+' or '.')
             && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number))
         {

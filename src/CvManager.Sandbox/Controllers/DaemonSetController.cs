@@ -53,14 +53,14 @@ internal sealed class DaemonSetController : PodOwnerController
             list.Add(pod);
         }
         var spec = set.Body.Obj("spec", "template", "spec")!;
-        var wanted = Cluster.Store.Table(BuiltInKinds.Nodes).List("").Where(node => Scheduler.Fits(spec, node)).Select(node => node.Name).ToList();
-        return new Snapshot(set, hash, byNode, wanted);
+        var desired = Cluster.Store.Table(BuiltInKinds.Nodes).List("").Where(node => Scheduler.Fits(spec, node)).Select(node => node.Name).ToList();
+        return new Snapshot(set, hash, byNode, desired);
     }
 
     /// <summary>Creates missing pods, and deletes finished, duplicate and misplaced ones.</summary>
     private void ManagePods(Snapshot snapshot)
     {
-        foreach (string node in snapshot.Wanted)
+        foreach (string node in snapshot.DesiredNodes)
         {
             var present = snapshot.On(node);
             foreach (var ended in present.Where(pod => PodControl.IsFinished(pod) && !pod.Body.IsDeleting()))
@@ -76,7 +76,7 @@ internal sealed class DaemonSetController : PodOwnerController
         }
         foreach (var (node, list) in snapshot.Pods)
         {
-            if (snapshot.Wanted.Contains(node))
+            if (snapshot.DesiredNodes.Contains(node))
                 continue;
             foreach (var stray in list.Where(pod => !pod.Body.IsDeleting()))
                 Pods.Delete(Type, snapshot.Set, stray, Component);
@@ -90,7 +90,7 @@ internal sealed class DaemonSetController : PodOwnerController
         var unavailablePods = new List<StoredObject>();
         long unavailable = 0;
         long surged = 0;
-        foreach (string node in snapshot.Wanted)
+        foreach (string node in snapshot.DesiredNodes)
         {
             var present = snapshot.On(node).Where(PodControl.IsActive).ToList();
             var updated = present.Find(pod => Hash(pod) == snapshot.Hash);
@@ -138,7 +138,7 @@ internal sealed class DaemonSetController : PodOwnerController
             spec["tolerations"] = tolerations;
     });
 
-    /// <summary>Adds a required node affinity to the node to the constraints of the template.</summary>
+    /// <summary>Adds a required affinity for the node to the constraints of the template.</summary>
     private static void BindTo(JsonObject spec, string node)
     {
         JsonArray Fields() => [new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }];
@@ -153,22 +153,22 @@ internal sealed class DaemonSetController : PodOwnerController
     private void WriteStatus(Snapshot snapshot)
     {
         var set = snapshot.Set;
-        var first = snapshot.Wanted.Select(node => snapshot.On(node).Where(pod => !pod.Body.IsDeleting())
+        var first = snapshot.DesiredNodes.Select(node => snapshot.On(node).Where(pod => !pod.Body.IsDeleting())
             .OrderBy(pod => Hash(pod) != snapshot.Hash).ThenBy(PodControl.IsReady).FirstOrDefault()).ToList();
-        long scheduled = snapshot.Wanted.Count(node => snapshot.On(node).Count > 0);
+        long scheduled = snapshot.DesiredNodes.Count(node => snapshot.On(node).Count > 0);
         long ready = first.OfType<StoredObject>().Count(PodControl.IsReady);
         long available = first.OfType<StoredObject>().Count(pod => PodControl.IsAvailable(pod, snapshot.MinReady, Now));
         var status = new JsonObject
         {
             ["currentNumberScheduled"] = scheduled,
-            ["numberMisscheduled"] = snapshot.Pods.Keys.LongCount(node => !snapshot.Wanted.Contains(node)),
-            ["desiredNumberScheduled"] = (long)snapshot.Wanted.Count,
+            ["numberMisscheduled"] = snapshot.Pods.Keys.LongCount(node => !snapshot.DesiredNodes.Contains(node)),
+            ["desiredNumberScheduled"] = (long)snapshot.DesiredNodes.Count,
             ["numberReady"] = ready,
             ["observedGeneration"] = set.Body.Int("metadata", "generation") ?? 0,
         };
         Set("updatedNumberScheduled", first.OfType<StoredObject>().Count(pod => Hash(pod) == snapshot.Hash));
         Set("numberAvailable", available);
-        Set("numberUnavailable", snapshot.Wanted.Count - available);
+        Set("numberUnavailable", snapshot.DesiredNodes.Count - available);
         if (Find(Type, set.Key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
 
@@ -191,7 +191,7 @@ internal sealed class DaemonSetController : PodOwnerController
     private static bool SameLabels(StoreChange change) => JsonAccess.Same(change.Previous!.Body.Labels(), change.Current.Body.Labels());
 
     /// <summary>A set and its pods as seen by one reconcile.</summary>
-    private sealed record Snapshot(StoredObject Set, string Hash, Dictionary<string, List<StoredObject>> Pods, List<string> Wanted)
+    private sealed record Snapshot(StoredObject Set, string Hash, Dictionary<string, List<StoredObject>> Pods, List<string> DesiredNodes)
     {
         public long MinReady => Set.Body.Int("spec", "minReadySeconds") ?? 0;
 
@@ -202,6 +202,6 @@ internal sealed class DaemonSetController : PodOwnerController
         public List<StoredObject> On(string node) => Pods.TryGetValue(node, out var list) ? list : [];
 
         private long Resolve(string field) =>
-            DeploymentMath.Resolve(Set.Body.At("spec", "updateStrategy", "rollingUpdate", field), Wanted.Count, roundUp: true);
+            DeploymentMath.Resolve(Set.Body.At("spec", "updateStrategy", "rollingUpdate", field), DesiredNodes.Count, roundUp: true);
     }
 }

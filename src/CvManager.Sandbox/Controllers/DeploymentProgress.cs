@@ -22,7 +22,7 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
     /// <summary>Replica counts and availability; the Progressing condition is unchanged.</summary>
     public JsonObject WithoutProgress(DateTimeOffset now)
     {
-        long wanted = DeploymentMath.Replicas(deployment);
+        long desired = DeploymentMath.Replicas(deployment);
         long available = sets.Sum(set => DeploymentMath.Status(set, "availableReplicas"));
         var status = new JsonObject { ["observedGeneration"] = deployment.Body.Int("metadata", "generation") ?? 0 };
         Set("replicas", sets.Sum(set => DeploymentMath.Status(set, "replicas")));
@@ -34,7 +34,7 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
             status["conditions"] = conditions.DeepClone();
         if (before["collisionCount"] is JsonNode collisions)
             status["collisionCount"] = collisions.DeepClone();
-        if (available >= wanted - DeploymentMath.MaxUnavailable(deployment))
+        if (available >= desired - DeploymentMath.MaxUnavailable(deployment))
         {
             DeploymentConditions.Set(status, DeploymentConditions.Available, "True", "MinimumReplicasAvailable",
                 "Deployment has minimum availability.", Timestamps.Format(now));
@@ -87,9 +87,9 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
 
     public bool IsComplete(JsonObject status)
     {
-        long wanted = DeploymentMath.Replicas(deployment);
-        return (status.Int("updatedReplicas") ?? 0) == wanted && (status.Int("replicas") ?? 0) == wanted
-            && (status.Int("availableReplicas") ?? 0) == wanted
+        long desired = DeploymentMath.Replicas(deployment);
+        return (status.Int("updatedReplicas") ?? 0) == desired && (status.Int("replicas") ?? 0) == desired
+            && (status.Int("availableReplicas") ?? 0) == desired
             && (status.Int("observedGeneration") ?? 0) >= (deployment.Body.Int("metadata", "generation") ?? 0);
     }
 

@@ -46,14 +46,14 @@ internal sealed class DeploymentScaling(PodControl pods)
     /// <summary>Scales the new replica set up as far as maxSurge allows.</summary>
     public bool ScaleUpNew(StoredObject deployment, StoredObject newSet, IReadOnlyCollection<StoredObject> old)
     {
-        long wanted = DeploymentMath.Replicas(deployment);
+        long desired = DeploymentMath.Replicas(deployment);
         long current = DeploymentMath.Replicas(newSet);
-        if (current == wanted)
+        if (current == desired)
             return false;
-        if (current > wanted)
-            return ScaleTo(deployment, newSet, wanted);
-        long headroom = wanted + DeploymentMath.MaxSurge(deployment) - current - DeploymentMath.Replicas(old);
-        return headroom > 0 && ScaleTo(deployment, newSet, current + Math.Min(headroom, wanted - current));
+        if (current > desired)
+            return ScaleTo(deployment, newSet, desired);
+        long headroom = desired + DeploymentMath.MaxSurge(deployment) - current - DeploymentMath.Replicas(old);
+        return headroom > 0 && ScaleTo(deployment, newSet, current + Math.Min(headroom, desired - current));
     }
 
     /// <summary>Scales the old replica sets down as far as maxUnavailable allows, unavailable replicas first.</summary>
@@ -93,23 +93,23 @@ internal sealed class DeploymentScaling(PodControl pods)
     /// <summary>Scales all active sets proportionally, after a change of spec.replicas or while paused.</summary>
     public void Scale(StoredObject deployment, StoredObject? newSet, List<StoredObject> old)
     {
-        long wanted = DeploymentMath.Replicas(deployment);
+        long desired = DeploymentMath.Replicas(deployment);
         var all = newSet is null ? old : [.. old, newSet];
         var active = all.Where(set => DeploymentMath.Replicas(set) > 0).ToList();
         if (active.Count <= 1)
         {
             var only = active.FirstOrDefault() ?? newSet ?? Oldest(old).LastOrDefault();
             if (only is not null)
-                ScaleTo(deployment, only, wanted);
+                ScaleTo(deployment, only, desired);
             return;
         }
-        if (newSet is not null && DeploymentMath.Replicas(newSet) == wanted && DeploymentMath.Status(newSet, "availableReplicas") == wanted)
+        if (newSet is not null && DeploymentMath.Replicas(newSet) == desired && DeploymentMath.Status(newSet, "availableReplicas") == desired)
         {
             ScaleToZero(deployment, old);
             return;
         }
         if (DeploymentMath.IsRolling(deployment))
-            ScaleProportionally(deployment, active, wanted > 0 ? wanted + DeploymentMath.MaxSurge(deployment) : 0);
+            ScaleProportionally(deployment, active, desired > 0 ? desired + DeploymentMath.MaxSurge(deployment) : 0);
     }
 
     private void ScaleProportionally(StoredObject deployment, List<StoredObject> active, long allowed)
@@ -125,7 +125,7 @@ internal sealed class DeploymentScaling(PodControl pods)
         foreach (var set in sets)
         {
             long size = DeploymentMath.Replicas(set);
-            long before = long.TryParse(set.Body.Annotations().Str(DeploymentMath.MaxReplicas), NumberStyles.None, CultureInfo.InvariantCulture, out long most) && most > 0 ? most : total;
+            long before = long.TryParse(set.Body.Annotations().Str(DeploymentMath.MaxReplicas), NumberStyles.None, CultureInfo.InvariantCulture, out long recordedMax) && recordedMax > 0 ? recordedMax : total;
             long share = (long)Math.Round((double)(size * allowed) / before, MidpointRounding.AwayFromZero) - size;
             share = toAdd > 0 ? Math.Min(share, toAdd - added) : Math.Max(share, toAdd - added);
             sizes.Add(size + share);

@@ -104,12 +104,12 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
     private DateTimeOffset? ManagePods(StoredObject job, List<StoredObject> active, List<StoredObject> failed, long succeeded)
     {
         long parallelism = job.Body.Int("spec", "parallelism") ?? 1;
-        long wanted = job.Body.Int("spec", "completions") is long completions
+        long desired = job.Body.Int("spec", "completions") is long completions
             ? Math.Min(parallelism, completions - succeeded)
             : succeeded > 0 ? Math.Min(parallelism, active.Count) : parallelism;
-        if (active.Count > wanted)
-            return ScaleDown(job, active, wanted);
-        if (active.Count == wanted)
+        if (active.Count > desired)
+            return ScaleDown(job, active, desired);
+        if (active.Count == desired)
             return null;
         if (failed.Count > 0)
         {
@@ -118,14 +118,14 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
             if (last + delay > Now)
                 return last + delay;
         }
-        while (active.Count < wanted)
+        while (active.Count < desired)
             active.Add(Pods.Create(Type, job, job.Body.Obj("spec", "template")!, Component));
         return null;
     }
 
-    private DateTimeOffset? ScaleDown(StoredObject job, List<StoredObject> active, long wanted)
+    private DateTimeOffset? ScaleDown(StoredObject job, List<StoredObject> active, long desired)
     {
-        foreach (var pod in PodControl.DeletionOrder(active).Take((int)(active.Count - wanted)).ToList())
+        foreach (var pod in PodControl.DeletionOrder(active).Take((int)(active.Count - desired)).ToList())
         {
             Pods.Delete(Type, job, pod, Component);
             active.Remove(pod);

@@ -94,7 +94,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
         status["qosClass"] = before.Str("qosClass");
         return status;
 
-        JsonObject Condition(string type, bool met, string why, string text)
+        JsonObject Condition(string type, bool met, string conditionReason, string conditionMessage)
         {
             var old = before.Items("conditions").FirstOrDefault(item => item.Str("type") == type);
             string value = met ? "True" : "False";
@@ -107,8 +107,8 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
             };
             if (!met)
             {
-                condition.SetOrRemove("reason", why);
-                condition.SetOrRemove("message", text);
+                condition.SetOrRemove("reason", conditionReason);
+                condition.SetOrRemove("message", conditionMessage);
             }
             return condition;
         }

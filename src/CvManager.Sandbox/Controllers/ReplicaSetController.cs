@@ -21,21 +21,21 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
         var active = Pods.Claim(Type, set, selector).Where(PodControl.IsActive).ToList();
         if (!set.Body.IsDeleting())
         {
-            long wanted = set.Body.Int("spec", "replicas") ?? 1;
-            if (active.Count < wanted)
-                ScaleUp(set, active, (int)Math.Min(wanted - active.Count, Burst), key, wanted);
-            else if (active.Count > wanted)
-                ScaleDown(set, active, (int)(active.Count - wanted));
+            long desired = set.Body.Int("spec", "replicas") ?? 1;
+            if (active.Count < desired)
+                ScaleUp(set, active, (int)Math.Min(desired - active.Count, Burst), key, desired);
+            else if (active.Count > desired)
+                ScaleDown(set, active, (int)(active.Count - desired));
         }
         WriteStatus(set, active, key);
     }
 
-    private void ScaleUp(StoredObject set, List<StoredObject> active, int count, string key, long wanted)
+    private void ScaleUp(StoredObject set, List<StoredObject> active, int count, string key, long desired)
     {
         var template = set.Body.Obj("spec", "template")!;
         for (int i = 0; i < count; i++)
             active.Add(Pods.Create(Type, set, template, Component));
-        if (active.Count < wanted)
+        if (active.Count < desired)
             Enqueue(key);
     }
 

@@ -104,36 +104,36 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     /// <summary>Copies a watch until it ends or the client closes the connection.</summary>
     private async Task WriteChunksAsync(Stream source, CancellationToken cancellationToken)
     {
-        using var gone = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var closing = WaitForCloseAsync(gone);
+        using var disconnected = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var closing = WaitForCloseAsync(disconnected);
         var buffer = new byte[32 * 1024];
         try
         {
             int read;
-            while ((read = await source.ReadAsync(buffer, gone.Token).ConfigureAwait(false)) > 0)
+            while ((read = await source.ReadAsync(buffer, disconnected.Token).ConfigureAwait(false)) > 0)
             {
                 byte[] chunk = [.. Encoding.ASCII.GetBytes($"{read:x}\r\n"), .. buffer.AsSpan(0, read), .. "\r\n"u8];
-                await stream.WriteAsync(chunk, gone.Token).ConfigureAwait(false);
+                await stream.WriteAsync(chunk, disconnected.Token).ConfigureAwait(false);
             }
-            await stream.WriteAsync("0\r\n\r\n"u8.ToArray(), gone.Token).ConfigureAwait(false);
+            await stream.WriteAsync("0\r\n\r\n"u8.ToArray(), disconnected.Token).ConfigureAwait(false);
         }
         finally
         {
-            await gone.CancelAsync().ConfigureAwait(false);
+            await disconnected.CancelAsync().ConfigureAwait(false);
             await closing.ConfigureAwait(false);
         }
     }
 
-    private async Task WaitForCloseAsync(CancellationTokenSource gone)
+    private async Task WaitForCloseAsync(CancellationTokenSource disconnected)
     {
         try
         {
-            if (!await reader.WaitForDataAsync(gone.Token).ConfigureAwait(false))
-                await gone.CancelAsync().ConfigureAwait(false);
+            if (!await reader.WaitForDataAsync(disconnected.Token).ConfigureAwait(false))
+                await disconnected.CancelAsync().ConfigureAwait(false);
         }
         catch (Exception error) when (error is IOException or ObjectDisposedException)
         {
-            await gone.CancelAsync().ConfigureAwait(false);
+            await disconnected.CancelAsync().ConfigureAwait(false);
         }
         catch (OperationCanceledException)
         {

@@ -30,11 +30,11 @@ internal static class FieldDifference
             if (name is "apiVersion" or "kind")
                 continue;
             string element = "f:" + name;
-            var (inner, gone) = name == "metadata"
+            var (inner, innerRemoved) = name == "metadata"
                 ? Metadata(before?.Obj(name), after.Obj(name), builtIn)
                 : Node(schema.Field(name) ?? SchemaNode.Untyped, element, before?[name], after[name], builtIn);
             changed.Add(element, inner);
-            removed.Add(element, gone);
+            removed.Add(element, innerRemoved);
         }
         return (changed, removed);
     }
@@ -128,9 +128,9 @@ internal static class FieldDifference
             if (ServerMetadata.Contains(name))
                 continue;
             string element = "f:" + name;
-            var (inner, gone) = Node(MetadataField(name), element, before?[name], after?[name], builtIn);
+            var (inner, innerRemoved) = Node(MetadataField(name), element, before?[name], after?[name], builtIn);
             changed.Add(element, inner);
-            removed.Add(element, gone);
+            removed.Add(element, innerRemoved);
         }
         return (changed, removed);
     }
@@ -154,10 +154,10 @@ internal static class FieldDifference
         {
             foreach (string name in Names(before as JsonObject, after as JsonObject))
             {
-                var (inner, gone) = Node(
+                var (inner, innerRemoved) = Node(
                     schema.Field(name) ?? SchemaNode.Untyped, "f:" + name, before?[name], after?[name], builtIn);
                 changed.Add("f:" + name, inner);
-                removed.Add("f:" + name, gone);
+                removed.Add("f:" + name, innerRemoved);
             }
         }
         else
@@ -166,11 +166,11 @@ internal static class FieldDifference
             var right = Index(schema, after as JsonArray);
             foreach (string item in left.Keys.Union(right.Keys))
             {
-                var (inner, gone) = schema.List == ListType.Set
+                var (inner, innerRemoved) = schema.List == ListType.Set
                     ? (left.ContainsKey(item) ? null : FieldSet.Leaf(), right.ContainsKey(item) ? null : FieldSet.Leaf())
                     : Node(schema.Items!, item, left.GetValueOrDefault(item), right.GetValueOrDefault(item), builtIn);
                 changed.Add(item, inner);
-                removed.Add(item, gone);
+                removed.Add(item, innerRemoved);
             }
         }
         return (changed, removed);

@@ -148,16 +148,16 @@ internal static class ServerSideApply
     }
 
     /// <summary>Removes fields, except those that are kept or contain kept fields.</summary>
-    private static void Remove(SchemaNode schema, JsonNode? node, FieldSet gone, FieldSet? kept, bool isRoot = false)
+    private static void Remove(SchemaNode schema, JsonNode? node, FieldSet removed, FieldSet? kept, bool isRoot = false)
     {
-        foreach (var (element, inner) in gone.Children)
+        foreach (var (element, inner) in removed.Children)
         {
             var innerKept = kept?.Child(element);
-            bool whole = inner.Member && innerKept is null or { IsEmpty: true };
+            bool removeAll = inner.Member && innerKept is null or { IsEmpty: true };
             if (node is JsonObject fields)
             {
                 string name = element[2..];
-                if (whole)
+                if (removeAll)
                 {
                     fields.Remove(name);
                     continue;
@@ -171,7 +171,7 @@ internal static class ServerSideApply
                 int at = IndexOf(schema, list, element);
                 if (at < 0)
                     continue;
-                if (whole)
+                if (removeAll)
                     list.RemoveAt(at);
                 else
                     Remove(schema.Items!, list[at], inner, innerKept);

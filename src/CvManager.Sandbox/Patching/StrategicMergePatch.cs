@@ -140,8 +140,8 @@ internal static class StrategicMergePatch
     {
         if (target[name] is not JsonArray list)
             return;
-        foreach (var gone in list.Where(item => values.Any(value => JsonAccess.Same(item, value))).ToList())
-            list.Remove(gone);
+        foreach (var removed in list.Where(item => values.Any(value => JsonAccess.Same(item, value))).ToList())
+            list.Remove(removed);
     }
 
     /// <summary>Puts the listed items into the given order; the others keep their positions.</summary>

@@ -85,7 +85,7 @@ internal static class PodTable
                 if (status.Str("state", "waiting", "reason") is { Length: > 0 } waiting)
                     reason = waiting;
                 else if (terminated is not null)
-                    reason = terminated.Str("reason") is { Length: > 0 } why ? why : $"ExitCode:{terminated.Int("exitCode")}";
+                    reason = terminated.Str("reason") is { Length: > 0 } terminatedReason ? terminatedReason : $"ExitCode:{terminated.Int("exitCode")}";
                 else if (status.Bool("ready") && status.Obj("state", "running") is not null)
                     running = true;
             }

@@ -35,7 +35,7 @@ internal sealed class RegistryError(int status, string code, string message) : E
 
     public static RegistryError ManifestUnknown(string reference) => new(404, "MANIFEST_UNKNOWN", "manifest unknown") { Detail = reference };
 
-    public static RegistryError ManifestInvalid(string why) => new(400, "MANIFEST_INVALID", "manifest invalid") { Detail = why };
+    public static RegistryError ManifestInvalid(string detail) => new(400, "MANIFEST_INVALID", "manifest invalid") { Detail = detail };
 
     public static RegistryError ManifestBlobUnknown(string digest) =>
         new(404, "MANIFEST_BLOB_UNKNOWN", "manifest references a manifest or blob unknown to registry") { Detail = digest };

@@ -52,7 +52,7 @@ internal sealed class RegistryServer
             }
             else
             {
-                if (budget is not null && IsLimited(request, target))
+                if (budget is not null && IsLimited())
                     limits = budget.Spend();
                 access.Check(request, target);
                 response = await RouteAsync(request, target, query, cancellationToken).ConfigureAwait(false);
@@ -71,9 +71,9 @@ internal sealed class RegistryServer
             target.Repository, target.Reference, request.PathAndQuery, request.Header("User-Agent") ?? "", response.Status));
         return response;
 
-        bool IsLimited(RegistryRequest spent, RegistryTarget what) => options.RateLimit!.ManifestGetsOnly
-            ? what.Kind == RegistryRequestKind.Manifest && spent.Method == "GET"
-            : what != RegistryTarget.Base;
+        bool IsLimited() => options.RateLimit!.ManifestGetsOnly
+            ? target.Kind == RegistryRequestKind.Manifest && request.Method == "GET"
+            : target != RegistryTarget.Base;
     }
 
     private ValueTask<RegistryResponse> RouteAsync(

@@ -155,7 +155,7 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
             }
         }
 
-        ImagePull Failed(ImagePullOutcome outcome, string why) => new(outcome, null, $"failed to pull and unpack image \"{image}\": {why}");
+        ImagePull Failed(ImagePullOutcome outcome, string detail) => new(outcome, null, $"failed to pull and unpack image \"{image}\": {detail}");
     }
 
     public async ValueTask DisposeAsync()

@@ -20,8 +20,8 @@ internal static class CustomValidation
         }
         if (!HasType(schema, value))
         {
-            string found = Found(value);
-            causes.Add("FieldValueTypeInvalid", path, $"Invalid value: \"{found}\": {path} in body must be of type {TypeName(schema)}: \"{found}\"");
+            string actual = ActualType(value);
+            causes.Add("FieldValueTypeInvalid", path, $"Invalid value: \"{actual}\": {path} in body must be of type {TypeName(schema)}: \"{actual}\"");
             return;
         }
         switch (value)
@@ -62,10 +62,10 @@ internal static class CustomValidation
             if (!fields.ContainsKey(name))
                 causes.Required(Join(path, name));
         }
-        if (rules.MinProperties is long least && fields.Count < least)
-            causes.Invalid(path, fields.Count, $"{path} in body should have at least {least} properties");
-        if (rules.MaxProperties is long most && fields.Count > most)
-            causes.Add("FieldValueTooMany", path, $"Too many: {fields.Count}: must have at most {most} items");
+        if (rules.MinProperties is long min && fields.Count < min)
+            causes.Invalid(path, fields.Count, $"{path} in body should have at least {min} properties");
+        if (rules.MaxProperties is long max && fields.Count > max)
+            causes.Add("FieldValueTooMany", path, $"Too many: {fields.Count}: must have at most {max} items");
         foreach (var (name, value) in fields)
         {
             // The object's own metadata has already been validated by MetadataValidation.
@@ -78,10 +78,10 @@ internal static class CustomValidation
 
     private static void ValidateList(SchemaNode schema, ValueRules rules, JsonArray items, string path, CauseList causes)
     {
-        if (rules.MinItems is long least && items.Count < least)
-            causes.Invalid(path, items.Count, $"{path} in body should have at least {least} items");
-        if (rules.MaxItems is long most && items.Count > most)
-            causes.Add("FieldValueTooMany", path, $"Too many: {items.Count}: must have at most {most} items");
+        if (rules.MinItems is long min && items.Count < min)
+            causes.Invalid(path, items.Count, $"{path} in body should have at least {min} items");
+        if (rules.MaxItems is long max && items.Count > max)
+            causes.Add("FieldValueTooMany", path, $"Too many: {items.Count}: must have at most {max} items");
         if (rules.UniqueItems || schema.List == ListType.Set)
         {
             for (int i = 0; i < items.Count; i++)
@@ -154,7 +154,7 @@ internal static class CustomValidation
         _ => schema.Type.ToString().ToLowerInvariant(),
     };
 
-    private static string Found(JsonNode value) => value.Kind() switch
+    private static string ActualType(JsonNode value) => value.Kind() switch
     {
         JsonValueKind.Object => "object",
         JsonValueKind.Array => "array",

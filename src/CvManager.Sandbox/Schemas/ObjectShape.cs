@@ -100,7 +100,7 @@ internal static class ObjectShape
     private static void CheckType(SchemaNode owner, SchemaNode schema, JsonNode value, string path)
     {
         var kind = value.Kind();
-        bool right = schema.Type switch
+        bool matches = schema.Type switch
         {
             SchemaType.Object => kind == JsonValueKind.Object,
             SchemaType.Array => kind == JsonValueKind.Array,
@@ -111,9 +111,9 @@ internal static class ObjectShape
             SchemaType.IntOrString => kind is JsonValueKind.String or JsonValueKind.Number,
             _ => true,
         };
-        if (right)
+        if (matches)
             return;
-        string found = kind switch
+        string actual = kind switch
         {
             JsonValueKind.Object => "object",
             JsonValueKind.Array => "array",
@@ -121,7 +121,7 @@ internal static class ObjectShape
             JsonValueKind.String => "string",
             _ => "bool",
         };
-        string wanted = schema.Type switch
+        string expected = schema.Type switch
         {
             SchemaType.Object => schema.Name.Length > 0 ? "v1." + schema.Name : "map[string]string",
             SchemaType.Array => $"[]{(schema.Items!.Name.Length > 0 ? "v1." + schema.Items.Name : "string")}",
@@ -129,7 +129,7 @@ internal static class ObjectShape
             SchemaType.Boolean => "bool",
             _ => "string",
         };
-        throw new ObjectShapeException($"json: cannot unmarshal {found} into Go struct field {owner.Name}.{path} of type {wanted}");
+        throw new ObjectShapeException($"json: cannot unmarshal {actual} into Go struct field {owner.Name}.{path} of type {expected}");
     }
 }
 
