@@ -41,16 +41,16 @@ public enum CvErrorKind
 public class CvException : Exception
 {
     /// <summary>The maximum length of each text. Quoted remote text is truncated earlier.</summary>
-    private const int LongestText = 2000;
+    private const int MaxTextLength = 2000;
 
     private readonly string? _target;
 
     public CvException(string errorId, CvErrorKind kind, string message, string remedy, Exception? inner = null)
-        : base(RemoteText.Show(message, limit: LongestText), inner)
+        : base(RemoteText.Show(message, limit: MaxTextLength), inner)
     {
         ErrorId = errorId;
         Kind = kind;
-        Remedy = RemoteText.Show(remedy, limit: LongestText);
+        Remedy = RemoteText.Show(remedy, limit: MaxTextLength);
     }
 
     /// <summary>Stable across versions; scripts may test for it. PascalCase, for example <c>RegistryTagNotFound</c>.</summary>
@@ -68,6 +68,6 @@ public class CvException : Exception
     public string? Target
     {
         get => _target;
-        init => _target = value is null ? null : RemoteText.Show(value, limit: LongestText);
+        init => _target = value is null ? null : RemoteText.Show(value, limit: MaxTextLength);
     }
 }

@@ -3,10 +3,10 @@ using System.Text.Json.Nodes;
 
 namespace CvManager;
 
-/// <summary>Reads fields of objects that come from the API server, where any field may be missing, or of another type or range than it should be: that is the same.</summary>
+/// <summary>Reads fields of objects from the API server. A field with a wrong type or out of range is treated as missing.</summary>
 internal static class JsonFields
 {
-    /// <summary>The node at a path of names; null where a step is missing or no object.</summary>
+    /// <summary>The node at a path of names; null if a part of the path is missing or not an object.</summary>
     public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)
     {
         foreach (string name in path)
@@ -32,6 +32,6 @@ internal static class JsonFields
     public static IReadOnlyDictionary<string, string> Map(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.At(path) is JsonObject map ? map.Where(e => e.Value is JsonValue).ToDictionary(e => e.Key, e => e.Value!.ToString()) : new Dictionary<string, string>();
 
-    /// <summary>Null for a fraction and for what has no room in 64 bits. A value that was not parsed has one type of .NET alone.</summary>
+    /// <summary>Null for a fraction or a value that does not fit in 64 bits. A JsonValue created in code has only one .NET type.</summary>
     private static long? Integer(JsonValue value) => value.TryGetValue(out long number) ? number : value.TryGetValue(out int small) ? small : null;
 }

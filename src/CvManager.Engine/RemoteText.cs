@@ -14,7 +14,7 @@ public static partial class RemoteText
     public const int DefaultLimit = 300;
 
     /// <summary>The rest is not processed: it would never be shown, and replacing in 100 MB takes time.</summary>
-    private const int LongestInput = 64 * 1024;
+    private const int MaxInputLength = 64 * 1024;
 
     private const char Ellipsis = '…';
 
@@ -25,8 +25,8 @@ public static partial class RemoteText
     {
         if (string.IsNullOrEmpty(text))
             return "";
-        bool cut = text.Length > LongestInput;
-        string shown = cut ? text[..LongestInput] : text;
+        bool cut = text.Length > MaxInputLength;
+        string shown = cut ? text[..MaxInputLength] : text;
         shown = (secrets ?? Secrets.None).Hide(shown, cut);
         shown = Signature().Replace(UrlRedaction.Remove(shown), "$1" + Secrets.Hidden);
         return Visible(shown, cut, limit);

@@ -10,7 +10,7 @@ namespace CvManager;
 /// </summary>
 internal static class ServerTrust
 {
-    private const long LargestFile = 4 * 1024 * 1024;
+    private const long MaxFileBytes = 4 * 1024 * 1024;
 
     /// <summary>Server authentication (RFC 5280, 4.2.1.12).</summary>
     private static readonly Oid ServerUse = new("1.3.6.1.5.5.7.3.1");
@@ -46,8 +46,8 @@ internal static class ServerTrust
     public static X509Certificate2Collection ReadFile(string path)
     {
         FileInfo file = new(path);
-        if (file.Exists && file.Length > LargestFile)
-            throw new IOException($"file exceeds {LargestFile} bytes");
+        if (file.Exists && file.Length > MaxFileBytes)
+            throw new IOException($"file exceeds {MaxFileBytes} bytes");
         return Parse(File.ReadAllText(path));
     }
 

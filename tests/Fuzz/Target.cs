@@ -125,7 +125,7 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     {
         using ScriptedResponses responses = new(input);
         // Retries do not wait.
-        RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1), LongestRetryAfter = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 1e6 };
+        RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1), MaxRetryAfter = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 1e6 };
         using RegistryCatalog catalog = new(options, new FixedCredential(RegistryCredential.OfPassword("user", "password")), responses);
         await read(catalog.For(Repository), token);
     })

@@ -19,7 +19,7 @@ internal sealed class AccessRules
 
     public RequestFault Judge(HttpRequestMessage request)
     {
-        AskedRight asked = AskedRight.Of(request);
+        AccessRequest asked = AccessRequest.Of(request);
         return !_denied.Contains((asked.Verb, asked.Resource)) ? RequestFault.None : new RequestFault
         {
             StatusCode = 403,
@@ -29,9 +29,9 @@ internal sealed class AccessRules
 }
 
 /// <summary>The right that a request takes (Kubernetes documentation, "Authorization overview").</summary>
-internal sealed record AskedRight(string Verb, string Group, string Resource)
+internal sealed record AccessRequest(string Verb, string Group, string Resource)
 {
-    public static AskedRight Of(HttpRequestMessage request)
+    public static AccessRequest Of(HttpRequestMessage request)
     {
         string[] path = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
         bool core = path[0] == "api";
@@ -48,6 +48,6 @@ internal sealed record AskedRight(string Verb, string Group, string Resource)
             "PATCH" => "patch",
             _ => "delete",
         };
-        return new AskedRight(verb, core ? "" : path[1], resource);
+        return new AccessRequest(verb, core ? "" : path[1], resource);
     }
 }

@@ -10,7 +10,7 @@ public sealed class ControllerFaultTests : ControllerStage
     public async Task A_status_write_that_meets_a_conflict_each_time_is_tried_less_and_less_often_and_said_once()
     {
         await BeginAsync();
-        Trouble = request => AskedRight.Of(request) is { Verb: "update", Resource: "containerversions/status" } ? new RequestFault { StatusCode = 409 } : RequestFault.None;
+        Trouble = request => AccessRequest.Of(request) is { Verb: "update", Resource: "containerversions/status" } ? new RequestFault { StatusCode = 409 } : RequestFault.None;
         MoveTag("v2");
         DateTimeOffset begun = Now;
         await RunAsync(TimeSpan.FromMinutes(10));
@@ -47,7 +47,7 @@ public sealed class ControllerFaultTests : ControllerStage
     {
         await BeginAsync();
         Assert.True(Controller.IsReady);
-        Trouble = request => AskedRight.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        Trouble = request => AccessRequest.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.False(Controller.IsReady);
 
@@ -62,7 +62,7 @@ public sealed class ControllerFaultTests : ControllerStage
     public async Task Nothing_is_remembered_of_resources_that_are_gone()
     {
         await BeginAsync();
-        Trouble = request => AskedRight.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        Trouble = request => AccessRequest.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
         for (int i = 0; i < 50; i++)
             await CreateAsync($"gone{i}");
         await RunAsync(TimeSpan.FromSeconds(30));

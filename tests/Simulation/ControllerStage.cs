@@ -48,7 +48,7 @@ public abstract class ControllerStage : IAsyncLifetime
     private protected EventLog Log { get; } = new(LogLevel.Information);
 
     /// <summary>What the controller asked of the cluster, as rights; refused or not.</summary>
-    private protected List<(DateTimeOffset Time, AskedRight Right, string Path)> Asked { get; } = [];
+    private protected List<(DateTimeOffset Time, AccessRequest Right, string Path)> Asked { get; } = [];
 
     /// <summary>Images that Deployments were given, in order, by whoever gave them.</summary>
     protected List<string> Images { get; } = [];
@@ -105,7 +105,7 @@ public abstract class ControllerStage : IAsyncLifetime
     {
         FaultInjector faults = (request, _) =>
         {
-            Asked.Add((Now, AskedRight.Of(request), request.RequestUri!.AbsolutePath));
+            Asked.Add((Now, AccessRequest.Of(request), request.RequestUri!.AbsolutePath));
             RequestFault judged = Access.Judge(request);
             return ValueTask.FromResult(judged != RequestFault.None ? judged : Trouble?.Invoke(request) ?? RequestFault.None);
         };

@@ -27,7 +27,7 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         // Every tenth may not be patched, and every tenth follows a tag that there is not.
-        Trouble = request => AskedRight.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
+        Trouble = request => AccessRequest.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
             ? new RequestFault { StatusCode = 500, Message = "it breaks each time" } : RequestFault.None;
         for (int i = 0; i < Number; i++)
         {

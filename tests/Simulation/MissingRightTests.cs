@@ -293,7 +293,7 @@ public sealed class MissingRightTests : ControllerStage
     public async Task What_a_rule_of_the_cluster_forbids_is_told_apart_from_a_right_that_is_missing()
     {
         await BeginAsync();
-        Trouble = request => AskedRight.Of(request) is not { Verb: "patch", Resource: "deployments" } ? RequestFault.None
+        Trouble = request => AccessRequest.Of(request) is not { Verb: "patch", Resource: "deployments" } ? RequestFault.None
             : new RequestFault { StatusCode = 403, Message = "admission webhook \"policy.example.com\" denied the request: not on a Friday" };
         MoveTag("v2");
         await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is wrong");

@@ -16,7 +16,7 @@ public sealed class DeployTests
     }
 
     [Fact]
-    public void The_controller_of_some_namespaces_has_no_rights_across_the_cluster() =>
+    public void The_namespaced_controller_has_no_cluster_wide_permissions() =>
         Assert.DoesNotContain(Read("namespaced/controller.yaml").Concat(Read("namespaced/role.yaml")), item => item["kind"]!.GetValue<string>().StartsWith("Cluster", StringComparison.Ordinal));
 
     private static IEnumerable<JsonObject> Read(string file) =>

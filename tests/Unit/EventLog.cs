@@ -3,24 +3,24 @@ using Xunit;
 
 namespace CvManager.Unit;
 
-/// <summary>One message of the log, as a machine reads it: its event and its fields. Its words are free to change.</summary>
+/// <summary>A log message as structured data: event and fields. Tests must not depend on its text.</summary>
 /// <param name="Id">One of <see cref="LogEvents"/>.</param>
-/// <param name="Fields">By the names in the message's template.</param>
-/// <param name="Text">The line as people read it, for a failed test to show.</param>
+/// <param name="Fields">By name in the message template.</param>
+/// <param name="Text">The formatted message, for output of failed tests.</param>
 internal sealed record LoggedEvent(LogLevel Level, int Id, IReadOnlyDictionary<string, string> Fields, string Text)
 {
-    /// <summary>The id of the error that it tells of; null for none.</summary>
+    /// <summary>The id of the logged error; null for none.</summary>
     public string? ErrorId => Fields.GetValueOrDefault("ErrorId");
 
     public override string ToString() => Text;
 }
 
-/// <summary>Keeps what is logged. Thread-safe.</summary>
+/// <summary>Records log messages. Thread-safe.</summary>
 internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
 {
     private readonly List<LoggedEvent> _events = [];
 
-    /// <summary>Everything so far, in order.</summary>
+    /// <summary>All messages so far, in order.</summary>
     public IReadOnlyList<LoggedEvent> Events
     {
         get
@@ -32,7 +32,7 @@ internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
 
     public IEnumerable<LoggedEvent> Of(int id) => Events.Where(one => one.Id == id);
 
-    /// <summary>One such event, whose text tells these facts.</summary>
+    /// <summary>The event whose text contains these facts.</summary>
     public LoggedEvent AssertOnce(int id, params string[] facts)
     {
         LoggedEvent one = Assert.Single(Events, e => e.Id == id && Facts.AreIn(e.Text, facts));
@@ -57,12 +57,12 @@ internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
     }
 }
 
-/// <summary>Facts in a text for people: names of fields, values, commands, what a server said. The words around them are free to change.</summary>
+/// <summary>Facts in a text: names of fields, values, commands, remote messages. Tests must not depend on other words.</summary>
 internal static class Facts
 {
     public static bool AreIn(string? text, params IEnumerable<string> facts) => text is not null && facts.All(fact => text.Contains(fact, StringComparison.Ordinal));
 
-    /// <summary>Fails unless the text has each of them.</summary>
+    /// <summary>Fails unless the text contains all of them.</summary>
     public static void AssertIn(string? text, params IEnumerable<string> facts)
     {
         Assert.NotNull(text);

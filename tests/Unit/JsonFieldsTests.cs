@@ -17,7 +17,7 @@ public sealed class JsonFieldsTests
     [InlineData("null", null, 0L)]
     [InlineData("{}", null, 0L)]
     [InlineData("[7]", null, 0L)]
-    public void What_is_no_whole_number_in_range_is_taken_for_missing(string json, int? number, long value)
+    public void A_number_that_is_not_an_integer_in_range_is_missing(string json, int? number, long value)
     {
         JsonNode? node = JsonNode.Parse($$"""{"spec":{"replicas":{{json}}} }""");
 
@@ -26,7 +26,7 @@ public sealed class JsonFieldsTests
     }
 
     [Fact]
-    public void A_number_that_was_not_parsed_is_read_as_well()
+    public void A_number_without_a_parsed_value_is_supported()
     {
         JsonObject node = new() { ["int"] = 7, ["long"] = 8L };
 
@@ -38,7 +38,7 @@ public sealed class JsonFieldsTests
     [InlineData("{}")]
     [InlineData("[]")]
     [InlineData("null")]
-    public void A_step_of_another_type_is_missing(string json)
+    public void A_path_through_another_type_is_missing(string json)
     {
         JsonNode? node = JsonNode.Parse($$"""{"status":{{json}}}""");
 

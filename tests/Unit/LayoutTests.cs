@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit;
 
-/// <summary>Dependencies point one way: a folder of the engine uses only the folders beside it here (docs/architecture.md, "Folders").</summary>
+/// <summary>Dependencies point one way: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").</summary>
 public sealed partial class LayoutTests
 {
     private static readonly Dictionary<string, string[]> MayUse = new()
@@ -42,7 +42,7 @@ public sealed partial class LayoutTests
     }
 
     [Fact]
-    public void A_files_namespace_is_its_folder()
+    public void Namespaces_match_folders()
     {
         List<string> wrong = [];
         foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
@@ -56,7 +56,7 @@ public sealed partial class LayoutTests
         Assert.Empty(wrong);
     }
 
-    /// <summary>Scripts test for these ids: they are in one place, and none changes unnoticed.</summary>
+    /// <summary>Scripts test for these ids: they are defined in one place and must not change.</summary>
     [Fact]
     public void Error_ids_and_log_events_are_constants()
     {

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Unit;
 
-/// <summary>What a peer sent, in our messages.</summary>
+/// <summary>Remote text in messages.</summary>
 public sealed class RemoteTextTests
 {
     private const string Password = "S3cr+t/päss \"word\"";
@@ -25,7 +25,7 @@ public sealed class RemoteTextTests
 
     [Theory]
     [MemberData(nameof(FormsOfALogin))]
-    public void A_login_is_hidden_in_every_form(string form)
+    public void A_secret_is_hidden_in_all_encodings(string form)
     {
         string shown = RemoteText.Show($"denied for <{form}>, really", Secrets.OfLogin("robot", Password));
 
@@ -35,7 +35,7 @@ public sealed class RemoteTextTests
     }
 
     [Fact]
-    public void A_short_secret_is_hidden_only_where_it_stands_by_itself()
+    public void A_short_secret_is_hidden_only_as_a_separate_word()
     {
         Assert.Equal("a basket, and *** too", RemoteText.Show("a basket, and ask too", new Secrets("ask")));
         Assert.Equal("nothing to hide", RemoteText.Show("nothing to hide", new Secrets("", null)));
@@ -45,7 +45,7 @@ public sealed class RemoteTextTests
     [InlineData("dial http://me:geheim@proxy:3128 failed", "geheim")]
     [InlineData("you sent Bearer eyJhbGciOiJub25lIn0.eyJzdWIiOiJyb2JvdCJ9.c2lnbmF0dXJl to me", "eyJzdWIi")]
     [InlineData("AWS4-HMAC-SHA256 Credential=AKIA/x, Signature=0123456789abcdef0123456789abcdef", "0123456789abcdef")]
-    public void What_is_a_login_by_its_form_is_hidden_without_being_known(string text, string secret) =>
+    public void Tokens_and_signatures_are_hidden_by_their_format(string text, string secret) =>
         Assert.DoesNotContain(secret, RemoteText.Show(text), StringComparison.Ordinal);
 
     [Theory]
@@ -54,15 +54,15 @@ public sealed class RemoteTextTests
     [InlineData("\u202egnp.exe\u2066\u200b\ufeff\u061c", "\\u202egnp.exe\\u2066\\u200b\\ufeff\\u061c")]
     [InlineData("größe 東京 🙂", "größe 東京 🙂")]
     [InlineData(null, "")]
-    public void Control_and_invisible_characters_are_shown_as_such(string? text, string shown) => Assert.Equal(shown, RemoteText.Show(text));
+    public void Control_and_invisible_characters_are_escaped(string? text, string shown) => Assert.Equal(shown, RemoteText.Show(text));
 
     [Fact]
-    public void A_text_is_cut_to_its_limit_and_shows_no_half_secret_there()
+    public void A_text_is_truncated_at_its_limit_without_showing_part_of_a_secret()
     {
         var secrets = new Secrets("tok-SECRET-bearer-777");
         Assert.Equal(RemoteText.DefaultLimit, RemoteText.Show(new string('x', 200_000)).Length);
         Assert.Equal("🙂…", RemoteText.Show("🙂🙂🙂", limit: 4));
-        // What is looked at ends within the secret, whatever length stands before it.
+        // The processed part ends within the secret, whatever its prefix.
         for (int before = 0; before < 24; before++)
         {
             string echoes = new string('-', before) + string.Concat(Enumerable.Repeat("tok-SECRET-bearer-777", 10_000));
@@ -71,7 +71,7 @@ public sealed class RemoteTextTests
     }
 
     [Fact]
-    public void No_error_has_control_characters_or_more_than_a_person_reads()
+    public void Errors_have_no_control_characters_and_a_limited_length()
     {
         var error = new CvException("X", CvErrorKind.Invalid, "it says \u001b[31m\n" + new string('y', 100_000), "\a", null) { Target = "a\rb" };
 

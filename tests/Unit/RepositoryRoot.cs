@@ -1,6 +1,6 @@
 namespace CvManager.Unit;
 
-/// <summary>The checkout that the tests were built from.</summary>
+/// <summary>The root folder of the repository that the tests were built from.</summary>
 internal static class RepositoryRoot
 {
     public static string Path { get; } = Find(AppContext.BaseDirectory);

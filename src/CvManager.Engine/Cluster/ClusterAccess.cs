@@ -271,10 +271,10 @@ internal sealed class ClusterAccess
 
     private static string? Read(string? path)
     {
-        const int LargestFile = 4 * 1024 * 1024;
+        const int MaxFileBytes = 4 * 1024 * 1024;
         if (string.IsNullOrEmpty(path))
             return null;
         FileInfo file = new(path);
-        return file.Exists && file.Length > LargestFile ? throw new IOException($"'{path}' exceeds {LargestFile} bytes") : File.ReadAllText(path);
+        return file.Exists && file.Length > MaxFileBytes ? throw new IOException($"'{path}' exceeds {MaxFileBytes} bytes") : File.ReadAllText(path);
     }
 }

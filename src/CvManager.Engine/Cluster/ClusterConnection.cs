@@ -29,19 +29,19 @@ public sealed class ClusterConnection : IDisposable
     public const string FieldManager = "cvmanager";
 
     /// <summary>Bytes of one response. The largest object has 3 MiB, and lists are read in pages.</summary>
-    private const int LargestAnswer = 64 * 1024 * 1024;
+    private const int MaxResponseBytes = 64 * 1024 * 1024;
 
     /// <summary>Bytes of one watch event, which contains one object.</summary>
-    private const int LargestLine = 8 * 1024 * 1024;
+    private const int MaxLineBytes = 8 * 1024 * 1024;
 
     /// <summary>Bytes of an error response; the rest is not read.</summary>
-    private const int LargestError = 64 * 1024;
+    private const int MaxErrorBytes = 64 * 1024;
 
-    private const int LargestLog = 16 * 1024;
+    private const int MaxLogBytes = 16 * 1024;
     private const int PageSize = 500;
 
     /// <summary>Five million objects.</summary>
-    private const int MostPages = 10_000;
+    private const int MaxPages = 10_000;
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
@@ -183,7 +183,7 @@ public sealed class ClusterConnection : IDisposable
             // All pages belong to one snapshot and have its resource version.
             if (more is null)
                 return new ObjectList<T>(items, version, unreadable);
-            if (more == next || pages == MostPages)
+            if (more == next || pages == MaxPages)
                 throw ClusterErrors.InvalidResponse(path.Title, "the list does not end");
             next = more;
         }
@@ -225,11 +225,11 @@ public sealed class ClusterConnection : IDisposable
     public async Task<string> ReadPodLogAsync(string ns, string pod, int lines, CancellationToken cancellationToken, string? container = null)
     {
         ResourcePath path = new("", "v1", "pods", ns, pod, "log");
-        string query = Query(("tailLines", lines.ToString(CultureInfo.InvariantCulture)), ("limitBytes", LargestLog.ToString(CultureInfo.InvariantCulture)), ("container", container));
+        string query = Query(("tailLines", lines.ToString(CultureInfo.InvariantCulture)), ("limitBytes", MaxLogBytes.ToString(CultureInfo.InvariantCulture)), ("container", container));
         try
         {
             return await ExchangeAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null,
-                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, LargestLog, truncate: true, token)).Span).TrimEnd(), cancellationToken);
+                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, MaxLogBytes, truncate: true, token)).Span).TrimEnd(), cancellationToken);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
         {
@@ -263,7 +263,7 @@ public sealed class ClusterConnection : IDisposable
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
         using HttpResponseMessage response = await GuardAsync(
             OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, login, limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
-        using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), LargestLine);
+        using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), MaxLineBytes);
         while (true)
         {
             ReadOnlyMemory<byte>? line = await GuardAsync(lines.ReadAsync(limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
@@ -288,7 +288,7 @@ public sealed class ClusterConnection : IDisposable
 
     private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, Func<JsonObject, JsonObject> check, CancellationToken cancellationToken) =>
         ExchangeAsync(method, path, title, query, body, contentType,
-            async (response, token) => Parse((await ReadAsync(response, LargestAnswer, truncate: false, token)).Span, title, check), cancellationToken);
+            async (response, token) => Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, title, check), cancellationToken);
 
     /// <summary>One request and its response, within the request timeout.</summary>
     private async Task<T> ExchangeAsync<T>(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType,
@@ -298,7 +298,7 @@ public sealed class ClusterConnection : IDisposable
         AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource timeout = new(RequestTimeout, _time);
         using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        return await GuardAsync(SendAndReadAsync(), $"did not answer {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
+        return await GuardAsync(SendAndReadAsync(), $"did not respond to {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
 
         async Task<T> SendAndReadAsync()
         {
@@ -308,7 +308,7 @@ public sealed class ClusterConnection : IDisposable
     }
 
     /// <summary>Turns failures of the server or the network into <see cref="CvException"/>. Cancellation by the caller is not changed.</summary>
-    /// <param name="late">The predicate of the timeout message: "did not answer …".</param>
+    /// <param name="late">The predicate of the timeout message: "did not respond to …".</param>
     private async Task<T> GuardAsync<T>(Task<T> step, string late, string title, TimeSpan limit, CancellationToken timeout, CancellationToken cancellationToken)
     {
         try
@@ -358,7 +358,7 @@ public sealed class ClusterConnection : IDisposable
     {
         try
         {
-            return Encoding.UTF8.GetString((await ReadAsync(response, LargestError, truncate: true, cancellationToken)).Span);
+            return Encoding.UTF8.GetString((await ReadAsync(response, MaxErrorBytes, truncate: true, cancellationToken)).Span);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {

@@ -46,7 +46,7 @@ internal sealed class FixedCredentials(AuthenticationHeaderValue? header) : Clus
 /// <param name="fallback">The token to use while the file cannot be read; null for none.</param>
 internal sealed class TokenFileCredentials(string path, TimeProvider time, string? fallback = null) : ClusterCredentials
 {
-    private const int LargestFile = 64 * 1024;
+    private const int MaxFileBytes = 64 * 1024;
 
     private static readonly TimeSpan RereadInterval = TimeSpan.FromMinutes(1);
 
@@ -62,8 +62,8 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
         try
         {
             FileInfo file = new(path);
-            if (file.Exists && file.Length > LargestFile)
-                throw new IOException($"file exceeds {LargestFile} bytes");
+            if (file.Exists && file.Length > MaxFileBytes)
+                throw new IOException($"file exceeds {MaxFileBytes} bytes");
             string token = await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false);
             last = new Reading(Bearer(token, $"The token file '{path}'"), time.GetTimestamp());
             _last = last;

@@ -10,7 +10,7 @@ public static class ClusterUser
     /// <summary>Kubernetes documentation, "API access to authentication information for a client": alpha in 1.26, beta in 1.27, stable in 1.28.</summary>
     private static readonly string[] Versions = ["v1", "v1beta1", "v1alpha1"];
 
-    private const int LongestName = 256;
+    private const int MaxNameLength = 256;
 
     /// <summary>
     /// The user according to the API server (SelfSubjectReview); if it does not serve that API, the user in the kubeconfig; if there is none,
@@ -22,7 +22,7 @@ public static class ClusterUser
         ArgumentNullException.ThrowIfNull(cluster);
         string name = await ReviewAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
         name = new string([.. name.Where(c => !char.IsControl(c))]);
-        return name.Length <= LongestName ? name : name[..LongestName];
+        return name.Length <= MaxNameLength ? name : name[..MaxNameLength];
     }
 
     /// <summary>The impersonated user, the common name of the client certificate, the user name, or the name of the user entry.</summary>

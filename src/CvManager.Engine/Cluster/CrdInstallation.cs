@@ -13,7 +13,7 @@ public enum CrdInstallationOutcome
 /// <summary>Creates or updates the custom resource definition in a cluster, and waits until it is served.</summary>
 public static class CrdInstallation
 {
-    private const int MostAttempts = 20;
+    private const int MaxAttempts = 20;
 
     private static readonly string[] Maps = ["labels", "annotations"];
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
@@ -54,7 +54,7 @@ public static class CrdInstallation
                 JsonObject after = await cluster.ReplaceAsync(Path, Merge(before), cancellationToken);
                 return (after, IsSame(before, after) ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated);
             }
-            catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists && attempt < MostAttempts)
+            catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists && attempt < MaxAttempts)
             {
                 // Another client installs it too, or the API server updates its status: read it again.
             }

@@ -77,7 +77,7 @@ internal sealed class ExecPlugin : ClusterCredentials
         base.Dispose();
     }
 
-    private bool IsValid(Credential answer) => answer.Expires is not { } expires || _time.GetUtcNow() + Leeway < expires;
+    private bool IsValid(Credential credential) => credential.Expires is not { } expires || _time.GetUtcNow() + Leeway < expires;
 
     private async Task<Credential> RunAsync(CancellationToken cancellationToken)
     {

@@ -10,7 +10,7 @@ public static class KubeConfigFile
     /// <summary>In bytes; about ten times the size of a kubeconfig with hundreds of clusters.</summary>
     private const int MaximumLength = 8 * 1024 * 1024;
 
-    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = YamlDocuments.MostDepth + 8 };
+    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = YamlDocuments.MaxDepth + 8 };
 
     /// <summary>The existing kubeconfig files in order of precedence; empty if there are none (for example in a pod).</summary>
     /// <param name="path">If not empty, the only file to read.</param>

@@ -1,7 +1,7 @@
 namespace CvManager.Cluster;
 
 /// <summary>Reads lines of bytes up to a maximum length, which bounds the memory used. Not thread-safe.</summary>
-internal sealed class LineReader(Stream stream, int largest) : IDisposable
+internal sealed class LineReader(Stream stream, int maxLength) : IDisposable
 {
     private const int InitialSize = 16 * 1024;
 
@@ -20,8 +20,8 @@ internal sealed class LineReader(Stream stream, int largest) : IDisposable
             if (at >= 0)
                 return Take(searched + at, 1);
             searched = _end;
-            if (_end - _begin > largest)
-                throw ClusterErrors.TooLarge("watch event", largest);
+            if (_end - _begin > maxLength)
+                throw ClusterErrors.TooLarge("watch event", maxLength);
             searched -= Compact();
             int count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
             if (count == 0)

@@ -24,7 +24,7 @@ internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, I
 /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
 internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger) : IDisposable
 {
-    private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new LearntTags(), time, logger));
+    private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new VersionTagCache(), time, logger));
     private readonly PullSecrets? _secrets = cluster is null ? null : new PullSecrets(cluster, time, logger);
     private readonly object _gate = new();
     private readonly Dictionary<string, Used> _logins = new(StringComparer.Ordinal);
@@ -124,7 +124,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     private Used Make(string name, string registry, IReadOnlyList<RegistryCredential> credentials)
     {
         RegistryCatalog catalog = registries.AlsoWith(new CredentialChain([.. credentials.Select(c => new CredentialOfRegistry(registry, c))]), name);
-        Used used = new(catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, new LearntTags(), time, logger)));
+        Used used = new(catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, new VersionTagCache(), time, logger)));
         _logins.Add(name, used);
         return used;
     }

@@ -3,7 +3,7 @@ using System.Net.Sockets;
 
 namespace CvManager.Registries;
 
-/// <summary>Which addresses a registry, and what it refers to, may not have (R20).</summary>
+/// <summary>Which addresses registries and their redirects must not have (R20).</summary>
 internal static class AddressRules
 {
     private static readonly IPAddress AmazonMetadata = IPAddress.Parse("fd00:ec2::254");
@@ -11,10 +11,10 @@ internal static class AddressRules
     private static readonly IPAddress OracleMetadata = IPAddress.Parse("192.0.0.192");
 
     /// <summary>
-    /// Link-local addresses, at which clouds give out a machine's credentials, and their other addresses for that; and those that are no
-    /// server's (0.0.0.0 reaches this machine).
+    /// True for link-local and other addresses of the metadata services of clouds, which return credentials of the machine, and for addresses
+    /// that are not those of a server (0.0.0.0 reaches this machine).
     /// </summary>
-    public static bool IsRefused(IPAddress address)
+    public static bool IsBlocked(IPAddress address)
     {
         IPAddress plain = Plain(address);
         if (plain.AddressFamily == AddressFamily.InterNetwork)
@@ -30,7 +30,7 @@ internal static class AddressRules
 
     public static bool IsLoopback(IPAddress address) => IPAddress.IsLoopback(Plain(address));
 
-    /// <summary>Whether a host is this machine by its name, whatever a name server says.</summary>
+    /// <summary>True if the host name or address is a loopback one, without name resolution.</summary>
     public static bool NamesLoopback(Uri address)
     {
         string host = address.IdnHost.TrimEnd('.');
@@ -38,11 +38,11 @@ internal static class AddressRules
             || (Literal(address) is { } literal && IsLoopback(literal));
     }
 
-    /// <summary>The address that stands in the place of a host name; null where there is a name.</summary>
+    /// <summary>The IP address in a URL; null if it has a host name.</summary>
     public static IPAddress? Literal(Uri address) =>
         address.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 && IPAddress.TryParse(address.IdnHost.Trim('[', ']').TrimEnd('.'), out IPAddress? literal) ? literal : null;
 
-    /// <summary>The IPv4 address that an IPv6 address stands for: mapped, compatible (RFC 4291, 2.5.5), or by NAT64 (RFC 6052).</summary>
+    /// <summary>The IPv4 address in an IPv6 address that is mapped, compatible (RFC 4291, 2.5.5) or NAT64 (RFC 6052).</summary>
     private static IPAddress Plain(IPAddress address)
     {
         if (address.AddressFamily != AddressFamily.InterNetworkV6)
@@ -56,7 +56,7 @@ internal static class AddressRules
     }
 }
 
-/// <summary>A connection that is not made: the host has an address that no registry may have.</summary>
+/// <summary>A connection was blocked because of its address.</summary>
 internal sealed class AddressRefusedException(string host, IPAddress address) : Exception($"The address {address} of {host} is not allowed.")
 {
     public string Host => host;

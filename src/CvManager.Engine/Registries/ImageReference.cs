@@ -4,13 +4,13 @@ using System.Text.RegularExpressions;
 namespace CvManager.Registries;
 
 /// <summary>
-/// An image as a pod template names it: <c>[host[:port]/]path[:tag][@digest]</c>, by the distribution project's reference grammar.
+/// An image reference as in a pod template: <c>[host[:port]/]path[:tag][@digest]</c>, in the reference grammar of the distribution project.
 /// </summary>
 public sealed partial record ImageReference
 {
-    /// <param name="repository">Where the image is.</param>
-    /// <param name="tag">Null where the image is named by its digest alone, or by nothing (then the tag <c>latest</c> is meant).</param>
-    /// <param name="digest">Null where it is named by tag.</param>
+    /// <param name="repository">The repository of the image.</param>
+    /// <param name="tag">Null if there is only a digest, or neither (which means <c>latest</c>).</param>
+    /// <param name="digest">Null if there is none.</param>
     /// <exception cref="CvException"><c>ImageReferenceInvalid</c>.</exception>
     public ImageReference(ImageRepository repository, string? tag, string? digest)
     {
@@ -55,7 +55,7 @@ public sealed partial record ImageReference
             name = name[..at];
         }
 
-        // A colon in front of the last slash is a port's.
+        // A colon before the last slash belongs to the port.
         int colon = name.LastIndexOf(':');
         if (colon > name.LastIndexOf('/'))
         {
@@ -70,10 +70,10 @@ public sealed partial record ImageReference
         return true;
     }
 
-    /// <summary>Whether a text may be a tag: letters, digits, <c>_</c>, <c>.</c>, <c>-</c>; 1 to 128 of them; no dot or dash first.</summary>
+    /// <summary>True for a valid tag: 1 to 128 letters, digits, <c>_</c>, <c>.</c> or <c>-</c>, not starting with a dot or dash.</summary>
     public static bool IsTag([NotNullWhen(true)] string? text) => text is not null && TagPattern().IsMatch(text);
 
-    /// <summary>Whether a text is a digest that can be checked: <c>sha256:</c> and 64 or <c>sha512:</c> and 128 lower-case hex digits.</summary>
+    /// <summary>True for a supported digest: <c>sha256:</c> and 64 or <c>sha512:</c> and 128 lower-case hexadecimal digits.</summary>
     public static bool IsDigest([NotNullWhen(true)] string? text) => text is not null && DigestPattern().IsMatch(text);
 
     public override string ToString() =>

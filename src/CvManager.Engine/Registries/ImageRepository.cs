@@ -4,17 +4,16 @@ using System.Text.RegularExpressions;
 namespace CvManager.Registries;
 
 /// <summary>
-/// A repository of images: a registry's host and a path in it. Docker Hub's short names are understood as the distribution project's
-/// reference grammar has them (<c>nginx</c> is <c>docker.io/library/nginx</c>). Two are equal where they are the same repository,
-/// however they were written.
+/// An image repository: the host of a registry and a path in it. Short names of Docker Hub are expanded as in the reference grammar of the
+/// distribution project (<c>nginx</c> is <c>docker.io/library/nginx</c>). Equality compares the repository, not its spelling.
 /// </summary>
 public sealed partial class ImageRepository : IEquatable<ImageRepository>
 {
-    /// <summary>Docker Hub's name in references. (Its API has another one: see the registry's client.)</summary>
+    /// <summary>The host of Docker Hub in references. (Its API has another host.)</summary>
     public const string DockerHub = "docker.io";
 
     private const string OfficialPrefix = "library/";
-    private const int LongestName = 255;
+    private const int MaxNameLength = 255;
 
     private readonly string _written;
 
@@ -25,10 +24,10 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         Path = path;
     }
 
-    /// <summary>Host name and, where one was given, port: <c>docker.io</c>, <c>localhost:5000</c>, <c>[::1]:5000</c>.</summary>
+    /// <summary>Host name and optional port: <c>docker.io</c>, <c>localhost:5000</c>, <c>[::1]:5000</c>.</summary>
     public string Registry { get; }
 
-    /// <summary>The path in the registry, without host: <c>library/nginx</c>.</summary>
+    /// <summary>The path in the registry: <c>library/nginx</c>.</summary>
     public string Path { get; }
 
     /// <exception cref="CvException"><c>ImageRepositoryInvalid</c>.</exception>
@@ -46,7 +45,7 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)
     {
         repository = null;
-        if (string.IsNullOrEmpty(text) || text.Length > LongestName + 64)
+        if (string.IsNullOrEmpty(text) || text.Length > MaxNameLength + 64)
             return false;
 
         int slash = text.IndexOf('/', StringComparison.Ordinal);
@@ -61,14 +60,14 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         host = CanonicalHost(host);
         if (host == DockerHub && !path.Contains('/', StringComparison.Ordinal))
             path = OfficialPrefix + path;
-        if (!HostPattern().IsMatch(host) || !IsCanonical(ref host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > LongestName)
+        if (!HostPattern().IsMatch(host) || !IsCanonical(ref host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > MaxNameLength)
             return false;
         repository = new ImageRepository(text, host, path);
         return true;
     }
 
     /// <summary>
-    /// A host (and port) as all ways to write it are compared: in lower case, and Docker Hub, which has four names, by that of its references.
+    /// The canonical form of a host and port: lower case, and <see cref="DockerHub"/> for the other names of Docker Hub.
     /// </summary>
     internal static string CanonicalHost(string host)
     {
@@ -77,8 +76,8 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     }
 
     /// <summary>
-    /// Whether an address, where a host is one, is written as addresses are: <c>127.1</c>, <c>0x7f000001</c> and <c>2130706433</c> are
-    /// 127.0.0.1 to some programs and host names to others. IPv6 addresses are brought into their shortest form.
+    /// False for ambiguous spellings of IP addresses: <c>127.1</c>, <c>0x7f000001</c> and <c>2130706433</c> are 127.0.0.1 to some programs and host
+    /// names to others. IPv6 addresses are converted to their shortest form.
     /// </summary>
     private static bool IsCanonical(ref string host)
     {
@@ -93,17 +92,17 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
             return true;
         }
 
-        // A last part of digits makes it an address (WHATWG URL, "ends in a number"), which has to be one of four numbers.
+        // A numeric last label makes it an IPv4 address (WHATWG URL, "ends in a number"), which must have four numbers.
         string written = host[..(host.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0 ? colon : host.Length)];
         string last = written[(written.LastIndexOf('.') + 1)..];
         bool numeric = last.All(char.IsAsciiDigit) || (last.StartsWith("0x", StringComparison.Ordinal) && last[2..].All(char.IsAsciiHexDigit));
         return name == written && (!numeric || address.HostNameType == UriHostNameType.IPv4);
     }
 
-    /// <summary>As it was written.</summary>
+    /// <summary>The original spelling.</summary>
     public override string ToString() => _written;
 
-    /// <summary>Host and path, nothing left out: <c>docker.io/library/nginx</c>.</summary>
+    /// <summary>Host and path: <c>docker.io/library/nginx</c>.</summary>
     public string ToFullString() => $"{Registry}/{Path}";
 
     public bool Equals(ImageRepository? other) =>
@@ -117,7 +116,7 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
 
     public static bool operator !=(ImageRepository? left, ImageRepository? right) => !(left == right);
 
-    // The first part is a host when it cannot be a path component of Docker Hub (reference.go, splitDockerDomain).
+    // The first component is a host if it cannot be a path component of Docker Hub (reference.go, splitDockerDomain).
     private static bool IsHost(string first) =>
         first.AsSpan().IndexOfAny('.', ':') >= 0 || first == "localhost" || first.Any(char.IsAsciiLetterUpper);
 

@@ -5,10 +5,10 @@ using CvManager.Registries.Oci;
 
 namespace CvManager.Registries;
 
-/// <summary>The registries in use: one client each, made when first asked for; where there are too many, those not used for longest are let go. Thread-safe.</summary>
+/// <summary>Creates and caches a client per registry; beyond a maximum, the least recently used client is disposed. Thread-safe.</summary>
 public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 {
-    private const int MostClients = 500;
+    private const int MaxClients = 500;
 
     private readonly object _gate = new();
     private readonly Dictionary<string, Client> _clients = new(StringComparer.OrdinalIgnoreCase);
@@ -20,9 +20,9 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private readonly RequestBudgets _budgets;
     private long _uses;
 
-    /// <param name="options">How they are talked to.</param>
-    /// <param name="credentials">Asked by repository.</param>
-    /// <param name="handler">What requests go through, with redirects and cookies switched off; null for the network. It stays the caller's.</param>
+    /// <param name="options">The options of all clients.</param>
+    /// <param name="credentials">The credentials by repository.</param>
+    /// <param name="handler">Sends the requests, without redirects and cookies; null for the network. Owned by the caller.</param>
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>.</exception>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
         : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options), disposeHandler: handler is null), ownsHttp: true, "", new RequestBudgets(options))
@@ -43,16 +43,16 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         _budgets = budgets;
     }
 
-    /// <summary>What was spent at each registry, and what is left (R11); of those made by <see cref="With"/>, too.</summary>
+    /// <summary>The request budgets of all registries (R11), including those of catalogs created by <see cref="With"/>.</summary>
     public IReadOnlyList<RegistryBudget> Budgets => _budgets.All;
 
-    /// <summary>The same registries with other credentials, over the same connections: it must not outlive this one.</summary>
-    /// <param name="login">Stands for the credentials, and is no secret itself: each login has request budgets of its own.</param>
-    /// <param name="plainHttp">Speaks plain HTTP, whatever the options say.</param>
+    /// <summary>The same registries with other credentials over the same connections. Must not outlive this catalog.</summary>
+    /// <param name="login">Identifies the credentials without being secret: each login has its own request budgets.</param>
+    /// <param name="plainHttp">Use plain HTTP regardless of the options.</param>
     public RegistryCatalog With(ICredentialSource credentials, string login = "", bool plainHttp = false) =>
         new(plainHttp ? _options with { PlainHttp = true } : _options, credentials, _http, ownsHttp: false, login, _budgets);
 
-    /// <summary>The same, with these credentials tried before its own.</summary>
+    /// <summary>The same, trying these credentials before those of this catalog.</summary>
     /// <inheritdoc cref="With" path="/param"/>
     public RegistryCatalog AlsoWith(ICredentialSource credentials, string login) => With(new CredentialChain(credentials, _credentials), login);
 
@@ -65,7 +65,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         {
             if (!_clients.TryGetValue(repository.Registry, out client!))
             {
-                if (_clients.Count >= MostClients)
+                if (_clients.Count >= MaxClients)
                 {
                     unused = _clients.Values.MinBy(c => c.UsedAt)!;
                     _clients.Remove(unused.Name);
@@ -96,7 +96,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             _http.Dispose();
     }
 
-    /// <summary>The client of one registry, and what it holds.</summary>
+    /// <summary>The client of one registry and its resources.</summary>
     private sealed class Client : IDisposable
     {
         private readonly RegistryCatalog _owner;
@@ -107,7 +107,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         {
             _owner = owner;
             Name = name;
-            Registry = Make(name);
+            Registry = Create(name);
         }
 
         public string Name { get; }
@@ -122,13 +122,13 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             _hosts.ForEach(host => _owner._budgets.Release(host, _owner._login));
         }
 
-        private IRegistry Make(string name)
+        private IRegistry Create(string name)
         {
             RequestBudget budget = Budget(name);
             if (EcrHost.TryParse(name, out EcrHost? ecr))
-                return MakeEcr(name, ecr, budget);
-            OciRegistry registry = MakeOci(_owner._credentials, budget);
-            return name == ImageRepository.DockerHub ? MakeDockerHub(registry) : registry;
+                return CreateEcr(name, ecr, budget);
+            OciRegistry registry = CreateOci(_owner._credentials, budget);
+            return name == ImageRepository.DockerHub ? CreateDockerHub(registry) : registry;
         }
 
         private RequestBudget Budget(string host)
@@ -138,7 +138,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             return budget;
         }
 
-        private DockerHubRegistry MakeDockerHub(OciRegistry registry)
+        private DockerHubRegistry CreateDockerHub(OciRegistry registry)
         {
             RegistryTransport transport = new(_owner._http, FixedCredential.Anonymous, Budget(HubApi.Host), _owner._options);
             HubLogin login = new(transport, _owner._credentials, _owner._options.TimeProvider);
@@ -146,10 +146,10 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             return new DockerHubRegistry(registry, new HubTagList(transport, login));
         }
 
-        private OciRegistry MakeOci(ICredentialSource credentials, RequestBudget budget) =>
+        private OciRegistry CreateOci(ICredentialSource credentials, RequestBudget budget) =>
             new(new RegistryTransport(_owner._http, credentials, budget, _owner._options), _owner._options);
 
-        private EcrRegistryChoice MakeEcr(string name, EcrHost host, RequestBudget budget)
+        private EcrRegistryChoice CreateEcr(string name, EcrHost host, RequestBudget budget)
         {
             EcrCredentials credentials = new(_owner._credentials, name);
             AmazonECRClient client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout, _owner._options.TimeProvider);
@@ -157,12 +157,12 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             EcrLogin login = new(caller, name, _owner._options.TimeProvider);
             _owned.Add(client);
             _owned.Add(login);
-            EcrRegistry api = new(caller, host.AccountId, MakeOci(login, budget), _owner._options);
-            return new EcrRegistryChoice(api, MakeOci(_owner._credentials, budget), credentials, client.Config, _owner._options.TimeProvider);
+            EcrRegistry api = new(caller, host.AccountId, CreateOci(login, budget), _owner._options);
+            return new EcrRegistryChoice(api, CreateOci(_owner._credentials, budget), credentials, client.Config, _owner._options.TimeProvider);
         }
     }
 }
 
-/// <summary>What was spent at one registry with one login, and what is left.</summary>
-/// <param name="Login">Stands for the credentials; empty for the usual ones.</param>
+/// <summary>The request budget of one registry and login.</summary>
+/// <param name="Login">Identifies the credentials; empty for the default ones.</param>
 public sealed record RegistryBudget(string Registry, string Login, RequestBudgetState State);

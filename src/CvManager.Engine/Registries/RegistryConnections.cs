@@ -6,12 +6,12 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager.Registries;
 
 /// <summary>
-/// Connections to registries: over the proxy that the environment names (<see cref="ProxySettings"/>), to servers
-/// whose certificates the system trusts, or one of those given beside it.
+/// Connections to registries: through the proxy of the environment (<see cref="ProxySettings"/>), trusting the certificate authorities of the
+/// system and those of the options.
 /// </summary>
 internal static class RegistryConnections
 {
-    /// <summary>Set on a request that must not reach this machine: one to where a server elsewhere refers to.</summary>
+    /// <summary>Set on requests to the target of a redirect or token server of a remote registry, which must not be this machine.</summary>
     public static readonly HttpRequestOptionsKey<bool> NotToLoopback = new("cvmanager.not-to-loopback");
 
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>, <c>ProxyInvalid</c>.</exception>
@@ -19,7 +19,7 @@ internal static class RegistryConnections
     {
         return new SocketsHttpHandler
         {
-            // Redirects are followed by the transport, which leaves the login behind.
+            // The transport follows redirects, without forwarding credentials.
             AllowAutoRedirect = false,
             UseCookies = false,
             ConnectTimeout = TimeSpan.FromSeconds(10),
@@ -30,20 +30,20 @@ internal static class RegistryConnections
         };
     }
 
-    /// <summary>As the handler does without this, but for addresses that are refused, whichever name leads to them.</summary>
+    /// <summary>Like the default, but blocks addresses that are not allowed, regardless of the host name that resolves to them.</summary>
     private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, IReadOnlySet<string> linkLocal, CancellationToken cancellationToken)
     {
         DnsEndPoint server = context.DnsEndPoint;
         IPAddress[] addresses = IPAddress.TryParse(server.Host.Trim('[', ']'), out IPAddress? literal)
             ? [literal]
             : await Dns.GetHostAddressesAsync(server.Host, cancellationToken).ConfigureAwait(false);
-        // Where the two differ, this is the operator's proxy.
+        // If they differ, the server is the proxy.
         HttpRequestMessage request = context.InitialRequestMessage;
         if (request.RequestUri is { } asked && asked.Port == server.Port && asked.IdnHost.Trim('[', ']').Equals(server.Host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase))
         {
             bool allowed = linkLocal.Contains(asked.Authority) || linkLocal.Contains($"{asked.Host}:{asked.Port}");
             bool notToLoopback = request.Options.TryGetValue(NotToLoopback, out bool set) && set;
-            if (Array.Find(addresses, a => (!allowed && AddressRules.IsRefused(a)) || (notToLoopback && AddressRules.IsLoopback(a))) is { } refused)
+            if (Array.Find(addresses, a => (!allowed && AddressRules.IsBlocked(a)) || (notToLoopback && AddressRules.IsLoopback(a))) is { } refused)
                 throw new AddressRefusedException(server.Host, refused);
         }
 

@@ -25,7 +25,7 @@ internal static class RegistryErrors
             "Follow the tag of an image: a chart, a signature or another artifact cannot be rolled out.", Target(repository, reference));
 
     /// <summary>A manifest format that current nodes do not pull: containerd no longer supports it.</summary>
-    public static CvException SchemaOne(ImageRepository repository, string reference) =>
+    public static CvException SchemaVersion1(ImageRepository repository, string reference) =>
         Error(ErrorIds.RegistryManifestOutdated, CvErrorKind.NotSupported, $"Manifest '{reference}' in '{repository}' has Docker schema 1, which is no longer supported.",
             "Push the image again with a current tool, or delete the tag.", Target(repository, reference));
 
@@ -35,7 +35,7 @@ internal static class RegistryErrors
             "Push the image again, or delete its tag; other tags are not affected.", Target(repository, reference));
 
     /// <summary>An error of a single tag while the others can be read: the tag or its image is the likely cause.</summary>
-    public static CvException OfTag(ImageRepository repository, string tag, CvException error) => error.Kind switch
+    public static CvException ForTag(ImageRepository repository, string tag, CvException error) => error.Kind switch
     {
         CvErrorKind.Forbidden => Error(error.ErrorId, error.Kind, $"Permission to read tag '{tag}' denied, although it can be listed: {error.Message}",
             "A policy of the registry may block this image (a scan, a quarantine): ask the registry's administrator, or delete the tag. "

@@ -3,51 +3,51 @@ using System.Net.Http.Headers;
 namespace CvManager.Registries;
 
 /// <summary>
-/// How many requests one registry may still be sent with one login (R11): a token bucket, held back further where the registry says so.
-/// Thread-safe. Requests go in the order in which they asked.
+/// Limits the requests to one registry with one login (R11): a token bucket that also pauses when the registry requests it. Thread-safe.
+/// Requests are admitted in order of arrival.
 /// </summary>
 /// <remarks>
-/// Not System.Threading.RateLimiting's bucket: that one has a clock of its own, and all time here is the <see cref="TimeProvider"/>'s.
+/// Does not use System.Threading.RateLimiting because that does not support <see cref="TimeProvider"/>.
 /// </remarks>
 public sealed class RequestBudget
 {
     private static readonly TimeSpan FirstPause = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestUntoldPause = TimeSpan.FromMinutes(1);
-    private static readonly TimeSpan LongestToldPause = TimeSpan.FromHours(6);
+    private static readonly TimeSpan MaxDefaultPause = TimeSpan.FromMinutes(1);
+    private static readonly TimeSpan MaxRequestedPause = TimeSpan.FromHours(6);
 
     private readonly object _lock = new();
     private readonly TimeProvider _time;
     private readonly double _perSecond;
     private readonly int _burst;
-    private readonly TimeSpan _longestWait;
+    private readonly TimeSpan _maxWait;
     private readonly DateTimeOffset _since;
     private readonly long _started;
     private double _tokens;
     private DateTimeOffset _filledAt;
     private DateTimeOffset _pausedUntil;
-    private TimeSpan _untoldPause = FirstPause;
+    private TimeSpan _nextPause = FirstPause;
     private long _spent;
     private long _refused;
     private int _waiting;
     private long? _limit;
     private long? _remaining;
 
-    /// <param name="perSecond">Requests a second in the long run; more than 0.</param>
-    /// <param name="burst">Requests at once after a time of rest; at least 1.</param>
-    /// <param name="longestWait">A request that would have to wait longer is not sent: it fails at once.</param>
-    public RequestBudget(double perSecond, int burst, TimeSpan longestWait, TimeProvider time)
+    /// <param name="perSecond">The sustained requests per second; more than 0.</param>
+    /// <param name="burst">The maximum burst; at least 1.</param>
+    /// <param name="maxWait">A request that would have to wait longer fails immediately.</param>
+    public RequestBudget(double perSecond, int burst, TimeSpan maxWait, TimeProvider time)
     {
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(perSecond);
         ArgumentOutOfRangeException.ThrowIfLessThan(burst, 1);
         ArgumentNullException.ThrowIfNull(time);
-        (_perSecond, _burst, _longestWait, _time) = (perSecond, burst, longestWait, time);
+        (_perSecond, _burst, _maxWait, _time) = (perSecond, burst, maxWait, time);
         _tokens = burst;
         _started = time.GetTimestamp();
         _filledAt = _since = time.GetUtcNow();
     }
 
-    /// <summary>Waits until one request more may be sent.</summary>
-    /// <exception cref="CvException"><c>RegistryRateLimited</c>: that is too far off.</exception>
+    /// <summary>Waits until the next request may be sent.</summary>
+    /// <exception cref="CvException"><c>RegistryRateLimited</c>: the wait would be too long.</exception>
     internal async ValueTask SpendAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
         while (true)
@@ -57,7 +57,7 @@ public sealed class RequestBudget
             lock (_lock)
             {
                 wait = Reserve(Now());
-                if (wait > _longestWait)
+                if (wait > _maxWait)
                 {
                     GiveBack();
                     throw RegistryErrors.RateLimited(repository, wait);
@@ -83,7 +83,7 @@ public sealed class RequestBudget
                 lock (_lock)
                 {
                     _waiting--;
-                    // The registry may have asked for rest meanwhile: then the place in the queue is taken anew, behind it.
+                    // If the registry requested a pause in the meantime, queue again behind it.
                     if (waited && _pausedUntil <= Now())
                         _spent++;
                     else
@@ -99,9 +99,9 @@ public sealed class RequestBudget
         }
     }
 
-    /// <summary>Learns from an answer what the registry allows. One that names no limit, or a limit of 0, has none: what it says is left of it means nothing.</summary>
-    /// <remarks>docs.docker.com/docker-hub/usage/pulls: only answers about what is limited have the headers, and a paid plan's have none.</remarks>
-    internal void Heed(HttpResponseMessage response)
+    /// <summary>Reads rate limit headers of a response. Without a limit, or with a limit of 0, the remaining count is ignored.</summary>
+    /// <remarks>docs.docker.com/docker-hub/usage/pulls: only responses to limited requests have the headers; on a paid plan, none has.</remarks>
+    internal void Observe(HttpResponseMessage response)
     {
         DateTimeOffset now = Now();
         DateTimeOffset clock = _time.GetUtcNow();
@@ -112,23 +112,23 @@ public sealed class RequestBudget
             if (limit is not null)
                 (_limit, _remaining) = limit > 0 ? (limit, remaining) : (null, null);
             if ((int)response.StatusCode == 429)
-                Refuse(now, RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit));
+                Throttle(now, RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit));
             else if (limit > 0 && remaining == 0 && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
                 Pause(now, reset);
             else if ((int)response.StatusCode < 400)
-                _untoldPause = FirstPause;
+                _nextPause = FirstPause;
         }
     }
 
-    /// <summary>The registry refused for having been asked too much, without saying for how long.</summary>
-    internal void HeedRefusal()
+    /// <summary>The registry throttled a request without a retry time.</summary>
+    internal void ObserveThrottling()
     {
         lock (_lock)
-            Refuse(Now(), null);
+            Throttle(Now(), null);
     }
 
-    /// <summary>True while it is as a new one would be: full, nobody waits, and the registry asks for no rest.</summary>
-    internal bool IsAtRest
+    /// <summary>True if the budget is in its initial state: full, without waiting requests, not paused.</summary>
+    internal bool IsIdle
     {
         get
         {
@@ -141,7 +141,7 @@ public sealed class RequestBudget
         }
     }
 
-    /// <summary>What is spent and left now.</summary>
+    /// <summary>The current state.</summary>
     public RequestBudgetState State
     {
         get
@@ -156,10 +156,10 @@ public sealed class RequestBudget
         }
     }
 
-    /// <summary>Goes on evenly when the machine's clock is set: a registry must not be left alone, or flooded, for that.</summary>
+    /// <summary>Monotonic: not affected when the system clock is set.</summary>
     private DateTimeOffset Now() => _since + _time.GetElapsedTime(_started);
 
-    /// <summary>Takes a token, which may be one of the future, and says how long until it is there.</summary>
+    /// <summary>Takes a token, possibly a future one, and returns the time until it is available.</summary>
     private TimeSpan Reserve(DateTimeOffset now)
     {
         Fill(now);
@@ -172,44 +172,44 @@ public sealed class RequestBudget
 
     private void Fill(DateTimeOffset now)
     {
-        // After a pause begins, this is the time of its end.
+        // During a pause, _filledAt is the end of the pause.
         if (now <= _filledAt)
             return;
         _tokens = Math.Min(_burst, _tokens + ((now - _filledAt).TotalSeconds * _perSecond));
         _filledAt = now;
     }
 
-    private void Refuse(DateTimeOffset now, TimeSpan? told)
+    private void Throttle(DateTimeOffset now, TimeSpan? retryAfter)
     {
         _refused++;
-        if (told is { } rest)
+        if (retryAfter is { } rest)
         {
             Pause(now, rest);
             return;
         }
 
-        // Answers that were on their way when the pause began do not prolong it.
+        // Responses to requests from before the pause do not prolong it.
         if (_pausedUntil > now)
             return;
-        Pause(now, _untoldPause);
-        _untoldPause = TimeSpan.FromTicks(Math.Min(_untoldPause.Ticks * 2, LongestUntoldPause.Ticks));
+        Pause(now, _nextPause);
+        _nextPause = TimeSpan.FromTicks(Math.Min(_nextPause.Ticks * 2, MaxDefaultPause.Ticks));
     }
 
     private void Pause(DateTimeOffset now, TimeSpan rest)
     {
-        DateTimeOffset until = now + TimeSpan.FromTicks(Math.Clamp(rest.Ticks, 0, LongestToldPause.Ticks));
+        DateTimeOffset until = now + TimeSpan.FromTicks(Math.Clamp(rest.Ticks, 0, MaxRequestedPause.Ticks));
         if (until <= _pausedUntil)
             return;
         Fill(now);
         _pausedUntil = until;
-        // The bucket is empty at the end of the pause, so that those who waited go at its rate and not all at once.
+        // The bucket is empty at the end of the pause, so that waiting requests are sent at its rate and not all at once.
         _tokens = Math.Min(_tokens, 0);
         _filledAt = until;
     }
 
     private static TimeSpan? RetryAfter(RetryConditionHeaderValue? value, DateTimeOffset now) => value?.Delta ?? (value?.Date is { } date ? date - now : null);
 
-    /// <summary>Seconds from now, or the time itself in seconds (GitHub, GitLab) or milliseconds since 1970.</summary>
+    /// <summary>The header has seconds from now, or a Unix time in seconds (GitHub, GitLab) or milliseconds.</summary>
     private static TimeSpan? Reset(HttpResponseHeaders headers, DateTimeOffset now)
     {
         if ((Number(headers, "ratelimit-reset") ?? Number(headers, "x-ratelimit-reset")) is not { } value)
@@ -223,8 +223,8 @@ public sealed class RequestBudget
     }
 
     /// <summary>
-    /// The time in which one request more is allowed, on the average, where the registry tells its window (Docker Hub: <c>0;w=21600</c>)
-    /// but not when that ends.
+    /// The average time until another request is allowed, if the registry sends its window (Docker Hub: <c>0;w=21600</c>) but not the end of
+    /// the window.
     /// </summary>
     private static TimeSpan? Share(HttpResponseHeaders headers, long? limit)
     {
@@ -236,10 +236,10 @@ public sealed class RequestBudget
             : null;
     }
 
-    /// <summary>A HEAD that is answered although nothing remains is none of what the registry counts (Docker Hub: "pulls" are GETs of manifests).</summary>
+    /// <summary>HEAD requests do not count against the limit (Docker Hub: "pulls" are GETs of manifests).</summary>
     private static bool Counts(HttpResponseMessage response) => response.RequestMessage?.Method != HttpMethod.Head;
 
-    /// <summary>Docker Hub adds the window: <c>100;w=21600</c>.</summary>
+    /// <summary>Docker Hub appends the window: <c>100;w=21600</c>.</summary>
     private static long? Number(HttpResponseHeaders headers, string name) =>
         headers.TryGetValues(name, out IEnumerable<string>? values) && values.FirstOrDefault() is string value
         && long.TryParse(value.AsSpan(0, value.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : value.Length),
@@ -248,16 +248,16 @@ public sealed class RequestBudget
             : null;
 }
 
-/// <summary>What is spent of a budget, and what is left.</summary>
-/// <param name="Since">When the registry was first to be asked; what is spent is counted from then.</param>
+/// <summary>The state of a request budget.</summary>
+/// <param name="Since">When counting started.</param>
 /// <param name="Spent">Requests sent.</param>
-/// <param name="Refused">How many of them the registry refused for being too many.</param>
-/// <param name="Waiting">Requests that wait for their turn now.</param>
-/// <param name="Available">Requests that could be sent at once.</param>
-/// <param name="Burst">The most that <paramref name="Available"/> can be.</param>
-/// <param name="PerSecond">How many are added a second.</param>
-/// <param name="PausedUntil">Until when the registry asked for rest; null where it did not.</param>
-/// <param name="RegistryLimit">The registry's own limit, where it tells it (<c>ratelimit-limit</c>).</param>
-/// <param name="RegistryRemaining">What the registry says is left of that.</param>
+/// <param name="Refused">Requests that the registry throttled.</param>
+/// <param name="Waiting">Waiting requests.</param>
+/// <param name="Available">Requests that can be sent immediately.</param>
+/// <param name="Burst">The maximum of <paramref name="Available"/>.</param>
+/// <param name="PerSecond">The sustained rate.</param>
+/// <param name="PausedUntil">The end of the pause; null if not paused.</param>
+/// <param name="RegistryLimit">The registry's own limit (<c>ratelimit-limit</c>); null if unknown.</param>
+/// <param name="RegistryRemaining">The remaining requests according to the registry; null if unknown.</param>
 public sealed record RequestBudgetState(
     DateTimeOffset Since, long Spent, long Refused, int Waiting, int Available, int Burst, double PerSecond, DateTimeOffset? PausedUntil, long? RegistryLimit, long? RegistryRemaining);

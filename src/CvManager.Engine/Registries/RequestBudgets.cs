@@ -3,16 +3,16 @@ using CvManager.Registries.DockerHub;
 namespace CvManager.Registries;
 
 /// <summary>
-/// The request budgets of all logins, one for each registry and login. One that nobody uses any more is kept until it is full again: a new one
-/// would allow a burst too many. Thread-safe.
+/// The request budgets per registry and login. An unused budget is kept until it is full again, because a new one would allow another burst.
+/// Thread-safe.
 /// </summary>
 internal sealed class RequestBudgets(RegistryClientOptions options)
 {
-    /// <summary>Those that nobody uses are still shown, as long as there are not more than this.</summary>
-    private const int MostShown = 1000;
+    /// <summary>Unused budgets are kept for display up to this number.</summary>
+    private const int MaxShown = 1000;
 
-    /// <summary>A registry that asks for hours of rest keeps its budget that long, but not if there are this many.</summary>
-    private const int MostKept = 10_000;
+    /// <summary>From this number on, unused budgets are removed even if they are paused.</summary>
+    private const int MaxKept = 10_000;
 
     private readonly object _gate = new();
     private readonly Dictionary<(string Registry, string Login), Entry> _entries = [];
@@ -29,7 +29,7 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
         }
     }
 
-    /// <summary>The budget; the caller owes a <see cref="Release"/>.</summary>
+    /// <summary>The budget; the caller must call <see cref="Release"/>.</summary>
     public RequestBudget Take(string registry, string login)
     {
         (string, string) key = (registry.ToLowerInvariant(), login);
@@ -37,9 +37,9 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
         {
             if (!_entries.TryGetValue(key, out Entry? entry))
             {
-                if (_entries.Count >= MostShown)
+                if (_entries.Count >= MaxShown)
                     Sweep();
-                _entries.Add(key, entry = new Entry(Make(key.Item1)));
+                _entries.Add(key, entry = new Entry(Create(key.Item1)));
             }
 
             entry.Users++;
@@ -58,13 +58,13 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
 
     private void Sweep()
     {
-        foreach (((string, string) key, Entry entry) in _entries.Where(e => e.Value.Users == 0 && (e.Value.Budget.IsAtRest || _entries.Count >= MostKept)).ToList())
+        foreach (((string, string) key, Entry entry) in _entries.Where(e => e.Value.Users == 0 && (e.Value.Budget.IsIdle || _entries.Count >= MaxKept)).ToList())
             _entries.Remove(key);
     }
 
-    private RequestBudget Make(string registry)
+    private RequestBudget Create(string registry)
     {
-        // Docker Hub refuses whoever asks for much more than this for minutes; its API allows 180 requests a minute.
+        // Docker Hub blocks clients with much higher rates for minutes; its API allows 180 requests per minute.
         (double perSecond, int burst) = registry switch
         {
             ImageRepository.DockerHub => (10, 40),
@@ -72,7 +72,7 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
             _ => (options.RequestsPerSecond, options.RequestBurst),
         };
         return new RequestBudget(
-            Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.LongestRetryAfter, options.TimeProvider);
+            Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.MaxRetryAfter, options.TimeProvider);
     }
 
     private sealed class Entry(RequestBudget budget)

@@ -2,19 +2,19 @@ using System.Runtime.CompilerServices;
 
 namespace CvManager.Registries;
 
-/// <summary>Lists tags with what they point at, a bounded number of lookups ahead of the reader.</summary>
+/// <summary>Lists tags with their digests, prefetching a limited number.</summary>
 public static class TagListing
 {
     private const int LookupsAhead = 8;
 
-    /// <summary>A registry that fails for so many tags one after the other fails for all of them.</summary>
-    private const int MostFailures = 16;
+    /// <summary>After this many consecutive failures, the registry is assumed to fail for all tags.</summary>
+    private const int MaxFailures = 16;
 
     /// <summary>
-    /// The tags that <paramref name="wanted"/> lets through, in the registry's order, as they become known. One that is removed meanwhile
-    /// is left out. Costs a request for each where the registry's list has no digests.
+    /// The tags that match <paramref name="wanted"/>, in the registry's order, as they are read. Tags that are deleted in the meantime are skipped.
+    /// Takes a request per tag if the registry's list has no digests.
     /// </summary>
-    /// <param name="unreadable">Gets, in its place, each tag that cannot be read (an artifact, one that is blocked): the others are listed all the same.</param>
+    /// <param name="unreadable">Receives the error of each tag that cannot be read (an artifact, a blocked image); the other tags are still listed.</param>
     public static async IAsyncEnumerable<KeyValuePair<string, string>> ListWithDigestsAsync(
         this IRegistry registry, ImageRepository repository, Func<string, bool> wanted, Func<CvException, Task> unreadable, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -43,7 +43,7 @@ public static class TagListing
         }
         finally
         {
-            // The reader has enough, or one lookup failed: the others' outcomes interest nobody any more.
+            // The caller stopped or a lookup failed: cancel the remaining lookups.
             await ended.CancelAsync().ConfigureAwait(false);
             await ((Task)Task.WhenAll(ahead)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
@@ -57,9 +57,9 @@ public static class TagListing
                 return lookup.Digest is { } digest ? new(lookup.Tag, digest) : null;
             }
 
-            if (error.IsTransient && ++failures == MostFailures)
+            if (error.IsTransient && ++failures == MaxFailures)
                 throw error;
-            await unreadable(RegistryErrors.OfTag(repository, lookup.Tag, error)).ConfigureAwait(false);
+            await unreadable(RegistryErrors.ForTag(repository, lookup.Tag, error)).ConfigureAwait(false);
             return null;
         }
     }
@@ -76,6 +76,6 @@ public static class TagListing
         }
     }
 
-    /// <param name="Digest">Null where the tag is gone, or cannot be read.</param>
+    /// <param name="Digest">Null if the tag was deleted or could not be read.</param>
     private sealed record Lookup(string Tag, string? Digest, CvException? Error = null);
 }

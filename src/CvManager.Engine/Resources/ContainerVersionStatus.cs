@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Resources;
 
-/// <summary>What the controller saw and did. A subresource: nothing but the controller writes it.</summary>
+/// <summary>The observed state. A subresource that only the controller writes.</summary>
 public sealed record ContainerVersionStatus
 {
     public string? CurrVersion { get; init; }
@@ -12,24 +12,24 @@ public sealed record ContainerVersionStatus
 
     public DateTimeOffset? CurrStatusTime { get; init; }
 
-    /// <summary>The last version that was rolled out with success.</summary>
+    /// <summary>The last version that was rolled out successfully.</summary>
     public string? SuccessVersion { get; init; }
 
     public long? ObservedGeneration { get; init; }
 
-    /// <summary>What the tag stands for, also while the resource is held (R7).</summary>
+    /// <summary>The version of the tag, also while the resource is suspended or pinned (R7).</summary>
     public LatestVersion? Latest { get; init; }
 
-    /// <summary>The rollout in progress, or the last one; intent stands here before the first patch (R10).</summary>
+    /// <summary>The current or last rollout; recorded as intent before the first patch (R10).</summary>
     public RolloutStatus? Rollout { get; init; }
 
-    /// <summary>R10: rollouts that ended, but whose records could not be written yet; oldest first. Null for none.</summary>
+    /// <summary>R10: finished rollouts whose records could not be written yet, oldest first. Null for none.</summary>
     public IReadOnlyList<RolloutStatus>? Unrecorded { get; init; }
 
-    /// <summary>Why records, or the version in a ConfigMap, could not be written yet; null where nothing waits to be written.</summary>
+    /// <summary>Why records, or the version in a ConfigMap, could not be written yet; null if nothing is pending.</summary>
     public RecordProblem? NotRecorded { get; init; }
 
-    /// <summary>What spec.config's ConfigMap was given last.</summary>
+    /// <summary>What was last written to the ConfigMap of spec.config.</summary>
     public ConfigStatus? Config { get; init; }
 
     /// <summary>R6: digests that failed and are not rolled out again.</summary>
@@ -38,12 +38,12 @@ public sealed record ContainerVersionStatus
     public IReadOnlyList<Condition>? Conditions { get; init; }
 }
 
-/// <summary>Why something that is to be remembered could not be written. It is tried again.</summary>
+/// <summary>Why a record could not be written. Retried.</summary>
 /// <param name="Reason">The id of the error: one of <see cref="ErrorIds"/>.</param>
-/// <param name="Message">The error and its remedy, for people.</param>
+/// <param name="Message">The error and its remedy.</param>
 public sealed record RecordProblem(string Reason, string Message);
 
-/// <summary>The values of <see cref="ContainerVersionStatus.CurrStatus"/>, as the original had them.</summary>
+/// <summary>The values of <see cref="ContainerVersionStatus.CurrStatus"/>, compatible with existing clients.</summary>
 public static class CurrentStatus
 {
     public const string Progressing = nameof(Progressing);
@@ -62,7 +62,7 @@ public sealed record LatestVersion
     public DateTimeOffset SeenAt { get; init; }
 }
 
-/// <summary>One rollout: bringing one resource's workloads to one version, from intent to outcome.</summary>
+/// <summary>A rollout of one version to the workloads of a resource, from intent to outcome.</summary>
 public sealed record RolloutStatus
 {
     public string Id { get; init; } = "";
@@ -80,31 +80,31 @@ public sealed record RolloutStatus
 
     public IReadOnlyList<WorkloadRolloutStatus> Workloads { get; init; } = [];
 
-    /// <summary>Images that the API server made of those it was asked for (an admission webhook did), in this rollout and those before it; null for none.</summary>
+    /// <summary>Images that the cluster rewrote (an admission webhook), in this rollout and earlier ones; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<ImageRewrite>? Rewrites { get; init; }
 
-    /// <summary>Null while it goes on.</summary>
+    /// <summary>Null while the rollout is in progress.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 
-    /// <summary>R3: how often the image was put there again because somebody had changed it back, in this rollout and those of its digest before it.</summary>
+    /// <summary>R3: how often the image was set again after another client reverted it, in this and earlier rollouts of the digest.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Repeats { get; init; }
 
-    /// <summary>R8: the person who asked for this version; null where the tag did.</summary>
+    /// <summary>R8: the person who requested this version; null if it came from the tag.</summary>
     public string? StartedBy { get; init; }
 
-    /// <summary>Why that person asked for it.</summary>
+    /// <summary>The reason that the person specified.</summary>
     public string? StartedFor { get; init; }
 
     /// <summary>Why it failed.</summary>
     public string? Message { get; init; }
 
-    /// <summary>R5: the gates, in the order in which they run; null where there are none.</summary>
+    /// <summary>R5: the gates in execution order; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public IReadOnlyList<GateStatus>? Gates { get; init; }
 
-    /// <summary>How far a ServiceBlueGreen rollout is; null for another strategy.</summary>
+    /// <summary>The state of a ServiceBlueGreen rollout; null for other strategies.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public BlueGreenStatus? BlueGreen { get; init; }
 }
@@ -117,7 +117,7 @@ public sealed record GateStatus
 
     public string Kind { get; init; } = "";
 
-    /// <summary>What it runs, with its tag.</summary>
+    /// <summary>The image that the gate runs, with its tag.</summary>
     public string Image { get; init; } = "";
 
     /// <summary>Pending, Progressing, Succeeded or Failed of <see cref="RolloutPhase"/>.</summary>
@@ -126,30 +126,30 @@ public sealed record GateStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? StartedAt { get; init; }
 
-    /// <summary>How it ended, with the last lines of its log; while it runs, the first cause of what keeps it from starting.</summary>
+    /// <summary>The outcome with the last lines of the log; before the container starts, the first cause that prevents it from starting.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
 
-    /// <summary>While it cannot start: the kubelet's or the scheduler's reason (ErrImagePull, Unschedulable), as it was first seen. Null otherwise.</summary>
+    /// <summary>While it cannot start: the first reason of the kubelet or scheduler (ErrImagePull, Unschedulable). Null otherwise.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Reason { get; init; }
 
-    /// <summary>The pod that runs it; null for none yet.</summary>
+    /// <summary>The pod of the gate; null before it is created.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public GatePodStatus? Pod { get; init; }
 }
 
-/// <summary>By what a gate's pod is known: whoever makes a pod of the same name has not made this one.</summary>
+/// <summary>Identifies the pod of a gate, so that another pod of the same name is not mistaken for it.</summary>
 public sealed record GatePodStatus
 {
-    /// <summary>With a random part. It is in the status before the pod is created (R10).</summary>
+    /// <summary>With a random part; recorded in the status before the pod is created (R10).</summary>
     public string Name { get; init; } = "";
 
-    /// <summary>Null until the API server has answered to its creation.</summary>
+    /// <summary>Null until the API server has confirmed the creation.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Uid { get; init; }
 
-    /// <summary>The image in that answer: an admission webhook may have put another registry in front of it.</summary>
+    /// <summary>The image of the created pod: an admission webhook may have changed its registry.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Image { get; init; }
 }
@@ -157,71 +157,71 @@ public sealed record GatePodStatus
 /// <summary>When a gate runs.</summary>
 public static class GateStage
 {
-    /// <summary>Before any workload is touched: <c>spec.container.verify</c>.</summary>
+    /// <summary>Before any workload is changed: <c>spec.container.verify</c>.</summary>
     public const string Container = nameof(Container);
 
-    /// <summary>Before a cut-over: <c>spec.strategy.verify</c>.</summary>
+    /// <summary>Before the cut-over: <c>spec.strategy.verify</c>.</summary>
     public const string Strategy = nameof(Strategy);
 
-    /// <summary>After it: <c>spec.strategy.postVerify</c>.</summary>
+    /// <summary>After the cut-over: <c>spec.strategy.postVerify</c>.</summary>
     public const string PostStrategy = nameof(PostStrategy);
 }
 
-/// <summary>R13: how far a blue-green rollout is, and what it would have to go back to.</summary>
+/// <summary>R13: the progress of a blue-green rollout, and the state to roll back to.</summary>
 public sealed record BlueGreenStatus
 {
-    /// <summary>Kind/name of the workload that had the traffic when the rollout began.</summary>
+    /// <summary>Kind/name of the workload that received the traffic when the rollout started.</summary>
     public string Live { get; init; } = "";
 
-    /// <summary>Kind/name of the one that gets the version.</summary>
+    /// <summary>Kind/name of the workload that is updated.</summary>
     public string Idle { get; init; } = "";
 
-    /// <summary>The Service whose traffic moves, as the resource named it when the rollout began: a rollback gives that one back.</summary>
+    /// <summary>The Service that is switched, from the spec when the rollout started; a rollback restores its selector.</summary>
     public string Service { get; init; } = "";
 
-    /// <summary>The labels by which it does.</summary>
+    /// <summary>The labels that distinguish the workloads, from the spec when the rollout started.</summary>
     public IReadOnlyList<string> LabelNames { get; init; } = [];
 
     /// <summary>See <see cref="BlueGreenPhase"/>.</summary>
     public string Step { get; init; } = BlueGreenPhase.Prepare;
 
-    /// <summary>What the idle workload was scaled to when the rollout began.</summary>
+    /// <summary>The replicas of the idle workload when the rollout started.</summary>
     public int IdleReplicas { get; init; }
 
-    /// <summary>Null before the Service was pointed at the new colour.</summary>
+    /// <summary>When the Service was switched; null before.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? CutOverAt { get; init; }
 }
 
-/// <summary>The steps of a blue-green rollout, in their order.</summary>
+/// <summary>The steps of a blue-green rollout in order.</summary>
 public static class BlueGreenPhase
 {
-    /// <summary>The idle workload gets the image, and at least one pod.</summary>
+    /// <summary>The image of the idle workload is updated, and it is scaled to at least one pod.</summary>
     public const string Prepare = nameof(Prepare);
 
-    /// <summary>The verification Service points at it, and <c>strategy.verify</c> runs.</summary>
+    /// <summary>The verification Service selects the idle workload, and <c>strategy.verify</c> runs.</summary>
     public const string Verify = nameof(Verify);
 
-    /// <summary>It gets as many pods as the live one has.</summary>
+    /// <summary>The idle workload is scaled to the replicas of the live one.</summary>
     public const string Scale = nameof(Scale);
 
-    /// <summary>The Service is pointed at it.</summary>
+    /// <summary>The Service is switched to it.</summary>
     public const string CutOver = nameof(CutOver);
 
     /// <summary><c>strategy.postVerify</c> runs.</summary>
     public const string PostVerify = nameof(PostVerify);
 
-    /// <summary>The old colour is scaled down, after a delay.</summary>
+    /// <summary>The former live workload is scaled down after a delay.</summary>
     public const string ScaleDown = nameof(ScaleDown);
 }
 
-/// <summary>A version that a key of a ConfigMap was given.</summary>
+/// <summary>A version that was written to a key of a ConfigMap.</summary>
 public sealed record ConfigStatus(string Name, string Key, string Version);
 
 /// <summary>The phases of a rollout and of each workload in it.</summary>
 public static class RolloutPhase
 {
-    /// <summary>Planned and written down; nothing is changed yet.</summary>
+    /// <summary>Planned and recorded; nothing has been changed.</summary>
     public const string Pending = nameof(Pending);
     public const string Verifying = nameof(Verifying);
     public const string Progressing = nameof(Progressing);
@@ -229,13 +229,13 @@ public static class RolloutPhase
     public const string Succeeded = nameof(Succeeded);
     public const string Failed = nameof(Failed);
     public const string RolledBack = nameof(RolledBack);
-    /// <summary>A newer version took its place before it ended.</summary>
+    /// <summary>Replaced by a newer version before it finished.</summary>
     public const string Superseded = nameof(Superseded);
 
-    /// <summary>Its ContainerVersion was deleted before it ended. In records alone: there is no status then.</summary>
+    /// <summary>The ContainerVersion was deleted before it finished. Only in records.</summary>
     public const string Abandoned = nameof(Abandoned);
 
-    /// <summary>True where nothing more will happen to it.</summary>
+    /// <summary>True if the rollout has finished.</summary>
     public static bool IsFinal(string phase) => phase is Succeeded or Failed or RolledBack or Superseded or Abandoned;
 }
 
@@ -254,57 +254,57 @@ public sealed record WorkloadRolloutStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
 
-    /// <summary>What was there already when the image was patched, and so is no evidence about it.</summary>
+    /// <summary>The state before the patch, which must not be attributed to the new image.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public WorkloadBaseline? Baseline { get; init; }
 
-    /// <summary>What first went wrong with the image's pods: later reports ("back-off") leave it out. Null for nothing yet.</summary>
+    /// <summary>The first problem of the pods, which later reports ("back-off") no longer contain. Null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public WorkloadTrouble? Trouble { get; init; }
 
-    /// <summary>What it waits for that is not the version's doing, one of <see cref="ConditionReasons"/>; null for nothing.</summary>
+    /// <summary>What blocks the workload and is not caused by the version, one of <see cref="ConditionReasons"/>; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? BlockedBy { get; init; }
 
-    /// <summary>Since when; null while nothing blocks it.</summary>
+    /// <summary>Since when it is blocked; null if not blocked.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? BlockedSince { get; init; }
 
-    /// <summary>How long it was blocked before that: this much later than the rollout's deadline is its own.</summary>
+    /// <summary>How long it was blocked before, in seconds; extends the rollout's deadline for this workload.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int BlockedSeconds { get; init; }
 
-    /// <summary>The pod that is replaced by us, written here before it is; null where none was.</summary>
+    /// <summary>The pod being replaced, recorded before its deletion; null for none.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public PodReplacementStatus? Replacement { get; init; }
 }
 
-/// <summary>An image that something in the API server replaced by another one when it was asked for.</summary>
+/// <summary>An image that the cluster rewrote: the requested image and the resulting one.</summary>
 public sealed record ImageRewrite(string Kind, string Name, string Asked, string Answered);
 
-/// <summary>What a workload said before its image was changed.</summary>
+/// <summary>The state of a workload before its image was changed.</summary>
 public sealed record WorkloadBaseline
 {
-    /// <summary>When its progress deadline had been exceeded (lastUpdateTime of that condition); null where it had not.</summary>
+    /// <summary>When its progress deadline was exceeded (lastUpdateTime of that condition); null if it was not.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? DeadlineExceeded { get; init; }
 
-    /// <summary>Of a Pod: the restarts of the container until then.</summary>
+    /// <summary>For a Pod: the restart count of the container.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Restarts { get; init; }
 
-    /// <summary>Of a Pod: what the container ran until then (imageID).</summary>
+    /// <summary>For a Pod: the imageID of the container.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? ImageId { get; init; }
 }
 
-/// <summary>What went wrong with a version's pods, as it was first seen.</summary>
+/// <summary>The first observed problem of the pods.</summary>
 public sealed record WorkloadTrouble(string Kind, string Message);
 
-/// <summary>One pod that is replaced at a time, and what is known of those that were.</summary>
+/// <summary>The replacement of pods, one at a time.</summary>
 public sealed record PodReplacementStatus
 {
-    /// <summary>Name of the pod; null where the last one has been replaced.</summary>
+    /// <summary>Name of the pod being replaced; null if none is.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Pod { get; init; }
 
@@ -319,15 +319,15 @@ public sealed record PodReplacementStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Image { get; init; }
 
-    /// <summary>How many pods ran the version before it went: one more has to, before the next one goes.</summary>
+    /// <summary>The number of updated pods before the deletion: one more must be updated before the next deletion.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Updated { get; init; }
 
-    /// <summary>How many pods there were before it went.</summary>
+    /// <summary>The number of pods before the deletion.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Pods { get; init; }
 
-    /// <summary>The image that new pods have instead of the template's; null where it is the template's.</summary>
+    /// <summary>The image of new pods if it differs from that of the template; otherwise null.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? PodImage { get; init; }
 }

@@ -15,21 +15,21 @@ namespace CvManager.Resources;
 public static class YamlDocuments
 {
     /// <summary>The maximum length of a text in characters; the API server accepts 3 MiB.</summary>
-    public const int LargestText = 3 * 1024 * 1024;
+    public const int MaxTextLength = 3 * 1024 * 1024;
 
     /// <summary>The maximum number of values with aliases resolved: a few lines of aliases can expand to billions.</summary>
-    public const int MostNodes = 200_000;
+    public const int MaxNodes = 200_000;
 
     /// <summary>The maximum depth of maps and lists with aliases resolved; less than that of System.Text.Json (64).</summary>
-    public const int MostDepth = 60;
+    public const int MaxDepth = 60;
 
     /// <summary>The maximum length of all values with aliases resolved.</summary>
-    private const int MostCharacters = 16 * 1024 * 1024;
+    private const int MaxCharacters = 16 * 1024 * 1024;
 
     /// <param name="text">Any number of documents.</param>
     /// <param name="maxLength">The maximum length in characters.</param>
     /// <exception cref="CvException"><c>ManifestTooLarge</c>, or <c>ManifestInvalid</c> with line and column.</exception>
-    public static IReadOnlyList<JsonNode> Read(string text, int maxLength = LargestText)
+    public static IReadOnlyList<JsonNode> Read(string text, int maxLength = MaxTextLength)
     {
         ArgumentNullException.ThrowIfNull(text);
         if (text.Length > maxLength)
@@ -110,7 +110,7 @@ public static class YamlDocuments
                 throw Invalid(alias.Start, $"alias '{alias.Value}' refers to an undefined anchor");
             if (anchored is null)
                 throw Invalid(alias.Start, $"alias '{alias.Value}' refers to itself");
-            if (depth + anchored.Depth > MostDepth)
+            if (depth + anchored.Depth > MaxDepth)
                 throw TooDeep(alias.Start);
             Spend(anchored.Nodes, anchored.Characters);
             return (anchored.Node?.DeepClone(), anchored.Depth);
@@ -217,16 +217,16 @@ public static class YamlDocuments
                 throw Invalid(node.Start, "the tag does not match the type of the value");
         }
 
-        private static int Deeper(NodeEvent node, int depth) => depth < MostDepth ? depth + 1 : throw TooDeep(node.Start);
+        private static int Deeper(NodeEvent node, int depth) => depth < MaxDepth ? depth + 1 : throw TooDeep(node.Start);
 
-        private static CvException TooDeep(Mark at) => Invalid(at, $"maps and lists are nested more than {MostDepth} levels deep");
+        private static CvException TooDeep(Mark at) => Invalid(at, $"maps and lists are nested more than {MaxDepth} levels deep");
 
         private void Spend(int nodes, long characters)
         {
-            if ((_nodes += nodes) > MostNodes || _nodes < 0)
-                throw TooLarge($"The YAML has more than {MostNodes} values (aliases resolved).");
-            if ((_characters += characters) > MostCharacters)
-                throw TooLarge($"The YAML has more than {MostCharacters} characters (aliases resolved).");
+            if ((_nodes += nodes) > MaxNodes || _nodes < 0)
+                throw TooLarge($"The YAML has more than {MaxNodes} values (aliases resolved).");
+            if ((_characters += characters) > MaxCharacters)
+                throw TooLarge($"The YAML has more than {MaxCharacters} characters (aliases resolved).");
         }
     }
 }

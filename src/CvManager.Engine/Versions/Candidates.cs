@@ -16,7 +16,7 @@ internal readonly record struct Candidate(string? Digest, CvException? Error = n
 }
 
 /// <summary>Reads the candidate tags of a search. An unreadable tag does not prevent the others from being read. Thread-safe.</summary>
-internal sealed partial class Candidates(ILearntTags learnt, ILogger? log)
+internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log)
 {
     private readonly BoundedSet<(ImageRepository Repository, string Tag)> _reported = new(10_000);
 
@@ -28,9 +28,9 @@ internal sealed partial class Candidates(ILearntTags learnt, ILogger? log)
         {
             TagDigest? found = await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
             if (found is null)
-                learnt.Forget(repository, tag);
+                tagCache.Forget(repository, tag);
             else
-                learnt.Learn(repository, tag, found.Digest);
+                tagCache.Learn(repository, tag, found.Digest);
             return new Candidate(found?.Digest);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported or CvErrorKind.Forbidden or CvErrorKind.Unavailable or CvErrorKind.Timeout)

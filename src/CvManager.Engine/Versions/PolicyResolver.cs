@@ -8,12 +8,12 @@ namespace CvManager.Versions;
 /// Finds the version tag that a policy selects. Lists the tags once per call; further requests only for what is not cached (the digest of the
 /// selected tag; for the policy newest, build times that the list does not contain). Thread-safe.
 /// </summary>
-internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
+internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candidates)
 {
     /// <summary>Each candidate takes requests: with more than this, the policy is considered a mistake.</summary>
-    private const int MostCandidates = 2000;
+    private const int MaxCandidates = 2000;
 
-    private const int MostBuildTimes = 50_000;
+    private const int MaxBuildTimes = 50_000;
     private const int ParallelLookups = 8;
 
     /// <summary>The first release of Docker. Earlier build times are not real: reproducible builds set 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).</summary>
@@ -49,7 +49,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
                 "Push a version that satisfies it, or correct spec.versionPolicy.") { Target = repository.ToString() };
         }
 
-        if (choice.Tags.Count > MostCandidates)
+        if (choice.Tags.Count > MaxCandidates)
             throw Ambiguous(repository, policy, choice.Tags, "rank equally");
         TagDigest? found = null;
         foreach (string best in choice.Tags)
@@ -63,16 +63,16 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 
         // Most lists do not contain the artifact type: a chart may have a version tag, too.
         if (!_complete.Contains((repository, found!.Digest)))
-            await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
+            await registry.RequireCompleteAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
         string chosen = choice.Tags.OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal).First();
-        learnt.Learn(repository, chosen, found.Digest);
+        tagCache.Learn(repository, chosen, found.Digest);
         _complete.Add((repository, found.Digest));
         return new TagDigest(found.Digest, ChosenTag: chosen);
     }
 
     /// <summary>The digest of a tag; no request if it was selected before.</summary>
     private async Task<TagDigest> ReadAsync(IRegistry registry, ImageRepository repository, string tag, string? listed, CancellationToken cancellationToken) =>
-        learnt.DigestOf(repository, tag) is { } known && (listed is null || listed == known) && _complete.Contains((repository, known))
+        tagCache.DigestOf(repository, tag) is { } known && (listed is null || listed == known) && _complete.Contains((repository, known))
             ? new TagDigest(known)
             : await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) ?? throw RegistryErrors.TagNotFound(repository, tag);
 
@@ -89,11 +89,11 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
                 unknown.Add(version);
         }
 
-        if (unknown.Count > MostCandidates)
+        if (unknown.Count > MaxCandidates)
         {
             throw new CvException(ErrorIds.VersionPolicyTooBroad, CvErrorKind.Invalid,
                 $"The version policy '{policy}' matches {unknown.Count} tags of '{repository}' whose push time the registry does not report; "
-                + $"at most {MostCandidates} are read.",
+                + $"at most {MaxCandidates} are read.",
                 "Set a narrower spec.versionSyntax, delete old tags, or follow a tag.") { Target = repository.ToString() };
         }
 
@@ -116,7 +116,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
     /// <exception cref="CvException">The image temporarily cannot be read, and may be the newest.</exception>
     private async Task<DateTimeOffset?> FindBuildTimeAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
     {
-        string? digest = tag.Digest ?? learnt.DigestOf(repository, tag.Tag);
+        string? digest = tag.Digest ?? tagCache.DigestOf(repository, tag.Tag);
         if (digest is null)
         {
             Candidate read = await candidates.ReadAsync(registry, repository, tag.Tag, cancellationToken).ConfigureAwait(false);
@@ -142,7 +142,7 @@ internal sealed class PolicyResolver(ILearntTags learnt, Candidates candidates)
 
         DateTimeOffset built = labels.TryGetValue(IRegistry.CreatedLabel, out string? created)
             && DateTimeOffset.TryParse(created, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset time) ? time : DateTimeOffset.MinValue;
-        if (_built.Count >= MostBuildTimes)
+        if (_built.Count >= MaxBuildTimes)
             _built.Clear();
         _built[(repository, digest)] = built;
         return built;

@@ -55,7 +55,7 @@ internal sealed class VersionPolicy
             return _range.Highest(tags, out string why) is { } highest ? new PolicyChoice([highest], "") : new PolicyChoice([], why);
         List<TagMatch> matches = await _expression!.MatchesAsync(tags, cancellationToken).ConfigureAwait(false);
         if (matches.Count == 0)
-            return new PolicyChoice([], "None of them matches the expression as a whole.");
+            return new PolicyChoice([], "None of them matches the complete expression.");
         return _isNumeric ? Greatest(matches) : new PolicyChoice(Best(matches.Select(m => (m.Tag, m.Text)), StringComparer.Ordinal), "");
     }
 

@@ -8,22 +8,22 @@ namespace CvManager.Versions;
 /// Resolves tags to versions (R1): one request for the digest, and further requests only if the version of the digest is not cached.
 /// </summary>
 /// <param name="registries">The registries with one credential; results are not shared with other credentials.</param>
-/// <param name="learnt">The cache of version tags for this credential.</param>
+/// <param name="tagCache">The cache of version tags for this credential.</param>
 /// <param name="log">Receives each unreadable tag once; null for no logging.</param>
-public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags learnt, TimeProvider time, ILogger? log = null) : IVersionResolver
+public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCache tagCache, TimeProvider time, ILogger? log = null) : IVersionResolver
 {
     /// <summary>Each matching tag takes a request: with more than this, the version syntax is considered a mistake.</summary>
-    private const int MostCandidates = 20_000;
+    private const int MaxCandidates = 20_000;
 
     /// <summary>After this many failures, the registry is assumed to fail for all tags of the repository.</summary>
-    private const int MostFailures = 16;
+    private const int MaxFailures = 16;
 
     private const int ParallelLookups = 8;
 
     private static readonly string[] VersionLabels = ["org.opencontainers.image.version", "org.opencontainers.image.revision"];
 
-    private readonly Candidates _candidates = new(learnt, log);
-    private readonly PolicyResolver _policies = new(learnt, new Candidates(learnt, log));
+    private readonly Candidates _candidates = new(tagCache, log);
+    private readonly PolicyResolver _policies = new(tagCache, new Candidates(tagCache, log));
 
     // Cached versions of digests; null if the image has no version tag and the default syntax applies.
     private readonly BoundedMap<(ImageRepository Repository, string Digest, string Syntax), string?> _versions = new(50_000);
@@ -88,7 +88,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             // A tag may be moved before the images of all platforms are pushed, or after they were deleted.
             if (!IsComplete(repository, found))
             {
-                await registry.RequireWholeAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
+                await registry.RequireCompleteAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
                 _complete.Add((repository, found.Digest));
             }
 
@@ -114,13 +114,13 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         DateTimeOffset seenAt = time.GetUtcNow();
         if (pinned.StartsWith("sha256:", StringComparison.Ordinal))
             return new ResolvedVersion(tag, pinned, pinned, seenAt);
-        if (learnt.DigestOf(repository, pinned) is not { } digest)
+        if (tagCache.DigestOf(repository, pinned) is not { } digest)
         {
             TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
                 ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"Version '{pinned}' of spec.pinVersion not found in '{repository}'.",
                     "Pin an existing version, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
             digest = found.Digest;
-            learnt.Learn(repository, pinned, digest);
+            tagCache.Learn(repository, pinned, digest);
         }
 
         return new ResolvedVersion(tag, digest, pinned, seenAt);
@@ -208,14 +208,14 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
         foreach (string candidate in candidates)
         {
             if (tags[candidate] is { } digest)
-                learnt.Learn(search.Repository, candidate, digest);
+                tagCache.Learn(search.Repository, candidate, digest);
         }
 
-        int unseen = candidates.Count(t => learnt.DigestOf(search.Repository, t) is null);
-        if (unseen > MostCandidates)
+        int unseen = candidates.Count(t => tagCache.DigestOf(search.Repository, t) is null);
+        if (unseen > MaxCandidates)
         {
             throw new CvException(ErrorIds.VersionSyntaxTooBroad, CvErrorKind.Invalid,
-                $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; at most {MostCandidates} are read, one request each.",
+                $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; at most {MaxCandidates} are read, one request each.",
                 $"Set a narrower versionSyntax, delete old tags, or build images with the label {VersionLabels[0]}.") { Target = search.Repository.ToString() };
         }
 
@@ -259,14 +259,14 @@ public sealed class VersionResolver(IRegistryCatalog registries, ILearntTags lea
             Candidate candidate = await read.ConfigureAwait(false);
             if (candidate.Error is { } error && !candidate.IsNotAnImage)
                 firstError ??= error;
-            if (candidate.Error is { IsTransient: true } failure && ++failures >= MostFailures)
+            if (candidate.Error is { IsTransient: true } failure && ++failures >= MaxFailures)
                 throw failure;
             return candidate.Digest == search.Digest ? tag : null;
         }
     }
 
     private async Task<Candidate> ReadAsync(Search search, string tag, CancellationToken cancellationToken) =>
-        learnt.DigestOf(search.Repository, tag) is { } digest
+        tagCache.DigestOf(search.Repository, tag) is { } digest
             ? new Candidate(digest)
             : await _candidates.ReadAsync(search.Registry, search.Repository, tag, cancellationToken).ConfigureAwait(false);
 

@@ -17,7 +17,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     internal const string ManifestSet = "Manifest";
 
     /// <summary>In bytes. A character takes up to four bytes in UTF-8.</summary>
-    private const long LargestFile = 4L * YamlDocuments.LargestText;
+    private const long LargestFile = 4L * YamlDocuments.MaxTextLength;
 
     private static readonly string[] s_extensions = [".yaml", ".yml", ".json"];
 

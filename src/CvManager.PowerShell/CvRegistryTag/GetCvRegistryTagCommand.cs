@@ -13,7 +13,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     private const string TagSet = "Tag";
     private const string VersionSet = "Version";
 
-    private readonly LearntTags _learnt = new();
+    private readonly VersionTagCache _learnt = new();
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]

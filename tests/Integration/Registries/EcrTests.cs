@@ -26,7 +26,7 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
     {
         string path = await moto.CreateRepositoryAsync();
         string digest = await moto.PushAsync(path, ["6e4ae1c", "decade", "demo"]);
-        VersionResolver resolver = new(Catalog, new LearntTags(), TimeProvider.System);
+        VersionResolver resolver = new(Catalog, new VersionTagCache(), TimeProvider.System);
 
         ResolvedVersion version = await resolver.ResolveAsync(Repository(path), "demo", null, ["demo", "decade"], Token);
 

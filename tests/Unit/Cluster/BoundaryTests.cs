@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Whatever stands in a kubeconfig, a proxy's variable, or an API server's answer, comes to nothing worse than a <see cref="CvException"/>.</summary>
+/// <summary>Any text in a kubeconfig, a proxy variable or a response of an API server causes at most a <see cref="CvException"/>.</summary>
 public sealed class BoundaryTests
 {
     private const string KubeConfigText = """
@@ -34,7 +34,7 @@ public sealed class BoundaryTests
     private static readonly Gen<string> Pieces = Gen.Int[0, Odd.Length - 1].Select(i => Odd[i]);
 
     [Fact]
-    public void A_kubeconfig_of_any_text() => Damaged(KubeConfigText).Sample(
+    public void A_kubeconfig_with_any_text_fails_only_with_a_CvException() => Damaged(KubeConfigText).Sample(
         text => Bears(() =>
         {
             if (KubeConfigFile.Parse(text, "/folder/config", "/folder") is { } config)
@@ -47,15 +47,15 @@ public sealed class BoundaryTests
         iter: 3000, threads: 1);
 
     [Fact]
-    public void A_manifest_of_any_text() => Gen.OneOf(Damaged(KubeConfigText), Damaged(ListText), Gen.String[0, 60]).Sample(
+    public void A_manifest_with_any_text_fails_only_with_a_CvException() => Gen.OneOf(Damaged(KubeConfigText), Damaged(ListText), Gen.String[0, 60]).Sample(
         text => Bears(() => Assert.All(YamlDocuments.Read(text), node => node.ToJsonString())), iter: 3000, threads: 1);
 
     [Fact]
-    public void A_refusal_of_any_body() => Gen.Select(Gen.Int[300, 599], Damaged(StatusText)).Sample(
+    public void An_error_response_with_any_body_fails_only_with_a_CvException() => Gen.Select(Gen.Int[300, 599], Damaged(StatusText)).Sample(
         (code, body) => Assert.NotEmpty(ClusterErrors.FromResponse(code, body, HttpMethod.Get, "deployments.apps").ErrorId), iter: 3000, threads: 1);
 
     [Fact]
-    public async Task An_answer_of_any_body() => await Damaged(ListText).SampleAsync(
+    public async Task A_response_with_any_body_fails_only_with_a_CvException() => await Damaged(ListText).SampleAsync(
         body => BearsAsync(async () =>
         {
             using ScriptedServer server = ScriptedServer.Always(200, body);
@@ -65,7 +65,7 @@ public sealed class BoundaryTests
         iter: 1000, threads: 1);
 
     [Fact]
-    public async Task A_watch_of_any_lines() => await Damaged(ChangeText).SampleAsync(
+    public async Task A_watch_with_any_lines_fails_only_with_a_CvException() => await Damaged(ChangeText).SampleAsync(
         line => BearsAsync(async () =>
         {
             using ScriptedServer server = ScriptedServer.Always(200, line + "\n" + ChangeText);
@@ -76,7 +76,7 @@ public sealed class BoundaryTests
         iter: 1000, threads: 1);
 
     [Fact]
-    public void Proxy_variables_of_any_text() => Gen.Select(Damaged("http://me:pw@proxy.test:3128"), Damaged("10.0.0.0/8,.svc,a.test:443,[::1]:5,*.b.test")).Sample(
+    public void Proxy_variables_with_any_text_fail_only_with_a_CvException() => Gen.Select(Damaged("http://me:pw@proxy.test:3128"), Damaged("10.0.0.0/8,.svc,a.test:443,[::1]:5,*.b.test")).Sample(
         (proxy, noProxy) => Bears(() => ProxySettings.Of(name => name switch { "HTTPS_PROXY" => proxy, "NO_PROXY" => noProxy, _ => null }).GetProxy(new Uri("https://10.1.2.3:6443"))),
         iter: 3000, threads: 1);
 
@@ -88,10 +88,10 @@ public sealed class BoundaryTests
     [InlineData("a: !System.Diagnostics.Process {}")]
     [InlineData("a: \"\\ud800\"")]
     [InlineData("a: 1e400")]
-    public void YAML_that_stands_for_no_JSON_is_refused(string text) => Assert.Equal("ManifestInvalid", Assert.Throws<CvException>(() => YamlDocuments.Read(text)).ErrorId);
+    public void YAML_without_a_JSON_equivalent_is_rejected(string text) => Assert.Equal("ManifestInvalid", Assert.Throws<CvException>(() => YamlDocuments.Read(text)).ErrorId);
 
     [Fact]
-    public void Depth_is_bounded_with_aliases_and_without()
+    public void Depth_is_limited_with_and_without_aliases()
     {
         string chain = "a0: &a0 [x]\n" + string.Concat(Enumerable.Range(1, 1000).Select(i => $"a{i}: &a{i} [*a{i - 1}]\n"));
         string[] texts = [new string('[', 20_000) + new string(']', 20_000), string.Concat(Enumerable.Repeat("{\"a\":", 100_000)), string.Concat(Enumerable.Range(0, 1500).Select(i => new string(' ', i) + "a:\n")), chain];
@@ -101,14 +101,14 @@ public sealed class BoundaryTests
     }
 
     [Fact]
-    public void Characters_are_bounded_with_aliases() => Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() =>
+    public void Characters_are_limited_with_aliases() => Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() =>
         YamlDocuments.Read("a: &a " + new string('x', 100_000) + "\nb: [" + string.Join(", ", Enumerable.Repeat("*a", 1000)) + "]")).ErrorId);
 
     [Fact]
-    public void Aliases_stand_for_what_their_anchors_do() =>
+    public void Aliases_resolve_to_their_anchors() =>
         Assert.Equal("""{"a":{"b":[1,"2"]},"c":{"b":[1,"2"]},"d":null}""", YamlDocuments.Read("a: &a {b: [1, !!str 2]}\nc: *a\nd: &d\n").Single().ToJsonString());
 
-    /// <summary>The text with some pieces put in, or taken away from it, anywhere.</summary>
+    /// <summary>The text with random insertions and deletions.</summary>
     private static Gen<string> Damaged(string text) => Gen.Select(Gen.Int[0, text.Length], Gen.Int[0, 12], Pieces).Array[1, 4].Select(changes =>
     {
         string damaged = text;
@@ -129,7 +129,7 @@ public sealed class BoundaryTests
         }
         catch (CvException)
         {
-            // As it should be.
+            // Expected.
         }
     }
 
@@ -141,7 +141,7 @@ public sealed class BoundaryTests
         }
         catch (CvException)
         {
-            // As it should be.
+            // Expected.
         }
     }
 }

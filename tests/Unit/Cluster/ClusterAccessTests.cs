@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Whom a connection takes for the API server, and who it says it is, as kubectl does with the same kubeconfig.</summary>
+/// <summary>Server verification and client authentication, as in kubectl with the same kubeconfig.</summary>
 public sealed class ClusterAccessTests : IDisposable
 {
     private readonly TestAuthority _authority = new();
@@ -41,7 +41,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null, "not yet valid")]
     [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
     [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
-    public async Task A_certificate_for_another_name_or_use_or_time_gets_no_token_and_is_told_why(string subject, string? name, string use, int from, int to, string? tlsServerName, string why)
+    public async Task A_certificate_for_another_name_use_or_time_is_rejected_with_its_reason_before_the_token_is_sent(string subject, string? name, string use, int from, int to, string? tlsServerName, string why)
     {
         await using LoopbackApiServer server = new(_authority.Issue(subject, name is null ? [] : [name], use, from, to).Certificate);
 
@@ -64,7 +64,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData("alert 48", "ClusterUnauthorized", "client-certificate")]
     [InlineData("alert 116", "ClusterUnauthorized", "client-certificate")]
     [InlineData("nothing", "ClusterUnreachable", "Get-CvContext")]
-    public async Task A_TLS_connection_that_cannot_be_made_blames_the_servers_certificate_only_where_that_is_refused(string how, string errorId, string advice)
+    public async Task A_TLS_failure_blames_the_server_certificate_only_if_it_was_rejected(string how, string errorId, string advice)
     {
         await using Registries.OddTlsServer server = new(how);
 
@@ -79,9 +79,9 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public void A_client_certificate_that_is_refused_after_the_handshake_is_told_as_such()
+    public void A_client_certificate_that_is_rejected_after_the_handshake_is_reported()
     {
-        // As OpenSSL says it of TLS 1.3, on the first read.
+        // The error of OpenSSL with TLS 1.3, on the first read.
         HttpRequestException failure = new("An error occurred while sending the request.", new IOException("The decryption operation failed, see inner exception.",
             new IOException("Decrypt failed with OpenSSL error - SSL_ERROR_SSL.", new IOException("error:0A00045C:SSL routines::tlsv13 alert certificate required"))));
 
@@ -89,7 +89,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task Only_the_authority_of_the_kubeconfig_is_trusted_and_without_one_those_of_the_system()
+    public async Task Only_the_authority_of_the_kubeconfig_is_trusted_or_else_those_of_the_system()
     {
         using TestAuthority other = new();
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
@@ -103,7 +103,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_chain_may_be_sent_by_the_server_or_end_in_an_intermediate_authority_that_is_trusted()
+    public async Task A_chain_may_be_sent_by_the_server_or_end_in_a_trusted_intermediate_authority()
     {
         using TestAuthority between = new("Intermediate", _authority);
         var issued = between.Issue("any", ["127.0.0.1"]);
@@ -116,7 +116,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_pods_service_account_trusts_the_clusters_authority_alone()
+    public async Task A_service_account_trusts_only_the_authority_of_the_cluster()
     {
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
         await using LoopbackApiServer other = new(_authority.Issue("any", ["10.96.0.1"]).Certificate);
@@ -142,7 +142,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task Impersonation_is_said_in_the_headers_that_kubectl_sends()
+    public async Task Impersonation_headers_are_those_of_kubectl()
     {
         await using LoopbackApiServer server = new();
 
@@ -160,7 +160,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData("tokenFile: token.txt", "Authorization: Bearer of-file")]
     [InlineData("token: stale, tokenFile: token.txt", "Authorization: Bearer of-file")]
     [InlineData("token: inline, tokenFile: gone.txt", "Authorization: Bearer inline")]
-    public async Task Each_kind_of_login_is_sent(string user, string header)
+    public async Task All_kinds_of_credentials_are_sent(string user, string header)
     {
         File.WriteAllText(Path.Combine(_folder, "token.txt"), "of-file\n");
         await using LoopbackApiServer server = new();
@@ -171,7 +171,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_client_certificate_of_relative_files_is_shown()
+    public async Task A_client_certificate_in_files_with_relative_paths_is_sent()
     {
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
         var client = _authority.Issue("sam", [], TestAuthority.ForClients);
@@ -201,7 +201,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData(", certificate-authority-data: AAAA", "token: s3cret", "KubeConfigInvalid")]
     [InlineData(", insecure-skip-tls-verify: true, certificate-authority-data: AAAA", "token: s3cret", "KubeConfigInvalid")]
     [InlineData(", proxy-url: 'ftp://me:s3cret@proxy.test'", "token: s3cret", "ProxyInvalid")]
-    public void What_cannot_be_honoured_is_refused_by_name(string cluster, string user, string errorId)
+    public void Unsupported_settings_are_rejected_by_name(string cluster, string user, string errorId)
     {
         CvException error = Assert.Throws<CvException>(() => Connect(443, cluster, user).Dispose());
 
@@ -210,7 +210,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task A_login_in_the_servers_address_is_used_and_never_shown()
+    public async Task User_info_in_the_server_URL_is_used_and_never_shown()
     {
         await using LoopbackApiServer server = new();
         string path = Path.Combine(_folder, "config");
@@ -236,7 +236,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task The_proxy_of_the_kubeconfig_is_gone_through_even_to_loopback()
+    public async Task The_proxy_of_the_kubeconfig_is_used_even_for_loopback()
     {
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
         await using Registries.TunnelProxy proxy = new(server.Port, "me:s3cret");
@@ -282,14 +282,14 @@ public sealed class ClusterAccessTests : IDisposable
         Assert.Equal(["CN=one"], await ClientsAsync());
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
-        // In the middle of a rotation: the key of another certificate, and then none.
+        // During a rotation: the key of another certificate, and then no file.
         File.WriteAllText(Path.Combine(_folder, "sam.key"), _authority.Issue("other", [], TestAuthority.ForClients).KeyPem);
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
         File.Delete(Path.Combine(_folder, "sam.key"));
         time.Advance(TimeSpan.FromMinutes(2));
         Assert.Equal(["CN=one", "CN=two"], await ClientsAsync());
-        // One that the server does not accept any more is not waited for.
+        // After a rejection, the files are read again at once.
         Rotate("three");
         server.Status = "401 Unauthorized";
         Assert.Equal("ClusterUnauthorized", (await Assert.ThrowsAsync<CvException>(ClientsAsync)).ErrorId);
@@ -318,7 +318,7 @@ public sealed class ClusterAccessTests : IDisposable
     }
 
     [Fact]
-    public async Task The_intermediate_authorities_of_a_client_certificates_file_are_sent_with_it()
+    public async Task Intermediate_certificates_in_the_client_certificate_file_are_sent()
     {
         using TestAuthority intermediate = new("Intermediate", _authority);
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Which cluster a connection is to. Nothing is asked of any.</summary>
+/// <summary>Selection of the cluster of a connection, without requests.</summary>
 public sealed class ClusterConnectionTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
@@ -11,7 +11,7 @@ public sealed class ClusterConnectionTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void The_current_context_is_taken_where_none_is_named()
+    public void The_context_defaults_to_the_current_one()
     {
         using ClusterConnection cluster = Connect(null);
 
@@ -19,7 +19,7 @@ public sealed class ClusterConnectionTests : IDisposable
     }
 
     [Fact]
-    public void A_context_without_a_namespace_means_default()
+    public void The_namespace_of_a_context_defaults_to_default()
     {
         using ClusterConnection cluster = Connect("qa");
 
@@ -32,7 +32,7 @@ public sealed class ClusterConnectionTests : IDisposable
     [InlineData("no-user", "KubeConfigInvalid", "no-user")]
     [InlineData("bad-server", "KubeConfigInvalid", "bad-server")]
     [InlineData("bad-plugin", "KubeConfigInvalid", "bad-plugin")]
-    public void A_context_that_cannot_be_used_is_named(string context, string errorId, string target)
+    public void An_invalid_context_is_reported_by_name(string context, string errorId, string target)
     {
         CvException error = Assert.Throws<CvException>(() => Connect(context));
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Failures of an API server, as people read them. The bodies are those that Kubernetes 1.20 answers with.</summary>
+/// <summary>Errors for failures of an API server, with response bodies of Kubernetes 1.20.</summary>
 public sealed class ClusterErrorTests
 {
     private static readonly ResourcePath Deployment = new("apps", "v1", "deployments", "shop", "web");
@@ -26,7 +26,7 @@ public sealed class ClusterErrorTests
     [InlineData(500, "InternalError", "ClusterFailed", CvErrorKind.Unavailable)]
     [InlineData(503, "ServiceUnavailable", "ClusterFailed", CvErrorKind.Unavailable)]
     [InlineData(504, "Timeout", "ClusterTimeout", CvErrorKind.Timeout)]
-    public async Task Each_answer_has_an_id_of_its_own_and_keeps_the_servers_words(int code, string reason, string errorId, CvErrorKind kind)
+    public async Task Each_error_has_its_own_id_and_keeps_the_server_message(int code, string reason, string errorId, CvErrorKind kind)
     {
         CvException error = await GetAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "what the server says")));
 
@@ -50,7 +50,7 @@ public sealed class ClusterErrorTests
     [InlineData(422, "{\"kind\":[\"Status\"]}", "ClusterAnswerInvalid")]
     [InlineData(422, "{\"kind\":\"Status\",\"kind\":\"Status\"}", "ClusterAnswerInvalid")]
     [InlineData(302, "", "ClusterAnswerInvalid")]
-    public async Task An_answer_of_somebody_between_blames_no_object(int code, string body, string errorId)
+    public async Task A_response_from_a_proxy_does_not_blame_an_object(int code, string body, string errorId)
     {
         CvException error = await GetAsync(ScriptedServer.Always(code, body));
 
@@ -59,7 +59,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public void A_proxys_password_is_in_no_error()
+    public void The_password_of_a_proxy_is_not_in_any_error()
     {
         HttpRequestException failure = new("The proxy tunnel request to proxy 'http://me:geheim@proxy.test:3128/' failed with status code '407'.");
 
@@ -73,7 +73,7 @@ public sealed class ClusterErrorTests
     [Theory]
     [InlineData(""" {"kind":"Status","reason":5,"message":["no","text"],"details":7} """)]
     [InlineData(""" {"kind":"Status","reason":null,"details":{"causes":[7,{"field":{}},{"field":null}]}} """)]
-    public async Task A_status_of_another_shape_is_no_other_failure(string body)
+    public async Task A_malformed_status_does_not_change_the_error(string body)
     {
         CvException error = await GetAsync(ScriptedServer.Always(422, body));
 
@@ -81,7 +81,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public async Task What_is_invalid_is_named_by_its_fields()
+    public async Task Invalid_fields_are_reported_by_name()
     {
         CvException error = await GetAsync(ScriptedServer.Always(422, ScriptedServer.Status(422, "Invalid", "is invalid",
             """{"causes":[{"reason":"FieldValueRequired","field":"spec.replicas"},{"field":"spec.replicas"},{"field":"metadata.name"}]}""")));
@@ -92,7 +92,7 @@ public sealed class ClusterErrorTests
     [Theory]
     [InlineData("404 page not found\n")]
     [InlineData("""{"kind":"Status","code":404,"reason":"NotFound","message":"the server could not find the requested resource","details":{}}""")]
-    public async Task A_cluster_without_the_custom_resource_says_how_to_install_it(string body)
+    public async Task A_missing_custom_resource_definition_is_reported_with_how_to_install_it(string body)
     {
         using ScriptedServer server = ScriptedServer.Always(404, body);
         using ClusterConnection cluster = server.Connect();
@@ -106,7 +106,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public async Task A_resource_that_does_not_exist_is_no_missing_custom_resource()
+    public async Task A_missing_resource_is_distinguished_from_a_missing_custom_resource_definition()
     {
         using ScriptedServer server = ScriptedServer.Always(404,
             ScriptedServer.Status(404, "NotFound", "not found", """{"name":"web","group":"custom.k8s.io","kind":"containerversions"}"""));
@@ -121,10 +121,10 @@ public sealed class ClusterErrorTests
     [InlineData("")]
     [InlineData("[1]")]
     [InlineData("<html>Log in</html>")]
-    public async Task An_answer_that_is_no_object_is_a_fault_that_may_pass(string body) =>
+    public async Task A_response_that_is_not_an_object_is_a_transient_error(string body) =>
         Assert.Equal(("ClusterAnswerInvalid", true), await GetAsync(ScriptedServer.Always(200, body)) is var error ? (error.ErrorId, error.IsTransient) : default);
 
-    /// <summary>The sentences are those of Kubernetes' own plugins; only one of them is about a right.</summary>
+    /// <summary>The messages are those of the plugins of Kubernetes; only one of them is about a missing permission.</summary>
     [Theory]
     [InlineData(403, """deployments.apps \"web\" is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot patch resource \"deployments\" in API group \"apps\" in the namespace \"shop\": no rule allows it""", "ClusterForbidden")]
     [InlineData(403, """forbidden: User \"sam\" cannot get path \"/version\": no rule allows it""", "ClusterForbidden")]
@@ -146,7 +146,7 @@ public sealed class ClusterErrorTests
     [InlineData(500, """admission webhook \"w.example.com\" denied the request: it broke""", "ClusterAdmissionDenied")]
     [InlineData(500, """Internal error occurred: failed calling webhook \"w.example.com\": Post: connection refused""", "ClusterWebhookFailed")]
     [InlineData(403, """pods \"web\" is forbidden: node \"n\" is not allowed""", "ClusterRefused")]
-    public async Task A_refusal_is_told_by_who_refuses(int code, string message, string errorId)
+    public async Task A_rejection_is_classified_by_the_component_that_rejects(int code, string message, string errorId)
     {
         CvException error = await GetAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, "Forbidden", message)));
 
@@ -157,11 +157,11 @@ public sealed class ClusterErrorTests
     [Theory]
     [InlineData("DisruptionBudget", "PodDisruptionBudgetViolated")]
     [InlineData("Other", "ClusterRateLimited")]
-    public async Task An_eviction_against_a_disruption_budget_is_no_busy_server(string cause, string errorId) =>
+    public async Task An_eviction_blocked_by_a_disruption_budget_is_not_a_rate_limit(string cause, string errorId) =>
         Assert.Equal(errorId, (await GetAsync(ScriptedServer.Always(429, ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod", $$$"""{"causes":[{"reason":"{{{cause}}}"}]}""")))).ErrorId);
 
     [Fact]
-    public async Task A_server_that_cannot_be_reached_is_named()
+    public async Task An_unreachable_server_is_reported_by_name()
     {
         CvException error = await GetAsync(new ScriptedServer(_ => throw new HttpRequestException("Connection refused (api.test:443)")));
 
@@ -170,7 +170,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public async Task A_certificate_that_is_not_trusted_is_told_from_a_server_that_is_down()
+    public async Task An_untrusted_certificate_is_distinguished_from_an_unreachable_server()
     {
         CvException error = await GetAsync(new ScriptedServer(_ => throw new HttpRequestException("TLS", new CertificateRejectedException("untrusted root"))));
 
@@ -179,7 +179,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public async Task Who_cancels_gets_the_cancellation_and_no_error_of_the_clusters()
+    public async Task Cancellation_by_the_caller_is_not_an_error_of_the_cluster()
     {
         using CancellationTokenSource source = new();
         using ScriptedServer server = new(_ =>
@@ -193,7 +193,7 @@ public sealed class ClusterErrorTests
     }
 
     [Fact]
-    public async Task No_error_repeats_the_token()
+    public async Task Errors_do_not_contain_the_token()
     {
         using ScriptedServer server = ScriptedServer.Always(401, ScriptedServer.Status(401, "Unauthorized", "Unauthorized"));
         using ClusterConnection cluster = server.Connect("t0psecret");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>What is asked of an API server: paths, queries, content types, pages, watches.</summary>
+/// <summary>Requests to an API server: paths, queries, content types, pages, watches.</summary>
 public sealed class ClusterRequestTests
 {
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments", "shop");
@@ -17,7 +17,7 @@ public sealed class ClusterRequestTests
     [InlineData("apps", "v1", "deployments", "shop", "web", null, "apis/apps/v1/namespaces/shop/deployments/web")]
     [InlineData("apps", "v1", "deployments", "shop", "web", "status", "apis/apps/v1/namespaces/shop/deployments/web/status")]
     [InlineData("apps", "v1", "deployments", "a/b", "../c", null, "apis/apps/v1/namespaces/a%2Fb/deployments/..%2Fc")]
-    public void A_path_names_what_it_is_for(string group, string version, string plural, string? ns, string? name, string? subresource, string expected) =>
+    public void A_path_has_a_title(string group, string version, string plural, string? ns, string? name, string? subresource, string expected) =>
         Assert.Equal(expected, new ResourcePath(group, version, plural, ns, name, subresource).ToString());
 
     [Theory]
@@ -25,7 +25,7 @@ public sealed class ClusterRequestTests
     [InlineData(PatchKind.Merge, "application/merge-patch+json")]
     [InlineData(PatchKind.StrategicMerge, "application/strategic-merge-patch+json")]
     [InlineData(PatchKind.Apply, "application/apply-patch+yaml")]
-    public async Task A_patch_says_how_it_is_read_and_who_wrote_it(PatchKind kind, string contentType)
+    public async Task A_patch_has_its_content_type_and_field_manager(PatchKind kind, string contentType)
     {
         using ScriptedServer server = ScriptedServer.Always(200, "{}");
         using ClusterConnection cluster = server.Connect();
@@ -54,7 +54,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_list_whose_continuation_expired_is_read_again_whole()
+    public async Task A_list_whose_continue_token_expired_is_read_again_completely()
     {
         int expired = 0;
         using ScriptedServer server = new(request =>
@@ -74,7 +74,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_list_that_expires_for_ever_is_an_error()
+    public async Task A_list_that_keeps_expiring_is_an_error()
     {
         using ScriptedServer server = ScriptedServer.Always(410, ScriptedServer.Status(410, "Expired", "too old"));
         using ClusterConnection cluster = server.Connect();
@@ -86,7 +86,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task Only_the_very_object_is_deleted_where_its_uid_is_given()
+    public async Task An_object_is_deleted_only_with_the_specified_uid()
     {
         using ScriptedServer server = ScriptedServer.Always(200, "{}");
         using ClusterConnection cluster = server.Connect();
@@ -100,7 +100,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_watch_gives_each_line_and_ends_when_the_server_does()
+    public async Task A_watch_returns_each_event_and_ends_when_the_server_ends_it()
     {
         using ScriptedServer server = ScriptedServer.Always(200, """
             {"type":"ADDED","object":{"n":1}}
@@ -118,7 +118,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_watch_from_a_version_that_is_gone_is_the_same_error_before_and_within_it()
+    public async Task An_expired_resource_version_is_the_same_error_before_and_within_a_watch()
     {
         using ScriptedServer within = ScriptedServer.Always(200,
             $$"""{"type":"ERROR","object":{{ScriptedServer.Status(410, "Expired", "too old resource version")}}}""");
@@ -129,18 +129,18 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_watch_that_the_server_never_ends_is_given_up()
+    public async Task A_watch_that_the_server_never_ends_times_out()
     {
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
 
-        // The server's own limit of 30 s less than none: it is over at once.
+        // With the 30 s of grace, the timeout has already elapsed.
         CvException error = await WatchAsync(server, -30);
 
         Assert.Equal(("ClusterTimeout", CvErrorKind.Timeout), (error.ErrorId, error.Kind));
     }
 
     [Fact]
-    public async Task An_object_that_cannot_be_read_keeps_no_other_one_of_a_list_from_being_read()
+    public async Task An_unreadable_object_does_not_prevent_others_of_a_list_from_being_read()
     {
         using ScriptedServer server = ScriptedServer.Always(200, """
             {"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"},"n":1},{"metadata":{"name":"b","namespace":"shop"},"n":"x"},null,"text",
@@ -167,7 +167,7 @@ public sealed class ClusterRequestTests
     [InlineData("""{"metadata":"x","items":[]}""")]
     [InlineData("""{"metadata":{"a":1,"a":2},"items":[]}""")]
     [InlineData("""{"metadata":{"continue":"always the same"},"items":[]}""")]
-    public async Task What_is_no_list_is_not_taken_for_an_empty_one(string body)
+    public async Task A_response_without_items_is_not_an_empty_list(string body)
     {
         using ScriptedServer server = ScriptedServer.Always(200, body);
         using ClusterConnection cluster = server.Connect();
@@ -178,7 +178,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_list_that_Go_writes_as_null_is_empty()
+    public async Task A_null_list_is_empty()
     {
         using ScriptedServer server = ScriptedServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
         using ClusterConnection cluster = server.Connect();
@@ -189,7 +189,7 @@ public sealed class ClusterRequestTests
     [Theory]
     [InlineData("""{"metadata":"x"}""")]
     [InlineData("""{"a":{"b":1,"b":2}}""")]
-    public async Task An_object_of_another_shape_is_no_other_exception(string body)
+    public async Task A_malformed_object_fails_only_with_a_CvException(string body)
     {
         using ScriptedServer server = ScriptedServer.Always(200, body);
         using ClusterConnection cluster = server.Connect();
@@ -208,11 +208,11 @@ public sealed class ClusterRequestTests
     [InlineData("""{"type":"ERROR","object":"x"}""", "ClusterFailed")]
     [InlineData("""{"type":"ERROR","object":{"code":"410"}}""", "ClusterFailed")]
     [InlineData("""{"type":"ERROR","object":{"code":1.5,"code":3}}""", "ClusterFailed")]
-    public async Task A_line_that_is_no_change_ends_the_watch_with_an_error(string line, string errorId) =>
+    public async Task A_line_that_is_not_an_event_ends_the_watch_with_an_error(string line, string errorId) =>
         Assert.Equal(errorId, (await WatchAsync(ScriptedServer.Always(200, line + "\n"))).ErrorId);
 
     [Fact]
-    public async Task An_object_that_cannot_be_read_does_not_end_a_watch()
+    public async Task An_unreadable_object_does_not_end_a_watch()
     {
         using ScriptedServer server = ScriptedServer.Always(200, """
             {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"},"n":1}}
@@ -233,7 +233,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_watch_line_without_an_end_is_given_up_at_its_limit()
+    public async Task An_endless_watch_event_is_an_error_at_its_limit()
     {
         using EndlessStream endless = new(long.MaxValue);
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(endless) });
@@ -248,7 +248,7 @@ public sealed class ClusterRequestTests
     [InlineData(1)]
     [InlineData(7)]
     [InlineData(100_000)]
-    public async Task Lines_are_whole_however_their_bytes_come(int chunk)
+    public async Task Lines_are_complete_however_their_bytes_arrive(int chunk)
     {
         string[] lines = ["", "a", new('b', 40_000), "c\u00e9", new('d', 16 * 1024), ""];
         byte[] bytes = System.Text.Encoding.UTF8.GetBytes(string.Join("\r\n", lines) + "\nlast");
@@ -265,7 +265,7 @@ public sealed class ClusterRequestTests
     [InlineData(500)]
     [InlineData(503)]
     [InlineData(403)]
-    public async Task A_refusal_whose_body_is_cut_off_is_told_by_its_code(int code)
+    public async Task An_error_response_with_a_truncated_body_is_classified_by_its_status(int code)
     {
         HttpResponseMessage Answer(ScriptedRequest _) => new((System.Net.HttpStatusCode)code) { Content = new StreamContent(new EndlessStream(100)) };
         using ScriptedServer get = new(Answer);
@@ -278,7 +278,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task A_refusal_is_read_no_further_than_its_limit()
+    public async Task An_error_response_is_truncated_at_its_limit()
     {
         using EndlessStream endless = new(long.MaxValue);
         using ScriptedServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError) { Content = new StreamContent(endless) });
@@ -303,7 +303,7 @@ public sealed class ClusterRequestTests
 
     [Theory]
     [MemberData(nameof(Failures))]
-    public async Task Every_failure_of_the_network_is_an_error_that_may_pass(Exception failure, string errorId)
+    public async Task All_failures_of_the_network_are_transient_errors(Exception failure, string errorId)
     {
         using ScriptedServer server = new(_ => throw failure);
         using ClusterConnection cluster = server.Connect();
@@ -315,7 +315,7 @@ public sealed class ClusterRequestTests
     }
 
     [Fact]
-    public async Task An_answer_that_stalls_in_its_body_is_given_up()
+    public async Task A_stalled_response_times_out()
     {
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
@@ -337,14 +337,14 @@ public sealed class ClusterRequestTests
         });
     }
 
-    /// <summary>Bytes in pieces of one size.</summary>
+    /// <summary>Bytes in chunks of a fixed size.</summary>
     private sealed class ChunkedStream(byte[] bytes, int chunk) : MemoryStream(bytes)
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
             base.ReadAsync(buffer[..Math.Min(buffer.Length, chunk)], cancellationToken);
     }
 
-    /// <summary>Bytes of one line, then the connection breaks.</summary>
+    /// <summary>One line, then the connection fails.</summary>
     private sealed class EndlessStream(long length) : ReadOnlyStream
     {
         public long Given { get; private set; }
@@ -360,7 +360,7 @@ public sealed class ClusterRequestTests
         }
     }
 
-    /// <summary>A half-open connection: nothing comes, and no end either.</summary>
+    /// <summary>A half-open connection: no data and no end of the stream.</summary>
     private sealed class SilentStream : ReadOnlyStream
     {
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -402,7 +402,7 @@ public sealed class ClusterRequestTests
     [InlineData("""{"type":"BOOKMARK","object":[]}""")]
     [InlineData("""{"type":"ADDED","object":{"metadata":{"uid":"a","uid":"b"}}}""")]
     [InlineData("""{"type":"ADDED","object":{"metadata":null,"metadata":null}}""")]
-    public async Task A_watch_line_that_cannot_be_read_is_an_error_with_an_id(string line)
+    public async Task An_unreadable_watch_event_is_an_error_with_an_id(string line)
     {
         using ScriptedServer server = ScriptedServer.Always(200, line + "\n");
         using ClusterConnection cluster = server.Connect();

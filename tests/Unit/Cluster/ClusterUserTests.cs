@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>R7: who holds something back is told in the cluster's words.</summary>
+/// <summary>R7: the user who suspends or pins is identified as in the cluster.</summary>
 public sealed class ClusterUserTests
 {
     private const string Review = """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"sam@example.com\u001b[2J"}}}""";
@@ -12,7 +12,7 @@ public sealed class ClusterUserTests
     [InlineData("v1")]
     [InlineData("v1beta1")]
     [InlineData("v1alpha1")]
-    public async Task The_API_server_is_asked_in_the_versions_that_it_may_have(string version)
+    public async Task The_SelfSubjectReview_is_tried_in_all_API_versions(string version)
     {
         using ScriptedServer server = new(request => request.Path == $"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
             ? ScriptedServer.Answer(201, Review) : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "no")));
@@ -25,7 +25,7 @@ public sealed class ClusterUserTests
     [InlineData(404)]
     [InlineData(403)]
     [InlineData(201)]
-    public async Task A_server_that_does_not_say_leaves_the_kubeconfigs_user(int code)
+    public async Task The_user_of_the_kubeconfig_is_used_if_the_server_does_not_report_one(int code)
     {
         using ScriptedServer server = ScriptedServer.Always(code, code == 201 ? """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}""" : ScriptedServer.Status(code, "No", "no"));
         using ClusterConnection cluster = server.Connect();
@@ -34,7 +34,7 @@ public sealed class ClusterUserTests
     }
 
     [Fact]
-    public void The_common_name_of_a_client_certificate_is_the_users_name()
+    public void The_common_name_of_a_client_certificate_is_the_user_name()
     {
         using System.Security.Cryptography.ECDsa key = System.Security.Cryptography.ECDsa.Create();
         using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("O=system:masters, CN=sam", key, System.Security.Cryptography.HashAlgorithmName.SHA256)

@@ -11,7 +11,7 @@ public sealed class ContainerVersionStoreTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_status_is_written_without_managedFields_and_whoever_owns_the_specification_goes_on_doing_so()
+    public async Task A_status_is_written_without_managedFields_and_field_owners_are_kept()
     {
         await using RecordsCluster cluster = await RecordsCluster.StartAsync();
         await CrdInstallation.InstallAsync(cluster.Connection, TimeProvider.System, Token);

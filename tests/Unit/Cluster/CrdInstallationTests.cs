@@ -13,7 +13,7 @@ public sealed class CrdInstallationTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task It_is_created_where_there_is_none()
+    public async Task A_missing_definition_is_created()
     {
         Definitions definitions = new();
 
@@ -23,7 +23,7 @@ public sealed class CrdInstallationTests
     }
 
     [Fact]
-    public async Task The_same_again_is_unchanged_though_its_field_managers_change()
+    public async Task An_identical_definition_is_unchanged_although_its_field_managers_change()
     {
         Definitions definitions = new();
         await InstallAsync(definitions.Answer);
@@ -32,7 +32,7 @@ public sealed class CrdInstallationTests
     }
 
     [Fact]
-    public async Task An_older_one_is_updated_and_keeps_what_others_wrote_on_it()
+    public async Task An_older_definition_is_updated_and_keeps_metadata_of_others()
     {
         Definitions definitions = new();
         await InstallAsync(definitions.Answer);
@@ -49,7 +49,7 @@ public sealed class CrdInstallationTests
     }
 
     [Fact]
-    public async Task Two_who_install_it_at_once_both_succeed()
+    public async Task Concurrent_installations_both_succeed()
     {
         Definitions definitions = new();
         bool overtaken = false;
@@ -69,7 +69,7 @@ public sealed class CrdInstallationTests
     }
 
     [Fact]
-    public async Task One_that_is_always_changed_meanwhile_is_a_conflict()
+    public async Task A_definition_that_always_changes_concurrently_is_a_conflict()
     {
         Definitions definitions = new();
         await InstallAsync(definitions.Answer);
@@ -82,7 +82,7 @@ public sealed class CrdInstallationTests
     }
 
     [Fact]
-    public async Task It_is_waited_for_until_it_is_established_and_its_paths_answer()
+    public async Task Installation_waits_until_the_definition_is_established_and_served()
     {
         FakeTimeProvider time = new() { AutoAdvanceAmount = TimeSpan.FromMilliseconds(50) };
         Definitions definitions = new() { LooksUntilEstablished = 3, LooksUntilServed = 2 };
@@ -101,7 +101,7 @@ public sealed class CrdInstallationTests
     [Theory]
     [InlineData(int.MaxValue, 0)]
     [InlineData(0, int.MaxValue)]
-    public async Task One_that_is_never_served_is_an_error(int looksUntilEstablished, int looksUntilServed)
+    public async Task A_definition_that_is_never_served_is_an_error(int looksUntilEstablished, int looksUntilServed)
     {
         FakeTimeProvider time = new();
         Definitions definitions = new() { LooksUntilEstablished = looksUntilEstablished, LooksUntilServed = looksUntilServed };
@@ -124,8 +124,8 @@ public sealed class CrdInstallationTests
     }
 
     /// <summary>
-    /// As much of the API server as one definition needs. As Kubernetes 1.20 does, it gives a new resource version to the first write
-    /// after the creation even when that changes nothing, and a new generation only to a changed specification.
+    /// An API server for one definition. Like Kubernetes 1.20, it changes the resource version on the first update after the creation even if
+    /// nothing changes, and the generation only if the spec changes.
     /// </summary>
     private sealed class Definitions
     {

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Programs that a kubeconfig names for a credential.</summary>
+/// <summary>Credentials from exec plugins.</summary>
 public sealed class ExecPluginTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
@@ -18,7 +18,7 @@ public sealed class ExecPluginTests : IDisposable
     [Theory]
     [InlineData("v1")]
     [InlineData("v1beta1")]
-    public async Task A_relative_command_is_found_beside_the_kubeconfig_and_told_of_the_cluster(string version)
+    public async Task A_relative_command_is_resolved_against_the_kubeconfig_and_receives_the_cluster(string version)
     {
         Script("plugin.sh", $$$"""
             echo 'a newer version is there' >&2
@@ -37,7 +37,7 @@ public sealed class ExecPluginTests : IDisposable
     }
 
     [Fact]
-    public async Task A_credential_is_asked_for_once_until_it_expires_or_is_refused()
+    public async Task A_credential_is_cached_until_it_expires_or_is_rejected()
     {
         FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
         Script("plugin.sh", """
@@ -69,7 +69,7 @@ public sealed class ExecPluginTests : IDisposable
     [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":null}'""")]
     [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientCertificateData":"s3cret","clientKeyData":"s3cret"}}'""")]
     [InlineData("head -c 3000000 /dev/zero")]
-    public async Task What_a_program_writes_is_in_no_error(string script)
+    public async Task Errors_do_not_contain_the_output_of_a_program(string script)
     {
         Script("plugin.sh", script);
         using ExecPlugin plugin = Plugin(Path.Combine(_folder, "plugin.sh"), TimeProvider.System);
@@ -81,7 +81,7 @@ public sealed class ExecPluginTests : IDisposable
     }
 
     [Fact]
-    public async Task A_program_that_is_not_there_is_named_with_how_to_install_it()
+    public async Task A_missing_program_is_reported_with_its_install_hint()
     {
         using ExecPlugin plugin = Plugin("no-such-plugin-anywhere", TimeProvider.System, "brew install it");
 
@@ -91,7 +91,7 @@ public sealed class ExecPluginTests : IDisposable
     }
 
     [Fact]
-    public async Task A_program_that_does_not_end_is_killed_with_its_children()
+    public async Task A_program_that_does_not_exit_is_killed_with_its_children()
     {
         FakeTimeProvider time = new();
         string child = Path.Combine(_folder, "child");
@@ -110,7 +110,7 @@ public sealed class ExecPluginTests : IDisposable
     }
 
     [Fact]
-    public void A_program_is_found_through_absolute_entries_of_the_PATH_alone()
+    public void A_program_is_found_only_through_absolute_entries_of_the_PATH()
     {
         string bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
         Script("bin/tool", "exit 0");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>R3, with the answers of Kubernetes 1.20: a failed test is 422 without a cause, and so is a pointer to nothing.</summary>
+/// <summary>R3, with responses of Kubernetes 1.20: a failed test and an invalid pointer are both 422 without a cause.</summary>
 public sealed class ImagePatchTests
 {
     private const string Containers = "/spec/template/spec/containers";
@@ -12,7 +12,7 @@ public sealed class ImagePatchTests
     private static readonly string TestFailed = ScriptedServer.Status(422, "Invalid", "the server rejected our request due to an error in our request");
 
     [Fact]
-    public async Task Name_and_image_are_tested_before_the_image_alone_is_replaced()
+    public async Task The_patch_tests_name_and_image_and_replaces_only_the_image()
     {
         using ScriptedServer server = ScriptedServer.Always(200, "{}");
 
@@ -30,7 +30,7 @@ public sealed class ImagePatchTests
     [InlineData("""[{"name":"main","image":"r/a:1"}]""")]
     [InlineData("""[{"name":"side"},null]""")]
     [InlineData("null")]
-    public async Task A_container_that_is_another_by_now_is_no_error(string containers)
+    public async Task A_container_that_has_changed_is_not_an_error(string containers)
     {
         using ScriptedServer server = new(request => request.Method == "PATCH"
             ? ScriptedServer.Answer(422, TestFailed)
@@ -40,15 +40,15 @@ public sealed class ImagePatchTests
     }
 
     [Fact]
-    public async Task A_conflict_of_writers_is_no_error() =>
+    public async Task A_concurrent_change_is_not_an_error() =>
         Assert.Equal(ImagePatchOutcome.Changed, await SwapAsync(ScriptedServer.Always(409, ScriptedServer.Status(409, "Conflict", "modified"))));
 
     [Fact]
-    public async Task An_object_that_is_gone_is_no_error() =>
+    public async Task A_deleted_object_is_not_an_error() =>
         Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(ScriptedServer.Always(404, ScriptedServer.Status(404, "NotFound", "not found"))));
 
     [Fact]
-    public async Task An_object_that_goes_between_the_patch_and_the_look_is_gone()
+    public async Task An_object_that_is_deleted_after_the_patch_is_gone()
     {
         using ScriptedServer server = new(request => request.Method == "PATCH"
             ? ScriptedServer.Answer(422, TestFailed)
@@ -58,7 +58,7 @@ public sealed class ImagePatchTests
     }
 
     [Fact]
-    public async Task A_refusal_of_the_new_image_is_an_error()
+    public async Task A_rejected_image_is_an_error()
     {
         using ScriptedServer server = new(request => request.Method == "PATCH"
             ? ScriptedServer.Answer(422, ScriptedServer.Status(422, "Invalid", "Required value"))

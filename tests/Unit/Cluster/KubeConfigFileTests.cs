@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>Kubeconfig files as clientcmd reads them.</summary>
+/// <summary>Kubeconfig files, as in clientcmd.</summary>
 public sealed class KubeConfigFileTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
@@ -11,7 +11,7 @@ public sealed class KubeConfigFileTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Of_several_files_the_first_that_names_a_thing_holds_as_a_whole()
+    public void The_first_of_several_files_wins_for_entries_with_the_same_name()
     {
         FileInfo one = Write("one", "clusters: [{name: c, cluster: {server: 'https://one.test'}}]\nusers: [{name: u, user: {username: me}}]");
         FileInfo empty = Write("empty", "");
@@ -44,7 +44,7 @@ public sealed class KubeConfigFileTests : IDisposable
     [InlineData("clusters: {c: {server: x}}")]
     [InlineData("[]")]
     [InlineData("")]
-    public void What_is_no_kubeconfig_is_an_error_with_its_file(string text)
+    public void An_invalid_kubeconfig_is_reported_with_its_file(string text)
     {
         FileInfo file = Write("bad", text);
 
@@ -57,7 +57,7 @@ public sealed class KubeConfigFileTests : IDisposable
     [Theory]
     [InlineData("\ufeff")]
     [InlineData("# a comment\r\n")]
-    public void A_mark_of_the_encoding_and_line_ends_of_Windows_are_read(string before) =>
+    public void Byte_order_marks_and_Windows_line_endings_are_supported(string before) =>
         Assert.Equal("x", KubeConfigFile.Read([Write("odd", before + "current-context: x\r\nextensions: []\r\n")]).CurrentContext);
 
     private FileInfo Write(string name, string text)

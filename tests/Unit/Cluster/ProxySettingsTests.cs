@@ -50,7 +50,7 @@ public sealed class ProxySettingsTests
     }
 
     [Fact]
-    public void Each_scheme_has_its_proxy_in_capital_or_small_letters()
+    public void Proxy_variables_per_scheme_are_read_in_upper_and_lower_case()
     {
         ProxySettings settings = Of(("https_proxy", "secure.test:1"), ("HTTP_PROXY", "http://plain.test:2"), ("http_proxy", "http://other.test"));
 
@@ -61,7 +61,7 @@ public sealed class ProxySettingsTests
     }
 
     [Fact]
-    public void A_proxys_login_is_given_to_it_and_is_in_no_address()
+    public void The_user_info_of_a_proxy_is_sent_to_it_and_removed_from_its_URL()
     {
         ProxySettings settings = Of(("HTTPS_PROXY", "http://me:p%40ss@proxy.test:3128"));
 
@@ -76,7 +76,7 @@ public sealed class ProxySettingsTests
     [InlineData("ftp://me:s3cret@proxy.test")]
     [InlineData("http://")]
     [InlineData("http://me:s3cret@[")]
-    public void A_proxy_that_is_no_address_is_named_by_its_variable(string value)
+    public void An_invalid_proxy_is_reported_by_its_variable(string value)
     {
         CvException error = Assert.Throws<CvException>(() => Of(("https_proxy", value)));
 

@@ -4,18 +4,18 @@ using CvManager.Cluster;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>An API server that answers as a test says, and remembers what it was asked.</summary>
+/// <summary>An API server with scripted responses that records requests.</summary>
 internal sealed class ScriptedServer(Func<ScriptedRequest, HttpResponseMessage> answer) : HttpMessageHandler
 {
     public List<ScriptedRequest> Requests { get; } = [];
 
-    /// <summary>A server that gives the same answer to everything.</summary>
+    /// <summary>A server with the same response to all requests.</summary>
     public static ScriptedServer Always(int code, string body) => new(_ => Answer(code, body));
 
     public static HttpResponseMessage Answer(int code, string body) =>
         new((HttpStatusCode)code) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
 
-    /// <summary>A <c>Status</c> as the API server writes it.</summary>
+    /// <summary>A <c>Status</c> object.</summary>
     public static string Status(int code, string reason, string message, string details = "{}") =>
         $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","code":{{code}},"reason":"{{reason}}","message":"{{message}}","details":{{details}}}""";
 

@@ -7,7 +7,7 @@ using CvManager.Unit.Registries;
 
 namespace CvManager.Unit.Cluster;
 
-/// <summary>A certificate authority that signs whatever a test needs.</summary>
+/// <summary>A certificate authority for tests.</summary>
 internal sealed class TestAuthority : IDisposable
 {
     public const string ForServers = "1.3.6.1.5.5.7.3.1";
@@ -29,7 +29,7 @@ internal sealed class TestAuthority : IDisposable
 
     public X509Certificate2 Certificate => _certificate;
 
-    /// <param name="names">Subject alternative names, addresses among them; none for a certificate with a common name alone.</param>
+    /// <param name="names">Subject alternative names including addresses; empty for a certificate with only a common name.</param>
     public (X509Certificate2 Certificate, string Pem, string KeyPem) Issue(string subject, string[] names, string? use = ForServers, int fromDays = -1, int toDays = 50)
     {
         using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -56,26 +56,26 @@ internal sealed class TestAuthority : IDisposable
     public void Dispose() => _certificate.Dispose();
 }
 
-/// <summary>An API server on loopback that answers each request with an empty object, and remembers the requests.</summary>
+/// <summary>An API server on loopback that answers each request with an empty object, and records the requests.</summary>
 internal sealed class LoopbackApiServer : LoopbackServer
 {
     private readonly SslStreamCertificateContext? _certificate;
 
     /// <param name="certificate">Null for plain HTTP.</param>
-    /// <param name="sent">Intermediate certificates that it sends.</param>
+    /// <param name="sent">Intermediate certificates to send.</param>
     public LoopbackApiServer(X509Certificate2? certificate = null, X509Certificate2Collection? sent = null)
     {
         _certificate = certificate is null ? null : SslStreamCertificateContext.Create(certificate, sent, offline: true);
         Start();
     }
 
-    /// <summary>The lines of each request's head.</summary>
+    /// <summary>The header lines of each request.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string[]> Requests { get; } = [];
 
-    /// <summary>The subjects of the certificates that clients showed.</summary>
+    /// <summary>The subjects of the certificates that clients sent.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Clients { get; } = [];
 
-    /// <summary>The subjects of what they sent with it.</summary>
+    /// <summary>The subjects of the intermediate certificates that clients sent.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string[]> Chains { get; } = [];
 
     public string Status { get; set; } = "200 OK";

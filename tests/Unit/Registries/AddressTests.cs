@@ -6,7 +6,7 @@ using static CvManager.Unit.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Where registries may be, and where they may send us (R20).</summary>
+/// <summary>Allowed addresses of registries and their redirects (R20).</summary>
 public sealed class AddressTests
 {
     private static readonly string Digest = "sha256:" + new string('a', 64);
@@ -28,7 +28,7 @@ public sealed class AddressTests
     [InlineData("::")]
     [InlineData("224.0.0.1")]
     [InlineData("255.255.255.255")]
-    public void Link_local_and_metadata_addresses_are_no_registrys(string address) => Assert.True(AddressRules.IsRefused(IPAddress.Parse(address)));
+    public void Link_local_and_metadata_addresses_are_blocked(string address) => Assert.True(AddressRules.IsBlocked(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("127.0.0.1")]
@@ -38,10 +38,10 @@ public sealed class AddressTests
     [InlineData("fd00::1")]
     [InlineData("2001:db8::1")]
     [InlineData("203.0.113.7")]
-    public void Others_are(string address) => Assert.False(AddressRules.IsRefused(IPAddress.Parse(address)));
+    public void Others_are(string address) => Assert.False(AddressRules.IsBlocked(IPAddress.Parse(address)));
 
     [Theory]
-    // The registry, where it refers to, whether that is asked.
+    // The registry, the target that it refers to, and whether that is allowed.
     [InlineData("https://registry.test", "https://storage.test/x", true)]
     [InlineData("https://registry.test", "http://registry.test/x", false)]
     [InlineData("https://registry.test", "https://127.0.0.1/x", false)]
@@ -66,18 +66,18 @@ public sealed class AddressTests
     [InlineData("http://127.0.0.1:5000", "http://other.test/x", false)]
     [InlineData("http://127.0.0.1:5000", "http://169.254.169.254/latest/meta-data", false)]
     [InlineData("http://127.0.0.1:5000", "https://storage.test/x", true)]
-    public void A_server_refers_to_what_it_may_only(string server, string target, bool asked)
+    public void A_server_may_refer_only_to_allowed_targets(string server, string target, bool asked)
     {
         RegistryClientOptions options = new() { PlainHttpRegistries = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "plain.test:5000", "also-plain.test" } };
 
-        Assert.Equal(asked, RegistryAddress.MayRefer(new Uri(target), new Uri(server), options));
+        Assert.Equal(asked, RegistryAddress.IsTargetAllowed(new Uri(target), new Uri(server), options));
     }
 
     [Theory]
     [InlineData("169.254.169.254/app")]
     [InlineData("[fe80::1]:5000/app")]
     [InlineData("[fd00:ec2::254]/app")]
-    public async Task A_link_local_registry_is_asked_only_where_the_operator_allows_it(string name)
+    public async Task A_link_local_registry_is_blocked_unless_the_operator_allows_it(string name)
     {
         ImageRepository repository = ImageRepository.Parse(name);
         using var handler = new ScriptedRegistry(_ => Head(Digest));
@@ -91,7 +91,7 @@ public sealed class AddressTests
     }
 
     [Fact]
-    public async Task What_a_server_elsewhere_refers_to_is_not_connected_to_on_this_machine_whatever_its_name()
+    public async Task A_redirect_of_a_remote_server_to_this_machine_is_blocked_whatever_its_name()
     {
         using SocketsHttpHandler handler = RegistryConnections.Open(new());
         using HttpMessageInvoker http = new(handler);
@@ -108,7 +108,7 @@ public sealed class AddressTests
     [InlineData("https://registry.test/token", "repository:app:pull,push,delete", "repository:app:pull")]
     [InlineData("https://registry.test/token", "repository:app:metadata_read", "repository:app:metadata_read,pull")]
     [InlineData("https://registry.test/token", "*", "repository:app:pull")]
-    public async Task The_scope_that_is_asked_for_is_ours(string realm, string challenged, string asked)
+    public async Task The_requested_scope_is_that_of_the_request(string realm, string challenged, string asked)
     {
         ImageRepository app = ImageRepository.Parse("registry.test/app");
         using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"abc"}""")

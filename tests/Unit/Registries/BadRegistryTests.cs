@@ -6,7 +6,7 @@ using static CvManager.Unit.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Registries that answer wrongly, too much, elsewhere, or not at all.</summary>
+/// <summary>Registries with invalid, oversized, redirected or missing responses.</summary>
 public sealed class BadRegistryTests
 {
     private const string Index = "application/vnd.oci.image.index.v1+json";
@@ -16,7 +16,7 @@ public sealed class BadRegistryTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task HTML_is_no_answer()
+    public async Task An_HTML_response_is_an_error()
     {
         using var handler = new ScriptedRegistry(_ => Json("<html>Welcome</html>", type: "text/html"));
         using RegistryCatalog catalog = handler.Catalog();
@@ -27,7 +27,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task A_manifest_that_is_no_JSON_is_no_answer()
+    public async Task A_manifest_that_is_not_JSON_is_an_error()
     {
         using var handler = new ScriptedRegistry(_ => Json("{\"manifests\": [", type: Index));
         using RegistryCatalog catalog = handler.Catalog();
@@ -56,7 +56,7 @@ public sealed class BadRegistryTests
     [Theory]
     [InlineData(true)]
     [InlineData(false)]
-    public async Task A_manifest_of_50_MB_is_not_read(bool saysSo)
+    public async Task A_manifest_of_50_MB_is_rejected(bool saysSo)
     {
         using var endless = new EndlessStream(50 << 20);
         using var handler = new ScriptedRegistry(_ =>
@@ -74,7 +74,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task A_list_that_never_ends_ends()
+    public async Task An_endless_list_is_an_error()
     {
         int page = 0;
         using var repeats = new ScriptedRegistry(_ => Page("""{"tags":["a","b"]}""", $"/v2/app/tags/list?last={page++}"));
@@ -94,7 +94,7 @@ public sealed class BadRegistryTests
     [InlineData("<https://elsewhere.test/v2/app/tags/list?last=a>; rel=\"next\"")]
     [InlineData("<http://registry.test/v2/app/tags/list?last=a>; rel=\"next\"")]
     [InlineData("nonsense")]
-    public async Task A_list_goes_on_at_the_same_server_only(string link)
+    public async Task A_list_continues_on_the_same_server_only(string link)
     {
         using var handler = new ScriptedRegistry(_ =>
         {
@@ -109,7 +109,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task Credentials_do_not_follow_a_redirect_elsewhere()
+    public async Task Credentials_are_not_forwarded_on_a_redirect_to_another_server()
     {
         string body = """{"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:CONFIG"}}""";
         const string Config = """{"config":{"Labels":{"a":"b"}}}""";
@@ -132,7 +132,7 @@ public sealed class BadRegistryTests
     [InlineData("http://registry.test/v2/app/manifests/demo")]
     [InlineData("https://registry.test/v2/app/manifests/demo")]
     [InlineData("ftp://registry.test/")]
-    public async Task Redirects_without_end_or_out_of_HTTPS_are_not_followed(string location)
+    public async Task Endless_redirects_and_downgrades_to_HTTP_are_not_followed(string location)
     {
         using var handler = new ScriptedRegistry(_ => Status(HttpStatusCode.Found, ("Location", location)));
         using RegistryCatalog catalog = handler.Catalog();
@@ -146,7 +146,7 @@ public sealed class BadRegistryTests
     [InlineData("http://127.0.0.1:9/token")]
     [InlineData("https://user:pass@tokens.test/")]
     [InlineData("nowhere")]
-    public async Task A_login_is_not_sent_in_the_clear(string realm)
+    public async Task A_credential_is_not_sent_over_HTTP(string realm)
     {
         using var handler = new ScriptedRegistry(_ => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"{realm}\",service=\"s\"")));
         using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword("ci", "geheim"));
@@ -156,7 +156,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task An_identity_token_is_posted_and_the_scope_names_what_is_needed()
+    public async Task An_identity_token_is_sent_by_POST_with_the_required_scope()
     {
         string? form = null;
         using var handler = new ScriptedRegistry(request =>
@@ -181,7 +181,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task What_closes_half_way_is_tried_again_and_then_told_of()
+    public async Task A_connection_that_closes_early_is_retried_and_then_reported()
     {
         using var handler = new ScriptedRegistry(_ => throw new HttpRequestException("Connection reset"));
         using RegistryCatalog catalog = handler.Catalog();
@@ -191,7 +191,7 @@ public sealed class BadRegistryTests
     }
 
     [Fact]
-    public async Task A_repository_that_is_not_there_is_told_from_a_tag()
+    public async Task A_missing_repository_is_distinguished_from_a_missing_tag()
     {
         using var handler = new ScriptedRegistry(_ => Json("""{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}""", HttpStatusCode.NotFound));
         using RegistryCatalog catalog = handler.Catalog();

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>How registries are reached: private authorities, proxies, plain HTTP.</summary>
+/// <summary>Connections to registries: private authorities, proxies, plain HTTP.</summary>
 public sealed class ConnectionTests : IAsyncDisposable
 {
     private const string Name = "registry.corp.example";
@@ -25,14 +25,14 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_private_authority_is_trusted_where_it_is_named()
+    public async Task A_configured_private_authority_is_trusted()
     {
         Assert.Equal(TlsRegistry.Digest, await FindAsync(_registry.AuthorityFile, Name));
         Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(null, Name)));
     }
 
     [Fact]
-    public async Task Its_certificates_are_good_for_their_names_only()
+    public async Task A_certificate_of_a_trusted_authority_is_valid_for_its_names_only()
     {
         CvException error = await Assert.ThrowsAsync<CvException>(() => FindAsync(_registry.AuthorityFile, "other.corp.example"));
 
@@ -42,7 +42,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Another_authority_is_not_trusted_with_it()
+    public async Task A_configured_authority_does_not_make_others_trusted()
     {
         await using TlsRegistry other = new(Name);
 
@@ -66,7 +66,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public void The_environment_names_authorities_and_plain_registries()
+    public void The_environment_configures_authorities_and_plain_HTTP_registries()
     {
         Dictionary<string, string> environment = new() { ["CVM_REGISTRY_CA"] = "/etc/ca.pem", ["CVM_PLAIN_HTTP_REGISTRIES"] = "a.test:5000, B.test," };
 
@@ -86,7 +86,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     [InlineData("localhost:5000/app", "http")]
     [InlineData("127.0.0.1:5000/app", "http")]
     [InlineData("[::1]:5000/app", "http")]
-    public async Task Plain_HTTP_is_for_loopback_and_where_it_is_asked_for(string repository, string scheme)
+    public async Task Plain_HTTP_is_used_for_loopback_and_if_configured(string repository, string scheme)
     {
         using ScriptedRegistry handler = new(_ => ScriptedRegistry.Head(TlsRegistry.Digest))
         {
@@ -103,7 +103,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_proxy_of_the_environment_is_gone_through_but_for_those_it_excludes()
+    public async Task The_proxy_of_the_environment_is_used_except_for_excluded_hosts()
     {
         await using TunnelProxy proxy = new(_registry.Port, "me:geheim");
         await using CvManager.Sandbox.Registry.SandboxRegistry direct = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(new(), Token);
@@ -126,7 +126,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task A_proxy_that_does_not_like_the_login_is_told_of_without_it()
+    public async Task A_proxy_that_rejects_its_credential_is_reported_without_the_credential()
     {
         await using TunnelProxy proxy = new(_registry.Port, "me:geheim");
         Dictionary<string, string?> environment = new()
@@ -145,7 +145,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     }
 
     [Fact]
-    public async Task Without_AWS_credentials_a_docker_login_serves_for_ECR()
+    public async Task A_docker_login_is_used_for_ECR_without_AWS_credentials()
     {
         const string Host = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
         await using TlsRegistry ecr = new(Host) { Login = "AWS:token-of-today" };
@@ -175,7 +175,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     [InlineData("plain HTTP", "-PlainHttp")]
     [InlineData("alert 70", "TLS versions")]
     [InlineData("alert 116", "client certificate")]
-    public async Task A_TLS_connection_that_cannot_be_made_is_told_why_and_not_tried_again(string how, string advice)
+    public async Task A_TLS_failure_reports_its_cause_and_is_not_retried(string how, string advice)
     {
         await using OddTlsServer server = new(how);
 

@@ -21,7 +21,7 @@ public sealed class CredentialTests : IDisposable
     [InlineData("a.eu.cloud.test/app", null)]
     [InlineData("localhost:5000/app", "port")]
     [InlineData("localhost:5001/app", null)]
-    public async Task The_login_with_the_longest_path_is_taken(string repository, string? user)
+    public async Task The_credential_with_the_longest_path_is_used(string repository, string? user)
     {
         var source = new DockerConfigText(
             """
@@ -41,7 +41,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public async Task An_identity_token_goes_before_a_password()
+    public async Task An_identity_token_takes_precedence_over_a_password()
     {
         var source = new DockerConfigText("""{"auths": {"registry.test": {"auth": "YTpi", "identitytoken": "long-lived"}}}""", "text");
 
@@ -52,7 +52,7 @@ public sealed class CredentialTests : IDisposable
     [InlineData("{\"auths\": {\"registry.test\": {\"auth\": \"geheim!\"}}}")]
     [InlineData("{\"auths\": {\"registry.test\": {\"auth\": \"Z2VoZWlt\"}}}")]
     [InlineData("{\"auths\": \"geheim\"}")]
-    public async Task What_cannot_be_read_is_told_without_being_quoted(string json)
+    public async Task Invalid_credentials_are_reported_without_quoting_them(string json)
     {
         CvException error = await Assert.ThrowsAsync<CvException>(
             async () => await new DockerConfigText(json, "Secret default/regcred").FindAsync(ImageRepository.Parse("registry.test/app"), Token));
@@ -70,7 +70,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public void The_file_is_where_the_environment_says()
+    public void The_environment_determines_the_paths_of_files()
     {
         Assert.Equal(["/a/auth.json"], DockerConfigFile.PathsOf(n => n == "REGISTRY_AUTH_FILE" ? "/a/auth.json" : "/b", "/home/me", "7"));
         Assert.Equal(
@@ -79,12 +79,12 @@ public sealed class CredentialTests : IDisposable
         Assert.Equal(
             ["/run/containers/7/auth.json", "/home/me/.config/containers/auth.json", "/home/me/.docker/config.json"],
             DockerConfigFile.PathsOf(_ => null, "/home/me", "7"));
-        // Never in the current folder.
+        // Never in the current directory.
         Assert.Empty(DockerConfigFile.PathsOf(_ => null, "", null));
     }
 
     [Fact]
-    public async Task No_file_is_no_credential()
+    public async Task A_missing_file_has_no_credential()
     {
         var source = new DockerConfigFile(Path.Combine(_folder.FullName, "config.json"), TimeProvider.System);
 
@@ -97,7 +97,7 @@ public sealed class CredentialTests : IDisposable
     [InlineData("echo 'credentials not found in native keychain'; exit 1", "written", null)]
     [InlineData("echo 'geheim'; exit 3", null, "3")]
     [InlineData("echo 'geheim'", null, "docker-credential-cvmtest")]
-    public async Task A_helper_program_is_asked_first(string script, string? user, string? complaint)
+    public async Task A_credential_helper_takes_precedence(string script, string? user, string? complaint)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the helper is a shell script");
         string program = Path.Combine(_folder.FullName, "docker-credential-cvmtest");
@@ -130,7 +130,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public async Task A_helper_that_is_not_there_is_named()
+    public async Task A_missing_credential_helper_is_reported_by_name()
     {
         string config = Path.Combine(_folder.FullName, "config.json");
         await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all"}""", Token);
@@ -142,7 +142,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public async Task A_store_that_is_not_there_takes_nothing_from_the_file()
+    public async Task A_missing_credential_store_does_not_hide_credentials_of_the_file()
     {
         string config = Path.Combine(_folder.FullName, "config.json");
         await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all", "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
@@ -154,7 +154,7 @@ public sealed class CredentialTests : IDisposable
     [InlineData("utf-8")]
     [InlineData("utf-16")]
     [InlineData("utf-16BE")]
-    public async Task A_file_is_read_in_the_encoding_that_it_says(string encoding)
+    public async Task A_file_is_read_in_the_encoding_of_its_byte_order_mark(string encoding)
     {
         string config = Path.Combine(_folder.FullName, "config.json");
         await File.WriteAllTextAsync(config, """{"auths": {"registry.test": {"username": "jürgen", "password": "p"}}}""", System.Text.Encoding.GetEncoding(encoding), Token);
@@ -163,7 +163,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public async Task Logins_are_tried_from_the_longest_path_on_and_one_that_cannot_be_read_is_passed_over()
+    public async Task Credentials_are_tried_by_longest_path_and_unreadable_ones_are_skipped()
     {
         ICredentialSource source = new DockerConfigText("""
             {"auths": {"registry.test": {"auth": "aG9zdDpw"}, "registry.test/team/app": {"auth": "not base64!"}, "https://registry.test/team/": {"registrytoken": "T"}, "other.test": {"auth": "eDp5"}, "registry.test/te": {"auth": "eDp5"}}}
@@ -179,7 +179,7 @@ public sealed class CredentialTests : IDisposable
     [InlineData("docker.io")]
     [InlineData("registry-1.docker.io")]
     [InlineData("https://registry.hub.docker.com")]
-    public async Task Docker_Hub_has_one_login_under_all_its_names(string key)
+    public async Task All_names_of_Docker_Hub_have_the_same_credential(string key)
     {
         ICredentialSource source = new DockerConfigText($$$$"""{"auths": {"{{{{key}}}}": {"auth": "bWU6cA"}, "https://index.docker.io/v1/access-token": {"auth": "eDp5"}}}""", "test");
 
@@ -188,7 +188,7 @@ public sealed class CredentialTests : IDisposable
     }
 
     [Fact]
-    public async Task The_first_source_that_has_one_gives_it()
+    public async Task The_first_source_with_a_credential_is_used()
     {
         var chain = new CredentialChain(FixedCredential.Anonymous, new FixedCredential(RegistryCredential.OfPassword("second", "p")), new FixedCredential(null));
 

@@ -8,19 +8,19 @@ using static CvManager.Unit.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Registries that say back what they were told (invariant 12), or write to the terminal.</summary>
+/// <summary>Registries that echo credentials (invariant 12) or send escape sequences.</summary>
 public sealed class EchoTests
 {
     private static readonly ImageRepository App = ImageRepository.Parse("registry.test/app");
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    /// <summary>Where the echo stands, by what the registry is asked for.</summary>
+    /// <summary>Where the response contains the echo.</summary>
     public static TheoryData<string> Places() => ["403", "401", "404", "400", "500", "type", "digest", "location", "link", "status line"];
 
     [Theory]
     [MemberData(nameof(Places))]
-    public async Task A_login_that_is_said_back_is_in_no_message(string place)
+    public async Task An_echoed_credential_is_not_in_any_message(string place)
     {
         string header = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:S3cret-pass-XYZ"));
         string echo = $"\u001b[31m\r\n{header} S3cret-pass-XYZ {new string('x', 100_000)}";

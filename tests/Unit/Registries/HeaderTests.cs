@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>The headers by which a registry asks for a login and names its next page, as servers write them.</summary>
+/// <summary>The challenge and Link headers of registries, in spellings of real servers.</summary>
 public sealed class HeaderTests
 {
     private const string Realm = "https://auth.test/token";
@@ -24,13 +24,13 @@ public sealed class HeaderTests
     [InlineData("Negotiate YIIabc==, Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
     [InlineData("Bearer error=\"a \\\"quoted\\\" thing, really\",realm=\"R\",service=\"reg\",scope=\"repository:app:pull\"")]
     [InlineData("Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull")]
-    public void A_challenge_is_read_however_it_is_written(string line)
+    public void Challenges_in_all_spellings_are_parsed(string line)
     {
         Challenge challenge = Assert.Single(Challenge.ParseAll([line.Replace("R", Realm, StringComparison.Ordinal).Replace("BEA" + Realm + "E" + Realm, "BEARER", StringComparison.Ordinal)
             .Replace(Realm + "EALM", "REALM", StringComparison.Ordinal)]), c => c.IsBearer);
 
         Assert.Equal((Realm, "reg", "repository:app:pull"), (challenge["realm"], challenge["service"], challenge["scope"]));
-        // For the next repository, too.
+        // Also for the next repository.
         Assert.Equal((Realm, "reg", null), (challenge.OfRegistry()["realm"], challenge.OfRegistry()["service"], challenge.OfRegistry()["scope"]));
     }
 
@@ -41,7 +41,7 @@ public sealed class HeaderTests
     [InlineData("\"no end", "no end", "")]
     [InlineData("\"no end\\", "no end\\", "")]
     [InlineData("\"", "", "")]
-    public void A_quoted_string_is_read_to_its_last_quote(string text, string value, string rest)
+    public void A_quoted_string_ends_at_its_closing_quote(string text, string value, string rest)
     {
         int at = 2;
         string line = "x=" + text;
@@ -51,7 +51,7 @@ public sealed class HeaderTests
     }
 
     [Fact]
-    public void An_unquoted_address_is_read_whole() =>
+    public void An_unquoted_URL_is_read_completely() =>
         Assert.Equal($"{Realm}?tenant=blue&x=1", Assert.Single(Challenge.ParseAll([$"Bearer realm={Realm}?tenant=blue&x=1,service=reg"]))["realm"]);
 
     [Theory]
@@ -67,7 +67,7 @@ public sealed class HeaderTests
     [InlineData("</p?last=b>; title=\"x, <y>; rel=\\\"prev\\\"\"; rel=\"next\"")]
     [InlineData("<https://docs.test/>; rel=\"service-doc\"|</p?last=b>; rel=\"next\"")]
     [InlineData("|</p?last=b>; rel=\"next\"")]
-    public void The_next_page_is_found_however_it_is_written(string lines) => Assert.Equal("/p?last=b", LinkHeader.Next(lines.Split('|')));
+    public void Links_to_the_next_page_in_all_spellings_are_parsed(string lines) => Assert.Equal("/p?last=b", LinkHeader.Next(lines.Split('|')));
 
     [Theory]
     [InlineData("")]
@@ -76,17 +76,17 @@ public sealed class HeaderTests
     [InlineData("</p>; rel=\"first\"; rel=\"next\"")]
     [InlineData("</p>; title=\"rel=next\"")]
     [InlineData("</p>")]
-    public void Other_links_are_no_next_page(string line) => Assert.Null(LinkHeader.Next([line]));
+    public void Other_links_are_not_the_next_page(string line) => Assert.Null(LinkHeader.Next([line]));
 
     [Theory]
     [InlineData("nonsense")]
     [InlineData("</p; rel=\"next\"")]
     [InlineData("<>; rel=\"next\"")]
     [InlineData("</p> rel=\"next\"")]
-    public void A_link_that_cannot_be_read_is_no_end(string line) => Assert.Throws<FormatException>(() => LinkHeader.Next([line]));
+    public void An_invalid_link_is_not_the_end_of_a_list(string line) => Assert.Throws<FormatException>(() => LinkHeader.Next([line]));
 
     [Fact]
-    public void Garbage_is_read_to_its_end()
+    public void Random_headers_are_read_to_their_end()
     {
         string[] parts = ["Bearer", "Basic", " ", "\t", ",", ";", "=", "\"", "\\", "<", ">", "realm", "rel", "next", "https://x", "'", "\u001b", "\u00e9", "a"];
         Gen.Int[0, parts.Length - 1].Array[0, 24].Select(indexes => string.Concat(indexes.Select(i => parts[i]))).Sample(line =>
@@ -99,7 +99,7 @@ public sealed class HeaderTests
             }
             catch (FormatException)
             {
-                // Which is an error of the registry, and no partial list.
+                // An error of the registry, not a partial list.
             }
         }, iter: 5_000);
     }

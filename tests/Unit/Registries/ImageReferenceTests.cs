@@ -30,7 +30,7 @@ public sealed class ImageReferenceTests
     }
 
     [Fact]
-    public void Repositories_are_equal_however_they_are_written()
+    public void Spellings_of_the_same_repository_are_equal()
     {
         Assert.Equal(ImageRepository.Parse("nginx"), ImageRepository.Parse("docker.io/library/nginx"));
         Assert.NotEqual(ImageRepository.Parse("nginx"), ImageRepository.Parse("localhost/nginx"));
@@ -61,7 +61,7 @@ public sealed class ImageReferenceTests
     [InlineData("256.1.1.1/app")]
     [InlineData("[::ffff:7f00:1]:5000/app")]
     [InlineData("[1::2::3]/app")]
-    public void What_is_no_repository_is_refused(string text)
+    public void Invalid_repositories_are_rejected(string text)
     {
         CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse(text));
 
@@ -69,7 +69,7 @@ public sealed class ImageReferenceTests
     }
 
     [Fact]
-    public void A_repository_with_a_tag_is_refused_with_the_repository_as_remedy()
+    public void A_repository_with_a_tag_is_rejected_with_the_repository_as_remedy()
     {
         CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse("localhost:5000/app:demo"));
 
@@ -98,6 +98,6 @@ public sealed class ImageReferenceTests
     [InlineData("app@sha256:abc")]
     [InlineData("app@")]
     [InlineData("app:ä")]
-    public void What_is_no_reference_is_refused(string text) =>
+    public void Invalid_references_are_rejected(string text) =>
         Assert.Equal("ImageReferenceInvalid", Assert.Throws<CvException>(() => ImageReference.Parse(text)).ErrorId);
 }

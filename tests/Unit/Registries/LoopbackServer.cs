@@ -4,7 +4,7 @@ using System.Text;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Accepts connections on loopback, each served on its own, until it is disposed of.</summary>
+/// <summary>Accepts and serves connections on loopback until disposed.</summary>
 internal abstract class LoopbackServer : IAsyncDisposable
 {
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
@@ -76,27 +76,27 @@ internal abstract class LoopbackServer : IAsyncDisposable
             }
             catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or System.Security.Authentication.AuthenticationException)
             {
-                // The client went away, or did not like the certificate: what the tests are about is on its side.
+                // The client disconnected or rejected the certificate, which the test verifies on the client.
             }
         }
     }
 }
 
-/// <summary>A proxy as companies have them: tunnels to wherever it is told, but all of them end at one server of the test.</summary>
+/// <summary>A CONNECT proxy whose tunnels all end at one server of the test.</summary>
 internal sealed class TunnelProxy : LoopbackServer
 {
     private readonly int _target;
     private readonly string? _login;
 
     /// <param name="target">The port on loopback where tunnels end.</param>
-    /// <param name="login">user:password to ask for.</param>
+    /// <param name="login">The required user:password.</param>
     public TunnelProxy(int target, string? login = null)
     {
         (_target, _login) = (target, login);
         Start();
     }
 
-    /// <summary>The servers that clients asked for: <c>host:port</c>.</summary>
+    /// <summary>The requested servers: <c>host:port</c>.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Asked { get; } = [];
 
     protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)

@@ -5,10 +5,10 @@ using Xunit;
 
 namespace CvManager.Unit.Registries;
 
-// The tests of that room have its name as their namespace.
+// Namespaces of tests follow the folders of the engine.
 using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
 
-/// <summary>The client against the sandbox's registry, which checks what it is asked.</summary>
+/// <summary>The client with the registry of the sandbox, which validates requests.</summary>
 public sealed class OciRegistryTests
 {
     private static readonly ImageRepository App = ImageRepository.Parse("registry.sandbox/team/app");
@@ -61,7 +61,7 @@ public sealed class OciRegistryTests
     }
 
     [Fact]
-    public async Task A_tag_cannot_be_moved_to_a_version_that_is_not_there()
+    public async Task A_tag_cannot_be_moved_to_a_missing_version()
     {
         await using SandboxRegistry sandbox = await Sandbox();
         string former = sandbox.PushImage("team/app", "demo");
@@ -75,7 +75,7 @@ public sealed class OciRegistryTests
     [InlineData(RegistryDeletion.TagsAndDigests, null)]
     [InlineData(RegistryDeletion.DigestsOnly, "RegistryTagRemovalUnsupported")]
     [InlineData(RegistryDeletion.None, "RegistryTagRemovalUnsupported")]
-    public async Task Removing_a_tag_leaves_the_image(RegistryDeletion deletion, string? error)
+    public async Task Deleting_a_tag_keeps_the_image(RegistryDeletion deletion, string? error)
     {
         await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, Deletion = deletion });
         string digest = sandbox.PushImage("team/app", "v1");
@@ -101,7 +101,7 @@ public sealed class OciRegistryTests
     [Theory]
     [InlineData(RegistryLoginKind.Basic)]
     [InlineData(RegistryLoginKind.Bearer)]
-    public async Task A_login_is_asked_for_once(RegistryLoginKind kind)
+    public async Task A_token_is_requested_once(RegistryLoginKind kind)
     {
         await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { Kind = kind } });
         sandbox.PushImage("team/app", "v1");
@@ -119,7 +119,7 @@ public sealed class OciRegistryTests
     }
 
     [Fact]
-    public async Task A_token_is_renewed_before_it_ends_and_when_it_was_revoked()
+    public async Task A_token_is_renewed_before_it_expires_and_after_it_was_revoked()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         await using SandboxRegistry sandbox = await Sandbox(new()
@@ -136,7 +136,7 @@ public sealed class OciRegistryTests
 
         time.Advance(TimeSpan.FromSeconds(1.7));
         await catalog.For(app).FindTagAsync(app, "v1", Token);
-        // A new token first, and no refused request.
+        // A new token, and no rejected request.
         Assert.Equal((1, 1), (sandbox.Requests[("GET", RegistryRequestKind.Token)], sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]));
 
         sandbox.RevokeTokens();
@@ -144,7 +144,7 @@ public sealed class OciRegistryTests
     }
 
     [Fact]
-    public async Task A_login_without_the_right_to_push_is_told_so()
+    public async Task A_credential_without_push_permission_is_reported()
     {
         await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { MayPush = false } });
         sandbox.PushImage("team/app", "v1");
@@ -158,7 +158,7 @@ public sealed class OciRegistryTests
     }
 
     [Fact]
-    public async Task A_registry_that_is_down_or_limits_is_tried_again_and_then_told_of()
+    public async Task An_unavailable_or_throttling_registry_is_retried_and_then_reported()
     {
         await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, RateLimit = new(1, TimeSpan.FromHours(1)) });
         sandbox.PushImage("team/app", "v1");
@@ -166,7 +166,7 @@ public sealed class OciRegistryTests
         await catalog.For(App).FindTagAsync(App, "v1", Token);
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
 
-        // It asked for rest: until that is over, it is left alone.
+        // No request is sent during the pause.
         sandbox.ResetRequests();
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
         Assert.Empty(sandbox.Requests);

@@ -9,7 +9,7 @@ using static CvManager.Unit.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Registries that work, though not as the specification has it.</summary>
+/// <summary>Registries that work but deviate from the specification.</summary>
 public sealed class OddRegistryTests
 {
     private const string Manifest = "application/vnd.oci.image.manifest.v1+json";
@@ -26,7 +26,7 @@ public sealed class OddRegistryTests
     [InlineData(404)]
     [InlineData(405)]
     [InlineData(501)]
-    public async Task A_HEAD_that_is_refused_is_followed_by_a_GET(int status)
+    public async Task An_unsupported_HEAD_is_followed_by_a_GET(int status)
     {
         using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status((HttpStatusCode)status) : Json(Image, type: Manifest));
         using RegistryCatalog catalog = handler.Catalog();
@@ -34,12 +34,12 @@ public sealed class OddRegistryTests
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
 
-        // Who has no HEAD at all is not asked for it again.
+        // HEAD is not tried again after it was unsupported.
         Assert.Equal(status is 405 or 501 ? 3 : 4, handler.Requests.Count);
     }
 
     [Fact]
-    public async Task A_HEAD_that_is_not_allowed_is_followed_by_a_GET_that_is_or_says_why()
+    public async Task A_denied_HEAD_is_followed_by_a_GET_that_succeeds_or_reports_the_reason()
     {
         using var open = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden) : Json(Image, type: Manifest));
         using var closed = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden)
@@ -62,7 +62,7 @@ public sealed class OddRegistryTests
     [InlineData("application/json", 400, """{"errors":[{"code":"MANIFEST_INVALID","message":"cannot be parsed"}]}""", "RegistryManifestUnreadable")]
     [InlineData("text/plain", 400, "Client sent an HTTP request to an HTTPS server.", "RegistryResponseInvalid")]
     [InlineData("text/html", 200, "<html>", "RegistryResponseInvalid")]
-    public async Task What_a_tag_points_at_instead_of_an_image_is_named(string type, int status, string body, string errorId)
+    public async Task A_tag_that_points_at_an_artifact_is_reported_with_its_type(string type, int status, string body, string errorId)
     {
         using var handler = new ScriptedRegistry(_ => Json(body, (HttpStatusCode)status, type));
         using RegistryCatalog catalog = handler.Catalog();
@@ -70,7 +70,7 @@ public sealed class OddRegistryTests
         CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "odd", Token));
 
         Assert.Equal((errorId, false), (error.ErrorId, error.IsTransient));
-        // Only of what is no registry's answer.
+        // Only for a response that is not from a registry.
         Assert.Equal(errorId != "RegistryResponseInvalid", error.Target == $"{App}:odd");
     }
 
@@ -79,7 +79,7 @@ public sealed class OddRegistryTests
     [InlineData("")]
     [InlineData("md5:d41d8cd98f00b204e9800998ecf8427e")]
     [InlineData("sha256:ABCDEF")]
-    public async Task A_digest_that_the_header_does_not_tell_is_the_bodys(string? header)
+    public async Task A_missing_digest_header_is_replaced_by_the_digest_of_the_body(string? header)
     {
         using var handler = new ScriptedRegistry(_ =>
         {
@@ -98,7 +98,7 @@ public sealed class OddRegistryTests
     [InlineData("application/json", true)]
     [InlineData("application/octet-stream", true)]
     [InlineData("text/html", false)]
-    public async Task A_type_that_says_nothing_is_taken_from_the_manifest(string type, bool read)
+    public async Task A_generic_content_type_is_replaced_by_that_of_the_manifest(string type, bool read)
     {
         using var handler = new ScriptedRegistry(_ => Json(Image, type: type));
         using RegistryCatalog catalog = handler.Catalog();
@@ -115,7 +115,7 @@ public sealed class OddRegistryTests
     [InlineData("""{"token":"","access_token":"T"}""")]
     [InlineData("""{"Access_Token":"T"}""")]
     [InlineData("\ufeff{\"token\":\"T\"}")]
-    public async Task A_token_is_read_however_it_is_given(string answer)
+    public async Task Tokens_in_all_response_formats_are_read(string answer)
     {
         using var handler = new ScriptedRegistry(request => request.RequestUri!.Host == "auth.test" ? Json(answer, HttpStatusCode.Created, "text/plain")
             : request.Headers.Authorization?.Parameter == "T" ? Head(Sha(Image))
@@ -130,7 +130,7 @@ public sealed class OddRegistryTests
     [InlineData("https://elsewhere.test/token", false, null)]
     [InlineData("http://auth.test/token", false, "RegistryResponseInvalid")]
     [InlineData("https://127.0.0.1/token", false, "RegistryResponseInvalid")]
-    public async Task A_token_server_redirects_and_the_login_stays_with_it(string location, bool withLogin, string? error)
+    public async Task A_redirect_of_the_token_server_does_not_forward_the_credential(string location, bool withLogin, string? error)
     {
         using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsoluteUri == location ? Json("""{"token":"T"}""")
             : request.RequestUri.Host == "auth.test" ? Status(HttpStatusCode.TemporaryRedirect, ("Location", location))
@@ -146,7 +146,7 @@ public sealed class OddRegistryTests
     }
 
     [Fact]
-    public async Task A_registry_that_is_redirected_to_asks_for_its_own_token_and_gets_no_login_of_ours()
+    public async Task A_registry_behind_a_redirect_gets_an_anonymous_token_and_no_credential()
     {
         using var handler = new ScriptedRegistry(request => request.RequestUri! switch
         {
@@ -168,7 +168,7 @@ public sealed class OddRegistryTests
     [InlineData("Basic realm=\"x\"")]
     [InlineData("Bearer realm=\"https://registry.test/token\"")]
     [InlineData(null)]
-    public async Task Each_login_for_a_registry_is_tried_until_one_is_accepted(string? challenge)
+    public async Task Each_credential_for_a_registry_is_tried_until_one_is_accepted(string? challenge)
     {
         using var handler = new ScriptedRegistry(request => Answer(request, challenge, Good));
         using var catalog = new RegistryCatalog(handler.Options, new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)), handler);
@@ -176,12 +176,12 @@ public sealed class OddRegistryTests
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
         int first = handler.Requests.Count;
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
-        // The one that was accepted is the one that is sent.
+        // The accepted credential is sent.
         Assert.Equal(first + 1, handler.Requests.Count);
     }
 
     [Fact]
-    public async Task A_login_that_may_not_is_followed_by_one_that_may()
+    public async Task A_credential_without_permission_is_followed_by_one_with_permission()
     {
         using var handler = new ScriptedRegistry(request => request.Headers.Authorization?.Parameter == Basic(Good) ? Head(Sha(Image))
             : request.Headers.Authorization is null ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\""))
@@ -194,7 +194,7 @@ public sealed class OddRegistryTests
     }
 
     [Fact]
-    public async Task What_is_public_needs_no_login_that_works()
+    public async Task Public_repositories_are_readable_with_a_rejected_credential()
     {
         using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token"
             ? request.Headers.Authorization is null ? Json("""{"token":"T"}""") : Status(HttpStatusCode.Unauthorized)
@@ -206,13 +206,13 @@ public sealed class OddRegistryTests
 
         Assert.NotNull(await expired.For(App).FindTagAsync(App, "demo", Token));
         Assert.NotNull(await unreadable.For(App).FindTagAsync(App, "demo", Token));
-        // What is not, is told with the cause.
+        // A private repository is reported with the cause.
         Assert.Equal(ErrorIds.RegistryUnauthorized, (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).ErrorId);
         Assert.Equal("RegistryCredentialInvalid", await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token)));
     }
 
     [Fact]
-    public async Task A_list_that_was_cut_without_a_link_is_read_on()
+    public async Task A_list_that_was_truncated_without_a_link_is_continued()
     {
         string[] tags = [.. Enumerable.Range(0, 130).Select(i => $"t{i:000}")];
         using var handler = new ScriptedRegistry(request =>
@@ -228,7 +228,7 @@ public sealed class OddRegistryTests
     }
 
     [Fact]
-    public async Task A_list_is_bounded_in_time_and_bytes()
+    public async Task A_list_is_limited_in_time_and_bytes()
     {
         FakeTimeProvider time = new();
         int page = 0;
@@ -260,7 +260,7 @@ public sealed class OddRegistryTests
     [InlineData("empty", "RegistryNotAnImage")]
     [InlineData("null", "RegistryNotAnImage")]
     [InlineData("only attestation", "RegistryNotAnImage")]
-    public async Task The_images_that_nodes_pull_decide_whether_an_index_is_whole(string shape, string? error)
+    public async Task An_index_is_complete_if_it_has_the_images_for_the_platforms_of_the_nodes(string shape, string? error)
     {
         string there = Sha(Image);
         string gone = "sha256:" + new string('e', 64);
@@ -287,7 +287,7 @@ public sealed class OddRegistryTests
         });
         using RegistryCatalog catalog = handler.Catalog();
 
-        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireWholeAsync(App, Sha(index), Token)));
+        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireCompleteAsync(App, Sha(index), Token)));
     }
 
     [Theory]
@@ -301,14 +301,14 @@ public sealed class OddRegistryTests
         using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath.EndsWith("/tags/list", StringComparison.Ordinal)
             ? Json("""{"tags":["demo","1.2.3"]}""") : Json(Chart, type: Manifest));
         using RegistryCatalog catalog = handler.Catalog();
-        CvManager.Versions.VersionResolver resolver = new(catalog, new CvManager.Versions.LearntTags(), TimeProvider.System);
+        CvManager.Versions.VersionResolver resolver = new(catalog, new CvManager.Versions.VersionTagCache(), TimeProvider.System);
 
-        // The policy newest passes over what it cannot date, and has nothing left.
+        // The policy newest skips what has no build time, and nothing is left.
         Assert.Equal(tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage", await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, tag, syntax, [], Token)));
     }
 
     [Fact]
-    public async Task A_chart_is_no_image()
+    public async Task A_chart_is_not_an_image()
     {
         const string Chart = """{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:x"},"layers":[]}""";
         using var handler = new ScriptedRegistry(_ => Json(Chart, type: Manifest));
@@ -320,7 +320,7 @@ public sealed class OddRegistryTests
     [Theory]
     [InlineData("MANIFEST_BLOB_UNKNOWN", 400)]
     [InlineData("DENIED", 409)]
-    public async Task What_to_do_about_a_refusal_follows_from_its_code(string code, int status)
+    public async Task The_remedy_depends_on_the_error_code(string code, int status)
     {
         using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Put
             ? Json($$"""{"errors":[{"code":"{{code}}","message":"no"}]}""", (HttpStatusCode)status)
@@ -334,7 +334,7 @@ public sealed class OddRegistryTests
     }
 
     [Fact]
-    public async Task A_connection_that_does_not_come_about_is_tried_again_and_then_a_time_out()
+    public async Task A_connect_timeout_is_retried_and_then_reported()
     {
         using var handler = new ScriptedRegistry(_ => throw new TaskCanceledException("connect", new TimeoutException()));
         using RegistryCatalog catalog = handler.Catalog();
@@ -345,7 +345,7 @@ public sealed class OddRegistryTests
     }
 
     [Fact]
-    public async Task Every_failure_of_a_registry_is_an_error_of_ours()
+    public async Task All_failures_of_a_registry_are_CvExceptions()
     {
         string[] bodies = ["", "null", "{}", "[]", "7", "\"x\"", Image, "{\"tags\":7}", "{\"tags\":[1,{}]}", "{\"manifests\":{}}", "{\"manifests\":[null,7]}", "{\"config\":[]}", "{\"errors\":[{\"code\":7,\"message\":{}}]}",
             "{\"errors\":{}}", new string('[', 1000), "{\"token\":7}", "{\"token\":\"a\\u0000b\"}", "<html>", "\u0000\u001b[31m"];
@@ -367,11 +367,11 @@ public sealed class OddRegistryTests
                 foreach (int header in which)
                     answer.Headers.TryAddWithoutValidation(headers[header].Item1, headers[header].Item2);
                 return answer;
-            }) { Options = new() { Retries = 0, LongestRetryAfter = TimeSpan.Zero, RequestsPerSecond = 1e6 } };
+            }) { Options = new() { Retries = 0, MaxRetryAfter = TimeSpan.Zero, RequestsPerSecond = 1e6 } };
             using RegistryCatalog catalog = handler.Catalog(Good);
             IRegistry registry = catalog.For(App);
             foreach (Func<Task> ask in (Func<Task>[])[() => registry.FindTagAsync(App, "demo", Token), () => CountAsync(registry), () => registry.ReadLabelsAsync(App, Sha(Image), Token),
-                () => registry.RequireWholeAsync(App, Sha(Image), Token), () => registry.AddTagAsync(App, "v1", "demo", Token), () => registry.RemoveTagAsync(App, "demo", false, Token)])
+                () => registry.RequireCompleteAsync(App, Sha(Image), Token), () => registry.AddTagAsync(App, "v1", "demo", Token), () => registry.RemoveTagAsync(App, "demo", false, Token)])
             {
                 if (await Record.ExceptionAsync(ask) is not { } error)
                     continue;

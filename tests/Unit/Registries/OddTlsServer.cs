@@ -6,7 +6,7 @@ using CvManager.Unit.Cluster;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>A server with which no TLS connection can be made.</summary>
+/// <summary>A server for which TLS connections fail.</summary>
 /// <remarks>How: plain HTTP, another protocol, TLS 1.1, nothing (it closes), or a fatal alert by its number (RFC 8446, 6.2).</remarks>
 internal sealed class OddTlsServer : LoopbackServer
 {
@@ -31,7 +31,7 @@ internal sealed class OddTlsServer : LoopbackServer
             await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
             {
                 ServerCertificate = authority.Issue("any", ["127.0.0.1"]).Certificate,
-#pragma warning disable SYSLIB0039, CA5397 // What a client of today refuses is what is tested.
+#pragma warning disable SYSLIB0039, CA5397 // The test needs an obsolete protocol.
                 EnabledSslProtocols = SslProtocols.Tls11,
 #pragma warning restore SYSLIB0039, CA5397
             }, cancellationToken);
@@ -45,7 +45,7 @@ internal sealed class OddTlsServer : LoopbackServer
         {
             ["plain", ..] => Encoding.ASCII.GetBytes("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"),
             ["another", ..] => Encoding.ASCII.GetBytes("SSH-2.0-OpenSSH_9.9\r\n"),
-            // A record of type alert, of TLS 1.2, with two bytes: fatal, and which.
+            // A TLS 1.2 alert record with two bytes: fatal and the number.
             ["alert", string number] => [21, 3, 3, 0, 2, 2, byte.Parse(number, CultureInfo.InvariantCulture)],
             _ => [],
         };

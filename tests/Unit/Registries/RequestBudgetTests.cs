@@ -14,7 +14,7 @@ public sealed class RequestBudgetTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_burst_goes_at_once_and_the_rest_at_the_rate()
+    public async Task A_burst_is_sent_at_once_and_the_rest_at_the_rate()
     {
         RequestBudget budget = Budget(perSecond: 10, burst: 5);
         Task[] requests = [.. Enumerable.Range(0, 10).Select(_ => budget.SpendAsync(Repository, Token).AsTask())];
@@ -32,7 +32,7 @@ public sealed class RequestBudgetTests
     }
 
     [Fact]
-    public async Task Never_more_than_the_burst_and_the_rate_allow_in_any_span()
+    public async Task Requests_never_exceed_the_burst_and_rate_in_any_interval()
     {
         RequestBudget budget = Budget(perSecond: 20, burst: 10);
         List<DateTimeOffset> sent = [];
@@ -43,7 +43,7 @@ public sealed class RequestBudgetTests
             for (int i = random.Next(4); i > 0; i--)
                 requests.Add(SendAsync());
             if (step == 200)
-                budget.Heed(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "3")));
+                budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "3")));
             _time.Advance(TimeSpan.FromMilliseconds(50));
         }
 
@@ -63,10 +63,10 @@ public sealed class RequestBudgetTests
     }
 
     [Fact]
-    public async Task Retry_After_holds_up_all_requests_and_they_go_on_at_the_rate()
+    public async Task Retry_After_pauses_all_requests_which_then_continue_at_the_rate()
     {
         RequestBudget budget = Budget(perSecond: 10, burst: 100);
-        budget.Heed(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "5")));
+        budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "5")));
         Task[] requests = [.. Enumerable.Range(0, 20).Select(_ => budget.SpendAsync(Repository, Token).AsTask())];
 
         _time.Advance(TimeSpan.FromSeconds(4.9));
@@ -81,26 +81,26 @@ public sealed class RequestBudgetTests
     }
 
     [Fact]
-    public async Task A_pause_that_begins_while_requests_wait_holds_for_them_too()
+    public async Task A_pause_applies_to_waiting_requests()
     {
         RequestBudget budget = Budget(perSecond: 1, burst: 1);
         await budget.SpendAsync(Repository, Token);
         Task waiting = budget.SpendAsync(Repository, Token).AsTask();
-        budget.Heed(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "10")));
+        budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "10")));
 
         _time.Advance(TimeSpan.FromSeconds(5));
         Assert.False(waiting.IsCompleted);
-        // The place in the queue is taken anew once the first wait is over, off this thread.
+        // After the first wait, the request is queued again on another thread.
         await WaitUntilAsync(() => budget.State is { Waiting: 1, Spent: 1 });
         _time.Advance(TimeSpan.FromSeconds(7));
         await waiting.WaitAsync(TimeSpan.FromSeconds(5), Token);
     }
 
     [Fact]
-    public async Task A_wait_that_is_too_long_fails_at_once_and_costs_nothing()
+    public async Task A_wait_that_is_too_long_fails_at_once_without_spending_a_token()
     {
         RequestBudget budget = Budget(perSecond: 1, burst: 1, longestWait: TimeSpan.FromSeconds(30));
-        budget.Heed(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "600")));
+        budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "600")));
 
         CvException error = await Assert.ThrowsAsync<CvException>(async () => await budget.SpendAsync(Repository, Token));
 
@@ -111,22 +111,22 @@ public sealed class RequestBudgetTests
     }
 
     [Fact]
-    public async Task Refusals_without_a_time_make_longer_and_longer_pauses_until_an_answer_comes()
+    public async Task Throttling_without_a_retry_time_doubles_the_pause_until_a_request_succeeds()
     {
         RequestBudget budget = Budget(perSecond: 100, burst: 100);
         List<double> pauses = [];
         for (int i = 0; i < 8; i++)
         {
-            budget.Heed(Answer(HttpStatusCode.TooManyRequests));
-            // A second refusal of the same rush does not prolong it.
-            budget.HeedRefusal();
+            budget.Observe(Answer(HttpStatusCode.TooManyRequests));
+            // A second throttled response of the same burst does not prolong it.
+            budget.ObserveThrottling();
             pauses.Add((budget.State.PausedUntil!.Value - _time.GetUtcNow()).TotalSeconds);
             _time.Advance(TimeSpan.FromSeconds(61));
         }
 
         Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60], pauses);
-        budget.Heed(Answer(HttpStatusCode.OK));
-        budget.HeedRefusal();
+        budget.Observe(Answer(HttpStatusCode.OK));
+        budget.ObserveThrottling();
         Assert.Equal(TimeSpan.FromSeconds(1), budget.State.PausedUntil - _time.GetUtcNow());
         _time.Advance(TimeSpan.FromSeconds(2));
         await budget.SpendAsync(Repository, Token);
@@ -136,11 +136,11 @@ public sealed class RequestBudgetTests
     [InlineData("ratelimit-reset", "42")]
     [InlineData("x-ratelimit-reset", "1767225642")]
     [InlineData("x-ratelimit-reset", "1767225642000")]
-    public void Nothing_remaining_is_waited_for_until_the_reset(string header, string value)
+    public void An_exhausted_limit_pauses_until_the_reset(string header, string value)
     {
         RequestBudget budget = Budget(perSecond: 100, burst: 100);
 
-        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "0;w=21600"), (header, value)));
+        budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "0;w=21600"), (header, value)));
 
         Assert.Equal(TimeSpan.FromSeconds(42), budget.State.PausedUntil - _time.GetUtcNow());
         Assert.Equal((100, 0), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
@@ -151,10 +151,10 @@ public sealed class RequestBudgetTests
     [InlineData("x-ratelimit-", "0")]
     [InlineData("x-ratelimit-", "-1")]
     [InlineData("ratelimit-", null)]
-    public async Task A_registry_without_a_limit_is_not_waited_for(string prefix, string? limit)
+    public async Task A_registry_without_a_limit_is_not_paused(string prefix, string? limit)
     {
         RequestBudget budget = Budget(perSecond: 100, burst: 100);
-        budget.Heed(Answer(HttpStatusCode.OK, [.. limit is null ? [] : new[] { (prefix + "limit", limit) }, (prefix + "remaining", "0"), (prefix + "reset", "60")]));
+        budget.Observe(Answer(HttpStatusCode.OK, [.. limit is null ? [] : new[] { (prefix + "limit", limit) }, (prefix + "remaining", "0"), (prefix + "reset", "60")]));
 
         await budget.SpendAsync(Repository, Token);
 
@@ -162,31 +162,31 @@ public sealed class RequestBudgetTests
     }
 
     [Fact]
-    public void A_limit_that_is_lifted_is_not_shown_any_more()
+    public void A_limit_that_was_lifted_is_no_longer_shown()
     {
         RequestBudget budget = Budget(perSecond: 100, burst: 100);
-        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100"), ("ratelimit-remaining", "7")));
-        // An answer about something that is not limited.
-        budget.Heed(Answer(HttpStatusCode.OK));
+        budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100"), ("ratelimit-remaining", "7")));
+        // A response without limit headers.
+        budget.Observe(Answer(HttpStatusCode.OK));
         Assert.Equal((100, 7), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
 
-        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "0"), ("ratelimit-remaining", "0")));
+        budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "0"), ("ratelimit-remaining", "0")));
 
         Assert.Equal((null, null), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
     }
 
     [Fact]
-    public void What_the_registry_says_is_left_can_be_seen()
+    public void The_remaining_requests_of_the_registry_are_shown()
     {
         RequestBudget budget = Budget(perSecond: 10, burst: 40);
 
-        budget.Heed(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "76;w=21600")));
+        budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "76;w=21600")));
 
         Assert.Equal(new RequestBudgetState(_time.GetUtcNow(), 0, 0, 0, 40, 40, 10, null, 100, 76), budget.State);
     }
 
     [Fact]
-    public async Task A_cancelled_wait_gives_its_place_back()
+    public async Task A_cancelled_wait_returns_its_token()
     {
         RequestBudget budget = Budget(perSecond: 1, burst: 1);
         await budget.SpendAsync(Repository, Token);

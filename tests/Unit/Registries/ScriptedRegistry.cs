@@ -5,7 +5,7 @@ using CvManager.Registries.Credentials;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>Answers requests as a test says, and remembers them.</summary>
+/// <summary>A registry with scripted responses that records requests.</summary>
 internal sealed class ScriptedRegistry(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler
 {
     public List<(string Method, Uri Uri, string? Authorization)> Requests { get; } = [];

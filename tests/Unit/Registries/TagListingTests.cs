@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>A list of tags some of which cannot be read.</summary>
+/// <summary>Lists with unreadable tags.</summary>
 public sealed class TagListingTests
 {
     private readonly FakeRegistry _registry = new();
@@ -19,7 +19,7 @@ public sealed class TagListingTests
     [InlineData(CvErrorKind.Forbidden, true)]
     [InlineData(CvErrorKind.Unavailable, true)]
     [InlineData(CvErrorKind.Timeout, true)]
-    public async Task A_tag_that_cannot_be_read_is_reported_in_its_place_and_hides_no_other(CvErrorKind kind, bool renamed)
+    public async Task An_unreadable_tag_is_reported_and_does_not_hide_others(CvErrorKind kind, bool renamed)
     {
         for (int i = 0; i < 20; i++)
             _registry.Tags[$"t{i:00}"] = FakeRegistry.Digest('a');
@@ -35,7 +35,7 @@ public sealed class TagListingTests
     }
 
     [Fact]
-    public async Task A_registry_that_fails_for_tag_after_tag_ends_the_list()
+    public async Task Consecutive_failures_end_the_list()
     {
         for (int i = 0; i < 200; i++)
         {
@@ -51,7 +51,7 @@ public sealed class TagListingTests
     }
 
     [Fact]
-    public async Task Damaged_tags_among_others_do_not_end_it_however_many_they_are()
+    public async Task Damaged_tags_do_not_end_a_list_however_many_there_are()
     {
         for (int i = 0; i < 100; i++)
         {

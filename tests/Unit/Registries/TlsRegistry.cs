@@ -5,7 +5,7 @@ using System.Text;
 
 namespace CvManager.Unit.Registries;
 
-/// <summary>A registry over TLS with a certificate of a private authority, as far as looking at tags goes.</summary>
+/// <summary>A registry with TLS and a certificate of a private authority, for reading tags.</summary>
 internal sealed class TlsRegistry : LoopbackServer
 {
     public static readonly string Digest = "sha256:" + new string('d', 64);
@@ -13,7 +13,7 @@ internal sealed class TlsRegistry : LoopbackServer
     private readonly X509Certificate2 _certificate;
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-tls-");
 
-    /// <param name="name">The host that the certificate is for.</param>
+    /// <param name="name">The host name of the certificate.</param>
     public TlsRegistry(string name)
     {
         using ECDsa authorityKey = ECDsa.Create(ECCurve.NamedCurves.nistP256);
@@ -35,12 +35,12 @@ internal sealed class TlsRegistry : LoopbackServer
         Start();
     }
 
-    /// <summary>user:password to ask for; null for nothing.</summary>
+    /// <summary>The required user:password; null for none.</summary>
     public string? Login { get; init; }
 
     public string AuthorityFile { get; }
 
-    /// <summary>First lines of the requests that came.</summary>
+    /// <summary>The request lines.</summary>
     public System.Collections.Concurrent.ConcurrentQueue<string> Requests { get; } = [];
 
     public override async ValueTask DisposeAsync()

@@ -22,7 +22,7 @@ public sealed class ContainerVersionValidationTests
         """;
 
     [Fact]
-    public void The_articles_own_example_is_valid_and_gets_the_defaults()
+    public void The_example_manifest_is_valid_and_gets_the_defaults()
     {
         ContainerVersion resource = ContainerVersionManifest.Read(Manifest(Article));
 
@@ -44,7 +44,7 @@ public sealed class ContainerVersionValidationTests
     [InlineData("tag", "-a", "spec.tag")]
     [InlineData("versionSyntax", "([0-9", "spec.versionSyntax")]
     [InlineData("pinVersion", "a/b", "spec.pinVersion")]
-    public void A_text_of_the_wrong_form_is_named_with_its_value_and_a_remedy(string field, string value, string path)
+    public void A_string_that_does_not_match_its_pattern_is_reported_with_value_and_remedy(string field, string value, string path)
     {
         JsonObject manifest = Manifest(Article);
         manifest["spec"]![field] = value;
@@ -75,7 +75,7 @@ public sealed class ContainerVersionValidationTests
     [InlineData("pollIntervalSeconds", 86401)]
     [InlineData("timeoutSeconds", 0)]
     [InlineData("livenessSeconds", 604801)]
-    public void A_number_out_of_its_range_is_named_with_the_range(string field, int value)
+    public void A_number_out_of_range_is_reported_with_the_range(string field, int value)
     {
         JsonObject manifest = Manifest(Article);
         manifest["spec"]![field] = value;
@@ -87,7 +87,7 @@ public sealed class ContainerVersionValidationTests
     }
 
     [Fact]
-    public void A_tag_that_YAML_reads_as_a_number_is_told_to_be_quoted()
+    public void A_tag_that_YAML_reads_as_a_number_must_be_quoted()
     {
         ValidationError error = Assert.Single(ContainerVersionValidator.Validate(
             Manifest(Article.Replace("tag: demo", "tag: 1.10", StringComparison.Ordinal))));
@@ -97,7 +97,7 @@ public sealed class ContainerVersionValidationTests
     }
 
     [Fact]
-    public void Everything_that_is_wrong_is_said_at_once()
+    public void All_errors_are_reported_at_once()
     {
         CvException error = Assert.Throws<CvException>(() => ContainerVersionManifest.Read(Manifest("""
             apiVersion: custom.k8s.io/v2
@@ -122,7 +122,7 @@ public sealed class ContainerVersionValidationTests
     }
 
     [Fact]
-    public void A_manifest_that_is_not_an_object_where_it_should_be_is_named_and_no_crash()
+    public void A_manifest_with_a_wrong_type_is_reported_by_field()
     {
         JsonObject manifest = Manifest(Article);
         manifest["spec"]!["selector"] = new JsonArray("cvapp");

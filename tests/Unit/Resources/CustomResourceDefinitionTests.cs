@@ -8,7 +8,7 @@ using Xunit;
 
 namespace CvManager.Unit.Resources;
 
-/// <summary>deploy/crd.yaml and the types are one agreement: every field of the one is in the other, with type and default.</summary>
+/// <summary>deploy/crd.yaml and the types have the same fields, types and defaults.</summary>
 public sealed class CustomResourceDefinitionTests
 {
     [Fact]
@@ -24,7 +24,7 @@ public sealed class CustomResourceDefinitionTests
     }
 
     [Fact]
-    public void The_schemas_defaults_are_the_types_own()
+    public void The_schema_and_the_types_have_the_same_defaults()
     {
         ContainerVersion resource = new()
         {
@@ -47,7 +47,7 @@ public sealed class CustomResourceDefinitionTests
     }
 
     [Fact]
-    public void A_resource_survives_being_written_and_read()
+    public void A_resource_round_trips()
     {
         string manifest = """
             {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion",
@@ -65,7 +65,7 @@ public sealed class CustomResourceDefinitionTests
     }
 
     [Fact]
-    public void The_group_is_under_a_protected_domain_so_the_manifest_says_that_it_is_unapproved()
+    public void The_manifest_declares_the_protected_group_as_unapproved()
     {
         JsonObject crd = CustomResourceDefinition.Json;
 

@@ -4,14 +4,14 @@ using Xunit;
 
 namespace CvManager.Unit.Resources;
 
-/// <summary>Our own validation says what the schema's CEL rules say, which API servers before 1.25 do not evaluate.</summary>
+/// <summary>Offline validation includes the CEL rules of the schema, which API servers before 1.25 do not evaluate.</summary>
 public sealed class ValidationCaseTests
 {
     public static IEnumerable<TheoryDataRow<string, string, bool>> Rules => ValidationCases.Rules.Select(rule => new TheoryDataRow<string, string, bool>(rule.Field, rule.Spec, rule.Accepted));
 
     [Theory]
     [MemberData(nameof(Rules))]
-    public void Every_rule_of_the_schema_is_one_of_ours(string field, string spec, bool accepted)
+    public void Every_rule_of_the_schema_is_also_validated_offline(string field, string spec, bool accepted)
     {
         IReadOnlyList<ValidationError> errors = ContainerVersionValidator.Validate(ValidationCases.WithSpec(spec));
 
@@ -20,9 +20,9 @@ public sealed class ValidationCaseTests
     }
 
     [Fact]
-    public void A_rule_asks_whether_an_optional_field_is_there_before_it_reads_it()
+    public void Rules_test_optional_fields_with_has_before_they_read_them()
     {
-        // The defaults within a default are not filled in when its rules are evaluated (Kubernetes 1.26 to 1.36 refuse the definition).
+        // Nested defaults are not applied when the rules of a default are evaluated (Kubernetes 1.26 to 1.36 reject the definition).
         foreach ((JsonObject schema, string rule) in RulesOf(CustomResourceDefinition.Json["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject()))
         {
             string[] required = [.. (schema["required"] as JsonArray ?? []).Select(name => name!.GetValue<string>())];

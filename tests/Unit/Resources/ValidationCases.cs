@@ -4,12 +4,12 @@ using CvManager.Resources;
 namespace CvManager.Unit.Resources;
 
 /// <summary>
-/// Manifests at and beyond every limit of the schema, made from deploy/crd.yaml itself, so that a new field is in them as soon as it is
-/// there. Our own validation is asked about them here, and a real API server in the integration tests: the verdicts have to be the same.
+/// Manifests at and beyond every limit of the schema, generated from deploy/crd.yaml so that new fields are included. Unit tests validate them
+/// offline and integration tests with a real API server: the results must be the same.
 /// </summary>
 public static class ValidationCases
 {
-    /// <summary>Every field that a resource can have at one time.</summary>
+    /// <summary>All fields that a resource can have at the same time.</summary>
     public const string Everything = """
         apiVersion: custom.k8s.io/v1
         kind: ContainerVersion
@@ -39,7 +39,7 @@ public static class ValidationCases
           imagePullSecrets: [login]
         """;
 
-    /// <summary>What each CEL rule of the schema accepts and refuses, as a change of a spec: the rule's field and a spec in YAML.</summary>
+    /// <summary>Accepted and rejected cases of each CEL rule: the field of the rule and a spec in YAML.</summary>
     public static IReadOnlyList<(string Field, string Spec, bool Accepted)> Rules { get; } =
     [
         ("spec", "tag: demo", true),
@@ -65,7 +65,7 @@ public static class ValidationCases
 
     public static JsonObject Manifest(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
 
-    /// <summary>A resource with the fields of a rule's case.</summary>
+    /// <summary>A resource with the fields of a case.</summary>
     public static JsonObject WithSpec(string fields)
     {
         JsonObject manifest = Manifest("{apiVersion: custom.k8s.io/v1, kind: ContainerVersion, metadata: {name: app}, spec: {imageRepo: r/a, selector: {cvapp: a}, container: {name: main}}}");
@@ -74,7 +74,7 @@ public static class ValidationCases
         return manifest;
     }
 
-    /// <summary>The manifests, each with a name that says what is special about it.</summary>
+    /// <summary>The manifests, each with a descriptive name.</summary>
     public static IEnumerable<(string Name, JsonObject Manifest)> All()
     {
         foreach ((string field, string fields, bool _) in Rules)
@@ -94,7 +94,7 @@ public static class ValidationCases
     {
         JsonObject manifest = Manifest(Everything);
         string[] parts = path.Split('.');
-        // The policy stands in the tag's place, never beside it.
+        // The policy replaces the tag.
         if (path.StartsWith("spec.versionPolicy", StringComparison.Ordinal))
         {
             manifest["spec"]!.AsObject().Remove("tag");
@@ -144,7 +144,7 @@ public static class ValidationCases
         int most = schema["maxLength"]?.GetValue<int>() ?? 64;
         foreach (string text in (string[])["", " ", "a", "A", "a\n", "a b", "a/b", "a:b", "a.b", "-a", "a-", "9a", "ü", "*", "([0-9", "1.x", "true"])
             yield return text;
-        // Lengths are counted in characters: neither in bytes nor in UTF-16 units.
+        // Lengths are in Unicode characters, not in bytes or UTF-16 units.
         foreach (string character in (string[])["a", "ü", "\U0001F600"])
         {
             yield return string.Concat(Enumerable.Repeat(character, most));

@@ -22,7 +22,7 @@ public sealed class VersionRangeTests
     [InlineData(">=1.0.0, <2.0.0", "1.5.0 2.1.0", "1.5.0")]
     [InlineData("^v1.2.0", "v1.3.0 v2.0.0", "v1.3.0")]
     [InlineData("^1", "1.4.0 1.4.0-amd64 1.4.0-arm64 1.5.0-alpine", "1.4.0")]
-    public void Tags_are_ordered_as_their_scheme_says(string range, string tags, string highest)
+    public void Tags_are_ordered_by_their_versioning_scheme(string range, string tags, string highest)
     {
         Assert.True(VersionRange.TryParse(range, out VersionRange? parsed));
 
@@ -33,7 +33,7 @@ public sealed class VersionRangeTests
     [InlineData("^1", "1.4.0-rc.1 0.9.0", "1.4.0-rc.1")]
     [InlineData("^1", "2.0.0 2.1.0", "2.1.0")]
     [InlineData("^1", "latest main-7", "'v'")]
-    public void Where_no_tag_is_in_the_range_the_reason_names_what_was_left_out(string range, string tags, string reason)
+    public void The_reason_for_no_tag_in_the_range_includes_what_was_excluded(string range, string tags, string reason)
     {
         Assert.True(VersionRange.TryParse(range, out VersionRange? parsed));
 

@@ -8,7 +8,7 @@ namespace CvManager.Unit.Resources;
 public sealed class YamlDocumentsTests
 {
     [Fact]
-    public void Unquoted_scalars_have_types_and_quoted_ones_are_text()
+    public void Unquoted_scalars_have_types_and_quoted_ones_are_strings()
     {
         JsonNode node = YamlDocuments.Read("{a: 1, b: '1', c: true, d: 'true', e: ~, f: 2026-01-01, g: 12e5}").Single();
 
@@ -16,11 +16,11 @@ public sealed class YamlDocumentsTests
     }
 
     [Fact]
-    public void Several_documents_are_read_and_empty_ones_left_out() =>
+    public void Several_documents_are_read_and_empty_ones_skipped() =>
         Assert.Equal(2, YamlDocuments.Read("---\n---\na: 1\n---\n# nothing\n---\nb: 2\n...\n").Count);
 
     [Fact]
-    public void JSON_is_read_too() =>
+    public void JSON_is_supported() =>
         Assert.Equal("""{"a":[1,{"b":"c"}]}""", YamlDocuments.Read("""{"a": [1, {"b": "c"}]}""").Single().ToJsonString());
 
     [Theory]
@@ -29,7 +29,7 @@ public sealed class YamlDocumentsTests
     [InlineData("a: *nowhere")]
     [InlineData("a: b: c")]
     [InlineData("a: .inf")]
-    public void Broken_YAML_is_an_error_that_says_where(string text)
+    public void Invalid_YAML_is_reported_with_its_position(string text)
     {
         CvException error = Assert.Throws<CvException>(() => YamlDocuments.Read(text));
 
@@ -38,7 +38,7 @@ public sealed class YamlDocumentsTests
     }
 
     [Fact]
-    public void A_few_lines_of_aliases_that_stand_for_billions_of_values_are_refused()
+    public void Aliases_that_expand_to_billions_of_values_are_rejected()
     {
         StringBuilder text = new("a0: &a0 [x]\n");
         for (int i = 1; i < 12; i++)
@@ -48,6 +48,6 @@ public sealed class YamlDocumentsTests
     }
 
     [Fact]
-    public void A_text_over_the_limit_is_refused_unread() =>
-        Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() => YamlDocuments.Read(new string(' ', YamlDocuments.LargestText + 1))).ErrorId);
+    public void A_text_over_the_limit_is_rejected_without_parsing() =>
+        Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() => YamlDocuments.Read(new string(' ', YamlDocuments.MaxTextLength + 1))).ErrorId);
 }

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Versions;
 
-/// <summary>What is concluded, and what is not, where a registry does not tell all.</summary>
+/// <summary>Resolution of versions when a registry returns incomplete data.</summary>
 public sealed class CandidateTests
 {
     private static readonly string Wanted = FakeRegistry.Digest('a');
@@ -14,13 +14,13 @@ public sealed class CandidateTests
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private VersionResolver Resolver => new(_registry, new LearntTags(), TimeProvider.System);
+    private VersionResolver Resolver => new(_registry, new VersionTagCache(), TimeProvider.System);
 
     [Theory]
     [InlineData(CvErrorKind.Invalid)]
     [InlineData(CvErrorKind.Forbidden)]
     [InlineData(CvErrorKind.Unavailable)]
-    public async Task A_version_tag_that_cannot_be_read_keeps_no_other_from_being_the_version(CvErrorKind kind)
+    public async Task An_unreadable_version_tag_does_not_prevent_another_from_being_the_version(CvErrorKind kind)
     {
         _registry.Tags["demo"] = Wanted;
         _registry.Tags["0bad000"] = Other;
@@ -33,7 +33,7 @@ public sealed class CandidateTests
     [Theory]
     [InlineData(CvErrorKind.Forbidden)]
     [InlineData(CvErrorKind.Unavailable)]
-    public async Task A_version_tag_that_may_be_the_only_one_is_not_passed_over(CvErrorKind kind)
+    public async Task An_unreadable_version_tag_that_may_be_the_only_one_is_not_skipped(CvErrorKind kind)
     {
         _registry.Tags["demo"] = Wanted;
         _registry.Tags["0bad000"] = Wanted;
@@ -43,7 +43,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task A_tag_that_is_no_image_is_not_the_version_of_one()
+    public async Task A_tag_that_is_not_an_image_is_not_a_version()
     {
         _registry.Tags["demo"] = Wanted;
         _registry.Tags["0bad000"] = Other;
@@ -53,7 +53,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task Nothing_is_concluded_from_a_listing_that_broke_off()
+    public async Task A_partial_list_is_never_used()
     {
         _registry.Tags["demo"] = Wanted;
         _registry.Tags["1a2b3c4"] = Wanted;
@@ -63,7 +63,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task Who_may_not_list_is_told_so_and_that_a_tag_is_missing_all_the_same()
+    public async Task A_missing_tag_is_reported_even_if_listing_is_denied()
     {
         _registry.Tags["demo"] = Wanted;
         _registry.ListError = new CvException("RegistryForbidden", CvErrorKind.Forbidden, "no", "ask");
@@ -76,7 +76,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task A_hint_that_the_registry_confirms_saves_the_search_and_costs_one_request()
+    public async Task A_confirmed_hint_takes_one_request_instead_of_a_search()
     {
         _registry.Tags["1a2b3c4"] = Wanted;
         VersionResolver resolver = Resolver;
@@ -90,7 +90,7 @@ public sealed class CandidateTests
     [InlineData("2222222")]
     [InlineData("prod")]
     [InlineData("no tag at all")]
-    public async Task A_hint_that_the_registry_does_not_confirm_is_not_believed_and_teaches_nobody(string hint)
+    public async Task An_unconfirmed_hint_is_ignored_and_not_cached(string hint)
     {
         _registry.Tags["1a2b3c4"] = Wanted;
         _registry.Tags["2222222"] = Other;
@@ -102,7 +102,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task That_an_image_goes_by_its_digest_needs_no_second_search_after_a_restart_but_only_for_whom_the_status_says_it()
+    public async Task An_image_without_a_version_is_not_searched_again_after_a_restart_if_the_hint_is_its_digest()
     {
         _registry.Tags["1a2b3c4"] = Wanted;
         VersionResolver resolver = Resolver;
@@ -115,7 +115,7 @@ public sealed class CandidateTests
     [Theory]
     [InlineData("2024-05-01T10:00:00Z", "2024-05-02T10:00:00Z", "2222222")]
     [InlineData("2024-05-01T10:00:00.123456789Z", "2024-05-01T10:00:00.023456789Z", "1111111")]
-    public async Task The_newest_image_is_the_one_that_was_built_last(string first, string second, string newest)
+    public async Task The_newest_image_is_the_most_recently_built(string first, string second, string newest)
     {
         Push(("1111111", 'a', first), ("2222222", 'b', second));
 
@@ -128,7 +128,7 @@ public sealed class CandidateTests
     [InlineData("0001-01-01T00:00:00Z", "2024-05-01T10:00:00Z")]
     [InlineData(null, "2024-05-01T10:00:00Z")]
     [InlineData("2024-05-01T10:00:00Z", "2024-05-01T10:00:00Z")]
-    public async Task Where_build_times_are_equal_or_missing_the_newest_image_is_not_guessed(string? first, string? second)
+    public async Task Equal_or_missing_build_times_are_ambiguous(string? first, string? second)
     {
         Push(("1111111", 'a', first), ("2222222", 'b', second));
 
@@ -136,7 +136,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task Several_tags_of_the_newest_image_are_no_question()
+    public async Task Several_tags_of_the_newest_image_are_not_ambiguous()
     {
         Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("22222222", 'a', "2024-05-01T10:00:00Z"));
 
@@ -144,7 +144,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task What_can_never_be_pulled_is_not_the_newest_but_what_cannot_be_read_now_may_be()
+    public async Task An_artifact_is_never_the_newest_but_a_temporarily_unreadable_image_may_be()
     {
         Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("2222222", 'b', "2024-05-02T10:00:00Z"));
         _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Invalid);
@@ -155,7 +155,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task Images_that_an_expression_orders_equally_are_not_chosen_from()
+    public async Task Images_that_rank_equally_are_ambiguous()
     {
         Push(("main-7-a", 'a', null), ("main-7-b", 'b', null));
 
@@ -164,7 +164,7 @@ public sealed class CandidateTests
     }
 
     [Fact]
-    public async Task An_expression_that_is_expensive_for_each_of_many_tags_has_one_budget_for_all_of_them()
+    public async Task An_expensive_expression_has_one_time_limit_for_all_tags()
     {
         _registry.Tags["demo"] = Wanted;
         for (int i = 0; i < 5000; i++)

@@ -3,26 +3,26 @@ using CvManager.Registries;
 
 namespace CvManager.Unit.Versions;
 
-/// <summary>A registry of one repository that answers what a test says, and counts what it was asked.</summary>
+/// <summary>A registry with one repository and scripted results that records calls.</summary>
 internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
 {
     public static readonly ImageRepository App = ImageRepository.Parse("registry.test/app");
 
     private readonly List<string> _asked = [];
 
-    /// <summary>Tags and what they point at, in the order of the list.</summary>
+    /// <summary>Tags and their digests, in list order.</summary>
     public Dictionary<string, string> Tags { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>Tags that cannot be read.</summary>
+    /// <summary>Unreadable tags.</summary>
     public Dictionary<string, CvException> Broken { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>When the images of digests were built.</summary>
+    /// <summary>Build times by digest.</summary>
     public Dictionary<string, string> Created { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>What a listing fails with; null for one that works.</summary>
+    /// <summary>The error of listing; null for success.</summary>
     public CvException? ListError { get; set; }
 
-    /// <summary>Tags that were read, and <c>list</c>, in order.</summary>
+    /// <summary>The read tags and <c>list</c>, in order.</summary>
     public IReadOnlyList<string> Asked
     {
         get
@@ -71,7 +71,7 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
         Task.FromResult<IReadOnlyDictionary<string, string>>(
             Created.TryGetValue(digest, out string? created) ? new Dictionary<string, string> { [IRegistry.CreatedLabel] = created } : []);
 
-    public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => Task.CompletedTask;
 
     public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
 

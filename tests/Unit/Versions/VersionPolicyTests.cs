@@ -20,11 +20,11 @@ public sealed class VersionPolicyTests
     [InlineData("regex/numeric:^main-(?P<ts>[0-9]+)$", "main-10")]
     [InlineData("regex/numeric:(?:main|dev)-(?<ts>[0-9]+)", "main-10")]
     [InlineData("regex/numeric:nothing", null)]
-    public async Task The_best_tag_is_the_highest_of_those_that_are_wanted(string policy, string? best) =>
+    public async Task The_highest_tag_that_satisfies_the_policy_is_selected(string policy, string? best) =>
         Assert.Equal(best is null ? [] : [best], (await VersionPolicy.Find(policy)!.ChooseAsync(Tags, TestContext.Current.CancellationToken)).Tags);
 
     [Fact]
-    public async Task Tags_that_an_expression_orders_equally_are_all_chosen()
+    public async Task All_tags_that_rank_equally_are_selected()
     {
         PolicyChoice choice = await VersionPolicy.Find("regex/numeric:main-([0-9]+)-[a-f]+")!.ChooseAsync(["main-9-aa", "main-10-bb", "main-10-cc"], TestContext.Current.CancellationToken);
 
@@ -32,7 +32,7 @@ public sealed class VersionPolicyTests
     }
 
     [Fact]
-    public void A_tag_is_no_policy() => Assert.Null(VersionPolicy.Find("demo"));
+    public void A_tag_is_not_a_policy() => Assert.Null(VersionPolicy.Find("demo"));
 
     [Theory]
     [InlineData("semver:hello")]
@@ -40,7 +40,7 @@ public sealed class VersionPolicyTests
     [InlineData("oldest:x")]
     [InlineData("regex/numeric:main-(?<ts>[0-9]+)-([0-9a-f]+)")]
     [InlineData("regex/numeric:(?<2>[0-9]+)-(?<1>[0-9a-f]+)")]
-    public void A_policy_that_cannot_be_used_is_named(string policy)
+    public void An_invalid_policy_is_reported(string policy)
     {
         CvException error = Assert.Throws<CvException>(() => VersionPolicy.Find(policy));
         Assert.Equal("VersionPolicyInvalid", error.ErrorId);
@@ -48,7 +48,7 @@ public sealed class VersionPolicyTests
     }
 
     [Fact]
-    public async Task An_expression_that_would_try_for_ever_does_not() =>
+    public async Task A_catastrophic_expression_times_out() =>
         Assert.Empty((await VersionPolicy.Find("regex/alphabetical:(a+)+$")!.ChooseAsync([new string('a', 60) + "!"], TestContext.Current.CancellationToken)).Tags);
 
     [Theory]
@@ -65,7 +65,7 @@ public sealed class VersionPolicyTests
     [InlineData("{versionPolicy: {semver: '^1', order: numeric}}", "spec.versionPolicy.order")]
     [InlineData("{versionPolicy: {semver: '^1'}}", null)]
     [InlineData("{versionPolicy: {newest: true}}", null)]
-    public void Exactly_one_way_to_say_what_is_wanted(string followed, string? wrongField)
+    public void Exactly_one_policy_is_required(string followed, string? wrongField)
     {
         System.Text.Json.Nodes.JsonObject manifest = YamlDocuments.Read($"""
             apiVersion: custom.k8s.io/v1

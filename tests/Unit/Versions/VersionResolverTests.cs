@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Versions;
 
-// The tests of that room have its name as their namespace.
+// Namespaces of tests follow the folders of the engine.
 using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
 
 public sealed class VersionResolverTests
@@ -16,14 +16,14 @@ public sealed class VersionResolverTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task A_tag_stands_for_the_version_tag_of_its_image_and_the_second_look_is_one_HEAD()
+    public async Task A_tag_resolves_to_the_version_tag_of_its_image_and_the_second_read_is_one_HEAD()
     {
         await using SandboxRegistry sandbox = await Start();
         sandbox.PushImage("app", "aaaaa11");
         string digest = sandbox.PushImage("app", "bbbbb22");
         sandbox.Tag("app", "demo", digest);
         using RegistryCatalog catalog = Catalog(sandbox);
-        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+        var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
         ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(("demo", digest, "bbbbb22"), (version.Tag, version.Digest, version.Version));
@@ -60,7 +60,7 @@ public sealed class VersionResolverTests
     }
 
     [Fact]
-    public async Task A_label_that_a_tag_confirms_saves_the_list()
+    public async Task A_label_that_a_tag_confirms_makes_the_list_unnecessary()
     {
         await using SandboxRegistry sandbox = await Start();
         string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "abc1234" });
@@ -72,7 +72,7 @@ public sealed class VersionResolverTests
     }
 
     [Fact]
-    public async Task An_image_that_many_follow_is_looked_for_once_and_whoever_gives_up_keeps_nobody_waiting()
+    public async Task Concurrent_searches_for_an_image_share_one_and_cancelling_one_does_not_affect_others()
     {
         await using SandboxRegistry sandbox = await Start();
         string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" });
@@ -84,7 +84,7 @@ public sealed class VersionResolverTests
             await answer.Task.WaitAsync(token);
             return CvManager.Sandbox.RequestFault.None;
         }));
-        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+        var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
         Task<ResolvedVersion> Resolve(string tag, CancellationToken token) =>
             resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], null, token);
 
@@ -97,12 +97,12 @@ public sealed class VersionResolverTests
         answer.SetResult();
 
         Assert.All(await Task.WhenAll(others), version => Assert.Equal("abc1234", version.Version));
-        // What the image is labelled with: its manifest and its configuration. Whether that is its tag: one HEAD.
+        // The manifest and configuration for the label, and one HEAD to confirm the tag.
         Assert.Equal(3, sandbox.Requests.Values.Sum());
     }
 
     [Fact]
-    public async Task A_label_that_no_tag_confirms_is_not_believed()
+    public async Task A_label_that_no_tag_confirms_is_ignored()
     {
         await using SandboxRegistry sandbox = await Start();
         var label = new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" };
@@ -115,7 +115,7 @@ public sealed class VersionResolverTests
     }
 
     [Fact]
-    public async Task Of_several_the_longest_then_the_first_in_ordinal_order()
+    public async Task The_longest_version_tag_wins_then_ordinal_order()
     {
         await using SandboxRegistry sandbox = await Start();
         string digest = sandbox.PushImage("app", "1.2");
@@ -123,17 +123,17 @@ public sealed class VersionResolverTests
             sandbox.Tag("app", tag, digest);
         using RegistryCatalog catalog = Catalog(sandbox);
 
-        // The longest is a moving tag itself.
+        // The longest is a moving tag.
         Assert.Equal("abcdef1", await Version(catalog, "demo", null, "beefbeefbeef"));
     }
 
     [Fact]
-    public async Task Without_a_version_tag_the_digest_is_the_version_unless_a_syntax_was_given()
+    public async Task The_digest_is_the_version_without_a_version_tag_unless_a_syntax_is_specified()
     {
         await using SandboxRegistry sandbox = await Start();
         string digest = sandbox.PushImage("app", "demo");
         using RegistryCatalog catalog = Catalog(sandbox);
-        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+        var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
         Assert.Equal(digest, (await resolver.ResolveAsync(App, "demo", null, [], Token)).Version);
         Assert.Equal("VersionNotFound", (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId);
@@ -146,12 +146,12 @@ public sealed class VersionResolverTests
     [Theory]
     [InlineData("qa", "app", "RegistryTagNotFound")]
     [InlineData("demo", "nowhere", "RegistryRepositoryNotFound")]
-    public async Task What_is_not_there_is_named(string tag, string path, string error)
+    public async Task Missing_tags_and_repositories_are_reported_by_name(string tag, string path, string error)
     {
         await using SandboxRegistry sandbox = await Start();
         sandbox.PushImage("app", "demo");
         using RegistryCatalog catalog = Catalog(sandbox);
-        var resolver = new VersionResolver(catalog, new LearntTags(), TimeProvider.System);
+        var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
         CvException thrown = await Assert.ThrowsAsync<CvException>(
             () => resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), tag, null, [], Token));
@@ -175,7 +175,7 @@ public sealed class VersionResolverTests
     [InlineData("v1|v2", "v10", false)]
     [InlineData("(a+)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false)]
     [InlineData("[0-9]+", "12\n", false)]
-    public void The_whole_tag_must_match(string syntax, string tag, bool matches) => Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
+    public void The_syntax_must_match_the_complete_tag(string syntax, string tag, bool matches) => Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
 
     [Theory]
     [InlineData("1a2b3c4", true)]
@@ -196,9 +196,9 @@ public sealed class VersionResolverTests
     public void The_default_syntax_takes_git_SHAs_and_full_version_numbers(string tag, bool isVersion) => Assert.Equal(isVersion, VersionSyntax.Of(null).IsVersion(tag));
 
     [Fact]
-    public void What_was_learnt_first_is_forgotten_first()
+    public void The_oldest_entry_is_removed_first()
     {
-        var learnt = new LearntTags(2);
+        var learnt = new VersionTagCache(2);
         learnt.Learn(App, "a", "1");
         learnt.Learn(App, "b", "1");
         learnt.Learn(App, "c", "1");
@@ -215,5 +215,5 @@ public sealed class VersionResolverTests
         new(new() { RetryDelay = TimeSpan.FromMilliseconds(1) }, FixedCredential.Anonymous, sandbox.CreateHandler());
 
     private static async Task<string> Version(RegistryCatalog catalog, string tag, string? syntax, params string[] followed) =>
-        (await new VersionResolver(catalog, new LearntTags(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)).Version;
+        (await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)).Version;
 }

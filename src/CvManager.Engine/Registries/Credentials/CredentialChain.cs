@@ -1,8 +1,7 @@
 namespace CvManager.Registries.Credentials;
 
 /// <summary>
-/// Several sources, whose credentials are tried in their order. One that cannot be read takes nothing from the others: it is told of where
-/// they have none.
+/// Several sources whose credentials are tried in order. The error of an unreadable source is thrown only if the others have no credential.
 /// </summary>
 public sealed class CredentialChain(params IReadOnlyList<ICredentialSource> sources) : ICredentialSource
 {

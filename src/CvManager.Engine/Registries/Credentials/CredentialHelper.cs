@@ -4,14 +4,14 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Registries.Credentials;
 
-/// <summary>Asks one of docker's credential helper programs: <c>docker-credential-NAME get</c>.</summary>
+/// <summary>Runs a docker credential helper: <c>docker-credential-NAME get</c>.</summary>
 internal static partial class CredentialHelper
 {
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private const int LongestAnswer = 64 * 1024;
+    private const int MaxOutputLength = 64 * 1024;
 
-    /// <returns>Null where the helper has no login for that registry.</returns>
-    /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>. What the helper wrote is not in it: that may be a secret.</exception>
+    /// <returns>Null if the helper has no credential for the registry.</returns>
+    /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>. The output is not included: it may contain secrets.</exception>
     public static async Task<RegistryCredential?> GetAsync(string name, string registryKey, TimeProvider time, CancellationToken cancellationToken)
     {
         string program = $"docker-credential-{name}";
@@ -19,7 +19,7 @@ internal static partial class CredentialHelper
             throw CredentialErrors.Invalid("the docker config", $"'{name}' is not a valid credential helper name");
         try
         {
-            ProgramResult result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, LongestAnswer, time, cancellationToken).ConfigureAwait(false);
+            ProgramResult result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, MaxOutputLength, time, cancellationToken).ConfigureAwait(false);
             return Credential(program, result.ExitCode, result.Output, result.Errors);
         }
         catch (ProgramException e)
@@ -28,20 +28,20 @@ internal static partial class CredentialHelper
         }
     }
 
-    private static RegistryCredential? Credential(string program, int exitCode, string answer, string complaint)
+    private static RegistryCredential? Credential(string program, int exitCode, string output, string errors)
     {
         if (exitCode != 0)
         {
-            // The helpers' own words for it, on whichever stream.
-            return (answer + complaint).Contains("credentials not found", StringComparison.OrdinalIgnoreCase)
+            // The helpers write this message to either stream.
+            return (output + errors).Contains("credentials not found", StringComparison.OrdinalIgnoreCase)
                 ? null
                 : throw CredentialErrors.Invalid(program, $"the program exited with code {exitCode}");
         }
 
-        HelperAnswer? login;
+        HelperOutput? login;
         try
         {
-            login = JsonSerializer.Deserialize(answer, DockerConfigJson.Default.HelperAnswer);
+            login = JsonSerializer.Deserialize(output, DockerConfigJson.Default.HelperOutput);
         }
         catch (JsonException)
         {
@@ -57,8 +57,8 @@ internal static partial class CredentialHelper
     private static partial Regex HelperName();
 }
 
-/// <summary>What a helper program answers.</summary>
-internal sealed class HelperAnswer
+/// <summary>The output of a credential helper.</summary>
+internal sealed class HelperOutput
 {
     [JsonPropertyName("Username")]
     public string? UserName { get; init; }

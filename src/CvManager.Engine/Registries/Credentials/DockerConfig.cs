@@ -4,21 +4,21 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Registries.Credentials;
 
-/// <summary>What docker, podman, skopeo and Kubernetes (type <c>kubernetes.io/dockerconfigjson</c>) keep logins in.</summary>
+/// <summary>The format in which docker, podman, skopeo and Kubernetes (<c>kubernetes.io/dockerconfigjson</c>) store credentials.</summary>
 internal sealed class DockerConfig
 {
     [JsonPropertyName("auths")]
     public Dictionary<string, DockerAuth?>? Auths { get; init; }
 
-    /// <summary>Helper programs by registry.</summary>
+    /// <summary>Credential helpers by registry.</summary>
     [JsonPropertyName("credHelpers")]
     public Dictionary<string, string?>? CredHelpers { get; init; }
 
-    /// <summary>The helper program for all other registries.</summary>
+    /// <summary>The credential helper for all other registries.</summary>
     [JsonPropertyName("credsStore")]
     public string? CredsStore { get; init; }
 
-    /// <param name="source">What the text is of, for errors, which never quote it.</param>
+    /// <param name="source">The source of the text for errors, which never quote the text.</param>
     /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>.</exception>
     public static DockerConfig Parse(ReadOnlySpan<byte> json, string source)
     {
@@ -33,8 +33,8 @@ internal sealed class DockerConfig
     }
 
     /// <summary>
-    /// The logins for a repository, of those in the text itself: the one for the longest path first, as the kubelet has it. One that cannot
-    /// be read is told of where there is no other.
+    /// The credentials for a repository without those of helpers, longest matching path first, as the kubelet does. The error of an invalid
+    /// entry is thrown only if there is no other.
     /// </summary>
     public IReadOnlyList<RegistryCredential> FindAll(ImageRepository repository, string source)
     {
@@ -74,7 +74,7 @@ internal sealed class DockerAuth
     [JsonPropertyName("registrytoken")]
     public string? RegistryToken { get; init; }
 
-    /// <summary>False for the empty entry that docker leaves where the login is in a credential store.</summary>
+    /// <summary>False for the empty entry that docker writes if the credential is in a credential store.</summary>
     public bool HasLogin =>
         !string.IsNullOrEmpty(Auth) || !string.IsNullOrEmpty(IdentityToken) || !string.IsNullOrEmpty(RegistryToken) || !string.IsNullOrEmpty(UserName);
 
@@ -89,7 +89,7 @@ internal sealed class DockerAuth
         string pair;
         try
         {
-            // The kubelet reads it with and without padding.
+            // As the kubelet, with or without padding.
             string auth = Auth.Trim().TrimEnd('=');
             pair = Encoding.UTF8.GetString(Convert.FromBase64String(auth.PadRight((auth.Length + 3) / 4 * 4, '='))).TrimEnd('\0');
         }
@@ -106,7 +106,7 @@ internal sealed class DockerAuth
 }
 
 [JsonSerializable(typeof(DockerConfig))]
-[JsonSerializable(typeof(HelperAnswer))]
+[JsonSerializable(typeof(HelperOutput))]
 internal sealed partial class DockerConfigJson : JsonSerializerContext;
 
 internal static class CredentialErrors

@@ -1,11 +1,11 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>The logins of a docker config file and of the helper programs that it names. Read anew each time: people log in meanwhile.</summary>
+/// <summary>The credentials of a docker config file and its credential helpers. Read again for each call, because users log in meanwhile.</summary>
 public sealed class DockerConfigFile(string path, TimeProvider time) : ICredentialSource
 {
-    private const long LargestFile = 4 * 1024 * 1024;
+    private const long MaxFileBytes = 4 * 1024 * 1024;
 
-    /// <summary>The files that docker, podman and skopeo would use here.</summary>
+    /// <summary>The files that docker, podman and skopeo use.</summary>
     public static ICredentialSource OfEnvironment(TimeProvider time) =>
         new CredentialChain([.. PathsOf(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), UserId())
             .Select(path => new DockerConfigFile(path, time))]);
@@ -32,7 +32,7 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
         }
         catch (CvException e) when (own is null)
         {
-            // The store for all registries, which came with a program that is not here: the file may have this one's login itself.
+            // The default credential store may not be installed; the file itself may contain the credential.
             unreadable = e;
         }
 
@@ -40,8 +40,8 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
         return found.Count == 0 && unreadable is not null ? throw unreadable : found;
     }
 
-    /// <summary>In containers-auth.json(5)'s order; a file that is named by REGISTRY_AUTH_FILE is the only one.</summary>
-    /// <param name="userId">Names podman's folder where there is no XDG_RUNTIME_DIR; null where it is not known.</param>
+    /// <summary>In the order of containers-auth.json(5); if REGISTRY_AUTH_FILE is set, only that file.</summary>
+    /// <param name="userId">For the path of podman if XDG_RUNTIME_DIR is not set; null if unknown.</param>
     internal static IReadOnlyList<string> PathsOf(Func<string, string?> environment, string home, string? userId)
     {
         if (Named("REGISTRY_AUTH_FILE") is { } file)
@@ -58,7 +58,7 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
 
         string? Named(string name) => environment(name) is { Length: > 0 } value ? value : null;
 
-        // Without a home, that would be the current folder.
+        // Without a home directory, the path would be relative to the current directory.
         string? InHome(string name) => home.Length > 0 ? System.IO.Path.Combine(home, name) : null;
     }
 
@@ -77,8 +77,8 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
             var file = new FileInfo(path);
             if (!file.Exists)
                 return null;
-            if (file.Length > LargestFile)
-                throw CredentialErrors.Invalid(path, $"the file exceeds {LargestFile} bytes");
+            if (file.Length > MaxFileBytes)
+                throw CredentialErrors.Invalid(path, $"the file exceeds {MaxFileBytes} bytes");
             return file.Length == 0 ? null : DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)

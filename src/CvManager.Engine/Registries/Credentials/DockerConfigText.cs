@@ -3,15 +3,15 @@ using System.Text;
 namespace CvManager.Registries.Credentials;
 
 /// <summary>
-/// The logins of a text, such as the key <c>.dockerconfigjson</c> of an image pull secret. Helper programs that it may name are not run:
-/// whoever writes a Secret has no programs of ours to start.
+/// The credentials of a text, for example the key <c>.dockerconfigjson</c> of an image pull secret. Its credential helpers are not run: the
+/// author of a Secret must not be able to start programs.
 /// </summary>
 public sealed class DockerConfigText : ICredentialSource
 {
     private readonly DockerConfig _config;
     private readonly string _source;
 
-    /// <param name="source">What the text is of, for errors: <c>Secret default/regcred</c>.</param>
+    /// <param name="source">The source of the text for errors: <c>Secret default/regcred</c>.</param>
     /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>.</exception>
     public DockerConfigText(string json, string source)
     {

@@ -1,6 +1,6 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>One credential, whatever the repository; or none, which is anonymous use. For a credential that a person gave for one registry.</summary>
+/// <summary>The same credential for all repositories; null for anonymous access.</summary>
 public sealed class FixedCredential(RegistryCredential? credential) : ICredentialSource
 {
     public static FixedCredential Anonymous { get; } = new(null);

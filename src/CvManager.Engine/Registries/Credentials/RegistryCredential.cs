@@ -1,6 +1,6 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>What is shown to a registry: user and password, an identity token, or a token for the registry itself. Prints none of them.</summary>
+/// <summary>A credential for a registry: user name and password, an identity token or a registry token. Prints no secret.</summary>
 public sealed class RegistryCredential
 {
     private RegistryCredential(string userName, string password, string? identityToken, string? registryToken)
@@ -13,16 +13,16 @@ public sealed class RegistryCredential
 
     public string UserName { get; }
 
-    /// <summary>Of whichever kind the credential is, its secret.</summary>
+    /// <summary>The secret of the credential, whatever its kind.</summary>
     internal string Password { get; }
 
-    /// <summary>A refresh token for the registry's OAuth2 token server; null where there is something else.</summary>
+    /// <summary>A refresh token for the registry's OAuth2 token server; null for other kinds.</summary>
     internal string? IdentityToken { get; }
 
-    /// <summary>A bearer token that the registry takes as it is; null where there is something else.</summary>
+    /// <summary>A bearer token for the registry itself; null for other kinds.</summary>
     internal string? RegistryToken { get; }
 
-    /// <summary>What no message may say.</summary>
+    /// <summary>The secrets that must not appear in messages.</summary>
     internal Secrets Secrets => UserName.Length > 0 ? Secrets.OfLogin(UserName, Password) : new Secrets(Password);
 
     public static RegistryCredential OfPassword(string userName, string password) => new(userName, password, null, null);
@@ -34,14 +34,14 @@ public sealed class RegistryCredential
     public override string ToString() => UserName.Length > 0 ? UserName : IdentityToken is null ? "(registry token)" : "(identity token)";
 }
 
-/// <summary>Where credentials come from. Thread-safe.</summary>
+/// <summary>A source of credentials. Thread-safe.</summary>
 public interface ICredentialSource
 {
-    /// <summary>The credential for a repository; null where this source has none, which leaves the registry to be used anonymously.</summary>
-    /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>: the source cannot be read.</exception>
+    /// <summary>The credential for a repository; null if this source has none.</summary>
+    /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>: the source could not be read.</exception>
     ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken);
 
-    /// <summary>All of them, in the order in which they are tried: those for the longest part of the repository's name first.</summary>
+    /// <summary>All credentials for a repository in the order to try them: those with the longest matching path first.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken) =>
         await FindAsync(repository, cancellationToken).ConfigureAwait(false) is { } credential ? [credential] : [];

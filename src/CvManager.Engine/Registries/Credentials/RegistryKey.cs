@@ -1,16 +1,16 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>The keys under which docker configs keep logins: <c>host[:port][/path]</c>, once also with scheme and API version.</summary>
+/// <summary>The keys of credentials in docker configs: <c>host[:port][/path]</c>, formerly also with scheme and API version.</summary>
 internal static class RegistryKey
 {
-    /// <summary>Docker Hub's key, as docker writes it and as its helper programs know it.</summary>
+    /// <summary>The key of Docker Hub in docker configs and credential helpers.</summary>
     public const string DockerHub = "https://index.docker.io/v1/";
 
-    /// <summary>What helper programs are asked for.</summary>
+    /// <summary>The key for credential helpers.</summary>
     public static string Of(ImageRepository repository) =>
         repository.Registry == ImageRepository.DockerHub ? DockerHub : repository.Registry;
 
-    /// <summary>How long the path of a key is that covers a repository; null where it does not cover it.</summary>
+    /// <summary>The length of the path of a key that matches a repository; null if it does not match.</summary>
     public static int? Match(string key, ImageRepository repository)
     {
         string rest = key;
@@ -29,7 +29,7 @@ internal static class RegistryKey
         return covers ? path.Length : null;
     }
 
-    // A star stands for one part of a host name, or some of its characters (Kubernetes, "Interpretation of config.json").
+    // A star matches within one label of a host name (Kubernetes, "Interpretation of config.json").
     private static bool HostMatches(string pattern, string host)
     {
         if (!pattern.Contains('*', StringComparison.Ordinal))

@@ -3,13 +3,13 @@ using System.Runtime.CompilerServices;
 namespace CvManager.Registries.DockerHub;
 
 /// <summary>
-/// Docker Hub: a registry as any other, beside which stands the Hub's own list of tags. That one tells digests, for which the registry
-/// wants a request each; it may fail, and then the registry's own list serves.
+/// Docker Hub: an OCI registry, plus the Hub's own API for listing tags, which includes digests; the registry requires a request for each. If the
+/// API fails, the registry's list is used.
 /// </summary>
 internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IRegistry
 {
-    /// <summary>10,000 tags: beyond that, a hundred to a page are no saving over the thousand of the registry's own list.</summary>
-    private const int MostPages = 100;
+    /// <summary>10,000 tags: beyond that, pages of 100 have no advantage over the registry's pages of 1,000.</summary>
+    private const int MaxPages = 100;
 
     public int TagsPerRequest => registry.TagsPerRequest;
 
@@ -25,20 +25,20 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
         int? count = null;
-        for (int page = 1; page <= MostPages; page++)
+        for (int page = 1; page <= MaxPages; page++)
         {
-            // Tags that come and go meanwhile move others to pages that were read before: then some may be missing.
-            if (await hub.ReadPageAsync(repository, page, cancellationToken).ConfigureAwait(false) is not HubPage answer || answer.Count != (count ??= answer.Count))
+            // If the count changes, tags were added or deleted and others may have moved to a page that was already read.
+            if (await hub.ReadPageAsync(repository, page, cancellationToken).ConfigureAwait(false) is not HubPage result || result.Count != (count ??= result.Count))
                 break;
-            foreach (RegistryTag tag in answer.Tags)
+            foreach (RegistryTag tag in result.Tags)
             {
                 if (seen.Add(tag.Tag))
                     yield return tag;
             }
 
-            if (answer.IsLast && seen.Count >= count)
+            if (result.IsLast && seen.Count >= count)
                 yield break;
-            if (answer.IsLast)
+            if (result.IsLast)
                 break;
         }
 
@@ -52,8 +52,8 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
         ImageRepository repository, string digest, CancellationToken cancellationToken) => registry.ReadLabelsAsync(repository, digest, cancellationToken);
 
-    public Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-        registry.RequireWholeAsync(repository, digest, cancellationToken);
+    public Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        registry.RequireCompleteAsync(repository, digest, cancellationToken);
 
     public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
         registry.AddTagAsync(repository, version, tag, cancellationToken);

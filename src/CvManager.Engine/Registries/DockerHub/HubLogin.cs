@@ -7,23 +7,23 @@ using CvManager.Registries.Oci;
 namespace CvManager.Registries.DockerHub;
 
 /// <summary>
-/// Logs in to Docker Hub's API with the login of its registry, for private repositories and higher limits: user and password, or an
-/// access token in the password's place. Thread-safe.
+/// Logs in to Docker Hub's API with the credential of its registry (user name and password or access token), for private repositories and higher
+/// limits. Thread-safe.
 /// </summary>
 internal sealed class HubLogin(RegistryTransport transport, ICredentialSource credentials, TimeProvider time) : IDisposable
 {
-    /// <summary>The Hub's tokens live ten minutes; a refused login is not tried again before that, either.</summary>
+    /// <summary>The Hub's tokens are valid for ten minutes; a rejected credential is not retried before this time, either.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(8);
 
-    private const int MostAnswers = 256;
+    private const int MaxTokens = 256;
 
     private readonly SemaphoreSlim _turn = new(1);
-    private readonly ConcurrentDictionary<(string UserName, string Password), Answer> _answers = new();
+    private readonly ConcurrentDictionary<(string UserName, string Password), Token> _tokens = new();
 
-    /// <returns>Whether the Hub refused the login; otherwise what to send, which is nothing where there is no login.</returns>
+    /// <returns>Whether the Hub rejected the credentials; otherwise the header to send, or null without credentials.</returns>
     public async Task<(bool Refused, Grant? Grant)> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
-        // Identity tokens are for the registry's token server alone.
+        // Identity tokens are only for the registry's token server.
         List<RegistryCredential> logins = [.. (await credentials.FindAllAsync(repository, cancellationToken).ConfigureAwait(false)).Where(c => c.UserName.Length > 0)];
         if (logins.Count == 0)
             return (false, null);
@@ -32,16 +32,16 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
         {
             foreach (RegistryCredential login in logins)
             {
-                if (!_answers.TryGetValue((login.UserName, login.Password), out Answer? answer) || answer.Until <= time.GetUtcNow())
+                if (!_tokens.TryGetValue((login.UserName, login.Password), out Token? token) || token.Until <= time.GetUtcNow())
                 {
-                    if (_answers.Count > MostAnswers)
-                        _answers.Clear();
+                    if (_tokens.Count > MaxTokens)
+                        _tokens.Clear();
                     Grant? grant = await LogInAsync(repository, login, cancellationToken).ConfigureAwait(false);
-                    _answers[(login.UserName, login.Password)] = answer = new Answer(grant, time.GetUtcNow() + Lifetime);
+                    _tokens[(login.UserName, login.Password)] = token = new Token(grant, time.GetUtcNow() + Lifetime);
                 }
 
-                if (answer.Grant is not null)
-                    return (false, answer.Grant);
+                if (token.Grant is not null)
+                    return (false, token.Grant);
             }
 
             return (true, null);
@@ -52,13 +52,13 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
         }
     }
 
-    /// <summary>Drops what turned out not to be accepted.</summary>
+    /// <summary>Removes a token that was rejected.</summary>
     public void Forget(Grant? grant)
     {
-        foreach (((string, string) login, Answer answer) in _answers)
+        foreach (((string, string) login, Token token) in _tokens)
         {
-            if (answer.Grant == grant)
-                _answers.TryRemove(new(login, answer));
+            if (token.Grant == grant)
+                _tokens.TryRemove(new(login, token));
         }
     }
 
@@ -81,10 +81,10 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
         }
         catch (Exception e) when (e is CvException or JsonException)
         {
-            // The registry itself has its own login, and says what is wrong with this one.
+            // The caller falls back to the registry, which reports what is wrong with the credential.
             return null;
         }
     }
 
-    private sealed record Answer(Grant? Grant, DateTimeOffset Until);
+    private sealed record Token(Grant? Grant, DateTimeOffset Until);
 }

@@ -4,16 +4,16 @@ using CvManager.Registries.Oci;
 
 namespace CvManager.Registries.DockerHub;
 
-/// <summary>The list of tags of Docker Hub's API ("List repository tags"), newest first, with digests. Thread-safe.</summary>
-/// <param name="transport">To the Hub's API, with a budget of its own: these requests are no pulls.</param>
-/// <param name="login">Of those who have one; others see public repositories.</param>
+/// <summary>Lists tags with digests through Docker Hub's API ("List repository tags"), newest first. Thread-safe.</summary>
+/// <param name="transport">For the Hub's API, with its own budget: these requests do not count as pulls.</param>
+/// <param name="login">For private repositories.</param>
 internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
 {
-    /// <summary>The most that the API gives.</summary>
+    /// <summary>The maximum of the API.</summary>
     private const int TagsPerPage = 100;
     private const int Limit = 8 * 1024 * 1024;
 
-    /// <returns>Null where the Hub cannot or may not tell: then the registry is to be asked, and says what is wrong.</returns>
+    /// <returns>Null on failure: then the caller uses the registry, which reports the error.</returns>
     public async Task<HubPage?> ReadPageAsync(ImageRepository repository, int page, CancellationToken cancellationToken)
     {
         if (repository.Path.Split('/') is not [string ns, string name])
@@ -50,13 +50,13 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
                 page.Next is null);
 }
 
-/// <summary>A page of the list.</summary>
-/// <param name="Tags">Those that can be told apart as tags; a digest is null where the Hub has none, as for images from before it kept them.</param>
-/// <param name="Count">How many tags the repository has, by the Hub's count.</param>
-/// <param name="IsLast">True where no page comes behind it.</param>
+/// <summary>A page of tags.</summary>
+/// <param name="Tags">The valid tags; a digest is null if the Hub has none, as for old images.</param>
+/// <param name="Count">The number of tags of the repository.</param>
+/// <param name="IsLast">True for the last page.</param>
 internal sealed record HubPage(IReadOnlyList<RegistryTag> Tags, int Count, bool IsLast);
 
-/// <summary>The Hub's API: other than its registry, and with limits of its own.</summary>
+/// <summary>The Hub's API, which is separate from its registry and has its own rate limits.</summary>
 internal static class HubApi
 {
     public const string Host = "hub.docker.com";
@@ -81,7 +81,7 @@ internal sealed class HubTag
     [JsonPropertyName("name")]
     public string? Name { get; init; }
 
-    /// <summary>Of the index, where the tag points at one.</summary>
+    /// <summary>Of the index, if the tag points at one.</summary>
     [JsonPropertyName("digest")]
     public string? Digest { get; init; }
 
@@ -89,7 +89,7 @@ internal sealed class HubTag
     public DateTimeOffset? PushedAt { get; init; }
 }
 
-/// <summary>What the Hub is asked for an access token with ("Create access token").</summary>
+/// <summary>The request for an access token ("Create access token").</summary>
 internal sealed class HubTokenRequest
 {
     [JsonPropertyName("identifier")]

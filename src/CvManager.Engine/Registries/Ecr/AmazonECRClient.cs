@@ -13,9 +13,9 @@ using Amazon.Util.Internal;
 
 namespace CvManager.Registries.Ecr;
 
-// The five operations of Amazon ECR that are used, on AWSSDK.Core's pipeline (credentials, signing, retries, endpoints), with the names
-// of the package AWSSDK.ECR: where that package can be had, it replaces this file. The wire format is AWS JSON 1.1, as the
-// Amazon ECR API reference (API version 2015-09-21) describes it.
+// The five operations of Amazon ECR that CvManager uses, on the pipeline of AWSSDK.Core (credentials, signing, retries, endpoints), with the
+// names of the package AWSSDK.ECR, which can replace this file. The protocol is AWS JSON 1.1 as in the Amazon ECR API reference (API version
+// 2015-09-21).
 
 /// <summary>Amazon ECR. Thread-safe.</summary>
 internal sealed class AmazonECRClient : AmazonServiceClient
@@ -68,7 +68,7 @@ internal sealed class AmazonECRClient : AmazonServiceClient
         protected override List<IAuthSchemeOption> ResolveAuthOptions(IExecutionContext executionContext) => AuthSchemeOption.DEFAULT_SIGV4;
     }
 
-    /// <summary>One operation's translation to HTTP and back.</summary>
+    /// <summary>Serializes the requests and responses of an operation.</summary>
     private sealed class Operation<TRequest, TResponse> : JsonResponseUnmarshaller, IMarshaller<IRequest, AmazonWebServiceRequest>
         where TRequest : AmazonWebServiceRequest
         where TResponse : AmazonWebServiceResponse
@@ -110,14 +110,14 @@ internal sealed class AmazonECRClient : AmazonServiceClient
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or AmazonClientException)
             {
-                // A proxy's page, or one that was cut off: the status tells enough.
+                // The page of a proxy or a truncated body: the status code is sufficient.
                 return new AmazonECRException($"HTTP status {(int)statusCode}", innerException, ErrorType.Unknown, "", "", statusCode);
             }
         }
     }
 }
 
-/// <summary>Where and how to ask. AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_ECR are obeyed, by the SDK's own rules.</summary>
+/// <summary>The configuration of the client. The SDK applies AWS_ENDPOINT_URL and AWS_ENDPOINT_URL_ECR.</summary>
 internal sealed class AmazonECRConfig : ClientConfig
 {
     public AmazonECRConfig()
@@ -175,7 +175,7 @@ internal sealed class AmazonECRConfig : ClientConfig
     }
 }
 
-/// <summary>What the service refuses; <see cref="AmazonServiceException.ErrorCode"/> says what, by the API reference's names.</summary>
+/// <summary>An error of the service; <see cref="AmazonServiceException.ErrorCode"/> has the name from the API reference.</summary>
 internal sealed class AmazonECRException(
     string message, Exception? innerException, ErrorType errorType, string errorCode, string requestId, HttpStatusCode statusCode)
     : AmazonServiceException(message, innerException, errorType, errorCode, requestId, statusCode);
@@ -189,7 +189,7 @@ internal static class ECRJson
         Converters = { new EpochSeconds() },
     };
 
-    /// <summary>AWS JSON writes a time as seconds since 1970, with a fraction.</summary>
+    /// <summary>AWS JSON represents times as Unix time in seconds with fractions.</summary>
     private sealed class EpochSeconds : JsonConverter<DateTime>
     {
         public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

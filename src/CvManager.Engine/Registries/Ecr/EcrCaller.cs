@@ -4,15 +4,15 @@ using Polly.Retry;
 
 namespace CvManager.Registries.Ecr;
 
-/// <summary>Sends requests to ECR: within the registry's budget, again where that may help, and failing in the words of all registries.</summary>
-/// <param name="client">Belongs to the caller. Retries nothing itself: each attempt counts.</param>
-/// <param name="credentials">Those of the client.</param>
+/// <summary>Sends requests to ECR within the registry's budget, with retries, and maps errors to those of registries.</summary>
+/// <param name="client">Owned by the caller. Must not retry, so that each attempt counts against the budget.</param>
+/// <param name="credentials">The credentials of the client.</param>
 internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentials, RequestBudget budget, RegistryClientOptions options)
 {
     private readonly ResiliencePipeline _retries = Retries(options);
 
-    /// <param name="operation">The operation's name, which is the permission's, too: <c>DescribeImages</c>.</param>
-    /// <param name="expected">An error code that is the caller's to handle.</param>
+    /// <param name="operation">The operation, which is also the name of the permission: <c>DescribeImages</c>.</param>
+    /// <param name="expected">An error code that the caller handles.</param>
     public async Task<T> CallAsync<T>(
         ImageRepository repository, string operation, Func<AmazonECRClient, CancellationToken, Task<T>> call, CancellationToken cancellationToken, string? expected = null)
     {
@@ -21,7 +21,7 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
             return await _retries.ExecuteAsync(async token =>
             {
                 await budget.SpendAsync(repository, token).ConfigureAwait(false);
-                // Finding the credentials may take requests of its own, which have no limit in all.
+                // Resolving credentials may take further requests without an overall timeout.
                 using var limit = new CancellationTokenSource(options.RequestTimeout * 2, options.TimeProvider);
                 using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
                 try
@@ -30,7 +30,7 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
                 }
                 catch (AmazonServiceException e) when (EcrErrors.IsThrottling(e))
                 {
-                    budget.HeedRefusal();
+                    budget.ObserveThrottling();
                     throw;
                 }
             }, cancellationToken).ConfigureAwait(false);
@@ -53,7 +53,7 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
                 Delay = options.RetryDelay,
                 BackoffType = DelayBackoffType.Exponential,
                 UseJitter = true,
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && EcrErrors.MayPass(e)),
+                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && EcrErrors.IsTransient(e)),
             });
         }
 

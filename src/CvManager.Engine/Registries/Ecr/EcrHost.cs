@@ -3,15 +3,15 @@ using System.Text.RegularExpressions;
 
 namespace CvManager.Registries.Ecr;
 
-/// <summary>The host name of a private ECR registry, taken apart: it tells account, region and which endpoint to ask.</summary>
-/// <param name="AccountId">The registry's id: the twelve digits of the account.</param>
+/// <summary>The parts of the host name of a private ECR registry: account, region and endpoint.</summary>
+/// <param name="AccountId">The registry ID: the twelve digits of the account.</param>
 /// <param name="Region">For example <c>us-east-1</c>.</param>
-/// <param name="Fips">The FIPS endpoint is meant.</param>
-/// <param name="DualStack">The endpoint with IPv6 addresses is meant.</param>
+/// <param name="Fips">True for the FIPS endpoint.</param>
+/// <param name="DualStack">True for the dual-stack (IPv6) endpoint.</param>
 /// <remarks>
-/// Names as the Amazon ECR user guide has them ("Amazon ECR private registry", "Making requests to Amazon ECR registries"):
+/// Host names as in the Amazon ECR user guide ("Amazon ECR private registry", "Making requests to Amazon ECR registries"):
 /// <c>dkr.ecr[-fips].REGION.amazonaws.com[.cn]</c>, and dual-stack <c>dkr-ecr[-fips].REGION.on.aws</c> (China: <c>on.amazonwebservices.com.cn</c>).
-/// public.ecr.aws is none of them: it is an OCI registry like any other.
+/// public.ecr.aws is not a private registry and is used as an OCI registry.
 /// </remarks>
 internal sealed partial record EcrHost(string AccountId, string Region, bool Fips, bool DualStack)
 {

@@ -6,19 +6,19 @@ using CvManager.Registries.Oci;
 
 namespace CvManager.Registries.Ecr;
 
-/// <summary>One private registry of Amazon ECR, by its API: a request answers for up to 100 tags, with all tags of their images.</summary>
-/// <param name="registryId">The account.</param>
-/// <param name="images">The same registry by its OCI endpoint, for what the API does not tell: the labels of images.</param>
+/// <summary>A private Amazon ECR registry, used through its API: one request reads up to 100 tags, with all tags of their images.</summary>
+/// <param name="registryId">The account ID.</param>
+/// <param name="images">The OCI endpoint of the same registry, for labels of images, which the API does not return.</param>
 internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IRegistry images, RegistryClientOptions options) : IRegistry
 {
-    /// <summary>The most that <c>imageIds</c> takes.</summary>
+    /// <summary>The maximum number of <c>imageIds</c>.</summary>
     private const int BatchSize = 100;
 
-    /// <summary>A repository holds at most 100,000 images unless the quota was raised; this is ten times that.</summary>
-    private const int MostPages = 1000;
+    /// <summary>Ten times the default quota of 100,000 images per repository.</summary>
+    private const int MaxPages = 1000;
 
-    /// <summary>Pages in a row without a tag that was not there before.</summary>
-    private const int MostBarrenPages = 16;
+    /// <summary>The maximum number of consecutive pages without new tags.</summary>
+    private const int MaxPagesWithoutTags = 16;
 
     private static readonly List<string> AcceptedMediaTypes = [.. ImageManifest.MediaTypes];
 
@@ -41,13 +41,13 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     {
         string? next = null;
         HashSet<string> seen = new(StringComparer.Ordinal);
-        int barren = 0;
+        int pagesWithoutTags = 0;
         long started = options.TimeProvider.GetTimestamp();
-        for (int page = 0; page < MostPages; page++)
+        for (int page = 0; page < MaxPages; page++)
         {
             if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
                 throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
-            DescribeImagesResponse answer = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
+            DescribeImagesResponse response = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
                 new DescribeImagesRequest
                 {
                     RegistryId = registryId,
@@ -58,21 +58,21 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 },
                 token), cancellationToken).ConfigureAwait(false);
             int before = seen.Count;
-            foreach (ImageDetail image in Details(answer))
+            foreach (ImageDetail image in Details(response))
             {
                 foreach (string tag in image.ImageTags!.Where(seen.Add))
                     yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null, ArtifactTypeOf(image));
             }
 
-            if (string.IsNullOrEmpty(answer.NextToken))
+            if (string.IsNullOrEmpty(response.NextToken))
                 yield break;
-            barren = seen.Count > before ? 0 : barren + 1;
-            if (answer.NextToken == next || barren > MostBarrenPages)
+            pagesWithoutTags = seen.Count > before ? 0 : pagesWithoutTags + 1;
+            if (response.NextToken == next || pagesWithoutTags > MaxPagesWithoutTags)
                 throw RegistryErrors.Invalid(repository, "the pages of its image list repeat.");
-            next = answer.NextToken;
+            next = response.NextToken;
         }
 
-        throw RegistryErrors.TooLarge(repository, "a list of images", MostPages * 1000L);
+        throw RegistryErrors.TooLarge(repository, "a list of images", MaxPages * 1000L);
     }
 
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
@@ -80,10 +80,10 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     /// <inheritdoc/>
     /// <remarks>Two requests.</remarks>
-    public async Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
+    public async Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
-        BatchGetImageResponse answer = await GetAsync(repository, [new ImageIdentifier { ImageDigest = digest }], cancellationToken).ConfigureAwait(false);
-        if (answer.Images is not [{ ImageManifest: string text } image, ..])
+        BatchGetImageResponse response = await GetAsync(repository, [new ImageIdentifier { ImageDigest = digest }], cancellationToken).ConfigureAwait(false);
+        if (response.Images is not [{ ImageManifest: string text } image, ..])
             throw RegistryErrors.ImageNotFound(repository, digest);
         ImageManifest manifest = ReadManifest(repository, text);
         if (!ImageManifest.IsIndex(image.ImageManifestMediaType ?? manifest.MediaType ?? ""))
@@ -96,7 +96,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         List<ManifestDescriptor> images = [.. manifest.Images().Where(i => ImageReference.IsDigest(i.Digest)).DistinctBy(i => i.Digest)];
         if (images.Count == 0)
             throw RegistryErrors.NotAnImage(repository, digest, "its index refers to no image for any platform");
-        // What no node pulls may be missing; see OciRegistry. Indexes within the index are looked at no further.
+        // Images for other platforms may be missing; see OciRegistry. Nested indexes are not checked.
         List<ImageIdentifier> children = [.. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest })];
         if (children.Count > BatchSize)
             throw RegistryErrors.Invalid(repository, $"an index with more than {BatchSize} images.");
@@ -116,7 +116,7 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     }
 
     /// <inheritdoc/>
-    /// <remarks>Two requests; one where the tag is there already.</remarks>
+    /// <remarks>Two requests; one if the tag already points at the image.</remarks>
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
     {
         RequireTag(repository, version);
@@ -133,12 +133,12 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             ImageManifestMediaType = image.ImageManifestMediaType,
             ImageTag = tag,
         };
-        PutImageResponse? answer = await PutAsync(repository, put, cancellationToken).ConfigureAwait(false);
-        // Null: somebody else moved it there meanwhile.
-        if (answer is null)
+        PutImageResponse? response = await PutAsync(repository, put, cancellationToken).ConfigureAwait(false);
+        // Null: another client has already moved the tag to this image.
+        if (response is null)
             return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
-        // The service computes it of what it stored.
-        string? stored = answer.Image?.ImageId?.ImageDigest;
+        // The service computes the digest of the stored manifest.
+        string? stored = response.Image?.ImageId?.ImageDigest;
         return stored == digest
             ? new TagMove(repository, tag, version, digest, former, AlreadyThere: false)
             : throw RegistryErrors.Invalid(repository, $"'{version}' has digest {digest}, but '{tag}' was stored with {stored ?? "no digest"}.");
@@ -155,11 +155,11 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 throw RegistryErrors.LastTag(repository, tag);
         }
 
-        // By the tag alone: with a digest beside it, the image would go.
-        BatchDeleteImageResponse answer = await ecr.CallAsync(repository, "BatchDeleteImage", (client, token) => client.BatchDeleteImageAsync(
+        // By tag only: with a digest, the image would be deleted.
+        BatchDeleteImageResponse response = await ecr.CallAsync(repository, "BatchDeleteImage", (client, token) => client.BatchDeleteImageAsync(
             new BatchDeleteImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = [new ImageIdentifier { ImageTag = tag }] },
             token), cancellationToken).ConfigureAwait(false);
-        if (answer.Failures is [ImageFailure failure, ..])
+        if (response.Failures is [ImageFailure failure, ..])
         {
             throw failure.FailureCode == "ImageNotFound"
                 ? RegistryErrors.TagNotFound(repository, tag)
@@ -168,8 +168,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     }
 
     /// <summary>
-    /// One missing tag makes the service refuse the whole batch. It names one: that is left out and the rest asked for again. Where more
-    /// are missing, one BatchGetImage tells all of them, so that the requests do not grow with the number of missing tags.
+    /// A single missing tag fails the whole batch. The error names one missing tag, which is removed before the retry. If more are missing, one
+    /// BatchGetImage finds all of them, so that the number of requests does not grow with the number of missing tags.
     /// </summary>
     private async Task FindBatchAsync(
         ImageRepository repository, List<string> tags, Dictionary<string, TagDigest> found, CancellationToken cancellationToken)
@@ -177,10 +177,10 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         int refusals = 0;
         while (tags.Count > 0)
         {
-            DescribeImagesResponse answer;
+            DescribeImagesResponse response;
             try
             {
-                answer = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
+                response = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
                     new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = Identifiers(tags) },
                     token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
             }
@@ -191,15 +191,15 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
                 bool named = MissingTag().Match(missing.Message) is { Success: true } match && tags.Remove(match.Groups[1].Value);
                 if (++refusals > 1 || !named)
                     await KeepPresentAsync(repository, tags, cancellationToken).ConfigureAwait(false);
-                // Somebody may remove tags all the time; that is not waited for.
+                // Do not retry forever while tags are being deleted.
                 if (refusals > 3)
                     throw RegistryErrors.Invalid(repository, "tags disappeared while they were read.", missing);
                 continue;
             }
 
-            if (answer.ImageDetails?.Any(i => i is null || !ImageReference.IsDigest(i.ImageDigest)) == true)
+            if (response.ImageDetails?.Any(i => i is null || !ImageReference.IsDigest(i.ImageDigest)) == true)
                 throw RegistryErrors.Invalid(repository, "an image with an invalid digest.");
-            foreach (ImageDetail image in Details(answer))
+            foreach (ImageDetail image in Details(response))
             {
                 TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""), ArtifactType: ArtifactTypeOf(image));
                 foreach (string tag in image.ImageTags!.Intersect(tags, StringComparer.Ordinal))
@@ -212,38 +212,38 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     private async Task KeepPresentAsync(ImageRepository repository, List<string> tags, CancellationToken cancellationToken)
     {
-        BatchGetImageResponse answer = await GetAsync(repository, Identifiers(tags), cancellationToken).ConfigureAwait(false);
-        foreach (ImageFailure failure in answer.Failures ?? [])
+        BatchGetImageResponse response = await GetAsync(repository, Identifiers(tags), cancellationToken).ConfigureAwait(false);
+        foreach (ImageFailure failure in response.Failures ?? [])
         {
             if (failure.FailureCode == "ImageNotFound" && failure.ImageId?.ImageTag is string missing)
                 tags.Remove(missing);
         }
     }
 
-    /// <summary>The image of a version, and in the same request what the tag points at.</summary>
+    /// <summary>The image of a version and the digest of the tag, in one request.</summary>
     private async Task<(Image Version, string? FormerDigest)> ReadVersionAsync(
         ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
     {
         List<string> asked = version == tag ? [version] : [version, tag];
-        BatchGetImageResponse answer = await GetAsync(repository, Identifiers(asked), cancellationToken).ConfigureAwait(false);
-        foreach (ImageFailure failure in answer.Failures ?? [])
+        BatchGetImageResponse response = await GetAsync(repository, Identifiers(asked), cancellationToken).ConfigureAwait(false);
+        foreach (ImageFailure failure in response.Failures ?? [])
         {
-            string? about = failure.ImageId?.ImageTag;
+            string? failedTag = failure.ImageId?.ImageTag;
             if (failure.FailureCode != "ImageNotFound")
-                throw RegistryErrors.Refused(repository, $"to read '{about}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
-            if (about == version)
+                throw RegistryErrors.Refused(repository, $"to read '{failedTag}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
+            if (failedTag == version)
                 throw RegistryErrors.VersionNotFound(repository, version);
-            asked.Remove(about ?? "");
+            asked.Remove(failedTag ?? "");
         }
 
-        List<Image> images = (answer.Images ?? []).Where(i => i.ImageId?.ImageDigest is not null && i.ImageManifest is not null)
+        List<Image> images = (response.Images ?? []).Where(i => i.ImageId?.ImageDigest is not null && i.ImageManifest is not null)
             .DistinctBy(i => i.ImageId!.ImageDigest).ToList();
         if (images.Count == 0)
             throw RegistryErrors.Invalid(repository, $"neither an image nor an error for '{version}'.");
         if (images.Count == 1)
             return (images[0], asked.Count > 1 || version == tag ? images[0].ImageId!.ImageDigest : null);
 
-        // Two images: the answer says which is which, unless it calls them by other tags of theirs.
+        // Two images: they are identified by their tags, unless the response contains other tags of theirs.
         Image? named = images.Find(i => i.ImageId!.ImageTag == version);
         Image? other = images.Find(i => i.ImageId!.ImageTag == tag);
         if (named is null && other is null)
@@ -276,10 +276,10 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
             token), cancellationToken);
 
-    /// <summary>The images with a digest, and their tags as far as they are some.</summary>
-    private static IEnumerable<ImageDetail> Details(DescribeImagesResponse answer)
+    /// <summary>The images with valid digests, and their valid tags.</summary>
+    private static IEnumerable<ImageDetail> Details(DescribeImagesResponse response)
     {
-        foreach (ImageDetail? image in answer.ImageDetails ?? [])
+        foreach (ImageDetail? image in response.ImageDetails ?? [])
         {
             if (image is null || !ImageReference.IsDigest(image.ImageDigest))
                 continue;

@@ -3,19 +3,19 @@ using System.Runtime.CompilerServices;
 namespace CvManager.Registries.Ecr;
 
 /// <summary>
-/// One private ECR registry: by its API where there are AWS credentials, which costs the fewest requests; else by its OCI endpoint, where
-/// somebody logged in to that (<c>docker login</c>, an image pull secret). Thread-safe.
+/// A private ECR registry: uses its API if AWS credentials are available, which takes the fewest requests; otherwise its OCI endpoint, if there
+/// is a credential for that (<c>docker login</c>, an image pull secret). Thread-safe.
 /// </summary>
-/// <param name="api">By AWS credentials.</param>
-/// <param name="endpoint">By what docker login left behind.</param>
+/// <param name="api">The client for AWS credentials.</param>
+/// <param name="endpoint">The client for docker credentials.</param>
 internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCredentials credentials, Amazon.Runtime.IClientConfig configuration, TimeProvider time) : IRegistry
 {
-    /// <summary>Where there are none, looking for AWS credentials takes seconds; people log in seldom.</summary>
+    /// <summary>If there are no AWS credentials, searching for them takes seconds, so the choice is cached.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
 
     private volatile Choice? _chosen;
 
-    /// <summary>That of the last choice; the API's before the first.</summary>
+    /// <summary>That of the last choice; initially that of the API.</summary>
     public int TagsPerRequest => (_chosen?.Registry ?? api).TagsPerRequest;
 
     public async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) =>
@@ -37,8 +37,8 @@ internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCr
         ImageRepository repository, string digest, CancellationToken cancellationToken) =>
         await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).ReadLabelsAsync(repository, digest, cancellationToken).ConfigureAwait(false);
 
-    public async Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RequireWholeAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+    public async Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RequireCompleteAsync(repository, digest, cancellationToken).ConfigureAwait(false);
 
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
         await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).AddTagAsync(repository, version, tag, cancellationToken).ConfigureAwait(false);
@@ -50,9 +50,9 @@ internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCr
     {
         if (_chosen is { } chosen && time.GetUtcNow() < chosen.Until)
             return chosen.Registry;
-        // Without either, the API says best what is missing.
+        // Without any credentials, the API reports the better error.
         IRegistry registry = await credentials.HasDockerLoginAsync(cancellationToken).ConfigureAwait(false)
-            && !await credentials.AreThereAsync(configuration, cancellationToken).ConfigureAwait(false) ? endpoint : api;
+            && !await credentials.AreAvailableAsync(configuration, cancellationToken).ConfigureAwait(false) ? endpoint : api;
         _chosen = new Choice(registry, time.GetUtcNow() + Lifetime);
         return registry;
     }

@@ -2,8 +2,8 @@ namespace CvManager.Registries.Oci;
 
 internal static class BoundedContent
 {
-    /// <summary>Reads a body whole, or as soon as it is longer than allowed, not at all.</summary>
-    /// <returns>Null where it is longer than <paramref name="limit"/> bytes.</returns>
+    /// <summary>Reads a complete body, up to a maximum size.</summary>
+    /// <returns>Null if it is larger than <paramref name="limit"/> bytes.</returns>
     public static async Task<byte[]?> ReadAsync(HttpContent content, int limit, CancellationToken cancellationToken)
     {
         if (content.Headers.ContentLength > limit)
@@ -12,7 +12,7 @@ internal static class BoundedContent
         return body.Length > limit ? null : body;
     }
 
-    /// <summary>Reads the beginning of a body, for as much as it is good for.</summary>
+    /// <summary>Reads the beginning of a body, up to <paramref name="limit"/> bytes.</summary>
     public static async Task<byte[]> ReadStartAsync(HttpContent content, int limit, CancellationToken cancellationToken)
     {
         Stream stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);

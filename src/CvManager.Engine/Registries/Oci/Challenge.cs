@@ -3,9 +3,9 @@ namespace CvManager.Registries.Oci;
 /// <summary>One challenge of a <c>WWW-Authenticate</c> header (RFC 9110, 11.6.1).</summary>
 internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, string> Parameters)
 {
-    private const int LongestHeader = 16 * 1024;
+    private const int MaxHeaderLength = 16 * 1024;
 
-    /// <summary>What is answered where the server refuses without saying what it wants.</summary>
+    /// <summary>The default if the server sends no challenge.</summary>
     public static Challenge Basic { get; } = new("Basic", new Dictionary<string, string>());
 
     public bool IsBearer => Scheme.Equals("Bearer", StringComparison.OrdinalIgnoreCase);
@@ -14,20 +14,20 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
 
     public string? this[string name] => Parameters.GetValueOrDefault(name);
 
-    /// <summary>As it is for every repository of the registry: the scope is of one.</summary>
+    /// <summary>The challenge without its scope, which is specific to a repository.</summary>
     public Challenge OfRegistry() =>
         this with { Parameters = Parameters.Where(p => p.Key is "realm" or "service").ToDictionary(StringComparer.OrdinalIgnoreCase) };
 
     /// <summary>
-    /// Reads all challenges of all header lines. A comma (and, with some servers, a semicolon or nothing) separates both parameters and
-    /// challenges: what stands behind it is a parameter when an equals sign follows its first word, else a scheme.
+    /// Reads all challenges of all header lines. A comma (with some servers a semicolon or nothing) separates both parameters and challenges: a
+    /// word that is followed by an equals sign is a parameter, otherwise a scheme.
     /// </summary>
     public static IReadOnlyList<Challenge> ParseAll(IEnumerable<string> lines)
     {
         List<Challenge> all = [];
         foreach (string line in lines)
         {
-            if (line.Length <= LongestHeader)
+            if (line.Length <= MaxHeaderLength)
                 ParseLine(line, all);
         }
 
@@ -44,19 +44,19 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
             string word = HeaderText.Until(line, ref at, " \t,;=\"");
             if (word.Length == 0)
                 return;
-            int behind = at;
+            int after = at;
             HeaderText.SkipSpace(line, ref at);
             if (at < line.Length && line[at] == '=' && parameters is not null)
             {
                 at++;
                 HeaderText.SkipSpace(line, ref at);
-                // Names of parameters are in whichever case (RFC 9110, 11.2).
+                // Names of parameters are case-insensitive (RFC 9110, 11.2).
                 parameters.TryAdd(word.ToLowerInvariant(), Value(line, ref at));
                 continue;
             }
 
-            at = behind;
-            // What belongs to no scheme, and the padding of a token, is passed over.
+            at = after;
+            // Ignore values without a scheme and the padding of a token.
             if (at < line.Length && line[at] is '=' or '"')
                 Value(line, ref at);
             parameters = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
@@ -68,7 +68,7 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
     {
         if (at < line.Length && line[at] == '"')
             return HeaderText.Quoted(line, ref at);
-        // Whole, though the grammar wants quotes around an address: to the next separator.
+        // Unquoted URLs, which the grammar does not allow, are read up to the next separator.
         return HeaderText.Until(line, ref at, " \t,;").Trim('\'');
     }
 

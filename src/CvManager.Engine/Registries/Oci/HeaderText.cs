@@ -2,7 +2,7 @@ using System.Text;
 
 namespace CvManager.Registries.Oci;
 
-/// <summary>The parts that header fields are made of (RFC 9110, 5.6), read one after the other: each moves <c>at</c> behind what it read.</summary>
+/// <summary>Reads the parts of header fields (RFC 9110, 5.6). Each method advances <c>at</c> past what it read.</summary>
 internal static class HeaderText
 {
     /// <summary>Optional whitespace (5.6.3).</summary>
@@ -12,7 +12,7 @@ internal static class HeaderText
             at++;
     }
 
-    /// <summary>A quoted string without its quotes and backslashes (5.6.4), whose first quote is at <paramref name="at"/>. One without an end ends with the line.</summary>
+    /// <summary>The value of a quoted string (5.6.4) that starts at <paramref name="at"/>; an unterminated one ends with the line.</summary>
     public static string Quoted(string line, ref int at)
     {
         StringBuilder value = new();
@@ -32,7 +32,7 @@ internal static class HeaderText
         return value.ToString();
     }
 
-    /// <summary>What stands before the next of those characters. More than a token (5.6.2), as servers leave out quotes that the grammar wants.</summary>
+    /// <summary>The text before the next of these characters. May be more than a token (5.6.2), because servers omit required quotes.</summary>
     public static string Until(string line, ref int at, ReadOnlySpan<char> ends)
     {
         int length = line.AsSpan(at).IndexOfAny(ends);

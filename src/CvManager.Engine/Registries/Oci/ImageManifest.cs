@@ -3,7 +3,7 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Registries.Oci;
 
-/// <summary>What is read of a manifest or an index, in the formats of OCI and of Docker.</summary>
+/// <summary>The relevant fields of a manifest or an index in the formats of OCI and Docker.</summary>
 internal sealed class ImageManifest
 {
     public const string OciIndex = "application/vnd.oci.image.index.v1+json";
@@ -25,30 +25,30 @@ internal sealed class ImageManifest
     [JsonPropertyName("annotations")]
     public Dictionary<string, string?>? Annotations { get; init; }
 
-    /// <summary>What an index names beside attestations, signatures and the like, which no node pulls.</summary>
+    /// <summary>The images of an index, without attestations, signatures and other artifacts that nodes do not pull.</summary>
     public IEnumerable<ManifestDescriptor> Images() => (Manifests ?? []).OfType<ManifestDescriptor>().Where(m => m.IsImage);
 
-    /// <summary>Whether a configuration of that type is a container image's; charts and other artifacts have their own.</summary>
+    /// <summary>True for the configuration of a container image; charts and other artifacts have other types.</summary>
     public static bool IsImage(string? configType) =>
         configType is "application/vnd.oci.image.config.v1+json" or "application/vnd.docker.container.image.v1+json";
 
-    public static bool IsSchemaOne(string? mediaType) =>
+    public static bool IsSchemaVersion1(string? mediaType) =>
         mediaType is "application/vnd.docker.distribution.manifest.v1+json" or "application/vnd.docker.distribution.manifest.v1+prettyjws";
 
-    /// <summary>Whether a type is a manifest's at all: it may be an artifact's, or of a form that nobody knows yet.</summary>
+    /// <summary>True for any manifest type, including those of artifacts and unknown formats.</summary>
     public static bool IsManifest(string? mediaType) =>
         mediaType is not null && mediaType.StartsWith("application/vnd.", StringComparison.Ordinal) && mediaType.Contains("manifest", StringComparison.Ordinal);
 
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerList;
 
-    /// <summary>The digest of a content, by the algorithm of <paramref name="like"/>.</summary>
+    /// <summary>The digest of the content, with the algorithm of <paramref name="like"/>.</summary>
     public static string DigestOf(ReadOnlySpan<byte> content, string like) =>
         like.StartsWith("sha512:", StringComparison.Ordinal)
             ? "sha512:" + Convert.ToHexString(SHA512.HashData(content)).ToLowerInvariant()
             : "sha256:" + Convert.ToHexString(SHA256.HashData(content)).ToLowerInvariant();
 }
 
-/// <summary>What a manifest says of another content.</summary>
+/// <summary>A descriptor of other content in a manifest.</summary>
 internal sealed class ManifestDescriptor
 {
     [JsonPropertyName("mediaType")]
@@ -66,12 +66,12 @@ internal sealed class ManifestDescriptor
     [JsonPropertyName("platform")]
     public ManifestPlatform? Platform { get; init; }
 
-    /// <summary>False for what is for no platform (image-spec, image-index.md; BuildKit's attestation storage).</summary>
+    /// <summary>False for artifacts without a platform (image-spec, image-index.md; attestation storage of BuildKit).</summary>
     public bool IsImage =>
         Platform?.Os != "unknown" && string.IsNullOrEmpty(ArtifactType) && Annotations?.ContainsKey("vnd.docker.reference.type") != true
         && (MediaType is null || ImageManifest.MediaTypes.Contains(MediaType));
 
-    /// <summary>Whether it is for one of those platforms (<c>linux/amd64</c>); also where it does not say for which, or not wholly.</summary>
+    /// <summary>Whether it is for one of the platforms (<c>linux/amd64</c>); true if its platform is missing or incomplete.</summary>
     public bool IsFor(IReadOnlySet<string> platforms) =>
         string.IsNullOrEmpty(Platform?.Os) || platforms.Contains($"{Platform.Os}/{Platform.Architecture}")
         || (string.IsNullOrEmpty(Platform.Architecture) && platforms.Any(p => p.StartsWith(Platform.Os + "/", StringComparison.Ordinal)));
@@ -86,7 +86,7 @@ internal sealed class ManifestPlatform
     public string? Architecture { get; init; }
 }
 
-/// <summary>What is read of an image's configuration.</summary>
+/// <summary>The relevant fields of an image configuration.</summary>
 internal sealed class ImageConfiguration
 {
     [JsonPropertyName("config")]

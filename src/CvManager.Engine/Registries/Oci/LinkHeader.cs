@@ -3,10 +3,10 @@ namespace CvManager.Registries.Oci;
 /// <summary>The <c>Link</c> header of a page (RFC 8288).</summary>
 internal static class LinkHeader
 {
-    private const int LongestAddress = 8 * 1024;
+    private const int MaxAddressLength = 8 * 1024;
 
-    /// <summary>Where the next page is: the first link of that relation, of all lines; null where this page is the last one.</summary>
-    /// <exception cref="FormatException">There is a header of which nothing can be made: it may have named a next page.</exception>
+    /// <summary>The target of the first link with the relation "next"; null on the last page.</summary>
+    /// <exception cref="FormatException">A header is not valid, so that a next page may be missed.</exception>
     public static string? Next(IEnumerable<string> lines)
     {
         foreach (string line in lines)
@@ -17,14 +17,14 @@ internal static class LinkHeader
                 string address = Address(line, ref at);
                 if (!IsNext(line, ref at))
                     continue;
-                return address.Length is > 0 and <= LongestAddress ? address : throw new FormatException("invalid link target");
+                return address.Length is > 0 and <= MaxAddressLength ? address : throw new FormatException("invalid link target");
             }
         }
 
         return null;
     }
 
-    /// <summary>To the next link; false at the line's end.</summary>
+    /// <summary>Skips to the next link; false at the end of the line.</summary>
     private static bool SkipTo(string line, ref int at)
     {
         while (at < line.Length && line[at] is ' ' or '\t' or ',')
@@ -32,7 +32,7 @@ internal static class LinkHeader
         return at < line.Length;
     }
 
-    /// <summary>In angle brackets; some servers leave them out.</summary>
+    /// <summary>The target in angle brackets, which some servers omit.</summary>
     private static string Address(string line, ref int at)
     {
         int start = at;
@@ -44,7 +44,7 @@ internal static class LinkHeader
         return line[(bracketed ? start + 1 : start)..end].Trim();
     }
 
-    /// <summary>Reads the parameters of one link, to the comma behind them.</summary>
+    /// <summary>Reads the parameters of one link up to the following comma.</summary>
     private static bool IsNext(string line, ref int at)
     {
         bool? next = null;

@@ -5,25 +5,25 @@ using System.Text.Json.Serialization.Metadata;
 
 namespace CvManager.Registries.Oci;
 
-/// <summary>A registry that speaks the OCI distribution specification, or Docker's registry API before it.</summary>
+/// <summary>A registry with the API of the OCI distribution specification or its predecessor, the Docker registry API.</summary>
 internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOptions options) : IRegistry
 {
     private const int ManifestLimit = 4 * 1024 * 1024;
     private const int TagPageLimit = 8 * 1024 * 1024;
     private const int TagsPerPage = 1000;
-    private const int MostPages = 10_000;
-    private const int MostTags = 1_000_000;
-    private const int MostEmptyPages = 16;
-    private const int MostPlatforms = 100;
-    private const long MostListBytes = 128 * 1024 * 1024;
+    private const int MaxPages = 10_000;
+    private const int MaxTags = 1_000_000;
+    private const int MaxEmptyPages = 16;
+    private const int MaxPlatforms = 100;
+    private const long MaxListBytes = 128 * 1024 * 1024;
 
-    /// <summary>Servers cut lists at round numbers.</summary>
+    /// <summary>Servers truncate lists at multiples of this.</summary>
     private const int RoundPage = 50;
 
-    /// <summary>Of indexes within indexes.</summary>
-    private const int MostDepth = 3;
+    /// <summary>The maximum depth of nested indexes.</summary>
+    private const int MaxDepth = 3;
 
-    private volatile bool _headRefused;
+    private volatile bool _headUnsupported;
 
     public int TagsPerRequest => 1;
 
@@ -53,36 +53,36 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         long started = options.TimeProvider.GetTimestamp();
         long bytes = 0;
         int emptyPages = 0;
-        bool doubted = false;
+        bool isVerifyingEnd = false;
         while (next is not null)
         {
-            if (!visited.Add(next) || visited.Count > MostPages)
+            if (!visited.Add(next) || visited.Count > MaxPages)
                 throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat or are too many.");
             if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
                 throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
             RegistryResponse response = await ReadPageAsync(repository, next, cancellationToken).ConfigureAwait(false);
             bytes += response.Body.Length + next.OriginalString.Length;
-            if (bytes > MostListBytes)
-                throw RegistryErrors.TooLarge(repository, "a tag list", MostListBytes);
+            if (bytes > MaxListBytes)
+                throw RegistryErrors.TooLarge(repository, "a tag list", MaxListBytes);
             List<string?> tags = Read(repository, response, ManifestJson.Default.TagList, "the tag list").Tags ?? [];
             next = NextPage(repository, response, first);
             int before = seen.Count;
             foreach (string? tag in tags)
             {
-                // What is no tag cannot be asked for either.
+                // Ignore invalid tags: they cannot be requested either.
                 if (ImageReference.IsTag(tag) && seen.Add(tag))
                     yield return new RegistryTag(tag, null);
             }
 
-            if (seen.Count > MostTags)
-                throw RegistryErrors.Invalid(repository, $"more than {MostTags} tags in one repository.");
+            if (seen.Count > MaxTags)
+                throw RegistryErrors.Invalid(repository, $"more than {MaxTags} tags in one repository.");
             emptyPages = seen.Count > before ? 0 : emptyPages + 1;
-            if (next is not null && (emptyPages > MostEmptyPages || (tags.Count > 0 && seen.Count == before)))
+            if (next is not null && (emptyPages > MaxEmptyPages || (tags.Count > 0 && seen.Count == before)))
                 throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat.");
-            // A full page without a link: some servers cut the list and do not say so. One that repeats the page has no more.
-            if (next is null && !(doubted && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
+            // Some servers truncate the list without a link: after a full page, request another one; if it has no new tags, the list is complete.
+            if (next is null && !(isVerifyingEnd && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
             {
-                doubted = true;
+                isVerifyingEnd = true;
                 next = Address(repository, $"tags/list?n={TagsPerPage}&last={Uri.EscapeDataString(last)}");
                 if (visited.Contains(next))
                     next = null;
@@ -106,8 +106,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
         return response.Status switch
         {
-            HttpStatusCode.NotFound => throw RegistryErrors.RepositoryNotFound(repository, ErrorAnswer.MessageOf(response)),
-            HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => throw RegistryErrors.ListUnsupported(repository, ErrorAnswer.MessageOf(response)),
+            HttpStatusCode.NotFound => throw RegistryErrors.RepositoryNotFound(repository, RegistryErrorBody.MessageOf(response)),
+            HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => throw RegistryErrors.ListUnsupported(repository, RegistryErrorBody.MessageOf(response)),
             _ => Successful(repository, response),
         };
     }
@@ -117,7 +117,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     {
         var labels = new Dictionary<string, string>(StringComparer.Ordinal);
         ImageManifest? manifest = await ReadManifestAsync(repository, digest, cancellationToken).ConfigureAwait(false);
-        for (int depth = 0; manifest?.Manifests is not null && depth < MostDepth; depth++)
+        for (int depth = 0; manifest?.Manifests is not null && depth < MaxDepth; depth++)
         {
             Add(manifest.Annotations);
             manifest = await ReadFirstImageAsync(repository, manifest, cancellationToken).ConfigureAwait(false);
@@ -155,10 +155,10 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
     }
 
-    /// <summary>The image of an index that is most likely pulled, of those that are there.</summary>
+    /// <summary>The first existing image of an index, those for the platforms of the nodes first.</summary>
     private async Task<ImageManifest?> ReadFirstImageAsync(ImageRepository repository, ImageManifest index, CancellationToken cancellationToken)
     {
-        foreach (ManifestDescriptor image in index.Images().OrderBy(i => i.IsFor(options.Platforms) ? 0 : 1).Take(MostPlatforms))
+        foreach (ManifestDescriptor image in index.Images().OrderBy(i => i.IsFor(options.Platforms) ? 0 : 1).Take(MaxPlatforms))
         {
             string digest = DigestIn(repository, image);
             if (await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { } found)
@@ -168,10 +168,10 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         return null;
     }
 
-    public Task RequireWholeAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-        RequireWholeAsync(repository, digest, digest, 0, cancellationToken);
+    public Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+        RequireCompleteAsync(repository, digest, digest, 0, cancellationToken);
 
-    private async Task RequireWholeAsync(ImageRepository repository, string rootDigest, string digest, int depth, CancellationToken cancellationToken)
+    private async Task RequireCompleteAsync(ImageRepository repository, string rootDigest, string digest, int depth, CancellationToken cancellationToken)
     {
         RegistryResponse response = await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false)
             ?? throw RegistryErrors.ImageNotFound(repository, digest);
@@ -183,15 +183,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
 
         List<ManifestDescriptor> images = [.. index.Images().DistinctBy(i => i.Digest)];
-        if (images.Count == 0 || depth == MostDepth)
+        if (images.Count == 0 || depth == MaxDepth)
             throw RegistryErrors.NotAnImage(repository, rootDigest, "its index refers to no image for any platform");
-        // What no node pulls may be missing: mirrors leave it out. Where there is nothing for the usual nodes, one of the others has to be there.
+        // Images for other platforms may be missing, because mirrors omit them. If there is none for the configured platforms, one must exist.
         List<ManifestDescriptor> pulled = images.FindAll(i => i.IsFor(options.Platforms));
-        List<ManifestDescriptor> looked = pulled.Count > 0 ? pulled : [.. images.Take(MostPlatforms)];
-        if (looked.Count > MostPlatforms)
-            throw RegistryErrors.Invalid(repository, $"an index with more than {MostPlatforms} images.");
+        List<ManifestDescriptor> required = pulled.Count > 0 ? pulled : [.. images.Take(MaxPlatforms)];
+        if (required.Count > MaxPlatforms)
+            throw RegistryErrors.Invalid(repository, $"an index with more than {MaxPlatforms} images.");
         string? missing = null;
-        foreach (ManifestDescriptor image in looked)
+        foreach (ManifestDescriptor image in required)
         {
             string child = DigestIn(repository, image);
             if (!await ExistsAsync(repository, child, cancellationToken).ConfigureAwait(false))
@@ -203,7 +203,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             }
 
             if (ImageManifest.IsIndex(image.MediaType ?? ""))
-                await RequireWholeAsync(repository, rootDigest, child, depth + 1, cancellationToken).ConfigureAwait(false);
+                await RequireCompleteAsync(repository, rootDigest, child, depth + 1, cancellationToken).ConfigureAwait(false);
             if (pulled.Count == 0)
                 return;
         }
@@ -214,7 +214,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
     private async Task<bool> ExistsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
-        if (!_headRefused)
+        if (!_headUnsupported)
         {
             if (await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { IsSuccess: true })
                 return true;
@@ -240,7 +240,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
                 { Body = manifest.Body, ContentType = manifest.ContentType },
             cancellationToken).ConfigureAwait(false);
         if (!put.IsSuccess)
-            throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, ErrorAnswer.MessageOf(put), ErrorAnswer.CodeOf(put));
+            throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, RegistryErrorBody.MessageOf(put), RegistryErrorBody.CodeOf(put));
         if (ImageReference.IsDigest(put.ContentDigest) && put.ContentDigest is string stored && stored != digest)
             throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} instead of {digest}.");
         return new TagMove(repository, tag, version, digest, former, AlreadyThere: false);
@@ -254,23 +254,23 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             .ConfigureAwait(false);
         if (response.IsSuccess)
             return;
-        string? code = ErrorAnswer.CodeOf(response);
+        string? code = RegistryErrorBody.CodeOf(response);
         throw response.Status switch
         {
             HttpStatusCode.NotFound when code == "NAME_UNKNOWN" => RegistryErrors.RepositoryNotFound(repository),
             HttpStatusCode.NotFound => RegistryErrors.TagNotFound(repository, tag),
-            // Registries from before deletion by tag want a digest, or nothing to be deleted at all.
+            // Older registries only delete by digest or not at all.
             HttpStatusCode.MethodNotAllowed => RegistryErrors.TagRemovalUnsupported(repository, tag),
             HttpStatusCode.BadRequest when code is "UNSUPPORTED" or "DIGEST_INVALID" => RegistryErrors.TagRemovalUnsupported(repository, tag),
-            _ => RegistryErrors.Refused(repository, $"to delete the tag '{tag}'", (int)response.Status, ErrorAnswer.MessageOf(response), code),
+            _ => RegistryErrors.Refused(repository, $"to delete the tag '{tag}'", (int)response.Status, RegistryErrorBody.MessageOf(response), code),
         };
     }
 
-    /// <remarks>One HEAD. Not every server answers that, or as it should: what it does not say for certain, a GET decides.</remarks>
+    /// <remarks>One HEAD; if the server does not support it or omits headers, a GET.</remarks>
     private async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, RegistryAccess access, CancellationToken cancellationToken)
     {
         CheckTag(repository, tag);
-        if (!_headRefused)
+        if (!_headUnsupported)
         {
             RegistryResponse? response = await HeadAsync(repository, tag, access, cancellationToken).ConfigureAwait(false);
             if (response is { IsSuccess: true } && ImageManifest.MediaTypes.Contains(response.ContentType ?? "") && ImageReference.IsDigest(response.ContentDigest))
@@ -282,7 +282,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             : null;
     }
 
-    /// <summary>Null where the server does not allow it: it may allow the GET, whose refusal has a body that says why.</summary>
+    /// <summary>Null if HEAD is denied: GET may be allowed, or its error response has a message.</summary>
     private async Task<RegistryResponse?> HeadAsync(ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
     {
         RegistryResponse response;
@@ -297,8 +297,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             return null;
         }
 
-        // Whoever has no HEAD will not have it at the next poll either.
-        _headRefused |= response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented;
+        // Do not try HEAD again.
+        _headUnsupported |= response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented;
         return response;
     }
 
@@ -329,15 +329,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
                 { Accept = ImageManifest.MediaTypes, What = "a manifest", Limit = ManifestLimit },
             cancellationToken).ConfigureAwait(false);
         if (response.Status == HttpStatusCode.NotFound)
-            return ErrorAnswer.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
-        // In the registry's own form: it means this manifest. Anything else is a proxy's or no registry's.
-        if (!response.IsSuccess && ErrorAnswer.CodeOf(response) is { } code)
+            return RegistryErrorBody.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
+        // An error with a code is about this manifest; others come from a proxy or from a server that is not a registry.
+        if (!response.IsSuccess && RegistryErrorBody.CodeOf(response) is { } code)
             throw RegistryErrors.ManifestUnreadable(
-                repository, reference, $"HTTP status {(int)response.Status}, {ErrorAnswer.MessageOf(response) ?? response.Show(code)}.");
+                repository, reference, $"HTTP status {(int)response.Status}, {RegistryErrorBody.MessageOf(response) ?? response.Show(code)}.");
         return Typed(repository, Successful(repository, response), reference);
     }
 
-    /// <summary>A manifest with its type, which is also in itself where a server gives all that it stores the same one.</summary>
+    /// <summary>A manifest with its type, which is read from the manifest if the server sends a generic content type.</summary>
     private static RegistryResponse Typed(ImageRepository repository, RegistryResponse response, string reference)
     {
         if (ImageManifest.MediaTypes.Contains(response.ContentType ?? ""))
@@ -346,21 +346,21 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             return response;
         }
 
-        bool unsaid = response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
-        string? type = (unsaid ? Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType : null) ?? response.ContentType;
+        bool isGeneric = response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
+        string? type = (isGeneric ? Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType : null) ?? response.ContentType;
         if (type is not null && ImageManifest.MediaTypes.Contains(type))
             return response with { ContentType = type };
-        if (ImageManifest.IsSchemaOne(type))
-            throw RegistryErrors.SchemaOne(repository, reference);
+        if (ImageManifest.IsSchemaVersion1(type))
+            throw RegistryErrors.SchemaVersion1(repository, reference);
         throw ImageManifest.IsManifest(type)
             ? RegistryErrors.NotAnImage(repository, reference, $"its manifest has type '{response.Show(type)}'")
             : RegistryErrors.Invalid(repository, $"a manifest with type '{response.Show(type)}'.");
     }
 
-    /// <summary>The digest of what was read, which is the one asked for and the one that the registry gives for it.</summary>
+    /// <summary>The digest of the body, verified against the requested digest and the header.</summary>
     private static string CheckedDigest(ImageRepository repository, RegistryResponse response, string reference)
     {
-        // A header that is no digest says nothing.
+        // An invalid digest header is ignored.
         string? claimed = ImageReference.IsDigest(reference) ? reference : ImageReference.IsDigest(response.ContentDigest) ? response.ContentDigest : null;
         string digest = ImageManifest.DigestOf(response.Body, claimed ?? "sha256:");
         if (claimed is not null)
@@ -387,7 +387,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         }
         catch (JsonException)
         {
-            // Not the exception: it quotes names of properties.
+            // Without the exception, which quotes the body.
             throw RegistryErrors.Invalid(repository, $"{what} is not valid JSON (content type: {response.Show(response.ContentType ?? "none")}).");
         }
     }

@@ -1,6 +1,6 @@
 namespace CvManager.Registries.Oci;
 
-/// <summary>What a request needs the right to, in the words of the token scopes of the distribution project.</summary>
+/// <summary>The access that a request requires, as in the token scopes of the distribution project.</summary>
 internal enum RegistryAccess
 {
     Pull,
@@ -10,7 +10,7 @@ internal enum RegistryAccess
 
 internal static class RegistryAccessActions
 {
-    /// <summary>The actions to ask for. Who pushes also reads.</summary>
+    /// <summary>The actions of the token scope. Pushing includes pulling.</summary>
     public static string[] Actions(this RegistryAccess access) =>
         access switch
         {
@@ -19,6 +19,6 @@ internal static class RegistryAccessActions
             _ => ["pull"],
         };
 
-    /// <summary>The right that is missing when the registry refuses.</summary>
+    /// <summary>The permission that is missing if the registry denies access.</summary>
     public static string Permission(this RegistryAccess access) => access.Actions()[^1];
 }

@@ -7,77 +7,77 @@ using CvManager.Registries.Credentials;
 namespace CvManager.Registries.Oci;
 
 /// <summary>
-/// Answers one registry's challenges, and remembers the answers so that later requests need not be refused first. Thread-safe.
+/// Answers the authentication challenges of one registry, and caches the resulting headers for later requests. Thread-safe.
 /// </summary>
 internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSource credentials, TimeProvider time)
 {
-    // Helper programs are slow, and people change their logins seldom. A refused login is looked up again at once.
+    // Credential helpers are slow and credentials rarely change. After a rejection, they are read again at once.
     private static readonly TimeSpan BasicLifetime = TimeSpan.FromMinutes(10);
-    private const int MostGrants = 8192;
+    private const int MaxGrants = 8192;
 
     private readonly ConcurrentDictionary<(string Path, RegistryAccess Access), Entry> _entries = new();
-    private volatile Challenge? _usual;
+    private volatile Challenge? _registryChallenge;
 
-    /// <summary>What to send with a request before it was refused; null for nothing.</summary>
-    public async ValueTask<Grant?> PresentAsync(AskedRight asked, LoginAttempt attempt, CancellationToken cancellationToken)
+    /// <summary>The header for the first attempt of a request; null for none.</summary>
+    public async ValueTask<Grant?> PresentAsync(AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
     {
-        Entry entry = EntryOf(asked);
+        Entry entry = EntryOf(access);
         if (entry.Grant is Grant grant && time.GetUtcNow() < grant.RenewAt)
             return grant;
-        Challenge? challenge = entry.Challenge ?? _usual;
-        return challenge is null ? null : await ObtainAsync(entry, challenge, asked, null, attempt, cancellationToken).ConfigureAwait(false);
+        Challenge? challenge = entry.Challenge ?? _registryChallenge;
+        return challenge is null ? null : await ObtainAsync(entry, challenge, access, null, attempt, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>What to send after a request was refused; null where there is no further answer to the challenges.</summary>
-    /// <param name="refused">What was sent with the refused request.</param>
-    /// <param name="attempt">The logins that were tried for that request.</param>
+    /// <summary>The header to retry a rejected request with; null if there is no further credential.</summary>
+    /// <param name="refused">The header of the rejected request.</param>
+    /// <param name="attempt">The credentials that were tried for the request.</param>
     public async ValueTask<Grant?> AnswerAsync(
-        AskedRight asked, RegistryResponse response, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
+        AccessRequest access, RegistryResponse response, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
     {
-        Entry entry = EntryOf(asked);
+        Entry entry = EntryOf(access);
         Challenge? challenge = response.Challenges.FirstOrDefault(c => c.IsBearer && !string.IsNullOrEmpty(c["realm"]))
             ?? response.Challenges.FirstOrDefault(c => c.IsBasic)
-            ?? (response.Challenges.Count > 0 ? null : entry.Challenge ?? _usual ?? Challenge.Basic);
+            ?? (response.Challenges.Count > 0 ? null : entry.Challenge ?? _registryChallenge ?? Challenge.Basic);
         if (response.Status == HttpStatusCode.Forbidden)
             attempt.LoginsOnly = true;
-        return challenge is null ? null : await ObtainAsync(entry, challenge, asked, refused, attempt, cancellationToken).ConfigureAwait(false);
+        return challenge is null ? null : await ObtainAsync(entry, challenge, access, refused, attempt, cancellationToken).ConfigureAwait(false);
     }
 
     private async ValueTask<Grant?> ObtainAsync(
-        Entry entry, Challenge challenge, AskedRight asked, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
+        Entry entry, Challenge challenge, AccessRequest access, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
     {
-        await entry.Turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await entry.Lock.WaitAsync(cancellationToken).ConfigureAwait(false);
         try
         {
-            // Somebody else may have obtained one meanwhile.
+            // A concurrent request may have obtained one.
             if (entry.Grant is Grant present && present != refused && time.GetUtcNow() < present.RenewAt && attempt.Next == 0)
                 return present;
-            Grant? grant = await NextAsync(challenge, asked, attempt, cancellationToken).ConfigureAwait(false);
+            Grant? grant = await NextAsync(challenge, access, attempt, cancellationToken).ConfigureAwait(false);
             if (grant is null && attempt.Next > 0)
                 return null;
             entry.Challenge = challenge;
             entry.Grant = grant;
-            // The scope is the repository's own; realm and service are the registry's.
-            _usual = challenge.OfRegistry();
+            // Scope is specific to the repository; realm and service are not.
+            _registryChallenge = challenge.OfRegistry();
             return grant;
         }
         finally
         {
-            entry.Turn.Release();
+            entry.Lock.Release();
         }
     }
 
     /// <summary>
-    /// The grant of the next login that one can be had for. All logins for the registry are tried, as the kubelet does, and then, where
-    /// reading is all that is wanted, none: what is public is so for those, too, whose login has ended.
+    /// The header for the next usable credential. All credentials for the registry are tried, as the kubelet does, and then, for read access,
+    /// anonymous access: an expired credential must not prevent access to public repositories.
     /// </summary>
-    private async ValueTask<Grant?> NextAsync(Challenge challenge, AskedRight asked, LoginAttempt attempt, CancellationToken cancellationToken)
+    private async ValueTask<Grant?> NextAsync(Challenge challenge, AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
     {
-        attempt.Logins ??= await FindLoginsAsync(asked.Repository, attempt, cancellationToken).ConfigureAwait(false);
-        // Another login than the one that was refused, or the same with a new token, is the only thing that may help.
+        attempt.Logins ??= await FindLoginsAsync(access.Repository, attempt, cancellationToken).ConfigureAwait(false);
+        // Only another credential can help.
         if (attempt.LoginsOnly && attempt.Logins.Count < 2)
             return null;
-        bool anonymous = challenge.IsBearer && (attempt.Logins.Count == 0 || (asked.Access == RegistryAccess.Pull && !attempt.LoginsOnly));
+        bool anonymous = challenge.IsBearer && (attempt.Logins.Count == 0 || (access.Access == RegistryAccess.Pull && !attempt.LoginsOnly));
         int count = attempt.Logins.Count + (anonymous ? 1 : 0);
         while (attempt.Next < count)
         {
@@ -88,13 +88,13 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
                 if (credential?.RegistryToken is string token)
                     return new Grant(new AuthenticationHeaderValue("Bearer", token), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
                 if (challenge.IsBearer)
-                    return await tokens.ObtainAsync(asked, challenge, credential, cancellationToken).ConfigureAwait(false);
+                    return await tokens.ObtainAsync(access, challenge, credential, cancellationToken).ConfigureAwait(false);
                 if (credential is { IdentityToken: null })
                     return new Grant(BasicHeader(credential), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
             }
             catch (CvException e) when (e.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden)
             {
-                // The first login is the one that is meant to be good.
+                // Report the first rejection: that is the preferred credential.
                 attempt.Refusal ??= e;
             }
         }
@@ -102,7 +102,7 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
         return attempt.Refusal is null ? null : throw attempt.Refusal;
     }
 
-    /// <summary>A login that cannot be read (a helper program that is missing) is no obstacle to what is public: it is told of where that does not serve.</summary>
+    /// <summary>If credentials cannot be read (a missing helper), anonymous access is tried; the error is thrown if that fails.</summary>
     private async ValueTask<IReadOnlyList<RegistryCredential>> FindLoginsAsync(ImageRepository repository, LoginAttempt attempt, CancellationToken cancellationToken)
     {
         try
@@ -119,48 +119,48 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     public static AuthenticationHeaderValue BasicHeader(RegistryCredential credential) =>
         new("Basic", Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}")));
 
-    private Entry EntryOf(AskedRight asked)
+    private Entry EntryOf(AccessRequest access)
     {
-        if (_entries.Count > MostGrants)
+        if (_entries.Count > MaxGrants)
             _entries.Clear();
-        return _entries.GetOrAdd((asked.Path, asked.Access), static _ => new Entry());
+        return _entries.GetOrAdd((access.Path, access.Access), static _ => new Entry());
     }
 
     private sealed class Entry
     {
-        public SemaphoreSlim Turn { get; } = new(1);
+        public SemaphoreSlim Lock { get; } = new(1);
 
         public volatile Challenge? Challenge;
         public volatile Grant? Grant;
     }
 }
 
-/// <summary>What a right is asked for.</summary>
-/// <param name="Repository">Whose logins are used, and named in errors.</param>
-/// <param name="Server">The server that asks for it: that of the repository, or another one that it redirects to.</param>
-/// <param name="Path">The repository's path at that server.</param>
-internal sealed record AskedRight(ImageRepository Repository, Uri Server, string Path, RegistryAccess Access);
+/// <summary>The access that a request requires.</summary>
+/// <param name="Repository">The repository, for its credentials and for errors.</param>
+/// <param name="Server">The server that requires authentication: the registry, or another server that it redirects to.</param>
+/// <param name="Path">The path of the repository on that server.</param>
+internal sealed record AccessRequest(ImageRepository Repository, Uri Server, string Path, RegistryAccess Access);
 
-/// <summary>The logins that were tried for one request.</summary>
+/// <summary>The credentials that were tried for one request.</summary>
 internal sealed class LoginAttempt
 {
-    /// <summary>Those for the registry, in the order in which they are tried; null before one was needed.</summary>
+    /// <summary>The credentials for the registry in the order to try them; null before authentication is required.</summary>
     public IReadOnlyList<RegistryCredential>? Logins { get; set; }
 
-    /// <summary>The one that is next; their number for none at all.</summary>
+    /// <summary>The index of the next credential; their number for anonymous access.</summary>
     public int Next { get; set; }
 
-    /// <summary>Why the first of them, that was refused, was refused.</summary>
+    /// <summary>The error of the first rejected credential.</summary>
     public CvException? Refusal { get; set; }
 
-    /// <summary>To have no login is of no use.</summary>
+    /// <summary>True if anonymous access is not sufficient.</summary>
     public bool LoginsOnly { get; set; }
 }
 
-/// <summary>The right to make requests, as a header. Prints nothing of it.</summary>
-/// <param name="RenewAt">From then on a new one is obtained, before this one ends.</param>
-/// <param name="LoggedIn">False where it was given to nobody in particular.</param>
-/// <param name="Secrets">Those of the header, and those that it was obtained with.</param>
+/// <summary>An Authorization header. Prints no secret.</summary>
+/// <param name="RenewAt">When to obtain a new one, before this one expires.</param>
+/// <param name="LoggedIn">False for anonymous access.</param>
+/// <param name="Secrets">The secrets of the header, and of the credential it was obtained with.</param>
 internal sealed record Grant(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn, Secrets Secrets)
 {
     public override string ToString() => $"{Header.Scheme} (until {RenewAt:O})";

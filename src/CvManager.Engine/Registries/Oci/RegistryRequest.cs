@@ -3,18 +3,18 @@ using System.Net.Http.Headers;
 
 namespace CvManager.Registries.Oci;
 
-/// <summary>One request to a registry, such that it can be sent more than once.</summary>
+/// <summary>A request to a registry, which can be sent more than once.</summary>
 internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageRepository Repository, RegistryAccess Access)
 {
-    /// <summary>What is read, for error messages: "a manifest".</summary>
+    /// <summary>What the response contains, for error messages: "a manifest".</summary>
     public string What { get; init; } = "a response";
 
-    /// <summary>The most bytes of body that are read.</summary>
+    /// <summary>The maximum size of the response body in bytes.</summary>
     public int Limit { get; init; } = 1024 * 1024;
 
     public IReadOnlyList<string> Accept { get; init; } = [];
 
-    /// <summary>A right that was obtained elsewhere; null for the one that the server's challenges are answered with.</summary>
+    /// <summary>A header that was obtained elsewhere; null to answer the server's challenges.</summary>
     public Grant? Grant { get; init; }
 
     public ReadOnlyMemory<byte>? Body { get; init; }
@@ -22,14 +22,14 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageReposito
     public string? ContentType { get; init; }
 }
 
-/// <summary>An answer, read whole.</summary>
+/// <summary>A response with its complete body.</summary>
 internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri Uri)
 {
     public string? ContentType { get; init; }
 
     public string? ContentDigest { get; init; }
 
-    /// <summary>The lines of the header.</summary>
+    /// <summary>The lines of the Link header.</summary>
     public IReadOnlyList<string> Links { get; init; } = [];
 
     public Uri? Location { get; init; }
@@ -38,17 +38,17 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
 
     public IReadOnlyList<Challenge> Challenges { get; init; } = [];
 
-    /// <summary>What the server was told with the request: no message may say it.</summary>
+    /// <summary>The secrets that were sent with the request and must not appear in messages.</summary>
     public Secrets Secrets { get; init; } = Secrets.None;
 
     public bool IsRedirect => (int)Status is 301 or 302 or 303 or 307 or 308;
 
-    /// <summary>Where a redirect leads; null where that is no address.</summary>
+    /// <summary>The target of a redirect; null if it is not valid.</summary>
     public Uri? RedirectTarget => Location is not null && Uri.TryCreate(Uri, Location, out Uri? target) ? target : null;
 
     public bool IsSuccess => (int)Status is >= 200 and < 300;
 
-    /// <summary>Something out of the answer, fit to be shown.</summary>
+    /// <summary>Sanitizes text from the response for messages.</summary>
     public string Show(string? text) => RemoteText.Show(text, Secrets);
 
     public static RegistryResponse Of(HttpResponseMessage message, byte[] body, Uri uri, DateTimeOffset now) =>

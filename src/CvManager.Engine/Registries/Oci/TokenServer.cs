@@ -8,32 +8,32 @@ using CvManager.Registries.Credentials;
 namespace CvManager.Registries.Oci;
 
 /// <summary>
-/// Obtains bearer tokens from the server that a registry names in its challenge: by GET with user and password or anonymously, by POST
-/// with an identity token, or where the server knows no GET (the distribution project's token and OAuth2 specifications).
+/// Obtains bearer tokens from the token server in a registry's challenge: by GET with user name and password or anonymously, by POST with an
+/// identity token or if the server does not support GET (token and OAuth2 specifications of the distribution project).
 /// </summary>
 internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions options)
 {
     private const int Limit = 1024 * 1024;
     private const int DefaultLifetimeSeconds = 60;
-    private const int MostRedirects = 5;
+    private const int MaxRedirects = 5;
 
     private static readonly string[] Reading = ["pull", "metadata_read"];
     private static readonly string[] Writing = ["push", "metadata_write"];
 
-    public async Task<Grant> ObtainAsync(AskedRight asked, Challenge challenge, RegistryCredential? credential, CancellationToken cancellationToken)
+    public async Task<Grant> ObtainAsync(AccessRequest access, Challenge challenge, RegistryCredential? credential, CancellationToken cancellationToken)
     {
-        ImageRepository repository = asked.Repository;
-        Uri realm = Realm(asked, challenge);
-        var order = new TokenOrder(realm, challenge["service"], Scope(asked, challenge["scope"]), credential);
+        ImageRepository repository = access.Repository;
+        Uri realm = Realm(access, challenge);
+        var request = new TokenRequest(realm, challenge["service"], Scope(access, challenge["scope"]), credential);
         DateTimeOffset began = options.TimeProvider.GetUtcNow();
-        RegistryResponse answer = await SendAsync(asked, order, order.Post(), cancellationToken).ConfigureAwait(false);
-        // Some servers have the OAuth2 way alone.
+        RegistryResponse answer = await SendAsync(access, request, request.Post(), cancellationToken).ConfigureAwait(false);
+        // Some servers only support OAuth2.
         if (answer.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented && credential is { IdentityToken: null })
-            answer = await SendAsync(asked, order, post: true, cancellationToken).ConfigureAwait(false);
+            answer = await SendAsync(access, request, post: true, cancellationToken).ConfigureAwait(false);
         switch (answer.Status)
         {
             case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.BadRequest:
-                throw RegistryErrors.Unauthorized(repository, credential is not null, ErrorAnswer.MessageOf(answer));
+                throw RegistryErrors.Unauthorized(repository, credential is not null, RegistryErrorBody.MessageOf(answer));
             case HttpStatusCode.TooManyRequests:
                 throw RegistryErrors.RateLimited(repository, answer.RetryAfter);
             case >= HttpStatusCode.InternalServerError:
@@ -45,40 +45,40 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             : throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned HTTP status {(int)answer.Status}.");
     }
 
-    /// <summary>Follows redirects; the login stays with the server that it was meant for.</summary>
-    private async Task<RegistryResponse> SendAsync(AskedRight asked, TokenOrder order, bool post, CancellationToken cancellationToken)
+    /// <summary>Follows redirects without forwarding the credential to other servers.</summary>
+    private async Task<RegistryResponse> SendAsync(AccessRequest access, TokenRequest request, bool post, CancellationToken cancellationToken)
     {
-        Uri uri = order.Realm;
+        Uri uri = request.Realm;
         for (int hops = 0; ; hops++)
         {
-            bool same = RegistryAddress.SameServer(uri, order.Realm);
-            using HttpRequestMessage request = post ? order.PostTo(uri) : order.GetFrom(uri, asItIs: hops > 0, withLogin: same);
-            request.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.IsNotForLoopback(uri, asked.Server));
-            using HttpResponseMessage response = await http.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            bool same = RegistryAddress.SameServer(uri, request.Realm);
+            using HttpRequestMessage message = post ? request.PostTo(uri) : request.GetFrom(uri, hasQuery: hops > 0, withLogin: same);
+            message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, access.Server));
+            using HttpResponseMessage response = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
             byte[] body = await BoundedContent.ReadAsync(response.Content, Limit, cancellationToken).ConfigureAwait(false)
-                ?? throw RegistryErrors.TooLarge(asked.Repository, "a token", Limit);
-            RegistryResponse answer = RegistryResponse.Of(response, body, uri, options.TimeProvider.GetUtcNow()) with { Secrets = order.Credential?.Secrets ?? Secrets.None };
+                ?? throw RegistryErrors.TooLarge(access.Repository, "a token", Limit);
+            RegistryResponse answer = RegistryResponse.Of(response, body, uri, options.TimeProvider.GetUtcNow()) with { Secrets = request.Credential?.Secrets ?? Secrets.None };
             if (!answer.IsRedirect)
                 return answer;
-            Uri? next = hops < MostRedirects ? answer.RedirectTarget : null;
-            if (next is null || (uri.Scheme == "https" && next.Scheme == "http") || !RegistryAddress.MayRefer(next, asked.Server, options)
-                || (post && !RegistryAddress.SameServer(next, order.Realm)))
+            Uri? next = hops < MaxRedirects ? answer.RedirectTarget : null;
+            if (next is null || (uri.Scheme == "https" && next.Scheme == "http") || !RegistryAddress.IsTargetAllowed(next, access.Server, options)
+                || (post && !RegistryAddress.SameServer(next, request.Realm)))
                 throw RegistryErrors.Invalid(
-                    asked.Repository, $"redirect from token server {uri.Authority} to {answer.Show(next?.Authority ?? "an invalid address")} not allowed.");
+                    access.Repository, $"redirect from token server {uri.Authority} to {answer.Show(next?.Authority ?? "an invalid address")} not allowed.");
             uri = next;
         }
     }
 
     private static Grant Read(ImageRepository repository, RegistryResponse answer, DateTimeOffset asked, RegistryCredential? credential)
     {
-        TokenAnswer? token;
+        TokenResponse? token;
         try
         {
-            token = JsonSerializer.Deserialize(Utf8Text.WithoutMark(answer.Body), TokenJson.Default.TokenAnswer);
+            token = JsonSerializer.Deserialize(Utf8Text.WithoutMark(answer.Body), TokenJson.Default.TokenResponse);
         }
         catch (JsonException e)
         {
-            // Not the inner message: it may quote what it read.
+            // Without the inner message, which may quote the body.
             throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} did not return JSON (byte {e.BytePositionInLine}).");
         }
 
@@ -86,14 +86,14 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         if (string.IsNullOrEmpty(text) || text.Any(c => c is <= ' ' or > '~'))
             throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned no token.");
 
-        // A fifth of its life is left for the way and for clocks that differ, at most a minute.
+        // Renew when a fifth of the lifetime, at most a minute, is left: for latency and clock skew.
         double lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
         return new Grant(
             new AuthenticationHeaderValue("Bearer", text), asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
             credential is not null, new Secrets(text).With(credential?.Secrets ?? Secrets.None));
     }
 
-    /// <summary>A hint, in whichever form; none is as good as one that cannot be read.</summary>
+    /// <summary>The value as number or string; null if missing or invalid.</summary>
     private static double? Seconds(JsonElement value) => value.ValueKind switch
     {
         JsonValueKind.Number when value.TryGetDouble(out double number) => number,
@@ -102,41 +102,41 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     };
 
     /// <summary>
-    /// What we need, whatever the registry asks for: a token for another repository, or for more than this request, is for its ends, not
-    /// for ours. The same right under another name (Azure's for lists) is taken from the challenge.
+    /// The scope that the request requires, not the scope of the challenge, which could request a token for another repository or more
+    /// permissions. Equivalent actions with another name (Azure's for lists) are taken from the challenge.
     /// </summary>
-    private static string Scope(AskedRight asked, string? wanted)
+    private static string Scope(AccessRequest access, string? wanted)
     {
-        string prefix = $"repository:{asked.Path}:";
-        string[] also = asked.Access == RegistryAccess.Push ? [.. Reading, .. Writing] : Reading;
+        string prefix = $"repository:{access.Path}:";
+        string[] also = access.Access == RegistryAccess.Push ? [.. Reading, .. Writing] : Reading;
         IEnumerable<string> named = (wanted ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
             .Where(s => s.StartsWith(prefix, StringComparison.Ordinal)).SelectMany(s => s[prefix.Length..].Split(',')).Intersect(also);
-        return prefix + string.Join(',', asked.Access.Actions().Union(named).Order(StringComparer.Ordinal));
+        return prefix + string.Join(',', access.Access.Actions().Union(named).Order(StringComparer.Ordinal));
     }
 
-    private Uri Realm(AskedRight asked, Challenge challenge)
+    private Uri Realm(AccessRequest access, Challenge challenge)
     {
         if (!Uri.TryCreate(challenge["realm"], UriKind.Absolute, out Uri? realm) || realm.Scheme is not ("https" or "http"))
-            throw RegistryErrors.Invalid(asked.Repository, "its authentication challenge has an invalid realm.");
-        // A registry that is spoken to in HTTPS may not have the login sent in the clear, nor to a server of this machine.
-        return RegistryAddress.MayRefer(realm, asked.Server, options)
+            throw RegistryErrors.Invalid(access.Repository, "its authentication challenge has an invalid realm.");
+        // A registry with HTTPS must not have credentials sent over HTTP or to this machine.
+        return RegistryAddress.IsTargetAllowed(realm, access.Server, options)
             ? realm
             : throw RegistryErrors.Invalid(
-                asked.Repository, $"sending credentials to token server {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")} not allowed.");
+                access.Repository, $"sending credentials to token server {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")} not allowed.");
     }
 }
 
-/// <summary>What a token is asked for with.</summary>
-internal sealed record TokenOrder(Uri Realm, string? Service, string Scope, RegistryCredential? Credential)
+/// <summary>The parameters of a token request.</summary>
+internal sealed record TokenRequest(Uri Realm, string? Service, string Scope, RegistryCredential? Credential)
 {
     public bool Post() => Credential?.IdentityToken is not null;
 
-    /// <param name="asItIs">The address has the query already: a redirect's.</param>
-    /// <param name="withLogin">The server is the one that the login is for.</param>
-    public HttpRequestMessage GetFrom(Uri uri, bool asItIs, bool withLogin)
+    /// <param name="hasQuery">True if the URL already has the query: the target of a redirect.</param>
+    /// <param name="withLogin">True if the credential may be sent to the server.</param>
+    public HttpRequestMessage GetFrom(Uri uri, bool hasQuery, bool withLogin)
     {
         var address = new UriBuilder(uri);
-        if (!asItIs)
+        if (!hasQuery)
         {
             string query = $"scope={Uri.EscapeDataString(Scope)}";
             if (Service is not null)
@@ -165,8 +165,8 @@ internal sealed record TokenOrder(Uri Realm, string? Service, string Scope, Regi
     }
 }
 
-/// <summary>The answer of a token server.</summary>
-internal sealed class TokenAnswer
+/// <summary>The response of a token server.</summary>
+internal sealed class TokenResponse
 {
     [JsonPropertyName("token")]
     public string? Token { get; init; }
@@ -178,6 +178,6 @@ internal sealed class TokenAnswer
     public JsonElement ExpiresIn { get; init; }
 }
 
-[JsonSerializable(typeof(TokenAnswer))]
+[JsonSerializable(typeof(TokenResponse))]
 [JsonSourceGenerationOptions(PropertyNameCaseInsensitive = true)]
 internal sealed partial class TokenJson : JsonSerializerContext;

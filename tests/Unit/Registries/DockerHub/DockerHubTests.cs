@@ -7,7 +7,7 @@ using Xunit;
 
 namespace CvManager.Unit.Registries.DockerHub;
 
-/// <summary>Docker Hub: what it is asked, and what where it refuses.</summary>
+/// <summary>Requests to Docker Hub, and its failures.</summary>
 public sealed class DockerHubTests
 {
     private static readonly ImageRepository App = ImageRepository.Parse("nearmap/cvm-example");
@@ -15,7 +15,7 @@ public sealed class DockerHubTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task The_Hubs_list_tells_all_digests_a_hundred_at_a_time()
+    public async Task The_list_of_the_Hub_has_digests_for_a_hundred_tags_per_page()
     {
         HubServer hub = new();
         for (int i = 0; i < 250; i++)
@@ -42,12 +42,12 @@ public sealed class DockerHubTests
         hub.Push("demo", "image 42");
         using ScriptedRegistry handler = new(hub.Answer);
         using RegistryCatalog catalog = handler.Catalog();
-        VersionResolver resolver = new(catalog, new LearntTags(), TimeProvider.System);
+        VersionResolver resolver = new(catalog, new VersionTagCache(), TimeProvider.System);
 
         ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
 
         Assert.Equal("bbbb02a", version.Version);
-        // A HEAD that is refused, its token, the HEAD; the manifest for its labels; and the one page.
+        // An unauthorized HEAD, a token, the HEAD, the manifest for its labels, and one page.
         Assert.Equal(
             ["HEAD registry-1.docker.io", "GET auth.docker.io", "HEAD registry-1.docker.io", "GET registry-1.docker.io", "GET hub.docker.com"],
             handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}"));
@@ -56,7 +56,7 @@ public sealed class DockerHubTests
     }
 
     [Fact]
-    public async Task Official_images_are_in_the_namespace_library()
+    public async Task Official_images_have_the_namespace_library()
     {
         HubServer hub = new() { Path = "library/nginx" };
         hub.Push("1.29", "nginx");
@@ -73,7 +73,7 @@ public sealed class DockerHubTests
     [InlineData(HttpStatusCode.NotFound)]
     [InlineData(HttpStatusCode.TooManyRequests)]
     [InlineData(HttpStatusCode.InternalServerError)]
-    public async Task Where_the_Hub_refuses_the_registrys_own_list_serves(HttpStatusCode status)
+    public async Task The_list_of_the_registry_is_used_if_the_Hub_fails(HttpStatusCode status)
     {
         HubServer hub = new() { ApiFails = status };
         hub.Push("1a2b3c4", "one");
@@ -82,11 +82,11 @@ public sealed class DockerHubTests
         using RegistryCatalog catalog = handler.Catalog();
 
         Assert.Equal([new RegistryTag("1a2b3c4", null), new RegistryTag("demo", null)], await List(catalog, App));
-        Assert.Equal("1a2b3c4", (await new VersionResolver(catalog, new LearntTags(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)).Version);
+        Assert.Equal("1a2b3c4", (await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)).Version);
     }
 
     [Fact]
-    public async Task Where_the_Hub_stops_half_way_nothing_is_missing_or_told_twice()
+    public async Task Tags_are_complete_and_unique_if_the_Hub_fails_half_way()
     {
         HubServer hub = new();
         for (int i = 0; i < 150; i++)
@@ -102,12 +102,12 @@ public sealed class DockerHubTests
     }
 
     [Fact]
-    public async Task A_tag_that_goes_while_the_list_is_read_hides_no_other()
+    public async Task A_tag_that_is_deleted_while_listing_does_not_hide_others()
     {
         HubServer hub = new();
         for (int i = 0; i < 150; i++)
             hub.Push($"aaaa{i:x3}", $"image {i}");
-        // Those behind the first page move up: one of them is on no page that is read.
+        // Tags after the first page move up, so that one of them is on no page that is read.
         hub.PageRead = page =>
         {
             if (page == 1)
@@ -122,7 +122,7 @@ public sealed class DockerHubTests
     }
 
     [Fact]
-    public async Task A_private_repository_is_read_with_the_login()
+    public async Task A_private_repository_is_read_with_a_credential()
     {
         HubServer hub = new() { IsPrivate = true };
         hub.Push("1a2b3c4", "one");
@@ -132,14 +132,14 @@ public sealed class DockerHubTests
         Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
         Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
 
-        // One login serves both.
+        // One token is used for both.
         Assert.Equal(["POST /v2/auth/token", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags"],
             handler.Requests.Select(r => $"{r.Method} {r.Uri.AbsolutePath}"));
         Assert.Equal([null, "Bearer hub-token", "Bearer hub-token"], handler.Requests.Select(r => r.Authorization));
     }
 
     [Fact]
-    public async Task A_login_that_the_Hub_refuses_is_told_of_by_the_registry_and_not_tried_again_at_once()
+    public async Task A_credential_that_the_Hub_rejects_is_reported_by_the_registry_and_not_retried_at_once()
     {
         HubServer hub = new() { IsPrivate = true };
         hub.Push("1a2b3c4", "one");
@@ -155,7 +155,7 @@ public sealed class DockerHubTests
     }
 
     [Fact]
-    public async Task When_its_pulls_are_used_up_the_registry_is_left_alone_until_one_more_is_allowed()
+    public async Task Exhausted_pulls_pause_the_registry_until_another_one_is_allowed()
     {
         FakeTimeProvider time = new(DateTimeOffset.UnixEpoch);
         HubServer hub = new() { RateLimit = (100, 0), ApiFails = HttpStatusCode.NotFound };
@@ -164,7 +164,7 @@ public sealed class DockerHubTests
         using RegistryCatalog catalog = handler.Catalog();
         IRegistry registry = catalog.For(App);
 
-        // Digests are read by HEAD, which is no pull.
+        // Digests are read by HEAD, which does not count as a pull.
         Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
         Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
         Assert.Equal("RegistryRateLimited", await OciRegistryTests.ErrorId(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token)));

@@ -22,18 +22,18 @@ internal sealed class HubServer
 
     public bool IsPrivate { get; init; }
 
-    /// <summary>The Hub's API alone answers with this.</summary>
+    /// <summary>The status of all responses of the Hub's API.</summary>
     public HttpStatusCode? ApiFails { get; set; }
 
-    /// <summary>What the registry says of its limit with every answer.</summary>
+    /// <summary>The rate limit headers of the registry.</summary>
     public (int Limit, int Remaining)? RateLimit { get; set; }
 
-    /// <summary>Called with the number of each page of the Hub's list that was read.</summary>
+    /// <summary>Called with the number of each page of the Hub that was read.</summary>
     public Action<int> PageRead { get; set; } = _ => { };
 
     public static string DigestOf(string content) => ImageManifest.DigestOf(Manifest(content), "sha256:");
 
-    /// <summary>Points a tag at the image with some content; it is the newest then.</summary>
+    /// <summary>Points a tag at the image with some content and makes it the newest.</summary>
     public void Push(string tag, string content)
     {
         Remove(tag);

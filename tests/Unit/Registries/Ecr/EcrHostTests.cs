@@ -17,7 +17,7 @@ public sealed class EcrHostTests
     [InlineData("123456789012.dkr-ecr-fips.us-west-2.on.aws", "us-west-2", true, true, "ecr-fips.us-west-2.api.aws")]
     [InlineData("123456789012.dkr-ecr.cn-northwest-1.on.amazonwebservices.com.cn", "cn-northwest-1", false, true, "ecr.cn-northwest-1.api.amazonwebservices.com.cn")]
     [InlineData("123456789012.DKR.ECR.US-EAST-1.amazonaws.com", "us-east-1", false, false, "api.ecr.us-east-1.amazonaws.com")]
-    public async Task A_registrys_host_tells_account_region_and_endpoint(string host, string region, bool fips, bool dualStack, string endpoint)
+    public async Task A_registry_host_has_account_region_and_endpoint(string host, string region, bool fips, bool dualStack, string endpoint)
     {
         Assert.True(EcrHost.TryParse(host, out EcrHost? parsed));
         Assert.Equal(new EcrHost("123456789012", region, fips, dualStack), parsed);
@@ -37,5 +37,5 @@ public sealed class EcrHostTests
     [InlineData("evil.123456789012.dkr.ecr.us-east-1.amazonaws.com")]
     [InlineData("123456789012.dkr.ecr.us-east-1.amazonaws.com:443")]
     [InlineData("123456789012.dkr-ecr.us-east-1.amazonaws.com")]
-    public void Other_hosts_are_no_private_registry_of_ECR(string host) => Assert.False(EcrHost.TryParse(host, out _));
+    public void Other_hosts_are_not_private_ECR_registries(string host) => Assert.False(EcrHost.TryParse(host, out _));
 }

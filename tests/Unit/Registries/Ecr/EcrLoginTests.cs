@@ -41,7 +41,7 @@ public sealed class EcrLoginTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_serves_until_shortly_before_its_end()
+    public async Task A_token_is_used_until_shortly_before_it_expires()
     {
         RegistryCredential? first = await _login.FindAsync(Repository, Token);
         _time.Advance(TimeSpan.FromHours(12) - TimeSpan.FromMinutes(6));
@@ -55,7 +55,7 @@ public sealed class EcrLoginTests : IDisposable
     }
 
     [Fact]
-    public async Task A_token_that_lives_two_seconds_is_renewed_before_they_are_over()
+    public async Task A_token_with_a_lifetime_of_two_seconds_is_renewed_in_time()
     {
         _service.TokenLife = TimeSpan.FromSeconds(2);
 
@@ -67,7 +67,7 @@ public sealed class EcrLoginTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_at_once_fetch_one_token()
+    public async Task Concurrent_callers_share_one_token_request()
     {
         await Task.WhenAll(Enumerable.Range(0, 20).Select(_ => _login.FindAsync(Repository, Token).AsTask()));
 
@@ -75,7 +75,7 @@ public sealed class EcrLoginTests : IDisposable
     }
 
     [Fact]
-    public async Task The_token_is_given_to_no_other_registry()
+    public async Task The_token_is_not_returned_for_another_registry()
     {
         Assert.Null(await _login.FindAsync(ImageRepository.Parse("registry.example.com/team/app"), Token));
         Assert.Null(await _login.FindAsync(ImageRepository.Parse("210987654321.dkr.ecr.us-east-1.amazonaws.com/team/app"), Token));

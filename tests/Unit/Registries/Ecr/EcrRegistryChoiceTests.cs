@@ -8,7 +8,7 @@ using Xunit;
 
 namespace CvManager.Unit.Registries.Ecr;
 
-/// <summary>Whether ECR is asked by its API or by its OCI endpoint.</summary>
+/// <summary>The choice between the API and the OCI endpoint of ECR.</summary>
 public sealed class EcrRegistryChoiceTests
 {
     private static readonly ImageRepository App = ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/team/app");
@@ -24,7 +24,7 @@ public sealed class EcrRegistryChoiceTests
     [InlineData(true, false, "api")]
     [InlineData(false, false, "api")]
     [InlineData(false, true, "endpoint")]
-    public async Task AWS_credentials_go_before_a_docker_login(bool aws, bool login, string expected)
+    public async Task AWS_credentials_take_precedence_over_a_docker_login(bool aws, bool login, string expected)
     {
         _chain.Found = aws ? new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "secret") : null;
 
@@ -35,11 +35,11 @@ public sealed class EcrRegistryChoiceTests
     }
 
     [Fact]
-    public async Task An_access_key_that_was_given_is_for_the_API() =>
+    public async Task A_specified_access_key_is_used_for_the_API() =>
         Assert.Equal("api", (await Choice(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret")).FindTagAsync(App, "demo", Token))?.Digest);
 
     [Fact]
-    public async Task AWS_credentials_that_come_later_are_found_after_a_while()
+    public async Task AWS_credentials_that_are_added_later_are_found()
     {
         EcrRegistryChoice choice = Choice(DockerLogin);
         await choice.FindTagAsync(App, "demo", Token);
@@ -75,7 +75,7 @@ public sealed class EcrRegistryChoiceTests
         BaseIdentity IIdentityResolver.ResolveIdentity(IClientConfig clientConfig) => throw new NotSupportedException();
     }
 
-    /// <summary>Says who it is.</summary>
+    /// <summary>A registry that identifies itself.</summary>
     private sealed class Named(string name, int tagsPerRequest) : IRegistry
     {
         public int TagsPerRequest => tagsPerRequest;
@@ -91,7 +91,7 @@ public sealed class EcrRegistryChoiceTests
         public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
             ImageRepository repository, string digest, CancellationToken cancellationToken) => throw new NotSupportedException();
 
-        public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
             throw new NotSupportedException();

@@ -41,7 +41,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task One_request_tells_digest_and_all_tags_of_the_image()
+    public async Task One_request_returns_the_digest_and_all_tags_of_the_image()
     {
         string digest = _service.Push("a", "6e4ae1c", "demo", "qa");
 
@@ -55,7 +55,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_hundred_tags_cost_one_request_and_one_more_costs_two()
+    public async Task A_hundred_tags_take_one_request_and_one_more_takes_two()
     {
         string[] tags = [.. Enumerable.Range(0, 101).Select(i => $"env-{i}")];
         foreach (string tag in tags)
@@ -69,7 +69,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_missing_tag_refuses_the_batch_and_costs_one_request_more()
+    public async Task A_missing_tag_fails_the_batch_and_takes_one_more_request()
     {
         string digest = _service.Push("a", "1111111", "demo");
 
@@ -80,7 +80,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task Many_missing_tags_cost_no_request_each()
+    public async Task Many_missing_tags_do_not_take_a_request_each()
     {
         string digest = _service.Push("a", "1111111", "demo");
         string[] missing = [.. Enumerable.Range(0, 60).Select(i => $"gone-{i}")];
@@ -94,7 +94,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_missing_tag_alone_is_no_error()
+    public async Task A_single_missing_tag_is_not_an_error()
     {
         _service.Push("a", "1111111");
 
@@ -102,7 +102,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task All_tags_come_page_by_page()
+    public async Task All_tags_are_listed_page_by_page()
     {
         _service.PageSize = 2;
         Dictionary<string, string> pushed = [];
@@ -118,7 +118,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_list_that_goes_round_in_a_circle_ends_with_an_error()
+    public async Task A_list_with_repeating_pages_is_an_error()
     {
         _service.Fault = (_, _) => Json("""{"imageDetails":[{"imageDigest":"sha256:1","imageTags":["a"]}],"nextToken":"again"}""");
 
@@ -135,7 +135,7 @@ public sealed class EcrRegistryTests : IDisposable
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_tag_moves_in_two_requests_that_tell_where_it_was(bool namesImagesByLatestTag)
+    public async Task A_tag_moves_in_two_requests_that_return_the_former_digest(bool namesImagesByLatestTag)
     {
         _service.NamesImagesByLatestTag = namesImagesByLatestTag;
         string former = _service.Push("a", "1111111", "demo");
@@ -150,7 +150,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task Images_that_are_called_by_other_tags_are_told_apart()
+    public async Task Images_that_are_returned_with_other_tags_are_distinguished()
     {
         _service.NamesImagesByLatestTag = true;
         string former = _service.Push("a", "1111111", "demo", "prod");
@@ -163,7 +163,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_new_tag_came_from_nowhere()
+    public async Task A_new_tag_has_no_former_digest()
     {
         string digest = _service.Push("a", "1111111");
 
@@ -174,7 +174,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_tag_that_is_there_already_is_left_alone()
+    public async Task A_tag_that_already_points_at_the_image_is_not_changed()
     {
         string digest = _service.Push("a", "1111111", "demo");
 
@@ -185,7 +185,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task Somebody_elses_same_move_meanwhile_is_success()
+    public async Task The_same_move_by_another_client_is_a_success()
     {
         _service.Push("a", "1111111");
         _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageAlreadyExistsException", "already exists") : null;
@@ -206,7 +206,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task Another_image_than_the_versions_is_not_called_success()
+    public async Task Storing_another_image_than_that_of_the_version_is_an_error()
     {
         _service.Push("a", "1111111");
         _service.Fault = (operation, _) => operation == "PutImage" ? Json("""{"image":{"imageId":{"imageDigest":"sha256:0","imageTag":"demo"}}}""") : null;
@@ -217,7 +217,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_tag_goes_alone()
+    public async Task A_tag_is_deleted_without_its_image()
     {
         string digest = _service.Push("a", "1111111", "demo");
 
@@ -228,7 +228,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task The_last_tag_stays_without_force()
+    public async Task The_last_tag_is_not_deleted_without_force()
     {
         string digest = _service.Push("a", "demo");
 
@@ -259,7 +259,7 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("ThrottlingException", 400, "RegistryRateLimited", CvErrorKind.LimitExceeded)]
     [InlineData("ServerException", 500, "RegistryUnreachable", CvErrorKind.Unavailable)]
     [InlineData("InvalidParameterException", 400, "RegistryRefused", CvErrorKind.Invalid)]
-    public async Task What_the_service_refuses_is_said_in_the_words_of_all_registries(string code, int status, string id, CvErrorKind kind)
+    public async Task Errors_of_the_service_are_mapped_to_those_of_registries(string code, int status, string id, CvErrorKind kind)
     {
         _service.Fault = (_, _) => EcrService.Error(code, "User: arn:aws:iam::123456789012:user/ci is not allowed", (HttpStatusCode)status);
 
@@ -275,23 +275,23 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("application/vnd.docker.container.image.v1+json", null)]
     [InlineData("application/vnd.cncf.helm.config.v1+json", "RegistryNotAnImage")]
     [InlineData("application/vnd.oci.empty.v1+json", "RegistryNotAnImage")]
-    public async Task What_is_no_image_is_not_rolled_out_though_it_has_a_version_tag(string configType, string? errorId)
+    public async Task An_artifact_with_a_version_tag_is_not_rolled_out(string configType, string? errorId)
     {
         string digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
-        VersionResolver resolver = new(new OneRegistry(_registry), new LearntTags(), TimeProvider.System);
+        VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
         Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, "demo", null, [], Token)));
-        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => _registry.RequireWholeAsync(Repository, digest, Token)));
+        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => _registry.RequireCompleteAsync(Repository, digest, Token)));
     }
 
     [Theory]
     [InlineData("semver:>=1")]
     [InlineData("newest:*")]
-    public async Task What_is_no_image_is_no_candidate_of_a_policy(string policy)
+    public async Task An_artifact_is_not_a_candidate_of_a_policy(string policy)
     {
         string image = _service.Push("image", "1.2.3");
         _service.PushArtifact("application/vnd.cncf.helm.config.v1+json", "2.0.0");
-        VersionResolver resolver = new(new OneRegistry(_registry), new LearntTags(), TimeProvider.System);
+        VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
         TagDigest found = await resolver.FindTagAsync(Repository, policy, Token);
 
@@ -299,7 +299,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task An_index_whose_images_are_not_all_there_is_told()
+    public async Task An_index_with_missing_images_is_reported()
     {
         string present = _service.Push("amd64", "amd64");
         string missing = "sha256:" + new string('9', 64);
@@ -309,18 +309,18 @@ public sealed class EcrRegistryTests : IDisposable
         Assert.True((await _registry.FindTagAsync(Repository, "demo", Token))?.IsIndex);
         Assert.False((await _registry.FindTagAsync(Repository, "amd64", Token))?.IsIndex);
         _service.Requests.Clear();
-        await _registry.RequireWholeAsync(Repository, whole, Token);
+        await _registry.RequireCompleteAsync(Repository, whole, Token);
         Assert.Equal(["BatchGetImage", "DescribeImages"], _service.Operations);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireWholeAsync(Repository, broken, Token));
+        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireCompleteAsync(Repository, broken, Token));
         Assert.Equal("RegistryImageIncomplete", error.ErrorId);
         Assert.Contains(missing, error.Message, StringComparison.Ordinal);
-        error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireWholeAsync(Repository, missing, Token));
+        error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireCompleteAsync(Repository, missing, Token));
         Assert.Equal("RegistryImageNotFound", error.ErrorId);
     }
 
     [Fact]
-    public async Task A_passing_failure_is_tried_again_and_each_attempt_is_spent()
+    public async Task A_transient_failure_is_retried_and_each_attempt_counts()
     {
         string digest = _service.Push("a", "1111111");
         _service.Fault = (_, _) => _service.Requests.Count == 1 ? EcrService.Error("ServerException", "try again", HttpStatusCode.InternalServerError) : null;
@@ -331,7 +331,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_throttling_holds_up_all_further_requests()
+    public async Task Throttling_delays_all_further_requests()
     {
         _service.Fault = (_, _) => EcrService.Error("ThrottlingException", "Rate exceeded");
 
@@ -354,7 +354,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task Immutable_tags_are_said_so()
+    public async Task Immutable_tags_are_reported()
     {
         _service.Push("a", "1111111");
         _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageTagAlreadyExistsException", "tag is immutable") : null;
@@ -365,7 +365,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_repository_that_does_not_exist_is_named()
+    public async Task A_missing_repository_is_reported_by_name()
     {
         CvException error = await Assert.ThrowsAsync<CvException>(() =>
             _registry.FindTagAsync(ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody/here"), "demo", Token));
@@ -378,7 +378,7 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("<html><body>Welcome</body></html>")]
     [InlineData("""{"imageDetails": [{"imageDigest":""")]
     [InlineData("null")]
-    public async Task An_answer_that_is_none_is_an_error(string text)
+    public async Task An_invalid_response_is_an_error(string text)
     {
         _service.Fault = (_, _) => Json(text);
 
@@ -388,7 +388,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_refusal_without_end_is_read_up_to_a_limit_too()
+    public async Task An_endless_error_response_is_read_up_to_a_limit()
     {
         using EndlessText endless = new();
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StreamContent(endless) };
@@ -400,7 +400,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task An_answer_that_stalls_in_its_body_ends_in_time_and_the_next_one_is_read()
+    public async Task A_stalled_response_times_out_and_the_next_one_is_read()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         EcrCredentials credentials = new(Key, Repository.Registry);
@@ -428,7 +428,7 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("""{"imageDetails":{"a":1}}""")]
     [InlineData("""{"imageDetails":[[[[[[[[[[]]]]]]]]]]}""")]
     [InlineData("""{"imageDetails":[{"imageDigest":7}]}""")]
-    public async Task An_answer_of_wrong_types_is_an_error_of_the_registry(string text)
+    public async Task A_response_with_wrong_types_is_an_error_of_the_registry(string text)
     {
         _service.Fault = (_, _) => Json(text.Replace("DIGEST", "sha256:" + new string('a', 64), StringComparison.Ordinal));
 
@@ -438,7 +438,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task What_is_no_tag_or_digest_is_passed_over()
+    public async Task Invalid_tags_and_digests_are_skipped()
     {
         string good = "sha256:" + new string('a', 64);
         _service.Fault = (_, _) => Json($$"""{"imageDetails":[null,{"imageDigest":"sha256:x\u001b[31m","imageTags":["evil"]},{"imageDigest":"{{good}}","imageTags":["demo","../../x","a\n",null]},{"imageDigest":"{{good}}"}]}""");
@@ -455,7 +455,7 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("{")]
     [InlineData("<html>")]
     [InlineData("""{"__type":{"a":[]},"message":7}""")]
-    public async Task A_refusal_that_is_no_JSON_is_told_by_its_status(string text)
+    public async Task An_error_response_that_is_not_JSON_is_classified_by_its_status(string text)
     {
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StringContent(text) };
 
@@ -463,7 +463,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task An_answer_without_end_is_read_up_to_a_limit()
+    public async Task An_endless_response_is_read_up_to_a_limit()
     {
         using EndlessText endless = new();
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(endless) };
@@ -475,7 +475,7 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     [Fact]
-    public async Task A_network_failure_is_no_defect()
+    public async Task A_network_failure_is_not_a_defect()
     {
         _service.Fault = (_, _) => throw new HttpRequestException("Connection refused");
 
@@ -539,7 +539,7 @@ public sealed class EcrRegistryTests : IDisposable
         public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 
-    /// <summary>Stands where the OCI endpoint does; these tests read no labels.</summary>
+    /// <summary>Replaces the OCI endpoint; these tests read no labels.</summary>
     private sealed class NoLabels : IRegistry
     {
         public int TagsPerRequest => 1;
@@ -554,14 +554,14 @@ public sealed class EcrRegistryTests : IDisposable
         public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
             Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
 
-        public Task RequireWholeAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
     }
 
-    /// <summary>Gives one byte, and then nothing more until nobody waits for it.</summary>
+    /// <summary>Returns one byte and then blocks until cancelled.</summary>
     private sealed class StalledText : Stream
     {
         private readonly SemaphoreSlim _reached = new(0);

@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace CvManager.Unit.Registries.Ecr;
 
 /// <summary>
-/// Amazon ECR's side of the wire, as its API reference describes the five operations: one missing tag refuses a whole DescribeImages,
-/// and the last tag takes its image along. Counts requests by operation.
+/// The five operations of Amazon ECR as in its API reference: one missing tag fails a whole DescribeImages, and deleting the last tag deletes the
+/// image. Counts requests by operation.
 /// </summary>
 internal sealed class EcrService : HttpMessageHandler
 {
@@ -21,14 +21,14 @@ internal sealed class EcrService : HttpMessageHandler
 
     public string Repository { get; set; } = "team/app";
 
-    /// <summary>Answers instead of the service where it returns something.</summary>
+    /// <summary>If it returns a response, that replaces the response of the service.</summary>
     public Func<string, JsonObject, HttpResponseMessage?>? Fault { get; set; }
 
     public TimeSpan TokenLife { get; set; } = TimeSpan.FromHours(12);
 
     public TimeProvider Time { get; set; } = TimeProvider.System;
 
-    /// <summary>How BatchGetImage calls an image: by the tag that was asked for, or (as some emulations) by its latest one.</summary>
+    /// <summary>Whether BatchGetImage returns an image with the requested tag, or (as some emulations) with its latest one.</summary>
     public bool NamesImagesByLatestTag { get; set; }
 
     public int PageSize { get; set; } = 1000;
@@ -36,7 +36,7 @@ internal sealed class EcrService : HttpMessageHandler
     public string Push(string content, params string[] tags) =>
         Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","layers":["{{content}}"]}""", tags);
 
-    /// <summary>A manifest with a configuration of that type, which DescribeImages tells.</summary>
+    /// <summary>A manifest with a configuration of this type, which DescribeImages returns.</summary>
     public string PushArtifact(string configType, params string[] tags) =>
         Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"{{configType}}","digest":"sha256:{{new string('c', 64)}}","size":2},"layers":[]}""", tags);
 

@@ -3,7 +3,7 @@ using CvManager.Registries;
 namespace CvManager.Versions;
 
 /// <summary>A cache of the digests of version tags, which never move. Thread-safe.</summary>
-public interface ILearntTags
+public interface IVersionTagCache
 {
     /// <summary>The digest of a version tag; null if not cached.</summary>
     string? DigestOf(ImageRepository repository, string versionTag);

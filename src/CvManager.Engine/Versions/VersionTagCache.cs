@@ -3,7 +3,7 @@ using CvManager.Registries;
 namespace CvManager.Versions;
 
 /// <summary>An in-memory cache with a maximum number of tags; the oldest are removed first.</summary>
-public sealed class LearntTags(int capacity = LearntTags.DefaultCapacity) : ILearntTags
+public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapacity) : IVersionTagCache
 {
     public const int DefaultCapacity = 200_000;
 
