@@ -14,19 +14,19 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Controller;
 
 /// <summary>
-/// The whole loop: watches ContainerVersions and workloads, follows their tags, and brings each resource to what it asks for, for as long
-/// as it is let. It keeps nothing that matters: it may be killed at any moment, and the next one goes on (R10).
+/// The controller: watches ContainerVersions and workloads, polls their tags, and reconciles each resource until it is cancelled. It holds no
+/// state that matters: it may be killed at any moment, and the next process continues (R10).
 /// </summary>
 /// <remarks>
-/// Runs once; all other members are thread-safe. Each of its long-running tasks is supervised: what one throws is logged, and the task is started
-/// again (<see cref="Supervisor"/>).
+/// <see cref="RunAsync"/> may be called once; all other members are thread-safe. Its long-running tasks are supervised: an exception is logged,
+/// and the task is restarted (<see cref="Supervisor"/>).
 /// </remarks>
 public sealed partial class ContainerVersionController : IDisposable
 {
-    /// <summary>How long what is under way may take to come to its end once it is told to: well within a pod's grace period of 30 s.</summary>
+    /// <summary>How long tasks may take to stop after the cancellation: well within a pod's termination grace period of 30 s.</summary>
     private static readonly TimeSpan EndLimit = TimeSpan.FromSeconds(12);
 
-    /// <summary>The same for what is under way of a term: the lease is given back before the whole is given up.</summary>
+    /// <summary>The same for the tasks of a term: the lease is released before <see cref="EndLimit"/> is reached.</summary>
     private static readonly TimeSpan TermEndLimit = TimeSpan.FromSeconds(6);
 
     private readonly ClusterConnection _cluster;
@@ -45,12 +45,12 @@ public sealed partial class ContainerVersionController : IDisposable
     private volatile Term? _term;
     private volatile bool _isSynced;
 
-    /// <param name="cluster">What is watched and changed.</param>
-    /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
-    /// <param name="options">What it is responsible for.</param>
+    /// <param name="cluster">The cluster to watch and change.</param>
+    /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
+    /// <param name="options">The controller's scope.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Gets what happens.</param>
-    /// <param name="output">Gets every look that led to something; called concurrently. Null for nobody.</param>
+    /// <param name="logger">The log.</param>
+    /// <param name="output">Receives every result that changed something; called concurrently. May be null.</param>
     public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ControllerOptions options, TimeProvider time,
         ILogger logger, Func<ReconcileResult, CancellationToken, Task>? output = null)
     {
@@ -80,29 +80,29 @@ public sealed partial class ContainerVersionController : IDisposable
             _reflectors.Add(new Reflector<T>(cluster, paths, labelSelector, read, reflection, time, logger, new ReflectorOptions { Random = _random, IsRequired = isRequired }));
     }
 
-    /// <summary>True once everything that is watched has been read, or is known not to be readable; a standby is, too.</summary>
+    /// <summary>True once everything that is watched has been read, or is known not to be readable; also on a standby.</summary>
     public bool IsSynced => _isSynced;
 
-    /// <summary>True while this process, leading or standing by, sees everything that it is to see: all was read, and every watch is current.</summary>
+    /// <summary>True while this process, as leader or standby, is up to date: everything was read, and every watch is current.</summary>
     public bool IsReady => _isSynced && _reflectors.TrueForAll(reflector => reflector.IsCurrent);
 
-    /// <summary>How long ago the API server last told something of the collection that it has been silent about the longest.</summary>
+    /// <summary>The largest age of a watch: the time since the API server last sent anything on it.</summary>
     public TimeSpan WatchAge => _reflectors.Max(reflector => reflector.Age);
 
-    /// <summary>How often one of its tasks was started again after a failure that nobody had foreseen.</summary>
+    /// <summary>How often a task was restarted after an unexpected failure.</summary>
     public long TaskRestarts => _supervisor.Restarts;
 
-    /// <summary>Resources of which something is remembered outside the view: none that is gone is among them for long.</summary>
+    /// <summary>The number of resources with state outside the view; state of deleted resources is removed soon.</summary>
     internal int Remembered => _clock.Count + (_term?.Remembered ?? 0);
 
-    /// <summary>True while this process is the one that works.</summary>
+    /// <summary>True while this process is the leader.</summary>
     public bool IsLeading => _term is not null;
 
     /// <summary>
-    /// Looks at a tag early, because somebody says that it moved; at all followed tags of the repository where the tag is null. What it
-    /// stands for, the registry alone says.
+    /// Polls a tag early, because a notification says that it moved, or all followed tags of the repository if the tag is null. The digest is
+    /// always read from the registry.
     /// </summary>
-    /// <returns>How many followed tags were meant; 0 where this process does not lead.</returns>
+    /// <returns>The number of matching followed tags; 0 if this process is not the leader.</returns>
     public int LookNow(ImageRepository repository, string? tag)
     {
         ArgumentNullException.ThrowIfNull(repository);
@@ -110,10 +110,10 @@ public sealed partial class ContainerVersionController : IDisposable
     }
 
     /// <summary>
-    /// Works until the token is cancelled; then takes no more work, lets what is begun come to a place where it can be gone on with,
-    /// and releases the lease. What does not come to its end in time is left behind, and changes nothing any more.
+    /// Runs until the token is cancelled; then stops taking work, lets steps in progress reach a point from which they can be continued, and
+    /// releases the lease. Tasks that do not stop in time are abandoned, and can no longer change anything.
     /// </summary>
-    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a part of it ended unexpectedly. The process is to be started again.</exception>
+    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a task ended unexpectedly. Restart the process.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         using CancellationTokenSource all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -125,8 +125,8 @@ public sealed partial class ContainerVersionController : IDisposable
         await EndTogetherAsync(tasks, all, EndLimit);
     }
 
-    /// <summary>Where one of them ends, all are told to; they get a while for it.</summary>
-    /// <exception cref="CvException">What one of them failed with.</exception>
+    /// <summary>When one of the tasks ends, cancels all and waits for them, for a limited time.</summary>
+    /// <exception cref="CvException">The exception of a failed task.</exception>
     private async Task EndTogetherAsync(IReadOnlyList<Task> tasks, CancellationTokenSource all, TimeSpan longest)
     {
         if (!all.IsCancellationRequested)
@@ -142,12 +142,12 @@ public sealed partial class ContainerVersionController : IDisposable
             await task;
     }
 
-    /// <summary>Stands by, and leads when it is elected.</summary>
+    /// <summary>Waits for the initial sync, takes part in the election, and leads when elected.</summary>
     private async Task ElectAsync(CancellationToken cancellationToken)
     {
         try
         {
-            // Without the whole picture nothing may be decided: a rival that is not seen yet, a tag that is not known to be followed.
+            // No decision before everything is known: an older ContainerVersion of the same container, a tag that another one follows.
             await Task.WhenAll(_reflectors.Select(reflector => reflector.Synced)).WaitAsync(cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -174,8 +174,8 @@ public sealed partial class ContainerVersionController : IDisposable
 
     public void Dispose() => _logins.Dispose();
 
-    /// <summary>Works on everything, from the beginning, while the token lets it.</summary>
-    /// <param name="leadership">The right to change something; null where nobody else wants it.</param>
+    /// <summary>Reconciles all resources until the token is cancelled.</summary>
+    /// <param name="leadership">The leader's term; null without an election.</param>
     private async Task LeadAsync(Leadership? leadership, CancellationToken cancellationToken)
     {
         using Term term = new(this, leadership);
@@ -203,8 +203,8 @@ public sealed partial class ContainerVersionController : IDisposable
     }
 
     /// <summary>
-    /// The cluster gave a resource an older version than the one that was read before: it was restored from a backup, and what the watches
-    /// wait for may never come.
+    /// The API server returned an older resource version than before: the cluster was restored from a backup, and the watches may wait for
+    /// versions that never come.
     /// </summary>
     private void ReadAllAgain(ContainerVersion resource, string? version)
     {
@@ -245,10 +245,10 @@ public sealed partial class ContainerVersionController : IDisposable
         Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything")]
     private static partial void LogLeft(ILogger logger, int count, double seconds);
 
-    /// <summary>The time for which this process leads: what it has to do, and whom it follows.</summary>
+    /// <summary>The work of one term as leader: the queue, the tag poller and the reconciler.</summary>
     private sealed class Term : IDisposable
     {
-        /// <summary>Conflicts in a row that are worth saying.</summary>
+        /// <summary>The number of consecutive conflicts that is logged.</summary>
         private const int SaidConflicts = 5;
 
         private readonly ContainerVersionController _owner;
@@ -272,7 +272,7 @@ public sealed partial class ContainerVersionController : IDisposable
 
         public TagPoller Poller { get; }
 
-        /// <summary>How many resources something is remembered of.</summary>
+        /// <summary>The number of resources with state in this term.</summary>
         public int Remembered => _complaints.Count + _conflicts.Count;
 
         public async Task RunAsync(CancellationToken cancellationToken)
@@ -314,7 +314,7 @@ public sealed partial class ContainerVersionController : IDisposable
                 return WorkResult.Done;
             }
 
-            // Its workloads stay as they are; its owner is on the way out.
+            // The resource is being deleted; its workloads stay unchanged.
             if (resource.Metadata.DeletionTimestamp is not null)
                 return WorkResult.Done;
             try
@@ -334,21 +334,21 @@ public sealed partial class ContainerVersionController : IDisposable
                 if (conflicts == SaidConflicts)
                     LogConflicts(_owner._logger, key, conflicts, error.ErrorId, error.Message, error.Remedy);
                 WorkResult result = await ReadAgainAsync(resource, cancellationToken);
-                // Somebody who wrote meanwhile is nothing to wait for; but an answer that is the same each time is.
+                // Retry at once after one conflict; back off if the conflict repeats.
                 return conflicts == 1 || !result.IsComingAgain ? result : WorkResult.Failed;
             }
             catch (CvException error)
             {
                 Complain(key, error);
-                // It may be itself that is gone, and the watch has not told yet.
+                // The resource itself may have been deleted before the watch reported it.
                 if (error.Kind == CvErrorKind.NotFound)
                     await ReadAgainAsync(resource, cancellationToken);
                 return WorkResult.Failed;
             }
         }
 
-        /// <summary>R8: records what a resource that was deleted leaves. Nothing can be recorded where its namespace is gone, too.</summary>
-        /// <returns>False where it is to be tried again.</returns>
+        /// <summary>R8: writes the final records of a deleted resource. Nothing can be written if its namespace is gone.</summary>
+        /// <returns>False if it has to be retried.</returns>
         private async Task<bool> EndAsync(ContainerVersion gone, CancellationToken cancellationToken)
         {
             try
@@ -374,11 +374,11 @@ public sealed partial class ContainerVersionController : IDisposable
                 return WorkResult.Failed;
             if (result.Problem is not { } problem)
                 return WorkResult.Done;
-            // The poller wakes when a tag moves. That a version is pushed later than its tag, or a login mended, it does not see.
+            // The poller wakes the resource when a tag moves. It does not notice a version that is pushed after its tag, or a corrected login.
             return problem.IsTransient ? WorkResult.Failed : WorkResult.ComeAgain(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
         }
 
-        /// <summary>A look that changed nothing that is worth a line of the log: a time, a count.</summary>
+        /// <summary>True if nothing changed that is worth reporting (only a time or a count).</summary>
         private static bool SaysTheSame(ContainerVersionStatus? before, ContainerVersionStatus? after) =>
             before?.Rollout?.Id == after?.Rollout?.Id && before?.Rollout?.Phase == after?.Rollout?.Phase
             && (before?.Conditions ?? []).Select(Said).SequenceEqual((after?.Conditions ?? []).Select(Said));
@@ -386,13 +386,13 @@ public sealed partial class ContainerVersionController : IDisposable
         private static (string Type, string Status, string Reason, string Message) Said(Condition condition) =>
             (condition.Type, condition.Status, condition.Reason, condition.Message);
 
-        /// <summary>Somebody else wrote, and the watch has not told yet.</summary>
+        /// <summary>Reads a resource that another client changed before the watch reported it.</summary>
         private async Task<WorkResult> ReadAgainAsync(ContainerVersion resource, CancellationToken cancellationToken)
         {
             try
             {
                 ContainerVersion now = await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
-                // Read after the other one, and older all the same.
+                // Read later, but with an older version.
                 if (now.Metadata.Uid == resource.Metadata.Uid && ClusterView.IsNewer(resource.Metadata.ResourceVersion, now.Metadata.ResourceVersion))
                     _owner.ReadAllAgain(resource, now.Metadata.ResourceVersion);
                 else
@@ -411,7 +411,7 @@ public sealed partial class ContainerVersionController : IDisposable
             }
         }
 
-        /// <summary>What is wrong is said once, however often it is tried again.</summary>
+        /// <summary>Logs an error once, however often it is retried.</summary>
         private void Complain(string key, CvException error)
         {
             (string, string?) known = (error.ErrorId, error.Target);
@@ -422,7 +422,7 @@ public sealed partial class ContainerVersionController : IDisposable
         }
     }
 
-    /// <summary>The keys that the label selector lets through.</summary>
+    /// <summary>The keys of the resources that match the label selector.</summary>
     private sealed class SelectedKeys(Action<string> wake)
     {
         private readonly object _gate = new();
@@ -467,7 +467,7 @@ public sealed partial class ContainerVersionController : IDisposable
 
             public void Blocked(CvException? why)
             {
-                // What was selected stays so.
+                // Keep the known selection.
             }
         }
     }

@@ -3,29 +3,30 @@ using System.Text;
 
 namespace CvManager.Controller;
 
-/// <summary>What a <see cref="ContainerVersionController"/> is responsible for, and how it works.</summary>
+/// <summary>The scope and the options of a <see cref="ContainerVersionController"/>.</summary>
 public sealed record ControllerOptions
 {
-    /// <summary>The namespaces that it works in; empty for all.</summary>
+    /// <summary>The namespaces to watch; empty for all.</summary>
     public IReadOnlyList<string> Namespaces { get; init; } = [];
 
-    /// <summary>The ContainerVersions that it works on; null for all. The others are seen, and respected (R9).</summary>
+    /// <summary>Selects the ContainerVersions to reconcile; null for all. The others are still read, to detect conflicts (R9).</summary>
     public string? LabelSelector { get; init; }
 
-    /// <summary>The Lease that decides which of several replicas works; null for no election.</summary>
+    /// <summary>The Lease for leader election; null for no election.</summary>
     public ElectionOptions? Election { get; init; }
 
-    /// <summary>Resources that are worked on side by side: each mostly waits for a cluster or a registry, not for a processor.</summary>
+    /// <summary>The number of resources that are reconciled concurrently: each mostly waits for the cluster or a registry.</summary>
     public int Workers { get; init; } = 128;
 
-    /// <summary>For simulations: a source of jitter of one's own, and all in one fixed order.</summary>
+    /// <summary>For simulations: a seeded source of jitter; null for the default.</summary>
     internal Random? Random { get; init; }
 
+    /// <inheritdoc cref="WorkQueueOptions.AllowSynchronousContinuations"/>
     internal bool AllowSynchronousContinuations { get; init; }
 
     /// <summary>
-    /// The same for all replicas with the same task, another one for another: several controllers that share the work (by namespace or
-    /// label) must not keep each other from it.
+    /// The same for all replicas with the same scope, and different for different scopes: controllers that share the work by namespace or
+    /// label must not block each other.
     /// </summary>
     public string DefaultLeaseName
     {
@@ -39,8 +40,8 @@ public sealed record ControllerOptions
     }
 }
 
-/// <summary>A Lease (coordination.k8s.io/v1) and who wants it.</summary>
-/// <param name="Namespace">Where it is.</param>
-/// <param name="Name">What it is called.</param>
-/// <param name="Identity">Who wants it: no two processes have the same one at a time.</param>
+/// <summary>A Lease (coordination.k8s.io/v1) and the identity of a candidate.</summary>
+/// <param name="Namespace">The Lease's namespace.</param>
+/// <param name="Name">The Lease's name.</param>
+/// <param name="Identity">The identity of this process; unique among running processes.</param>
 public sealed record ElectionOptions(string Namespace, string Name, string Identity);

@@ -5,41 +5,41 @@ using CvManager.Watching;
 
 namespace CvManager.Controller;
 
-/// <summary>What a <see cref="ReconcilePass"/> is to do, and who hears of it. All of them may be called side by side.</summary>
+/// <summary>The options and callbacks of a <see cref="ReconcilePass"/>. Callbacks may be called concurrently.</summary>
 public sealed record ReconcilePassOptions
 {
-    /// <summary>Goes on until each rollout has come to its end; without it, each resource gets what can be done now.</summary>
+    /// <summary>True to continue until every rollout has ended; false to do only what can be done now.</summary>
     public bool Wait { get; init; }
 
-    /// <summary>Sees each plan before it is carried out; where it says no, nothing is written. Null approves all.</summary>
+    /// <summary>Called with each plan before it is carried out; if it returns false, nothing is written. Null approves all.</summary>
     public Func<RolloutPlan, Task<bool>>? Approve { get; init; }
 
-    /// <summary>Gets every resource's last result.</summary>
+    /// <summary>Called with the final result of each resource.</summary>
     public required Func<ReconcileResult, Task> Ended { get; init; }
 
-    /// <summary>Gets a resource that could not be worked on; the others go on.</summary>
+    /// <summary>Called with a resource that could not be reconciled; the others continue.</summary>
     public required Func<ContainerVersion, CvException, Task> Failed { get; init; }
 
-    /// <summary>Gets the results of steps that another one follows.</summary>
+    /// <summary>Called with the result of each step that is followed by another.</summary>
     public Func<ReconcileResult, Task>? Progressed { get; init; }
 }
 
-/// <summary>One pass over resources, by a person or a pipeline: the same steps as the controller's, without a queue. Thread-safe.</summary>
+/// <summary>One pass over resources, for a person or a pipeline: the same steps as the controller's, without a queue. Thread-safe.</summary>
 public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 {
-    /// <summary>Resources that are worked on side by side: each waits for a registry and a cluster, not for a processor.</summary>
+    /// <summary>The number of resources that are reconciled concurrently: each mostly waits for a registry or the cluster.</summary>
     private const int SideBySide = 8;
 
-    /// <summary>How often a step that somebody else's write came between is tried again.</summary>
+    /// <summary>How often a step that conflicts with another client's write is retried.</summary>
     private const int MostConflicts = 10;
 
     private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(100);
 
     /// <param name="ns">Null for all namespaces.</param>
-    /// <param name="choose">The resources of the namespace that are meant.</param>
-    /// <param name="options">What to do.</param>
-    /// <param name="cancellationToken">Stops between two requests; what was begun is gone on with by the next pass.</param>
-    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    /// <param name="choose">Selects the resources to reconcile.</param>
+    /// <param name="options">The options and callbacks.</param>
+    /// <param name="cancellationToken">Stops between two requests; the next pass continues what was started.</param>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
     public async Task RunAsync(string? ns, Func<NamespaceSnapshot, Task<IReadOnlyList<ContainerVersion>>> choose, ReconcilePassOptions options,
         CancellationToken cancellationToken)
     {
@@ -67,7 +67,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
         }
     }
 
-    /// <summary>Null when the resource's turn is over; otherwise when to come again.</summary>
+    /// <summary>Returns the time until the next step; null if the resource is done.</summary>
     private async Task<TimeSpan?> StepAsync(Entry entry, NamespaceSnapshot snapshot, ReconcilePassOptions options, CancellationToken cancellationToken)
     {
         ContainerVersion? resource = snapshot.Resources.FirstOrDefault(r => r.Key == entry.Resource.Key && r.Metadata.Uid == entry.Resource.Metadata.Uid);

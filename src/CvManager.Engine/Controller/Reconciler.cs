@@ -10,12 +10,12 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Controller;
 
-/// <summary>What a look at one resource led to.</summary>
-/// <param name="Plan">What was to be done.</param>
+/// <summary>The result of reconciling one resource.</summary>
+/// <param name="Plan">The plan.</param>
 /// <param name="Resource">The resource as it is now.</param>
-/// <param name="ComeAgain">When there is something to do or to see again; null where the next poll is soon enough.</param>
-/// <param name="Finished">The rollout that ended with this step.</param>
-/// <param name="Problem">Why the version is not known, or, of a pinned one, what the tag stands for; null where it is.</param>
+/// <param name="ComeAgain">When to reconcile again; null if nothing is due before the next change or poll.</param>
+/// <param name="Finished">The rollout that ended with this step; null for none.</param>
+/// <param name="Problem">Why the version (or, for a pinned resource, the version of the tag) is unknown; null if it is known.</param>
 public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? ComeAgain, RolloutStatus? Finished, CvException? Problem = null)
 {
     /// <summary>True while a rollout is in progress.</summary>
@@ -23,10 +23,10 @@ public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource
 }
 
 /// <summary>
-/// Brings resources to what they ask for: reads the world afresh, finds what the tag stands for, plans, runs what can be run now,
-/// and writes the status where it changed. Keeps nothing that matters between two calls: see <see cref="RolloutClock"/>.
+/// Reconciles a resource: finds the version of the tag, plans, runs the steps that can run now, and writes the status if it changed. Holds no
+/// state between two calls except the optional <see cref="RolloutClock"/>.
 /// </summary>
-/// <remarks>Thread-safe; one resource is to be reconciled by one caller at a time.</remarks>
+/// <remarks>Thread-safe, but one resource must be reconciled by one caller at a time.</remarks>
 public sealed partial class Reconciler
 {
     private readonly ContainerVersionStore _resources;
@@ -38,13 +38,13 @@ public sealed partial class Reconciler
     private readonly RolloutClock _clock;
     private readonly ILogger _log;
 
-    /// <param name="cluster">Where resources and workloads are.</param>
-    /// <param name="versions">What their tags stand for.</param>
+    /// <param name="cluster">The cluster with the resources and workloads.</param>
+    /// <param name="versions">Finds the versions of the tags.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="log">Gets how rollouts end, and what is wrong with a registry.</param>
+    /// <param name="log">Logs the end of rollouts, and registry problems.</param>
     /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
-    /// <param name="random">See <see cref="RolloutRecords"/> and <see cref="RolloutRunner"/>; null for the process's own.</param>
-    /// <param name="clock">What former reconcilers of this process measured rollouts by; null for none.</param>
+    /// <param name="random">See <see cref="RolloutRecords"/> and <see cref="RolloutRunner"/>; null for the default.</param>
+    /// <param name="clock">The rollout clock of earlier reconcilers of this process; null for a new one.</param>
     public Reconciler(ClusterConnection cluster, IResourceVersions versions, TimeProvider time, ILogger log, Action<Workload>? seen = null, Random? random = null,
         RolloutClock? clock = null)
     {
@@ -58,9 +58,9 @@ public sealed partial class Reconciler
         _log = log;
     }
 
-    /// <summary>What a namespace holds, read once for all its resources.</summary>
+    /// <summary>Reads the contents of a namespace once for all its resources.</summary>
     /// <param name="ns">Null for all namespaces.</param>
-    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
     public async Task<NamespaceSnapshot> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
         Task<IReadOnlyList<ContainerVersion>> resources = _resources.ListAsync(ns, null, cancellationToken);
@@ -69,16 +69,16 @@ public sealed partial class Reconciler
         return new NamespaceSnapshot(await resources, await workloads);
     }
 
-    /// <summary>R2: what would change now. Changes nothing.</summary>
+    /// <summary>R2: returns what would change now. Changes nothing.</summary>
     public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         Planner.Plan((await LookAsync(resource, context, cancellationToken)).Input);
 
-    /// <summary>Runs one step, and writes the status where it changed.</summary>
-    /// <param name="resource">As it was last seen; its status is written only while it is still that.</param>
-    /// <param name="context">As they were last seen.</param>
-    /// <param name="approve">Sees the plan that is about to be carried out; where it says no, nothing at all is written. Null approves.</param>
+    /// <summary>Runs one step, and writes the status if it changed.</summary>
+    /// <param name="resource">The resource as last read; its status is written only if it has not changed since.</param>
+    /// <param name="context">The context as last read.</param>
+    /// <param name="approve">Called with the plan before it is carried out; if it returns false, nothing is written. Null approves.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster refused, or could not be asked; <c>ResourceConflict</c> where it is to be read again.</exception>
+    /// <exception cref="CvException">The cluster refused or was unavailable; <c>ResourceConflict</c> if the resource has to be read again.</exception>
     public async Task<ReconcileResult> ReconcileAsync(ContainerVersion resource, PlanContext context,
         Func<RolloutPlan, Task<bool>>? approve, CancellationToken cancellationToken)
     {
@@ -102,7 +102,7 @@ public sealed partial class Reconciler
         }
 
         RolloutPlan plan = Planner.Plan(input);
-        // Nobody has looked at the tag yet: whoever does wakes it.
+        // The tag has not been read yet; the poller wakes the resource.
         if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
             return new ReconcileResult(plan, resource, null, null);
         if (approve is not null && !await approve(plan))
@@ -122,7 +122,7 @@ public sealed partial class Reconciler
             }, cancellationToken);
             writing = true;
             ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
-            // What is to be remembered is written first: the status says that a rollout has ended only when its record is safe (R10).
+            // Records first: the status reports the end of a rollout only after its record is written (R10).
             after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
             written = await WriteAsync(written, after, changes, cancellationToken);
         }
@@ -135,12 +135,12 @@ public sealed partial class Reconciler
         }
         finally
         {
-            // Events come last: no patch waits for one.
+            // Events last, so that no patch waits for one.
             foreach ((ContainerVersion former, ContainerVersion now) in changes)
                 await _records.PublishEventsAsync(former, now, plan.Workloads, cancellationToken);
         }
 
-        // Once: from then on the status has its reason.
+        // Logged once: from then on the status has the reason.
         if (plan.Problem is { } reported && ReadyReason(written) == plan.Reason && ReadyReason(resource) != plan.Reason)
             LogProblem(resource.Key, reported.ErrorId, reported.Message);
         if (step.Finished is { } finished)
@@ -148,13 +148,13 @@ public sealed partial class Reconciler
         return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
     }
 
-    /// <summary>R8: a resource was deleted; what it leaves to record is recorded.</summary>
-    /// <param name="resource">As it was last seen.</param>
+    /// <summary>R8: writes the final records of a deleted resource.</summary>
+    /// <param name="resource">The resource as last read.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
     public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) => _records.KeepDeletedAsync(resource, _clock.Now(), cancellationToken);
 
-    /// <summary>What the tag stands for, and what a plan is made from.</summary>
+    /// <summary>Finds the version of the tag, and collects the input of the plan.</summary>
     private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         PlanInput input = new() { Resource = resource, Workloads = context.Workloads, Neighbours = context.Neighbours, Unseen = context.Unseen };
@@ -175,7 +175,7 @@ public sealed partial class Reconciler
             problem = e;
         }
 
-        // A pin holds whatever becomes of the tag (R7); what the tag stands for is to be shown all the same, and so is found out later.
+        // A pin applies independently of the tag (R7), whose version is still shown in the status.
         CvException? obstacle = problem;
         try
         {
@@ -193,7 +193,7 @@ public sealed partial class Reconciler
         return (input with { Version = version, Problem = obstacle }, latest, problem);
     }
 
-    /// <summary>R6: quarantine lasts until the tag moves; that of a pinned version has nothing to do with the tag.</summary>
+    /// <summary>R6: a quarantine lasts until the tag moves; that of a pinned version is independent of the tag.</summary>
     private static IReadOnlyList<QuarantinedDigest>? StillQuarantined(ContainerVersionSpec spec, ContainerVersionStatus status, LatestVersion? latest)
     {
         if (status.Quarantined is null || latest is null || latest.Digest == status.Latest?.Digest)
@@ -202,12 +202,12 @@ public sealed partial class Reconciler
         return still.Count == 0 ? null : still;
     }
 
-    /// <summary>Trying again will not help before somebody mends something: a right that is missing, a policy that forbids it.</summary>
+    /// <summary>True for an error that a retry cannot fix: a missing permission, or an admission policy.</summary>
     private static bool IsForSomebody(CvException error) => error.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid;
 
     private static string? ReadyReason(ContainerVersion resource) => ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Reason;
 
-    /// <summary>Says in the status what the cluster refuses. The rollout in progress stays: nothing fails for what is not its fault (R6).</summary>
+    /// <summary>Reports in the status what the cluster refused. A rollout in progress continues: it does not fail for an infrastructure fault (R6).</summary>
     private async Task TellRefusalAsync(ContainerVersion resource, ContainerVersionStatus status, CvException error, CancellationToken cancellationToken)
     {
         string reason = error.ErrorId == ErrorIds.ClusterForbidden ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
@@ -221,7 +221,7 @@ public sealed partial class Reconciler
             await _records.PublishEventsAsync(former, now, [], cancellationToken);
     }
 
-    /// <summary>No write where nothing changed (R12).</summary>
+    /// <summary>Writes the status only if it changed (R12).</summary>
     private async Task<ContainerVersion> WriteAsync(ContainerVersion resource, ContainerVersionStatus status,
         List<(ContainerVersion Before, ContainerVersion After)> changes, CancellationToken cancellationToken)
     {

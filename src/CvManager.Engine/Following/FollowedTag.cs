@@ -2,12 +2,12 @@ using CvManager.Registries;
 
 namespace CvManager.Following;
 
-/// <summary>One repository as it is polled.</summary>
+/// <summary>A repository, as seen with one login.</summary>
 /// <param name="Registry">Host name and port.</param>
 /// <param name="Repository">Path within the registry.</param>
 /// <param name="Login">
-/// Stands for the credentials in use, and is no secret itself (see <see cref="RegistryLogins"/>); empty where those of the process are used. Tags are
-/// shared between resources of the same login only: nobody learns by another one's credentials.
+/// Identifies the credentials in use, without containing a secret (see <see cref="RegistryLogins"/>); empty for the process's own credentials.
+/// Only resources with the same login share what was read, so that no resource learns anything through another one's credentials.
 /// </param>
 internal readonly record struct TagRepository(string Registry, string Repository, string Login)
 {
@@ -20,17 +20,17 @@ internal readonly record struct FollowedTag(TagRepository Repository, string Tag
     public override string ToString() => $"{Repository.Registry}/{Repository.Repository}:{Tag}";
 }
 
-/// <summary>What one look at a tag gave: a digest, or why that is not known.</summary>
+/// <summary>The result of one read of a tag: a digest, or why it is unknown.</summary>
 internal sealed record TagObservation
 {
     private TagObservation()
     {
     }
 
-    /// <summary>What the tag points at; null where that could not be learnt.</summary>
+    /// <summary>What the tag points at; null if it could not be read.</summary>
     public TagDigest? Found { get; private init; }
 
-    /// <summary>Null where that is known. <see cref="CvErrorKind.NotFound"/> where tag or repository do not exist.</summary>
+    /// <summary>Null if the read succeeded. <see cref="CvErrorKind.NotFound"/> if the tag or the repository does not exist.</summary>
     public CvException? Error { get; private init; }
 
     public static TagObservation Of(TagDigest found) => new() { Found = found };
@@ -38,33 +38,33 @@ internal sealed record TagObservation
     public static TagObservation Failed(CvException error) => new() { Error = error };
 }
 
-/// <summary>What is known of a followed tag.</summary>
+/// <summary>What is known about a followed tag.</summary>
 internal sealed record TagState
 {
-    /// <summary>What it pointed at when last seen; kept while the registry cannot be asked. Null before that, and once the tag is gone.</summary>
+    /// <summary>What the tag pointed at when last read; kept while the registry is unavailable. Null before the first read, and when the tag is gone.</summary>
     public TagDigest? Found { get; init; }
 
     /// <summary>When that was last confirmed.</summary>
     public DateTimeOffset? SeenAt { get; init; }
 
-    /// <summary>The same as a timestamp: how long ago that is does not depend on a clock that may be set.</summary>
+    /// <summary>The same as a monotonic timestamp, so that its age does not depend on the wall clock.</summary>
     public long SeenAtTimestamp { get; init; }
 
-    /// <summary>Why the last look told nothing; null where it did.</summary>
+    /// <summary>Why the last read failed; null if it succeeded.</summary>
     public CvException? Error { get; init; }
 }
 
-/// <summary>Asks a registry what tags point at. Thread-safe; the poller asks for one repository once at a time.</summary>
+/// <summary>Reads from a registry what tags point at. Thread-safe; the poller makes one call per repository at a time.</summary>
 internal interface ITagLookup
 {
-    /// <summary>How many tags of that repository one request answers for; 1 where each tag costs a request.</summary>
+    /// <summary>How many tags of the repository one request can read; 1 if each tag needs a request.</summary>
     int TagsPerRequest(TagRepository repository);
 
     /// <summary>
-    /// Asks for those tags, in as few requests as can be, under the registry's request budget (R11) and a time limit of its own.
-    /// The answer has every one of them; one that it leaves out is tried again.
+    /// Reads tags in as few requests as possible, within the registry's request budget (R11) and a time limit.
+    /// The result contains every tag; a missing one is retried.
     /// </summary>
-    /// <exception cref="CvException">None of them could be asked for.</exception>
+    /// <exception cref="CvException">None of the tags could be read.</exception>
     Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(
         TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken);
 }

@@ -7,8 +7,8 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Following;
 
 /// <summary>
-/// What the <see cref="TagPoller"/> saw, and the versions that it stands for: a look at a resource costs the registry nothing, and never waits for
-/// it. Thread-safe.
+/// The versions of the tags that the <see cref="TagPoller"/> reads: reconciling a resource costs no registry request and never waits for one.
+/// Thread-safe.
 /// </summary>
 internal sealed class FollowedVersions : IResourceVersions
 {
@@ -19,8 +19,8 @@ internal sealed class FollowedVersions : IResourceVersions
     private readonly VersionLookups _tags;
     private readonly VersionLookups _pins;
 
-    /// <param name="wake">Looks at a resource again.</param>
-    /// <param name="wakeAfter">Looks at a resource again after a time.</param>
+    /// <param name="wake">Reconciles a resource again.</param>
+    /// <param name="wakeAfter">Reconciles a resource again after a time.</param>
     public FollowedVersions(TagPoller poller, RegistryLogins logins, Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
     {
         _poller = poller;
@@ -65,7 +65,7 @@ internal sealed class FollowedVersions : IResourceVersions
             token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token));
     }
 
-    /// <summary>That the resource is gone.</summary>
+    /// <summary>Forgets a deleted resource.</summary>
     public void Forget(string key)
     {
         _poller.Unfollow(key);
@@ -74,7 +74,7 @@ internal sealed class FollowedVersions : IResourceVersions
         _logins.Release(key);
     }
 
-    /// <summary>Ends the searches under way.</summary>
+    /// <summary>Ends the searches in progress.</summary>
     public Task StopAsync() => Task.WhenAll(_tags.StopAsync(), _pins.StopAsync());
 
     private TagState? Follow(ContainerVersion resource, ImageRepository repository, RegistryLogin login)
@@ -92,19 +92,19 @@ internal sealed class FollowedVersions : IResourceVersions
     }
 
     /// <summary>
-    /// What was found out before a restart. Anybody who may write the status may have written it: it is a hint for this resource alone, and the
-    /// registry has to confirm it.
+    /// The version in the status, from before a restart. Everyone who may write the status may have written it: it is only a hint for this
+    /// resource, and the registry has to confirm it.
     /// </summary>
     private static string? HintOf(ContainerVersion resource, string digest) =>
         resource.Status is { Latest: { } latest } status && latest.Tag == resource.Spec.Follows && latest.Digest == digest
         && status.ObservedGeneration == resource.Metadata.Generation ? latest.Version : null;
 
-    /// <summary>How long the status may stay as it is while nobody knows the version.</summary>
+    /// <summary>How long the status may stay unchanged while the version is unknown.</summary>
     private static TimeSpan Patience(ContainerVersion resource) => TimeSpan.FromSeconds(resource.Spec.LivenessSeconds);
 
     private static bool IsRefused(CvException? error) => error?.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden;
 
-    /// <summary>R11: a registry that is down makes nothing fail but freshness, and that only after livenessSeconds.</summary>
+    /// <summary>R11: an unavailable registry affects only freshness, and only after livenessSeconds.</summary>
     private bool IsFreshEnough(ContainerVersion resource, TagState state, CvException error)
     {
         if (!error.IsTransient || state.Found is null)

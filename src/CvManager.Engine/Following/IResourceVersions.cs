@@ -4,16 +4,16 @@ using CvManager.Watching;
 
 namespace CvManager.Following;
 
-/// <summary>What the tags of resources stand for, as each resource's own login sees it. Thread-safe.</summary>
+/// <summary>Finds the versions of resources, each with the resource's own login. Thread-safe.</summary>
 public interface IResourceVersions
 {
-    /// <summary>What the tag that a resource follows stands for.</summary>
-    /// <returns>Null where nobody has looked at the tag yet, or its version is looked up; the resource is woken when that has ended.</returns>
+    /// <summary>Finds the version of the tag that a resource follows.</summary>
+    /// <returns>Null if the tag has not been read yet or its version is being looked up; the resource is woken when that is done.</returns>
     /// <exception cref="CvException">Those of <see cref="IVersionResolver"/>.</exception>
     Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken);
 
-    /// <summary>The version that the resource is pinned to (R7).</summary>
-    /// <returns>Null while it is looked up; the resource is woken when that has ended.</returns>
+    /// <summary>Finds the version that the resource is pinned to (R7).</summary>
+    /// <returns>Null while it is being looked up; the resource is woken when that is done.</returns>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken);
 }

@@ -9,20 +9,20 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Following;
 
 /// <summary>
-/// Asks the registry when a resource is looked at, for a pass that a person or a pipeline started: once for each tag, however many
-/// follow it (R11), and again after some seconds where the pass waits. Thread-safe.
+/// Reads the registry when a resource is reconciled, for a pass that a person or a pipeline started: once for each tag, however many
+/// resources follow it (R11), and again after some seconds if the pass waits. Thread-safe.
 /// </summary>
 public sealed class OnDemandVersions : IResourceVersions, IDisposable
 {
-    /// <summary>The shortest poll interval there is.</summary>
+    /// <summary>The shortest allowed poll interval.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromSeconds(5);
 
     private readonly RegistryLogins _logins;
     private readonly TimeProvider _time;
     private readonly ConcurrentDictionary<FollowedTag, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
 
-    /// <param name="cluster">Whose imagePullSecrets are used; null for none.</param>
-    /// <param name="registries">With the process's own credentials. It stays the caller's.</param>
+    /// <param name="cluster">The cluster whose imagePullSecrets are used; null for none.</param>
+    /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
     public OnDemandVersions(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
     {
         _logins = new RegistryLogins(cluster, registries, time, logger);

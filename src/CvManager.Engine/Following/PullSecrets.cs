@@ -8,16 +8,16 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Following;
 
 /// <summary>
-/// The logins of image pull Secrets (types <c>kubernetes.io/dockerconfigjson</c> and <c>kubernetes.io/dockercfg</c>), and which Secrets a service
-/// account names. Both are kept for a time. Thread-safe.
+/// Reads the logins of image pull Secrets (types <c>kubernetes.io/dockerconfigjson</c> and <c>kubernetes.io/dockercfg</c>), and the Secrets that
+/// a service account references. Both are cached. Thread-safe.
 /// </summary>
-/// <remarks>A Secret that does not exist is passed over, as the kubelet does; one that may not be read, or is none, is logged.</remarks>
+/// <remarks>A missing Secret is ignored, as the kubelet does; a Secret that may not be read or is not a pull Secret is logged.</remarks>
 internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvider time, ILogger logger)
 {
-    /// <summary>Both change seldom, and a login that a registry refuses is read again at once.</summary>
+    /// <summary>Both change rarely, and a login that a registry rejects is read again at once.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    /// <summary>Many resources may have the login that is refused.</summary>
+    /// <summary>Many resources may share a rejected login: it is read again at most this often.</summary>
     private static readonly TimeSpan LeastAge = TimeSpan.FromSeconds(10);
 
     private const int MostKept = 20_000;
@@ -25,8 +25,8 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
     private readonly ReadCache<DockerConfigText?> _secrets = new(MostKept, time);
     private readonly ReadCache<IReadOnlyList<string>> _accounts = new(MostKept, time);
 
-    /// <summary>The credentials that the Secrets have for a repository, in their order.</summary>
-    /// <param name="afresh">What was read before was refused.</param>
+    /// <summary>The credentials of the Secrets for a repository, in the order of the Secrets.</summary>
+    /// <param name="afresh">True if the registry rejected the cached login.</param>
     public async ValueTask<IReadOnlyList<RegistryCredential>> FindAsync(string ns, IEnumerable<string> names, ImageRepository repository, bool afresh, CancellationToken cancellationToken)
     {
         List<RegistryCredential> credentials = [];
@@ -47,7 +47,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         return credentials;
     }
 
-    /// <summary>The names of the Secrets of a service account.</summary>
+    /// <summary>The names of the pull Secrets of a service account.</summary>
     public ValueTask<IReadOnlyList<string>> OfAccountAsync(string ns, string account, CancellationToken cancellationToken) =>
         _accounts.GetAsync($"{ns}/{account}", Lifetime, token => ReadAccountAsync(ns, account, token), cancellationToken);
 
@@ -87,7 +87,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
     {
         if (Decode(secret, ".dockerconfigjson", source) is { } config)
             return new DockerConfigText(config, source);
-        // The older type has the map of logins alone.
+        // The older type contains only the map of logins.
         return Decode(secret, ".dockercfg", source) is { } logins ? new DockerConfigText($$"""{"auths":{{logins}}}""", source) : null;
     }
 

@@ -4,13 +4,13 @@ using CvManager.Versions;
 
 namespace CvManager.Following;
 
-/// <summary>Keeps what was read of the cluster for a time. Whoever asks while somebody reads waits for that. Thread-safe; the oldest is forgotten when it is full.</summary>
+/// <summary>Caches what was read from the cluster. Concurrent callers share one read. Thread-safe; the oldest entry is dropped when it is full.</summary>
 internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
 {
     private readonly BoundedMap<string, (TValue Value, long ReadAt)> _values = new(capacity);
     private readonly KeyedLock<string> _turns = new();
 
-    /// <param name="maxAge">What was read longer ago is read again.</param>
+    /// <param name="maxAge">An older value is read again.</param>
     public async ValueTask<TValue> GetAsync(string key, TimeSpan maxAge, Func<CancellationToken, Task<TValue>> read, CancellationToken cancellationToken)
     {
         if (TryGet(key, maxAge, out TValue? known))

@@ -10,18 +10,17 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;
 
-/// <summary>The registries as one login sees them.</summary>
-/// <param name="Name">Stands for the login, and is no secret itself; empty for the one that everybody has.</param>
+/// <summary>The registries, with one set of credentials.</summary>
+/// <param name="Name">Identifies the login without containing a secret; empty for the process's own.</param>
 internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, IVersionResolver Versions);
 
 /// <summary>
-/// With which credentials a resource's registry is asked: its own <c>imagePullSecrets</c>, those of its workloads, and those of their
-/// service accounts, in that order; then what this process has itself. Resources for which the same credentials result share a login, and so its
-/// requests, its budgets and what it was told (R11); no login is told what a registry said to another one. A login that nobody uses any more
-/// is let go. Thread-safe.
+/// Chooses the credentials for a resource's registry: its own <c>imagePullSecrets</c>, those of its workloads, and those of their service
+/// accounts, in that order; then the process's own. Resources with the same resulting credentials share a login with its requests, budgets
+/// and cached responses (R11); nothing is shared between different logins. A login that is no longer used is disposed. Thread-safe.
 /// </summary>
-/// <param name="cluster">Where the Secrets are; null where nobody's Secrets are to be used.</param>
-/// <param name="registries">With the process's own credentials. It stays the caller's.</param>
+/// <param name="cluster">The cluster that contains the Secrets; null to use no Secrets.</param>
+/// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
 internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger) : IDisposable
 {
     private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new VersionTagCache(), time, logger));
@@ -30,10 +29,10 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     private readonly Dictionary<string, Used> _logins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Used> _users = new(StringComparer.Ordinal);
 
-    // A fingerprint says nothing to whoever has no key, not even that a password is one of a list of frequent ones.
+    // Keyed, so that a fingerprint reveals nothing, not even that a password is a common one.
     private readonly byte[] _fingerprintKey = RandomNumberGenerator.GetBytes(32);
 
-    /// <summary>Logins in use, beside the usual one.</summary>
+    /// <summary>The number of logins in use, besides the process's own.</summary>
     public int Count
     {
         get
@@ -43,12 +42,12 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
         }
     }
 
-    /// <summary>The login that a resource has now; it is kept for it until it has another one or is released.</summary>
-    /// <param name="resource">Whose Secrets are looked at.</param>
-    /// <param name="repository">What it is to be used for.</param>
-    /// <param name="workloads">Those that the resource selects.</param>
-    /// <param name="afresh">True where the registry refused the login: the Secrets may have changed.</param>
-    /// <param name="cancellationToken">Ends the reading.</param>
+    /// <summary>The current login of a resource; it is kept until the resource gets another login or is released.</summary>
+    /// <param name="resource">The resource whose Secrets are used.</param>
+    /// <param name="repository">The repository to access.</param>
+    /// <param name="workloads">The workloads that the resource selects.</param>
+    /// <param name="afresh">True if the registry rejected the login: the Secrets may have changed.</param>
+    /// <param name="cancellationToken">Cancels the requests.</param>
     public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, ImageRepository repository, IEnumerable<Workload> workloads, bool afresh, CancellationToken cancellationToken)
     {
         if (_secrets is null)
@@ -67,7 +66,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
         return Use(resource.Key, repository.Registry, await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, afresh, cancellationToken));
     }
 
-    /// <summary>That a resource needs no login any more.</summary>
+    /// <summary>Releases the login of a resource.</summary>
     public void Release(string key)
     {
         RegistryCatalog? unused;
@@ -76,7 +75,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
         unused?.Dispose();
     }
 
-    /// <summary>What a repository is asked with; null where nobody uses that login any more.</summary>
+    /// <summary>The login of that name; null if it is no longer in use.</summary>
     internal RegistryLogin? Find(string name)
     {
         if (name.Length == 0)
@@ -105,7 +104,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
             string name = credentials.Count == 0 ? "" : Fingerprint(registry, credentials);
             if (_users.TryGetValue(key, out Used? present) && present.Login.Name == name)
                 return present.Login;
-            // Before the former one is let go, as it may be the same again.
+            // Before the former login is released, because it may be the same.
             Used? next = name.Length == 0 ? null : _logins.GetValueOrDefault(name) ?? Make(name, registry, credentials);
             unused = Leave(key);
             if (next is not null)

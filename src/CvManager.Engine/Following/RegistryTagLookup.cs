@@ -3,10 +3,10 @@ using CvManager.Registries;
 
 namespace CvManager.Following;
 
-/// <summary>Asks the registries for the poller: each repository with the login that its followers have. Thread-safe.</summary>
+/// <summary>Reads tags for the poller: each repository with the login of its followers. Thread-safe.</summary>
 internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time) : ITagLookup
 {
-    /// <summary>The longest that one look takes: what was not answered by then is tried again.</summary>
+    /// <summary>The time limit of one call; tags that were not read by then are retried.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     private const int ParallelLookups = 8;
@@ -30,7 +30,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
             });
         }
 
-        // One that fails keeps nothing from being seen of the others.
+        // The failure of one tag does not affect the others.
         Queue<Task> ahead = [];
         foreach (string tag in tags.Where(tag => !answers.ContainsKey(tag)))
         {
@@ -66,7 +66,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
         }
     }
 
-    /// <summary>What a policy wants is listed; no tag has a colon.</summary>
+    /// <summary>True for a version policy, which requires a listing of the tags; a tag cannot contain a colon.</summary>
     internal static bool IsPolicy(string tag) => tag.Contains(':', StringComparison.Ordinal);
 
     private (RegistryLogin Login, IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
@@ -80,7 +80,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
         return (login, login.Registries.For(named), named);
     }
 
-    /// <summary>That a tag is missing and that its repository is have one answer: to tell them apart costs a request for each poll.</summary>
+    /// <summary>A missing tag and a missing repository look the same: distinguishing them would cost a request for each poll.</summary>
     private static TagObservation Observed(ImageRepository repository, string tag, TagDigest? found) =>
         found is null ? TagObservation.Failed(RegistryErrors.TagNotFound(repository, tag)) : TagObservation.Of(found);
 }

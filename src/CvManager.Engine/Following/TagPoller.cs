@@ -3,16 +3,16 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;
 
-/// <summary>How a <see cref="TagPoller"/> spaces its looks.</summary>
+/// <summary>The options of a <see cref="TagPoller"/>.</summary>
 internal sealed record TagPollerOptions
 {
-    /// <summary>How long a tag waits after a look that failed for a passing reason; never longer than its poll interval.</summary>
+    /// <summary>The delay after a poll with a transient failure; never longer than the poll interval.</summary>
     public ExponentialBackoff Backoff { get; init; } = new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5));
 
-    /// <summary>The least time between two looks at one tag, however often it is nudged.</summary>
+    /// <summary>The minimum time between two polls of one tag, however often <see cref="TagPoller.LookNow"/> is called.</summary>
     public TimeSpan NudgeSpacing { get; init; } = TimeSpan.FromSeconds(1);
 
-    /// <summary>How long a look is waited for, whatever becomes of it: then it has failed, and the next one comes.</summary>
+    /// <summary>The time limit of a poll: after that it has failed, even if the lookup does not end.</summary>
     public TimeSpan LookLimit { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <inheritdoc cref="WorkQueueOptions.Random"/>
@@ -23,22 +23,22 @@ internal sealed record TagPollerOptions
 }
 
 /// <summary>
-/// Looks at every followed tag once in its poll interval, and wakes those who follow it when it moved (R11, R12).
+/// Polls every followed tag once in its poll interval, and wakes its followers when it moves (R11, R12).
 /// </summary>
 /// <remarks>
 /// <para>Contract:</para>
 /// <list type="bullet">
-/// <item>One look for a tag, however many follow it; the shortest of their intervals counts.</item>
-/// <item>The first look is at once. The second comes at a random moment within the interval, and from then on the interval is exact:
-/// looks are spread, and no change waits longer than the interval. A look that comes much too late is spread again.</item>
-/// <item>Where one request answers for several tags, the tags of a repository are looked at together.</item>
-/// <item>One look at a repository at a time, so that observations of a tag are in order; repositories do not wait for each other, nor for the
-/// policies of their own, each of which has to read the list of tags.</item>
-/// <item>A look that does not end is given up, one that throws has failed: there is always a next one.</item>
-/// <item>A nudge that comes during a look causes another one.</item>
-/// <item>Followers are woken when the digest is another one, and when looking begins to fail, fails in another way, or works again.</item>
+/// <item>A tag is polled once, however many followers it has; the shortest of their intervals counts.</item>
+/// <item>The first poll is immediate. The second happens at a random moment within the interval, and after that the interval is exact:
+/// polls are spread out, and no change is detected later than one interval. A poll that is much too late is spread again.</item>
+/// <item>If one request can read several tags, the tags of a repository are polled together.</item>
+/// <item>A repository is polled by one call at a time, so that observations of a tag are in order. Repositories do not wait for each other,
+/// nor for their own version policies, each of which has to list the tags.</item>
+/// <item>A poll that does not end is abandoned, and one that throws has failed: there is always a next one.</item>
+/// <item><see cref="LookNow"/> during a poll causes another poll.</item>
+/// <item>Followers are woken when the digest changes, and when polls begin to fail, fail with another error, or recover.</item>
 /// </list>
-/// <para>Thread-safe. Followers are woken outside the lock. Memory follows the number of followed tags.</para>
+/// <para>Thread-safe. Followers are woken outside the lock. Memory is proportional to the number of followed tags.</para>
 /// </remarks>
 internal sealed partial class TagPoller : IDisposable
 {
@@ -52,10 +52,10 @@ internal sealed partial class TagPoller : IDisposable
     private readonly ILogger _logger;
     private readonly WorkQueue _queue;
 
-    /// <param name="registry">Who is asked.</param>
-    /// <param name="wake">Gets the key of each follower that has something to do; quick, and throws nothing.</param>
+    /// <param name="registry">Reads the tags.</param>
+    /// <param name="wake">Called with the key of each follower to wake; must be fast and must not throw.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Gets looks that fail, once for each run of failures.</param>
+    /// <param name="logger">Logs failed polls, once for each run of failures.</param>
     /// <param name="options">Null for the defaults.</param>
     public TagPoller(ITagLookup registry, Action<string> wake, TimeProvider time, ILogger logger, TagPollerOptions? options = null)
     {
@@ -71,7 +71,7 @@ internal sealed partial class TagPoller : IDisposable
         });
     }
 
-    /// <summary>Distinct tags that are followed.</summary>
+    /// <summary>The number of distinct followed tags.</summary>
     public int TagCount
     {
         get
@@ -82,7 +82,7 @@ internal sealed partial class TagPoller : IDisposable
     }
 
     /// <summary>
-    /// That follower follows this tag, and no other one. What is known of the tag already is not asked for again: see <see cref="Find"/>.
+    /// Makes the follower follow this tag, and no other. Known facts about the tag are available from <see cref="Find"/> at once.
     /// </summary>
     public void Follow(string follower, FollowedTag followed, TimeSpan interval)
     {
@@ -116,7 +116,7 @@ internal sealed partial class TagPoller : IDisposable
         }
     }
 
-    /// <summary>That follower follows nothing any more.</summary>
+    /// <summary>Removes a follower.</summary>
     public void Unfollow(string follower)
     {
         lock (_gate)
@@ -126,7 +126,7 @@ internal sealed partial class TagPoller : IDisposable
         }
     }
 
-    /// <summary>What is known of a tag; null before its first look ended, and where nobody follows it.</summary>
+    /// <summary>What is known about a tag; null before its first poll has ended, and if it has no followers.</summary>
     public TagState? Find(FollowedTag followed)
     {
         lock (_gate)
@@ -139,10 +139,10 @@ internal sealed partial class TagPoller : IDisposable
     }
 
     /// <summary>
-    /// Looks early, as far as the spacing of nudges allows: at that tag, or at every followed one of the repository where the tag is
-    /// null, with every login.
+    /// Polls a tag, or every followed tag of the repository if <paramref name="tagName"/> is null, as soon as
+    /// <see cref="TagPollerOptions.NudgeSpacing"/> allows, with every login.
     /// </summary>
-    /// <returns>How many followed tags it meant.</returns>
+    /// <returns>The number of matching followed tags.</returns>
     public int LookNow(string registryHost, string repositoryPath, string? tagName)
     {
         int count = 0;
@@ -168,12 +168,12 @@ internal sealed partial class TagPoller : IDisposable
         return count;
     }
 
-    /// <summary>Polls until the token is cancelled; looks under way are told so, and awaited. Call once.</summary>
+    /// <summary>Polls until the token is cancelled; polls in progress are cancelled. Call once.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         try
         {
-            // No number of workers: the registry's budget limits requests, and a slow repository must not take another one's turn.
+            // The number of concurrent polls is not limited here: the registry's budget limits requests, and a slow repository must not block others.
             while (await _queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
                 _ = LookAsync(key, cancellationToken);
         }
@@ -181,16 +181,16 @@ internal sealed partial class TagPoller : IDisposable
         {
         }
 
-        // Not where it failed: it is started again, and needs its queue.
+        // Not after an exception: the poller is restarted then, and needs its queue.
         await _queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
     }
 
     public void Dispose() => _queue.Dispose();
 
-    /// <summary>Policies are looked at by themselves. No repository's name has a space.</summary>
+    /// <summary>Version policies are polled separately. A repository name cannot contain a space.</summary>
     private static string KeyOf(FollowedTag followed) => RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
 
-    /// <summary>Looks at what is due in one repository. Never throws; always completes the key.</summary>
+    /// <summary>Polls the due tags of one repository. Never throws; always completes the key.</summary>
     private async Task LookAsync(string key, CancellationToken cancellationToken)
     {
         WorkResult result = WorkResult.Failed;
@@ -235,7 +235,7 @@ internal sealed partial class TagPoller : IDisposable
         }
         catch (CvException)
         {
-            // The look says what is wrong with that registry, to those who follow its tags.
+            // The poll reports the same error to the followers.
             return false;
         }
     }
@@ -268,7 +268,7 @@ internal sealed partial class TagPoller : IDisposable
         return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
     }
 
-    /// <summary>Takes the tags to look at now: those that are due and, where a request has room for more, those that soon would be.</summary>
+    /// <summary>Takes the tags to poll now: the due ones and, if one request can read several, those that are due soon.</summary>
     private List<Tag> Begin(Repository repository, bool together)
     {
         lock (_gate)
@@ -280,7 +280,7 @@ internal sealed partial class TagPoller : IDisposable
 
             foreach (Tag tag in tags)
             {
-                // After a pause of the process all would be looked at together from now on, were they not spread again.
+                // After a pause of the process all tags are due at once; spread them again.
                 tag.Spread = tag.LookedAt is null || Later(tag.Due, tag.Interval / 10) < now;
                 tag.LookedAt = now;
                 tag.Due = long.MaxValue;
@@ -297,7 +297,7 @@ internal sealed partial class TagPoller : IDisposable
         lock (_gate)
         {
             long now = _time.GetTimestamp();
-            // One draw for all of them, so that those who are looked at together stay together.
+            // One random value for all of them, so that tags that are polled together stay together.
             double phase = _options.Random.NextDouble();
             foreach (Tag tag in tags)
             {
@@ -322,7 +322,7 @@ internal sealed partial class TagPoller : IDisposable
     private static TagObservation LeftOut(Tag tag) => TagObservation.Failed(new CvException(ErrorIds.RegistryAnswerIncomplete,
         CvErrorKind.Unavailable, $"The registry's response does not contain {tag.Followed}.", "No action required: the request is retried."));
 
-    /// <summary>Takes down what was seen; true where it is news to those who follow.</summary>
+    /// <summary>Stores an observation; true if it is new to the followers.</summary>
     private bool Note(Tag tag, TagObservation seen)
     {
         TagState? former = tag.State;
@@ -335,7 +335,7 @@ internal sealed partial class TagPoller : IDisposable
             return former?.Found?.Digest != seen.Found?.Digest || former?.Found?.ChosenTag != seen.Found?.ChosenTag || former?.Error is not null;
         }
 
-        // What a person has to mend will not mend itself sooner for being asked more often.
+        // A permanent error needs a person; polling more often than the interval does not help.
         tag.Failures = error.IsTransient ? Math.Min(tag.Failures + 1, 1000) : 0;
         bool gone = error.Kind is CvErrorKind.NotFound;
         tag.State = new TagState { Found = gone ? null : former?.Found, SeenAt = gone ? null : former?.SeenAt, SeenAtTimestamp = former?.SeenAtTimestamp ?? 0, Error = error };
@@ -345,7 +345,7 @@ internal sealed partial class TagPoller : IDisposable
         return news;
     }
 
-    /// <summary>Takes a follower off a tag, and what nobody follows off the books.</summary>
+    /// <summary>Removes a follower from a tag, and the tag and repository if they have no followers left.</summary>
     private void Leave(string follower, Tag tag)
     {
         tag.Followers.Remove(follower);
@@ -403,18 +403,18 @@ internal sealed partial class TagPoller : IDisposable
         /// <summary>The shortest of the followers' intervals.</summary>
         public TimeSpan Interval { get; set; }
 
-        /// <summary>Timestamp of the next look; the greatest value while it is looked at and nobody asked for another look.</summary>
+        /// <summary>Timestamp of the next poll; long.MaxValue during a poll unless another one was requested.</summary>
         public long Due { get; set; } = due;
 
-        /// <summary>Timestamp at which the last look began.</summary>
+        /// <summary>Timestamp of the start of the last poll.</summary>
         public long? LookedAt { get; set; }
 
-        /// <summary>The look after this one is at a random moment within the interval.</summary>
+        /// <summary>True if the next poll is at a random moment within the interval.</summary>
         public bool Spread { get; set; }
 
         public TagState? State { get; set; }
 
-        /// <summary>Looks in a row that failed for a passing reason.</summary>
+        /// <summary>Consecutive polls with a transient failure.</summary>
         public int Failures { get; set; }
     }
 }

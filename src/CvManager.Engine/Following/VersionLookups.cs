@@ -5,17 +5,17 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Following;
 
 /// <summary>
-/// Finds versions beside the workers, so that a registry which is slow, or never answers, delays only the resources that ask it: one search for a
-/// key at a time, of which the answer is kept until another question is asked. Thread-safe. Memory follows the number of keys.
+/// Looks up versions outside the workers, so that a slow or hanging registry delays only the resources that use it: one search for each
+/// key at a time, whose answer is kept until the question changes. Thread-safe. Memory is proportional to the number of keys.
 /// </summary>
-/// <param name="wake">Gets the key whose search has ended; quick, and throws nothing.</param>
-/// <param name="wakeAfter">Looks at a key again after a time.</param>
+/// <param name="wake">Called with the key whose search has ended; must be fast and must not throw.</param>
+/// <param name="wakeAfter">Reconciles a key again after a time.</param>
 internal sealed partial class VersionLookups(Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
 {
-    /// <summary>The longest that one search takes. What it read of version tags is kept: the next one goes on from there.</summary>
+    /// <summary>The time limit of one search. The version tags that it read are kept, and the next search continues from there.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
-    /// <summary>An expression that is too expensive is not tried again before somebody changes it, or the tags are others.</summary>
+    /// <summary>The delay after an expression that took too long: it does not get faster until it or the tags change.</summary>
     private static readonly TimeSpan AfterExpensive = TimeSpan.FromMinutes(10);
 
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5));
@@ -25,14 +25,14 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
     private readonly HashSet<Task> _running = [];
     private bool _stopped;
 
-    /// <summary>The answer to a question; without one, a search for it begins.</summary>
-    /// <param name="key">Who asks.</param>
-    /// <param name="question">What is asked: the answer to an equal one is the same.</param>
-    /// <param name="patience">After this time without an answer, that is an error.</param>
-    /// <param name="stands">Whether an answer that is known still holds.</param>
+    /// <summary>Returns the answer to a question, or starts a search for it.</summary>
+    /// <param name="key">The key of the caller.</param>
+    /// <param name="question">The question; equal questions have the same answer.</param>
+    /// <param name="patience">The time without an answer after which an exception is thrown.</param>
+    /// <param name="stands">Returns whether a known answer is still valid.</param>
     /// <param name="search">Finds the answer.</param>
-    /// <returns>Null while it is searched for: the key is woken when that has ended.</returns>
-    /// <exception cref="CvException">The last search failed (another one begins when its time has come); or there is no answer for too long.</exception>
+    /// <returns>Null while the search runs; the key is woken when it has ended.</returns>
+    /// <exception cref="CvException">The last search failed (it is retried after a backoff), or there has been no answer for too long.</exception>
     public ResolvedVersion? Find(string key, object question, TimeSpan patience, Func<ResolvedVersion, bool> stands, Func<CancellationToken, Task<ResolvedVersion>> search)
     {
         Lookup? lookup;
@@ -74,7 +74,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         }
     }
 
-    /// <summary>That nobody asks for the key any more.</summary>
+    /// <summary>Forgets a key and ends its search.</summary>
     public void Forget(string key)
     {
         Lookup? former;
@@ -83,7 +83,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         former?.End();
     }
 
-    /// <summary>Ends all searches, and lets none begin.</summary>
+    /// <summary>Ends all searches, and prevents new ones.</summary>
     public async Task StopAsync()
     {
         List<Lookup> lookups;
@@ -163,7 +163,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         Message = "{Resource}: unexpected error while looking up its version; retrying")]
     private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
 
-    /// <summary>A question and what came of it. All but <see cref="End"/> under the lock.</summary>
+    /// <summary>A question and its result. All members but <see cref="End"/> are used under the lock.</summary>
     private sealed class Lookup(string key, object question, long askedAt)
     {
         public string Key { get; } = key;
@@ -172,10 +172,10 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
 
         public long AskedAt { get; } = askedAt;
 
-        /// <summary>Ends the search under way; null where there is none.</summary>
+        /// <summary>Cancels the search in progress; null if there is none.</summary>
         public CancellationTokenSource? Cancel { get; set; }
 
-        /// <summary>True while the caller who began the search has not looked yet: it needs not be woken.</summary>
+        /// <summary>True until the caller that started the search has checked the result: it need not be woken.</summary>
         public bool IsFirstLook { get; set; }
 
         public ResolvedVersion? Answer { get; set; }
@@ -200,7 +200,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             }
             catch (ObjectDisposedException)
             {
-                // It ended by itself meanwhile.
+                // The search has ended in the meantime.
             }
         }
     }

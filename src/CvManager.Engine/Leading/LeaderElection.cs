@@ -7,22 +7,22 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Leading;
 
 /// <summary>
-/// Elects one of several replicas by a coordination.k8s.io/v1 Lease, as client-go does (tools/leaderelection), and releases it on stop.
+/// Elects one of several replicas with a coordination.k8s.io/v1 Lease, like client-go (tools/leaderelection), and releases it on stop.
 /// </summary>
 /// <remarks>
-/// <para>Nobody's clock is compared with another's: whether a lease has run out is measured from when this process first saw it as it
-/// is, on its own monotonic clock. Every write is compare-and-swap by resourceVersion.</para>
-/// <para>A holder of the same name is this process in an earlier life: its lease is taken up at once. Whoever gives the names sees to it that no
-/// two processes have the same one at a time; should it happen all the same, the one whose lease was written over stops at its next
-/// renewal.</para>
-/// <para>The leader's time runs from before its last good renewal was sent, and ends <see cref="LeaderElectionOptions.RenewDeadline"/>
-/// later, by a timer that no hanging request holds up; others wait for the longer <see cref="LeaderElectionOptions.LeaseDuration"/> from
-/// after they saw that renewal. A Lease that somebody deletes is created again by its holder at once, and by others that knew it only
-/// after that time: whoever held it may not have noticed. (Deleted again and again, it protects nobody.)</para>
+/// <para>Clocks of different machines are never compared: whether a lease has expired is measured from when this process first saw its
+/// current state, on its own monotonic clock. Every write is compare-and-swap by resourceVersion.</para>
+/// <para>A holder with the same identity is an earlier run of this process, and its lease is taken over at once. Identities must be unique
+/// among running processes; if two have the same one, the process whose lease was overwritten stops at its next renewal.</para>
+/// <para>The leader's term is measured from before its last successful renewal was sent, and ends
+/// <see cref="LeaderElectionOptions.RenewDeadline"/> later, by a timer that a hanging request cannot delay; others wait for the longer
+/// <see cref="LeaderElectionOptions.LeaseDuration"/> from when they saw that renewal. A deleted Lease is recreated by its holder at once,
+/// and by others that knew it only after that time, because the holder may not have noticed. (A Lease that is deleted again and again
+/// protects nothing.)</para>
 /// </remarks>
 internal sealed partial class LeaderElection
 {
-    /// <summary>Many more than attempts fit into the time that a lease lasts.</summary>
+    /// <summary>Far more than the number of attempts within the duration of a lease.</summary>
     private const int MostOwnRenewals = 100;
 
     private readonly ClusterConnection _cluster;
@@ -31,7 +31,7 @@ internal sealed partial class LeaderElection
     private readonly ILogger _logger;
     private readonly ResourcePath _path;
 
-    // Used by one loop at a time: acquiring, renewing or releasing.
+    // Used by one loop at a time: acquire, renew or release.
     private Lease? _observed;
     private long _observedAt;
     private (long Since, long Seen)? _missing;
@@ -49,49 +49,49 @@ internal sealed partial class LeaderElection
         _path = new ResourcePath("coordination.k8s.io", "v1", "leases", options.Namespace, options.Name);
     }
 
-    /// <summary>Who holds the lease as far as is known; null for nobody.</summary>
+    /// <summary>The last known holder of the lease; null for none.</summary>
     public string? Leader => Volatile.Read(ref _observed)?.Holder;
 
     /// <summary>
-    /// Waits for the lease and leads, again and again, until the token is cancelled or <paramref name="lead"/> ends by itself.
+    /// Waits for the lease and leads, repeatedly, until the token is cancelled or <paramref name="lead"/> returns on its own.
     /// </summary>
     /// <param name="lead">
-    /// Acts. Its token is cancelled when the lease is lost or all is to end, and it then ends as soon as it can. While it winds down at
-    /// the end the lease is still renewed, and it is released only afterwards. What it throws comes out of this method.
+    /// The leader's work. Its token is cancelled when the lease is lost or <paramref name="cancellationToken"/> is cancelled, and it must then
+    /// end as soon as possible. The lease is renewed until it has ended, and only then released. Its exceptions are rethrown.
     /// </param>
-    /// <param name="cancellationToken">Ends it, without an exception.</param>
+    /// <param name="cancellationToken">Ends the election, without an exception.</param>
     public async Task RunAsync(Func<Leadership, CancellationToken, Task> lead, CancellationToken cancellationToken)
     {
         bool ended = false;
         while (!ended && await AcquireAsync(cancellationToken).ConfigureAwait(false) is { } renewedAt)
             ended = await LeadAsync(lead, renewedAt, cancellationToken).ConfigureAwait(false);
-        // Stopped while it was not known whether the lease was won: the next one need not wait for it to run out.
+        // Stopped while a write was in progress: release the lease in case it was acquired, so that the next leader need not wait.
         if (_writeUnderWay)
             await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
     }
 
-    /// <returns>The moment from which the lease's time runs; null where the token was cancelled.</returns>
+    /// <returns>The moment from which the term is measured; null if the token was cancelled.</returns>
     private async Task<LeaseMoment?> AcquireAsync(CancellationToken cancellationToken)
     {
         while (!cancellationToken.IsCancellationRequested)
         {
             if (await AttemptAsync(TryAcquireAsync, cancellationToken).ConfigureAwait(false) is { Outcome: Outcome.Held } won)
                 return won.Since;
-            // Spread, so that replicas do not ask in step.
+            // With jitter, so that replicas do not send their requests in step.
             await _time.PauseAsync(_options.RetryPeriod * (1 + (0.2 * _options.Random.NextDouble())), cancellationToken).ConfigureAwait(false);
         }
 
         return null;
     }
 
-    /// <returns>True where leading ended by itself or was told to end; false where the lease was lost.</returns>
+    /// <returns>True if the work ended on its own or was cancelled; false if the lease was lost.</returns>
     private async Task<bool> LeadAsync(Func<Leadership, CancellationToken, Task> lead, LeaseMoment renewedAt, CancellationToken cancellationToken)
     {
         using CancellationTokenSource lost = new();
         using CancellationTokenSource acting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lost.Token);
         using CancellationTokenSource renewing = CancellationTokenSource.CreateLinkedTokenSource(lost.Token);
         Leadership leadership = new(_time, renewedAt, _options.RenewDeadline, lost);
-        // Declared after, and so disposed before, the source that it cancels.
+        // Declared after the source that it cancels, and so disposed before it.
         await using ITimer deadline = _time.CreateTimer(
             static state => ((Leadership)state!).End(), leadership, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
         LogLeading(_logger, _options.Identity, _options.Namespace, _options.Name);
@@ -112,7 +112,7 @@ internal sealed partial class LeaderElection
             if (lost.IsCancellationRequested)
                 LogLost(_logger, _options.Identity, _options.Namespace, _options.Name);
             toldToEnd = cancellationToken.IsCancellationRequested || !lost.IsCancellationRequested;
-            // Whatever did not come to its end in time changes nothing any more: the next one may begin.
+            // Work that did not end in time can no longer change anything: the next leader may start.
             leadership.End();
             if (toldToEnd)
                 await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
@@ -130,7 +130,7 @@ internal sealed partial class LeaderElection
             Attempt attempt = await AttemptAsync(TryRenewAsync, cancellationToken).ConfigureAwait(false);
             if (attempt.Outcome == Outcome.Taken)
                 leadership.End();
-            // After an attempt that hung there is no time left to lose.
+            // After an attempt that hung, retry at once.
             wait = _options.RetryPeriod - _time.GetElapsedTime(begun);
             if (attempt.Outcome == Outcome.Held)
             {
@@ -154,7 +154,7 @@ internal sealed partial class LeaderElection
 
     private async Task<Attempt> TryRenewAsync(CancellationToken cancellationToken)
     {
-        // Nearly always nobody else has touched it: one request.
+        // The lease is nearly always unchanged: one request.
         Attempt attempt = await HoldAsync(_observed, cancellationToken).ConfigureAwait(false);
         if (attempt.Outcome == Outcome.Held)
             return attempt;
@@ -166,7 +166,7 @@ internal sealed partial class LeaderElection
 
     private async Task<Attempt> ReleaseAsync(CancellationToken cancellationToken)
     {
-        // As client-go: nobody holds it, and who does not know that an empty holder is nobody waits one second.
+        // Like client-go: an empty holder, and a duration of one second for clients that do not treat an empty holder as none.
         if (await ReadAsync(cancellationToken).ConfigureAwait(false) is { } current && IsOurs(current)
             && await WriteAsync(current, "", 1, Now(), current.Transitions, cancellationToken).ConfigureAwait(false))
         {
@@ -176,7 +176,7 @@ internal sealed partial class LeaderElection
         return new Attempt(Outcome.Taken);
     }
 
-    /// <summary>Writes the lease as ours, over the given state of it and no other.</summary>
+    /// <summary>Writes the lease as ours, if it still has the given state.</summary>
     private async Task<Attempt> HoldAsync(Lease? current, CancellationToken cancellationToken)
     {
         bool ours = current is not null && IsOurs(current);
@@ -188,12 +188,12 @@ internal sealed partial class LeaderElection
             : new Attempt(Outcome.Failed);
     }
 
-    /// <returns>False where the lease is no longer in that state.</returns>
+    /// <returns>False if the lease no longer has that state.</returns>
     private async Task<bool> WriteAsync(
         Lease? current, string holder, int durationSeconds, string acquired, int transitions, CancellationToken cancellationToken)
     {
         string renewed = Now();
-        // An earlier write whose answer was lost may still come to have its effect.
+        // An earlier write whose response was lost may still take effect.
         if (_ownRenewals.Count >= MostOwnRenewals)
             _ownRenewals.Clear();
         _ownRenewals.Add(renewed);
@@ -240,7 +240,7 @@ internal sealed partial class LeaderElection
         {
             if (_observed is not null)
             {
-                // While nobody looked, it may have been there.
+                // It may have existed between two reads that are too far apart.
                 long now = _time.GetTimestamp();
                 bool again = _missing is { } before && _time.GetElapsedTime(before.Seen) <= _options.RenewPeriod;
                 _missing = (again ? _missing!.Value.Since : now, now);
@@ -250,11 +250,11 @@ internal sealed partial class LeaderElection
         }
     }
 
-    /// <summary>The time of a state of the lease runs from when it was first seen.</summary>
+    /// <summary>The age of a state of the lease is measured from when it was first seen.</summary>
     private void Observe(Lease current)
     {
         _missing = null;
-        // Other changes than of these (a label, say) are no sign of life.
+        // Changes of other fields (a label, for example) are not a renewal.
         bool renewed = _observed is not { } known || known.Holder != current.Holder || known.RenewTime != current.RenewTime
             || known.AcquireTime != current.AcquireTime || known.Transitions != current.Transitions;
         if (renewed)
@@ -267,7 +267,7 @@ internal sealed partial class LeaderElection
         Volatile.Write(ref _observed, current);
     }
 
-    /// <summary>One attempt with a time limit. Errors of the API server or the network are logged, each once in a row.</summary>
+    /// <summary>One attempt with a time limit. API server and network errors are logged; repeated ones only once.</summary>
     private async Task<Attempt> AttemptAsync(Func<CancellationToken, Task<Attempt>> attempt, CancellationToken cancellationToken)
     {
         using CancellationTokenSource limit = new(_options.AttemptLimit, _time);
@@ -295,10 +295,10 @@ internal sealed partial class LeaderElection
         return new Attempt(Outcome.Failed);
     }
 
-    /// <summary>Within this call, and not on the thread pool: who acted has been told when it returns.</summary>
+    /// <summary>Synchronous, so that the cancellation has been delivered when it returns.</summary>
     private static void Cancel(CancellationTokenSource source) => source.Cancel();
 
-    /// <summary>What it wrote itself, or, as long as it has written nothing, what a former process of its name did.</summary>
+    /// <summary>True if this process wrote the lease or, as long as it has written nothing, an earlier process with its identity did.</summary>
     private bool IsOurs(Lease lease) => lease.Holder == _options.Identity && (_ownRenewals.Count == 0 || _ownRenewals.Contains(lease.RenewTime ?? ""));
 
     private bool HasRunOut(Lease lease) => _time.GetElapsedTime(_observedAt) >= TimeSpan.FromSeconds(lease.DurationSeconds);
@@ -309,19 +309,20 @@ internal sealed partial class LeaderElection
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
-    /// <summary>A metav1.MicroTime; the API server refuses one without its six digits.</summary>
+    /// <summary>A metav1.MicroTime; the API server rejects one without six fractional digits.</summary>
     private string Now() => _time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
 
     private enum Outcome
     {
-        /// <summary>Not possible, or not known, this time.</summary>
+        /// <summary>The attempt failed, or its result is unknown.</summary>
         Failed,
         Held,
-        /// <summary>It is not ours.</summary>
+
+        /// <summary>Another process holds the lease.</summary>
         Taken,
     }
 
-    /// <summary>What is read of a Lease.</summary>
+    /// <summary>The fields of a Lease that the election uses.</summary>
     private sealed record Lease(
         JsonObject Metadata, string? Holder, int DurationSeconds, string? AcquireTime, string? RenewTime, int Transitions)
     {

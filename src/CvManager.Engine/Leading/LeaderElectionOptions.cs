@@ -1,36 +1,36 @@
 namespace CvManager.Leading;
 
-/// <summary>The lease, and the times of an election. Every replica uses the same ones.</summary>
+/// <summary>The lease and the times of an election. All replicas must use the same values.</summary>
 internal sealed record LeaderElectionOptions
 {
-    /// <summary>Where the Lease is.</summary>
+    /// <summary>The Lease's namespace.</summary>
     public required string Namespace { get; init; }
 
     /// <summary>The Lease's name.</summary>
     public string Name { get; init; } = "cvmanager-controller";
 
-    /// <summary>Who this is: a process that was restarted may have the same one, but no two have it at a time.</summary>
+    /// <summary>The identity of this process: a restarted process may keep it, but no two running processes may share one.</summary>
     public required string Identity { get; init; }
 
-    /// <summary>How long others wait after the last renewal that they saw; whole seconds.</summary>
+    /// <summary>How long a standby waits after the last renewal that it saw; whole seconds.</summary>
     public TimeSpan LeaseDuration { get; init; } = TimeSpan.FromSeconds(15);
 
-    /// <summary>How long after the last renewal the leader stops acting; less than <see cref="LeaseDuration"/>.</summary>
+    /// <summary>How long after its last renewal the leader stops; less than <see cref="LeaseDuration"/>.</summary>
     public TimeSpan RenewDeadline { get; init; } = TimeSpan.FromSeconds(10);
 
-    /// <summary>Between two renewals; at most half of <see cref="RenewDeadline"/>.</summary>
+    /// <summary>The time between two renewals; at most half of <see cref="RenewDeadline"/>.</summary>
     public TimeSpan RenewPeriod { get; init; } = TimeSpan.FromSeconds(5);
 
-    /// <summary>The longest that one attempt may take: when one hangs, there is time for another.</summary>
+    /// <summary>The time limit of one attempt; short enough for another attempt if one hangs.</summary>
     public TimeSpan AttemptLimit => RenewDeadline / 4;
 
-    /// <summary>Between two attempts to get the lease, or to renew it after an error.</summary>
+    /// <summary>The time between two attempts to acquire the lease, or to renew it after an error.</summary>
     public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Where the spread of waits comes from; a seeded one makes tests repeatable.</summary>
+    /// <summary>The source of jitter; a seeded one makes tests repeatable.</summary>
     public Random Random { get; init; } = Random.Shared;
 
-    /// <exception cref="ArgumentException">The times do not go together.</exception>
+    /// <exception cref="ArgumentException">The times contradict each other.</exception>
     public void Validate()
     {
         ArgumentException.ThrowIfNullOrEmpty(Namespace);

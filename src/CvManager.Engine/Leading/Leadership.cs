@@ -1,14 +1,14 @@
 namespace CvManager.Leading;
 
 /// <summary>
-/// The right to act, for as long as it lasts. Thread-safe.
+/// A term as leader: the right to change the cluster. Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>It ends before anybody else can get it: by the clock, whatever the network does. The monotonic clock stands still while the machine
-/// sleeps, and the wall clock may be set back: whichever of the two has gone further counts. (A wall clock that is set forwards ends it
-/// early, and costs an election.)</para>
-/// <para>The timer that ends a term may fire late: a process that was stopped runs whatever was ready to run first. So
-/// <see cref="ThrowIfLost"/> is asked right before each change is sent.</para>
+/// <para>A term ends by the clock, independently of the network, before another process can acquire the lease. The monotonic clock stops while
+/// the machine sleeps, and the wall clock may be set back: the larger of the two elapsed times counts. (A wall clock that is set forward
+/// ends the term early and costs an election.)</para>
+/// <para>The timer that ends a term may fire late, for example in a process that was stopped. <see cref="ThrowIfLost"/> is therefore called
+/// right before each change is sent.</para>
 /// </remarks>
 internal sealed class Leadership
 {
@@ -20,9 +20,9 @@ internal sealed class Leadership
     private TimeSpan _length;
 
     /// <param name="time">The clock.</param>
-    /// <param name="since">What the lease's time runs from.</param>
-    /// <param name="length">How long it lasts.</param>
-    /// <param name="lost">Cancelled when it is lost.</param>
+    /// <param name="since">The moment from which the term is measured.</param>
+    /// <param name="length">The length of the term.</param>
+    /// <param name="lost">Cancelled when the term ends.</param>
     public Leadership(TimeProvider time, LeaseMoment since, TimeSpan length, CancellationTokenSource lost)
     {
         _time = time;
@@ -31,7 +31,7 @@ internal sealed class Leadership
         (_since, _length) = (since, length);
     }
 
-    /// <summary>True while nobody else can act.</summary>
+    /// <summary>True while no other process can be the leader.</summary>
     public bool IsHeld
     {
         get
@@ -41,8 +41,8 @@ internal sealed class Leadership
         }
     }
 
-    /// <summary>A last look before a change.</summary>
-    /// <exception cref="OperationCanceledException">The lease has run out; whoever acts on it has been told.</exception>
+    /// <summary>The check before each change.</summary>
+    /// <exception cref="OperationCanceledException">The lease has expired; the leader's token has been cancelled.</exception>
     public void ThrowIfLost()
     {
         if (IsHeld)
@@ -51,14 +51,14 @@ internal sealed class Leadership
         throw new OperationCanceledException("The lease has expired.", _lost);
     }
 
-    /// <summary>It was renewed.</summary>
+    /// <summary>Extends the term after a renewal.</summary>
     internal void HoldFrom(LeaseMoment since)
     {
         lock (_gate)
             _since = since;
     }
 
-    /// <summary>It is lost, or given back: no change is sent any more.</summary>
+    /// <summary>Ends the term: no change is sent any more.</summary>
     internal void End()
     {
         lock (_gate)
@@ -69,17 +69,17 @@ internal sealed class Leadership
         }
         catch (ObjectDisposedException)
         {
-            // The term is over, and somebody who did not hear of it in time wants to change something.
+            // The term is already over; a late change was attempted.
         }
     }
 }
 
-/// <summary>A moment by both of a machine's clocks.</summary>
+/// <summary>A moment, by the machine's monotonic clock and its wall clock.</summary>
 internal readonly record struct LeaseMoment(long Timestamp, DateTimeOffset Wall)
 {
     public static LeaseMoment Now(TimeProvider time) => new(time.GetTimestamp(), time.GetUtcNow());
 
-    /// <summary>How long ago it was, at the most.</summary>
+    /// <summary>The elapsed time: the larger of the two clocks' values.</summary>
     public TimeSpan Elapsed(TimeProvider time)
     {
         TimeSpan monotonic = time.GetElapsedTime(Timestamp);

@@ -9,7 +9,7 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Records;
 
-/// <summary>What an event is about.</summary>
+/// <summary>The object that an event is about.</summary>
 public sealed record EventSubject(string ApiVersion, string Kind, string Namespace, string Name, string Uid)
 {
     public static EventSubject Of(ContainerVersion resource)
@@ -26,18 +26,18 @@ public sealed record EventSubject(string ApiVersion, string Kind, string Namespa
     }
 }
 
-/// <summary>One thing that happened.</summary>
-/// <param name="Subject">What it happened to.</param>
-/// <param name="IsWarning">True where somebody should look at it.</param>
-/// <param name="Reason">One word, stable.</param>
-/// <param name="Message">A sentence.</param>
+/// <summary>A Kubernetes Event.</summary>
+/// <param name="Subject">The object that the event is about.</param>
+/// <param name="IsWarning">True for type Warning, false for Normal.</param>
+/// <param name="Reason">A stable CamelCase reason.</param>
+/// <param name="Message">A sentence for people.</param>
 public sealed record ClusterEvent(EventSubject Subject, bool IsWarning, string Reason, string Message);
 
 /// <summary>
-/// Writes Kubernetes Events, in the form (core/v1 without eventTime) that API servers of every age take. The same event again is the same
-/// object with a higher count: its name is made from what it says, so that nothing has to be remembered.
+/// Writes Kubernetes Events in the form (core/v1 without eventTime) that all API server versions accept. A repeated event increments the
+/// count of the same object: its name is derived from its content, so that no state is needed.
 /// </summary>
-/// <remarks>Thread-safe. An event that cannot be written is logged, and stops nothing.</remarks>
+/// <remarks>Thread-safe. An event that cannot be written is logged; it never fails the caller.</remarks>
 public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger log)
 {
     private const int LongestMessage = 1024;
@@ -45,7 +45,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
 
     private volatile string? _complaint;
 
-    /// <summary>Writes an event. Throws nothing but the cancellation.</summary>
+    /// <summary>Writes an event. Throws only when it is cancelled.</summary>
     public async Task WriteAsync(ClusterEvent happened, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(happened);
@@ -62,13 +62,13 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
                 }
                 catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceNotFound && attempt < MostAttempts)
                 {
-                    // Somebody counted it meanwhile, or it has just expired.
+                    // Another writer incremented the count, or the event has just expired.
                 }
             }
         }
         catch (CvException e)
         {
-            // A right that is missing is missing for each of them.
+            // A missing permission affects every event; log it once.
             string complaint = $"{e.ErrorId} {happened.Subject.Namespace}";
             if (e.Kind == CvErrorKind.Forbidden && _complaint == complaint)
                 return;

@@ -9,43 +9,43 @@ using CvManager.Resources;
 namespace CvManager.Records;
 
 /// <summary>
-/// What a history ConfigMap holds (R8): <c>records</c>, JSON and newest first, a line each; and <c>Info</c>, the same for readers, in the
-/// form that the original program wrote. Pure.
+/// The contents of a history ConfigMap (R8): <c>records</c>, JSON with one record per line, newest first; and <c>Info</c>, the same as text, in
+/// the format of the original program. Pure.
 /// </summary>
 internal static class HistoryDocument
 {
     public const string RecordsKey = "records";
     public const string InfoKey = "Info";
 
-    /// <summary>A key that keeps what a person made of <c>records</c>, where that could not be read.</summary>
+    /// <summary>The key that keeps a value of <c>records</c> that could not be parsed.</summary>
     public const string BrokenKey = "records.broken";
 
     public const int MostRecords = 500;
 
-    /// <summary>Bytes of <c>records</c> and <c>Info</c> together.</summary>
+    /// <summary>The limit of <c>records</c> and <c>Info</c> together, in bytes.</summary>
     public const int MostBytes = 900_000;
 
-    /// <summary>Bytes of <c>Info</c>: more than 500 entries of usual length.</summary>
+    /// <summary>The limit of <c>Info</c>, in bytes: more than 500 entries of typical length.</summary>
     private const int MostInfoBytes = 100_000;
 
-    /// <summary>What the API server takes for all keys and values together, with room for their names.</summary>
+    /// <summary>The API server's limit for all keys and values together (1 MiB), with a reserve.</summary>
     private const int LargestConfigMap = (1024 * 1024) - 8192;
 
     private const string EntryStart = "Update occurred at:";
 
-    // Written as it is read: this is no HTML, and a '+' or 'ü' is not to be six characters.
+    // The text is not embedded in HTML: do not escape characters such as '+' and 'ü'.
     private static readonly JsonSerializerOptions Json = new(ResourceJson.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
 
-    /// <summary>The records of a ConfigMap's data, newest first.</summary>
-    /// <returns>Null where they cannot be read: a person has broken them.</returns>
+    /// <summary>Parses the records of a ConfigMap's data, newest first.</summary>
+    /// <returns>Null if they cannot be parsed, because someone edited them.</returns>
     public static IReadOnlyList<RolloutRecord>? Read(JsonObject? data) => Entries(data)?.Select(entry => entry.Record).ToList();
 
     /// <summary>Adds records to a ConfigMap's data.</summary>
-    /// <param name="configMap">Its <c>data</c> is changed; other keys stay as they are.</param>
-    /// <param name="records">Those that are in it already change nothing.</param>
-    /// <param name="keptAside">The key that keeps what could not be read; null where all could.</param>
-    /// <returns>False where nothing changed.</returns>
-    /// <exception cref="CvException"><c>HistoryFull</c>: other keys leave no room.</exception>
+    /// <param name="configMap">The ConfigMap; its <c>data</c> is changed, and other keys are kept.</param>
+    /// <param name="records">The records to add; records that are already present are ignored.</param>
+    /// <param name="keptAside">The key that keeps unparsable records; null if there were none.</param>
+    /// <returns>False if nothing changed.</returns>
+    /// <exception cref="CvException"><c>HistoryFull</c>: other keys leave no space.</exception>
     public static bool Add(JsonObject configMap, IReadOnlyList<RolloutRecord> records, out string? keptAside)
     {
         if (configMap["data"] is not JsonObject data)
@@ -64,11 +64,11 @@ internal static class HistoryDocument
             return false;
         entries.AddRange(added.Select(record => (JsonSerializer.SerializeToNode(record, Json)!.AsObject(), record)));
 
-        int room = Math.Min(MostBytes, LargestConfigMap - BytesOfOthers(configMap));
+        int space = Math.Min(MostBytes, LargestConfigMap - BytesOfOthers(configMap));
         string info = Cut(string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
-            Math.Min(MostInfoBytes, room / 4));
+            Math.Min(MostInfoBytes, space / 4));
         string? kept = Write(entries.OrderByDescending(e => e.Record.Finished).ThenByDescending(e => e.Record.Id, StringComparer.Ordinal)
-            .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), room - Bytes(info));
+            .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), space - Bytes(info));
         if (kept is null)
         {
             throw new CvException(ErrorIds.HistoryFull, CvErrorKind.LimitExceeded, "The history ConfigMap is full: its other keys leave no space for a record.",
@@ -80,7 +80,7 @@ internal static class HistoryDocument
         return true;
     }
 
-    /// <summary>One entry of <c>Info</c>. The first two lines are the original's; the others tell of what it never wrote.</summary>
+    /// <summary>One entry of <c>Info</c>. The first two lines have the original program's format; the third is an extension.</summary>
     internal static string Text(RolloutRecord record)
     {
         StringBuilder text = new();
@@ -125,12 +125,12 @@ internal static class HistoryDocument
         return key;
     }
 
-    /// <summary>Whole records only, the newest first, as many as there is room for; null where not even one has room.</summary>
-    private static string? Write(IEnumerable<JsonObject> records, int room)
+    /// <summary>As many whole records as fit, newest first; null if not even one fits.</summary>
+    private static string? Write(IEnumerable<JsonObject> records, int space)
     {
         StringBuilder text = new("[");
         int count = 0;
-        int left = room - 3;
+        int left = space - 3;
         foreach (JsonObject record in records.Take(MostRecords))
         {
             string line = record.ToJsonString(Json);
@@ -143,13 +143,13 @@ internal static class HistoryDocument
         return count == 0 ? null : text.Append("\n]").ToString();
     }
 
-    /// <summary>Whole entries only.</summary>
-    private static string Cut(string info, int room)
+    /// <summary>Truncates to whole entries.</summary>
+    private static string Cut(string info, int space)
     {
         byte[] bytes = Encoding.UTF8.GetBytes(info);
-        if (bytes.Length <= room)
+        if (bytes.Length <= space)
             return info;
-        string head = Encoding.UTF8.GetString(bytes, 0, Math.Max(0, room));
+        string head = Encoding.UTF8.GetString(bytes, 0, Math.Max(0, space));
         int end = head.LastIndexOf('\n' + EntryStart, StringComparison.Ordinal);
         return end < 0 ? "" : head[..(end + 1)];
     }

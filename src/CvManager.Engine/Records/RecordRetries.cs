@@ -3,17 +3,17 @@ using Polly.Retry;
 
 namespace CvManager.Records;
 
-/// <summary>How often a write into an object that others write, too, is tried again.</summary>
+/// <summary>Retries of writes to objects that other clients write as well.</summary>
 internal static class RecordRetries
 {
-    /// <summary>Of several writers at the same time one always gets through, so that this many always do.</summary>
+    /// <summary>Of several concurrent writers one always succeeds, so that this many writers always succeed.</summary>
     private const int MostConflicts = 12;
 
-    /// <summary>Of an API server that fails: the caller keeps what is still to be written, and comes again.</summary>
+    /// <summary>For a failing API server: the caller keeps what is still to be written, and retries later.</summary>
     private const int MostFailures = 2;
 
-    /// <param name="time">The clock of the pauses.</param>
-    /// <param name="random">Draws their jitter.</param>
+    /// <param name="time">The clock of the delays.</param>
+    /// <param name="random">The source of jitter.</param>
     public static ResiliencePipeline Create(TimeProvider time, Random random) => new ResiliencePipelineBuilder { TimeProvider = time }
         .AddRetry(Strategy(MostConflicts, TimeSpan.FromMilliseconds(20), random,
             e => e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists))

@@ -3,7 +3,7 @@ using CvManager.Workloads;
 
 namespace CvManager.Records;
 
-/// <summary>Which events a change of a resource's status is worth. Pure.</summary>
+/// <summary>Derives the events of a status change. Pure.</summary>
 internal static class RolloutEvents
 {
     public static IReadOnlyList<ClusterEvent> Between(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads)
@@ -27,7 +27,7 @@ internal static class RolloutEvents
             }
         }
 
-        // What a rollout came to has been said.
+        // The outcome of a rollout already has an event.
         if (ConditionList.Find(after.Status?.Conditions, ConditionTypes.Stalled) is { Status: "True" } stalled && stalled.Reason != ConditionReasons.RolloutFailed
             && ConditionList.Find(before.Status?.Conditions, ConditionTypes.Stalled) is var stalledBefore
             && (stalledBefore?.Status != "True" || stalledBefore.Reason != stalled.Reason || stalledBefore.Message != stalled.Message))

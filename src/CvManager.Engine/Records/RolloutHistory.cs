@@ -7,13 +7,13 @@ using Polly;
 namespace CvManager.Records;
 
 /// <summary>
-/// R8: the past, in ConfigMaps <c>&lt;history.name or workload&gt;.history</c> beside the workloads. Several ContainerVersions, and
-/// several processes, may write into one: it is read, changed and replaced while it is still the same, so that none is lost.
+/// R8: the rollout history, in ConfigMaps <c>&lt;history.name or workload&gt;.history</c> in the workloads' namespace. Several ContainerVersions
+/// and processes may write to one ConfigMap: every write is a compare-and-swap, so that no record is lost.
 /// </summary>
 /// <remarks>Thread-safe.</remarks>
 public sealed partial class RolloutHistory
 {
-    /// <summary>Labels that a history ConfigMap is found by. The first is the original's own.</summary>
+    /// <summary>The labels of a history ConfigMap. The first one is the original program's.</summary>
     internal static readonly IReadOnlyDictionary<string, string> Labels = new Dictionary<string, string>
     {
         ["OWNED_BY"] = "CVManager",
@@ -27,10 +27,10 @@ public sealed partial class RolloutHistory
     private readonly ILogger _log;
     private readonly ResiliencePipeline _retries;
 
-    /// <param name="cluster">Where the ConfigMaps are.</param>
-    /// <param name="time">The clock of the pauses between two attempts.</param>
-    /// <param name="log">Hears of a ConfigMap that a person has broken.</param>
-    /// <param name="random">Draws the pauses' jitter; null for the process's own.</param>
+    /// <param name="cluster">The cluster with the ConfigMaps.</param>
+    /// <param name="time">The clock of the delays between attempts.</param>
+    /// <param name="log">Logs ConfigMaps that cannot be parsed.</param>
+    /// <param name="random">The source of jitter; null for the default.</param>
     public RolloutHistory(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
     {
         _cluster = cluster;
@@ -38,18 +38,18 @@ public sealed partial class RolloutHistory
         _retries = RecordRetries.Create(time, random ?? Random.Shared);
     }
 
-    /// <summary>The ConfigMap that a workload's records go into.</summary>
+    /// <summary>The name of the ConfigMap with a workload's records.</summary>
     public static string NameOf(HistorySpec history, string workload)
     {
         ArgumentNullException.ThrowIfNull(history);
         return $"{(history.Name.Length > 0 ? history.Name : workload)}.history";
     }
 
-    /// <summary>Adds records, each once however often it is called with them (R10): a record that is there already changes nothing.</summary>
+    /// <summary>Adds records. Idempotent (R10): records that are already present are ignored.</summary>
     /// <param name="ns">The workloads' namespace.</param>
-    /// <param name="history">Where they go; nothing is written where it is not enabled.</param>
-    /// <param name="records">Of one ContainerVersion.</param>
-    /// <exception cref="CvException">The cluster refused, or could not be asked; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. To be tried again.</exception>
+    /// <param name="history">The history's specification; nothing is written if it is disabled.</param>
+    /// <param name="records">The records of one ContainerVersion.</param>
+    /// <exception cref="CvException">The cluster refused or was unavailable; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. Retry later.</exception>
     public async Task AppendAsync(string ns, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(history);
@@ -63,10 +63,10 @@ public sealed partial class RolloutHistory
         }
     }
 
-    /// <summary>Records of a namespace or of all, newest first.</summary>
+    /// <summary>Reads the records of a namespace or of all namespaces, newest first. A ConfigMap that cannot be parsed is logged and ignored.</summary>
     /// <param name="ns">Null for all namespaces.</param>
-    /// <returns>Each with its namespace.</returns>
-    /// <exception cref="CvException">The cluster could not be asked. A ConfigMap that a person has broken is passed over, and the log told.</exception>
+    /// <returns>The records, each with its namespace.</returns>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
     public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
         List<(string Namespace, RolloutRecord Record)> all = [];
@@ -115,7 +115,7 @@ public sealed partial class RolloutHistory
             LogKeptAside(path.Namespace!, path.Name!, keptAside);
     }
 
-    /// <summary>By the labels of any version, the original's as well; or because its records are of our own hand, where somebody took the labels away.</summary>
+    /// <summary>Recognized by the labels of any version, including the original program's; or, if the labels were removed, by our field manager.</summary>
     private static bool IsHistory(JsonObject configMap)
     {
         IReadOnlyDictionary<string, string> labels = configMap.Map("metadata", "labels");

@@ -3,10 +3,10 @@ using CvManager.Workloads;
 
 namespace CvManager.Records;
 
-/// <summary>R8: what one finished rollout did to one workload. Immutable; it is never changed once written.</summary>
+/// <summary>R8: the record of one finished rollout of one workload. Immutable; never changed after it is written.</summary>
 public sealed record RolloutRecord
 {
-    /// <summary>Characters of <see cref="Reason"/> that are kept: the end of a gate's log fits, a whole log does not.</summary>
+    /// <summary>The maximum length of <see cref="Reason"/>: enough for the end of a gate's log.</summary>
     public const int LongestReason = 2048;
 
     /// <summary>The rollout's id: the same for all its workloads.</summary>
@@ -23,17 +23,17 @@ public sealed record RolloutRecord
 
     public required string Container { get; init; }
 
-    /// <summary>The version that the workload had before; empty where its image did not tell.</summary>
+    /// <summary>The version that the workload had before; empty if it is unknown.</summary>
     public string FromVersion { get; init; } = "";
 
-    /// <summary>The version that it was to get.</summary>
+    /// <summary>The version of the rollout.</summary>
     public required string ToVersion { get; init; }
 
     public string FromImage { get; init; } = "";
 
     public string ToImage { get; init; } = "";
 
-    /// <summary>Of the image that it was to get.</summary>
+    /// <summary>The digest of the version's image.</summary>
     public string Digest { get; init; } = "";
 
     public DateTimeOffset Started { get; init; }
@@ -43,18 +43,18 @@ public sealed record RolloutRecord
     /// <summary>Succeeded, Failed, RolledBack, Superseded or Abandoned.</summary>
     public required string Outcome { get; init; }
 
-    /// <summary>Why it ended so, or why it was wanted; empty where the tag moved and all went well.</summary>
+    /// <summary>Why the rollout ended this way, or why it was requested; empty after a successful rollout for a tag move.</summary>
     public string Reason { get; init; } = "";
 
-    /// <summary>A person, where one asked for this version; otherwise <c>controller</c>.</summary>
+    /// <summary>The person who requested this version; otherwise <c>controller</c>.</summary>
     public string Who { get; init; } = Controller;
 
     internal const string Controller = "controller";
 
-    /// <summary>One record never has the same key as another one.</summary>
+    /// <summary>Identifies the record.</summary>
     internal (string, string, string, string, string) Key => (Id, CV, Kind, Name, Container);
 
-    /// <summary>What a finished rollout did to each of its workloads. Pure.</summary>
+    /// <summary>The records of a finished rollout, one for each workload. Pure.</summary>
     public static IReadOnlyList<RolloutRecord> Of(ContainerVersion resource, RolloutStatus rollout)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -73,7 +73,7 @@ public sealed record RolloutRecord
             Digest = rollout.Digest,
             Started = rollout.StartedAt,
             Finished = rollout.FinishedAt ?? rollout.StartedAt,
-            // One that went away, or that somebody else changed, did not come to the rollout's own end.
+            // A workload that was deleted or changed by another client does not share the rollout's outcome.
             Outcome = workload.Phase == RolloutPhase.Superseded && rollout.Phase != RolloutPhase.Abandoned ? RolloutPhase.Superseded : rollout.Phase,
             Reason = Why(rollout, workload),
             Who = rollout.StartedBy ?? Controller,

@@ -6,13 +6,13 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Records;
 
 /// <summary>
-/// R8, R10: what is remembered of rollouts. History and version ConfigMap are written before the status says that a rollout has ended,
-/// and what could not be written stays in the status until it is: no record is lost, and no rollout waits for one.
+/// R8, R10: writes history, version ConfigMap and events. History and version ConfigMap are written before the status reports the end of a
+/// rollout; what could not be written stays in the status until it is, so that no record is lost and no rollout waits for one.
 /// </summary>
-/// <remarks>Thread-safe; keeps nothing between two calls.</remarks>
+/// <remarks>Thread-safe and stateless.</remarks>
 public sealed partial class RolloutRecords
 {
-    /// <summary>Rollouts whose records may wait in one status; beyond that the oldest is given up, and the log told.</summary>
+    /// <summary>The maximum number of unrecorded rollouts in a status; beyond that the oldest is dropped and logged.</summary>
     internal const int MostUnrecorded = 50;
 
     private readonly RolloutHistory _history;
@@ -20,10 +20,10 @@ public sealed partial class RolloutRecords
     private readonly EventRecorder _events;
     private readonly ILogger _log;
 
-    /// <param name="cluster">Where all of it is written.</param>
+    /// <param name="cluster">The cluster to write to.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="log">Hears of what could not be written.</param>
-    /// <param name="random">Draws the jitter between two attempts; null for the process's own.</param>
+    /// <param name="log">Logs what could not be written.</param>
+    /// <param name="random">The source of jitter; null for the default.</param>
     public RolloutRecords(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
     {
         _history = new RolloutHistory(cluster, time, log, random);
@@ -32,7 +32,7 @@ public sealed partial class RolloutRecords
         _log = log;
     }
 
-    /// <summary>True where a status holds what could not be recorded: it is to be looked at again.</summary>
+    /// <summary>True if a status contains records that are still to be written: reconcile again.</summary>
     public static bool IsBehind(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -40,14 +40,14 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>
-    /// Writes the records of what has ended, and the version that is rolled out, before the status is written. Asks nothing of the cluster
-    /// where there is nothing to write.
+    /// Writes the records of finished rollouts and the rolled-out version, before the status is written. Makes no request if there is nothing
+    /// to write. Throws only when it is cancelled.
     /// </summary>
-    /// <param name="resource">As it was read.</param>
-    /// <param name="status">The status that it is to have.</param>
-    /// <param name="finished">The rollout that ended with it; null for none.</param>
-    /// <param name="cancellationToken">Stops between two requests; whoever comes next does it again.</param>
-    /// <returns>The status, with what could not be written in it. Throws nothing but the cancellation.</returns>
+    /// <param name="resource">The resource as read.</param>
+    /// <param name="status">The status about to be written.</param>
+    /// <param name="finished">The rollout that ended with this status; null for none.</param>
+    /// <param name="cancellationToken">Stops between two requests; the next step writes the rest.</param>
+    /// <returns>The status, including what could not be written.</returns>
     public async Task<ContainerVersionStatus> KeepAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutStatus? finished, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -59,7 +59,7 @@ public sealed partial class RolloutRecords
         {
             try
             {
-                // After a failure the others would fail likewise, and only take time.
+                // After one failure the others would fail as well; do not spend time on them.
                 if (problem is null)
                     await _history.AppendAsync(ns, resource.Spec.History, RolloutRecord.Of(resource, ended), cancellationToken);
                 else
@@ -94,7 +94,7 @@ public sealed partial class RolloutRecords
         return status with { Unrecorded = left.Count == 0 ? null : left, NotRecorded = problem };
     }
 
-    /// <summary>True where a resource that is deleted leaves something to record: a rollout in progress, or one whose record waits.</summary>
+    /// <summary>True if a deleted resource needs final records: for a rollout in progress, or for records that are still to be written.</summary>
     public static bool IsOwed(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -102,12 +102,12 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>
-    /// Writes the records of a resource that was deleted: those that waited, and of the rollout that was in progress. To be called again, by
-    /// whomever, where it fails: what is recorded already changes nothing.
+    /// Writes the final records of a deleted resource: those still to be written, and one for the rollout in progress. Idempotent; call it again
+    /// after a failure.
     /// </summary>
-    /// <param name="resource">As it was last seen.</param>
-    /// <param name="now">When it was found to be gone.</param>
-    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    /// <param name="resource">The resource as last read.</param>
+    /// <param name="now">The time at which the deletion was detected.</param>
+    /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
     public async Task KeepDeletedAsync(ContainerVersion resource, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -126,14 +126,14 @@ public sealed partial class RolloutRecords
         await _history.AppendAsync(resource.Metadata.Namespace ?? "", resource.Spec.History, [.. ended.SelectMany(one => RolloutRecord.Of(resource, one))], cancellationToken);
     }
 
-    /// <summary>Writes the events that a change of the status is worth. Throws nothing but the cancellation.</summary>
-    /// <param name="before">The resource as it was.</param>
-    /// <param name="after">As it is now, in the cluster.</param>
-    /// <param name="workloads">Those that it selects.</param>
+    /// <summary>Writes the events of a status change. Throws only when it is cancelled.</summary>
+    /// <param name="before">The resource before the change.</param>
+    /// <param name="after">The resource as written.</param>
+    /// <param name="workloads">The workloads that it selects.</param>
     public Task PublishEventsAsync(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads, CancellationToken cancellationToken) =>
         Task.WhenAll(RolloutEvents.Between(before, after, workloads).Select(happened => _events.WriteAsync(happened, cancellationToken)));
 
-    /// <summary>Null where there is nothing to write.</summary>
+    /// <summary>The version to write to the ConfigMap; null if it is up to date.</summary>
     private static ConfigStatus? ConfigToWrite(ContainerVersion resource, ContainerVersionStatus status)
     {
         if (resource.Spec.Config is not { } config || status.CurrStatus != CurrentStatus.Success || status.SuccessVersion is not { } version)
@@ -142,7 +142,7 @@ public sealed partial class RolloutRecords
         return wanted == status.Config ? null : wanted;
     }
 
-    /// <summary>Logged when it begins; from then on the status has its reason, and stays as it is while that is the same (R12).</summary>
+    /// <summary>Logs a problem when it begins; the status then keeps it unchanged while the reason is the same (R12).</summary>
     private RecordProblem Note(ContainerVersion resource, CvException error, string what)
     {
         if (resource.Status?.NotRecorded is { } former && former.Reason == error.ErrorId)

@@ -5,31 +5,31 @@ using Polly;
 
 namespace CvManager.Records;
 
-/// <summary>spec.config: the version that was rolled out, in a key of a ConfigMap whose other keys are somebody else's. Thread-safe.</summary>
+/// <summary>spec.config: writes the rolled-out version to a key of a ConfigMap that may have other keys and owners. Thread-safe.</summary>
 /// <remarks>
-/// Who may write a ContainerVersion need not be allowed to write ConfigMaps. A key is written where CvManager wrote it before, or where the
-/// ConfigMap itself names it (<see cref="KeysAnnotation"/>): nothing else is added or changed.
+/// A user who may write ContainerVersions need not be allowed to write ConfigMaps. A key is therefore written only if CvManager wrote it
+/// before, or if the ConfigMap's annotation <see cref="KeysAnnotation"/> names it; nothing else is added or changed.
 /// </remarks>
 public sealed class VersionConfigMap
 {
-    /// <summary>On a ConfigMap: the keys that ContainerVersions may write, separated by commas.</summary>
+    /// <summary>An annotation of a ConfigMap: the keys that ContainerVersions may write, separated by commas.</summary>
     public const string KeysAnnotation = "cvmanager/version-keys";
 
     private readonly ClusterConnection _cluster;
     private readonly ResiliencePipeline _retries;
 
-    /// <param name="cluster">Where the ConfigMaps are.</param>
-    /// <param name="time">The clock of the pauses between two attempts.</param>
-    /// <param name="random">Draws their jitter; null for the process's own.</param>
+    /// <param name="cluster">The cluster with the ConfigMaps.</param>
+    /// <param name="time">The clock of the delays between attempts.</param>
+    /// <param name="random">The source of jitter; null for the default.</param>
     public VersionConfigMap(ClusterConnection cluster, TimeProvider time, Random? random = null)
     {
         _cluster = cluster;
         _retries = RecordRetries.Create(time, random ?? Random.Shared);
     }
 
-    /// <summary>Puts a version into the key; writes nothing where it is there already, and creates the ConfigMap where there is none.</summary>
+    /// <summary>Writes a version to the key, if it is not already there. Creates a missing ConfigMap.</summary>
     /// <exception cref="CvException">
-    /// <c>ConfigMapNotOwned</c>; or the cluster refused (an immutable ConfigMap, for example), or could not be asked. To be tried again.
+    /// <c>ConfigMapNotOwned</c>; or the cluster refused (an immutable ConfigMap, for example) or was unavailable. Retry later.
     /// </exception>
     public async Task WriteAsync(string ns, ConfigSpec config, string version, CancellationToken cancellationToken)
     {
@@ -57,7 +57,7 @@ public sealed class VersionConfigMap
                 };
             }
 
-            // While it is the one that was looked at.
+            // Only if it has not changed since it was read.
             await _cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
             {
                 ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") }, ["data"] = data,

@@ -4,8 +4,8 @@ using CvManager.Workloads;
 namespace CvManager.Rollouts;
 
 /// <summary>
-/// R13: brings the idle workload to the version, and the traffic to the idle workload. Each step is written in the status before the next
-/// is begun, and may be run again.
+/// R13: rolls the version out to the idle workload, and then points the traffic at it. Each step is written to the status before the next
+/// one starts, and can be run again.
 /// </summary>
 internal sealed class BlueGreenStrategy(RolloutStep step)
 {
@@ -19,7 +19,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
             BlueGreenStatus pair = rollout.BlueGreen!;
             if (Find(pair.Idle) is not { } idle)
                 return await AbandonAsync(rollout, pair.Idle, cancellationToken);
-            // Once it has given the traffic away, the former colour is needed for nothing but a way back.
+            // After the cut-over, the former colour is only needed for a rollback.
             if (Find(pair.Live) is not { } live)
             {
                 if (pair.CutOverAt is null)
@@ -73,7 +73,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 case BlueGreenPhase.Scale:
-                    // What the live one has now: an autoscaler may have changed it since the rollout began.
+                    // The live workload's current size: an autoscaler may have changed it since the start.
                     int wanted = Math.Max(1, live.DesiredPods ?? 1);
                     if (idle.DesiredPods < wanted)
                     {
@@ -83,7 +83,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                     if (idle.Progress.State != ProgressState.Done || idle.AvailablePods < wanted)
                     {
-                        // More pods of it may fail where one did not, or find no room.
+                        // The additional pods may fail or may not be scheduled.
                         if (step.Find(rollout.Workloads[0]) is not { } scaled)
                             return await AbandonAsync(rollout, pair.Idle, cancellationToken);
                         rollout = step.With(rollout, rollout.Workloads[0], await step.Parts.Delivery.ObserveAsync(scaled.Workload, scaled.Container, step.Order(rollout, rollout.Workloads[0]), cancellationToken));
@@ -125,8 +125,8 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
         }
     }
 
-    /// <summary>Gives the traffic back to the workload that had it, and the idle one the pods that it had. The image goes back after that.</summary>
-    /// <returns>Whether that is done, and otherwise what is left to do.</returns>
+    /// <summary>Points the traffic back at the workload that had it, and restores the idle workload's replicas. The image is restored after that.</summary>
+    /// <returns>Whether that is done, and otherwise what is missing.</returns>
     public async Task<(bool IsBack, string Message)> CutBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
         BlueGreenStatus pair = rollout.BlueGreen!;
@@ -137,7 +137,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
         return (true, "");
     }
 
-    /// <summary>A colour was taken away, or its label: that is nobody's failure. Traffic that went there goes back.</summary>
+    /// <summary>Ends the rollout because a colour was deleted or lost its label, which is not a failure. Traffic is pointed back.</summary>
     private async Task<StepResult> AbandonAsync(RolloutStatus rollout, string missing, CancellationToken cancellationToken)
     {
         BlueGreenStatus pair = rollout.BlueGreen!;

@@ -1,19 +1,19 @@
 namespace CvManager.Rollouts;
 
 /// <summary>
-/// How often pods are listed for evidence of trouble, over all rollouts in progress: a thousand that were begun at once must not ask the API
-/// server a thousand times a second for what their workloads' own status tells sooner or later. Thread-safe.
+/// Limits how often pods are listed for evidence, over all rollouts in progress: a thousand simultaneous rollouts must not send a thousand
+/// requests a second for what the workloads' own status reports later anyway. Thread-safe.
 /// </summary>
 internal sealed class EvidencePace(TimeProvider time)
 {
-    /// <summary>As many at once, and as many more each second.</summary>
+    /// <summary>Token bucket: the capacity, and the refill per second.</summary>
     private const int PerSecond = 20;
 
     private readonly object _gate = new();
     private double _left = PerSecond;
     private long _filledAt = time.GetTimestamp();
 
-    /// <summary>True where it is this one's turn; whoever is told otherwise asks again at its next step.</summary>
+    /// <summary>True if the caller may list pods now; otherwise it tries again in its next step.</summary>
     public bool TryTake()
     {
         lock (_gate)

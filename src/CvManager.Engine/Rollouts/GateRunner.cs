@@ -3,14 +3,14 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>R5: runs a rollout's gates, one after the other. Keeps nothing between two steps; thread-safe.</summary>
-/// <param name="cluster">Where they run.</param>
+/// <summary>R5: runs a rollout's gates one after the other. Stateless; thread-safe.</summary>
+/// <param name="cluster">The cluster in which the gates run.</param>
 /// <param name="random">See <see cref="ImageGate"/>.</param>
 internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 {
     private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, random) }.ToDictionary(gate => gate.Kind, StringComparer.Ordinal);
 
-    /// <summary>What a rollout's status says of its gates before the first has begun; null where there are none.</summary>
+    /// <summary>The initial gate status of a rollout; null if there are no gates.</summary>
     public static IReadOnlyList<GateStatus>? Plan(ContainerVersionSpec spec)
     {
         GateStatus[] gates =
@@ -22,14 +22,14 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
         return gates.Length == 0 ? null : gates;
     }
 
-    /// <summary>Whether somebody changed the gates since a rollout that still has to pass one began.</summary>
+    /// <summary>Whether the gates were changed since the start of a rollout that still has to pass one.</summary>
     public static bool HasOthers(ContainerVersionSpec spec, RolloutStatus rollout) =>
         rollout.Gates is { } gates && gates.Any(gate => gate.Phase != RolloutPhase.Succeeded)
         && !gates.Select(Key).SequenceEqual((Plan(spec) ?? []).Select(Key));
 
     /// <summary>Advances the first gate of a stage that has not ended.</summary>
-    /// <param name="write">Writes the rollout before something is started that must not be without it.</param>
-    /// <returns>The rollout with what became of it; whether all of the stage have passed (null while one runs); and what to say.</returns>
+    /// <param name="write">Writes the rollout to the status before a pod is created.</param>
+    /// <returns>The updated rollout; whether all gates of the stage have passed (null while one runs); and a message.</returns>
     public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(ContainerVersion resource, RolloutStatus rollout, string stage,
         IReadOnlyList<string> pullSecrets, DateTimeOffset now, Func<RolloutStatus, string, CancellationToken, Task> write, CancellationToken cancellationToken)
     {
@@ -59,7 +59,7 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
         return (rollout, true, "");
     }
 
-    /// <summary>Takes away what a rollout's gates left in the cluster: those that have begun, or one of them.</summary>
+    /// <summary>Deletes what a rollout's gates (all, or one of them) left in the cluster.</summary>
     public async Task CleanUpAsync(ContainerVersion resource, RolloutStatus rollout, int? index, CancellationToken cancellationToken)
     {
         if (rollout.Gates?.Any(gate => gate.StartedAt is not null) != true)
@@ -72,7 +72,7 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 
     private static (string Stage, string Kind, string Image) Key(GateStatus gate) => (gate.Stage, gate.Kind, gate.Image);
 
-    /// <summary>What the specification asks for at that place: the same as when the rollout began (<see cref="HasOthers"/>).</summary>
+    /// <summary>The gate's specification: unchanged since the rollout started (<see cref="HasOthers"/>).</summary>
     private static VerifySpec Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
     {
         GateStatus gate = gates[index];
@@ -85,6 +85,6 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
         return asked[gates.Take(index).Count(g => g.Stage == gate.Stage)];
     }
 
-    /// <summary>The end of it: that is where a log says what went wrong.</summary>
+    /// <summary>The end of the message: the last lines of a log usually show the error.</summary>
     private static string Shortened(string message) => message.Length <= 2000 ? message : "…" + message[^2000..];
 }

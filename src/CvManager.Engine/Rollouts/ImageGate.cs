@@ -7,13 +7,13 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>R5, <c>kind: Image</c>: a pod of the gate's image; exit code 0 of its container passes. Thread-safe.</summary>
+/// <summary>R5, <c>kind: Image</c>: runs a pod with the gate's image; exit code 0 of its container passes. Thread-safe.</summary>
 /// <remarks>
-/// <para>Its time is measured where the pod runs: the kubelet ends it after <c>activeDeadlineSeconds</c>. The controller's clock has no say.</para>
-/// <para>A pod that ends for a reason of the cluster's (an eviction, a node that goes) is run again, and says nothing about the version.</para>
+/// <para>The kubelet enforces the timeout by <c>activeDeadlineSeconds</c>; it does not depend on the controller's clock.</para>
+/// <para>A pod that the cluster terminates (an eviction, a lost node) is run again, and is not evidence about the version.</para>
 /// </remarks>
-/// <param name="cluster">Where the pods run.</param>
-/// <param name="random">Draws the pods' names in a test; null for names that cannot be foreseen.</param>
+/// <param name="cluster">The cluster in which the pods run.</param>
+/// <param name="random">The source of the pods' names in tests; null for unpredictable names.</param>
 internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGate
 {
     internal const string RolloutLabel = "custom.k8s.io/rollout";
@@ -23,21 +23,21 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     private const string DeadlineExceeded = nameof(DeadlineExceeded);
     private const int LogLines = 20;
 
-    /// <summary>Letters and digits that make no words, as in the names that Kubernetes generates.</summary>
+    /// <summary>Letters and digits that cannot form words, as in names that Kubernetes generates.</summary>
     private const string NameLetters = "bcdfghjklmnpqrstvwxz2456789";
     private const int RandomLetters = 12;
 
-    /// <summary>What the kubelet says of a container that it cannot make from the specification: a matter of the gate's, not of the version.</summary>
+    /// <summary>The kubelet's reasons for a container that it cannot create: a fault of the gate's specification, not of the version.</summary>
     private static readonly string[] ConfigurationErrors = ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"];
 
-    /// <summary>What the API server adds to a pod's specification by itself.</summary>
+    /// <summary>Fields that the API server adds to a pod's specification.</summary>
     private static readonly HashSet<string> DefaultedFields = new(StringComparer.Ordinal)
     {
         "restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "serviceAccountName", "serviceAccount", "securityContext", "nodeName", "schedulerName", "tolerations",
         "priorityClassName", "priority", "preemptionPolicy", "enableServiceLinks", "imagePullSecrets", "terminationMessagePath", "terminationMessagePolicy", "resources",
     };
 
-    /// <summary>And where the pod has the token of its service account.</summary>
+    /// <summary>Fields that it adds for the token of a service account.</summary>
     private static readonly HashSet<string> TokenFields = new(StringComparer.Ordinal) { "volumes", "volumeMounts" };
 
     public string Kind => "Image";
@@ -49,7 +49,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         JsonObject? pod = await FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
         if (known.Uid is null)
         {
-            // Nothing was written after its creation was asked for.
+            // The process stopped between the creation and the next status write.
             if (pod is null)
                 return await CreateAsync(run, run.Status, cancellationToken);
             if (!IsAsMade(pod, run))
@@ -78,12 +78,12 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
-                // Gone already.
+                // Already deleted.
             }
         }
     }
 
-    /// <summary>Runs it in a new pod, in the place of whatever ran before.</summary>
+    /// <summary>Runs the gate in a new pod, which replaces a former one.</summary>
     private async Task<GateProgress> StartAsync(GateRun run, GateStatus gate, string why, CancellationToken cancellationToken)
     {
         if (gate.Pod is not null)
@@ -104,7 +104,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            // The answer to an earlier request was lost, or somebody knows the name: the next look tells which.
+            // The response to an earlier request was lost, or another client created the pod: the next step checks which.
             return new GateProgress(gate, $"pod {name} already exists");
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid or CvErrorKind.NotFound)
@@ -119,7 +119,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         string phase = pod.Text("status", "phase") ?? "";
         string? reason = pod.Text("status", "reason");
         int? exitCode = container.Number("state", "terminated", "exitCode");
-        // The container's own end decides: one that a webhook puts beside it may never end.
+        // The gate's own container decides: an injected sidecar may never end.
         if (phase == "Succeeded" || exitCode == 0)
             return await EndAsync(run, gate, RolloutPhase.Succeeded, "passed", cancellationToken);
 
@@ -157,7 +157,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         }
         catch (CvException e)
         {
-            // The outcome is known without it.
+            // The outcome does not depend on the log.
             end = $"{end} (the log could not be read: {e.Message})";
             log = "";
         }
@@ -165,15 +165,15 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         return new GateProgress(gate with { Phase = phase, Message = null, Reason = null }, log.Length == 0 ? end : $"{end}; end of the log:\n{log}");
     }
 
-    /// <summary>Why the cluster ended a pod; null where it did not.</summary>
-    /// <remarks>Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier ones give the reason alone.</remarks>
+    /// <summary>Why the cluster terminated a pod; null if it did not.</summary>
+    /// <remarks>Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier versions set only the reason.</remarks>
     private static string? Disruption(JsonObject pod, string phase, string? reason) =>
         pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "DisruptionTarget" && c.Text("status") == "True") is { } target ? target.Text("reason") ?? "disrupted"
         : pod.At("metadata", "deletionTimestamp") is not null ? "deleted"
         : phase == "Failed" && reason is not (null or DeadlineExceeded) ? reason
         : null;
 
-    /// <summary>What keeps its container from starting: the first cause, which a later "Back-off pulling image" does not tell. Null once it has started.</summary>
+    /// <summary>Why the container does not start: the first cause, because a later "Back-off pulling image" hides it. Null after it has started.</summary>
     private static (string? Reason, string? Message) Cause(JsonObject pod, JsonObject? container, GateStatus former)
     {
         if (container.At("state", "running") is not null || container.At("state", "terminated") is not null)
@@ -202,13 +202,13 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         pod.Items("metadata", "ownerReferences").Any(owner => owner.Flag("controller") && owner.Text("uid") == resource.Metadata.Uid);
 
     /// <summary>
-    /// Whether a pod that is not known by its uid yet runs what this gate's pod would, and nothing else. Who may read the status and create pods
-    /// can forge all the rest of it.
+    /// Whether a pod whose uid is not known yet runs exactly what this gate's pod would. A client that may read the status and create pods can
+    /// forge everything else.
     /// </summary>
     private static bool IsAsMade(JsonObject pod, GateRun run)
     {
         JsonObject made = JsonNode.Parse(Manifest(run, run.Status.Pod!.Name).ToJsonString())!["spec"]!.AsObject();
-        // Written otherwise by the API server ("1000m" is "1").
+        // The API server normalizes quantities ("1000m" becomes "1").
         made["containers"]![0]!.AsObject().Remove("resources");
         if (!IsOwned(pod, run.Resource) || pod["spec"] is not JsonObject spec || !Covers(made, spec))
             return false;
@@ -217,7 +217,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         return spec.Concat(spec["containers"]![0]!.AsObject()).All(field => expected.Contains(field.Key));
     }
 
-    /// <summary>True where everything of the one is in the other.</summary>
+    /// <summary>True if <paramref name="found"/> contains everything of <paramref name="made"/>.</summary>
     private static bool Covers(JsonNode? made, JsonNode? found) => made switch
     {
         JsonObject map => found is JsonObject other && map.All(field => Covers(field.Value, other[field.Key])),
@@ -239,22 +239,22 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
 
     private static ResourcePath PathOf(ContainerVersion resource, string? name) => new("", "v1", "pods", resource.Metadata.Namespace, name);
 
-    /// <summary>Fits a pod's host name (63 characters).</summary>
+    /// <summary>At most 63 characters, the limit of a pod's host name.</summary>
     private string NewName(string resource)
     {
         string suffix = random is null ? RandomNumberGenerator.GetString(NameLetters, RandomLetters) : new string(random.GetItems<char>(NameLetters, RandomLetters));
-        int room = 63 - 1 - RandomLetters;
-        return $"{(resource.Length > room ? resource[..room].TrimEnd('-', '.') : resource)}-{suffix}";
+        int limit = 63 - 1 - RandomLetters;
+        return $"{(resource.Length > limit ? resource[..limit].TrimEnd('-', '.') : resource)}-{suffix}";
     }
 
     private static JsonObject Manifest(GateRun run, string name)
     {
         ContainerVersion resource = run.Resource;
         VerifySpec gate = run.Gate;
-        // Without a registry's name, of the same registry as the image that it verifies.
+        // An image without a registry is from the same registry as the image that the gate verifies.
         string image = ImageReference.TryParse(gate.Image, out _) && gate.Image.Split('/')[0] is { } first && (first.Contains('.', StringComparison.Ordinal) || first.Contains(':', StringComparison.Ordinal) || first == "localhost")
             ? gate.Image : $"{resource.Spec.ImageRepo.Split('/')[0]}/{gate.Image}";
-        // Kubernetes documentation, "Pod Security Standards", Restricted: a namespace that enforces it takes the pod.
+        // Kubernetes documentation, "Pod Security Standards", Restricted: a namespace that enforces it accepts the pod.
         JsonObject security = new()
         {
             ["runAsNonRoot"] = gate.RunAsUser != 0,
@@ -314,7 +314,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         };
     }
 
-    /// <summary>So that a gate that is edited while it runs is seen to be another one.</summary>
+    /// <summary>Identifies the specification, to detect a gate that is edited while it runs.</summary>
     private static string HashOf(VerifySpec gate) =>
         Convert.ToHexString(SHA256.HashData(JsonSerializer.SerializeToUtf8Bytes(gate, ResourceJson.Options)))[..16].ToLowerInvariant();
 

@@ -5,36 +5,36 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>What a plan is made from: everything that was read, and nothing that has to be.</summary>
+/// <summary>The input of a plan. It contains everything that the planner needs; the planner reads nothing itself.</summary>
 public sealed record PlanInput
 {
     public required ContainerVersion Resource { get; init; }
 
-    /// <summary>What the tag, or the pinned version, stands for; null where <see cref="Problem"/> says why not.</summary>
+    /// <summary>The version of the tag, or the pinned version; null if it is unknown (see <see cref="Problem"/>).</summary>
     public ResolvedVersion? Version { get; init; }
 
-    /// <summary>Why the version is not known.</summary>
+    /// <summary>Why the version is unknown.</summary>
     public CvException? Problem { get; init; }
 
-    /// <summary>Every workload of the namespace that carries the label cvapp.</summary>
+    /// <summary>Every workload of the namespace that has the cvapp label.</summary>
     public required IReadOnlyList<Workload> Workloads { get; init; }
 
-    /// <summary>Why workloads of one kind may be missing among <see cref="Workloads"/>; null where none are.</summary>
+    /// <summary>Why workloads of a kind may be missing from <see cref="Workloads"/>; null if none are.</summary>
     public CvException? Unseen { get; init; }
 
-    /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null where there is none, and for another strategy.</summary>
+    /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null if it does not exist, and for other strategies.</summary>
     public ServiceSelector? Service { get; init; }
 
-    /// <summary>Every ContainerVersion of the namespace, the resource itself among them or not.</summary>
+    /// <summary>Every ContainerVersion of the namespace; may contain the resource itself.</summary>
     public required IReadOnlyList<ContainerVersion> Neighbours { get; init; }
 }
 
 /// <summary>
-/// R2: what would change now. Pure: no I/O, no clock, no randomness; the same input gives the same plan, and thread-safe for that.
+/// R2: plans what would change now. Pure and thread-safe: no I/O, no clock, no randomness; equal input produces an equal plan.
 /// </summary>
 public static class Planner
 {
-    /// <summary>R3: this often is an image put back that somebody else changed; then it is left to them.</summary>
+    /// <summary>R3: how often an image that another client changed is set again before it is left unchanged.</summary>
     public const int MostRepeats = 3;
 
     public static RolloutPlan Plan(PlanInput input)
@@ -138,7 +138,7 @@ public static class Planner
         ContainerVersion resource = input.Resource;
         ContainerVersionSpec spec = resource.Spec;
         string target = TargetImage.Of(spec, version.Version, version.Digest);
-        // R13: up to date is when the live colour is; then the idle one is left as it is.
+        // R13: up to date means that the live colour is; the idle one then stays unchanged.
         IReadOnlyList<Workload> live = pair is null ? workloads : [pair.Live];
         List<PlannedChange> changes = live.Select(w => new PlannedChange(w, w.FindContainer(spec.Container.Name)!, target))
             .Where(c => !IsRunning(resource, c, version)).ToList();
@@ -155,11 +155,11 @@ public static class Planner
         QuarantinedDigest? quarantined = resource.Status?.Quarantined?.FirstOrDefault(q => q.Digest == version.Digest);
         if (changes.Count == 0)
         {
-            // "Set to" is not "runs": there is nothing to change, but it is ready only once its pods are up.
+            // Nothing to change, but the resource is ready only when its pods are.
             List<Workload> waiting = [.. live.Where(w => w.Progress.State != ProgressState.Done)];
             if (waiting.Count == 0)
                 return plan with { Message = UpToDate(resource, live, version.Version) };
-            // Where a failed version was left in place, it is up to date only once its workloads have recovered.
+            // A failed version that was not rolled back is up to date only after its workloads have recovered.
             return quarantined is not null
                 ? plan with { Verdict = PlanVerdict.Stalled, Reason = ConditionReasons.RolloutFailed, Message = $"Version {version.Version} failed: {quarantined.Reason}" }
                 : plan with
@@ -190,9 +190,10 @@ public static class Planner
     }
 
     /// <summary>
-    /// Workloads that are set to the version, and that no finished rollout has brought to it: those of a rollout of it that was superseded halfway
-    /// (suspended, for example), which R6 still has to judge and to roll back as a whole; and ReplicaSets whose template somebody else has set since
-    /// the last rollout, as nobody else replaces their pods (R4). A workload that was brought to the version and is down by now is none of these.
+    /// Workloads that are set to the version but not by a completed rollout: those of a rollout of the version that was superseded halfway (by a
+    /// suspension, for example), which R6 still has to judge and roll back as a whole; and ReplicaSets whose template another client has set
+    /// since the last rollout, because nothing else replaces their pods (R4). A workload that a rollout completed and that is down now is not
+    /// included.
     /// </summary>
     private static IEnumerable<PlannedChange> Unfinished(ContainerVersion resource, ResolvedVersion version, List<Workload> set, bool hasOthers)
     {
@@ -207,13 +208,13 @@ public static class Planner
         static bool IsUp(Workload workload) => workload.Progress.State == ProgressState.Done;
     }
 
-    /// <summary>True where a workload has the version, or what the API server made of it when it was asked for it (an admission webhook did).</summary>
+    /// <summary>True if a workload has the version, or the image to which an admission webhook rewrote it.</summary>
     private static bool IsRunning(ContainerVersion resource, PlannedChange change, ResolvedVersion version) =>
         TargetImage.IsRunning(change.Container.Image, resource.Spec, version.Version, version.Digest)
         || resource.Status?.Rollout?.Rewrites?.Any(r => r.Kind == change.Workload.Kind && r.Name == change.Workload.Name && r.Answered == change.Container.Image
             && RunningImage.AreSame(r.Asked, change.ToImage)) == true;
 
-    /// <summary>R9: the older resource has the container; the younger one names it and waits.</summary>
+    /// <summary>R9: the older resource manages the container; the newer one reports the conflict.</summary>
     private static string? Rival(PlanInput input, List<Workload> workloads)
     {
         ContainerVersion resource = input.Resource;
@@ -233,7 +234,7 @@ public static class Planner
         return null;
     }
 
-    /// <summary>R3: someone who keeps putting another image is not fought.</summary>
+    /// <summary>R3: a client that keeps changing the image back wins after <see cref="MostRepeats"/> attempts.</summary>
     private static string? Contender(ContainerVersion resource, string digest, List<PlannedChange> changes)
     {
         if (resource.Status?.Rollout is not { } last || last.Digest != digest || last.Repeats < MostRepeats || !RolloutPhase.IsFinal(last.Phase)
@@ -243,7 +244,7 @@ public static class Planner
         }
 
         PlannedChange change = changes[0];
-        // Our own name is on it where an admission webhook rewrote what we wrote.
+        // The field manager is our own if an admission webhook rewrote what we wrote.
         string until = $"It is left unchanged until the tag moves, the ContainerVersion changes, or you run Resume-ContainerVersion {resource.Metadata.Name}.";
         if (change.Container.ImageManager == ClusterConnection.FieldManager)
         {
@@ -272,14 +273,14 @@ public static class Planner
         _ => ConditionReasons.RegistryUnavailable,
     };
 
-    /// <summary>What a resource says when all is well: the same after a rollout as at every later look, so that nothing is written then (R12).</summary>
+    /// <summary>The message of an up-to-date resource: the same after a rollout as in every later plan, so that nothing is written then (R12).</summary>
     internal static string UpToDate(ContainerVersion resource, IReadOnlyList<Workload> workloads, string version)
     {
         string who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
         return $"{who} on version {version}{(resource.Spec.PinVersion.Length > 0 ? $" (pinned{Hold.Of(resource)})" : "")}.";
     }
 
-    /// <summary>Oldest first; those of one second by name.</summary>
+    /// <summary>Oldest first, then by name.</summary>
     private sealed class ByAge : IComparer<ContainerVersion>
     {
         public static ByAge Instance { get; } = new();

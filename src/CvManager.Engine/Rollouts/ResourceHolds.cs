@@ -6,21 +6,21 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Rollouts;
 
-/// <summary>R7: what a person decides about a resource, with an event that tells of it. Thread-safe.</summary>
-/// <param name="cluster">Where the resources are.</param>
+/// <summary>R7: suspends, pins and resumes a resource, with an event for each. Thread-safe.</summary>
+/// <param name="cluster">The cluster with the resources.</param>
 /// <param name="time">The clock of the events.</param>
-/// <param name="log">Hears of an event that could not be written.</param>
-/// <param name="who">The person.</param>
+/// <param name="log">Logs events that could not be written.</param>
+/// <param name="who">The user who makes the change.</param>
 public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, ILogger log, string who)
 {
-    /// <summary>How often the controller may come between while its quarantine is lifted.</summary>
+    /// <summary>How often a status update that conflicts with the controller is retried.</summary>
     private const int MostConflicts = 10;
 
     private readonly ContainerVersionStore _resources = new(cluster);
     private readonly EventRecorder _events = new(cluster, time, log);
 
-    /// <summary>Nothing is rolled out any more. Writes nothing where it is so already, and no other reason is given.</summary>
-    /// <exception cref="CvException">The cluster refused, or could not be asked.</exception>
+    /// <summary>Suspends a resource. Writes nothing if it is already suspended and the reason is not changed.</summary>
+    /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
     public async Task<ContainerVersion> SuspendAsync(ContainerVersion resource, string? reason, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -29,7 +29,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
         return await HoldAsync(resource, new JsonObject { ["suspend"] = true }, reason, ConditionReasons.Suspended, "Suspended", cancellationToken);
     }
 
-    /// <summary>It stays on a version, whatever its tag says; a suspension ends with it, for nothing would be rolled out otherwise.</summary>
+    /// <summary>Pins a resource to a version, and ends a suspension, which would prevent the rollout.</summary>
     /// <inheritdoc cref="SuspendAsync" path="/exception"/>
     public async Task<ContainerVersion> PinAsync(ContainerVersion resource, string version, string? reason, CancellationToken cancellationToken)
     {
@@ -39,12 +39,12 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
         return await HoldAsync(resource, new JsonObject { ["pinVersion"] = version, ["suspend"] = null }, reason, ConditionReasons.Pinned, $"Pinned to version {version}", cancellationToken);
     }
 
-    /// <summary>It follows its tag again, and what failed may be tried again. Writes nothing where nothing held it.</summary>
+    /// <summary>Lifts suspension, pin and quarantine. Writes nothing if the resource was not held.</summary>
     /// <inheritdoc cref="SuspendAsync" path="/exception"/>
     public async Task<ContainerVersion> ResumeAsync(ContainerVersion resource, string? reason, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        // First, so that the controller finds nothing in its way once it may go on.
+        // Lift the quarantine first, so that it does not stop the controller when it continues.
         ContainerVersion resumed = await LiftAsync(resource, cancellationToken);
         if (Hold.Of(resumed) is not null)
         {
@@ -57,7 +57,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
         return resumed;
     }
 
-    /// <summary>R6, R3: neither quarantine nor a count of contended rollouts is left in the status.</summary>
+    /// <summary>R6, R3: removes the quarantine and the count of repeated rollouts from the status.</summary>
     private async Task<ContainerVersion> LiftAsync(ContainerVersion resource, CancellationToken cancellationToken)
     {
         for (int attempt = 1; ; attempt++)

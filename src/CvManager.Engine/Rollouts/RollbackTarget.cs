@@ -3,10 +3,10 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>Which version a person means who wants to go back. Pure.</summary>
+/// <summary>Determines the target version of a rollback. Pure.</summary>
 public static class RollbackTarget
 {
-    /// <summary>The version that the workloads are on, as the status has it; a version that failed and was put back is not.</summary>
+    /// <summary>The version of the workloads according to the status; not a version that failed and was rolled back.</summary>
     public static string? Present(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -15,11 +15,11 @@ public static class RollbackTarget
     }
 
     /// <summary>
-    /// The version that was rolled out with success before the present one. Rollouts that a person asked for are passed over, so that going
-    /// back twice goes back further, and not to where it came from.
+    /// The last version that was rolled out successfully before the current one. Rollouts that a person requested are skipped, so that a
+    /// second rollback goes back further instead of undoing the first.
     /// </summary>
-    /// <param name="resource">With its status.</param>
-    /// <param name="records">Of this resource, newest first.</param>
+    /// <param name="resource">The resource with its status.</param>
+    /// <param name="records">The records of this resource, newest first.</param>
     /// <exception cref="CvException"><c>RollbackTargetNotFound</c>.</exception>
     public static string Previous(ContainerVersion resource, IEnumerable<RolloutRecord> records)
     {
@@ -29,7 +29,7 @@ public static class RollbackTarget
         List<string> followed = succeeded.Where(record => record.Who == RolloutRecord.Controller).Select(record => record.ToVersion).ToList();
         int at = present is null ? -1 : followed.IndexOf(present);
         string? before = followed.Skip(at + 1).FirstOrDefault(version => version != present);
-        // The oldest rollout still tells what was there before it, unless that was a name that moves.
+        // The oldest record shows the version before it, unless that was a moving tag.
         if (before is null && succeeded.Count > 0 && succeeded[^1].FromVersion is { Length: > 0 } first && first != present && first != resource.Spec.Tag && first != "latest")
             before = first;
         if (before is null && resource.Status?.SuccessVersion is { } last && last != present)
@@ -42,7 +42,7 @@ public static class RollbackTarget
             };
     }
 
-    /// <summary>The version that a record's rollout brought.</summary>
+    /// <summary>The version that the rollout of a record rolled out.</summary>
     /// <exception cref="CvException"><c>RolloutRecordNotFound</c>, <c>RolloutRecordNotSuccessful</c>.</exception>
     public static string OfRecord(ContainerVersion resource, IEnumerable<RolloutRecord> records, string id)
     {
@@ -62,7 +62,7 @@ public static class RollbackTarget
             $"Choose another record, or specify -ToVersion. {history}") { Target = resource.Key };
     }
 
-    /// <exception cref="CvException"><c>VersionQuarantined</c>: it would not be rolled out.</exception>
+    /// <exception cref="CvException"><c>VersionQuarantined</c>: the version would not be rolled out.</exception>
     public static void ThrowIfQuarantined(ContainerVersion resource, string version, string digest)
     {
         ArgumentNullException.ThrowIfNull(resource);

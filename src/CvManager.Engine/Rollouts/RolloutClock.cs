@@ -4,46 +4,46 @@ using CvManager.Resources;
 namespace CvManager.Rollouts;
 
 /// <summary>
-/// What deadlines are measured by. The status keeps them as times of day, so that whoever comes after a restart knows them (R10); but a clock
-/// may be set, and a cluster that cannot be asked gives a rollout no time. What this process has seen of both is made up for: the times
-/// in the status are moved along.
+/// Adjusts the deadlines of rollouts. The status stores them as wall-clock times, so that they survive a restart (R10); but the wall clock
+/// may be set, and while the cluster is unavailable a rollout cannot progress. This class corrects for both, as far as this process has
+/// observed them: it shifts the times in the status.
 /// </summary>
 /// <remarks>
-/// <para>Thread-safe. It remembers nothing that is needed: after a restart, the times in the status hold as they are, but none is further off
-/// than it may be (a clock that was set back meanwhile). A clock that was set forwards while no process ran cannot be told from time
-/// that passed, and does time a rollout out.</para>
-/// <para>Steps of less than <see cref="Tolerance"/> are not made up for: the status would be written for each.</para>
+/// <para>Thread-safe. Its state is not needed for correctness: after a restart the times in the status apply as they are, but are capped at
+/// their maximum (in case the clock was set back). A clock that was set forward while no process ran cannot be distinguished from elapsed
+/// time, and can time out a rollout.</para>
+/// <para>Shifts of less than <see cref="Tolerance"/> are ignored, because each one would write the status.</para>
 /// </remarks>
 public sealed class RolloutClock(TimeProvider time)
 {
-    /// <summary>As much as a clock is set in passing, by NTP say, or a few failed requests take.</summary>
+    /// <summary>Covers small adjustments of the clock, by NTP for example, and a few failed requests.</summary>
     private static readonly TimeSpan Tolerance = TimeSpan.FromSeconds(10);
 
     private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
     internal TimeProvider Time => time;
 
-    /// <summary>Resources of which it remembers something.</summary>
+    /// <summary>The number of resources with a reading.</summary>
     internal int Count => _readings.Count;
 
-    /// <summary>The time of day, in whole seconds as the status keeps it: a time that it gives back must equal the one that was put in.</summary>
+    /// <summary>The wall-clock time in whole seconds, the precision of the status.</summary>
     public DateTimeOffset Now()
     {
         DateTimeOffset now = time.GetUtcNow();
         return now.AddTicks(-(now.Ticks % TimeSpan.TicksPerSecond));
     }
 
-    /// <summary>The cluster could not be asked for this resource, or refused: the time until its next step does not count.</summary>
+    /// <summary>Call after a cluster error for this resource: the time until its next step does not count.</summary>
     public void Interrupt(string key)
     {
         if (_readings.TryGetValue(key, out Reading? last))
             _readings[key] = last with { IsInterrupted = true };
     }
 
-    /// <summary>The rollout with its times as they hold now: that of a step that is about to be run.</summary>
-    /// <param name="key">The resource.</param>
-    /// <param name="rollout">As its status has it.</param>
-    /// <param name="timeoutSeconds">The most that it may have left.</param>
+    /// <summary>Returns the rollout with adjusted times, before a step.</summary>
+    /// <param name="key">The resource's key.</param>
+    /// <param name="rollout">The rollout in the status.</param>
+    /// <param name="timeoutSeconds">The maximum remaining time.</param>
     internal RolloutStatus Measure(string key, RolloutStatus rollout, int timeoutSeconds)
     {
         DateTimeOffset now = Now();
@@ -52,7 +52,7 @@ public sealed class RolloutClock(TimeProvider time)
         if (_readings.TryGetValue(key, out Reading? last) && last.Rollout == rollout.Id)
         {
             TimeSpan passed = time.GetElapsedTime(last.Ticks, ticks);
-            // What was moved is made up for once the status has it; another deadline than either is a new one, from what the clock said then.
+            // A shift is settled when the status contains it. A deadline that matches neither value is new, and based on the current clock.
             owed = (rollout.Deadline == last.From ? last.Owed : rollout.Deadline == last.To ? last.Owed - last.Moved : TimeSpan.Zero)
                 + (wall - last.Wall - passed) + (last.IsInterrupted ? passed : TimeSpan.Zero);
         }
@@ -64,7 +64,7 @@ public sealed class RolloutClock(TimeProvider time)
         return measured;
     }
 
-    /// <summary>Nothing is in progress there any more.</summary>
+    /// <summary>Forgets a resource without a rollout in progress.</summary>
     internal void Forget(string key) => _readings.TryRemove(key, out _);
 
     private static RolloutStatus Moved(RolloutStatus rollout, TimeSpan shift) => rollout with
@@ -75,7 +75,7 @@ public sealed class RolloutClock(TimeProvider time)
         Workloads = [.. rollout.Workloads.Select(workload => workload.BlockedSince is { } since ? workload with { BlockedSince = since + shift } : workload)],
     };
 
-    /// <summary>Nothing has begun in the future, and no deadline is further off than it was at first. (A tolerance for whoever wrote it on another machine.)</summary>
+    /// <summary>Caps the times: no start in the future, and no deadline beyond its maximum. (With a tolerance for the clock of another machine.)</summary>
     private static RolloutStatus AtMost(RolloutStatus rollout, DateTimeOffset now, int timeoutSeconds)
     {
         DateTimeOffset soon = now + Tolerance;
@@ -88,6 +88,6 @@ public sealed class RolloutClock(TimeProvider time)
         bool IsAhead(GateStatus gate) => gate.Phase == RolloutPhase.Progressing && gate.StartedAt > soon;
     }
 
-    /// <summary>Both clocks at a rollout's last step; what its times were behind then, how far they were moved, and its deadline before and after that.</summary>
+    /// <summary>Both clocks at a rollout's last step; the accumulated correction, the applied shift, and the deadline before and after the shift.</summary>
     private sealed record Reading(string Rollout, DateTimeOffset Wall, long Ticks, TimeSpan Owed, TimeSpan Moved, DateTimeOffset? From, DateTimeOffset? To, bool IsInterrupted);
 }

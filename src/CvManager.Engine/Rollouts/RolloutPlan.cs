@@ -3,7 +3,7 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>The answer to "what would change now?" (R2): what -WhatIf prints, and what a rollout executes. Immutable.</summary>
+/// <summary>What would change now (R2): -WhatIf prints it, and a rollout executes it. Immutable.</summary>
 public sealed record RolloutPlan
 {
     public required ContainerVersion Resource { get; init; }
@@ -16,27 +16,27 @@ public sealed record RolloutPlan
     /// <summary>One sentence for people.</summary>
     public required string Message { get; init; }
 
-    /// <summary>The error that nothing can be done for; null where the plan itself found what is wrong.</summary>
+    /// <summary>The error behind a stalled plan; null if the planner itself found the problem.</summary>
     public CvException? Problem { get; init; }
 
-    /// <summary>The version that the workloads should run; null where none could be found.</summary>
+    /// <summary>The version that the workloads should run; null if it is unknown.</summary>
     public string? Version { get; init; }
 
     public string? Digest { get; init; }
 
-    /// <summary>What would be changed, in the order in which it would be. Empty but for <see cref="PlanVerdict.RollOut"/>.</summary>
+    /// <summary>The changes, in order. Empty unless the verdict is <see cref="PlanVerdict.RollOut"/>.</summary>
     public IReadOnlyList<PlannedChange> Changes { get; init; } = [];
 
     /// <summary>The workloads that the resource selects.</summary>
     public IReadOnlyList<Workload> Workloads { get; init; } = [];
 
-    /// <summary>Which workload has the traffic, for the strategy ServiceBlueGreen; null for another one, and where that is not clear.</summary>
+    /// <summary>For ServiceBlueGreen, the live and the idle workload; null for other strategies, and if they cannot be determined.</summary>
     public BlueGreenPair? BlueGreen { get; init; }
 }
 
-/// <summary>The two colours.</summary>
-/// <param name="Live">The one that the Service points at.</param>
-/// <param name="Idle">The other one.</param>
+/// <summary>The two workloads of a blue-green pair.</summary>
+/// <param name="Live">The workload that the Service points at.</param>
+/// <param name="Idle">The other workload.</param>
 public sealed record BlueGreenPair(Workload Live, Workload Idle);
 
 public enum PlanVerdict
@@ -44,23 +44,23 @@ public enum PlanVerdict
     /// <summary>All workloads run the version.</summary>
     UpToDate,
 
-    /// <summary>There is something to change.</summary>
+    /// <summary>At least one workload has to change.</summary>
     RollOut,
 
-    /// <summary>A person decided that nothing is to change (R7).</summary>
+    /// <summary>A person suspended the resource (R7).</summary>
     Held,
 
-    /// <summary>Nothing can be done until somebody changes something; the reason says what.</summary>
+    /// <summary>Nothing can be done until the problem that the reason names is fixed.</summary>
     Stalled,
 }
 
-/// <summary>One container of one workload that gets another image.</summary>
-/// <param name="Workload">As it was read.</param>
+/// <summary>The change of one container's image.</summary>
+/// <param name="Workload">The workload as last read.</param>
 /// <param name="Container">The container of its pod template.</param>
-/// <param name="ToImage">The image that it gets.</param>
+/// <param name="ToImage">The new image.</param>
 public sealed record PlannedChange(Workload Workload, WorkloadContainer Container, string ToImage)
 {
-    /// <summary>The Service that is pointed at the workload afterwards; null for none.</summary>
+    /// <summary>The Service to point at the workload afterwards; null for none.</summary>
     public string? CutOver { get; init; }
 
     public override string ToString() => CutOver is null ? Change() : $"{Change()}, then point Service {CutOver} at it";
@@ -68,7 +68,7 @@ public sealed record PlannedChange(Workload Workload, WorkloadContainer Containe
     private string Change() => WorkloadKind.Find(Workload.Kind).Delivery switch
     {
         Delivery.PatchTemplateAndReplacePods when RunningImage.AreSame(Container.Image, ToImage) => $"Replace the pods of {Workload.Reference} one by one until all run {ToImage}",
-        _ when RunningImage.AreSame(Container.Image, ToImage) => $"Wait until {Workload.Reference} runs {ToImage}, which is set already",
+        _ when RunningImage.AreSame(Container.Image, ToImage) => $"Wait until {Workload.Reference} runs {ToImage}, which is already set",
         Delivery.Recreate => $"Recreate {Workload.Reference} with {Container.Name} = {ToImage} (was {Container.Image})",
         Delivery.PatchTemplateAndReplacePods => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image}) and replace its pods one by one",
         _ => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image})",

@@ -4,31 +4,31 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>What a step led to.</summary>
-/// <param name="Status">The status that the resource is to have; it may be the one it has.</param>
-/// <param name="ComeAgain">When there is something to do or to see again; null where only a change can bring it.</param>
-/// <param name="Finished">The rollout that this step ended.</param>
+/// <summary>The result of a step.</summary>
+/// <param name="Status">The new status of the resource; may be unchanged.</param>
+/// <param name="ComeAgain">When to run the next step; null if nothing is due before the next change.</param>
+/// <param name="Finished">The rollout that this step ended; null for none.</param>
 public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAgain, RolloutStatus? Finished = null);
 
 /// <summary>
-/// Carries out plans, a step at a time. Each step can be run again: what was done before it is read from the status and the
-/// workloads, and nothing that matters is kept in memory (R10).
+/// Carries out plans one step at a time. Each step can be run again: earlier progress is read from the status and the workloads, and nothing
+/// that matters is kept in memory (R10).
 /// </summary>
-/// <remarks>Thread-safe; two calls for one resource at the same time are the caller's mistake, and end in a status conflict.</remarks>
-/// <param name="cluster">What is changed.</param>
+/// <remarks>Thread-safe. Do not run two steps of one resource at the same time: one would end with a status conflict.</remarks>
+/// <param name="cluster">The cluster to change.</param>
 /// <param name="workloads">Reads and changes workloads.</param>
-/// <param name="clock">What rollouts' deadlines are measured by.</param>
-/// <param name="random">Draws the names of gates' pods in a test; null for names that cannot be foreseen.</param>
+/// <param name="clock">Adjusts the deadlines of rollouts.</param>
+/// <param name="random">The source of the gate pods' names in tests; null for unpredictable names.</param>
 public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, Random? random = null)
 {
     private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidencePace(clock.Time)), new GateRunner(cluster, random), new ServiceStore(cluster));
 
-    /// <summary>Runs what can be run now.</summary>
-    /// <param name="plan">Made from the world as it was just seen.</param>
-    /// <param name="status">The resource's status, with what the tag stands for in it.</param>
-    /// <param name="writeStatus">Writes a status before something is changed that must not be without it; a conflict there ends the step.</param>
+    /// <summary>Runs what can be done now.</summary>
+    /// <param name="plan">The current plan.</param>
+    /// <param name="status">The resource's status, with the current version of the tag.</param>
+    /// <param name="writeStatus">Writes the status before a change that requires it; a conflict ends the step.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster could not be asked, or refused; the step is to be run again.</exception>
+    /// <exception cref="CvException">The cluster refused or was unavailable; run the step again.</exception>
     public async Task<StepResult> StepAsync(RolloutPlan plan, ContainerVersionStatus status,
         Func<ContainerVersionStatus, CancellationToken, Task> writeStatus, CancellationToken cancellationToken)
     {
@@ -46,7 +46,7 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         RolloutStep step = new(_parts, plan, status, writeStatus, now);
         if (plan.Verdict == PlanVerdict.Held)
             return await step.SupersedeAsync(rollout, "The ContainerVersion was suspended during the rollout.", cancellationToken);
-        // What has failed goes back to the end, whatever is wanted next.
+        // A rollback is completed, whatever the new plan is.
         if (rollout.Phase == RolloutPhase.RollingBack)
             return await step.AdvanceAsync(rollout, cancellationToken);
         if (plan.Reason == ConditionReasons.InvalidSpec)
@@ -64,5 +64,5 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         && strategy.BlueGreen is { } asked && asked.ServiceName == pair.Service && asked.LabelNames.SequenceEqual(pair.LabelNames);
 }
 
-/// <summary>What a step works with.</summary>
+/// <summary>The services that a step uses.</summary>
 internal sealed record RolloutParts(WorkloadStore Workloads, WorkloadDelivery Delivery, GateRunner Gates, ServiceStore Services);

@@ -6,12 +6,12 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>One step of one resource: from its plan and status to the status that it has afterwards.</summary>
+/// <summary>One step of one resource: carries out what can be done now, and returns the new status.</summary>
 internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, ContainerVersionStatus status, Func<ContainerVersionStatus, CancellationToken, Task> writeStatus,
     DateTimeOffset now)
 {
-    // How soon a rollout in progress is looked at again where no event comes: evidence of trouble is wanted within seconds at first,
-    // and a rollout that takes an hour need not be looked at 3600 times.
+    // When a rollout in progress is checked again without an event: within seconds at first, to detect failures early, but a rollout that
+    // takes an hour need not be checked 3600 times.
     private static readonly TimeSpan LeastWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
 
@@ -24,7 +24,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     public RolloutParts Parts => parts;
 
-    /// <summary>No rollout is in progress: begins one where the plan says so.</summary>
+    /// <summary>Starts a rollout if the plan requires one. No rollout is in progress.</summary>
     public async Task<StepResult> StartAsync(CancellationToken cancellationToken)
     {
         switch (plan.Verdict)
@@ -66,7 +66,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 return await FailAsync(rollout, message, cancellationToken);
             if (passed is null)
                 return WaitForGate(rollout, message);
-            // That the gates have passed stands in the status before anything is changed.
+            // The status says that the gates have passed before anything is changed.
             rollout = rollout with { Phase = RolloutPhase.Progressing };
             await WriteAsync(rollout, $"Rolling out version {rollout.Version}: all gates passed.", cancellationToken);
         }
@@ -74,14 +74,14 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return rollout.BlueGreen is null ? await RollOutAsync(rollout, cancellationToken) : await new BlueGreenStrategy(this).RollOutAsync(rollout, cancellationToken);
     }
 
-    /// <summary>Advances the gates of a stage; what has ended is written down, and only then taken away.</summary>
+    /// <summary>Advances the gates of a stage. The result of a gate is written to the status before its pod is deleted.</summary>
     public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> RunGatesAsync(RolloutStatus rollout, string stage, CancellationToken cancellationToken)
     {
         string[] secrets = [.. plan.Workloads.SelectMany(w => w.ImagePullSecrets).Distinct(StringComparer.Ordinal)];
         (RolloutStatus after, bool? passed, string message) = await parts.Gates.AdvanceAsync(plan.Resource, rollout, stage, secrets, now, WriteVerifyingAsync, cancellationToken);
         if (Ended(after) > Ended(rollout))
         {
-            // The time that gates took is not the rollout's.
+            // The time of gates does not count against the rollout's timeout.
             after = after with { Deadline = now.AddSeconds(_spec.TimeoutSeconds) };
             await WriteVerifyingAsync(after, message, cancellationToken);
             await parts.Gates.CleanUpAsync(plan.Resource, after, after.Gates!.ToList().FindLastIndex(g => IsEnded(g) && g.Stage == stage), cancellationToken);
@@ -97,10 +97,10 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     }
 
     /// <summary>
-    /// Brings its image to each workload that is not over with, and says so in the entries. R3: where somebody changes one back, that counts
-    /// as a repeat of the rollout; after the last one it is left so.
+    /// Delivers the image to each unfinished workload, and updates the entries. R3: if another client changes an image back, that counts as a
+    /// repeat of the rollout; after the last repeat the image is left unchanged.
     /// </summary>
-    /// <returns>The rollout, and the workload that is left to somebody else; null where none is.</returns>
+    /// <returns>The rollout, and the contended workload; null if there is none.</returns>
     public async Task<(RolloutStatus Rollout, WorkloadRolloutStatus? Contended)> DeliverAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
         bool repeated = false;
@@ -112,7 +112,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             if (wasPatched && rollout.Repeats >= Planner.MostRepeats && await IsChangedBackAsync(Order(rollout, entry), cancellationToken))
                 return (rollout, entry);
             (DeliveryProgress progress, rollout) = await DeliverAsync(rollout, Order(rollout, entry), cancellationToken);
-            // It would be answered the same again: nobody is fought (R3).
+            // The webhook would rewrite it again: do not repeat (R3).
             if (progress.State == DeliveryState.Overruled)
                 return (rollout with { Repeats = Planner.MostRepeats }, rollout.Workloads.First(w => w.Kind == entry.Kind && w.Name == entry.Name));
             repeated |= wasPatched && progress.IsSwapped;
@@ -121,13 +121,13 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return (rollout with { Repeats = rollout.Repeats + (repeated ? 1 : 0) }, null);
     }
 
-    /// <summary>What a workload of the rollout is to get.</summary>
+    /// <summary>The delivery order for a workload of the rollout.</summary>
     public DeliveryOrder Order(RolloutStatus rollout, WorkloadRolloutStatus entry) => new(entry, entry.ToImage, rollout.Digest)
     {
         FailFast = _spec.Rollback.FailFast, IsDue = IsDue(rollout, entry), Rewrites = rollout.Rewrites ?? [], Since = rollout.StartedAt, Now = now,
     };
 
-    /// <summary>The rollout with what became of one of its workloads.</summary>
+    /// <summary>The rollout with the updated entry of one workload.</summary>
     public RolloutStatus With(RolloutStatus rollout, WorkloadRolloutStatus entry, DeliveryProgress progress, string? asked = null)
     {
         bool blocked = progress.BlockedBy is not null;
@@ -157,12 +157,12 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         };
     }
 
-    /// <summary>Ends a rollout that somebody fights; the plan sees by its repeats that it is not to be begun again.</summary>
+    /// <summary>Ends a contended rollout; its repeats keep the planner from starting it again.</summary>
     public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
         contended.Phase == RolloutPhase.Superseded ? $"{contended.Kind}/{contended.Name}: {contended.Message}"
             : $"The image of {contended.Kind}/{contended.Name} was changed back repeatedly during the rollout; it is left unchanged.", cancellationToken);
 
-    /// <summary>It goes on: its status says what it waits for. Past its deadline, it fails.</summary>
+    /// <summary>Continues later, with what it waits for in the status; fails after the deadline.</summary>
     public async Task<StepResult> WaitAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
     {
         WorkloadRolloutStatus? blocked = Blocking(rollout);
@@ -172,7 +172,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 blocked?.BlockedBy), Wait(rollout));
     }
 
-    /// <summary>The workload by which the rollout is blocked: where all that it waits for are, as the others have their time. Null where it is not.</summary>
+    /// <summary>The workload that blocks the rollout, if all unfinished workloads are blocked; otherwise null, because the others may still time out.</summary>
     private static WorkloadRolloutStatus? Blocking(RolloutStatus rollout)
     {
         List<WorkloadRolloutStatus> waiting = [.. rollout.Workloads.Where(w => w.Phase is not (RolloutPhase.Succeeded or RolloutPhase.Superseded or RolloutPhase.RolledBack))];
@@ -185,16 +185,16 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return TimeSpan.FromSeconds(entry.BlockedSeconds) + lasting;
     }
 
-    /// <summary>Whether a workload's time is over; that for which it was blocked does not count.</summary>
+    /// <summary>Whether a workload's time is up, not counting the time for which it was blocked.</summary>
     private bool IsDue(RolloutStatus rollout, WorkloadRolloutStatus entry) => now >= rollout.Deadline + BlockedTime(entry);
 
-    /// <summary>A gate runs, and has a time of its own; the rollout's deadline begins once it has ended.</summary>
+    /// <summary>Waits for a gate, which has its own timeout; the rollout's deadline starts when the gate has ended.</summary>
     public StepResult WaitForGate(RolloutStatus rollout, string message) => new(Progressing(rollout, $"Verifying version {rollout.Version}: {message}"), Wait(rollout));
 
-    /// <summary>It goes on at a time that is known, whatever its deadline.</summary>
+    /// <summary>Continues after a known time, regardless of the deadline.</summary>
     public StepResult WaitFor(RolloutStatus rollout, string message, TimeSpan wait) => new(Progressing(rollout, $"Rolling out version {rollout.Version}: {message}"), wait);
 
-    /// <summary>Writes where it stands before it goes on: what comes next must not be without that.</summary>
+    /// <summary>Writes the status before the next change, which requires it (R10).</summary>
     public Task WriteAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken) => writeStatus(Progressing(rollout, message), cancellationToken);
 
     public async Task<StepResult> SucceedAsync(RolloutStatus rollout, CancellationToken cancellationToken)
@@ -208,11 +208,11 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         }, null, ended);
     }
 
-    /// <summary>The workloads that have to run the version: of two colours, the one that got the traffic.</summary>
+    /// <summary>The workloads that have to run the version: with blue-green, the one that received the traffic.</summary>
     private IReadOnlyList<Workload> Live(RolloutStatus rollout) =>
         rollout.BlueGreen is { } pair ? [.. plan.Workloads.Where(w => w.Reference == pair.Idle)] : plan.Workloads;
 
-    /// <summary>R6: the digest stays out, and each workload that was patched goes back on the image that it had.</summary>
+    /// <summary>R6: quarantines the digest, and rolls each patched workload back to its former image.</summary>
     public async Task<StepResult> FailAsync(RolloutStatus rollout, string message, CancellationToken cancellationToken)
     {
         await parts.Gates.CleanUpAsync(plan.Resource, rollout, null, cancellationToken);
@@ -241,12 +241,12 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return End(failed, rollout with { Phase = RolloutPhase.Failed, Message = message });
     }
 
-    /// <summary>The workload of an entry as it was last seen; null where it is gone or no longer selected.</summary>
+    /// <summary>The workload of an entry, as last read; null if it was deleted or is no longer selected.</summary>
     public (Workload Workload, WorkloadContainer Container)? Find(WorkloadRolloutStatus entry) =>
         plan.Workloads.FirstOrDefault(w => w.Kind == entry.Kind && w.Name == entry.Name) is { } workload
         && workload.FindContainer(_spec.Container.Name) is { } container ? (workload, container) : null;
 
-    /// <summary>What is written before the first patch (R10): where every workload comes from and goes to.</summary>
+    /// <summary>The intent that is written before the first patch (R10): the old and the new image of every workload.</summary>
     private RolloutStatus Intent()
     {
         bool again = status.Rollout is { Phase: RolloutPhase.Succeeded } last && last.Digest == plan.Digest && status.ObservedGeneration == _generation;
@@ -274,15 +274,15 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 Kind = c.Workload.Kind, Name = c.Workload.Name, FromImage = FormerImage(c), ToImage = c.ToImage, Phase = RolloutPhase.Pending,
                 Baseline = WorkloadDelivery.BaselineOf(c.Workload, c.Container),
             })],
-            // Those of workloads that this rollout does not touch hold, as long as they have the image.
+            // Rewrites of workloads that this rollout does not change stay valid as long as they have the image.
             Rewrites = status.Rollout?.Rewrites?.Where(r => plan.Workloads.Any(w => w.Kind == r.Kind && w.Name == r.Name && w.FindContainer(_spec.Container.Name)?.Image == r.Answered)).ToList() is { Count: > 0 } kept
                 ? kept : null,
         };
     }
 
     /// <summary>
-    /// By time, digest and resource, as several resources may follow one tag; and a number where the last rollout of this very second was of the
-    /// same digest: R8 goes by it.
+    /// Made from time, digest and resource, because several resources may follow one tag; with a number if the last rollout in the same second had
+    /// the same digest. R8 identifies records by it.
     /// </summary>
     private string NewId()
     {
@@ -295,8 +295,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     }
 
     /// <summary>
-    /// What a workload goes back to. A version that was superseded on its way is none to go back to: then it is what that one came from. The same
-    /// holds where that one had not come to the workload yet, and for all workloads where this rollout continues that one.
+    /// The image for a rollback of a workload. A superseded rollout's version was never proved, so that its former image is used instead; also if
+    /// that rollout had not reached the workload yet, and for all workloads if this rollout continues it.
     /// </summary>
     private string FormerImage(PlannedChange change)
     {
@@ -329,7 +329,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return new StepResult(Progressing(rollout, $"Rolling out version {rollout.Version}: {message}", Blocking(rollout)?.BlockedBy), Wait(rollout));
     }
 
-    /// <summary>Why a rollout failed by one of its workloads.</summary>
+    /// <summary>The message of a rollout that failed because of one workload.</summary>
     public string FailedMessage(RolloutStatus rollout, WorkloadRolloutStatus failed) => IsDue(rollout, failed)
         ? $"{failed.Kind}/{failed.Name}: the rollout did not complete within timeoutSeconds ({_spec.TimeoutSeconds} s): {failed.Message}"
         : $"{failed.Kind}/{failed.Name}: {failed.Message}";
@@ -343,7 +343,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return (progress, With(rollout, entry, progress, order.Image));
     }
 
-    /// <summary>Whether it has another image than the rollout put there; read afresh, as a watch may tell late.</summary>
+    /// <summary>Whether another client changed the image; read from the API server, because the watch may be late.</summary>
     private async Task<bool> IsChangedBackAsync(DeliveryOrder order, CancellationToken cancellationToken) =>
         Find(order.Entry) is { } seen && !order.Has(seen.Container.Image)
         && await parts.Workloads.FindAsync(seen.Workload, cancellationToken) is { } fresh && !(fresh.FindContainer(_spec.Container.Name) is { } container && order.Has(container.Image));
@@ -370,7 +370,6 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 
     private async Task<RolloutStatus> RollBackAsync(RolloutStatus rollout, WorkloadRolloutStatus entry, CancellationToken cancellationToken)
     {
-        // Pending: it was never touched.
         if (entry.Phase is RolloutPhase.RolledBack or RolloutPhase.Superseded)
             return rollout;
         DeliveryOrder back = new(entry, entry.FromImage, RunningImage.DigestOf(entry.FromImage))
@@ -391,7 +390,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                     RolloutPhase.Superseded => RolloutPhase.Superseded,
                     _ => RolloutPhase.RollingBack,
                 },
-                // What the failed version's pods said is no more than the reason, which the rollout has.
+                // The trouble of the failed version's pods is already in the rollout's message.
                 Trouble = entry.Phase == RolloutPhase.RollingBack ? w.Trouble : null,
             })],
         };
@@ -403,7 +402,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         return wait < LeastWait ? LeastWait : wait > LongestWait ? LongestWait : wait;
     }
 
-    /// <param name="where">How far it is; null for the beginning, which says why.</param>
+    /// <param name="where">The progress; null at the beginning, when the message says why.</param>
     private IReadOnlyList<Condition> RollingBack(RolloutStatus rollout, string? where = null) => ConditionList.Reconciling(status.Conditions,
         Blocking(rollout)?.BlockedBy ?? ConditionReasons.RolloutFailed,
         where is null ? $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"
@@ -420,7 +419,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         }, null, ended);
     }
 
-    /// <param name="reason">What it is blocked by; null for nothing.</param>
+    /// <param name="reason">What blocks the rollout; null for nothing.</param>
     private ContainerVersionStatus Progressing(RolloutStatus rollout, string message, string? reason = null) => status with
     {
         CurrVersion = rollout.Version,
@@ -431,7 +430,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         Conditions = ConditionList.Reconciling(status.Conditions, reason ?? ConditionReasons.RolloutInProgress, message, _generation, now),
     };
 
-    /// <summary>Set to the version, but not all up: whether that was a success is not known, but where it was one before.</summary>
+    /// <summary>Set to the version, but not ready: keeps Success if it was one for this version, and is Progressing otherwise.</summary>
     private ContainerVersionStatus NotReady(ContainerVersionStatus before, string? version) =>
         before is { CurrStatus: CurrentStatus.Success or CurrentStatus.Progressing } && before.CurrVersion == version ? before : before with
         {

@@ -3,23 +3,23 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>Waits until a resource is where it is wanted, by its status alone: the controller does the work. Thread-safe.</summary>
+/// <summary>Waits for a rollout by reading the resource's status; the controller does the work. Thread-safe.</summary>
 public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
 {
     private static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
     private readonly ContainerVersionStore _resources = new(cluster);
 
-    /// <summary>Looks every second until it is done, however long that takes.</summary>
+    /// <summary>Reads the resource every second until it is done, without a time limit.</summary>
     /// <param name="ns">The resource's namespace.</param>
-    /// <param name="name">Its name.</param>
-    /// <param name="version">The version to wait for; null for whatever the resource asks for by then.</param>
-    /// <param name="seen">Gets the resource as it was seen each time.</param>
-    /// <param name="cancellationToken">Ends the wait, and changes nothing.</param>
+    /// <param name="name">The resource's name.</param>
+    /// <param name="version">The version to wait for; null to wait until the resource is ready.</param>
+    /// <param name="seen">Called with the resource after each read.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The resource, on the version.</returns>
     /// <exception cref="CvException">
-    /// <c>RolloutFailed</c>, <c>RolloutHeld</c>, or the reason of a condition that only somebody can do something about; or the cluster could not
-    /// be asked. An API server that fails for a while is waited for.
+    /// <c>RolloutFailed</c>, <c>RolloutHeld</c>, or the reason of a Stalled condition; or the cluster could not be read. Transient errors of the
+    /// API server are retried.
     /// </exception>
     public async Task<ContainerVersion> UntilDoneAsync(string ns, string name, string? version, Func<ContainerVersion, Task> seen, CancellationToken cancellationToken)
     {
@@ -35,19 +35,19 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
             }
             catch (CvException e) when (e.IsTransient)
             {
-                // Whoever waits has said for how long.
+                // Retried until the caller's timeout.
             }
 
             await Task.Delay(Interval, time, cancellationToken);
         }
     }
 
-    /// <summary>Whether there is nothing to wait for any more. Pure.</summary>
-    /// <exception cref="CvException">As for <see cref="UntilDoneAsync"/>: it will not come to what is wanted.</exception>
+    /// <summary>Whether the wait is over. Pure.</summary>
+    /// <exception cref="CvException">As for <see cref="UntilDoneAsync"/>: the version will not be reached.</exception>
     internal static bool IsDone(ContainerVersion resource, string? version)
     {
         ContainerVersionStatus? status = resource.Status;
-        // Not seen yet in its present form: what the status says is of a former one.
+        // The controller has not seen the current specification yet.
         if (status is null || status.ObservedGeneration < resource.Metadata.Generation)
             return false;
         if (status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase))
@@ -64,7 +64,7 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
         if (ConditionList.Find(status.Conditions, ConditionTypes.Stalled) is not { Status: "True" } stalled)
             return false;
         bool failed = stalled.Reason is ConditionReasons.RolloutFailed or ConditionReasons.Quarantined;
-        // Another version's failure, or a tag that is still to be pushed, does not tell of this one.
+        // The failure of another version, or a tag that is still to be pushed, does not concern this version.
         bool concerns = version is null || (failed ? status.Quarantined?.Any(q => q.Version == version) == true
             : stalled.Reason is not (ConditionReasons.TagNotFound or ConditionReasons.VersionNotFound or ConditionReasons.RepositoryNotFound));
         if (!concerns)

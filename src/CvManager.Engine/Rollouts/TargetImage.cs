@@ -3,11 +3,11 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>The image that a resource's workloads should run, and whether one that they run is the same. Pure.</summary>
+/// <summary>The image that a resource's workloads should run, and its comparison with the image that they run. Pure.</summary>
 internal static class TargetImage
 {
     /// <summary>
-    /// <c>repo:version@digest</c>, or <c>repo:version</c> where pinDigest is off; <c>repo@digest</c> where the digest is the version.
+    /// <c>repo:version@digest</c>; <c>repo:version</c> if pinDigest is false; <c>repo@digest</c> if the digest is the version.
     /// </summary>
     public static string Of(ContainerVersionSpec spec, string version, string digest) =>
         version == digest ? $"{spec.ImageRepo}@{digest}"
@@ -15,8 +15,8 @@ internal static class TargetImage
         : $"{spec.ImageRepo}:{version}";
 
     /// <summary>
-    /// True where an image is the version, however it is written: version tags are immutable, so that <c>repo:version</c> needs no
-    /// new rollout only to get its digest written beside it.
+    /// True if an image is the version, in any notation: version tags are immutable, so that <c>repo:version</c> does not need a rollout
+    /// only to add its digest.
     /// </summary>
     public static bool IsRunning(string image, ContainerVersionSpec spec, string version, string digest)
     {

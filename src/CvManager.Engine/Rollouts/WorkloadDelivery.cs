@@ -4,103 +4,103 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>What became of bringing one image to one workload.</summary>
+/// <summary>The state of the delivery of an image to a workload.</summary>
 internal enum DeliveryState
 {
     Waiting,
     Done,
     Failed,
 
-    /// <summary>The workload does not exist any more.</summary>
+    /// <summary>The workload no longer exists.</summary>
     Gone,
 
-    /// <summary>The API server took the change and put another image there: an admission webhook keeps the workload from it.</summary>
+    /// <summary>The API server accepted the change but stored another image: an admission webhook rewrites it.</summary>
     Overruled,
 }
 
-/// <param name="State">How far it is.</param>
-/// <param name="Message">In words.</param>
+/// <param name="State">The state.</param>
+/// <param name="Message">A description for people.</param>
 internal sealed record DeliveryProgress(DeliveryState State, string Message)
 {
-    /// <summary>True where the workload has the image by now.</summary>
+    /// <summary>True if the workload has the image.</summary>
     public bool IsPatched { get; init; } = true;
 
-    /// <summary>True where it had another one until now.</summary>
+    /// <summary>True if this step changed the image.</summary>
     public bool IsSwapped { get; init; }
 
-    /// <summary>False where it was not looked at anew: what was known of it holds.</summary>
+    /// <summary>False if the workload was not checked in this step; earlier facts stay valid.</summary>
     public bool IsSeen { get; init; } = true;
 
-    /// <summary>What it waits for that is not the version's doing; null for nothing.</summary>
+    /// <summary>A condition reason if the workload waits for something that is not the version's fault; otherwise null.</summary>
     public string? BlockedBy { get; init; }
 
-    /// <summary>What the API server made of the image; null where it took it as it is.</summary>
+    /// <summary>The image that the API server stored; null if it is the requested one.</summary>
     public string? Answered { get; init; }
 
-    /// <summary>What was there when it was patched; null where it was not now.</summary>
+    /// <summary>The state before the patch; null if this step did not patch.</summary>
     public WorkloadBaseline? Baseline { get; init; }
 
     public Trouble? Trouble { get; init; }
 
-    /// <summary>To be written down before the next step; as it was where nothing changed.</summary>
+    /// <summary>The replacement to write to the status before the next step.</summary>
     public PodReplacementStatus? Replacement { get; init; }
 }
 
-/// <summary>An image that is brought to a workload: by a rollout, or back by its rollback.</summary>
-/// <param name="Entry">What the status says of the workload.</param>
-/// <param name="Image">The image that it is to have.</param>
-/// <param name="Digest">Of the image; null where it is not known.</param>
+/// <summary>The order to deliver an image to a workload, in a rollout or a rollback.</summary>
+/// <param name="Entry">The workload's entry in the status.</param>
+/// <param name="Image">The image to deliver.</param>
+/// <param name="Digest">The digest of the image; null if unknown.</param>
 internal sealed record DeliveryOrder(WorkloadRolloutStatus Entry, string Image, string? Digest)
 {
-    /// <summary>The image that it is brought back from; null for a rollout.</summary>
+    /// <summary>In a rollback, the image that failed; null in a rollout.</summary>
     public string? Failed { get; init; }
 
-    /// <summary>Take what the kubelets say for a failure.</summary>
+    /// <summary>True to treat decisive evidence from the kubelets as a failure.</summary>
     public bool FailFast { get; init; }
 
-    /// <summary>Its time is over: it is looked at now, and fails unless it is done, or blocked.</summary>
+    /// <summary>True if the workload's time is up: it fails unless it is done or blocked.</summary>
     public bool IsDue { get; init; }
 
-    /// <summary>What the API server made of images that it was asked for.</summary>
+    /// <summary>The known rewrites of images by admission webhooks.</summary>
     public IReadOnlyList<ImageRewrite> Rewrites { get; init; } = [];
 
-    /// <summary>When the rollout began.</summary>
+    /// <summary>The start of the rollout.</summary>
     public DateTimeOffset Since { get; init; }
 
     public DateTimeOffset Now { get; init; }
 
-    /// <summary>Whether the workload's template has the image, as it is written or as the API server answered it.</summary>
+    /// <summary>Whether an image is the ordered one, or the one to which the API server rewrote it.</summary>
     public bool Has(string image) => RunningImage.AreSame(image, Image)
         || Rewrites.Any(r => r.Kind == Entry.Kind && r.Name == Entry.Name && r.Answered == image && RunningImage.AreSame(r.Asked, Image));
 }
 
-/// <summary>R3, R4: brings an image to a workload, whichever its kind. Keeps nothing between two steps but its pace; thread-safe.</summary>
+/// <summary>R3, R4: delivers an image to a workload of any kind. Stateless except for the rate of evidence checks; thread-safe.</summary>
 internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads, EvidencePace evidence)
 {
-    /// <summary>The end of a log is where it says what went wrong.</summary>
+    /// <summary>The last lines of a log usually show the error.</summary>
     private const int LogLines = 10;
     private const int LogLength = 1000;
 
     private readonly PodReplacement _pods = new(cluster);
     private readonly JobRecreation _jobs = new(cluster);
 
-    /// <summary>What is there before an image is changed, and so is no evidence about the one that comes.</summary>
-    /// <returns>Never null where the workload is a Pod: that nothing ran in it before is to be known, too.</returns>
+    /// <summary>The state before an image is changed, which is not evidence about the new image.</summary>
+    /// <returns>Never null for a Pod, because "nothing ran before" is a fact as well.</returns>
     public static WorkloadBaseline? BaselineOf(Workload workload, WorkloadContainer container) =>
         workload.DeadlineExceeded is null && workload.Kind != "Pod" ? null
             : new() { DeadlineExceeded = workload.DeadlineExceeded?.At, Restarts = container.Restarts, ImageId = container.ImageId.Length == 0 ? null : container.ImageId };
 
-    /// <summary>Changes what is to be changed now, and says how far it is.</summary>
-    /// <param name="workload">As it was last seen.</param>
+    /// <summary>Makes the changes that are due now, and returns the progress.</summary>
+    /// <param name="workload">The workload as last read.</param>
     /// <param name="container">The container of its template.</param>
-    /// <param name="order">What it is to get.</param>
+    /// <param name="order">What to deliver.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     public async Task<DeliveryProgress> AdvanceAsync(Workload workload, WorkloadContainer container, DeliveryOrder order, CancellationToken cancellationToken)
     {
         if (WorkloadKind.Find(workload.Kind).Delivery == Delivery.Recreate)
         {
             (WorkloadProgress Progress, string? Answered)? job = await _jobs.AdvanceAsync(workload.Namespace, workload.Name, container.Name, order.Image, order.Has, cancellationToken);
-            // Whoever keeps a picture of the cluster sees the new Job by that: planned from the old one, the rollout would begin again.
+            // Updates the cluster view with the new Job: a plan made from the old one would start the rollout again.
             if (job is { Progress.State: ProgressState.Done })
                 await workloads.FindAsync(workload, cancellationToken);
             return Of(job, order, "The workload was deleted.");
@@ -109,7 +109,7 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         return order.Has(container.Image) ? await ObserveAsync(workload, container, order, cancellationToken) : await SwapAsync(workload, container, order, null, cancellationToken);
     }
 
-    /// <summary>Changes the image, from what it has now (compare and swap, R3).</summary>
+    /// <summary>Changes the image by compare-and-swap (R3).</summary>
     /// <param name="replicas">See <see cref="WorkloadStore.SwapImageAsync"/>.</param>
     public async Task<DeliveryProgress> SwapAsync(Workload workload, WorkloadContainer container, DeliveryOrder order, int? replicas, CancellationToken cancellationToken)
     {
@@ -126,13 +126,13 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
             : new DeliveryProgress(DeliveryState.Overruled, Rewritten(order.Image, after.Image)) { IsPatched = false };
     }
 
-    /// <summary>How far a workload is that has the image.</summary>
+    /// <summary>Returns the progress of a workload that has the image.</summary>
     public async Task<DeliveryProgress> ObserveAsync(Workload workload, WorkloadContainer container, DeliveryOrder order, CancellationToken cancellationToken)
     {
         PodReplacementStatus? replacement = order.Entry.Replacement;
         if (order.IsDue)
         {
-            // A watch may have told nothing for minutes (R6: nothing fails for what was only seen late).
+            // The watch may be minutes late (R6: nothing fails only because it was seen late).
             if (await workloads.FindAsync(workload, cancellationToken) is not { } fresh)
                 return new DeliveryProgress(DeliveryState.Gone, "The workload was deleted.") { IsPatched = false };
             if (fresh.FindContainer(container.Name) is not { } found || !order.Has(found.Image))
@@ -169,13 +169,13 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
-            // Evidence is welcome, and nothing waits for it: who may not see pods rolls out all the same, and is told.
+            // Evidence is optional: without permission to read pods the rollout continues, and the message says so.
             return await JudgeAsync(Evidence.None, $"{progress.Message}; {e.Message} {e.Remedy}");
         }
 
         return seen.Blockage is { } blockage ? Blocked(blockage.By, $"{progress.Message}; {blockage.Message}") : await JudgeAsync(seen, progress.Message);
 
-        // Time that was lost so is not the version's, nor is a deadline that was exceeded meanwhile.
+        // Blocked time does not count against the version, nor does a progress deadline that was exceeded during it.
         DeliveryProgress Blocked(string reason, string message) => new(DeliveryState.Waiting, message)
         {
             BlockedBy = reason, Replacement = replacement,
@@ -196,19 +196,19 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         }
     }
 
-    /// <summary>Goes on with a workload that is not there: a Job between its deletion and its creation.</summary>
+    /// <summary>Continues with a workload that does not exist: a Job between its deletion and its recreation.</summary>
     public async Task<DeliveryProgress> AdvanceAbsentAsync(string ns, string container, DeliveryOrder order, CancellationToken cancellationToken) =>
         WorkloadKind.Find(order.Entry.Kind).Delivery == Delivery.Recreate
             ? Of(await _jobs.ResumeAsync(ns, order.Entry.Name, container, order.Image, order.Has, cancellationToken), order, "The workload was deleted or is no longer selected.")
             : new DeliveryProgress(DeliveryState.Gone, "The workload was deleted or is no longer selected.") { IsPatched = false };
 
-    /// <summary>A Pod says that it is ready also while the former image runs on.</summary>
+    /// <summary>A Pod is still reported as ready while its former image is running.</summary>
     private static WorkloadProgress ProgressOf(Workload workload, WorkloadContainer container, DeliveryOrder order) =>
         workload.Kind != "Pod" || container.IsInit || RunningImage.IsStarted(container, order.Digest, order.Entry.Baseline?.ImageId) ? workload.Progress
             : WorkloadProgress.Waiting(container.ImageId.Length == 0 ? $"container {container.Name} has not started"
                 : $"container {container.Name} is still running {container.ImageId}");
 
-    /// <summary>What is wrong, as it was first told: "back-off" does not say that the image was not found. Of crashes, the last one tells how many there were.</summary>
+    /// <summary>The first report of the trouble: a later "back-off" does not say that the image was not found. For crashes the last one, with their number.</summary>
     private static string? Cause(WorkloadTrouble? first, Trouble? now, bool failed) => now is null
         ? failed && first is not null ? $"earlier: {first.Message}" : null
         : now.Kind != TroubleKind.Crash && first?.Kind == now.Kind ? first.Message : now.Message;

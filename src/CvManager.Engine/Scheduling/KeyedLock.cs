@@ -1,15 +1,14 @@
 namespace CvManager.Scheduling;
 
 /// <summary>
-/// Lets one caller for each key do something at a time, so that those who come meanwhile find it done. Thread-safe; memory follows the
-/// number of keys in use.
+/// A lock per key: one caller at a time for each key. Thread-safe; memory is proportional to the number of keys in use.
 /// </summary>
 internal sealed class KeyedLock<TKey>
     where TKey : notnull
 {
     private readonly Dictionary<TKey, TaskCompletionSource> _taken = [];
 
-    /// <summary>Waits until nobody else has the key's turn. Disposing the result ends it.</summary>
+    /// <summary>Waits until the key is free. Disposing the result releases the key.</summary>
     public async ValueTask<Turn> TakeAsync(TKey key, CancellationToken cancellationToken)
     {
         while (true)

@@ -1,16 +1,16 @@
 namespace CvManager.Scheduling;
 
-/// <summary>Waiting for time to pass.</summary>
+/// <summary>Delays that do not throw.</summary>
 internal static class Pause
 {
     /// <summary>
-    /// As <see cref="Task.Delay(TimeSpan, TimeProvider, CancellationToken)"/>, but says rather than throws that it was cancelled, and goes
-    /// on inside the call that cancels it. (Task.Delay goes on in the thread pool then, which gives virtual time no fixed order.)
+    /// Like <see cref="Task.Delay(TimeSpan, TimeProvider, CancellationToken)"/>, but returns false instead of throwing when it is cancelled,
+    /// and continues inside the call that cancels it. (Task.Delay continues on the thread pool, which breaks the fixed order of simulations.)
     /// </summary>
     /// <param name="time">The clock.</param>
     /// <param name="wait">Zero or less: no pause.</param>
     /// <param name="cancellationToken">Ends the pause.</param>
-    /// <returns>False where the token is cancelled.</returns>
+    /// <returns>False if the token is cancelled.</returns>
     public static async Task<bool> PauseAsync(this TimeProvider time, TimeSpan wait, CancellationToken cancellationToken)
     {
         if (wait <= TimeSpan.Zero || cancellationToken.IsCancellationRequested)

@@ -3,26 +3,25 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Scheduling;
 
 /// <summary>
-/// Keeps the controller's long-running tasks running: whatever one of them throws is logged, and it is started again after a back-off. Only
-/// cancellation ends it. A task that returns by itself has a defect that a restart does not cure: that ends the controller.
+/// Keeps the controller's long-running tasks running: an exception is logged, and the task is restarted after a backoff. Only
+/// cancellation ends it. A task that returns on its own has a defect that a restart cannot fix, and so ends the controller.
 /// </summary>
-/// <remarks>Thread-safe. Each cause is logged once for each name, until a run has lasted for a while.</remarks>
+/// <remarks>Thread-safe. Each cause is logged once for each name, until a run has lasted as long as the longest backoff.</remarks>
 internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Random random)
 {
-
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
     private readonly Dictionary<string, string> _complaints = new(StringComparer.Ordinal);
     private long _restarts;
 
-    /// <summary>How often a task was started again.</summary>
+    /// <summary>How often tasks have been restarted.</summary>
     public long Restarts => Interlocked.Read(ref _restarts);
 
-    /// <summary>Runs a task until the token is cancelled, and returns then.</summary>
-    /// <param name="name">What it is called in the log. Several tasks of one kind share a name, and so what is said of them.</param>
-    /// <param name="task">Goes on until its token is cancelled.</param>
-    /// <param name="cancellationToken">Ends it.</param>
-    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: the task returned without being told to.</exception>
+    /// <summary>Runs a task until the token is cancelled, and then returns.</summary>
+    /// <param name="name">The task's name in the log. Tasks of one kind share a name, and a failure is logged once for the name.</param>
+    /// <param name="task">Runs until its token is cancelled.</param>
+    /// <param name="cancellationToken">Ends the task.</param>
+    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: the task returned before it was cancelled.</exception>
     public async Task RunAsync(string name, Func<CancellationToken, Task> task, CancellationToken cancellationToken)
     {
         int failures = 0;

@@ -3,11 +3,11 @@ namespace CvManager.Scheduling;
 internal static class TimeLimit
 {
     /// <summary>
-    /// Runs work that is told to end after a time, and waits no longer than that, even where it does not listen. Unlike
-    /// <see cref="Task.WaitAsync(TimeSpan, TimeProvider, CancellationToken)"/>, whoever waits goes on inside the call that completed the work, so that
-    /// simulations have one order.
+    /// Runs work with a time limit: cancels it when the time is up, and stops waiting even if the work ignores the cancellation. Unlike
+    /// <see cref="Task.WaitAsync(TimeSpan, TimeProvider, CancellationToken)"/>, the caller continues inside the call that completed the work,
+    /// so that simulations have a fixed order.
     /// </summary>
-    /// <exception cref="TimeoutException">The time was over first.</exception>
+    /// <exception cref="TimeoutException">The time was up first.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled first.</exception>
     public static async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -26,11 +26,12 @@ internal static class TimeLimit
         if (task.IsCompleted)
             return await task.ConfigureAwait(false);
         Cancel(end);
-        // Its outcome interests nobody any more, but is no unobserved exception.
+        // Nothing uses the outcome any more; observe the exception.
         _ = task.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
         cancellationToken.ThrowIfCancellationRequested();
         throw new TimeoutException();
     }
-    /// <summary>In the same order as all else: <see cref="CancellationTokenSource.CancelAsync"/> goes on elsewhere.</summary>
+
+    /// <summary>Synchronous, to keep the order fixed: <see cref="CancellationTokenSource.CancelAsync"/> continues on the thread pool.</summary>
     private static void Cancel(CancellationTokenSource end) => end.Cancel();
 }

@@ -2,44 +2,44 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace CvManager.Scheduling;
 
-/// <summary>How a <see cref="WorkQueue"/> behaves.</summary>
+/// <summary>The options of a <see cref="WorkQueue"/>.</summary>
 internal sealed record WorkQueueOptions
 {
-    /// <summary>How long a key that failed waits.</summary>
+    /// <summary>How long a key waits after it failed.</summary>
     public ExponentialBackoff Backoff { get; init; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
 
-    /// <summary>Where the jitter comes from. One that is not <see cref="System.Random.Shared"/> is used by this queue alone.</summary>
+    /// <summary>The source of jitter. An instance other than <see cref="System.Random.Shared"/> must not be used elsewhere.</summary>
     public Random Random { get; init; } = Random.Shared;
 
     /// <summary>
-    /// For simulations: whoever waits for a key goes on inside the call or timer callback that brought it, in one fixed order, rather
-    /// than on the thread pool (as <see cref="System.Threading.Channels.ChannelOptions.AllowSynchronousContinuations"/>).
+    /// For simulations: a waiter continues inside the call or timer callback that delivered its key, in a fixed order, instead of on the
+    /// thread pool (like <see cref="System.Threading.Channels.ChannelOptions.AllowSynchronousContinuations"/>).
     /// </summary>
     public bool AllowSynchronousContinuations { get; init; }
 }
 
 /// <summary>
-/// What is to be worked on: keys (namespace/name), never objects, so that whoever works reads the world afresh.
+/// The keys (namespace/name) to work on. The queue holds keys and never objects, so that a worker always reads the current state.
 /// </summary>
 /// <remarks>
 /// <para>Contract:</para>
 /// <list type="bullet">
-/// <item>A key is in the queue once, with one due time: the earliest that was asked for.</item>
-/// <item>Between <see cref="DequeueAsync"/> and <see cref="Complete"/> a key belongs to one worker; nobody else gets it. What is asked
-/// for meanwhile is kept and honoured after <see cref="Complete"/>; what was asked for before is settled by the work.</item>
-/// <item>Keys come out in the order of due time, then of asking. A key that is asked for again lines up behind those that wait, and
-/// one that fails waits by itself, so that neither a busy nor a failing key delays another.</item>
-/// <item>A failure adds to the key's back-off, success and "come again" forget it. A new request cuts a back-off short, but never
-/// below half of its initial length, so that work which fails and causes its own events cannot spin.</item>
-/// <item>Nothing is kept of a key that is neither queued nor worked on: memory follows the number of keys in the queue.</item>
-/// <item>Waiting times are measured on the monotonic clock: a wall clock that jumps moves nothing.</item>
+/// <item>A key is in the queue at most once, with one due time: the earliest that was requested.</item>
+/// <item>Between <see cref="DequeueAsync"/> and <see cref="Complete"/> a key belongs to one worker. Requests that arrive in that time take
+/// effect after <see cref="Complete"/>; the work satisfies earlier requests.</item>
+/// <item>Keys come out ordered by due time, then by time of request. A key that is requested again queues behind the waiting ones, and
+/// a key that fails waits separately, so that neither a busy nor a failing key delays another.</item>
+/// <item>A failure increases the key's backoff; success and "requeue after" reset it. A new request shortens a backoff, but never
+/// below half of its initial length, so that work that fails and triggers its own events cannot spin.</item>
+/// <item>Nothing is kept about a key that is neither queued nor in work: memory is proportional to the number of keys in the queue.</item>
+/// <item>Delays are measured on the monotonic clock: changes of the wall clock have no effect.</item>
 /// </list>
-/// <para>All members may be called from any thread, also from inside a continuation of <see cref="DequeueAsync"/>. No callback and no
-/// continuation runs under the queue's lock.</para>
+/// <para>All members may be called from any thread, including from a continuation of <see cref="DequeueAsync"/>. Callbacks and
+/// continuations never run under the queue's lock.</para>
 /// </remarks>
 internal sealed class WorkQueue : IDisposable
 {
-    // ITimer takes less than 2^32 ms; waking once a day for nothing costs nothing.
+    // ITimer is limited to less than 2^32 ms. Waking up once a day costs nothing.
     private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
 
     private readonly object _gate = new();
@@ -61,7 +61,7 @@ internal sealed class WorkQueue : IDisposable
         _timer = _time.CreateTimer(static state => ((WorkQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
-    /// <summary>Keys that wait, due or not.</summary>
+    /// <summary>The number of queued keys, due or not.</summary>
     public int Waiting
     {
         get
@@ -71,7 +71,7 @@ internal sealed class WorkQueue : IDisposable
         }
     }
 
-    /// <summary>Keys that somebody works on.</summary>
+    /// <summary>The number of keys in work.</summary>
     public int Working
     {
         get
@@ -81,7 +81,7 @@ internal sealed class WorkQueue : IDisposable
         }
     }
 
-    /// <summary>How long the key that is next has been due; zero where none is. Grows where there are too few workers, or none.</summary>
+    /// <summary>How long the next key has been due; zero if none is. Grows when there are too few workers.</summary>
     public TimeSpan Lag
     {
         get
@@ -95,14 +95,14 @@ internal sealed class WorkQueue : IDisposable
         }
     }
 
-    /// <summary>Work on it now. Passed over once the queue is shut down, as everything that adds is.</summary>
+    /// <summary>Makes the key due now. Ignored after shutdown, like every addition.</summary>
     public void Enqueue(string key) => Add(key, TimeSpan.Zero);
 
-    /// <summary>Work on it after this time at the latest.</summary>
+    /// <summary>Makes the key due after this time at the latest.</summary>
     public void EnqueueAfter(string key, TimeSpan delay) => Add(key, delay);
 
-    /// <summary>Waits for the next key that is due; the caller owes a <see cref="Complete"/> for it. Null once the queue is shut down.</summary>
-    /// <exception cref="OperationCanceledException">The token was cancelled, and no key was taken.</exception>
+    /// <summary>Waits for the next due key; the caller must call <see cref="Complete"/> for it. Null after shutdown.</summary>
+    /// <exception cref="OperationCanceledException">The token was cancelled before a key was taken.</exception>
     public Task<string?> DequeueAsync(CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
@@ -111,7 +111,7 @@ internal sealed class WorkQueue : IDisposable
         {
             if (_drained is not null)
                 return Task.FromResult<string?>(null);
-            // Where somebody waits already, nothing is due.
+            // If there are waiters, no key is due.
             if (_waiters.Count == 0 && TryTake(out string? key))
                 return Task.FromResult<string?>(key);
             waiter = new Waiter(this, _options.AllowSynchronousContinuations);
@@ -124,8 +124,8 @@ internal sealed class WorkQueue : IDisposable
         return waiter.Task;
     }
 
-    /// <summary>Gives a key back.</summary>
-    /// <exception cref="InvalidOperationException">Nobody works on that key.</exception>
+    /// <summary>Returns a key after the work on it.</summary>
+    /// <exception cref="InvalidOperationException">The key is not in work.</exception>
     public void Complete(string key, WorkResult result)
     {
         List<(Waiter, string)>? handed = null;
@@ -133,7 +133,7 @@ internal sealed class WorkQueue : IDisposable
         lock (_gate)
         {
             if (!_entries.TryGetValue(key, out Entry? entry) || !entry.Working)
-                throw new InvalidOperationException($"Nobody works on '{key}'.");
+                throw new InvalidOperationException($"The key '{key}' is not in work.");
             entry.Working = false;
             _working--;
             if (_drained is not null)
@@ -154,8 +154,8 @@ internal sealed class WorkQueue : IDisposable
     }
 
     /// <summary>
-    /// Takes no more and gives no more: waiting keys are dropped (what is to be done is in the cluster, R10), whoever waits in
-    /// <see cref="DequeueAsync"/> gets null. The task ends when the keys that are worked on are completed.
+    /// Stops accepting and handing out keys: queued keys are dropped (the work to do is in the cluster, R10), and waiters in
+    /// <see cref="DequeueAsync"/> get null. The task completes when all keys in work are completed.
     /// </summary>
     public Task ShutDownAsync(CancellationToken cancellationToken)
     {
@@ -183,7 +183,7 @@ internal sealed class WorkQueue : IDisposable
         return end.WaitAsync(cancellationToken);
     }
 
-    /// <summary>Ends the timer. Whoever still waits, waits until cancelled: shut down first.</summary>
+    /// <summary>Stops the timer. Call <see cref="ShutDownAsync"/> first: remaining waiters wait until they are cancelled.</summary>
     public void Dispose() => _timer.Dispose();
 
     private TaskCreationOptions ContinuationOptions =>
@@ -199,15 +199,15 @@ internal sealed class WorkQueue : IDisposable
                 return;
             if (!_entries.TryGetValue(key, out Entry? entry))
                 _entries.Add(key, entry = new Entry(key));
-            Ask(entry, Math.Max(DueIn(delay), entry.NotBefore));
+            Request(entry, Math.Max(DueIn(delay), entry.NotBefore));
             handed = Hand();
         }
 
         Resume(handed);
     }
 
-    /// <summary>Notes that the key wants to be worked on at that time, unless it is to be earlier anyhow.</summary>
-    private void Ask(Entry entry, long due)
+    /// <summary>Makes the key due at that time, unless it is due earlier.</summary>
+    private void Request(Entry entry, long due)
     {
         if (due >= entry.Due)
             return;
@@ -221,7 +221,7 @@ internal sealed class WorkQueue : IDisposable
 
     private void Settle(Entry entry, WorkResult result)
     {
-        // Asked for while it was worked on: the place in the line is the one of that moment.
+        // Requested while in work: its place in the queue is that of the request.
         if (entry.Due != long.MaxValue)
             _schedule.Add(entry);
 
@@ -230,7 +230,7 @@ internal sealed class WorkQueue : IDisposable
             entry.Failures = 0;
             entry.NotBefore = 0;
             if (result.Again is { } again)
-                Ask(entry, DueIn(again));
+                Request(entry, DueIn(again));
         }
         else
         {
@@ -243,7 +243,7 @@ internal sealed class WorkQueue : IDisposable
                 _schedule.Add(entry);
             }
 
-            Ask(entry, DueIn(_options.Backoff.After(entry.Failures, _options.Random)));
+            Request(entry, DueIn(_options.Backoff.After(entry.Failures, _options.Random)));
         }
 
         if (entry.Due == long.MaxValue)
@@ -263,7 +263,7 @@ internal sealed class WorkQueue : IDisposable
         return true;
     }
 
-    /// <summary>Matches what is due with those who wait, first to first. The caller resumes them outside the lock.</summary>
+    /// <summary>Matches due keys with waiters, in order. The caller resumes the waiters outside the lock.</summary>
     private List<(Waiter, string)>? Hand()
     {
         List<(Waiter, string)>? handed = null;
@@ -285,14 +285,14 @@ internal sealed class WorkQueue : IDisposable
             waiter.SetResult(key);
     }
 
-    /// <summary>Sets the one timer for the key that is next, where somebody waits for it.</summary>
+    /// <summary>Sets the timer for the next key, if there is a waiter.</summary>
     private void Arm()
     {
         if (_waiters.Count == 0 || _schedule.Min is not { } next || next.Due == _armedFor)
             return;
         _armedFor = next.Due;
         TimeSpan wait = _time.GetElapsedTime(_time.GetTimestamp(), next.Due);
-        // Timers cut to whole milliseconds: rounded up, it does not wake too early and has to go round again.
+        // Timers truncate to whole milliseconds; round up, so that the timer does not fire too early.
         wait = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(wait.TotalMilliseconds)));
         _timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
     }
@@ -315,7 +315,7 @@ internal sealed class WorkQueue : IDisposable
         if (delay <= TimeSpan.Zero)
             return now;
         double ticks = Math.Ceiling(delay.TotalSeconds * _time.TimestampFrequency);
-        // The greatest value means "not asked for". Added as integers: a timestamp has more digits than a double.
+        // long.MaxValue means "not requested". Integer addition: a timestamp has more digits than a double.
         return ticks < long.MaxValue / 2 - now ? now + (long)ticks : long.MaxValue / 2;
     }
 
@@ -323,7 +323,7 @@ internal sealed class WorkQueue : IDisposable
     {
         public string Key { get; } = key;
 
-        /// <summary>Timestamp; the greatest value where nobody asks. Never changed while the entry is in the schedule.</summary>
+        /// <summary>Timestamp; long.MaxValue if not requested. Never changed while the entry is in the schedule.</summary>
         public long Due { get; set; } = long.MaxValue;
 
         public long Sequence { get; set; }
@@ -332,7 +332,7 @@ internal sealed class WorkQueue : IDisposable
 
         public int Failures { get; set; }
 
-        /// <summary>Timestamp before which a new request does not cut the back-off.</summary>
+        /// <summary>Timestamp before which a new request does not shorten the backoff.</summary>
         public long NotBefore { get; set; }
     }
 
@@ -378,7 +378,7 @@ internal sealed class WorkQueue : IDisposable
                 }
             }
 
-            // Handed out before the registration was known here.
+            // A key was handed out before the registration was stored.
             registered.Unregister();
         }
 
@@ -392,7 +392,7 @@ internal sealed class WorkQueue : IDisposable
         {
             lock (_queue._gate)
             {
-                // Where it is no longer in line, it has got a key (or the end), and takes it.
+                // No longer queued: it already received a key (or null after shutdown).
                 if (Node.List is null)
                     return;
                 _queue._waiters.Remove(Node);

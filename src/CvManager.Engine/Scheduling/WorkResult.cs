@@ -1,6 +1,6 @@
 namespace CvManager.Scheduling;
 
-/// <summary>What came of working on a key, and so when it is worked on again.</summary>
+/// <summary>The result of the work on a key, which determines when the key is due again.</summary>
 internal readonly record struct WorkResult
 {
     private WorkResult(bool isFailure, TimeSpan? again)
@@ -9,21 +9,21 @@ internal readonly record struct WorkResult
         Again = again;
     }
 
-    /// <summary>Nothing more to do until somebody asks for it. Forgets former failures.</summary>
+    /// <summary>Nothing more to do until the key is requested again. Resets the backoff.</summary>
     public static WorkResult Done { get; } = new(false, null);
 
-    /// <summary>To be tried again after the key's back-off.</summary>
+    /// <summary>Retry after the key's backoff.</summary>
     public static WorkResult Failed { get; } = new(true, null);
 
     public bool IsFailure { get; }
 
-    /// <summary>True where the key asks to be worked on again, and has not failed.</summary>
+    /// <summary>True if the key did not fail and is due again after a time.</summary>
     public bool IsComingAgain => Again is not null;
 
-    /// <summary>How long from now the key wants to be worked on again, at the latest; null where it does not ask.</summary>
+    /// <summary>The time after which the key is due again at the latest; null if it is not requeued.</summary>
     public TimeSpan? Again { get; }
 
-    /// <summary>All is well; work on it again after this time at the latest. Forgets former failures.</summary>
-    /// <param name="after">Zero or less is at once.</param>
+    /// <summary>Success; the key is due again after this time at the latest. Resets the backoff.</summary>
+    /// <param name="after">Zero or less: at once.</param>
     public static WorkResult ComeAgain(TimeSpan after) => new(false, after > TimeSpan.Zero ? after : TimeSpan.Zero);
 }

@@ -2,19 +2,19 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Scheduling;
 
-/// <summary>Works on what is in a <see cref="WorkQueue"/>.</summary>
+/// <summary>Processes the keys of a <see cref="WorkQueue"/>.</summary>
 internal static partial class Workers
 {
     /// <summary>
-    /// Works with <paramref name="count"/> workers until the queue is shut down (what is worked on is finished) or the token is
-    /// cancelled (what is worked on is told so, and awaited). Work that throws has failed: it is logged, and tried again by the queue's
-    /// back-off. Never throws but for arguments.
+    /// Runs <paramref name="count"/> workers until the queue is shut down (work in progress is finished) or the token is cancelled (work in
+    /// progress is cancelled and awaited). Work that throws has failed: the exception is logged, and the key is retried after the queue's
+    /// backoff. Throws only for invalid arguments.
     /// </summary>
     /// <param name="queue">Where the keys come from.</param>
-    /// <param name="count">From 1. Work mostly waits for others, so this may be well above the number of processors.</param>
-    /// <param name="work">Called concurrently, for one key at most once at a time.</param>
-    /// <param name="logger">Gets what work throws.</param>
-    /// <param name="cancellationToken">Ends the workers; handed on to the work.</param>
+    /// <param name="count">At least 1. Work is mostly I/O, so this may be well above the number of processors.</param>
+    /// <param name="work">Called concurrently, but for one key at most once at a time.</param>
+    /// <param name="logger">Logs the exceptions of the work.</param>
+    /// <param name="cancellationToken">Ends the workers; passed to the work.</param>
     public static Task RunAsync(
         WorkQueue queue,
         int count,
@@ -43,7 +43,7 @@ internal static partial class Workers
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
-                    // Not the key's fault.
+                    // A cancellation is not a failure of the key.
                     result = WorkResult.ComeAgain(TimeSpan.Zero);
                 }
                 catch (Exception error)

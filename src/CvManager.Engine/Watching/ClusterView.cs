@@ -6,16 +6,15 @@ using CvManager.Workloads;
 namespace CvManager.Watching;
 
 /// <summary>
-/// The ContainerVersions and workloads of the cluster as the watches tell them, indexed by what a plan asks for: memory, and the cost of a
-/// look, follow what is managed.
+/// The ContainerVersions and workloads of the cluster as the watches report them, indexed for the planner: memory and the cost of a lookup
+/// are proportional to what is managed.
 /// </summary>
 /// <remarks>
-/// Thread-safe. What the API server tells in answer to a write of ours is taken in as well, so that the next step does not act on
-/// the state from before it; an older state that a watch or an answer tells never takes a newer one's place. A list does, whatever its
-/// numbers say: a cluster that was restored from a backup goes on from an earlier one. Keys are namespace/name. Who has something to do is
-/// woken outside the lock.
+/// Thread-safe. The responses to our own writes are stored as well, so that the next step does not act on the state before the write. An
+/// older state from a watch or a response never replaces a newer one. A list does, whatever its resource versions are: a cluster that was
+/// restored from a backup continues from an earlier version. Keys are namespace/name. <paramref name="wake"/> is called outside the lock.
 /// </remarks>
-/// <param name="wake">Gets the key of each resource that has something to look at; quick, and throws nothing.</param>
+/// <param name="wake">Called with the key of each resource that has to be reconciled; must be fast and must not throw.</param>
 internal sealed class ClusterView(Action<string> wake)
 {
     private const int MostOwing = 1000;
@@ -45,7 +44,7 @@ internal sealed class ClusterView(Action<string> wake)
             return _resources.GetValueOrDefault(key);
     }
 
-    /// <summary>The keys of resources that are gone and left something to record.</summary>
+    /// <summary>The keys of deleted resources whose final records have not been written.</summary>
     public IReadOnlyList<string> Owing
     {
         get
@@ -55,14 +54,14 @@ internal sealed class ClusterView(Action<string> wake)
         }
     }
 
-    /// <summary>The last state of a resource that is gone and left something to record; null for none.</summary>
+    /// <summary>The last state of a deleted resource whose final records have not been written; null if there is none.</summary>
     public ContainerVersion? FindOwing(string key)
     {
         lock (_gate)
             return _owing.GetValueOrDefault(key);
     }
 
-    /// <summary>What a resource that is gone left to record is recorded, or given up.</summary>
+    /// <summary>Forgets a deleted resource: its final records are written, or cannot be written.</summary>
     public void Settle(ContainerVersion gone)
     {
         lock (_gate)
@@ -87,12 +86,12 @@ internal sealed class ClusterView(Action<string> wake)
         }
     }
 
-    /// <summary>A state of a resource, as it was read.</summary>
+    /// <summary>Stores the state of a resource, as it was read.</summary>
     public void Set(ContainerVersion resource) => Set(resource, Source.Watch);
 
     /// <summary>
-    /// A state of a resource, from the answer to a change. One that is not known is passed over: a late answer must not bring back what
-    /// the watch has told to be gone.
+    /// Stores the state of a resource from the response to a write. An unknown resource is ignored: a late response must not bring back
+    /// an object that the watch has reported as deleted.
     /// </summary>
     public void Update(ContainerVersion resource) => Set(resource, Source.Answer);
 
@@ -109,7 +108,7 @@ internal sealed class ClusterView(Action<string> wake)
                 return;
             if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNews(source, resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
                 return;
-            // The status of a resource is nobody's business but its own.
+            // A change of only the status does not concern other resources.
             bool asBefore = former is not null && former.Metadata.Uid == resource.Metadata.Uid && former.Metadata.Generation == resource.Metadata.Generation
                 && former.Metadata.DeletionTimestamp == resource.Metadata.DeletionTimestamp;
             if (former is not null)
@@ -121,7 +120,7 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    /// <param name="last">Its last state, where that is told.</param>
+    /// <param name="last">The last state, if the watch reported it.</param>
     public void Remove(string key, ContainerVersion? last = null)
     {
         HashSet<string> woken = [key];
@@ -129,7 +128,7 @@ internal sealed class ClusterView(Action<string> wake)
         {
             if (_resources.TryGetValue(key, out ContainerVersion? former))
                 Unlist(former, woken);
-            // Bounded: who does not lead records nothing, and drops none.
+            // Bounded: a standby writes no records, and so never removes an entry.
             if ((last ?? former) is { } gone && RolloutRecords.IsOwed(gone) && _owing.Count < MostOwing)
                 _owing[key] = gone;
         }
@@ -137,7 +136,7 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    /// <summary>A state of a workload, as it was read.</summary>
+    /// <summary>Stores the state of a workload, as it was read.</summary>
     public void Set(Workload workload) => Set(workload, Source.Watch);
 
     private void Set(Workload workload, Source source)
@@ -151,7 +150,7 @@ internal sealed class ClusterView(Action<string> wake)
                 return;
             if (former is not null)
             {
-                // One that took the place of another, as a Job does that is recreated, is a newer state of the same name.
+                // An object that replaced another one of the same name (a recreated Job) counts as a newer state.
                 if ((source == Source.Answer || former.Uid == workload.Uid) && !IsNews(source, workload.ResourceVersion, former.ResourceVersion))
                     return;
                 Unlist(former, woken);
@@ -189,18 +188,18 @@ internal sealed class ClusterView(Action<string> wake)
             bool changed = why is null ? _unseen.Remove(key) : !_unseen.ContainsKey(key);
             if (why is not null)
                 _unseen[key] = (ns, why);
-            // Who sees some workloads goes on with those.
+            // Resources with known workloads continue with those.
             woken = changed ? [.. _resources.Values.Where(r => (ns is null || r.Metadata.Namespace == ns) && !_workloadsOfApp.ContainsKey(AppOf(r))).Select(r => r.Key)] : [];
         }
 
         Wake(woken);
     }
 
-    /// <summary>Where a reflector of ContainerVersions keeps what it sees.</summary>
-    /// <param name="ns">The namespace that it watches; null for all.</param>
+    /// <summary>The store of a reflector of ContainerVersions.</summary>
+    /// <param name="ns">The namespace that the reflector watches; null for all.</param>
     public IReflection<ContainerVersion> ForResources(string? ns) => new ResourceReflection(this, ns);
 
-    /// <summary>Where a reflector of one kind of workloads keeps what it sees.</summary>
+    /// <summary>The store of a reflector of one kind of workload.</summary>
     /// <inheritdoc cref="ForResources" path="/param"/>
     public IReflection<Workload> ForWorkloads(string kind, string? ns) => new WorkloadReflection(this, kind, ns);
 
@@ -250,8 +249,8 @@ internal sealed class ClusterView(Action<string> wake)
     }
 
     /// <summary>
-    /// Resource versions are opaque, but comparable as numbers on every API server that keeps its objects in etcd, and by contract since
-    /// Kubernetes 1.35 (KEP-5504). Where they are no numbers, another one is a newer one.
+    /// Resource versions are opaque, but comparable as numbers on every API server that stores its objects in etcd, and by contract since
+    /// Kubernetes 1.35 (KEP-5504). If they are not numbers, a different version counts as newer.
     /// </summary>
     internal static bool IsNewer(string? version, string? former) =>
         ulong.TryParse(version, CultureInfo.InvariantCulture, out ulong one) && ulong.TryParse(former, CultureInfo.InvariantCulture, out ulong other)
@@ -279,7 +278,7 @@ internal sealed class ClusterView(Action<string> wake)
 
     private static string KeyOf(Workload workload) => $"{workload.Kind}/{workload.Namespace}/{workload.Name}";
 
-    /// <summary>Where a state comes from.</summary>
+    /// <summary>The origin of a state.</summary>
     private enum Source
     {
         Watch,
@@ -306,7 +305,7 @@ internal sealed class ClusterView(Action<string> wake)
 
         public void Blocked(CvException? why)
         {
-            // What was seen stays so; whoever acts on it writes by compare and swap.
+            // Keep the known state; every write is a compare-and-swap.
         }
     }
 

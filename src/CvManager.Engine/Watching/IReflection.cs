@@ -1,21 +1,21 @@
 namespace CvManager.Watching;
 
-/// <summary>Where a <see cref="Reflector{T}"/> keeps what it sees. Called by one reflector at a time, never at the same time by the same one.</summary>
+/// <summary>The store of a <see cref="Reflector{T}"/>. A reflector never makes two calls at the same time.</summary>
 internal interface IReflection<T>
 {
-    /// <summary>All that there is now: what is not among it is gone.</summary>
+    /// <summary>Replaces the contents: objects that are not in the list no longer exist.</summary>
     void Replace(IReadOnlyList<T> all);
 
-    /// <summary>One object is new, or another than before.</summary>
+    /// <summary>An object was added or changed.</summary>
     void Set(T item);
 
-    /// <summary>One object is gone, or no longer selected.</summary>
+    /// <summary>An object was deleted, or is no longer selected.</summary>
     void Remove(T item);
 
-    /// <summary>One object is there, but could not be read: it counts as not being there.</summary>
+    /// <summary>An object exists but could not be parsed: it counts as absent.</summary>
     /// <param name="key">namespace/name.</param>
     void Skip(string key);
 
-    /// <summary>What there is may be another by now, and cannot be known, for a right that is missing; null once it is known again.</summary>
+    /// <summary>The stored objects may be stale because permission to read them is missing; null when they can be read again.</summary>
     void Blocked(CvException? why);
 }

@@ -1,26 +1,26 @@
 namespace CvManager.Watching;
 
-/// <summary>A <see cref="Reflector{T}"/>, whatever it reads. Thread-safe.</summary>
+/// <summary>A <see cref="Reflector{T}"/> of any type. Thread-safe.</summary>
 internal interface IReflector
 {
-    /// <summary>The collection, as messages name it.</summary>
+    /// <summary>The name of the collection in messages.</summary>
     string Name { get; }
 
-    /// <summary>Ends when the collection was read once, or is known not to be there or not to be readable.</summary>
+    /// <summary>Completes when the collection has been read once, or is known not to be served or not to be readable.</summary>
     Task Synced { get; }
 
-    /// <summary>True while the copy is kept up to date: it was read, and its watch is open and not overdue.</summary>
+    /// <summary>True while the copy is up to date: the collection was read, and its watch is open and not overdue.</summary>
     bool IsCurrent { get; }
 
-    /// <summary>How long ago the API server last told something, if only that the watch has come to its time.</summary>
+    /// <summary>The time since the API server last sent anything, including the regular end of a watch.</summary>
     TimeSpan Age { get; }
 
-    /// <summary>True until what <see cref="ReadAgain"/> asked for is done.</summary>
+    /// <summary>True while a request of <see cref="ReadAgain"/> is pending.</summary>
     bool ReadsAgain { get; }
 
-    /// <summary>Reads the whole collection again: what is known of it may be of another past.</summary>
+    /// <summary>Lists the whole collection again, because the cluster may have been restored from a backup.</summary>
     void ReadAgain();
 
-    /// <summary>Goes on until the token is cancelled; throws nothing then.</summary>
+    /// <summary>Runs until the token is cancelled; does not throw then.</summary>
     Task RunAsync(CancellationToken cancellationToken);
 }

@@ -6,17 +6,17 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Watching;
 
 /// <summary>
-/// Keeps a copy of one collection of the API server up to date: reads it once, then watches it, and reads it again only where the watch's
-/// history is gone (410). As client-go's Reflector (tools/cache/reflector.go).
+/// Keeps a copy of one collection of the API server up to date: lists it once, then watches it, and lists it again only when the resource
+/// version of the watch has expired (410). Like client-go's Reflector (tools/cache/reflector.go).
 /// </summary>
 /// <remarks>
-/// A kind that is not served (404), or that may not be read (403), counts as empty and is tried again now and then; each is said once.
-/// What was seen before stays seen while the API server cannot be asked. One object that cannot be read is passed over, and said with its
-/// name. Runs once at a time; all other members are thread-safe.
+/// A kind that is not served (404) counts as empty; one that may not be read (403) keeps its last known objects. Both are retried
+/// periodically and logged once. While the API server is unavailable, the last known objects are kept. An object that cannot be parsed is
+/// ignored and logged by name. <see cref="RunAsync"/> must not run twice at the same time; all other members are thread-safe.
 /// </remarks>
 internal sealed partial class Reflector<T> : IReflector
 {
-    /// <summary>A watch that has been silent for this much longer than it was to last is given up (ClusterConnection's own limit).</summary>
+    /// <summary>A watch is abandoned if it is silent for this long after its requested duration (the limit in ClusterConnection).</summary>
     private static readonly TimeSpan SilenceLimit = TimeSpan.FromMinutes(1);
 
     private readonly ClusterConnection _cluster;
@@ -39,12 +39,12 @@ internal sealed partial class Reflector<T> : IReflector
     private int _failures;
 
     /// <param name="cluster">What is watched.</param>
-    /// <param name="paths">The collection in each version that can be read, the best first; the first that is served is used.</param>
+    /// <param name="paths">The collection in each supported API version, in order of preference; the first that is served is used.</param>
     /// <param name="labelSelector">Null for all.</param>
-    /// <param name="read">What is kept of an object that was read there; quick. What it throws is why an object cannot be read.</param>
-    /// <param name="reflection">Where it is kept.</param>
+    /// <param name="read">Parses an object; must be fast. Its exception is logged as the reason why the object cannot be read.</param>
+    /// <param name="reflection">The store for the objects.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="logger">Gets what is wrong, once for each thing that is.</param>
+    /// <param name="logger">Logs each problem once.</param>
     /// <param name="options">Null for the defaults.</param>
     public Reflector(ClusterConnection cluster, IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<JsonObject, ResourcePath, T> read, IReflection<T> reflection,
         TimeProvider time, ILogger logger, ReflectorOptions? options = null)
@@ -78,7 +78,7 @@ internal sealed partial class Reflector<T> : IReflector
         }
         catch (ObjectDisposedException)
         {
-            // That watch has just ended; the flag is seen before the next one begins.
+            // That watch has just ended; the flag is checked before the next one starts.
         }
     }
 
@@ -103,7 +103,7 @@ internal sealed partial class Reflector<T> : IReflector
         }
     }
 
-    /// <summary>Reads all; null where that failed, after a pause.</summary>
+    /// <summary>Lists the collection; null, after a backoff, if that failed.</summary>
     private async Task<Position?> ListAsync(CancellationToken cancellationToken)
     {
         bool asked = _readsAgain;
@@ -121,7 +121,7 @@ internal sealed partial class Reflector<T> : IReflector
                 if (asked)
                     _readsAgain = false;
                 Heard();
-                // Where it may be read but not watched, it does not work for having been read.
+                // If it may be listed but not watched, a successful list is not a recovery.
                 if (!_watchFails)
                 {
                     _failures = 0;
@@ -143,7 +143,7 @@ internal sealed partial class Reflector<T> : IReflector
         return null;
     }
 
-    /// <summary>Watches until all has to be read again.</summary>
+    /// <summary>Watches until the collection has to be listed again.</summary>
     private async Task WatchAsync(Position from, CancellationToken cancellationToken)
     {
         string version = from.ResourceVersion;
@@ -167,10 +167,10 @@ internal sealed partial class Reflector<T> : IReflector
                 }
 
                 TimeSpan lasted = _time.GetElapsedTime(begun);
-                // The server ended it, as it was asked to. One that ends every watch at once is not asked again at once.
+                // The server ended the watch as requested. Back off from a server that ends every watch at once.
                 _failures = lasted < _options.WatchTime.Least / 2 ? _failures + 1 : 0;
-                // Not even a bookmark in all its time: a version that the cluster has not come to yet, since it was restored from a backup,
-                // is waited for without a word.
+                // Not even a bookmark in the whole time: after a restore from a backup, the API server silently waits for a resource version
+                // that the cluster has not reached yet.
                 if (!told && _failures == 0)
                     return;
                 Heard();
@@ -186,7 +186,7 @@ internal sealed partial class Reflector<T> : IReflector
             }
             catch (CvException error) when (error.ErrorId == ErrorIds.ClusterTimeout && _time.GetElapsedTime(begun) >= length)
             {
-                // Half open, most likely: nothing was missed that the next watch does not tell.
+                // Probably a half-open connection; the next watch continues from the same version.
                 LogSilent(_logger, from.Path.Title);
             }
             catch (OperationCanceledException) when (_readsAgain && !cancellationToken.IsCancellationRequested)
@@ -197,7 +197,7 @@ internal sealed partial class Reflector<T> : IReflector
             {
                 _watchFails = true;
                 await FailedAsync(Described(error), cancellationToken).ConfigureAwait(false);
-                // What nobody expects to happen may have happened in the middle of a change.
+                // An unexpected exception may have interrupted the processing of a change.
                 if (_absent || error is not CvException)
                     return;
             }
@@ -224,11 +224,11 @@ internal sealed partial class Reflector<T> : IReflector
             _reflection.Set(change.Item!);
     }
 
-    /// <summary>Says what is wrong, once, and waits.</summary>
+    /// <summary>Logs the problem once, and waits.</summary>
     private async Task FailedAsync(CvException error, CancellationToken cancellationToken)
     {
         _failures = Math.Min(_failures + 1, 1000);
-        // That a kind is not served is known as well as anything else.
+        // For an optional kind, "not served" is a known state and not a failure.
         _works = error.Kind == CvErrorKind.NotFound && !_options.IsRequired;
         if (_works)
             Heard();
@@ -246,7 +246,7 @@ internal sealed partial class Reflector<T> : IReflector
 
         if (absent)
         {
-            // Removed with its definition (404): nothing of it is left. Not to be read (403): what was seen may be true still.
+            // 404: the objects were deleted with their definition. 403: the last known objects may still exist.
             if (error.Kind == CvErrorKind.NotFound)
                 _reflection.Replace([]);
             if (!_absent)
@@ -273,7 +273,7 @@ internal sealed partial class Reflector<T> : IReflector
         _reflection.Blocked(null);
     }
 
-    /// <summary>One object that cannot be read keeps no other one from being seen. It is said once, until it can be.</summary>
+    /// <summary>An unreadable object does not affect others. It is logged once, until it becomes readable.</summary>
     private void Complain(UnreadableObject bad, ResourcePath path)
     {
         if (_unreadable.Add(bad.Name))
@@ -286,7 +286,7 @@ internal sealed partial class Reflector<T> : IReflector
         Target = Name,
     };
 
-    /// <summary>Where a watch begins.</summary>
+    /// <summary>Where a watch starts.</summary>
     private sealed record Position(ResourcePath Path, string ResourceVersion);
 
     [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning,

@@ -8,7 +8,7 @@ internal sealed class CronJobKind : WorkloadKind
 
     public override string Group => "batch";
 
-    /// <summary>v1beta1 was all there was before Kubernetes 1.21, and is gone since 1.25.</summary>
+    /// <summary>Before Kubernetes 1.21 there was only v1beta1, which was removed in 1.25.</summary>
     public override IReadOnlyList<string> Versions => ["v1", "v1beta1"];
 
     public override string Plural => "cronjobs";
@@ -17,7 +17,7 @@ internal sealed class CronJobKind : WorkloadKind
 
     public override bool HasPods => false;
 
-    /// <summary>Jobs of the next times take the new image; those that run now are left alone.</summary>
+    /// <summary>Future Jobs use the new image; running Jobs are not changed.</summary>
     public override WorkloadProgress Progress(JsonObject json) => WorkloadProgress.Done("patched");
 
     protected override int? DesiredPods(JsonObject json) => null;

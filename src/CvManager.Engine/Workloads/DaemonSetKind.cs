@@ -11,7 +11,7 @@ internal sealed class DaemonSetKind : WorkloadKind
 
     public override string Plural => "daemonsets";
 
-    /// <summary>As <c>kubectl rollout status</c>; OnDelete waits for whoever deletes the pods (R4).</summary>
+    /// <summary>Like <c>kubectl rollout status</c>; OnDelete waits until the pods are deleted (R4).</summary>
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))
@@ -31,7 +31,7 @@ internal sealed class DaemonSetKind : WorkloadKind
             : WorkloadProgress.Done($"{available} of {desired} pods are available");
     }
 
-    /// <summary>The label by which the DaemonSet controller itself tells its pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).</summary>
+    /// <summary>The label by which the DaemonSet controller identifies updated pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).</summary>
     protected override PodRevision? Revision(JsonObject json) => json.Text("metadata", "annotations", "deprecated.daemonset.template.generation") is { } generation
         ? new PodRevision("pod-template-generation", generation) : null;
 

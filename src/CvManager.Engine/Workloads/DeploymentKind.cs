@@ -14,7 +14,7 @@ internal sealed class DeploymentKind : WorkloadKind
     public override bool IsScalable => true;
 
     /// <summary>
-    /// What <c>kubectl rollout status</c> goes by (kubectl/pkg/polymorphichelpers/rollout_status.go), but for the progress deadline: see
+    /// Like <c>kubectl rollout status</c> (kubectl/pkg/polymorphichelpers/rollout_status.go), except for the progress deadline: see
     /// <see cref="Workload.DeadlineExceeded"/>.
     /// </summary>
     public override WorkloadProgress Progress(JsonObject json)
@@ -36,7 +36,7 @@ internal sealed class DeploymentKind : WorkloadKind
     }
 
     /// <summary>
-    /// The Deployment controller leaves the condition as it is, for whichever specification it was, until there is progress
+    /// The Deployment controller keeps the condition until there is progress, even if it belongs to an earlier specification
     /// (kubernetes/pkg/controller/deployment/progress.go).
     /// </summary>
     protected override DeadlineExceeded? DeadlineExceeded(JsonObject json) =>

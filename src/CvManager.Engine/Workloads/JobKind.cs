@@ -12,7 +12,7 @@ internal sealed class JobKind : WorkloadKind
 
     public override Delivery Delivery => Delivery.Recreate;
 
-    /// <summary>A Job's rollout is over once it is created anew: whether it then succeeds is its own business (R4).</summary>
+    /// <summary>A Job is done when it has been recreated; whether it then succeeds is not part of the rollout (R4).</summary>
     public override WorkloadProgress Progress(JsonObject json) => WorkloadProgress.Done("created");
 
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "parallelism") ?? 1;

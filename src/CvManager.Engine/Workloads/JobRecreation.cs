@@ -5,12 +5,11 @@ using CvManager.Resources;
 namespace CvManager.Workloads;
 
 /// <summary>
-/// Gives a Job another image (R4): its template cannot be changed, so it is deleted and created anew, once it is not active. Keeps nothing
-/// between two steps; thread-safe.
+/// Updates the image of a Job (R4): its template is immutable, so it is deleted and recreated when it is not active. Stateless; thread-safe.
 /// </summary>
 /// <remarks>
-/// Between the deletion and the creation there would be nothing left to create it from, should the process be killed there (R10). So
-/// its specification is first kept in a Job beside it that starts no pods (parallelism 0), under the same access rights as the Job itself.
+/// If the process were killed between deletion and creation, the specification would be lost (R10). It is therefore first saved in a second
+/// Job that starts no pods (parallelism 0) and has the same access rights.
 /// </remarks>
 internal sealed class JobRecreation(ClusterConnection cluster)
 {
@@ -18,16 +17,18 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     private const string KeptMetadata = "cvmanager.custom.k8s.io/kept-metadata";
     private const string KeptParallelism = "cvmanager.custom.k8s.io/kept-parallelism";
 
-    /// <summary>What the Job controller itself puts on a Job's template, and refuses from anybody else.</summary>
+    /// <summary>Labels that the Job controller sets on a Job's template, and that the API server rejects from other clients.</summary>
     private static readonly string[] ControllerLabels = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
 
     /// <param name="ns">The Job's namespace.</param>
     /// <param name="name">The Job's name.</param>
-    /// <param name="container">The container that gets the image.</param>
-    /// <param name="to">The image.</param>
-    /// <param name="has">Whether an image is the one that it is to have, as the API server may have written it.</param>
-    /// <returns>How far it is, and the image that the API server answered where it was created; null where there is no Job of that name, and nothing to create it from.</returns>
-    /// <exception cref="CvException">The cluster could not be asked.</exception>
+    /// <param name="container">The container to update.</param>
+    /// <param name="to">The new image.</param>
+    /// <param name="has">Whether an image is the new one, possibly as rewritten by the API server.</param>
+    /// <returns>
+    /// The progress, and after the creation the image that the API server stored; null if neither the Job nor a saved specification exists.
+    /// </returns>
+    /// <exception cref="CvException">The cluster was unavailable.</exception>
     public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(string ns, string name, string container, string to, Func<string, bool> has,
         CancellationToken cancellationToken)
     {
@@ -64,7 +65,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         return (WorkloadProgress.Waiting("the Job was deleted and will be recreated"), null);
     }
 
-    /// <summary>Goes on with a Job that is selected no longer, because it is not there: null where it was not we who took it away.</summary>
+    /// <summary>Continues with a Job that is not selected because it does not exist; null if we did not delete it.</summary>
     /// <inheritdoc cref="AdvanceAsync" path="/param|/exception"/>
     public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(string ns, string name, string container, string to, Func<string, bool> has,
         CancellationToken cancellationToken)
@@ -85,7 +86,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
 
         try
         {
-            // An admission webhook may have made another image of it: that is what it has from now on, and no reason to create it again.
+            // An admission webhook may have rewritten the image; that is not a reason to recreate the Job again.
             return (WorkloadProgress.Waiting("created"), ImageOf(await cluster.CreateAsync(Path(ns), job, cancellationToken), container));
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
@@ -98,7 +99,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
     }
 
-    /// <summary>The same Job under another name, without the labels that it is selected by, and with nothing to do.</summary>
+    /// <summary>The saved specification: the same Job under another name, without its labels, and with parallelism 0.</summary>
     private static JsonObject Keeper(string name, JsonObject job)
     {
         JsonObject spec = SpecOf(job);
@@ -139,7 +140,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         return new JsonObject { ["apiVersion"] = "batch/v1", ["kind"] = "Job", ["metadata"] = metadata, ["spec"] = spec };
     }
 
-    /// <summary>What its owner wrote: without the selector and labels that the API server made for this one Job.</summary>
+    /// <summary>The specification without the selector and labels that the API server generated.</summary>
     private static JsonObject SpecOf(JsonObject job)
     {
         JsonObject spec = job["spec"]!.DeepClone().AsObject();
@@ -155,7 +156,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         return spec;
     }
 
-    /// <summary>Neither ended nor held: its pods run, or are about to.</summary>
+    /// <summary>Neither finished nor suspended: its pods run or are about to.</summary>
     private static bool IsActive(JsonObject job)
     {
         if (job.Number("status", "active") > 0)
@@ -168,7 +169,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers"))
             .FirstOrDefault(c => c.Text("name") == container)?.Text("image");
 
-    /// <summary>A Job's name is also its pods' label, and so has at most 63 characters.</summary>
+    /// <summary>At most 63 characters: a Job's name is also a label value of its pods.</summary>
     private static string KeeperName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
 
     private static ResourcePath Path(string ns, string? name = null) => new("batch", "v1", "jobs", ns, name);
@@ -193,7 +194,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == ErrorIds.ResourceConflict)
         {
-            // Gone already, or another Job by now: the next step sees.
+            // Already deleted, or replaced by another Job: the next step checks.
         }
     }
 }

@@ -4,18 +4,18 @@ using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
-/// <summary>What is wrong with a version's pods: the version's own doing, unless it is <see cref="IsDecisive">the weather</see>.</summary>
-/// <param name="Kind">What keeps failing, one of <see cref="TroubleKind"/>.</param>
-/// <param name="Message">In words.</param>
-/// <param name="IsDecisive">False for what may still be the weather: a first failed pull, a Secret that comes a moment later.</param>
-/// <param name="TellsCause">False for a report that only says that the kubelet waits before it tries again.</param>
+/// <summary>A problem with a version's pods that the version may have caused.</summary>
+/// <param name="Kind">What fails, one of <see cref="TroubleKind"/>.</param>
+/// <param name="Message">A description for people.</param>
+/// <param name="IsDecisive">False if the problem may be transient: a first failed pull, a Secret that is created a moment later.</param>
+/// <param name="TellsCause">False for a report that only says that the kubelet waits before the next attempt.</param>
 internal sealed record Trouble(string Kind, string Message, bool IsDecisive, bool TellsCause)
 {
-    /// <summary>The pod and container that crashed; null for other trouble.</summary>
+    /// <summary>The pod and container that crashed; null for other kinds.</summary>
     public (string Pod, string Container)? Crashed { get; init; }
 }
 
-/// <summary>Kinds of trouble; the first cause is kept for each (<see cref="WorkloadTrouble.Kind"/>).</summary>
+/// <summary>The kinds of trouble (<see cref="WorkloadTrouble.Kind"/>).</summary>
 internal static class TroubleKind
 {
     public const string ImagePull = nameof(ImagePull);
@@ -23,34 +23,34 @@ internal static class TroubleKind
     public const string Crash = nameof(Crash);
 }
 
-/// <summary>What keeps pods from running and no version can be blamed for.</summary>
+/// <summary>Something that prevents pods from running and is not the version's fault.</summary>
 /// <param name="By">One of <see cref="ConditionReasons"/>.</param>
 internal sealed record Blockage(string By, string Message);
 
-/// <summary>What the pods of a version tell, long before any deadline. Both null where they tell nothing bad.</summary>
+/// <summary>Evidence from a version's pods, available long before a deadline. Both null if there is no problem.</summary>
 internal sealed record Evidence(Trouble? Trouble, Blockage? Blockage)
 {
     public static Evidence None { get; } = new(null, null);
 }
 
-/// <summary>Reads evidence from pods, as kubelets, scheduler and node controller write it. Pure.</summary>
+/// <summary>Reads evidence from the pod status that kubelets, scheduler and node controller write. Pure.</summary>
 internal static class PodEvidence
 {
-    /// <summary>A container that ended this often is taken to fail by itself: a first crash can be the weather.</summary>
+    /// <summary>The number of crashes that counts as the version's fault; fewer may be transient.</summary>
     public const int DecisiveCrashes = 3;
 
-    /// <summary>A failed pull names its image three times over.</summary>
+    /// <summary>A message about a failed pull contains the image name three times.</summary>
     private const int LongestMessage = 600;
 
-    /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod is gone soon after its grace period.</summary>
+    /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod disappears soon after its grace period.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     private static readonly HashSet<string> Pulls = new(StringComparer.Ordinal) { "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed" };
     private static readonly HashSet<string> Configurations = new(StringComparer.Ordinal) { "CreateContainerConfigError", "CreateContainerError", "RunContainerError" };
     private static readonly HashSet<string> DecisivePulls = new(StringComparer.Ordinal) { "ImagePullBackOff", "InvalidImageName", "SignatureValidationFailed" };
 
-    /// <summary>What a kubelet says of a pod's containers; null where it says nothing bad. Init containers come first, as they run first.</summary>
-    /// <param name="restartsBefore">Restarts that were of a former image (a Pod that is changed in place).</param>
+    /// <summary>The trouble that the kubelet reports for a pod's containers; null if there is none. Init containers first, because they run first.</summary>
+    /// <param name="restartsBefore">The restarts of the former image (of a Pod that is changed in place).</param>
     public static Trouble? FindTrouble(JsonObject pod, int restartsBefore = 0)
     {
         foreach (JsonObject status in pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses")))
@@ -61,8 +61,8 @@ internal static class PodEvidence
                 return new Trouble(TroubleKind.ImagePull, Said(where, reason, status), DecisivePulls.Contains(reason), reason != "ImagePullBackOff");
             if (reason is not null && Configurations.Contains(reason))
                 return new Trouble(TroubleKind.Configuration, Said(where, reason, status), IsDecisive: false, TellsCause: true);
-            // It ended, and waits to be restarted: a kubelet shows the end for some seconds, and only then CrashLoopBackOff. A second look may fall
-            // into either, and into a short run between: restartCount tells in all of them.
+            // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount covers
+            // all of these states.
             int restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
             bool isDown = status.At("state", "running") is null;
             JsonNode? ended = status.At("state", "terminated") ?? (restarts > 0 || reason == "CrashLoopBackOff" ? status.At("lastState", "terminated") : null);
@@ -81,7 +81,7 @@ internal static class PodEvidence
         return null;
     }
 
-    /// <summary>What keeps a pod from running that is not its image's doing; null for nothing.</summary>
+    /// <summary>What prevents a pod from running and is not its image's fault; null for nothing.</summary>
     public static Blockage? FindBlockage(JsonObject pod, DateTimeOffset now)
     {
         string? name = pod.Text("metadata", "name");
@@ -96,19 +96,19 @@ internal static class PodEvidence
                 ? new Blockage(ConditionReasons.NodeNotReady, $"the kubelet of node {node} has not acknowledged pod {name}") : null;
         }
 
-        // The node controller takes the readiness of pods whose node does not report, and changes nothing else of what the kubelet wrote last.
+        // If a node stops reporting, the node controller sets its pods to not ready, and leaves everything else as the kubelet last wrote it.
         bool taken = Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && ready.Text("reason") is null
             && Condition(pod, "ContainersReady").Text("status") == "True" && pod.Items("spec", "readinessGates").FirstOrDefault() is null;
         return taken ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready because its node {node} is not reporting") : null;
     }
 
-    /// <summary>A deleted pod that stays long after it should be gone; null where it does not.</summary>
+    /// <summary>A deleted pod that still exists long after its grace period; null otherwise.</summary>
     public static Blockage? FindStuckDeletion(JsonObject pod, DateTimeOffset now) => IsOver(pod.Text("metadata", "deletionTimestamp"), now)
         ? new Blockage(ConditionReasons.PodsTerminating, $"pod {pod.Text("metadata", "name")} was deleted but still exists: "
             + $"its node {pod.Text("spec", "nodeName")} is not reporting, or a finalizer blocks the deletion")
         : null;
 
-    /// <summary>True where a pod waits for its node to set it up (volumes, network): what it waits for, only events tell.</summary>
+    /// <summary>True if a pod waits for its node to set up volumes or network; only events show what it waits for.</summary>
     public static bool IsBeingSetUp(JsonObject pod, DateTimeOffset now) =>
         pod.Items("status", "containerStatuses").Any() && IsOver(pod.Text("status", "startTime"), now)
         && pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses"))
@@ -116,17 +116,17 @@ internal static class PodEvidence
 
     public static bool IsReady(JsonObject pod) => Condition(pod, "Ready").Text("status") == "True";
 
-    /// <summary>True where a pod has not been ready for as long as that is no passing state.</summary>
+    /// <summary>True if a pod has been unready for so long that it is not a transient state.</summary>
     public static bool IsLongUnready(JsonObject pod, DateTimeOffset now) =>
         Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && IsOver(ready.Text("lastTransitionTime"), now - Patience);
 
     public static bool IsOwnedBy(JsonObject pod, string uid) => pod.Items("metadata", "ownerReferences").Any(owner => owner.Text("uid") == uid);
 
-    /// <summary>The image of a pod's container; null where it has no such container.</summary>
+    /// <summary>The image of a pod's container; null if it has no such container.</summary>
     public static string? ImageOf(JsonObject pod, WorkloadContainer container) =>
         pod.Items("spec", container.IsInit ? "initContainers" : "containers").FirstOrDefault(c => c.Text("name") == container.Name)?.Text("image");
 
-    /// <summary>Whether a pod's container has an image, by its name, or by a digest where a webhook gave it another name.</summary>
+    /// <summary>Whether a pod's container has an image, by name or, if a webhook changed the name, by digest.</summary>
     public static bool HasImage(JsonObject pod, WorkloadContainer container, string image, string? digest)
     {
         if (ImageOf(pod, container) is not { } present)
@@ -153,6 +153,6 @@ internal static class PodEvidence
         return ended.Text("message") is { Length: > 0 } message ? $"{reason}: {Shown(message)}" : reason;
     }
 
-    /// <summary>What a kubelet, a registry or the container itself wrote.</summary>
+    /// <summary>Text from a kubelet, a registry or a container, made safe to print.</summary>
     public static string Shown(string? text) => RemoteText.Show(text, limit: LongestMessage);
 }

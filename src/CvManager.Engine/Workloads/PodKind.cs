@@ -12,7 +12,7 @@ internal sealed class PodKind : WorkloadKind
 
     public override IReadOnlyList<string> PodSpecPath => ["spec"];
 
-    /// <summary>Whether it runs the image that its specification names, what the container runtime writes does not always tell: <see cref="RunningImage"/>.</summary>
+    /// <summary>Readiness only: whether the Pod runs its specified image is determined by <see cref="RunningImage"/>.</summary>
     public override WorkloadProgress Progress(JsonObject json) =>
         IsReady(json) ? WorkloadProgress.Done("the pod is ready") : WorkloadProgress.Waiting("the pod is not ready");
 

@@ -5,30 +5,30 @@ using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
-/// <summary>What came of a look at pods that have to be replaced.</summary>
-/// <param name="Progress">How far it is.</param>
-/// <param name="Replacement">What is to be written down before the next step.</param>
+/// <summary>The progress of the replacement of pods.</summary>
+/// <param name="Progress">The progress.</param>
+/// <param name="Replacement">The replacement to write to the status before the next step.</param>
 internal sealed record ReplacementProgress(WorkloadProgress Progress, PodReplacementStatus? Replacement);
 
 /// <summary>
-/// Replaces pods that their own controller leaves as they are: those of a ReplicaSet, which never touches pods that run, and one of a StatefulSet
-/// that cannot get ready and so keeps it from replacing any (Kubernetes documentation, "StatefulSets", "Forced rollback"). Keeps nothing between two
-/// steps. Thread-safe.
+/// Replaces pods that their controller does not replace: those of a ReplicaSet, which never changes running pods, and a pod of a StatefulSet
+/// that cannot become ready and so blocks the update (Kubernetes documentation, "StatefulSets", "Forced rollback"). Stateless; thread-safe.
 /// </summary>
 /// <remarks>
-/// One pod at a time, written in the status before it goes. The next one goes only when the pod made in its place has the version: where something
-/// between gives pods another image, one pod is lost, and not all of them again and again. Pods are evicted, so that PodDisruptionBudgets are honoured.
+/// Replaces one pod at a time, and writes it to the status before the eviction. The next pod follows only when the replacement has the version: if
+/// something gives pods another image, only one pod is lost, not all of them repeatedly. Pods are evicted, so that PodDisruptionBudgets are
+/// honoured.
 /// </remarks>
 internal sealed class PodReplacement(ClusterConnection cluster)
 {
-    /// <summary>Version of the Eviction: v1 since Kubernetes 1.22, v1beta1 until 1.24.</summary>
+    /// <summary>The API version of Eviction: v1 since Kubernetes 1.22, v1beta1 until 1.24.</summary>
     private volatile string _evictionVersion = "policy/v1";
 
     /// <summary>Replaces the pods of a ReplicaSet (R4).</summary>
-    /// <param name="workload">Its template has the image already.</param>
+    /// <param name="workload">The ReplicaSet, whose template already has the image.</param>
     /// <param name="container">The container of its template.</param>
-    /// <param name="digest">Of the image; null where it is not known.</param>
-    /// <param name="replacement">As the status has it.</param>
+    /// <param name="digest">The digest of the image; null if unknown.</param>
+    /// <param name="replacement">The replacement in the status.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     public async Task<ReplacementProgress> AdvanceAsync(Workload workload, WorkloadContainer container, string? digest, PodReplacementStatus? replacement, DateTimeOffset now,
@@ -36,7 +36,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
     {
         if (!workload.IsObserved)
             return new ReplacementProgress(workload.Progress, replacement);
-        // One that was made anew under the same name has other pods: what became of those of the former one says nothing of them.
+        // A recreated ReplicaSet of the same name has other pods: ignore the replacement of its predecessor.
         if (replacement?.Owner is { } owner && owner != workload.Uid)
             replacement = null;
         List<JsonObject> own = [.. (await ListAsync(workload, cancellationToken))
@@ -55,10 +55,11 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 return new ReplacementProgress(await ReleaseAsync(chosen, $"{updated} of {own.Count} pods replaced", cancellationToken), replacement);
             if (own.Count < workload.DesiredPods)
                 return new ReplacementProgress(Missing(), replacement);
-            // With fewer pods than then, the ReplicaSet was scaled down: the pod went, and none came in its place.
+            // With fewer pods than before, the ReplicaSet was scaled down and the pod has no replacement.
             if (updated <= replacement.Updated && own.Count >= replacement.Pods)
             {
-                // None more has the template's image than before. Either something gives pods another name of it, which the youngest has, or none at all.
+                // The number of updated pods has not increased: something rewrites pod images, either to another name of the image, which the
+                // newest pod has, or to a different image.
                 string? last = own.Count == 0 ? null : own[^1].Text("metadata", "creationTimestamp");
                 string? given = own.Where(pod => pod.Text("metadata", "creationTimestamp") == last).Select(pod => PodEvidence.ImageOf(pod, container)).FirstOrDefault(image => image != replacement.Image)
                     ?? replacement.Image;
@@ -80,7 +81,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             return new ReplacementProgress(WorkloadProgress.Waiting($"{updated - 1} of {own.Count} pods replaced; pod {NameOf(coming)} is not ready"), replacement);
         if (own.Count < workload.DesiredPods)
             return new ReplacementProgress(Missing(), replacement);
-        // One that does not work anyhow goes first.
+        // Pods that are not ready first.
         if (own.Where(pod => !IsUpdated(pod)).OrderBy(PodEvidence.IsReady).ThenBy(NameOf, StringComparer.Ordinal).FirstOrDefault() is not { } old)
             return new ReplacementProgress(WorkloadProgress.Done($"{own.Count} of {workload.DesiredPods} pods run the image and are ready"), replacement);
         return new ReplacementProgress(WorkloadProgress.Waiting($"{updated} of {own.Count} pods replaced; pod {NameOf(old)} is next"), (replacement ?? new PodReplacementStatus()) with
@@ -94,11 +95,11 @@ internal sealed class PodReplacement(ClusterConnection cluster)
         WorkloadProgress Missing() => workload.Progress.BlockedBy is not null ? workload.Progress : WorkloadProgress.Waiting($"{own.Count} of {workload.DesiredPods} pods exist");
     }
 
-    /// <summary>Replaces a pod of a former revision that is not ready, and so keeps a StatefulSet from replacing any. Null where there is none.</summary>
+    /// <summary>Replaces a pod of an earlier revision that is not ready, and so blocks the update of a StatefulSet. Null if there is none.</summary>
     /// <param name="workload">A StatefulSet that is not done.</param>
     /// <param name="container">The container of its template.</param>
-    /// <param name="failed">The image that is rolled back; null for a rollout.</param>
-    /// <param name="replacement">As the status has it.</param>
+    /// <param name="failed">In a rollback, the image that failed; null in a rollout.</param>
+    /// <param name="replacement">The replacement in the status.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     public async Task<ReplacementProgress?> UnblockAsync(Workload workload, WorkloadContainer container, string? failed, PodReplacementStatus? replacement, DateTimeOffset now,
@@ -135,7 +136,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
     private async Task<IReadOnlyList<JsonObject>> ListAsync(Workload workload, CancellationToken cancellationToken) =>
         [.. (await cluster.ListAsync(Pods(workload.Namespace), workload.PodSelector, null, cancellationToken)).Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid))];
 
-    /// <summary>Evicts a pod. One that is not ready is no loss to anybody, and goes where a budget that has no room would keep it for ever.</summary>
+    /// <summary>Evicts a pod. A pod that is not ready is deleted if an exhausted PodDisruptionBudget would block it forever.</summary>
     private async Task<WorkloadProgress> ReleaseAsync(JsonObject pod, string title, CancellationToken cancellationToken)
     {
         ResourcePath path = Pods(pod.Text("metadata", "namespace")!) with { Name = NameOf(pod) };
@@ -155,14 +156,14 @@ internal sealed class PodReplacement(ClusterConnection cluster)
         }
         catch (CvException e) when (e.Kind == CvErrorKind.NotFound || e.ErrorId == ErrorIds.ResourceConflict)
         {
-            // Gone already, or another pod of that name: the next step sees.
+            // Already deleted, or replaced by a pod of the same name: the next step checks.
         }
 
         return WorkloadProgress.Waiting($"{title}; replacing pod {NameOf(pod)}");
     }
 
     /// <summary>Kubernetes documentation, "API-initiated Eviction".</summary>
-    /// <returns>What refuses it; null where it was evicted.</returns>
+    /// <returns>The error of the disruption budget; null if the pod was evicted.</returns>
     private async Task<CvException?> EvictAsync(ResourcePath path, string uid, CancellationToken cancellationToken)
     {
         string version = _evictionVersion;
@@ -183,7 +184,7 @@ internal sealed class PodReplacement(ClusterConnection cluster)
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Invalid && version == "policy/v1")
         {
-            // An API server of before Kubernetes 1.22 knows no such Eviction.
+            // API servers before Kubernetes 1.22 do not serve this version.
             _evictionVersion = "policy/v1beta1";
             return await EvictAsync(path, uid, cancellationToken);
         }

@@ -14,7 +14,7 @@ internal sealed class ReplicaSetKind : WorkloadKind
 
     public override Delivery Delivery => Delivery.PatchTemplateAndReplacePods;
 
-    /// <summary>A ReplicaSet never touches pods that it has: whether they run the new image, the pods themselves must say.</summary>
+    /// <summary>A ReplicaSet never changes existing pods: whether they run the new image has to be read from the pods.</summary>
     public override WorkloadProgress Progress(JsonObject json)
     {
         if (!IsObserved(json))

@@ -2,10 +2,12 @@ using CvManager.Registries;
 
 namespace CvManager.Workloads;
 
-/// <summary>Whether two images, or an image and what a container runtime says that it runs, are the same. Pure.</summary>
+/// <summary>Compares images with each other and with what a container runtime reports. Pure.</summary>
 internal static class RunningImage
 {
-    /// <summary>Two references to one image, however they are written: <c>nginx:1</c> and <c>docker.io/library/nginx:1</c>, with a tag beside the digest or without.</summary>
+    /// <summary>
+    /// True for two references to one image in any notation: <c>nginx:1</c> and <c>docker.io/library/nginx:1</c>, or a digest with or without a tag.
+    /// </summary>
     public static bool AreSame(string one, string other)
     {
         if (one == other)
@@ -15,7 +17,7 @@ internal static class RunningImage
         return a.Digest is not null || b.Digest is not null ? a.Digest == b.Digest : (a.Tag ?? "latest") == (b.Tag ?? "latest");
     }
 
-    /// <summary>The digest in a reference, or in an imageID (<c>docker-pullable://repo@sha256:…</c>); null where there is none.</summary>
+    /// <summary>The digest in a reference or an imageID (<c>docker-pullable://repo@sha256:…</c>); null if there is none.</summary>
     public static string? DigestOf(string image)
     {
         int at = image.LastIndexOf('@');
@@ -23,20 +25,19 @@ internal static class RunningImage
     }
 
     /// <summary>
-    /// Whether a Pod's container runs the image that its specification got. A digest in imageID decides where it is the one that is meant; but that of
-    /// an image index is another than that of the platform's manifest, and some runtimes write the one, some the other. Then it is enough that something
-    /// else runs than before.
+    /// Whether a Pod's container runs the image of its changed specification. It does if the digest in imageID is the expected one. However, the
+    /// digest of an image index differs from that of the platform's manifest, and runtimes report either; then a changed imageID is sufficient.
     /// </summary>
-    /// <param name="container">With what its runtime says.</param>
-    /// <param name="digest">That of the image that is meant; null where it is not known.</param>
-    /// <param name="former">The imageID before the specification was changed; null where that is not known.</param>
+    /// <param name="container">The container with the runtime's report.</param>
+    /// <param name="digest">The expected digest; null if unknown.</param>
+    /// <param name="former">The imageID before the change; null if unknown.</param>
     public static bool IsStarted(WorkloadContainer container, string? digest, string? former) =>
         container.ImageId.Length > 0
         && ((digest is not null && DigestOf(container.ImageId) == digest) || AreSame(container.Image, container.RunningImage) || former is null || container.ImageId != former);
 
     /// <summary>
-    /// Whether what the API server made of an image that it was asked for may stand for it: the same content, or the same tag elsewhere. What it had
-    /// before does not.
+    /// Whether the image that the API server stored is an acceptable rewrite of the requested one: the same content, or the same tag in another
+    /// repository, but not the former image.
     /// </summary>
     public static bool StandsFor(string answered, string asked, string former, string? digest)
     {

@@ -3,15 +3,15 @@ using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
-/// <summary>Which version one followed container of one workload is set to. Immutable.</summary>
-/// <param name="Resource">The ContainerVersion that follows the container.</param>
-/// <param name="Workload">As it was read.</param>
-/// <param name="Container">Null where the workload has no container of the name that the resource gives.</param>
+/// <summary>The version to which a managed container of a workload is set. Immutable.</summary>
+/// <param name="Resource">The ContainerVersion that manages the container.</param>
+/// <param name="Workload">The workload as last read.</param>
+/// <param name="Container">Null if the workload has no container with the name in the resource.</param>
 public sealed record RunningVersion(ContainerVersion Resource, Workload Workload, WorkloadContainer? Container)
 {
     /// <summary>
-    /// The image's tag; the version that is known for its digest where it has none, or else the digest; <c>latest</c> where it has neither,
-    /// as Kubernetes reads it; empty without a container.
+    /// The image's tag; without a tag, the known version of its digest, or else the digest; <c>latest</c> if it has neither, as in Kubernetes;
+    /// empty without a container.
     /// </summary>
     public string Version
     {
@@ -25,15 +25,14 @@ public sealed record RunningVersion(ContainerVersion Resource, Workload Workload
     }
 
     /// <summary>
-    /// An image's tag, or else its digest; <c>latest</c> where it has neither, as Kubernetes reads it; the whole text where it is no
-    /// image reference.
+    /// An image's tag, or else its digest; <c>latest</c> if it has neither, as in Kubernetes; the whole text if it is not a valid image
+    /// reference.
     /// </summary>
     public static string VersionOf(string image) =>
         ImageReference.TryParse(image, out ImageReference? reference) ? reference.Tag ?? reference.Digest ?? "latest" : image;
 
     /// <summary>
-    /// What runs where: every workload that a resource selects and that no controller owns, by namespace, name, kind and resource.
-    /// Pure.
+    /// Every workload that a resource selects and that has no controller, sorted by namespace, name, kind and resource. Pure.
     /// </summary>
     public static IReadOnlyList<RunningVersion> Find(IEnumerable<ContainerVersion> resources, IEnumerable<Workload> workloads)
     {

@@ -3,10 +3,10 @@ using CvManager.Cluster;
 
 namespace CvManager.Workloads;
 
-/// <summary>A Service, as much of it as a cut-over needs.</summary>
+/// <summary>The part of a Service that a cut-over needs.</summary>
 public sealed record ServiceSelector(string Namespace, string Name, IReadOnlyDictionary<string, string> Selector)
 {
-    /// <summary>True where these of its labels are those of a workload's pods: its traffic goes there.</summary>
+    /// <summary>True if the given labels of the selector match a workload's pods.</summary>
     public bool PointsAt(Workload workload, IReadOnlyList<string> labelNames)
     {
         ArgumentNullException.ThrowIfNull(workload);
@@ -15,10 +15,10 @@ public sealed record ServiceSelector(string Namespace, string Name, IReadOnlyDic
     }
 }
 
-/// <summary>Reads Services, and points them at other pods (R3: compare and swap). Thread-safe.</summary>
+/// <summary>Reads Services, and points them at other pods by compare-and-swap (R3). Thread-safe.</summary>
 internal sealed class ServiceStore(ClusterConnection cluster)
 {
-    /// <summary>Null where there is none.</summary>
+    /// <summary>Returns null if the Service does not exist.</summary>
     public async Task<ServiceSelector?> FindAsync(string ns, string name, CancellationToken cancellationToken)
     {
         try
@@ -32,8 +32,8 @@ internal sealed class ServiceStore(ClusterConnection cluster)
         }
     }
 
-    /// <summary>Gives some labels of its selector the values that a workload's pods have; the others stay.</summary>
-    /// <returns>False where it is no longer as it was read, or is gone, or the pods lack a label: all is to be read again.</returns>
+    /// <summary>Sets the given labels of the selector to the values of a workload's pods; other labels are kept.</summary>
+    /// <returns>False if the Service changed or was deleted, or if the pods lack a label: read everything again.</returns>
     public async Task<bool> PointAsync(ServiceSelector service, Workload at, IReadOnlyList<string> labelNames, CancellationToken cancellationToken)
     {
         if (labelNames.Any(label => !at.PodLabels.ContainsKey(label)))

@@ -14,8 +14,8 @@ internal sealed class StatefulSetKind : WorkloadKind
     public override bool IsScalable => true;
 
     /// <summary>
-    /// As <c>kubectl rollout status</c>, but that pods that have to be ready also have to be of the update revision: after a rollback, those of the
-    /// failed one stay. A partition is honoured, and OnDelete waits for whoever deletes the pods (R4).
+    /// Like <c>kubectl rollout status</c>, but the ready pods also have to be of the update revision: after a rollback, pods of the failed
+    /// revision remain. A partition is honoured, and OnDelete waits until the pods are deleted (R4).
     /// </summary>
     public override WorkloadProgress Progress(JsonObject json)
     {

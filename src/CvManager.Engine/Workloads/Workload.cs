@@ -1,6 +1,6 @@
 namespace CvManager.Workloads;
 
-/// <summary>What a workload looked like when it was read: no more of it than decisions need. Immutable.</summary>
+/// <summary>The state of a workload as read, reduced to what decisions need. Immutable.</summary>
 public sealed record Workload
 {
     public required string Kind { get; init; }
@@ -14,7 +14,7 @@ public sealed record Workload
 
     public required string Uid { get; init; }
 
-    /// <summary>Which state of the object this is; opaque but for being equal or not.</summary>
+    /// <summary>The resourceVersion of the object.</summary>
     public string ResourceVersion { get; init; } = "";
 
     public long Generation { get; init; }
@@ -24,91 +24,91 @@ public sealed record Workload
     /// <summary>Containers of the pod template, then its init containers, each in the template's order.</summary>
     public IReadOnlyList<WorkloadContainer> Containers { get; init; } = [];
 
-    /// <summary>A label selector for its pods; empty where it has none of its own to be found by.</summary>
+    /// <summary>A label selector for its pods; empty if the kind has none.</summary>
     public string PodSelector { get; init; } = "";
 
-    /// <summary>The labels of its pods: what a Service selects by.</summary>
+    /// <summary>The labels of its pods, which Services select.</summary>
     public IReadOnlyDictionary<string, string> PodLabels { get; init; } = new Dictionary<string, string>();
 
-    /// <summary>The Secrets that its pods pull images with.</summary>
+    /// <summary>The image pull Secrets of its pods.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 
-    /// <summary>The service account of its pods, which may name further such Secrets.</summary>
+    /// <summary>The service account of its pods, which may reference more pull Secrets.</summary>
     public string ServiceAccount { get; init; } = "default";
 
-    /// <summary>Null where the kind has no such number (a CronJob).</summary>
+    /// <summary>The desired number of pods; null if the kind has none (a CronJob).</summary>
     public int? DesiredPods { get; init; }
 
     public int AvailablePods { get; init; }
 
-    /// <summary>Pods of its present specification; null where the kind has no such number.</summary>
+    /// <summary>The number of pods of the current specification; null if the kind does not report it.</summary>
     public int? UpdatedPods { get; init; }
 
-    /// <summary>Null where the kind has no such number.</summary>
+    /// <summary>The number of ready pods; null if the kind does not report it.</summary>
     public int? ReadyPods { get; init; }
 
-    /// <summary>kind/name of the controller that owns it; such an object is left to that controller (R4). Null for none.</summary>
+    /// <summary>Kind/name of its controller, which manages it instead of us (R4); null for none.</summary>
     public string? Controller { get; init; }
 
-    /// <summary>How far its present specification has been rolled out.</summary>
+    /// <summary>The progress of the current specification.</summary>
     public WorkloadProgress Progress { get; init; } = WorkloadProgress.Done("");
 
-    /// <summary>True once its controller has seen its present specification.</summary>
+    /// <summary>True if its controller has observed the current specification.</summary>
     public bool IsObserved { get; init; } = true;
 
-    /// <summary>True for a Pod that has ended: it does not run again, whatever its image.</summary>
+    /// <summary>True for a Pod that has terminated and does not run again.</summary>
     public bool IsFinished { get; init; }
 
-    /// <summary>Its own controller has given up; null where it has not, and for the kinds that do not say so. It may be about a former specification.</summary>
+    /// <summary>The exceeded progress deadline; null if there is none, and for kinds without one. It may belong to an earlier specification.</summary>
     public DeadlineExceeded? DeadlineExceeded { get; init; }
 
-    /// <summary>What tells pods of its present specification from others, by a label; null where no label does.</summary>
+    /// <summary>The label that identifies pods of the current specification; null if there is none.</summary>
     public PodRevision? Revision { get; init; }
 
-    /// <summary>The lowest pod of a StatefulSet that gets its present specification.</summary>
+    /// <summary>The lowest ordinal of a StatefulSet's pods that are updated.</summary>
     public int Partition { get; init; }
 
-    /// <summary>Kind/name, as messages name it.</summary>
+    /// <summary>Kind/name, as used in messages.</summary>
     public string Reference => $"{Kind}/{Name}";
 
-    /// <summary>The container or init container of that name; null where there is none.</summary>
+    /// <summary>The container or init container of that name; null if there is none.</summary>
     public WorkloadContainer? FindContainer(string name) => Containers.FirstOrDefault(c => c.Name == name);
 
-    /// <summary>True where every label of a selector is on the workload.</summary>
+    /// <summary>True if the workload has every label of a selector.</summary>
     public bool IsSelectedBy(IReadOnlyDictionary<string, string> selector) =>
         selector.Count > 0 && selector.All(label => Labels.TryGetValue(label.Key, out string? value) && value == label.Value);
 }
 
 /// <summary>A container of a pod template.</summary>
 /// <param name="Name">Unique in the template.</param>
-/// <param name="Image">As it is written there.</param>
+/// <param name="Image">The image in the template.</param>
 /// <param name="IsInit">True for an init container.</param>
-/// <param name="Index">Its place in its own list.</param>
-/// <param name="ImageManager">The field manager that wrote the image last, where the API server tells.</param>
+/// <param name="Index">The index in its list.</param>
+/// <param name="ImageManager">The field manager that last wrote the image; null if unknown.</param>
 public sealed record WorkloadContainer(string Name, string Image, bool IsInit, int Index, string? ImageManager = null)
 {
-    /// <summary>Of a Pod: the image that runs (imageID); empty while none does.</summary>
+    /// <summary>For a Pod: the running image (imageID); empty if not started.</summary>
     public string ImageId { get; init; } = "";
 
-    /// <summary>Of a Pod: the image that runs, as the container runtime names it; some give its own id for one that is named by its digest.</summary>
+    /// <summary>For a Pod: the running image as the container runtime names it; some runtimes report an image ID for a digest reference.</summary>
     public string RunningImage { get; init; } = "";
 
-    /// <summary>Of a Pod: how often it was restarted.</summary>
+    /// <summary>For a Pod: the restart count.</summary>
     public int Restarts { get; init; }
 }
 
-/// <summary>The condition that says so (Deployment: Progressing, reason ProgressDeadlineExceeded).</summary>
-/// <param name="At">Its lastUpdateTime, as it is written: opaque but for being equal or not.</param>
-/// <param name="Message">Names the ReplicaSet that it is about.</param>
+/// <summary>An exceeded progress deadline (Deployment: condition Progressing with reason ProgressDeadlineExceeded).</summary>
+/// <param name="At">The condition's lastUpdateTime as text, only compared for equality.</param>
+/// <param name="Message">The condition's message, which names the ReplicaSet.</param>
 public sealed record DeadlineExceeded(string At, string Message);
 
-/// <summary>A label that the pods of one revision carry.</summary>
+/// <summary>The label of the pods of one revision.</summary>
 public sealed record PodRevision(string Label, string Value);
 
-/// <summary>How far a workload has got with its present specification.</summary>
-/// <param name="State">Whether it is done.</param>
-/// <param name="Message">In words, as <c>kubectl rollout status</c> would say it.</param>
-/// <param name="BlockedBy">One of <see cref="Resources.ConditionReasons"/> where it waits for what no version can be blamed for; null otherwise.</param>
+/// <summary>The progress of a workload with its current specification.</summary>
+/// <param name="State">The state.</param>
+/// <param name="Message">A description, like that of <c>kubectl rollout status</c>.</param>
+/// <param name="BlockedBy">One of <see cref="Resources.ConditionReasons"/> if it waits for something that is not the version's fault; otherwise null.</param>
 public sealed record WorkloadProgress(ProgressState State, string Message, string? BlockedBy = null)
 {
     public static WorkloadProgress Done(string message) => new(ProgressState.Done, message);
@@ -125,6 +125,6 @@ public enum ProgressState
     Waiting,
     Done,
 
-    /// <summary>It will not get there.</summary>
+    /// <summary>It cannot be completed.</summary>
     Failed,
 }

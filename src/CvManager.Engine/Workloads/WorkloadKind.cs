@@ -3,21 +3,21 @@ using CvManager.Resources;
 
 namespace CvManager.Workloads;
 
-/// <summary>How a kind gets another image (R4).</summary>
+/// <summary>How a kind is updated to another image (R4).</summary>
 public enum Delivery
 {
-    /// <summary>The pod template's image is patched, and the kind's own controller does the rest.</summary>
+    /// <summary>We patch the pod template, and the kind's controller does the rest.</summary>
     PatchTemplate,
 
-    /// <summary>The template is patched, and then its pods are replaced one by one by us.</summary>
+    /// <summary>We patch the pod template, and then replace the pods one by one.</summary>
     PatchTemplateAndReplacePods,
 
-    /// <summary>Its template cannot be changed: it is deleted and created anew, when it is not active.</summary>
+    /// <summary>The template is immutable: we delete and recreate the object when it is not active.</summary>
     Recreate,
 }
 
-/// <summary>One of the seven kinds: where its parts are, and when it is done. Stateless, thread-safe.</summary>
-/// <remarks>What depends on the kind is in its class and nowhere else.</remarks>
+/// <summary>One of the seven workload kinds: how to read it, and when it is done. Stateless and thread-safe.</summary>
+/// <remarks>Everything that depends on the kind is in its class.</remarks>
 public abstract class WorkloadKind
 {
     public static IReadOnlyList<WorkloadKind> All { get; } =
@@ -30,28 +30,28 @@ public abstract class WorkloadKind
     /// <summary>Empty for the core group.</summary>
     public abstract string Group { get; }
 
-    /// <summary>The versions that can be used, the best first.</summary>
+    /// <summary>The supported API versions, in order of preference.</summary>
     public virtual IReadOnlyList<string> Versions => ["v1"];
 
     public abstract string Plural { get; }
 
-    /// <summary>The names that lead to the pod's specification.</summary>
+    /// <summary>The path of the pod specification.</summary>
     public virtual IReadOnlyList<string> PodSpecPath => ["spec", "template", "spec"];
 
-    /// <summary>True where spec.replicas says how many pods there are.</summary>
+    /// <summary>True if the kind has spec.replicas.</summary>
     public virtual bool IsScalable => false;
 
     public virtual Delivery Delivery => Delivery.PatchTemplate;
 
-    /// <summary>Whether its pods come and go by a controller, and so may be looked at for evidence of trouble.</summary>
+    /// <summary>Whether the kind has pods that can be checked for evidence of trouble.</summary>
     public virtual bool HasPods => true;
 
     public static WorkloadKind Find(string name) => All.FirstOrDefault(k => k.Name == name)
         ?? throw new ArgumentException($"{name} is not a supported workload kind.", nameof(name));
 
-    /// <summary>Takes what decisions need from an object of this kind.</summary>
-    /// <param name="json">As the API server writes it; an object out of a list says neither its kind nor its version.</param>
-    /// <param name="version">The API version that it was read in; null for the best one.</param>
+    /// <summary>Reads an object of this kind.</summary>
+    /// <param name="json">The object; list items contain neither kind nor apiVersion.</param>
+    /// <param name="version">The API version in which it was read; null for the preferred one.</param>
     public Workload Read(JsonObject json, string? version = null)
     {
         JsonNode? podSpec = json.At([.. PodSpecPath]);
@@ -85,22 +85,22 @@ public abstract class WorkloadKind
         };
     }
 
-    /// <summary>The JSON pointer of a container's list.</summary>
+    /// <summary>The JSON pointer of the containers or init containers.</summary>
     public string ContainersPointer(bool init) => $"/{string.Join('/', PodSpecPath)}/{(init ? "initContainers" : "containers")}";
 
-    /// <summary>Pure: how far the object has got with the specification that it has.</summary>
+    /// <summary>The progress of the object with its current specification. Pure.</summary>
     public abstract WorkloadProgress Progress(JsonObject json);
 
     protected abstract int? DesiredPods(JsonObject json);
 
     protected abstract int AvailablePods(JsonObject json);
 
-    /// <summary>By the name that most kinds have for it; the API server leaves a zero out.</summary>
+    /// <summary>The field name of most kinds; the API server omits a zero.</summary>
     protected virtual int? UpdatedPods(JsonObject json) => json.Number("status", "updatedReplicas") ?? 0;
 
     protected virtual int? ReadyPods(JsonObject json) => json.Number("status", "readyReplicas") ?? 0;
 
-    /// <summary>True once the kind's controller has seen the present specification.</summary>
+    /// <summary>True if the kind's controller has observed the current specification.</summary>
     protected static bool IsObserved(JsonObject json) => json.Long("status", "observedGeneration") >= json.Long("metadata", "generation");
 
     protected virtual bool IsFinished(JsonObject json) => false;
@@ -109,13 +109,13 @@ public abstract class WorkloadKind
 
     protected virtual PodRevision? Revision(JsonObject json) => null;
 
-    /// <summary>Waiting, or blocked where the kind's controller says that it cannot create pods, or the ReplicaSet for them.</summary>
+    /// <summary>Waiting, or blocked if the kind's controller reports that it cannot create pods or their ReplicaSet.</summary>
     protected static WorkloadProgress WaitingForPods(JsonObject json, string message) =>
         json.Items("status", "conditions").FirstOrDefault(c => (c.Text("type") == "ReplicaFailure" && c.Text("status") == "True") || c.Text("reason") == "ReplicaSetCreateError") is { } failure
             ? WorkloadProgress.Blocked(ConditionReasons.PodsNotCreated, $"{message}; pods cannot be created: {PodEvidence.Shown(failure.Text("message") ?? failure.Text("reason"))}")
             : WorkloadProgress.Waiting(message);
 
-    /// <summary>spec.selector in the form that a list request takes.</summary>
+    /// <summary>spec.selector in the format of a list request.</summary>
     private static string PodSelector(JsonObject json)
     {
         IEnumerable<string> labels = json.Map("spec", "selector", "matchLabels").Select(l => $"{l.Key}={l.Value}");
@@ -144,7 +144,7 @@ public abstract class WorkloadKind
             };
         });
 
-    /// <summary>Who wrote a container's image last, from managedFields (R3 names them).</summary>
+    /// <summary>The field manager that last wrote a container's image, from managedFields (reported by R3).</summary>
     private string? ImageManager(JsonObject json, string list, string container)
     {
         string[] path = ["fieldsV1", .. PodSpecPath.Select(p => "f:" + p), "f:" + list, $$"""k:{"name":"{{container}}"}""", "f:image"];

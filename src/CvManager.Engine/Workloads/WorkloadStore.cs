@@ -5,20 +5,20 @@ using CvManager.Resources;
 namespace CvManager.Workloads;
 
 /// <summary>Reads workloads, and changes one container's image and nothing else (R3). Thread-safe.</summary>
-/// <param name="cluster">Where they are.</param>
-/// <param name="seen">Gets each workload as the API server tells it in answer to a change, before any watch does; null for nobody.</param>
+/// <param name="cluster">The cluster with the workloads.</param>
+/// <param name="seen">Called with each workload in a response of the API server, before a watch reports it; may be null.</param>
 public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? seen = null)
 {
-    /// <summary>Pods looked at for evidence of trouble: the first few tell as much as a thousand.</summary>
+    /// <summary>The maximum number of pods to check for evidence: more would not add information.</summary>
     private const int MostPods = 50;
 
-    /// <summary>What a node reports as events alone.</summary>
+    /// <summary>Reasons that nodes report only as events.</summary>
     private static readonly string[] SetUpFailures = ["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
 
-    /// <summary>Events carry the time of whoever wrote them.</summary>
+    /// <summary>Events have the time of the writer's clock.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
-    /// <summary>All workloads that carry the label cvapp. A kind that the cluster does not serve is passed over (R4).</summary>
+    /// <summary>Lists all workloads with the label cvapp. A kind that the cluster does not serve is skipped (R4).</summary>
     /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException">A kind that is served could not be read.</exception>
     public async Task<IReadOnlyList<Workload>> ListAsync(string? ns, CancellationToken cancellationToken)
@@ -27,7 +27,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         return lists.SelectMany(list => list).ToList();
     }
 
-    /// <summary>A workload as it is now; null where it is gone.</summary>
+    /// <summary>Reads a workload; null if it no longer exists.</summary>
     public async Task<Workload?> FindAsync(Workload workload, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
@@ -42,22 +42,22 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     }
 
     /// <summary>Creates a workload from a manifest.</summary>
-    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, or the cluster could not be asked.</exception>
+    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, or the cluster was unavailable.</exception>
     public Task CreateAsync(WorkloadKind kind, string ns, JsonObject manifest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(kind);
         ArgumentNullException.ThrowIfNull(manifest);
-        // The version is the manifest's own: that is what its fields were written for.
+        // Use the manifest's API version, for which its fields were written.
         string version = manifest.Text("apiVersion")?.Split('/')[^1] ?? kind.Versions[0];
         return cluster.CreateAsync(new ResourcePath(kind.Group, version, kind.Plural, ns), manifest, cancellationToken);
     }
 
-    /// <summary>R3: compare and swap of one image.</summary>
+    /// <summary>R3: changes one image by compare-and-swap.</summary>
     /// <param name="replicas">
-    /// What spec.replicas becomes in the same change: a Deployment that was scaled up after its change knows no progress deadline for it. Null
-    /// leaves it.
+    /// The new spec.replicas in the same patch, because a Deployment that is scaled up later has no progress deadline for the change. Null to
+    /// keep it.
     /// </param>
-    /// <returns>What came of it, and the workload as the API server answered it: admission may have made another image of it. Null where it did not answer one.</returns>
+    /// <returns>The outcome, and the workload in the response (an admission webhook may have changed the image); null without one.</returns>
     public async Task<(ImagePatchOutcome Outcome, Workload? Now)> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken,
         int? replicas = null)
     {
@@ -69,8 +69,8 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         return (outcome, now is null ? null : Read(kind, now, workload.ApiVersion));
     }
 
-    /// <summary>R3: compare and swap of the number of replicas.</summary>
-    /// <returns>False where somebody else changed it meanwhile, or the workload is gone.</returns>
+    /// <summary>R3: changes the number of replicas by compare-and-swap.</summary>
+    /// <returns>False if another client changed it, or the workload no longer exists.</returns>
     public async Task<bool> ScaleAsync(Workload workload, int to, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
@@ -91,12 +91,12 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         }
     }
 
-    /// <summary>What the pods of the workload's present image tell, and its controller where they are missing.</summary>
-    /// <param name="workload">As it was last seen.</param>
+    /// <summary>Collects evidence from the pods of the workload's current image, and from its controller if pods are missing.</summary>
+    /// <param name="workload">The workload as last read.</param>
     /// <param name="container">The container of its template, with the image.</param>
-    /// <param name="digest">Of the image; null where it is not known.</param>
-    /// <param name="baseline">What was there before the image was.</param>
-    /// <param name="since">When that began: events from before it tell nothing.</param>
+    /// <param name="digest">The digest of the image; null if unknown.</param>
+    /// <param name="baseline">The state before the image was changed.</param>
+    /// <param name="since">The start of the rollout: earlier events are ignored.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     internal async Task<Evidence> FindEvidenceAsync(Workload workload, WorkloadContainer container, string? digest, WorkloadBaseline? baseline, DateTimeOffset since,
@@ -117,13 +117,13 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
             .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal)];
         List<JsonObject> present = [.. pods.Where(pod => pod.At("metadata", "deletionTimestamp") is null)];
-        // Pods that are well need no further look: whose they are does not matter.
+        // Find out the revision only of unhealthy pods.
         List<JsonObject> unwell = [.. present.Where(pod => PodEvidence.FindTrouble(pod) is not null || PodEvidence.FindBlockage(pod, now) is not null || PodEvidence.IsBeingSetUp(pod, now))];
         if (unwell.Count > 0)
         {
             Func<JsonObject, bool> isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
             unwell = [.. unwell.Where(isOfVersion).Take(MostPods)];
-            // A pod that the version itself breaks decides, whatever else is wrong with others.
+            // Trouble with the version takes precedence over anything that blocks other pods.
             if (unwell.Select(pod => PodEvidence.FindTrouble(pod)).FirstOrDefault(trouble => trouble is not null) is { } trouble)
                 return new Evidence(trouble, null);
             if (unwell.Select(pod => PodEvidence.FindBlockage(pod, now)).FirstOrDefault(blockage => blockage is not null) is { } blockage)
@@ -134,13 +134,13 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
 
         if (pods.Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)).Select(pod => PodEvidence.FindStuckDeletion(pod, now)).FirstOrDefault(stuck => stuck is not null) is { } stays)
             return new Evidence(null, stays);
-        // StatefulSets and DaemonSets have no condition for it.
+        // StatefulSets and DaemonSets report this only as events.
         return kind is StatefulSetKind or DaemonSetKind && present.Count(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)) < workload.DesiredPods
             && await FindEventAsync(workload.Namespace, workload.Uid, ["FailedCreate"], since, cancellationToken) is { } refused
             ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {PodEvidence.Shown(refused)}")) : Evidence.None;
     }
 
-    /// <summary>Whether an exceeded deadline is that of the present image: its message names the ReplicaSet.</summary>
+    /// <summary>Whether an exceeded deadline belongs to the current image, according to the ReplicaSet in its message.</summary>
     internal async Task<bool> IsOfVersionAsync(DeadlineExceeded exceeded, Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(exceeded);
@@ -152,7 +152,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     internal Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, int lines, CancellationToken cancellationToken) =>
         cluster.ReadPodLogAsync(ns, crashed.Pod, lines, cancellationToken, crashed.Container);
 
-    /// <summary>Tells a workload's pods of the present image from those of former ones: by owner and revision, as webhooks may rewrite the images of pods.</summary>
+    /// <summary>Identifies a workload's pods of the current image by owner and revision, because webhooks may rewrite pod images.</summary>
     private async Task<Func<JsonObject, bool>> OfVersionAsync(Workload workload, WorkloadKind kind, WorkloadContainer container, string? digest, CancellationToken cancellationToken)
     {
         if (kind is DeploymentKind)
@@ -165,7 +165,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             && (workload.Revision is { } revision ? pod.Text("metadata", "labels", revision.Label) == revision.Value : PodEvidence.HasImage(pod, container, container.Image, digest));
     }
 
-    /// <summary>The ReplicaSet of a Deployment's present template; null where there is none yet.</summary>
+    /// <summary>The ReplicaSet of a Deployment's current template; null if it does not exist yet.</summary>
     private async Task<JsonObject?> NewReplicaSetAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
     {
         string list = container.IsInit ? "initContainers" : "containers";
@@ -178,7 +178,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     private Task<string?> FindEventAsync(JsonObject pod, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken) =>
         FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
 
-    /// <summary>The last event of one of those reasons about an object; null where there is none, or events may not be read.</summary>
+    /// <summary>The message of the last event about an object with one of the reasons; null if there is none, or events may not be read.</summary>
     private async Task<string?> FindEventAsync(string ns, string uid, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken)
     {
         try
@@ -206,14 +206,14 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
-                // Not served in this version; an older or newer one may be.
+                // Not served in this version; try the next one.
             }
         }
 
         return [];
     }
 
-    /// <summary>A kind's collection in each version that can be read, the best first.</summary>
+    /// <summary>A kind's collection in each supported API version, in order of preference.</summary>
     /// <param name="ns">Null for all namespaces.</param>
     internal static IReadOnlyList<ResourcePath> PathsOf(WorkloadKind kind, string? ns) =>
         [.. kind.Versions.Select(version => new ResourcePath(kind.Group, version, kind.Plural, ns))];
