@@ -103,10 +103,10 @@ public sealed partial class ContainerVersionController : IDisposable
     /// always read from the registry.
     /// </summary>
     /// <returns>The number of matching followed tags; 0 if this process is not the leader.</returns>
-    public int LookNow(ImageRepository repository, string? tag)
+    public int PollNow(ImageRepository repository, string? tag)
     {
         ArgumentNullException.ThrowIfNull(repository);
-        return _term?.Poller.LookNow(repository.Registry, repository.Path, tag) ?? 0;
+        return _term?.Poller.PollNow(repository.Registry, repository.Path, tag) ?? 0;
     }
 
     /// <summary>
@@ -122,12 +122,12 @@ public sealed partial class ContainerVersionController : IDisposable
             .. _reflectors.Select(reflector => _supervisor.RunAsync($"watch of {reflector.Name}", reflector.RunAsync, all.Token)),
             ElectAsync(all.Token),
         ];
-        await EndTogetherAsync(tasks, all, EndLimit);
+        await RunUntilFirstEndsAsync(tasks, all, EndLimit);
     }
 
     /// <summary>When one of the tasks ends, cancels all and waits for them, for a limited time.</summary>
     /// <exception cref="CvException">The exception of a failed task.</exception>
-    private async Task EndTogetherAsync(IReadOnlyList<Task> tasks, CancellationTokenSource all, TimeSpan longest)
+    private async Task RunUntilFirstEndsAsync(IReadOnlyList<Task> tasks, CancellationTokenSource all, TimeSpan longest)
     {
         if (!all.IsCancellationRequested)
             await Task.WhenAny(tasks);
@@ -136,7 +136,7 @@ public sealed partial class ContainerVersionController : IDisposable
         using CancellationTokenSource limit = new();
         Task<bool> pause = _time.PauseAsync(longest, limit.Token);
         if (await Task.WhenAny(ended, pause) == pause)
-            LogLeft(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
+            LogAbandoned(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
         await limit.CancelAsync();
         foreach (Task task in tasks.Where(task => task.IsCompleted))
             await task;
@@ -184,7 +184,7 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             foreach (ContainerVersion resource in _view.Resources)
                 Wake(resource.Key);
-            foreach (string gone in _view.Owing)
+            foreach (string gone in _view.PendingDeletions)
                 Wake(gone);
             await term.RunAsync(cancellationToken);
         }
@@ -206,13 +206,13 @@ public sealed partial class ContainerVersionController : IDisposable
     /// The API server returned an older resource version than before: the cluster was restored from a backup, and the watches may wait for
     /// versions that never come.
     /// </summary>
-    private void ReadAllAgain(ContainerVersion resource, string? version)
+    private void RelistAll(ContainerVersion resource, string? version)
     {
-        if (_reflectors.Exists(reflector => reflector.ReadsAgain))
+        if (_reflectors.Exists(reflector => reflector.IsRelisting))
             return;
-        LogWentBack(_logger, resource.Key, resource.Metadata.ResourceVersion, version);
+        LogRestored(_logger, resource.Key, resource.Metadata.ResourceVersion, version);
         foreach (IReflector reflector in _reflectors)
-            reflector.ReadAgain();
+            reflector.Relist();
     }
 
     private bool IsOurs(string key) => _selected?.Contains(key) ?? true;
@@ -226,7 +226,7 @@ public sealed partial class ContainerVersionController : IDisposable
 
     [LoggerMessage(EventId = LogEvents.ResourceRecovered, EventName = nameof(LogEvents.ResourceRecovered), Level = LogLevel.Information,
         Message = "{Resource}: recovered; reconciling again")]
-    private static partial void LogWorksAgain(ILogger logger, string resource);
+    private static partial void LogRecovered(ILogger logger, string resource);
 
     [LoggerMessage(EventId = LogEvents.InitialSyncIncomplete, EventName = nameof(LogEvents.InitialSyncIncomplete), Level = LogLevel.Warning,
         Message = "Initial sync incomplete: {Unread} could not be read ({Count} ContainerVersions were). The controller is not ready until everything can be read.")]
@@ -235,7 +235,7 @@ public sealed partial class ContainerVersionController : IDisposable
     [LoggerMessage(EventId = LogEvents.ClusterRestored, EventName = nameof(LogEvents.ClusterRestored), Level = LogLevel.Warning,
         Message = "{Resource}: the resource version decreased from {Former} to {Version} because the cluster was restored from a backup. "
             + "Everything is read again. No action required.")]
-    private static partial void LogWentBack(ILogger logger, string resource, string? former, string? version);
+    private static partial void LogRestored(ILogger logger, string resource, string? former, string? version);
 
     [LoggerMessage(EventId = LogEvents.RepeatedConflicts, EventName = nameof(LogEvents.RepeatedConflicts), Level = LogLevel.Warning,
         Message = "{Resource}: {Count} consecutive updates failed with a conflict ({ErrorId}); retrying less often: {Reason} {Remedy}")]
@@ -243,18 +243,18 @@ public sealed partial class ContainerVersionController : IDisposable
 
     [LoggerMessage(EventId = LogEvents.TasksLeftBehind, EventName = nameof(LogEvents.TasksLeftBehind), Level = LogLevel.Warning,
         Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything")]
-    private static partial void LogLeft(ILogger logger, int count, double seconds);
+    private static partial void LogAbandoned(ILogger logger, int count, double seconds);
 
     /// <summary>The work of one term as leader: the queue, the tag poller and the reconciler.</summary>
     private sealed class Term : IDisposable
     {
         /// <summary>The number of consecutive conflicts that is logged.</summary>
-        private const int SaidConflicts = 5;
+        private const int ReportedConflicts = 5;
 
         private readonly ContainerVersionController _owner;
         private readonly FollowedVersions _versions;
         private readonly Reconciler _reconciler;
-        private readonly ConcurrentDictionary<string, (string ErrorId, string? Target)> _complaints = new(StringComparer.Ordinal);
+        private readonly ConcurrentDictionary<string, (string ErrorId, string? Target)> _loggedErrors = new(StringComparer.Ordinal);
         private readonly ConcurrentDictionary<string, int> _conflicts = new(StringComparer.Ordinal);
 
         public Term(ContainerVersionController owner, Leadership? leadership)
@@ -273,7 +273,7 @@ public sealed partial class ContainerVersionController : IDisposable
         public TagPoller Poller { get; }
 
         /// <summary>The number of resources with state in this term.</summary>
-        public int Remembered => _complaints.Count + _conflicts.Count;
+        public int Remembered => _loggedErrors.Count + _conflicts.Count;
 
         public async Task RunAsync(CancellationToken cancellationToken)
         {
@@ -287,11 +287,11 @@ public sealed partial class ContainerVersionController : IDisposable
             ];
             try
             {
-                await _owner.EndTogetherAsync(tasks, all, TermEndLimit);
+                await _owner.RunUntilFirstEndsAsync(tasks, all, TermEndLimit);
             }
             finally
             {
-                await _owner.EndTogetherAsync([_versions.StopAsync()], all, TermEndLimit / 4);
+                await _owner.RunUntilFirstEndsAsync([_versions.StopAsync()], all, TermEndLimit / 4);
             }
         }
 
@@ -303,13 +303,13 @@ public sealed partial class ContainerVersionController : IDisposable
 
         private async Task<WorkResult> WorkAsync(string key, CancellationToken cancellationToken)
         {
-            if (_owner._view.FindOwing(key) is { } gone && !await EndAsync(gone, cancellationToken))
+            if (_owner._view.FindPendingDeletion(key) is { } gone && !await EndAsync(gone, cancellationToken))
                 return WorkResult.Failed;
             if (_owner._view.Find(key) is not { } resource || !_owner.IsOurs(key))
             {
                 _versions.Forget(key);
                 _owner._clock.Forget(key);
-                _complaints.TryRemove(key, out _);
+                _loggedErrors.TryRemove(key, out _);
                 _conflicts.TryRemove(key, out _);
                 return WorkResult.Done;
             }
@@ -321,28 +321,28 @@ public sealed partial class ContainerVersionController : IDisposable
             {
                 ReconcileResult result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
                 _owner._view.Update(result.Resource);
-                bool conflicted = _conflicts.TryRemove(key, out int conflicts) && conflicts >= SaidConflicts;
-                if (_complaints.TryRemove(key, out _) || conflicted)
-                    LogWorksAgain(_owner._logger, key);
-                if ((result.Finished is not null || !SaysTheSame(resource.Status, result.Resource.Status)) && _owner._output is { } output)
+                bool conflicted = _conflicts.TryRemove(key, out int conflicts) && conflicts >= ReportedConflicts;
+                if (_loggedErrors.TryRemove(key, out _) || conflicted)
+                    LogRecovered(_owner._logger, key);
+                if ((result.Finished is not null || !IsSameReport(resource.Status, result.Resource.Status)) && _owner._output is { } output)
                     await output(result, cancellationToken);
-                return Again(result);
+                return ToWorkResult(result);
             }
             catch (CvException error) when (error.ErrorId == ErrorIds.ResourceConflict)
             {
                 int conflicts = _conflicts.AddOrUpdate(key, 1, (_, before) => before + 1);
-                if (conflicts == SaidConflicts)
+                if (conflicts == ReportedConflicts)
                     LogConflicts(_owner._logger, key, conflicts, error.ErrorId, error.Message, error.Remedy);
-                WorkResult result = await ReadAgainAsync(resource, cancellationToken);
+                WorkResult result = await RereadAsync(resource, cancellationToken);
                 // Retry at once after one conflict; back off if the conflict repeats.
-                return conflicts == 1 || !result.IsComingAgain ? result : WorkResult.Failed;
+                return conflicts == 1 || !result.IsRequeued ? result : WorkResult.Failed;
             }
             catch (CvException error)
             {
-                Complain(key, error);
+                LogOnce(key, error);
                 // The resource itself may have been deleted before the watch reported it.
                 if (error.Kind == CvErrorKind.NotFound)
-                    await ReadAgainAsync(resource, cancellationToken);
+                    await RereadAsync(resource, cancellationToken);
                 return WorkResult.Failed;
             }
         }
@@ -357,7 +357,7 @@ public sealed partial class ContainerVersionController : IDisposable
             }
             catch (CvException error)
             {
-                Complain(gone.Key, error);
+                LogOnce(gone.Key, error);
                 if (error.Kind != CvErrorKind.NotFound)
                     return false;
             }
@@ -366,38 +366,38 @@ public sealed partial class ContainerVersionController : IDisposable
             return true;
         }
 
-        private static WorkResult Again(ReconcileResult result)
+        private static WorkResult ToWorkResult(ReconcileResult result)
         {
-            if (result.ComeAgain is { } again)
-                return WorkResult.ComeAgain(again);
-            if (RolloutRecords.IsBehind(result.Resource))
+            if (result.RequeueAfter is { } again)
+                return WorkResult.RequeueAfter(again);
+            if (RolloutRecords.HasUnwrittenRecords(result.Resource))
                 return WorkResult.Failed;
             if (result.Problem is not { } problem)
                 return WorkResult.Done;
             // The poller wakes the resource when a tag moves. It does not notice a version that is pushed after its tag, or a corrected login.
-            return problem.IsTransient ? WorkResult.Failed : WorkResult.ComeAgain(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
+            return problem.IsTransient ? WorkResult.Failed : WorkResult.RequeueAfter(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
         }
 
         /// <summary>True if nothing changed that is worth reporting (only a time or a count).</summary>
-        private static bool SaysTheSame(ContainerVersionStatus? before, ContainerVersionStatus? after) =>
+        private static bool IsSameReport(ContainerVersionStatus? before, ContainerVersionStatus? after) =>
             before?.Rollout?.Id == after?.Rollout?.Id && before?.Rollout?.Phase == after?.Rollout?.Phase
-            && (before?.Conditions ?? []).Select(Said).SequenceEqual((after?.Conditions ?? []).Select(Said));
+            && (before?.Conditions ?? []).Select(Describe).SequenceEqual((after?.Conditions ?? []).Select(Describe));
 
-        private static (string Type, string Status, string Reason, string Message) Said(Condition condition) =>
+        private static (string Type, string Status, string Reason, string Message) Describe(Condition condition) =>
             (condition.Type, condition.Status, condition.Reason, condition.Message);
 
         /// <summary>Reads a resource that another client changed before the watch reported it.</summary>
-        private async Task<WorkResult> ReadAgainAsync(ContainerVersion resource, CancellationToken cancellationToken)
+        private async Task<WorkResult> RereadAsync(ContainerVersion resource, CancellationToken cancellationToken)
         {
             try
             {
                 ContainerVersion now = await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
                 // Read later, but with an older version.
                 if (now.Metadata.Uid == resource.Metadata.Uid && ClusterView.IsNewer(resource.Metadata.ResourceVersion, now.Metadata.ResourceVersion))
-                    _owner.ReadAllAgain(resource, now.Metadata.ResourceVersion);
+                    _owner.RelistAll(resource, now.Metadata.ResourceVersion);
                 else
                     _owner._view.Set(now);
-                return WorkResult.ComeAgain(TimeSpan.Zero);
+                return WorkResult.RequeueAfter(TimeSpan.Zero);
             }
             catch (CvException error) when (error.Kind == CvErrorKind.NotFound)
             {
@@ -406,18 +406,18 @@ public sealed partial class ContainerVersionController : IDisposable
             }
             catch (CvException error)
             {
-                Complain(resource.Key, error);
+                LogOnce(resource.Key, error);
                 return WorkResult.Failed;
             }
         }
 
         /// <summary>Logs an error once, however often it is retried.</summary>
-        private void Complain(string key, CvException error)
+        private void LogOnce(string key, CvException error)
         {
             (string, string?) known = (error.ErrorId, error.Target);
-            if (_complaints.TryGetValue(key, out (string, string?) before) && before == known)
+            if (_loggedErrors.TryGetValue(key, out (string, string?) before) && before == known)
                 return;
-            _complaints[key] = known;
+            _loggedErrors[key] = known;
             LogFailed(_owner._logger, key, error.ErrorId, error.Message, error.Remedy);
         }
     }

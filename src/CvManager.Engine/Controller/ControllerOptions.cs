@@ -21,7 +21,7 @@ public sealed record ControllerOptions
     /// <summary>For simulations: a seeded source of jitter; null for the default.</summary>
     internal Random? Random { get; init; }
 
-    /// <inheritdoc cref="WorkQueueOptions.AllowSynchronousContinuations"/>
+    /// <summary>For simulations: continuations run inline, in a fixed order.</summary>
     internal bool AllowSynchronousContinuations { get; init; }
 
     /// <summary>

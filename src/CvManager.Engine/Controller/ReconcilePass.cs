@@ -28,10 +28,10 @@ public sealed record ReconcilePassOptions
 public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 {
     /// <summary>The number of resources that are reconciled concurrently: each mostly waits for a registry or the cluster.</summary>
-    private const int SideBySide = 8;
+    private const int MaxParallelism = 8;
 
     /// <summary>How often a step that conflicts with another client's write is retried.</summary>
-    private const int MostConflicts = 10;
+    private const int MaxConflicts = 10;
 
     private static readonly TimeSpan AfterConflict = TimeSpan.FromMilliseconds(100);
 
@@ -51,7 +51,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
         {
             ConcurrentBag<TimeSpan> waits = [];
             await Parallel.ForEachAsync(entries.Values.Where(e => !e.IsDone),
-                new ParallelOptions { MaxDegreeOfParallelism = SideBySide, CancellationToken = cancellationToken },
+                new ParallelOptions { MaxDegreeOfParallelism = MaxParallelism, CancellationToken = cancellationToken },
                 async (entry, token) =>
                 {
                     if (await StepAsync(entry, snapshot, options, token) is { } wait)
@@ -93,7 +93,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
         {
             ReconcileResult result = await reconciler.ReconcileAsync(resource, snapshot.Around(resource), options.Approve, cancellationToken);
             entry.Resource = result.Resource;
-            if (result.ComeAgain is { } wait && (options.Wait || wait == TimeSpan.Zero))
+            if (result.RequeueAfter is { } wait && (options.Wait || wait == TimeSpan.Zero))
             {
                 if (options.Progressed is { } progressed)
                     await progressed(result);
@@ -103,7 +103,7 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
             await options.Ended(result);
             return null;
         }
-        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && entry.Conflicts < MostConflicts)
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && entry.Conflicts < MaxConflicts)
         {
             entry.Conflicts++;
             return AfterConflict;

@@ -13,10 +13,10 @@ namespace CvManager.Controller;
 /// <summary>The result of reconciling one resource.</summary>
 /// <param name="Plan">The plan.</param>
 /// <param name="Resource">The resource as it is now.</param>
-/// <param name="ComeAgain">When to reconcile again; null if nothing is due before the next change or poll.</param>
+/// <param name="RequeueAfter">When to reconcile again; null if nothing is due before the next change or poll.</param>
 /// <param name="Finished">The rollout that ended with this step; null for none.</param>
 /// <param name="Problem">Why the version (or, for a pinned resource, the version of the tag) is unknown; null if it is known.</param>
-public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? ComeAgain, RolloutStatus? Finished, CvException? Problem = null)
+public sealed record ReconcileResult(RolloutPlan Plan, ContainerVersion Resource, TimeSpan? RequeueAfter, RolloutStatus? Finished, CvException? Problem = null)
 {
     /// <summary>True while a rollout is in progress.</summary>
     public bool IsInProgress => Resource.Status?.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase);
@@ -71,7 +71,7 @@ public sealed partial class Reconciler
 
     /// <summary>R2: returns what would change now. Changes nothing.</summary>
     public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Planner.Plan((await LookAsync(resource, context, cancellationToken)).Input);
+        Planner.Plan((await ReadInputAsync(resource, context, cancellationToken)).Input);
 
     /// <summary>Runs one step, and writes the status if it changed.</summary>
     /// <param name="resource">The resource as last read; its status is written only if it has not changed since.</param>
@@ -91,13 +91,13 @@ public sealed partial class Reconciler
         CvException? problem;
         try
         {
-            (input, latest, problem) = await LookAsync(resource, context, cancellationToken);
+            (input, latest, problem) = await ReadInputAsync(resource, context, cancellationToken);
         }
         catch (CvException e)
         {
             _clock.Interrupt(resource.Key);
-            if (approve is null && IsForSomebody(e))
-                await TellRefusalAsync(resource, before, e, cancellationToken);
+            if (approve is null && NeedsIntervention(e))
+                await ReportRefusalAsync(resource, before, e, cancellationToken);
             throw;
         }
 
@@ -123,14 +123,14 @@ public sealed partial class Reconciler
             writing = true;
             ContainerVersionStatus after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
             // Records first: the status reports the end of a rollout only after its record is written (R10).
-            after = await _records.KeepAsync(resource, after, step.Finished, cancellationToken);
+            after = await _records.WriteAsync(resource, after, step.Finished, cancellationToken);
             written = await WriteAsync(written, after, changes, cancellationToken);
         }
         catch (CvException e) when (e.ErrorId != ErrorIds.ResourceConflict)
         {
             _clock.Interrupt(resource.Key);
-            if (!writing && IsForSomebody(e))
-                await TellRefusalAsync(written, written == resource ? status : written.Status!, e, cancellationToken);
+            if (!writing && NeedsIntervention(e))
+                await ReportRefusalAsync(written, written == resource ? status : written.Status!, e, cancellationToken);
             throw;
         }
         finally
@@ -145,19 +145,19 @@ public sealed partial class Reconciler
             LogProblem(resource.Key, reported.ErrorId, reported.Message);
         if (step.Finished is { } finished)
             LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
-        return new ReconcileResult(plan, written, step.ComeAgain, step.Finished, problem);
+        return new ReconcileResult(plan, written, step.RequeueAfter, step.Finished, problem);
     }
 
     /// <summary>R8: writes the final records of a deleted resource.</summary>
     /// <param name="resource">The resource as last read.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
-    public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) => _records.KeepDeletedAsync(resource, _clock.Now(), cancellationToken);
+    public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) => _records.WriteDeletedAsync(resource, _clock.Now(), cancellationToken);
 
     /// <summary>Finds the version of the tag, and collects the input of the plan.</summary>
-    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> LookAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
+    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> ReadInputAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
-        PlanInput input = new() { Resource = resource, Workloads = context.Workloads, Neighbours = context.Neighbours, Unseen = context.Unseen };
+        PlanInput input = new() { Resource = resource, Workloads = context.Workloads, Neighbours = context.Neighbours, WorkloadsError = context.WorkloadsError };
         LatestVersion? latest = resource.Status?.Latest;
         if (ContainerVersionValidator.Validate(resource).Count > 0)
             return (input, latest, null);
@@ -203,12 +203,12 @@ public sealed partial class Reconciler
     }
 
     /// <summary>True for an error that a retry cannot fix: a missing permission, or an admission policy.</summary>
-    private static bool IsForSomebody(CvException error) => error.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid;
+    private static bool NeedsIntervention(CvException error) => error.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid;
 
     private static string? ReadyReason(ContainerVersion resource) => ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Reason;
 
     /// <summary>Reports in the status what the cluster refused. A rollout in progress continues: it does not fail for an infrastructure fault (R6).</summary>
-    private async Task TellRefusalAsync(ContainerVersion resource, ContainerVersionStatus status, CvException error, CancellationToken cancellationToken)
+    private async Task ReportRefusalAsync(ContainerVersion resource, ContainerVersionStatus status, CvException error, CancellationToken cancellationToken)
     {
         string reason = error.ErrorId == ErrorIds.ClusterForbidden ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
         List<(ContainerVersion Before, ContainerVersion After)> changes = [];

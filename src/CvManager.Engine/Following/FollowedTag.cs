@@ -65,6 +65,6 @@ internal interface ITagLookup
     /// The result contains every tag; a missing one is retried.
     /// </summary>
     /// <exception cref="CvException">None of the tags could be read.</exception>
-    Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(
+    Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
         TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken);
 }

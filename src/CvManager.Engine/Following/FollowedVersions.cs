@@ -34,11 +34,11 @@ internal sealed class FollowedVersions : IResourceVersions
     public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         ContainerVersionSpec spec = resource.Spec;
-        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, afresh: false, cancellationToken);
+        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
         TagState? state = Follow(resource, repository, login);
         if (IsRefused(state?.Error))
         {
-            (repository, login) = await LoginOfAsync(resource, context, afresh: true, cancellationToken);
+            (repository, login) = await LoginOfAsync(resource, context, refresh: true, cancellationToken);
             state = Follow(resource, repository, login);
         }
 
@@ -60,7 +60,7 @@ internal sealed class FollowedVersions : IResourceVersions
     public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         ContainerVersionSpec spec = resource.Spec;
-        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, afresh: false, cancellationToken);
+        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
         return _pins.Find(resource.Key, new Question(login.Name, repository, spec.Follows, spec.PinVersion, null), Patience(resource), _ => true,
             token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token));
     }
@@ -85,10 +85,10 @@ internal sealed class FollowedVersions : IResourceVersions
     }
 
     private async ValueTask<(ImageRepository Repository, RegistryLogin Login)> LoginOfAsync(
-        ContainerVersion resource, PlanContext context, bool afresh, CancellationToken cancellationToken)
+        ContainerVersion resource, PlanContext context, bool refresh, CancellationToken cancellationToken)
     {
         ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        return (repository, await _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), afresh, cancellationToken));
+        return (repository, await _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh, cancellationToken));
     }
 
     /// <summary>

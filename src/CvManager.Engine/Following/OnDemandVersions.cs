@@ -52,7 +52,7 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
     public void Dispose() => _logins.Dispose();
 
     private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, ImageRepository repository, PlanContext context, CancellationToken cancellationToken) =>
-        _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), afresh: false, cancellationToken);
+        _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh: false, cancellationToken);
 
     private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
     {

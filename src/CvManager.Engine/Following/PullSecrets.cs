@@ -18,23 +18,23 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
     /// <summary>Many resources may share a rejected login: it is read again at most this often.</summary>
-    private static readonly TimeSpan LeastAge = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MinAge = TimeSpan.FromSeconds(10);
 
-    private const int MostKept = 20_000;
+    private const int MaxEntries = 20_000;
 
-    private readonly ReadCache<DockerConfigText?> _secrets = new(MostKept, time);
-    private readonly ReadCache<IReadOnlyList<string>> _accounts = new(MostKept, time);
+    private readonly ReadCache<DockerConfigText?> _secrets = new(MaxEntries, time);
+    private readonly ReadCache<IReadOnlyList<string>> _accounts = new(MaxEntries, time);
 
     /// <summary>The credentials of the Secrets for a repository, in the order of the Secrets.</summary>
-    /// <param name="afresh">True if the registry rejected the cached login.</param>
-    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAsync(string ns, IEnumerable<string> names, ImageRepository repository, bool afresh, CancellationToken cancellationToken)
+    /// <param name="refresh">True if the registry rejected the cached login.</param>
+    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAsync(string ns, IEnumerable<string> names, ImageRepository repository, bool refresh, CancellationToken cancellationToken)
     {
         List<RegistryCredential> credentials = [];
         foreach (string name in names)
         {
             try
             {
-                DockerConfigText? secret = await _secrets.GetAsync($"{ns}/{name}", afresh ? LeastAge : Lifetime, token => ReadAsync(ns, name, token), cancellationToken);
+                DockerConfigText? secret = await _secrets.GetAsync($"{ns}/{name}", refresh ? MinAge : Lifetime, token => ReadAsync(ns, name, token), cancellationToken);
                 if (secret is not null)
                     credentials.AddRange(await secret.FindAllAsync(repository, cancellationToken));
             }

@@ -46,9 +46,9 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     /// <param name="resource">The resource whose Secrets are used.</param>
     /// <param name="repository">The repository to access.</param>
     /// <param name="workloads">The workloads that the resource selects.</param>
-    /// <param name="afresh">True if the registry rejected the login: the Secrets may have changed.</param>
+    /// <param name="refresh">True if the registry rejected the login: the Secrets may have changed.</param>
     /// <param name="cancellationToken">Cancels the requests.</param>
-    public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, ImageRepository repository, IEnumerable<Workload> workloads, bool afresh, CancellationToken cancellationToken)
+    public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, ImageRepository repository, IEnumerable<Workload> workloads, bool refresh, CancellationToken cancellationToken)
     {
         if (_secrets is null)
             return _usual;
@@ -63,7 +63,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
 
         foreach (string account in accounts.Order(StringComparer.Ordinal))
             names.AddRange(await _secrets.OfAccountAsync(ns, account, cancellationToken));
-        return Use(resource.Key, repository.Registry, await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, afresh, cancellationToken));
+        return Use(resource.Key, repository.Registry, await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, refresh, cancellationToken));
     }
 
     /// <summary>Releases the login of a resource.</summary>

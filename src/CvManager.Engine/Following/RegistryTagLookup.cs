@@ -13,7 +13,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
 
     public int TagsPerRequest(TagRepository repository) => Find(repository).Registry.TagsPerRequest;
 
-    public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
     {
         (RegistryLogin login, IRegistry registry, ImageRepository named) = Find(repository);
         using CancellationTokenSource late = new(Limit, time);

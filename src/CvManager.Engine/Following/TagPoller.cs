@@ -9,11 +9,11 @@ internal sealed record TagPollerOptions
     /// <summary>The delay after a poll with a transient failure; never longer than the poll interval.</summary>
     public ExponentialBackoff Backoff { get; init; } = new(TimeSpan.FromSeconds(5), TimeSpan.FromMinutes(5));
 
-    /// <summary>The minimum time between two polls of one tag, however often <see cref="TagPoller.LookNow"/> is called.</summary>
-    public TimeSpan NudgeSpacing { get; init; } = TimeSpan.FromSeconds(1);
+    /// <summary>The minimum time between two polls of one tag, however often <see cref="TagPoller.PollNow"/> is called.</summary>
+    public TimeSpan MinPollSpacing { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The time limit of a poll: after that it has failed, even if the lookup does not end.</summary>
-    public TimeSpan LookLimit { get; init; } = TimeSpan.FromMinutes(3);
+    public TimeSpan PollLimit { get; init; } = TimeSpan.FromMinutes(3);
 
     /// <inheritdoc cref="WorkQueueOptions.Random"/>
     public Random Random { get; init; } = Random.Shared;
@@ -35,7 +35,7 @@ internal sealed record TagPollerOptions
 /// <item>A repository is polled by one call at a time, so that observations of a tag are in order. Repositories do not wait for each other,
 /// nor for their own version policies, each of which has to list the tags.</item>
 /// <item>A poll that does not end is abandoned, and one that throws has failed: there is always a next one.</item>
-/// <item><see cref="LookNow"/> during a poll causes another poll.</item>
+/// <item><see cref="PollNow"/> during a poll causes another poll.</item>
 /// <item>Followers are woken when the digest changes, and when polls begin to fail, fail with another error, or recover.</item>
 /// </list>
 /// <para>Thread-safe. Followers are woken outside the lock. Memory is proportional to the number of followed tags.</para>
@@ -108,7 +108,7 @@ internal sealed partial class TagPoller : IDisposable
             if (tag.Interval != shortest)
             {
                 tag.Interval = shortest;
-                if (tag.LookedAt is { } last && tag.Due != long.MaxValue)
+                if (tag.PolledAt is { } last && tag.Due != long.MaxValue)
                     tag.Due = Math.Min(tag.Due, Later(last, shortest));
             }
 
@@ -140,10 +140,10 @@ internal sealed partial class TagPoller : IDisposable
 
     /// <summary>
     /// Polls a tag, or every followed tag of the repository if <paramref name="tagName"/> is null, as soon as
-    /// <see cref="TagPollerOptions.NudgeSpacing"/> allows, with every login.
+    /// <see cref="TagPollerOptions.MinPollSpacing"/> allows, with every login.
     /// </summary>
     /// <returns>The number of matching followed tags.</returns>
-    public int LookNow(string registryHost, string repositoryPath, string? tagName)
+    public int PollNow(string registryHost, string repositoryPath, string? tagName)
     {
         int count = 0;
         lock (_gate)
@@ -158,7 +158,7 @@ internal sealed partial class TagPoller : IDisposable
                         continue;
                     count++;
                     long now = _time.GetTimestamp();
-                    tag.Due = Math.Min(tag.Due, tag.LookedAt is { } last ? Math.Max(now, Later(last, _options.NudgeSpacing)) : now);
+                    tag.Due = Math.Min(tag.Due, tag.PolledAt is { } last ? Math.Max(now, Later(last, _options.MinPollSpacing)) : now);
                 }
 
                 Schedule(repository);
@@ -175,7 +175,7 @@ internal sealed partial class TagPoller : IDisposable
         {
             // The number of concurrent polls is not limited here: the registry's budget limits requests, and a slow repository must not block others.
             while (await _queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
-                _ = LookAsync(key, cancellationToken);
+                _ = PollAsync(key, cancellationToken);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -191,12 +191,12 @@ internal sealed partial class TagPoller : IDisposable
     private static string KeyOf(FollowedTag followed) => RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
 
     /// <summary>Polls the due tags of one repository. Never throws; always completes the key.</summary>
-    private async Task LookAsync(string key, CancellationToken cancellationToken)
+    private async Task PollAsync(string key, CancellationToken cancellationToken)
     {
         WorkResult result = WorkResult.Failed;
         try
         {
-            result = await LookAtRepositoryAsync(key, cancellationToken).ConfigureAwait(false);
+            result = await PollRepositoryAsync(key, cancellationToken).ConfigureAwait(false);
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
         {
@@ -211,7 +211,7 @@ internal sealed partial class TagPoller : IDisposable
         }
     }
 
-    private async Task<WorkResult> LookAtRepositoryAsync(string key, CancellationToken cancellationToken)
+    private async Task<WorkResult> PollRepositoryAsync(string key, CancellationToken cancellationToken)
     {
         Repository? repository;
         lock (_gate)
@@ -246,7 +246,7 @@ internal sealed partial class TagPoller : IDisposable
         CvException shown;
         try
         {
-            return await TimeLimit.RunAsync(token => _registry.LookAsync(repository, tags, token), _options.LookLimit, _time, cancellationToken).ConfigureAwait(false);
+            return await TimeLimit.RunAsync(token => _registry.ReadTagsAsync(repository, tags, token), _options.PollLimit, _time, cancellationToken).ConfigureAwait(false);
         }
         catch (CvException error)
         {
@@ -255,7 +255,7 @@ internal sealed partial class TagPoller : IDisposable
         catch (TimeoutException error)
         {
             shown = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout,
-                $"The registry did not return the tags of {repository} within {_options.LookLimit.TotalSeconds:0} s.",
+                $"The registry did not return the tags of {repository} within {_options.PollLimit.TotalSeconds:0} s.",
                 "No action required: the request is retried.", error);
         }
         catch (Exception error) when (!cancellationToken.IsCancellationRequested)
@@ -281,8 +281,8 @@ internal sealed partial class TagPoller : IDisposable
             foreach (Tag tag in tags)
             {
                 // After a pause of the process all tags are due at once; spread them again.
-                tag.Spread = tag.LookedAt is null || Later(tag.Due, tag.Interval / 10) < now;
-                tag.LookedAt = now;
+                tag.Spread = tag.PolledAt is null || Later(tag.Due, tag.Interval / 10) < now;
+                tag.PolledAt = now;
                 tag.Due = long.MaxValue;
             }
 
@@ -301,17 +301,17 @@ internal sealed partial class TagPoller : IDisposable
             double phase = _options.Random.NextDouble();
             foreach (Tag tag in tags)
             {
-                if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out TagObservation? answer) ? answer : LeftOut(tag)))
+                if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out TagObservation? answer) ? answer : NotReturned(tag)))
                     woken.AddRange(tag.Followers.Keys);
                 long due = tag.Failures > 0
                     ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _options.Random), tag.Interval))
-                    : Later(tag.LookedAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
+                    : Later(tag.PolledAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
                 tag.Due = Math.Min(tag.Due, due);
             }
 
             result = repository.Tags.Count == 0
                 ? WorkResult.Done
-                : WorkResult.ComeAgain(_time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
+                : WorkResult.RequeueAfter(_time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
         }
 
         foreach (string follower in woken)
@@ -319,7 +319,7 @@ internal sealed partial class TagPoller : IDisposable
         return result;
     }
 
-    private static TagObservation LeftOut(Tag tag) => TagObservation.Failed(new CvException(ErrorIds.RegistryAnswerIncomplete,
+    private static TagObservation NotReturned(Tag tag) => TagObservation.Failed(new CvException(ErrorIds.RegistryAnswerIncomplete,
         CvErrorKind.Unavailable, $"The registry's response does not contain {tag.Followed}.", "No action required: the request is retried."));
 
     /// <summary>Stores an observation; true if it is new to the followers.</summary>
@@ -331,7 +331,7 @@ internal sealed partial class TagPoller : IDisposable
             tag.Failures = 0;
             tag.State = new TagState { Found = seen.Found, SeenAt = _time.GetUtcNow(), SeenAtTimestamp = _time.GetTimestamp() };
             if (former?.Error is not null)
-                LogWorksAgain(_logger, tag.Followed);
+                LogRecovered(_logger, tag.Followed);
             return former?.Found?.Digest != seen.Found?.Digest || former?.Found?.ChosenTag != seen.Found?.ChosenTag || former?.Error is not null;
         }
 
@@ -377,7 +377,7 @@ internal sealed partial class TagPoller : IDisposable
 
     [LoggerMessage(EventId = LogEvents.TagReadableAgain, EventName = nameof(LogEvents.TagReadableAgain), Level = LogLevel.Information,
         Message = "{Tag} can be read from the registry again")]
-    private static partial void LogWorksAgain(ILogger logger, FollowedTag tag);
+    private static partial void LogRecovered(ILogger logger, FollowedTag tag);
 
     [LoggerMessage(EventId = LogEvents.TagPollFailed, EventName = nameof(LogEvents.TagPollFailed), Level = LogLevel.Error,
         Message = "{Repository}: unexpected error while reading its tags; retrying")]
@@ -407,7 +407,7 @@ internal sealed partial class TagPoller : IDisposable
         public long Due { get; set; } = due;
 
         /// <summary>Timestamp of the start of the last poll.</summary>
-        public long? LookedAt { get; set; }
+        public long? PolledAt { get; set; }
 
         /// <summary>True if the next poll is at a random moment within the interval.</summary>
         public bool Spread { get; set; }

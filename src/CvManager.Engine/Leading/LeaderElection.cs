@@ -23,7 +23,7 @@ namespace CvManager.Leading;
 internal sealed partial class LeaderElection
 {
     /// <summary>Far more than the number of attempts within the duration of a lease.</summary>
-    private const int MostOwnRenewals = 100;
+    private const int MaxOwnRenewals = 100;
 
     private readonly ClusterConnection _cluster;
     private readonly LeaderElectionOptions _options;
@@ -36,7 +36,7 @@ internal sealed partial class LeaderElection
     private long _observedAt;
     private (long Since, long Seen)? _missing;
     private bool _writeUnderWay;
-    private string? _complaint;
+    private string? _loggedError;
     private readonly HashSet<string> _ownRenewals = new(StringComparer.Ordinal);
 
     public LeaderElection(ClusterConnection cluster, LeaderElectionOptions options, TimeProvider time, ILogger logger)
@@ -94,7 +94,7 @@ internal sealed partial class LeaderElection
         // Declared after the source that it cancels, and so disposed before it.
         await using ITimer deadline = _time.CreateTimer(
             static state => ((Leadership)state!).End(), leadership, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
-        LogLeading(_logger, _options.Identity, _options.Namespace, _options.Name);
+        LogAcquired(_logger, _options.Identity, _options.Namespace, _options.Name);
 
         Task renewal = RenewAsync(leadership, deadline, renewing.Token);
         bool toldToEnd = true;
@@ -194,7 +194,7 @@ internal sealed partial class LeaderElection
     {
         string renewed = Now();
         // An earlier write whose response was lost may still take effect.
-        if (_ownRenewals.Count >= MostOwnRenewals)
+        if (_ownRenewals.Count >= MaxOwnRenewals)
             _ownRenewals.Clear();
         _ownRenewals.Add(renewed);
         JsonObject wanted = new()
@@ -275,7 +275,7 @@ internal sealed partial class LeaderElection
         try
         {
             Attempt result = await attempt(either.Token).ConfigureAwait(false);
-            _complaint = null;
+            _loggedError = null;
             return result;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
@@ -288,8 +288,8 @@ internal sealed partial class LeaderElection
                     "Check whether the API server is overloaded.", error)
                 : error as CvException ?? new CvException(ErrorIds.LeaseInvalid, CvErrorKind.Invalid, error.Message,
                     "Delete the Lease. The controller recreates it.", error);
-            if (shown.ErrorId != _complaint)
-                LogError(_logger, _options.Namespace, _options.Name, shown.Message, _complaint = shown.ErrorId, shown.Remedy);
+            if (shown.ErrorId != _loggedError)
+                LogError(_logger, _options.Namespace, _options.Name, shown.Message, _loggedError = shown.ErrorId, shown.Remedy);
         }
 
         return new Attempt(Outcome.Failed);
@@ -343,7 +343,7 @@ internal sealed partial class LeaderElection
 
     [LoggerMessage(EventId = LogEvents.LeaseAcquired, EventName = nameof(LogEvents.LeaseAcquired), Level = LogLevel.Information,
         Message = "{Identity} became the leader (Lease {Namespace}/{Name})")]
-    private static partial void LogLeading(ILogger logger, string identity, string @namespace, string name);
+    private static partial void LogAcquired(ILogger logger, string identity, string @namespace, string name);
 
     [LoggerMessage(EventId = LogEvents.LeaseLost, EventName = nameof(LogEvents.LeaseLost), Level = LogLevel.Warning,
         Message = "{Identity} is no longer the leader: it lost Lease {Namespace}/{Name}")]

@@ -40,10 +40,10 @@ public sealed record ClusterEvent(EventSubject Subject, bool IsWarning, string R
 /// <remarks>Thread-safe. An event that cannot be written is logged; it never fails the caller.</remarks>
 public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger log)
 {
-    private const int LongestMessage = 1024;
-    private const int MostAttempts = 4;
+    private const int MaxMessageLength = 1024;
+    private const int MaxAttempts = 4;
 
-    private volatile string? _complaint;
+    private volatile string? _loggedError;
 
     /// <summary>Writes an event. Throws only when it is cancelled.</summary>
     public async Task WriteAsync(ClusterEvent happened, CancellationToken cancellationToken)
@@ -57,10 +57,10 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
                 try
                 {
                     await CreateOrCountAsync(path, happened, cancellationToken);
-                    _complaint = null;
+                    _loggedError = null;
                     return;
                 }
-                catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceNotFound && attempt < MostAttempts)
+                catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceNotFound && attempt < MaxAttempts)
                 {
                     // Another writer incremented the count, or the event has just expired.
                 }
@@ -69,10 +69,10 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         catch (CvException e)
         {
             // A missing permission affects every event; log it once.
-            string complaint = $"{e.ErrorId} {happened.Subject.Namespace}";
-            if (e.Kind == CvErrorKind.Forbidden && _complaint == complaint)
+            string logged = $"{e.ErrorId} {happened.Subject.Namespace}";
+            if (e.Kind == CvErrorKind.Forbidden && _loggedError == logged)
                 return;
-            _complaint = complaint;
+            _loggedError = logged;
             LogNotWritten(happened.Reason, happened.Subject.Kind, happened.Subject.Namespace, happened.Subject.Name, e.Message, e.Remedy);
         }
     }
@@ -111,7 +111,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         },
         ["type"] = happened.IsWarning ? "Warning" : "Normal",
         ["reason"] = happened.Reason,
-        ["message"] = happened.Message.Length <= LongestMessage ? happened.Message : string.Concat(happened.Message.AsSpan(0, LongestMessage - 1), "…"),
+        ["message"] = happened.Message.Length <= MaxMessageLength ? happened.Message : string.Concat(happened.Message.AsSpan(0, MaxMessageLength - 1), "…"),
         ["source"] = new JsonObject { ["component"] = ClusterConnection.FieldManager },
         ["firstTimestamp"] = now,
         ["lastTimestamp"] = now,

@@ -20,16 +20,16 @@ internal static class HistoryDocument
     /// <summary>The key that keeps a value of <c>records</c> that could not be parsed.</summary>
     public const string BrokenKey = "records.broken";
 
-    public const int MostRecords = 500;
+    public const int MaxRecords = 500;
 
     /// <summary>The limit of <c>records</c> and <c>Info</c> together, in bytes.</summary>
-    public const int MostBytes = 900_000;
+    public const int MaxBytes = 900_000;
 
     /// <summary>The limit of <c>Info</c>, in bytes: more than 500 entries of typical length.</summary>
-    private const int MostInfoBytes = 100_000;
+    private const int MaxInfoBytes = 100_000;
 
     /// <summary>The API server's limit for all keys and values together (1 MiB), with a reserve.</summary>
-    private const int LargestConfigMap = (1024 * 1024) - 8192;
+    private const int MaxConfigMapBytes = (1024 * 1024) - 8192;
 
     private const string EntryStart = "Update occurred at:";
 
@@ -43,30 +43,30 @@ internal static class HistoryDocument
     /// <summary>Adds records to a ConfigMap's data.</summary>
     /// <param name="configMap">The ConfigMap; its <c>data</c> is changed, and other keys are kept.</param>
     /// <param name="records">The records to add; records that are already present are ignored.</param>
-    /// <param name="keptAside">The key that keeps unparsable records; null if there were none.</param>
+    /// <param name="setAsideKey">The key that keeps unparsable records; null if there were none.</param>
     /// <returns>False if nothing changed.</returns>
     /// <exception cref="CvException"><c>HistoryFull</c>: other keys leave no space.</exception>
-    public static bool Add(JsonObject configMap, IReadOnlyList<RolloutRecord> records, out string? keptAside)
+    public static bool Add(JsonObject configMap, IReadOnlyList<RolloutRecord> records, out string? setAsideKey)
     {
         if (configMap["data"] is not JsonObject data)
             configMap["data"] = data = [];
-        keptAside = null;
+        setAsideKey = null;
         List<(JsonObject Node, RolloutRecord Record)>? entries = Entries(data);
         if (entries is null)
         {
-            keptAside = KeepAside(data);
+            setAsideKey = SetAside(data);
             entries = [];
         }
 
         HashSet<(string, string, string, string, string)> known = [.. entries.Select(entry => entry.Record.Key)];
         List<RolloutRecord> added = records.Where(record => known.Add(record.Key)).ToList();
-        if (added.Count == 0 && keptAside is null)
+        if (added.Count == 0 && setAsideKey is null)
             return false;
         entries.AddRange(added.Select(record => (JsonSerializer.SerializeToNode(record, Json)!.AsObject(), record)));
 
-        int space = Math.Min(MostBytes, LargestConfigMap - BytesOfOthers(configMap));
+        int space = Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
         string info = Cut(string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
-            Math.Min(MostInfoBytes, space / 4));
+            Math.Min(MaxInfoBytes, space / 4));
         string? kept = Write(entries.OrderByDescending(e => e.Record.Finished).ThenByDescending(e => e.Record.Id, StringComparer.Ordinal)
             .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), space - Bytes(info));
         if (kept is null)
@@ -115,7 +115,7 @@ internal static class HistoryDocument
         }
     }
 
-    private static string KeepAside(JsonObject data)
+    private static string SetAside(JsonObject data)
     {
         string key = BrokenKey;
         for (int number = 2; data.ContainsKey(key); number++)
@@ -131,7 +131,7 @@ internal static class HistoryDocument
         StringBuilder text = new("[");
         int count = 0;
         int left = space - 3;
-        foreach (JsonObject record in records.Take(MostRecords))
+        foreach (JsonObject record in records.Take(MaxRecords))
         {
             string line = record.ToJsonString(Json);
             left -= Bytes(line) + 2;
@@ -166,7 +166,7 @@ internal static class HistoryDocument
             }
         }
 
-        return (int)Math.Min(bytes, LargestConfigMap);
+        return (int)Math.Min(bytes, MaxConfigMapBytes);
     }
 
     private static int Bytes(string text) => Encoding.UTF8.GetByteCount(text);

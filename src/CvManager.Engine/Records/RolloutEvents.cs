@@ -16,7 +16,7 @@ internal static class RolloutEvents
             bool isNew = former?.Id != rollout.Id;
             if (isNew && !RolloutPhase.IsFinal(rollout.Phase))
                 AddForAll("RolloutStarted", false, $"Rolling out version {rollout.Version}{RequestedBy(rollout)}");
-            if ((isNew || former!.Phase != rollout.Phase) && Said(rollout) is { } said)
+            if ((isNew || former!.Phase != rollout.Phase) && Describe(rollout) is { } said)
                 AddForAll(said.Reason, said.IsWarning, said.Message);
 
             void AddForAll(string reason, bool isWarning, string message)
@@ -38,7 +38,7 @@ internal static class RolloutEvents
         return events;
     }
 
-    private static (string Reason, bool IsWarning, string Message)? Said(RolloutStatus rollout) => rollout.Phase switch
+    private static (string Reason, bool IsWarning, string Message)? Describe(RolloutStatus rollout) => rollout.Phase switch
     {
         RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} was rolled out{RequestedBy(rollout)}"),
         RolloutPhase.RollingBack => ("RollingBack", true, $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"),

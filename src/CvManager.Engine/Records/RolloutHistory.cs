@@ -100,7 +100,7 @@ public sealed partial class RolloutHistory
         {
             ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
         };
-        if (!HistoryDocument.Add(configMap, records, out string? keptAside))
+        if (!HistoryDocument.Add(configMap, records, out string? setAsideKey))
             return;
         JsonObject metadata = (JsonObject)configMap["metadata"]!;
         if (metadata["labels"] is not JsonObject labels)
@@ -111,8 +111,8 @@ public sealed partial class RolloutHistory
             await _cluster.CreateAsync(path with { Name = null }, configMap, cancellationToken);
         else
             await _cluster.ReplaceAsync(path, configMap, cancellationToken);
-        if (keptAside is not null)
-            LogKeptAside(path.Namespace!, path.Name!, keptAside);
+        if (setAsideKey is not null)
+            LogSetAside(path.Namespace!, path.Name!, setAsideKey);
     }
 
     /// <summary>Recognized by the labels of any version, including the original program's; or, if the labels were removed, by our field manager.</summary>
@@ -136,7 +136,7 @@ public sealed partial class RolloutHistory
 
     [LoggerMessage(EventId = LogEvents.HistorySetAside, EventName = nameof(LogEvents.HistorySetAside), Level = LogLevel.Warning,
         Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. It was renamed to {Key}, and a new history was started.")]
-    private partial void LogKeptAside(string @namespace, string name, string key);
+    private partial void LogSetAside(string @namespace, string name, string key);
 
     [LoggerMessage(EventId = LogEvents.HistoryUnreadable, EventName = nameof(LogEvents.HistoryUnreadable), Level = LogLevel.Warning,
         Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. The next rollout renames it and starts a new history.")]

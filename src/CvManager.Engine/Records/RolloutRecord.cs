@@ -7,7 +7,7 @@ namespace CvManager.Records;
 public sealed record RolloutRecord
 {
     /// <summary>The maximum length of <see cref="Reason"/>: enough for the end of a gate's log.</summary>
-    public const int LongestReason = 2048;
+    public const int MaxReasonLength = 2048;
 
     /// <summary>The rollout's id: the same for all its workloads.</summary>
     public required string Id { get; init; }
@@ -84,6 +84,6 @@ public sealed record RolloutRecord
     {
         string why = workload.Phase == RolloutPhase.Superseded && workload.Message is { Length: > 0 } gone ? gone : rollout.Message ?? "";
         string whole = string.Join("; ", new[] { rollout.StartedFor ?? "", why }.Where(text => text.Length > 0));
-        return whole.Length <= LongestReason ? whole : string.Concat(whole.AsSpan(0, LongestReason - 1), "…");
+        return whole.Length <= MaxReasonLength ? whole : string.Concat(whole.AsSpan(0, MaxReasonLength - 1), "…");
     }
 }

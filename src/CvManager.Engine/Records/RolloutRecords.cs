@@ -13,7 +13,7 @@ namespace CvManager.Records;
 public sealed partial class RolloutRecords
 {
     /// <summary>The maximum number of unrecorded rollouts in a status; beyond that the oldest is dropped and logged.</summary>
-    internal const int MostUnrecorded = 50;
+    internal const int MaxUnrecorded = 50;
 
     private readonly RolloutHistory _history;
     private readonly VersionConfigMap _config;
@@ -33,7 +33,7 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>True if a status contains records that are still to be written: reconcile again.</summary>
-    public static bool IsBehind(ContainerVersion resource)
+    public static bool HasUnwrittenRecords(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
         return resource.Status is { } status && (status.Unrecorded is { Count: > 0 } || ConfigToWrite(resource, status) is not null);
@@ -48,7 +48,7 @@ public sealed partial class RolloutRecords
     /// <param name="finished">The rollout that ended with this status; null for none.</param>
     /// <param name="cancellationToken">Stops between two requests; the next step writes the rest.</param>
     /// <returns>The status, including what could not be written.</returns>
-    public async Task<ContainerVersionStatus> KeepAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutStatus? finished, CancellationToken cancellationToken)
+    public async Task<ContainerVersionStatus> WriteAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutStatus? finished, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(status);
@@ -72,10 +72,10 @@ public sealed partial class RolloutRecords
             }
         }
 
-        if (left.Count > MostUnrecorded)
+        if (left.Count > MaxUnrecorded)
         {
-            LogGivenUp(resource.Key, left.Count - MostUnrecorded);
-            left.RemoveRange(0, left.Count - MostUnrecorded);
+            LogDropped(resource.Key, left.Count - MaxUnrecorded);
+            left.RemoveRange(0, left.Count - MaxUnrecorded);
         }
 
         if (ConfigToWrite(resource, status) is { } config)
@@ -95,7 +95,7 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>True if a deleted resource needs final records: for a rollout in progress, or for records that are still to be written.</summary>
-    public static bool IsOwed(ContainerVersion resource)
+    public static bool NeedsFinalRecord(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
         return resource.Status is { } status && (status.Unrecorded is { Count: > 0 } || (status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase)));
@@ -108,10 +108,10 @@ public sealed partial class RolloutRecords
     /// <param name="resource">The resource as last read.</param>
     /// <param name="now">The time at which the deletion was detected.</param>
     /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
-    public async Task KeepDeletedAsync(ContainerVersion resource, DateTimeOffset now, CancellationToken cancellationToken)
+    public async Task WriteDeletedAsync(ContainerVersion resource, DateTimeOffset now, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        if (!IsOwed(resource))
+        if (!NeedsFinalRecord(resource))
             return;
         List<RolloutStatus> ended = [.. resource.Status!.Unrecorded ?? []];
         if (resource.Status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase))
@@ -158,5 +158,5 @@ public sealed partial class RolloutRecords
 
     [LoggerMessage(EventId = LogEvents.RecordsGivenUp, EventName = nameof(LogEvents.RecordsGivenUp), Level = LogLevel.Error,
         Message = "{Resource}: the oldest {Count} records that could not be written were dropped")]
-    private partial void LogGivenUp(string resource, int count);
+    private partial void LogDropped(string resource, int count);
 }

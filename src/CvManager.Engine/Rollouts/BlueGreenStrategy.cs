@@ -37,13 +37,13 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         DeliveryProgress swapped = await step.Parts.Delivery.SwapAsync(idle, found.Container, order, replicas: 1, cancellationToken);
                         rollout = step.With(rollout, order.Entry, swapped);
                         return swapped.State == DeliveryState.Overruled
-                            ? await step.GiveWayAsync(rollout with { Repeats = Planner.MostRepeats }, rollout.Workloads[0], cancellationToken)
+                            ? await step.EndContendedAsync(rollout with { Repeats = Planner.MaxRepeats }, rollout.Workloads[0], cancellationToken)
                             : await step.WaitAsync(rollout, $"{pair.Idle}: {swapped.Message}", cancellationToken);
                     }
 
                     (rollout, WorkloadRolloutStatus? contended) = await step.DeliverAsync(rollout, cancellationToken);
                     if (contended is not null)
-                        return await step.GiveWayAsync(rollout, contended, cancellationToken);
+                        return await step.EndContendedAsync(rollout, contended, cancellationToken);
                     WorkloadRolloutStatus entry = rollout.Workloads[0];
                     if (entry.Phase == RolloutPhase.Failed)
                         return await step.FailAsync(rollout, step.FailedMessage(rollout, entry), cancellationToken);

@@ -23,7 +23,7 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
     }
 
     /// <summary>Whether the gates were changed since the start of a rollout that still has to pass one.</summary>
-    public static bool HasOthers(ContainerVersionSpec spec, RolloutStatus rollout) =>
+    public static bool HaveChanged(ContainerVersionSpec spec, RolloutStatus rollout) =>
         rollout.Gates is { } gates && gates.Any(gate => gate.Phase != RolloutPhase.Succeeded)
         && !gates.Select(Key).SequenceEqual((Plan(spec) ?? []).Select(Key));
 
@@ -72,7 +72,7 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 
     private static (string Stage, string Kind, string Image) Key(GateStatus gate) => (gate.Stage, gate.Kind, gate.Image);
 
-    /// <summary>The gate's specification: unchanged since the rollout started (<see cref="HasOthers"/>).</summary>
+    /// <summary>The gate's specification: unchanged since the rollout started (<see cref="HaveChanged"/>).</summary>
     private static VerifySpec Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
     {
         GateStatus gate = gates[index];

@@ -52,7 +52,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             // The process stopped between the creation and the next status write.
             if (pod is null)
                 return await CreateAsync(run, run.Status, cancellationToken);
-            if (!IsAsMade(pod, run))
+            if (!IsOurPod(pod, run))
                 return await StartAsync(run, run.Status, $"pod {known.Name} was created by another client; running the gate in a new pod", cancellationToken);
             return await JudgeAsync(run, Created(run.Status, pod), pod, cancellationToken);
         }
@@ -205,7 +205,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     /// Whether a pod whose uid is not known yet runs exactly what this gate's pod would. A client that may read the status and create pods can
     /// forge everything else.
     /// </summary>
-    private static bool IsAsMade(JsonObject pod, GateRun run)
+    private static bool IsOurPod(JsonObject pod, GateRun run)
     {
         JsonObject made = JsonNode.Parse(Manifest(run, run.Status.Pod!.Name).ToJsonString())!["spec"]!.AsObject();
         // The API server normalizes quantities ("1000m" becomes "1").

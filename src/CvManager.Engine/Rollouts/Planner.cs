@@ -20,7 +20,7 @@ public sealed record PlanInput
     public required IReadOnlyList<Workload> Workloads { get; init; }
 
     /// <summary>Why workloads of a kind may be missing from <see cref="Workloads"/>; null if none are.</summary>
-    public CvException? Unseen { get; init; }
+    public CvException? WorkloadsError { get; init; }
 
     /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null if it does not exist, and for other strategies.</summary>
     public ServiceSelector? Service { get; init; }
@@ -35,7 +35,7 @@ public sealed record PlanInput
 public static class Planner
 {
     /// <summary>R3: how often an image that another client changed is set again before it is left unchanged.</summary>
-    public const int MostRepeats = 3;
+    public const int MaxRepeats = 3;
 
     public static RolloutPlan Plan(PlanInput input)
     {
@@ -68,10 +68,10 @@ public static class Planner
             return Stalled(input, Reason(input.Problem), why, workloads) with { Problem = input.Problem };
         }
 
-        if (workloads.Count == 0 && input.Unseen is { } unseen)
+        if (workloads.Count == 0 && input.WorkloadsError is { } error)
         {
-            return Stalled(input, ConditionReasons.ClusterForbidden, $"The workloads could not be read. {unseen.Message} {unseen.Remedy}")
-                with { Problem = unseen };
+            return Stalled(input, ConditionReasons.ClusterForbidden, $"The workloads could not be read. {error.Message} {error.Remedy}")
+                with { Problem = error };
         }
 
         if (workloads.Count == 0)
@@ -199,7 +199,7 @@ public static class Planner
     {
         if (resource.Status?.Rollout is not { } last || !RolloutPhase.IsFinal(last.Phase) || (!hasOthers && set.TrueForAll(IsUp)))
             return [];
-        bool isHalfway = last.Phase == RolloutPhase.Superseded && last.Digest == version.Digest && last.Repeats < MostRepeats;
+        bool isHalfway = last.Phase == RolloutPhase.Superseded && last.Digest == version.Digest && last.Repeats < MaxRepeats;
         return set.Where(w => isHalfway ? last.Workloads.Any(entry => entry.Kind == w.Kind && entry.Name == w.Name && entry.Phase != RolloutPhase.Superseded)
                 : last.Digest != version.Digest && !IsUp(w) && WorkloadKind.Find(w.Kind).Delivery == Delivery.PatchTemplateAndReplacePods)
             .Select(w => (Workload: w, Container: w.FindContainer(resource.Spec.Container.Name)!))
@@ -234,10 +234,10 @@ public static class Planner
         return null;
     }
 
-    /// <summary>R3: a client that keeps changing the image back wins after <see cref="MostRepeats"/> attempts.</summary>
+    /// <summary>R3: a client that keeps changing the image back wins after <see cref="MaxRepeats"/> attempts.</summary>
     private static string? Contender(ContainerVersion resource, string digest, List<PlannedChange> changes)
     {
-        if (resource.Status?.Rollout is not { } last || last.Digest != digest || last.Repeats < MostRepeats || !RolloutPhase.IsFinal(last.Phase)
+        if (resource.Status?.Rollout is not { } last || last.Digest != digest || last.Repeats < MaxRepeats || !RolloutPhase.IsFinal(last.Phase)
             || resource.Status.ObservedGeneration != resource.Metadata.Generation)
         {
             return null;

@@ -14,7 +14,7 @@ namespace CvManager.Rollouts;
 public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, ILogger log, string who)
 {
     /// <summary>How often a status update that conflicts with the controller is retried.</summary>
-    private const int MostConflicts = 10;
+    private const int MaxConflicts = 10;
 
     private readonly ContainerVersionStore _resources = new(cluster);
     private readonly EventRecorder _events = new(cluster, time, log);
@@ -71,7 +71,7 @@ public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, 
                     Status = status with { Quarantined = null, Rollout = status.Rollout is { } rollout ? rollout with { Repeats = 0 } : null },
                 }, cancellationToken);
             }
-            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && attempt < MostConflicts)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict && attempt < MaxConflicts)
             {
                 resource = await _resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
             }

@@ -6,9 +6,9 @@ namespace CvManager.Rollouts;
 
 /// <summary>The result of a step.</summary>
 /// <param name="Status">The new status of the resource; may be unchanged.</param>
-/// <param name="ComeAgain">When to run the next step; null if nothing is due before the next change.</param>
+/// <param name="RequeueAfter">When to run the next step; null if nothing is due before the next change.</param>
 /// <param name="Finished">The rollout that this step ended; null for none.</param>
-public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAgain, RolloutStatus? Finished = null);
+public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? RequeueAfter, RolloutStatus? Finished = null);
 
 /// <summary>
 /// Carries out plans one step at a time. Each step can be run again: earlier progress is read from the status and the workloads, and nothing
@@ -21,7 +21,7 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? ComeAga
 /// <param name="random">The source of the gate pods' names in tests; null for unpredictable names.</param>
 public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, Random? random = null)
 {
-    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidencePace(clock.Time)), new GateRunner(cluster, random), new ServiceStore(cluster));
+    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidenceRateLimiter(clock.Time)), new GateRunner(cluster, random), new ServiceStore(cluster));
 
     /// <summary>Runs what can be done now.</summary>
     /// <param name="plan">The current plan.</param>
@@ -53,7 +53,7 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
             return await step.SupersedeAsync(rollout, "The ContainerVersion was changed to an invalid specification during the rollout.", cancellationToken);
         if (rollout.BlueGreen is { } pair && !IsStill(pair, plan.Resource.Spec.Strategy))
             return await step.SupersedeAsync(rollout, "spec.strategy was changed during the rollout.", cancellationToken);
-        if (GateRunner.HasOthers(plan.Resource.Spec, rollout))
+        if (GateRunner.HaveChanged(plan.Resource.Spec, rollout))
             return await step.SupersedeAsync(rollout, "The gates were changed during the rollout.", cancellationToken);
         if (plan.Digest is { } digest && digest != rollout.Digest)
             return await step.SupersedeAsync(rollout, $"Replaced by version {plan.Version}.", cancellationToken);

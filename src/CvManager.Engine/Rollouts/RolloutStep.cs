@@ -12,8 +12,8 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
 {
     // When a rollout in progress is checked again without an event: within seconds at first, to detect failures early, but a rollout that
     // takes an hour need not be checked 3600 times.
-    private static readonly TimeSpan LeastWait = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan MinWait = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
     private readonly ContainerVersionSpec _spec = plan.Resource.Spec;
     private readonly long? _generation = plan.Resource.Metadata.Generation;
@@ -109,12 +109,12 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
             if (entry.Phase is RolloutPhase.Succeeded or RolloutPhase.Failed or RolloutPhase.Superseded)
                 continue;
             bool wasPatched = entry.Phase == RolloutPhase.Progressing;
-            if (wasPatched && rollout.Repeats >= Planner.MostRepeats && await IsChangedBackAsync(Order(rollout, entry), cancellationToken))
+            if (wasPatched && rollout.Repeats >= Planner.MaxRepeats && await IsChangedBackAsync(Order(rollout, entry), cancellationToken))
                 return (rollout, entry);
             (DeliveryProgress progress, rollout) = await DeliverAsync(rollout, Order(rollout, entry), cancellationToken);
             // The webhook would rewrite it again: do not repeat (R3).
             if (progress.State == DeliveryState.Overruled)
-                return (rollout with { Repeats = Planner.MostRepeats }, rollout.Workloads.First(w => w.Kind == entry.Kind && w.Name == entry.Name));
+                return (rollout with { Repeats = Planner.MaxRepeats }, rollout.Workloads.First(w => w.Kind == entry.Kind && w.Name == entry.Name));
             repeated |= wasPatched && progress.IsSwapped;
         }
 
@@ -142,7 +142,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
                 _ => progress.IsPatched ? RolloutPhase.Progressing : entry.Phase,
             },
             Baseline = progress.Baseline ?? entry.Baseline,
-            Trouble = progress.Trouble is { TellsCause: true } trouble && entry.Trouble?.Kind != trouble.Kind ? new WorkloadTrouble(trouble.Kind, trouble.Message) : entry.Trouble,
+            Trouble = progress.Trouble is { NamesCause: true } trouble && entry.Trouble?.Kind != trouble.Kind ? new WorkloadTrouble(trouble.Kind, trouble.Message) : entry.Trouble,
             Replacement = progress.State == DeliveryState.Waiting ? progress.Replacement : null,
             BlockedBy = progress.IsSeen ? progress.BlockedBy : entry.BlockedBy,
             BlockedSince = !progress.IsSeen ? entry.BlockedSince : blocked ? entry.BlockedSince ?? now : null,
@@ -158,7 +158,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     }
 
     /// <summary>Ends a contended rollout; its repeats keep the planner from starting it again.</summary>
-    public Task<StepResult> GiveWayAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
+    public Task<StepResult> EndContendedAsync(RolloutStatus rollout, WorkloadRolloutStatus contended, CancellationToken cancellationToken) => SupersedeAsync(rollout,
         contended.Phase == RolloutPhase.Superseded ? $"{contended.Kind}/{contended.Name}: {contended.Message}"
             : $"The image of {contended.Kind}/{contended.Name} was changed back repeatedly during the rollout; it is left unchanged.", cancellationToken);
 
@@ -316,7 +316,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     {
         (rollout, WorkloadRolloutStatus? contended) = await DeliverAsync(rollout, cancellationToken);
         if (contended is not null)
-            return await GiveWayAsync(rollout, contended, cancellationToken);
+            return await EndContendedAsync(rollout, contended, cancellationToken);
         List<WorkloadRolloutStatus> workloads = [.. rollout.Workloads];
         if (workloads.Find(w => w.Phase == RolloutPhase.Failed) is { } failed)
             return await FailAsync(rollout, FailedMessage(rollout, failed), cancellationToken);
@@ -354,7 +354,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
         {
             (bool isBack, string where) = await new BlueGreenStrategy(this).CutBackAsync(rollout, cancellationToken);
             if (!isBack && now < rollout.Deadline)
-                return new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout, where) }, LeastWait);
+                return new StepResult(status with { Rollout = rollout, Conditions = RollingBack(rollout, where) }, MinWait);
         }
 
         foreach (WorkloadRolloutStatus entry in rollout.Workloads)
@@ -399,7 +399,7 @@ internal sealed class RolloutStep(RolloutParts parts, RolloutPlan plan, Containe
     private TimeSpan Wait(RolloutStatus rollout)
     {
         TimeSpan wait = (now - rollout.StartedAt) / 10;
-        return wait < LeastWait ? LeastWait : wait > LongestWait ? LongestWait : wait;
+        return wait < MinWait ? MinWait : wait > MaxWait ? MaxWait : wait;
     }
 
     /// <param name="where">The progress; null at the beginning, when the message says why.</param>

@@ -75,7 +75,7 @@ internal sealed record DeliveryOrder(WorkloadRolloutStatus Entry, string Image, 
 }
 
 /// <summary>R3, R4: delivers an image to a workload of any kind. Stateless except for the rate of evidence checks; thread-safe.</summary>
-internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads, EvidencePace evidence)
+internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore workloads, EvidenceRateLimiter evidence)
 {
     /// <summary>The last lines of a log usually show the error.</summary>
     private const int LogLines = 10;

@@ -11,7 +11,7 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
 {
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
-    private readonly Dictionary<string, string> _complaints = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, string> _loggedErrors = new(StringComparer.Ordinal);
     private long _restarts;
 
     /// <summary>How often tasks have been restarted.</summary>
@@ -45,21 +45,21 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
                 bool ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
                 Interlocked.Increment(ref _restarts);
-                Complain(name, error, ranWell);
+                LogOnce(name, error, ranWell);
             }
 
             await time.PauseAsync(Backoff.After(failures, random), cancellationToken).ConfigureAwait(false);
         }
     }
 
-    private void Complain(string name, Exception error, bool isNews)
+    private void LogOnce(string name, Exception error, bool isNews)
     {
         string cause = $"{error.GetType()}: {error.Message}";
-        lock (_complaints)
+        lock (_loggedErrors)
         {
-            if (!isNews && _complaints.GetValueOrDefault(name) == cause)
+            if (!isNews && _loggedErrors.GetValueOrDefault(name) == cause)
                 return;
-            _complaints[name] = cause;
+            _loggedErrors[name] = cause;
         }
 
         LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", error);

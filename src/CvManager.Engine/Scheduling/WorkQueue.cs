@@ -40,7 +40,7 @@ internal sealed record WorkQueueOptions
 internal sealed class WorkQueue : IDisposable
 {
     // ITimer is limited to less than 2^32 ms. Waking up once a day costs nothing.
-    private static readonly TimeSpan LongestTimer = TimeSpan.FromDays(1);
+    private static readonly TimeSpan MaxTimer = TimeSpan.FromDays(1);
 
     private readonly object _gate = new();
     private readonly TimeProvider _time;
@@ -229,7 +229,7 @@ internal sealed class WorkQueue : IDisposable
         {
             entry.Failures = 0;
             entry.NotBefore = 0;
-            if (result.Again is { } again)
+            if (result.RequeueDelay is { } again)
                 Request(entry, DueIn(again));
         }
         else
@@ -294,7 +294,7 @@ internal sealed class WorkQueue : IDisposable
         TimeSpan wait = _time.GetElapsedTime(_time.GetTimestamp(), next.Due);
         // Timers truncate to whole milliseconds; round up, so that the timer does not fire too early.
         wait = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(wait.TotalMilliseconds)));
-        _timer.Change(wait < LongestTimer ? wait : LongestTimer, Timeout.InfiniteTimeSpan);
+        _timer.Change(wait < MaxTimer ? wait : MaxTimer, Timeout.InfiniteTimeSpan);
     }
 
     private void OnTimer()

@@ -6,7 +6,7 @@ internal readonly record struct WorkResult
     private WorkResult(bool isFailure, TimeSpan? again)
     {
         IsFailure = isFailure;
-        Again = again;
+        RequeueDelay = again;
     }
 
     /// <summary>Nothing more to do until the key is requested again. Resets the backoff.</summary>
@@ -18,12 +18,12 @@ internal readonly record struct WorkResult
     public bool IsFailure { get; }
 
     /// <summary>True if the key did not fail and is due again after a time.</summary>
-    public bool IsComingAgain => Again is not null;
+    public bool IsRequeued => RequeueDelay is not null;
 
     /// <summary>The time after which the key is due again at the latest; null if it is not requeued.</summary>
-    public TimeSpan? Again { get; }
+    public TimeSpan? RequeueDelay { get; }
 
     /// <summary>Success; the key is due again after this time at the latest. Resets the backoff.</summary>
     /// <param name="after">Zero or less: at once.</param>
-    public static WorkResult ComeAgain(TimeSpan after) => new(false, after > TimeSpan.Zero ? after : TimeSpan.Zero);
+    public static WorkResult RequeueAfter(TimeSpan after) => new(false, after > TimeSpan.Zero ? after : TimeSpan.Zero);
 }

@@ -44,7 +44,7 @@ internal static partial class Workers
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
                     // A cancellation is not a failure of the key.
-                    result = WorkResult.ComeAgain(TimeSpan.Zero);
+                    result = WorkResult.RequeueAfter(TimeSpan.Zero);
                 }
                 catch (Exception error)
                 {

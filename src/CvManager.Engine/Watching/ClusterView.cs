@@ -17,15 +17,15 @@ namespace CvManager.Watching;
 /// <param name="wake">Called with the key of each resource that has to be reconciled; must be fast and must not throw.</param>
 internal sealed class ClusterView(Action<string> wake)
 {
-    private const int MostOwing = 1000;
+    private const int MaxPendingDeletions = 1000;
 
     private readonly object _gate = new();
     private readonly Dictionary<string, ContainerVersion> _resources = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Workload> _workloads = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _resourcesOfApp = new(StringComparer.Ordinal);
     private readonly Dictionary<string, HashSet<string>> _workloadsOfApp = new(StringComparer.Ordinal);
-    private readonly SortedDictionary<string, (string? Namespace, CvException Why)> _unseen = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, ContainerVersion> _owing = new(StringComparer.Ordinal);
+    private readonly SortedDictionary<string, (string? Namespace, CvException Why)> _readErrors = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, ContainerVersion> _pendingDeletions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
 
     /// <summary>Every resource.</summary>
@@ -45,20 +45,20 @@ internal sealed class ClusterView(Action<string> wake)
     }
 
     /// <summary>The keys of deleted resources whose final records have not been written.</summary>
-    public IReadOnlyList<string> Owing
+    public IReadOnlyList<string> PendingDeletions
     {
         get
         {
             lock (_gate)
-                return [.. _owing.Keys];
+                return [.. _pendingDeletions.Keys];
         }
     }
 
     /// <summary>The last state of a deleted resource whose final records have not been written; null if there is none.</summary>
-    public ContainerVersion? FindOwing(string key)
+    public ContainerVersion? FindPendingDeletion(string key)
     {
         lock (_gate)
-            return _owing.GetValueOrDefault(key);
+            return _pendingDeletions.GetValueOrDefault(key);
     }
 
     /// <summary>Forgets a deleted resource: its final records are written, or cannot be written.</summary>
@@ -66,8 +66,8 @@ internal sealed class ClusterView(Action<string> wake)
     {
         lock (_gate)
         {
-            if (_owing.GetValueOrDefault(gone.Key) == gone)
-                _owing.Remove(gone.Key);
+            if (_pendingDeletions.GetValueOrDefault(gone.Key) == gone)
+                _pendingDeletions.Remove(gone.Key);
         }
     }
 
@@ -81,7 +81,7 @@ internal sealed class ClusterView(Action<string> wake)
                 _resourcesOfApp.TryGetValue(app, out HashSet<string>? resources) ? [.. resources.Select(key => _resources[key])] : [],
                 _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : [])
             {
-                Unseen = _unseen.Values.FirstOrDefault(unseen => unseen.Namespace is null || unseen.Namespace == resource.Metadata.Namespace).Why,
+                WorkloadsError = _readErrors.Values.FirstOrDefault(error => error.Namespace is null || error.Namespace == resource.Metadata.Namespace).Why,
             };
         }
     }
@@ -129,8 +129,8 @@ internal sealed class ClusterView(Action<string> wake)
             if (_resources.TryGetValue(key, out ContainerVersion? former))
                 Unlist(former, woken);
             // Bounded: a standby writes no records, and so never removes an entry.
-            if ((last ?? former) is { } gone && RolloutRecords.IsOwed(gone) && _owing.Count < MostOwing)
-                _owing[key] = gone;
+            if ((last ?? former) is { } gone && RolloutRecords.NeedsFinalRecord(gone) && _pendingDeletions.Count < MaxPendingDeletions)
+                _pendingDeletions[key] = gone;
         }
 
         Wake(woken);
@@ -179,15 +179,15 @@ internal sealed class ClusterView(Action<string> wake)
         Wake(woken);
     }
 
-    private void SetUnseen(string kind, string? ns, CvException? why)
+    private void SetReadError(string kind, string? ns, CvException? why)
     {
         string[] woken;
         lock (_gate)
         {
             string key = $"{kind}/{ns}";
-            bool changed = why is null ? _unseen.Remove(key) : !_unseen.ContainsKey(key);
+            bool changed = why is null ? _readErrors.Remove(key) : !_readErrors.ContainsKey(key);
             if (why is not null)
-                _unseen[key] = (ns, why);
+                _readErrors[key] = (ns, why);
             // Resources with known workloads continue with those.
             woken = changed ? [.. _resources.Values.Where(r => (ns is null || r.Metadata.Namespace == ns) && !_workloadsOfApp.ContainsKey(AppOf(r))).Select(r => r.Key)] : [];
         }
@@ -329,6 +329,6 @@ internal sealed class ClusterView(Action<string> wake)
 
         public void Skip(string key) => view.RemoveWorkload($"{kind}/{key}");
 
-        public void Blocked(CvException? why) => view.SetUnseen(kind, ns, why);
+        public void Blocked(CvException? why) => view.SetReadError(kind, ns, why);
     }
 }

@@ -15,11 +15,11 @@ internal interface IReflector
     /// <summary>The time since the API server last sent anything, including the regular end of a watch.</summary>
     TimeSpan Age { get; }
 
-    /// <summary>True while a request of <see cref="ReadAgain"/> is pending.</summary>
-    bool ReadsAgain { get; }
+    /// <summary>True while a request of <see cref="Relist"/> is pending.</summary>
+    bool IsRelisting { get; }
 
     /// <summary>Lists the whole collection again, because the cluster may have been restored from a backup.</summary>
-    void ReadAgain();
+    void Relist();
 
     /// <summary>Runs until the token is cancelled; does not throw then.</summary>
     Task RunAsync(CancellationToken cancellationToken);

@@ -10,7 +10,7 @@ namespace CvManager.Watching;
 public sealed record PlanContext(IReadOnlyList<Workload> Workloads, IReadOnlyList<ContainerVersion> Neighbours, IReadOnlyCollection<string> FollowedTags)
 {
     /// <summary>Why workloads of a kind may be missing from <see cref="Workloads"/>; null if none are.</summary>
-    public CvException? Unseen { get; init; }
+    public CvException? WorkloadsError { get; init; }
 }
 
 /// <summary>The ContainerVersions and workloads of one namespace, or of all, at one time.</summary>

@@ -30,12 +30,12 @@ internal sealed partial class Reflector<T> : IReflector
     private readonly TaskCompletionSource _synced = new();
     private readonly HashSet<string> _unreadable = new(StringComparer.Ordinal);
     private volatile CancellationTokenSource? _watching;
-    private volatile bool _works;
-    private volatile bool _readsAgain;
-    private long _heardAt;
-    private string? _complaint;
+    private volatile bool _isHealthy;
+    private volatile bool _isRelisting;
+    private long _activeAt;
+    private string? _loggedError;
     private bool _absent;
-    private bool _watchFails;
+    private bool _watchFailed;
     private int _failures;
 
     /// <param name="cluster">What is watched.</param>
@@ -63,15 +63,15 @@ internal sealed partial class Reflector<T> : IReflector
 
     public Task Synced => _synced.Task;
 
-    public bool IsCurrent => _works && Age <= _options.WatchTime.Most + SilenceLimit;
+    public bool IsCurrent => _isHealthy && Age <= _options.WatchTime.Most + SilenceLimit;
 
-    public TimeSpan Age => _time.GetElapsedTime(Interlocked.Read(ref _heardAt));
+    public TimeSpan Age => _time.GetElapsedTime(Interlocked.Read(ref _activeAt));
 
-    public bool ReadsAgain => _readsAgain;
+    public bool IsRelisting => _isRelisting;
 
-    public void ReadAgain()
+    public void Relist()
     {
-        _readsAgain = true;
+        _isRelisting = true;
         try
         {
             _watching?.Cancel();
@@ -97,7 +97,7 @@ internal sealed partial class Reflector<T> : IReflector
         }
         finally
         {
-            _works = false;
+            _isHealthy = false;
             if (cancellationToken.IsCancellationRequested)
                 _synced.TrySetCanceled(CancellationToken.None);
         }
@@ -106,7 +106,7 @@ internal sealed partial class Reflector<T> : IReflector
     /// <summary>Lists the collection; null, after a backoff, if that failed.</summary>
     private async Task<Position?> ListAsync(CancellationToken cancellationToken)
     {
-        bool asked = _readsAgain;
+        bool asked = _isRelisting;
         CvException? failure = null;
         foreach (ResourcePath path in _paths)
         {
@@ -116,16 +116,16 @@ internal sealed partial class Reflector<T> : IReflector
                 foreach (string readable in _unreadable.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
                     _unreadable.Remove(readable);
                 foreach (UnreadableObject bad in list.Unreadable)
-                    Complain(bad, path);
+                    LogOnce(bad, path);
                 _reflection.Replace(list.Items);
                 if (asked)
-                    _readsAgain = false;
-                Heard();
+                    _isRelisting = false;
+                MarkActivity();
                 // If it may be listed but not watched, a successful list is not a recovery.
-                if (!_watchFails)
+                if (!_watchFailed)
                 {
                     _failures = 0;
-                    Works(path);
+                    MarkHealthy(path);
                 }
 
                 _synced.TrySetResult();
@@ -149,7 +149,7 @@ internal sealed partial class Reflector<T> : IReflector
         string version = from.ResourceVersion;
         using CancellationTokenSource watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _watching = watching;
-        while (!_readsAgain)
+        while (!_isRelisting)
         {
             long begun = _time.GetTimestamp();
             TimeSpan length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
@@ -160,8 +160,8 @@ internal sealed partial class Reflector<T> : IReflector
                     from.Path, _labelSelector, version, (int)length.TotalSeconds, item => _read(item, from.Path), watching.Token).ConfigureAwait(false))
                 {
                     told = true;
-                    Heard();
-                    Works(from.Path);
+                    MarkActivity();
+                    MarkHealthy(from.Path);
                     version = change.ResourceVersion ?? version;
                     Take(change, from.Path);
                 }
@@ -173,8 +173,8 @@ internal sealed partial class Reflector<T> : IReflector
                 // that the cluster has not reached yet.
                 if (!told && _failures == 0)
                     return;
-                Heard();
-                Works(from.Path);
+                MarkActivity();
+                MarkHealthy(from.Path);
                 if (_failures > 1)
                     await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token).ConfigureAwait(false);
                 cancellationToken.ThrowIfCancellationRequested();
@@ -189,13 +189,13 @@ internal sealed partial class Reflector<T> : IReflector
                 // Probably a half-open connection; the next watch continues from the same version.
                 LogSilent(_logger, from.Path.Title);
             }
-            catch (OperationCanceledException) when (_readsAgain && !cancellationToken.IsCancellationRequested)
+            catch (OperationCanceledException) when (_isRelisting && !cancellationToken.IsCancellationRequested)
             {
                 return;
             }
             catch (Exception error) when (!cancellationToken.IsCancellationRequested)
             {
-                _watchFails = true;
+                _watchFailed = true;
                 await FailedAsync(Described(error), cancellationToken).ConfigureAwait(false);
                 // An unexpected exception may have interrupted the processing of a change.
                 if (_absent || error is not CvException)
@@ -213,7 +213,7 @@ internal sealed partial class Reflector<T> : IReflector
             if (change.Type == "DELETED")
                 _unreadable.Remove(bad.Name);
             else
-                Complain(bad, path);
+                LogOnce(bad, path);
             _reflection.Skip(bad.Name);
             return;
         }
@@ -229,13 +229,13 @@ internal sealed partial class Reflector<T> : IReflector
     {
         _failures = Math.Min(_failures + 1, 1000);
         // For an optional kind, "not served" is a known state and not a failure.
-        _works = error.Kind == CvErrorKind.NotFound && !_options.IsRequired;
-        if (_works)
-            Heard();
+        _isHealthy = error.Kind == CvErrorKind.NotFound && !_options.IsRequired;
+        if (_isHealthy)
+            MarkActivity();
         bool absent = error.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden;
-        if (_complaint != error.ErrorId)
+        if (_loggedError != error.ErrorId)
         {
-            _complaint = error.ErrorId;
+            _loggedError = error.ErrorId;
             if (error.Kind == CvErrorKind.NotFound)
                 LogNotServed(_logger, _paths[0].Title, error.ErrorId, error.Remedy);
             else
@@ -258,23 +258,23 @@ internal sealed partial class Reflector<T> : IReflector
         await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _options.Random), cancellationToken).ConfigureAwait(false);
     }
 
-    private void Heard() => Interlocked.Exchange(ref _heardAt, _time.GetTimestamp());
+    private void MarkActivity() => Interlocked.Exchange(ref _activeAt, _time.GetTimestamp());
 
-    private void Works(ResourcePath path)
+    private void MarkHealthy(ResourcePath path)
     {
-        _works = true;
-        if (_complaint is null)
+        _isHealthy = true;
+        if (_loggedError is null)
             return;
-        LogWorksAgain(_logger, path.Title);
-        _complaint = null;
+        LogRecovered(_logger, path.Title);
+        _loggedError = null;
         _absent = false;
-        _watchFails = false;
+        _watchFailed = false;
         _failures = 0;
         _reflection.Blocked(null);
     }
 
     /// <summary>An unreadable object does not affect others. It is logged once, until it becomes readable.</summary>
-    private void Complain(UnreadableObject bad, ResourcePath path)
+    private void LogOnce(UnreadableObject bad, ResourcePath path)
     {
         if (_unreadable.Add(bad.Name))
             LogUnreadable(_logger, path.Title, bad.Name, bad.Why.ErrorId, bad.Why.Message, bad.Why.Remedy);
@@ -299,7 +299,7 @@ internal sealed partial class Reflector<T> : IReflector
 
     [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information,
         Message = "{Collection}: watch restored")]
-    private static partial void LogWorksAgain(ILogger logger, string collection);
+    private static partial void LogRecovered(ILogger logger, string collection);
 
     [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug,
         Message = "{Collection}: the watch's resource version expired; listing again")]

@@ -13,9 +13,9 @@ namespace CvManager.Workloads;
 /// </remarks>
 internal sealed class JobRecreation(ClusterConnection cluster)
 {
-    private const string KeptFor = "cvmanager.custom.k8s.io/kept-for";
-    private const string KeptMetadata = "cvmanager.custom.k8s.io/kept-metadata";
-    private const string KeptParallelism = "cvmanager.custom.k8s.io/kept-parallelism";
+    private const string SavedFor = "cvmanager.custom.k8s.io/kept-for";
+    private const string SavedMetadata = "cvmanager.custom.k8s.io/kept-metadata";
+    private const string SavedParallelism = "cvmanager.custom.k8s.io/kept-parallelism";
 
     /// <summary>Labels that the Job controller sets on a Job's template, and that the API server rejects from other clients.</summary>
     private static readonly string[] ControllerLabels = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
@@ -33,8 +33,8 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         CancellationToken cancellationToken)
     {
         JsonObject? job = await FindAsync(ns, name, cancellationToken);
-        JsonObject? kept = await FindAsync(ns, KeeperName(name), cancellationToken);
-        if (kept is not null && kept.Text("metadata", "annotations", KeptFor) != name)
+        JsonObject? kept = await FindAsync(ns, SavedName(name), cancellationToken);
+        if (kept is not null && kept.Text("metadata", "annotations", SavedFor) != name)
             kept = null;
         if (job is null)
             return kept is null ? null : await CreateAsync(ns, name, kept, container, to, cancellationToken);
@@ -53,7 +53,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         {
             try
             {
-                kept = await cluster.CreateAsync(Path(ns), Keeper(name, job), cancellationToken);
+                kept = await cluster.CreateAsync(Path(ns), SavedCopy(name, job), cancellationToken);
             }
             catch (CvException e) when (e.Kind == CvErrorKind.Invalid)
             {
@@ -100,7 +100,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     }
 
     /// <summary>The saved specification: the same Job under another name, without its labels, and with parallelism 0.</summary>
-    private static JsonObject Keeper(string name, JsonObject job)
+    private static JsonObject SavedCopy(string name, JsonObject job)
     {
         JsonObject spec = SpecOf(job);
         int? parallelism = spec.Number("parallelism");
@@ -111,13 +111,13 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             ["kind"] = "Job",
             ["metadata"] = new JsonObject
             {
-                ["name"] = KeeperName(name),
+                ["name"] = SavedName(name),
                 ["labels"] = new JsonObject { ["app.kubernetes.io/managed-by"] = "cvmanager" },
                 ["annotations"] = new JsonObject
                 {
-                    [KeptFor] = name,
-                    [KeptParallelism] = parallelism?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "1",
-                    [KeptMetadata] = new JsonObject
+                    [SavedFor] = name,
+                    [SavedParallelism] = parallelism?.ToString(System.Globalization.CultureInfo.InvariantCulture) ?? "1",
+                    [SavedMetadata] = new JsonObject
                     {
                         ["labels"] = job.At("metadata", "labels")?.DeepClone(),
                         ["annotations"] = job.At("metadata", "annotations")?.DeepClone(),
@@ -131,12 +131,12 @@ internal sealed class JobRecreation(ClusterConnection cluster)
 
     private static JsonObject Restore(string name, JsonObject kept)
     {
-        JsonObject metadata = JsonNode.Parse(kept.Text("metadata", "annotations", KeptMetadata)!)!.AsObject();
+        JsonObject metadata = JsonNode.Parse(kept.Text("metadata", "annotations", SavedMetadata)!)!.AsObject();
         foreach (string nothing in metadata.Where(field => field.Value is null).Select(field => field.Key).ToList())
             metadata.Remove(nothing);
         metadata["name"] = name;
         JsonObject spec = SpecOf(kept);
-        spec["parallelism"] = int.Parse(kept.Text("metadata", "annotations", KeptParallelism)!, System.Globalization.CultureInfo.InvariantCulture);
+        spec["parallelism"] = int.Parse(kept.Text("metadata", "annotations", SavedParallelism)!, System.Globalization.CultureInfo.InvariantCulture);
         return new JsonObject { ["apiVersion"] = "batch/v1", ["kind"] = "Job", ["metadata"] = metadata, ["spec"] = spec };
     }
 
@@ -170,7 +170,7 @@ internal sealed class JobRecreation(ClusterConnection cluster)
             .FirstOrDefault(c => c.Text("name") == container)?.Text("image");
 
     /// <summary>At most 63 characters: a Job's name is also a label value of its pods.</summary>
-    private static string KeeperName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
+    private static string SavedName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
 
     private static ResourcePath Path(string ns, string? name = null) => new("batch", "v1", "jobs", ns, name);
 

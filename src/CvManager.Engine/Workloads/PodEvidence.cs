@@ -8,8 +8,8 @@ namespace CvManager.Workloads;
 /// <param name="Kind">What fails, one of <see cref="TroubleKind"/>.</param>
 /// <param name="Message">A description for people.</param>
 /// <param name="IsDecisive">False if the problem may be transient: a first failed pull, a Secret that is created a moment later.</param>
-/// <param name="TellsCause">False for a report that only says that the kubelet waits before the next attempt.</param>
-internal sealed record Trouble(string Kind, string Message, bool IsDecisive, bool TellsCause)
+/// <param name="NamesCause">False for a report that only says that the kubelet waits before the next attempt.</param>
+internal sealed record Trouble(string Kind, string Message, bool IsDecisive, bool NamesCause)
 {
     /// <summary>The pod and container that crashed; null for other kinds.</summary>
     public (string Pod, string Container)? Crashed { get; init; }
@@ -40,7 +40,7 @@ internal static class PodEvidence
     public const int DecisiveCrashes = 3;
 
     /// <summary>A message about a failed pull contains the image name three times.</summary>
-    private const int LongestMessage = 600;
+    private const int MaxMessageLength = 600;
 
     /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod disappears soon after its grace period.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
@@ -58,9 +58,9 @@ internal static class PodEvidence
             string where = $"pod {pod.Text("metadata", "name")}, container {status.Text("name")}";
             string? reason = status.Text("state", "waiting", "reason");
             if (reason is not null && Pulls.Contains(reason))
-                return new Trouble(TroubleKind.ImagePull, Said(where, reason, status), DecisivePulls.Contains(reason), reason != "ImagePullBackOff");
+                return new Trouble(TroubleKind.ImagePull, Describe(where, reason, status), DecisivePulls.Contains(reason), reason != "ImagePullBackOff");
             if (reason is not null && Configurations.Contains(reason))
-                return new Trouble(TroubleKind.Configuration, Said(where, reason, status), IsDecisive: false, TellsCause: true);
+                return new Trouble(TroubleKind.Configuration, Describe(where, reason, status), IsDecisive: false, NamesCause: true);
             // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount covers
             // all of these states.
             int restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
@@ -72,7 +72,7 @@ internal static class PodEvidence
                 continue;
             int crashes = restarts + 1;
             return new Trouble(TroubleKind.Crash, $"{where}: {HowEnded(ended)}, {crashes.ToString(CultureInfo.InvariantCulture)} {(crashes == 1 ? "time" : "times")}",
-                crashes >= DecisiveCrashes, TellsCause: true)
+                crashes >= DecisiveCrashes, NamesCause: true)
             {
                 Crashed = (pod.Text("metadata", "name")!, status.Text("name")!),
             };
@@ -143,7 +143,7 @@ internal static class PodEvidence
     private static bool IsOver(string? time, DateTimeOffset now) =>
         DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && now - at > Patience;
 
-    private static string Said(string where, string reason, JsonObject status) =>
+    private static string Describe(string where, string reason, JsonObject status) =>
         status.Text("state", "waiting", "message") is { } message ? $"{where}: {reason} ({Shown(message)})" : $"{where}: {reason}";
 
     private static string HowEnded(JsonNode ended)
@@ -154,5 +154,5 @@ internal static class PodEvidence
     }
 
     /// <summary>Text from a kubelet, a registry or a container, made safe to print.</summary>
-    public static string Shown(string? text) => RemoteText.Show(text, limit: LongestMessage);
+    public static string Shown(string? text) => RemoteText.Show(text, limit: MaxMessageLength);
 }

@@ -10,7 +10,7 @@ namespace CvManager.Workloads;
 public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? seen = null)
 {
     /// <summary>The maximum number of pods to check for evidence: more would not add information.</summary>
-    private const int MostPods = 50;
+    private const int MaxPods = 50;
 
     /// <summary>Reasons that nodes report only as events.</summary>
     private static readonly string[] SetUpFailures = ["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
@@ -122,7 +122,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         if (unwell.Count > 0)
         {
             Func<JsonObject, bool> isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
-            unwell = [.. unwell.Where(isOfVersion).Take(MostPods)];
+            unwell = [.. unwell.Where(isOfVersion).Take(MaxPods)];
             // Trouble with the version takes precedence over anything that blocks other pods.
             if (unwell.Select(pod => PodEvidence.FindTrouble(pod)).FirstOrDefault(trouble => trouble is not null) is { } trouble)
                 return new Evidence(trouble, null);

@@ -149,9 +149,9 @@ public sealed class SteadyStateRequestTests
 
         public int TagsPerRequest(TagRepository repository) => inner.TagsPerRequest(repository);
 
-        public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
         {
-            Task<IReadOnlyDictionary<string, TagObservation>> asked = inner.LookAsync(repository, tags, cancellationToken);
+            Task<IReadOnlyDictionary<string, TagObservation>> asked = inner.ReadTagsAsync(repository, tags, cancellationToken);
             _asked.TryAdd(asked, 0);
             try
             {

@@ -87,7 +87,7 @@ public sealed class RegistryLoginsTests : IDisposable
         _server.Requests.Clear();
 
         for (int i = 0; i < 10; i++)
-            Assert.NotSame(old, await Of($"cv-{i}", "ns", "one", afresh: true));
+            Assert.NotSame(old, await Of($"cv-{i}", "ns", "one", refresh: true));
 
         Assert.Single(_server.Requests);
     }
@@ -107,12 +107,12 @@ public sealed class RegistryLoginsTests : IDisposable
 
     private static ImageRepository App => ImageRepository.Parse("registry.test/app");
 
-    private ValueTask<RegistryLogin> Of(string name, string ns, string secret, bool afresh = false) =>
+    private ValueTask<RegistryLogin> Of(string name, string ns, string secret, bool refresh = false) =>
         _logins.OfAsync(new ContainerVersion
         {
             Metadata = new ResourceMetadata { Name = name, Namespace = ns },
             Spec = new ContainerVersionSpec { ImageRepo = "registry.test/app", ImagePullSecrets = [secret] },
-        }, App, [], afresh, TestContext.Current.CancellationToken);
+        }, App, [], refresh, TestContext.Current.CancellationToken);
 
     private void Put(string ns, string name, string registry, string user, string password)
     {

@@ -138,12 +138,12 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Asked.Clear();
         _woken.Clear();
 
-        Assert.Equal(1, _poller.LookNow("r.example", "app", "prod"));
+        Assert.Equal(1, _poller.PollNow("r.example", "app", "prod"));
 
         Assert.Equal([Tag("app", "prod")], _registry.Asked);
         Assert.Equal(["ns/a"], _woken);
-        Assert.Equal(2, _poller.LookNow("r.example", "app", null));
-        Assert.Equal(0, _poller.LookNow("elsewhere.example", "app", null));
+        Assert.Equal(2, _poller.PollNow("r.example", "app", null));
+        Assert.Equal(0, _poller.PollNow("elsewhere.example", "app", null));
     }
 
     [Fact]
@@ -154,7 +154,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         for (int i = 0; i < 100; i++)
         {
-            _poller.LookNow("r.example", "app", "prod");
+            _poller.PollNow("r.example", "app", "prod");
             _time.Advance(Second / 10);
         }
 
@@ -168,7 +168,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Hold("app");
         _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
         _time.Advance(2 * Second);
-        _poller.LookNow("r.example", "app", "prod");
+        _poller.PollNow("r.example", "app", "prod");
         Assert.Equal(1, _registry.Requests);
         _registry.Digests[Tag("app", "prod")] = "sha256:2";
 
@@ -223,7 +223,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         Assert.Equal("sha256:1", _poller.Find(Tag("app", "prod"))?.Found?.Digest);
         Assert.Null(_poller.Find(Tag("app", "semver:^1")));
-        Assert.Equal(2, _poller.LookNow("r.example", "app", null));
+        Assert.Equal(2, _poller.PollNow("r.example", "app", null));
     }
 
     [Fact]
@@ -388,7 +388,7 @@ public sealed class TagPollerTests : IAsyncLifetime
             hold!.SetResult();
         }
 
-        public async Task<IReadOnlyDictionary<string, TagObservation>> LookAsync(
+        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
             TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
         {
             Assert.NotEmpty(tags);

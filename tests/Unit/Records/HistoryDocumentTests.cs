@@ -117,12 +117,12 @@ public sealed class HistoryDocumentTests
     {
         JsonObject map = [];
         for (int i = 0; i < 500; i += 10)
-            HistoryDocument.Add(map, [.. Enumerable.Range(i, 10).Select(n => Record($"{n}", minute: n, reason: new string('ü', RolloutRecord.LongestReason)))], out _);
+            HistoryDocument.Add(map, [.. Enumerable.Range(i, 10).Select(n => Record($"{n}", minute: n, reason: new string('ü', RolloutRecord.MaxReasonLength)))], out _);
 
         JsonObject data = (JsonObject)map["data"]!;
         int bytes = data.Sum(entry => Encoding.UTF8.GetByteCount(entry.Value!.GetValue<string>()));
         IReadOnlyList<RolloutRecord> records = HistoryDocument.Read(data)!;
-        Assert.InRange(bytes, 850_000, HistoryDocument.MostBytes);
+        Assert.InRange(bytes, 850_000, HistoryDocument.MaxBytes);
         Assert.Equal("499", records[0].Id);
         Assert.InRange(records.Count, 100, 499);
         Assert.StartsWith("Update occurred at:", data["Info"]!.GetValue<string>(), StringComparison.Ordinal);

@@ -29,7 +29,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     {
         RolloutStatus rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
 
-        ContainerVersionStatus status = await _records.KeepAsync(Resource(), Status(rollout), rollout, Token);
+        ContainerVersionStatus status = await _records.WriteAsync(Resource(), Status(rollout), rollout, Token);
 
         Assert.Null(status.Unrecorded);
         RolloutRecord record = (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record).First();
@@ -50,15 +50,15 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
         {
             Status = new ContainerVersionStatus { Rollout = Rollout(RolloutPhase.Progressing, "2") with { FinishedAt = null }, Unrecorded = [waiting] },
         };
-        Assert.True(RolloutRecords.IsOwed(gone));
+        Assert.True(RolloutRecords.NeedsFinalRecord(gone));
 
         // Whoever comes next, or a second controller, changes nothing.
-        await _records.KeepDeletedAsync(gone, Noon.AddMinutes(1), Token);
-        await _records.KeepDeletedAsync(gone, Noon.AddMinutes(2), Token);
+        await _records.WriteDeletedAsync(gone, Noon.AddMinutes(1), Token);
+        await _records.WriteDeletedAsync(gone, Noon.AddMinutes(2), Token);
 
         Assert.Equal([("2", "Abandoned", Noon.AddMinutes(1)), ("1", "Failed", Noon.AddSeconds(30))],
             (await _cluster.History().ReadAsync("shop", Token)).Select(r => (r.Record.Id, r.Record.Outcome, r.Record.Finished)));
-        Assert.False(RolloutRecords.IsOwed(Resource() with { Status = new ContainerVersionStatus { Rollout = Rollout() } }));
+        Assert.False(RolloutRecords.NeedsFinalRecord(Resource() with { Status = new ContainerVersionStatus { Rollout = Rollout() } }));
     }
 
     [Fact]
@@ -66,18 +66,18 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     {
         ContainerVersionStatus status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };
 
-        Assert.Equivalent(status, await _records.KeepAsync(Resource(Config), status, null, Token), strict: true);
+        Assert.Equivalent(status, await _records.WriteAsync(Resource(Config), status, null, Token), strict: true);
         Assert.Empty(_cluster.Requests);
     }
 
     [Fact]
     public async Task The_version_that_was_rolled_out_goes_into_the_ConfigMap_and_a_failed_one_does_not()
     {
-        ContainerVersionStatus status = await _records.KeepAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
+        ContainerVersionStatus status = await _records.WriteAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
         Assert.Equal(new ConfigStatus("app-version", "version", "2222222"), status.Config);
 
         RolloutStatus failed = Rollout(RolloutPhase.Failed, "2") with { Version = "3333333" };
-        await _records.KeepAsync(Resource(Config), status with { CurrVersion = "3333333", CurrStatus = CurrentStatus.Failed }, failed, Token);
+        await _records.WriteAsync(Resource(Config), status with { CurrVersion = "3333333", CurrStatus = CurrentStatus.Failed }, failed, Token);
         Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
     }
 
@@ -88,12 +88,12 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     {
         _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("configmaps", StringComparison.Ordinal) ? new RequestFault { StatusCode = code } : RequestFault.None;
         ContainerVersion resource = Resource(Config);
-        ContainerVersionStatus first = await _records.KeepAsync(resource, Status(Rollout()), Rollout(), Token);
-        ContainerVersionStatus second = await _records.KeepAsync(resource, first, Rollout(RolloutPhase.Failed, "2"), Token);
+        ContainerVersionStatus first = await _records.WriteAsync(resource, Status(Rollout()), Rollout(), Token);
+        ContainerVersionStatus second = await _records.WriteAsync(resource, first, Rollout(RolloutPhase.Failed, "2"), Token);
 
         Assert.Equal(["1", "2"], second.Unrecorded!.Select(r => r.Id));
         Assert.Null(second.Config);
-        Assert.True(RolloutRecords.IsBehind(resource with { Status = second }));
+        Assert.True(RolloutRecords.HasUnwrittenRecords(resource with { Status = second }));
         string reason = code == 403 ? ErrorIds.ClusterRefused : ErrorIds.ClusterFailed;
         Assert.Equal((reason, reason), (first.NotRecorded?.Reason, second.NotRecorded?.Reason));
         Facts.AssertIn(second.NotRecorded!.Message, "configmaps");
@@ -101,12 +101,12 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
         Assert.Contains(_cluster.Log.Of(LogEvents.RecordNotWritten), one => one.Fields["Resource"] == "shop/cv" && one.ErrorId == reason);
 
         _cluster.Faults = _ => RequestFault.None;
-        ContainerVersionStatus third = await _records.KeepAsync(resource, second, null, Token);
+        ContainerVersionStatus third = await _records.WriteAsync(resource, second, null, Token);
 
         Assert.Null(third.Unrecorded);
         Assert.Null(third.NotRecorded);
         Assert.Equal("2222222", third.Config!.Version);
-        Assert.False(RolloutRecords.IsBehind(resource with { Status = third }));
+        Assert.False(RolloutRecords.HasUnwrittenRecords(resource with { Status = third }));
         Assert.Equal(["2", "1"], (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record.Id));
     }
 
@@ -114,11 +114,11 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     public async Task A_status_holds_no_more_than_it_can()
     {
         _cluster.Faults = _ => new RequestFault { StatusCode = 403 };
-        ContainerVersionStatus status = Status(Rollout()) with { Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MostUnrecorded).Select(i => Rollout(id: $"{i}"))] };
+        ContainerVersionStatus status = Status(Rollout()) with { Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MaxUnrecorded).Select(i => Rollout(id: $"{i}"))] };
 
-        ContainerVersionStatus after = await _records.KeepAsync(Resource(), status, Rollout(id: "last"), Token);
+        ContainerVersionStatus after = await _records.WriteAsync(Resource(), status, Rollout(id: "last"), Token);
 
-        Assert.Equal((RolloutRecords.MostUnrecorded, "1", "last"), (after.Unrecorded!.Count, after.Unrecorded[0].Id, after.Unrecorded[^1].Id));
+        Assert.Equal((RolloutRecords.MaxUnrecorded, "1", "last"), (after.Unrecorded!.Count, after.Unrecorded[0].Id, after.Unrecorded[^1].Id));
         Assert.Single(_cluster.Log.Of(LogEvents.RecordsGivenUp));
     }
 

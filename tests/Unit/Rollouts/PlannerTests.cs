@@ -361,7 +361,7 @@ public sealed class PlannerTests
     [Theory]
     [InlineData(RolloutPhase.Succeeded, Digest, 0)]
     [InlineData(RolloutPhase.Superseded, Other, 0)]
-    [InlineData(RolloutPhase.Superseded, Digest, Planner.MostRepeats)]
+    [InlineData(RolloutPhase.Superseded, Digest, Planner.MaxRepeats)]
     public void A_workload_that_is_down_is_reported_where_no_rollout_of_the_version_was_interrupted(string phase, string digest, int repeats)
     {
         Workload down = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 1") };

@@ -133,7 +133,7 @@ public sealed class RolloutClockTests
     [Fact]
     public void Evidence_is_looked_for_so_many_times_a_second_by_all_together()
     {
-        EvidencePace pace = new(_wall);
+        EvidenceRateLimiter pace = new(_wall);
         Assert.Equal(20, Enumerable.Range(0, 1000).Count(_ => pace.TryTake()));
         _time.Advance(TimeSpan.FromSeconds(0.5));
         _wall.WallClockAhead = TimeSpan.FromHours(-3);

@@ -19,14 +19,14 @@ public sealed class WorkQueueModelTests
         CancelDequeue,
         Done,
         Failed,
-        ComeAgain,
+        RequeueAfter,
         Advance,
     }
 
     private static readonly Gen<(Act Act, int Key, int Seconds)> Step = Gen.Select(
         Gen.Frequency(
             (4, Gen.Const(Act.Enqueue)), (3, Gen.Const(Act.EnqueueAfter)), (5, Gen.Const(Act.Dequeue)), (1, Gen.Const(Act.CancelDequeue)),
-            (2, Gen.Const(Act.Done)), (2, Gen.Const(Act.Failed)), (2, Gen.Const(Act.ComeAgain)), (4, Gen.Const(Act.Advance))),
+            (2, Gen.Const(Act.Done)), (2, Gen.Const(Act.Failed)), (2, Gen.Const(Act.RequeueAfter)), (4, Gen.Const(Act.Advance))),
         Gen.Int[0, 3],
         Gen.Int[0, 9]);
 
@@ -71,8 +71,8 @@ public sealed class WorkQueueModelTests
                     queue.Complete(key, WorkResult.Done);
                     model.Complete(key, failed: false, again: null);
                     break;
-                case Act.ComeAgain when model.IsWorking(key):
-                    queue.Complete(key, WorkResult.ComeAgain(seconds * Second));
+                case Act.RequeueAfter when model.IsWorking(key):
+                    queue.Complete(key, WorkResult.RequeueAfter(seconds * Second));
                     model.Complete(key, failed: false, again: seconds);
                     break;
                 case Act.Failed when model.IsWorking(key):

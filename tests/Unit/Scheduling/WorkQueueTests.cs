@@ -57,7 +57,7 @@ public sealed class WorkQueueTests : IDisposable
         Take();
         _queue.Enqueue("other");
         _queue.Enqueue("busy");
-        _queue.Complete("busy", WorkResult.ComeAgain(TimeSpan.Zero));
+        _queue.Complete("busy", WorkResult.RequeueAfter(TimeSpan.Zero));
 
         Assert.Equal("other", Take());
         Assert.Equal("busy", Take());
@@ -87,7 +87,7 @@ public sealed class WorkQueueTests : IDisposable
         Take();
         Assert.Equal([1, 2, 4, 8, 16, 32, 60, 60, 60], Enumerable.Range(0, 9).Select(_ => WaitAfter(WorkResult.Failed)));
 
-        Assert.Equal(5, WaitAfter(WorkResult.ComeAgain(5 * Second)));
+        Assert.Equal(5, WaitAfter(WorkResult.RequeueAfter(5 * Second)));
         Assert.Equal(1, WaitAfter(WorkResult.Failed));
 
         double WaitAfter(WorkResult result)

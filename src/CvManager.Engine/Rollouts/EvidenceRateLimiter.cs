@@ -4,7 +4,7 @@ namespace CvManager.Rollouts;
 /// Limits how often pods are listed for evidence, over all rollouts in progress: a thousand simultaneous rollouts must not send a thousand
 /// requests a second for what the workloads' own status reports later anyway. Thread-safe.
 /// </summary>
-internal sealed class EvidencePace(TimeProvider time)
+internal sealed class EvidenceRateLimiter(TimeProvider time)
 {
     /// <summary>Token bucket: the capacity, and the refill per second.</summary>
     private const int PerSecond = 20;
