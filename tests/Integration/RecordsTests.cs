@@ -92,7 +92,7 @@ public sealed class RecordsTests
         await KubeCtlAsync("create", "namespace", _space);
         using ClusterConnection connection = Connect();
         RolloutHistory history = new(connection, TimeProvider.System, NullLogger.Instance);
-        string reason = new('ü', RolloutRecord.LongestReason);
+        string reason = new('ü', RolloutRecord.MaxReasonLength);
         for (int i = 0; i < 600; i += 50)
             await history.AppendAsync(_space, new HistorySpec { Name = "full" }, [.. Enumerable.Range(i, 50).Select(n => Record($"{n}", "cv", n) with { Reason = reason })], Token);
 

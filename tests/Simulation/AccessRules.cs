@@ -2,19 +2,19 @@ using CvManager.Sandbox;
 
 namespace CvManager.Simulation;
 
-/// <summary>What one client may not do, as RBAC says it: by verb and resource, and changed while it works.</summary>
+/// <summary>RBAC for one client: denied permissions by verb and resource, which can change at any time.</summary>
 internal sealed class AccessRules
 {
     private readonly HashSet<(string Verb, string Resource)> _denied = [];
 
-    /// <summary>Takes rights away: <c>list deployments</c>, <c>update containerversions/status</c>.</summary>
+    /// <summary>Denies permissions, for example <c>list deployments</c> or <c>update containerversions/status</c>.</summary>
     public void Deny(params ReadOnlySpan<string> rights)
     {
         foreach (string right in rights)
             _denied.Add((right.Split(' ')[0], right.Split(' ')[1]));
     }
 
-    /// <summary>Gives all of them back.</summary>
+    /// <summary>Restores all permissions.</summary>
     public void AllowAll() => _denied.Clear();
 
     public RequestFault Judge(HttpRequestMessage request)
@@ -28,7 +28,7 @@ internal sealed class AccessRules
     }
 }
 
-/// <summary>The right that a request takes (Kubernetes documentation, "Authorization overview").</summary>
+/// <summary>The permission that a request requires (Kubernetes documentation, "Authorization overview").</summary>
 internal sealed record AccessRequest(string Verb, string Group, string Resource)
 {
     public static AccessRequest Of(HttpRequestMessage request)

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>R6: a version is blamed for what it did itself, and for nothing else; the rest is named, waited for, and does not use up its time.</summary>
+/// <summary>R6: a version fails only for its own faults; everything else is reported, waited for, and does not count against its timeout.</summary>
 public sealed class BlameTests : ControllerStage
 {
     private const string Deployment = "/apis/apps/v1/namespaces/default/deployments/app";
@@ -23,7 +23,7 @@ public sealed class BlameTests : ControllerStage
         await RunUntilAsync(async () => await PhaseAsync() == "Failed", Long, "the bad version failed");
         Assert.Contains("not found", Fields.Text(await GetAsync(), "status", "rollout", "message"), StringComparison.Ordinal);
 
-        // Back to the version whose ReplicaSet still exists: the condition stays what it was until there is progress.
+        // Return to a version whose ReplicaSet still exists: the condition stays unchanged until there is progress.
         MoveTag("v1");
         await SettlesAsync("v1");
 
@@ -31,7 +31,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_progress_deadline_that_was_exceeded_by_hand_fails_no_rollout_after_that()
+    public async Task A_progress_deadline_that_a_user_caused_does_not_fail_the_next_rollout()
     {
         await BeginAsync("""{"progressDeadlineSeconds":30}""");
         await EditAsync("""{"suspend":true}""");
@@ -58,7 +58,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task Nodes_that_take_no_pods_are_waited_for_and_their_time_does_not_count()
+    public async Task Unschedulable_nodes_are_waited_for_and_the_time_does_not_count()
     {
         await BeginAsync("""{"progressDeadlineSeconds":30}""");
         await CordonAsync(true);
@@ -70,7 +70,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_version_that_was_blocked_still_fails_for_what_it_does_itself()
+    public async Task A_version_that_was_blocked_still_fails_for_its_own_fault()
     {
         await BeginAsync("""{"progressDeadlineSeconds":30}""");
         await CordonAsync(true);
@@ -84,7 +84,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_StatefulSet_with_OnDelete_waits_for_whoever_deletes_its_pods()
+    public async Task A_StatefulSet_with_OnDelete_waits_until_its_pods_are_deleted()
     {
         await BeginStatefulSetAsync("""{"updateStrategy":{"type":"OnDelete"}}""");
         MoveTag("v2");
@@ -110,7 +110,7 @@ public sealed class BlameTests : ControllerStage
     [InlineData("v4-bad")]
     [InlineData("v4-crash")]
     [InlineData("v4-notready")]
-    public async Task A_StatefulSet_whose_pod_cannot_get_ready_is_rolled_back_and_works_again(string version)
+    public async Task A_StatefulSet_whose_pod_cannot_become_ready_is_rolled_back_and_works_again(string version)
     {
         await BeginStatefulSetAsync();
         Push("app", version);
@@ -140,7 +140,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task With_failFast_crashes_are_evidence_within_seconds_and_the_log_tells_why()
+    public async Task Crashes_fail_the_rollout_within_seconds_with_failFast_and_the_message_has_the_log()
     {
         await BeginAsync(resource: """{"rollback":{"failFast":true}}""");
         Push("app", "v4-crash");
@@ -151,14 +151,14 @@ public sealed class BlameTests : ControllerStage
 
         JsonObject resource = await GetAsync();
         string message = Fields.Text(resource, "status", "rollout", "message");
-        // The exit code, how often, and the end of its log.
+        // The exit code, the number of crashes, and the end of the log.
         Facts.AssertIn(message, "code 1", "3 times", "error: exiting with code 1");
-        // A poll (30 s), three starts of 2 s with a crash each, one restart at once, one after a back-off of 10 s, and the rollback.
+        // A poll (30 s), three starts of 2 s with a crash each, one immediate restart, one after a backoff of 10 s, and the rollback.
         Assert.True(Now - moved < TimeSpan.FromSeconds(30 + 45), $"it took {Now - moved}");
     }
 
     [Fact]
-    public async Task The_first_cause_is_kept_though_later_reports_leave_it_out()
+    public async Task The_first_cause_is_kept_although_later_reports_omit_it()
     {
         await BeginAsync("""{"progressDeadlineSeconds":60}""");
         Push("app", "v4-bad");
@@ -172,7 +172,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_pod_that_has_ended_holds_up_no_rollout()
+    public async Task A_terminated_pod_does_not_delay_a_rollout()
     {
         JsonObject once = WorkloadShape.All.Single(s => s.Kind == "Pod").Make("once", "app", $"{Names.Repository}:v1", 1, false);
         once["spec"]!["restartPolicy"] = "Never";
@@ -200,7 +200,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_colour_that_is_deleted_in_the_middle_ends_the_rollout_and_blames_no_version()
+    public async Task A_colour_that_is_deleted_during_a_rollout_ends_it_and_fails_no_version()
     {
         await CreateColoursAsync(0);
         Start();
@@ -234,7 +234,7 @@ public sealed class BlameTests : ControllerStage
     }
 
     [Fact]
-    public async Task Pods_of_a_ReplicaSet_are_evicted_and_a_budget_that_keeps_them_is_waited_for()
+    public async Task Pods_of_a_ReplicaSet_are_evicted_and_a_disruption_budget_is_waited_for()
     {
         await SendAsync(HttpMethod.Post, "/apis/apps/v1/namespaces/default/replicasets", WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false));
         await CreateAsync();
@@ -276,7 +276,7 @@ public sealed class BlameTests : ControllerStage
         await SettlesAsync("v1");
     }
 
-    /// <summary>It says so, for longer than the rollout may take, and nothing fails.</summary>
+    /// <summary>Waits until the resource reports the reason, and for longer than the rollout's timeout, without a failure.</summary>
     private async Task IsBlockedByAsync(string reason)
     {
         await RunUntilAsync(async () => (await ConditionAsync("Reconciling")).Reason == reason, TimeSpan.FromMinutes(3), $"it is blocked by {reason}");

@@ -6,8 +6,8 @@ using Xunit;
 namespace CvManager.Simulation;
 
 /// <summary>
-/// The wall clock of the controller's machine is set, by hours, while its monotonic one goes on: rollouts, polls, gates, budgets and the lease
-/// take as long as they would have taken.
+/// The wall clock of the controller's machine is changed by hours, while its monotonic clock continues: rollouts, polls, gates, budgets and the
+/// lease take as long as without the change.
 /// </summary>
 public sealed class ClockJumpTests : ControllerStage
 {
@@ -32,7 +32,7 @@ public sealed class ClockJumpTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Hours))]
-    public async Task A_rollout_that_does_not_get_done_fails_after_its_timeout_all_the_same(int hours)
+    public async Task A_rollout_that_does_not_complete_still_fails_after_its_timeout(int hours)
     {
         await BeginAsync();
         Push("app", "v4-notready");
@@ -64,7 +64,7 @@ public sealed class ClockJumpTests : ControllerStage
         DateTimeOffset begun = Now;
         Start();
 
-        // Set forwards, it is not to be told from a time in which nobody looked; set back, there is one timeoutSeconds at the most.
+        // Set forward, it cannot be distinguished from elapsed time; set back, at most one timeoutSeconds is left.
         await RunUntilAsync(async () => await PhaseAsync() == "RolledBack", TimeSpan.FromMinutes(7), "it is rolled back");
         Assert.InRange(Now - begun, TimeSpan.Zero, TimeSpan.FromSeconds(300 + 60));
         MoveTag("v2");
@@ -74,7 +74,7 @@ public sealed class ClockJumpTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Hours))]
-    public async Task A_gate_has_its_own_time(int hours)
+    public async Task A_gate_runs_for_its_own_timeout(int hours)
     {
         await CreateDeploymentAsync();
         JsonObject spec = Spec("app");
@@ -89,7 +89,7 @@ public sealed class ClockJumpTests : ControllerStage
         await SettlesAsync("v2");
         Assert.Null((await GetAsync())["status"]!["quarantined"]);
 
-        // One that does not end is ended.
+        // A gate that does not end is terminated.
         await EditAsync("""{"container":{"verify":[{"kind":"Image","image":"tests/smoke","tag":"bad","timeoutSeconds":60}]}}""");
         MoveTag("v3");
         await RunUntilAsync(async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v3", TimeSpan.FromMinutes(1), "it is verified");
@@ -111,7 +111,7 @@ public sealed class ClockJumpTests : ControllerStage
         DateTimeOffset cut = Now;
         await RunAsync(TimeSpan.FromSeconds(30));
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
-        // Something happens, so that it is looked at again.
+        // A change, so that the resource is reconciled again.
         await EditAsync("{\"livenessSeconds\":301}");
 
         await SettlesAsync("v2", TimeSpan.FromMinutes(4));
@@ -122,7 +122,7 @@ public sealed class ClockJumpTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Hours))]
-    public async Task Polls_go_on_evenly(int hours)
+    public async Task Polls_continue_evenly(int hours)
     {
         await BeginAsync();
         await RunAsync(TimeSpan.FromMinutes(5));
@@ -175,20 +175,20 @@ public sealed class ClockJumpTests : ControllerStage
     }
 
     [Fact]
-    public async Task Time_in_which_the_cluster_cannot_be_asked_is_not_a_rollouts()
+    public async Task Time_during_which_the_cluster_is_unavailable_does_not_count()
     {
         await BeginAsync(replicas: 4);
         MoveTag("v2");
         await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
-        // Nothing gets through, and nothing else moves: as when the control plane is down.
+        // No request succeeds, and no other controller acts: the control plane is down.
         Trouble = _ => new RequestFault { StatusCode = 503, Message = "the control plane is down" };
         DateTimeOffset down = Now;
         await SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app", new JsonObject { ["spec"] = new JsonObject { ["paused"] = true } }, "application/merge-patch+json");
         await RunAsync(TimeSpan.FromMinutes(20));
-        // Each attempt costs little, and ever less.
+        // Attempts become rarer.
         Assert.InRange(Asked.Count(a => a.Time > down), 10, 700);
         Trouble = null;
-        // The workload's own controller takes its time, too.
+        // The workload's own controller needs time as well.
         await RunAsync(TimeSpan.FromMinutes(2));
         await SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app", new JsonObject { ["spec"] = new JsonObject { ["paused"] = false } }, "application/merge-patch+json");
 

@@ -3,11 +3,11 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>What goes wrong between the controller and its API server ends nothing, is said once, and is over when it is over.</summary>
+/// <summary>Faults between the controller and its API server do not stop it, are logged once, and leave nothing behind when they end.</summary>
 public sealed class ControllerFaultTests : ControllerStage
 {
     [Fact]
-    public async Task A_status_write_that_meets_a_conflict_each_time_is_tried_less_and_less_often_and_said_once()
+    public async Task A_status_write_that_always_conflicts_is_retried_with_backoff_and_logged_once()
     {
         await BeginAsync();
         Trouble = request => AccessRequest.Of(request) is { Verb: "update", Resource: "containerversions/status" } ? new RequestFault { StatusCode = 409 } : RequestFault.None;
@@ -51,7 +51,7 @@ public sealed class ControllerFaultTests : ControllerStage
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.False(Controller.IsReady);
 
-        // A watch that is open again has told so by its first bookmark.
+        // The first bookmark shows that a watch is open again.
         Trouble = null;
         await RunAsync(TimeSpan.FromMinutes(3));
         Assert.True(Controller.IsReady);
@@ -59,7 +59,7 @@ public sealed class ControllerFaultTests : ControllerStage
     }
 
     [Fact]
-    public async Task Nothing_is_remembered_of_resources_that_are_gone()
+    public async Task No_state_of_deleted_resources_is_kept()
     {
         await BeginAsync();
         Trouble = request => AccessRequest.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;

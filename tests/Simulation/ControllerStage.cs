@@ -17,8 +17,8 @@ using Xunit;
 namespace CvManager.Simulation;
 
 /// <summary>
-/// One whole controller on a sandbox, under a virtual clock, and what it asks, says and does. A container takes <see cref="StartDelay"/> to
-/// start, so that there is a middle of a rollout for something to happen in.
+/// A complete controller on a sandbox, under a virtual clock, with its requests, log and changes. A container takes <see cref="StartDelay"/> to
+/// start, so that something can happen during a rollout.
 /// </summary>
 public abstract class ControllerStage : IAsyncLifetime
 {
@@ -39,26 +39,26 @@ public abstract class ControllerStage : IAsyncLifetime
 
     protected VirtualTime Time { get; } = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
-    /// <summary>The controller's: that of its machine.</summary>
+    /// <summary>The clock of the controller's machine.</summary>
     private protected JumpingClock Clock { get; }
 
     private protected AccessRules Access { get; } = new();
 
-    /// <summary>What the controller says.</summary>
+    /// <summary>The controller's log.</summary>
     private protected EventLog Log { get; } = new(LogLevel.Information);
 
-    /// <summary>What the controller asked of the cluster, as rights; refused or not.</summary>
+    /// <summary>The controller's requests to the cluster, as required permissions; rejected or not.</summary>
     private protected List<(DateTimeOffset Time, AccessRequest Right, string Path)> Asked { get; } = [];
 
-    /// <summary>Images that Deployments were given, in order, by whoever gave them.</summary>
+    /// <summary>The images set on Deployments, in order, by any client.</summary>
     protected List<string> Images { get; } = [];
 
-    /// <summary>What it asks of the registry.</summary>
+    /// <summary>The controller's requests to the registry.</summary>
     protected List<DateTimeOffset> Looks { get; } = [];
 
     protected SandboxRegistry Registry => _registry;
 
-    /// <summary>Goes wrong with requests of the controller's, beside <see cref="Access"/>.</summary>
+    /// <summary>Faults of the controller's requests, in addition to <see cref="Access"/>.</summary>
     protected Func<HttpRequestMessage, RequestFault>? Trouble { get; set; }
 
     private protected ContainerVersionController Controller => _controller!;
@@ -68,7 +68,7 @@ public abstract class ControllerStage : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         ThreadPool.GetMaxThreads(out int threads, out _);
-        Assert.Equal(1, threads); // or else the order of things is another each time
+        Assert.Equal(1, threads); // otherwise the order of events would differ between runs
         await Task.Yield();
         _cluster = await SandboxCluster.StartAsync(new SandboxOptions
         {
@@ -98,7 +98,7 @@ public abstract class ControllerStage : IAsyncLifetime
     /// <summary>How long a container takes to start.</summary>
     protected virtual TimeSpan StartDelay => TimeSpan.FromSeconds(20);
 
-    /// <summary>False where the resource's definition is missing at first.</summary>
+    /// <summary>False if the custom resource definition is missing at first.</summary>
     protected virtual bool HasDefinition => true;
 
     private protected void Start(ControllerOptions? options = null)
@@ -121,12 +121,12 @@ public abstract class ControllerStage : IAsyncLifetime
         _ended = _controller.RunAsync(_stop.Token);
     }
 
-    /// <summary>Ends the controller, as SIGTERM does; another one may be started then.</summary>
+    /// <summary>Stops the controller like SIGTERM; another one can be started afterwards.</summary>
     protected async Task StopAsync()
     {
         await _stop.CancelAsync();
         await Time.RunUntilAsync(Now.AddMinutes(10), () => _ended.IsCompleted, CancellationToken.None);
-        Assert.True(_ended.IsCompleted, "the controller does not end");
+        Assert.True(_ended.IsCompleted, "the controller does not stop");
         await _ended;
         _controller?.Dispose();
         _registries?.Dispose();
@@ -137,7 +137,7 @@ public abstract class ControllerStage : IAsyncLifetime
 
     protected Task<bool> RunAsync(TimeSpan time) => Time.RunUntilAsync(Now + time, null, Token);
 
-    /// <summary>Goes on until that is so; fails where it is not by then.</summary>
+    /// <summary>Runs until the condition holds; fails if it does not hold within the limit.</summary>
     protected async Task RunUntilAsync(Func<Task<bool>> so, TimeSpan limit, string what)
     {
         ArgumentNullException.ThrowIfNull(so);
@@ -150,7 +150,7 @@ public abstract class ControllerStage : IAsyncLifetime
         }
     }
 
-    /// <summary>Pushes an image, and remembers it under its version.</summary>
+    /// <summary>Pushes an image, and stores its digest under its version.</summary>
     protected void Push(string repository, string version) =>
         Digests[(repository, version)] = Registry.PushImage(repository, version, new Dictionary<string, string> { ["org.opencontainers.image.version"] = version });
 
@@ -185,7 +185,7 @@ public abstract class ControllerStage : IAsyncLifetime
         return SendAsync(HttpMethod.Post, Deployments.Replace("default", ns, StringComparison.Ordinal), made);
     }
 
-    /// <summary>Two colours, blue with the traffic, and the resource that cuts over between them.</summary>
+    /// <summary>Creates two colours, blue with the traffic, and the resource that cuts over between them.</summary>
     protected async Task CreateColoursAsync(int scaleDownDelaySeconds)
     {
         foreach (string colour in (string[])["blue", "green"])
@@ -212,12 +212,12 @@ public abstract class ControllerStage : IAsyncLifetime
         await CreateAsync(spec: spec);
     }
 
-    /// <summary>The colour that has the traffic.</summary>
+    /// <summary>The colour that receives the traffic.</summary>
     protected async Task<string> ColourAsync() => Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/services/app", null), "spec", "selector", "colour");
 
     protected Task DeleteDeploymentAsync(string name = "app") => SendAsync(HttpMethod.Delete, $"{Deployments}/{name}", null);
 
-    /// <summary>Another name for its container, as an edit of the manifest gives it.</summary>
+    /// <summary>Renames the Deployment's container, like an edit of the manifest.</summary>
     protected Task RenameContainerAsync(string to, string name = "app") => SendAsync(HttpMethod.Patch, $"{Deployments}/{name}",
         new JsonArray(new JsonObject { ["op"] = "replace", ["path"] = "/spec/template/spec/containers/0/name", ["value"] = to }), "application/json-patch+json");
 
@@ -239,12 +239,12 @@ public abstract class ControllerStage : IAsyncLifetime
             && Fields.Text(resource, "status", "observedGeneration") == Fields.Text(resource, "metadata", "generation");
     }
 
-    /// <summary>It comes to rest on that version, all by itself.</summary>
+    /// <summary>Waits until the resource is Ready on that version.</summary>
     protected Task SettlesAsync(string version, TimeSpan? limit = null, string name = "app", string ns = "default") =>
         RunUntilAsync(() => IsReadyAsync(version, name, ns), limit ?? TimeSpan.FromMinutes(3), $"{name} is on {version}");
 
-    /// <summary>For ten minutes nothing is written, said or asked but what watches and polls take (R12).</summary>
-    /// <param name="except">The one event that may be logged.</param>
+    /// <summary>For ten minutes nothing is written, logged or requested except for watches and polls (R12).</summary>
+    /// <param name="except">The only event that may be logged.</param>
     private protected async Task StaysQuietAsync(int? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
@@ -255,10 +255,10 @@ public abstract class ControllerStage : IAsyncLifetime
         Assert.DoesNotContain(Log.Events.Skip(said), one => one.Id != except);
     }
 
-    /// <summary>How often it asked for that right since then.</summary>
+    /// <summary>The number of requests that required the permission since then.</summary>
     private protected int Count(string right, DateTimeOffset since) => Asked.Count(a => a.Time >= since && $"{a.Right.Verb} {a.Right.Resource}" == right);
 
-    /// <summary>A request of the user's, who meets no trouble.</summary>
+    /// <summary>A request of the user, without faults.</summary>
     protected async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonNode? body, string contentType = "application/json")
     {
         using HttpRequestMessage request = new(method, $"http://sandbox{path}");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>R8: a rollout whose ContainerVersion is deleted while it runs still gets its record.</summary>
+/// <summary>R8: a rollout whose ContainerVersion is deleted in the meantime still gets its record.</summary>
 public sealed class DeletedResourceTests : ControllerStage
 {
     [Fact]
@@ -19,7 +19,7 @@ public sealed class DeletedResourceTests : ControllerStage
     }
 
     [Fact]
-    public async Task It_is_recorded_once_the_cluster_can_be_written_to_again()
+    public async Task A_deleted_resource_is_recorded_when_the_cluster_can_be_written_to_again()
     {
         await BeginAsync();
         Trouble = request => request.Method != HttpMethod.Get && request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal)
@@ -42,7 +42,7 @@ public sealed class DeletedResourceTests : ControllerStage
         await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
     }
 
-    /// <summary>Of the newest record.</summary>
+    /// <summary>The outcome of the newest record.</summary>
     private async Task<string> OutcomeAsync()
     {
         JsonNode? history = (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/configmaps", null))["items"]!.AsArray()

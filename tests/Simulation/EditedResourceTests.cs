@@ -2,7 +2,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>A resource, its workloads and its namespace are changed under the controller, also in the middle of a rollout.</summary>
+/// <summary>A resource is changed by a user, also during a rollout.</summary>
 public sealed class EditedResourceTests : ControllerStage
 {
     public static TheoryData<string, string, string, string> Nonsense => new()
@@ -22,7 +22,7 @@ public sealed class EditedResourceTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Nonsense))]
-    public async Task A_resource_that_is_edited_into_nonsense_says_so_touches_nothing_and_goes_on_once_mended(string nonsense, string mended, string reason, string mention)
+    public async Task A_resource_that_is_edited_to_an_invalid_one_is_Stalled_and_continues_after_it_is_corrected(string nonsense, string mended, string reason, string mention)
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -45,7 +45,7 @@ public sealed class EditedResourceTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Nonsense))]
-    public async Task In_the_middle_of_a_rollout_too(string nonsense, string mended, string reason, string mention)
+    public async Task A_resource_that_is_edited_to_an_invalid_one_during_a_rollout_ends_it(string nonsense, string mended, string reason, string mention)
     {
         await CreateDeploymentAsync(replicas: 3);
         await CreateAsync();

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation;
 
-/// <summary>Reads JSON; what is missing is empty.</summary>
+/// <summary>Reads JSON; missing fields are empty.</summary>
 internal static class Fields
 {
     public static JsonNode? At(JsonNode? node, params ReadOnlySpan<string> path)
@@ -19,7 +19,7 @@ internal static class Fields
     public static long Number(JsonNode? node, params ReadOnlySpan<string> path) =>
         At(node, path) is JsonValue value && value.TryGetValue(out long number) ? number : 0;
 
-    /// <summary>The value of a condition of a ContainerVersion, and why.</summary>
+    /// <summary>Status, reason and message of a condition of a ContainerVersion.</summary>
     public static (string Status, string Reason, string Message) Condition(JsonNode? resource, string type)
     {
         JsonNode? found = (At(resource, "status", "conditions") as JsonArray)?.FirstOrDefault(c => Text(c, "type") == type);
@@ -27,7 +27,7 @@ internal static class Fields
     }
 }
 
-/// <summary>What things are called in every simulation.</summary>
+/// <summary>The names that all simulations use.</summary>
 internal static class Names
 {
     public const string Resources = "containerversions.custom.k8s.io";

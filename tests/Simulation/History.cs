@@ -3,19 +3,19 @@ using CvManager.Sandbox;
 
 namespace CvManager.Simulation;
 
-/// <summary>A change of an object in the cluster, by whom it was made; the cluster's own parts have no name.</summary>
+/// <summary>A change of an object in the cluster and its actor; the cluster's own components have no name.</summary>
 internal sealed record ObjectChanged(int Number, DateTimeOffset Time, string Actor, SandboxChange Change)
 {
-    /// <summary>By a controller of ours.</summary>
+    /// <summary>True for a change by one of our controllers.</summary>
     public bool IsOurs => Actor.StartsWith(Replica.Prefix, StringComparison.Ordinal);
 
     public override string ToString() => $"{Time:HH:mm:ss.fff} {(Actor.Length == 0 ? "cluster" : Actor)}: {Change.Resource}/{Change.Name}";
 }
 
-/// <summary>A controller of ours got to know what a tag points at.</summary>
+/// <summary>One of our controllers read what a tag points at.</summary>
 internal sealed record TagSeen(int Number, DateTimeOffset Time, string Tag, string Digest);
 
-/// <summary>All that happened in one simulation, in order. Filled by the world, read by the invariants.</summary>
+/// <summary>Everything that happened in one simulation, in order. Written by the world, read by the invariants.</summary>
 internal sealed class History
 {
     private readonly List<ObjectChanged> _changes = [];
@@ -27,22 +27,22 @@ internal sealed class History
 
     public IReadOnlyList<TagSeen> Seen => _seen;
 
-    /// <summary>The ContainerVersions that there ever were, by uid.</summary>
+    /// <summary>All ContainerVersions that ever existed, by uid.</summary>
     public IReadOnlyDictionary<string, Timeline> Resources => _resources;
 
-    /// <summary>How much longer than it is so a controller may not know it: the longest that a request may be late, or a watch be silent.</summary>
+    /// <summary>How long a controller may act on outdated state: the longest delay of a request, or silence of a watch.</summary>
     public TimeSpan Grace { get; init; }
 
-    /// <summary>What the images of the versions are, by version tag.</summary>
+    /// <summary>The digests of the versions, by version tag.</summary>
     public Dictionary<string, string> Digests { get; } = new(StringComparer.Ordinal);
 
-    /// <summary>When each registry was asked, by whom and with which login.</summary>
+    /// <summary>The registry requests: time, actor and login.</summary>
     public List<(string Who, DateTimeOffset Time)> RegistryRequests { get; } = [];
 
-    /// <summary>What the controllers said that they must not have said.</summary>
+    /// <summary>Log entries that contain a secret.</summary>
     public List<string> Leaks { get; } = [];
 
-    /// <summary>From here on nothing is to be done; null while there may be.</summary>
+    /// <summary>The number of the change from which on the controllers have nothing to do; null before that.</summary>
     public int? IdleFrom { get; private set; }
 
     public void Add(string actor, SandboxChange change)
@@ -61,7 +61,7 @@ internal sealed class History
 
     public void BeginIdle() => IdleFrom = _count;
 
-    /// <summary>What a tag was seen to point at, at any time from then to the given happening.</summary>
+    /// <summary>The digests that a tag was seen to point at, from the given time to the given change.</summary>
     public IEnumerable<string> SeenWithin(string tag, DateTimeOffset from, int before)
     {
         TagSeen? last = null;
@@ -76,14 +76,14 @@ internal sealed class History
             yield return last.Digest;
     }
 
-    /// <summary>The digest that an image reference stands for: its own, or that of its version; empty where nobody knows it.</summary>
+    /// <summary>The digest of an image reference: its own, or that of its version; empty if unknown.</summary>
     public string DigestOf(string image)
     {
         int at = image.IndexOf('@', StringComparison.Ordinal);
         return at >= 0 ? image[(at + 1)..] : Digests.GetValueOrDefault(image[(image.LastIndexOf(':') + 1)..], "");
     }
 
-    /// <summary>Every change of a container's image that a controller of ours made.</summary>
+    /// <summary>Every change of a container's image by one of our controllers.</summary>
     public IEnumerable<ImageChange> ImageChanges()
     {
         foreach ((ObjectChanged change, JsonObject former) in Rewritten())
@@ -98,7 +98,7 @@ internal sealed class History
         }
     }
 
-    /// <summary>Every workload that a controller of ours changed, or made anew in the place of one that was there, and what it was before.</summary>
+    /// <summary>Every workload that one of our controllers changed or recreated, with its former state.</summary>
     public IEnumerable<(ObjectChanged Change, JsonObject Before)> Rewritten()
     {
         Dictionary<(string, string), JsonObject> last = [];
@@ -116,12 +116,12 @@ internal sealed class History
         }
     }
 
-    /// <summary>The rollouts that an image change can belong to: their intent names the workload, and where its image goes, or goes back to.</summary>
+    /// <summary>The rollouts that an image change can belong to: their intent contains the workload and the new or restored image.</summary>
     public IEnumerable<(Timeline Resource, JsonObject Rollout)> IntentsOf(ImageChange change)
     {
         foreach (Timeline resource in _resources.Values)
         {
-            // Of one that is gone: its controller may not know yet.
+            // Also of a deleted resource: its controller may not know yet.
             if (resource.LastBefore(change.By.Number, change.By.Time - Grace) is not { } state || state["status"]?["rollout"] is not JsonObject rollout)
                 continue;
             if (Names.IsFinal(Fields.Text(rollout, "phase")))
@@ -135,7 +135,7 @@ internal sealed class History
     }
 }
 
-/// <summary>A container's image that was changed by a controller of ours.</summary>
+/// <summary>A change of a container's image by one of our controllers.</summary>
 internal sealed record ImageChange(ObjectChanged By, string Kind, string Name, string Container, string From, string To)
 {
     public override string ToString() => $"{By.Time:HH:mm:ss.fff} {By.Actor}: {Kind}/{Name} {Container} {From} -> {To}";
@@ -154,14 +154,14 @@ internal sealed class Timeline(string name)
 
     public void Add(ObjectChanged state) => _states.Add(state);
 
-    /// <summary>The state before a happening; of an object that is gone the last one, if it went after the given time.</summary>
+    /// <summary>The state before a change; for a deleted object the last one, if it was deleted after the given time.</summary>
     public JsonObject? LastBefore(int number, DateTimeOffset goneAfter)
     {
         ObjectChanged? last = _states.LastOrDefault(s => s.Number < number);
         return last is null ? null : last.Change.After ?? (last.Time >= goneAfter ? last.Change.Before : null);
     }
 
-    /// <summary>The states that were so at any time from then to the given happening; null for when it did not exist.</summary>
+    /// <summary>The states from the given time to the given change; null for when the object did not exist.</summary>
     public IEnumerable<JsonObject?> Within(DateTimeOffset from, int before)
     {
         JsonObject? last = null;

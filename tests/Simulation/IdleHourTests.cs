@@ -2,7 +2,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>R12: with nothing to do, nothing is written and nothing said; a followed tag costs one request a poll.</summary>
+/// <summary>R12: with nothing to do, nothing is written or logged; a followed tag costs one request per poll.</summary>
 public sealed class IdleHourTests : ControllerStage
 {
     [Fact]
@@ -23,7 +23,7 @@ public sealed class IdleHourTests : ControllerStage
         Assert.DoesNotContain(Asked.Skip(asked), a => a.Right.Verb is not ("get" or "list" or "watch"));
         Assert.Equal(said, Log.Events.Count);
         Assert.InRange(Looks.Count - looks, 1, (3600 / poll) + 1);
-        // Watches that come to their time are begun anew; beside those, the account whose login the registry gets is read now and then.
+        // Ended watches are restarted; in addition, the service account with the registry login is read periodically.
         Assert.InRange(Asked.Skip(asked).Count(a => a.Right.Verb is "get" or "list"), 0, 20);
     }
 }

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>R6: a version that a rollout has brought to workloads is judged, also where that rollout did not come to its end.</summary>
+/// <summary>R6: a version that was delivered to workloads is judged even if its rollout did not complete.</summary>
 public sealed class InterruptedRolloutTests : ControllerStage
 {
     private const string ReplicaSets = "/apis/apps/v1/namespaces/default/replicasets";
@@ -37,7 +37,7 @@ public sealed class InterruptedRolloutTests : ControllerStage
         Push("app", "v5-crash");
         Push("app", "v6-notready");
 
-        // The second one waits for a gate and never comes to the workload; the third one follows it.
+        // The second version waits for a gate and never reaches the workload; the third one follows.
         MoveTag("v5-crash");
         await EditAsync("""{"container":{"verify":[{"kind":"Image","image":"tests/smoke","tag":"sleep","timeoutSeconds":3000}]}}""");
         await RunUntilAsync(async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v5-crash",
@@ -50,7 +50,7 @@ public sealed class InterruptedRolloutTests : ControllerStage
     }
 
     [Fact]
-    public async Task Pods_of_a_ReplicaSet_are_replaced_also_where_somebody_else_has_set_its_template()
+    public async Task Pods_of_a_ReplicaSet_are_replaced_even_if_another_client_has_set_its_template()
     {
         await SendAsync(HttpMethod.Post, ReplicaSets, WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false));
         await CreateAsync();
@@ -93,7 +93,7 @@ public sealed class InterruptedRolloutTests : ControllerStage
         Assert.Equal((id, "Succeeded"), (Fields.Text(await GetAsync(), "status", "rollout", "id"), await PhaseAsync()));
     }
 
-    /// <summary>A rollout of a version that has come to the workload and is not done.</summary>
+    /// <summary>Starts a rollout, and stops when the workload has the image but is not done.</summary>
     private async Task BeginAsync(string version)
     {
         await CreateDeploymentAsync(replicas: 2);

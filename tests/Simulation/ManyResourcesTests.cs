@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>Many resources come at once, and some of them are no good: every one gets its turn, and none delays another.</summary>
+/// <summary>Many resources are created at once, and some of them are faulty: each one is processed, and none delays another.</summary>
 public sealed class ManyResourcesTests : ControllerStage
 {
     private const int Number = 200;
@@ -15,7 +15,7 @@ public sealed class ManyResourcesTests : ControllerStage
     protected override TimeSpan StartDelay => TimeSpan.FromSeconds(3);
 
     [Fact]
-    public async Task Two_hundred_that_are_created_at_once_are_all_rolled_out_and_then_cost_nothing()
+    public async Task Two_hundred_resources_created_at_once_are_all_rolled_out_and_then_cost_nothing()
     {
         Start();
         await RunAsync(TimeSpan.FromSeconds(1));
@@ -26,13 +26,13 @@ public sealed class ManyResourcesTests : ControllerStage
             Registry.Tag($"app{i}", "demo", Digest($"app{i}", "v2"));
         }
 
-        // Every tenth may not be patched, and every tenth follows a tag that there is not.
+        // Every tenth cannot be patched, and every tenth follows a missing tag.
         Trouble = request => AccessRequest.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
             ? new RequestFault { StatusCode = 500, Message = "it breaks each time" } : RequestFault.None;
         for (int i = 0; i < Number; i++)
         {
             string name = $"app-{i}";
-            // Deployments have pods to start, of which the sandbox makes more work than the controller does; of those, a few.
+            // Only a few Deployments: their pods cost the sandbox more time than the controller.
             if (i % 10 == 1)
                 await CreateDeploymentAsync(name);
             else
@@ -57,15 +57,15 @@ public sealed class ManyResourcesTests : ControllerStage
             Assert.Equal((name, wanted), (name, (status, reason)));
         }
 
-        // A digest for each followed tag, a label or two for each new digest: nothing for each resource.
+        // One digest per followed tag, one or two label reads per new digest: nothing per resource.
         Assert.InRange(Looks.Count - looks, Repositories, Repositories * 12);
         int failing = Number / 10;
         Assert.Equal(Number - (2 * failing), await CountRolledOutAsync());
-        // Evidence of trouble is looked for by the controller, not by each rollout.
+        // Evidence is listed at a rate per controller, not per rollout.
         Assert.InRange(Count("list pods", begun), 1, 20 * 20);
-        // Each of them is tried by its own back-off.
+        // Each of them is retried with its own backoff.
         Assert.InRange(Count("patch cronjobs", begun), Number - (2 * failing), Number + (failing * 10));
-        Assert.True(Log.Events.Count(e => e.Text.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each says so once");
+        Assert.True(Log.Events.Count(e => e.Text.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each is logged once");
 
         Trouble = null;
         await RunAsync(TimeSpan.FromMinutes(6));
@@ -73,7 +73,7 @@ public sealed class ManyResourcesTests : ControllerStage
         await StaysQuietAsync();
     }
 
-    /// <summary>One that runs nothing this year.</summary>
+    /// <summary>A CronJob that does not run during the test.</summary>
     private Task<JsonObject> CreateCronJobAsync(string name)
     {
         JsonObject made = CronJob.Make(name, name, "registry.sandbox/app:v1", 1, false);

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>The custom resource's definition is missing at first, or goes and comes while the controller runs.</summary>
+/// <summary>The custom resource definition is missing at first, or is removed and reinstalled while the controller runs.</summary>
 public sealed class MissingDefinitionTests : ControllerStage
 {
     private const string Definition = "/apis/apiextensions.k8s.io/v1/customresourcedefinitions/containerversions.custom.k8s.io";
@@ -14,7 +14,7 @@ public sealed class MissingDefinitionTests : ControllerStage
     protected override bool HasDefinition => false;
 
     [Fact]
-    public async Task A_controller_that_starts_before_the_definition_is_installed_says_so_once_and_begins_when_it_is()
+    public async Task A_controller_that_starts_before_the_definition_exists_logs_it_once_and_starts_when_it_is_installed()
     {
         await CreateDeploymentAsync();
         DateTimeOffset begun = Now;
@@ -35,7 +35,7 @@ public sealed class MissingDefinitionTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_definition_that_is_removed_stops_a_rollout_where_it_is_and_one_that_comes_back_goes_on()
+    public async Task A_removed_definition_stops_a_rollout_and_a_reinstalled_one_continues_it()
     {
         await DefineAsync();
         await RunAsync(TimeSpan.FromSeconds(1));
@@ -55,7 +55,7 @@ public sealed class MissingDefinitionTests : ControllerStage
         Assert.Single(Log.Events.Skip(said), e => e.Id == LogEvents.KindNotServed);
         Assert.True(Log.Events.Count - said <= 4, string.Join('\n', Log.Events.Skip(said)));
         Assert.InRange(Count("list containerversions", removed) + Count("watch containerversions", removed), 5, 70);
-        // Nobody follows the tag any more.
+        // The tag has no followers any more.
         Assert.DoesNotContain(Looks, look => look > removed.AddMinutes(10));
 
         await DefineAsync();
@@ -66,7 +66,7 @@ public sealed class MissingDefinitionTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_definition_that_lets_everything_through_lets_no_nonsense_be_rolled_out()
+    public async Task Invalid_resources_are_not_rolled_out_even_if_the_definition_accepts_everything()
     {
         JsonObject loose = CustomResourceDefinition.Json;
         loose["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"] = JsonNode.Parse("""{"type":"object","x-kubernetes-preserve-unknown-fields":true}""");
@@ -80,17 +80,17 @@ public sealed class MissingDefinitionTests : ControllerStage
         await SettlesAsync("v1");
         await SettlesAsync("v1", name: "other");
 
-        // Such an object cannot even be read.
+        // Such an object cannot even be parsed.
         await EditAsync("""{"pollIntervalSeconds":"often","container":["main"]}""");
         MoveTag("v2");
         await SettlesAsync("v2", name: "other");
         await RunAsync(TimeSpan.FromMinutes(20));
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
-        // When it is seen, and when it is to be rolled out.
+        // Once when it is read, and once when it should be rolled out.
         Assert.InRange(Log.Events.Count(e => e.Level == LogLevel.Error && e.Fields["Resource"] == "default/app"), 1, 2);
         Assert.DoesNotContain("   at ", string.Concat(Log.Events), StringComparison.Ordinal);
 
-        // What the schema would have refused, the controller's own validation finds.
+        // The controller's own validation finds what the schema would have rejected.
         await EditAsync("""{"pollIntervalSeconds":1,"imageRepo":"registry.sandbox/app:v1","container":{"name":"main"}}""");
         await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "InvalidSpec", TimeSpan.FromMinutes(1), "it says what is wrong");
         string message = (await ConditionAsync("Stalled")).Message;

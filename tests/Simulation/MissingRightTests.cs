@@ -7,15 +7,15 @@ using Xunit;
 namespace CvManager.Simulation;
 
 /// <summary>
-/// A right of the controller's is taken away and given back: it is named, in the status where that can be written and in the log once; nothing
-/// fails for it; it is asked for ever more seldom; and all goes on by itself.
+/// A permission of the controller is revoked and restored: it is reported in the status, if that can be written, and once in the log; nothing
+/// fails; requests become rarer; and everything continues on its own.
 /// </summary>
 public sealed class MissingRightTests : ControllerStage
 {
     private static readonly TimeSpan Trial = TimeSpan.FromMinutes(20);
 
     [Fact]
-    public async Task Without_the_right_to_patch_workloads_the_rollout_waits_says_so_and_goes_on_as_if_no_time_had_passed()
+    public async Task A_rollout_without_permission_to_patch_workloads_waits_reports_it_and_then_continues()
     {
         await BeginAsync();
         Access.Deny("patch deployments");
@@ -24,10 +24,10 @@ public sealed class MissingRightTests : ControllerStage
         await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is missing");
         (_, string reason, string message) = await ConditionAsync("Stalled");
         Assert.Equal("ClusterForbidden", reason);
-        // What the API server said, and what the remedy is about.
+        // The message of the API server, and the resource in the remedy.
         Facts.AssertIn(message, "cannot patch resource \"deployments\"", "deployments.apps");
 
-        // Well beyond its timeoutSeconds.
+        // Well beyond timeoutSeconds.
         await RunAsync(Trial);
         Assert.InRange(Count("patch deployments", begun), 5, 25);
         Assert.InRange(Count("update containerversions/status", begun), 1, 4);
@@ -45,7 +45,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_write_status_nothing_is_changed()
+    public async Task Nothing_is_changed_without_permission_to_write_the_status()
     {
         await BeginAsync();
         Access.Deny("update containerversions/status");
@@ -63,7 +63,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_write_status_in_the_middle_of_a_rollout_it_is_finished_once_there_is_one()
+    public async Task A_rollout_that_loses_permission_to_write_the_status_is_finished_when_it_is_restored()
     {
         await BeginAsync(replicas: 3);
         MoveTag("v2");
@@ -82,7 +82,7 @@ public sealed class MissingRightTests : ControllerStage
     [Theory]
     [InlineData("list deployments", "deployments.apps")]
     [InlineData("list deployments,watch deployments", "deployments.apps")]
-    public async Task A_kind_that_may_not_be_read_from_the_start_is_named_where_its_workloads_are_missed(string rights, string mention)
+    public async Task A_kind_that_may_not_be_read_is_reported_by_resources_without_workloads(string rights, string mention)
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -108,18 +108,18 @@ public sealed class MissingRightTests : ControllerStage
     [InlineData("watch,list", "deployments", "deployments.apps")]
     [InlineData("watch", "containerversions", "containerversions.custom.k8s.io")]
     [InlineData("watch,list", "containerversions", "containerversions.custom.k8s.io")]
-    public async Task A_watch_that_is_forbidden_later_is_said_once_loses_nothing_and_is_taken_up_again(string verbs, string resource, string title)
+    public async Task A_watch_that_becomes_forbidden_is_logged_once_loses_nothing_and_is_resumed(string verbs, string resource, string title)
     {
         await BeginAsync();
         Access.Deny([.. verbs.Split(',').Select(verb => $"{verb} {resource}")]);
-        await RunAsync(TimeSpan.FromMinutes(6)); // open watches end by themselves
+        await RunAsync(TimeSpan.FromMinutes(6)); // open watches end on their own
         DateTimeOffset begun = Now;
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.WatchFailed, ErrorIds.ClusterForbidden, title);
         Assert.InRange(Count($"watch {resource}", begun) + Count($"list {resource}", begun), 10, 90);
         Assert.True((await ConditionAsync("Ready")).Status == "True");
 
-        // What is known is still worked on.
+        // Known resources are still reconciled.
         MoveTag("v2");
         await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(5), "the rollout begins");
         Access.AllowAll();
@@ -130,7 +130,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_watch_that_was_never_allowed_is_made_up_for_by_reading_and_said_once()
+    public async Task A_watch_that_was_never_allowed_is_replaced_by_lists_and_logged_once()
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -147,7 +147,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_write_ConfigMaps_the_rollout_succeeds_and_its_record_waits()
+    public async Task A_rollout_without_permission_to_write_ConfigMaps_succeeds_and_its_record_waits()
     {
         await BeginAsync();
         Access.Deny("get configmaps", "create configmaps", "update configmaps", "patch configmaps");
@@ -168,7 +168,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_write_Events_all_goes_on_and_that_is_said_once()
+    public async Task Missing_permission_to_write_Events_is_logged_once_and_everything_continues()
     {
         await BeginAsync();
         Access.Deny("create events", "patch events");
@@ -187,7 +187,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_see_pods_a_rollout_goes_on_without_that_evidence()
+    public async Task A_rollout_without_permission_to_read_pods_continues_without_evidence()
     {
         await BeginAsync(replicas: 3);
         Access.Deny("list pods");
@@ -202,7 +202,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_run_pods_a_gate_waits_and_neither_passes_nor_fails()
+    public async Task A_gate_without_permission_to_create_pods_waits_and_neither_passes_nor_fails()
     {
         await CreateDeploymentAsync();
         JsonObject spec = Spec("app");
@@ -229,7 +229,7 @@ public sealed class MissingRightTests : ControllerStage
     [Theory]
     [InlineData("get services")]
     [InlineData("patch services")]
-    public async Task Without_the_right_to_its_Service_nothing_is_cut_over(string right)
+    public async Task Nothing_is_cut_over_without_permission_for_the_Service(string right)
     {
         await CreateColoursAsync(scaleDownDelaySeconds: 5);
         Start();
@@ -249,7 +249,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task Without_the_right_to_the_Lease_it_waits_and_works_once_it_has_it()
+    public async Task A_controller_without_permission_for_the_Lease_waits_and_leads_when_it_has_it()
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -267,7 +267,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_leader_that_loses_the_right_to_its_Lease_stops_acting_and_leads_again_later()
+    public async Task A_leader_that_loses_permission_for_its_Lease_stops_and_leads_again_later()
     {
         await CreateDeploymentAsync(replicas: 3);
         await CreateAsync();
@@ -290,7 +290,7 @@ public sealed class MissingRightTests : ControllerStage
     }
 
     [Fact]
-    public async Task What_a_rule_of_the_cluster_forbids_is_told_apart_from_a_right_that_is_missing()
+    public async Task An_admission_denial_is_distinguished_from_a_missing_permission()
     {
         await BeginAsync();
         Trouble = request => AccessRequest.Of(request) is not { Verb: "patch", Resource: "deployments" } ? RequestFault.None

@@ -4,33 +4,33 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation;
 
-/// <summary>A rule that a controller breaks, to see that the invariant of the same name notices.</summary>
+/// <summary>A rule that a controller breaks, to verify that the invariant with the number detects it.</summary>
 internal enum Mutation
 {
     None,
 
-    /// <summary>3: patches before its intent is written: the first status of a rollout is lost on the way.</summary>
+    /// <summary>3: patches before its intent is written: the first status write of a rollout is dropped.</summary>
     NoIntent,
 
-    /// <summary>3: the end of rollouts is never written down.</summary>
+    /// <summary>3: the end of rollouts is never written.</summary>
     NoOutcome,
 
-    /// <summary>4 and 6: acts on what a tag pointed at two moves ago.</summary>
+    /// <summary>4 and 6: uses what a tag pointed at two moves ago.</summary>
     StaleTag,
 
-    /// <summary>5: does not see what is quarantined.</summary>
+    /// <summary>5: does not see quarantined digests.</summary>
     NoQuarantine,
 
-    /// <summary>6: says that all is well, whatever is so.</summary>
+    /// <summary>6: always reports Ready.</summary>
     Boasting,
 
     /// <summary>7: writes whenever it reads.</summary>
     Chatter,
 
-    /// <summary>1: takes every gate for passed.</summary>
+    /// <summary>1: treats every gate as passed.</summary>
     NoGates,
 
-    /// <summary>3: the history is lost on the way.</summary>
+    /// <summary>3: history writes are dropped.</summary>
     NoRecords,
 
     /// <summary>8: every request to the registry is sent many times.</summary>
@@ -39,10 +39,10 @@ internal enum Mutation
     /// <summary>12: writes a password into a status.</summary>
     Talkative,
 
-    /// <summary>2 and 9: two work side by side, and each sees one ContainerVersion of the two.</summary>
+    /// <summary>2 and 9: two controllers work at the same time, and each sees one of the two ContainerVersions.</summary>
     NoRivals,
 
-    /// <summary>10: does not see what is held.</summary>
+    /// <summary>10: does not see holds.</summary>
     NoHolds,
 
     /// <summary>11: changes more than an image.</summary>
@@ -56,10 +56,10 @@ internal sealed class Mutant(Mutation mutation, string hidden)
     private readonly Dictionary<string, List<string>> _tags = new(StringComparer.Ordinal);
     private int _notes;
 
-    /// <summary>How many times more each request to the registry is sent.</summary>
+    /// <summary>How many additional times each request to the registry is sent.</summary>
     public int Extra => mutation == Mutation.Flood ? 20 : 0;
 
-    /// <summary>Changes a request to the API server, or its answer.</summary>
+    /// <summary>Changes a request to the API server, or its response.</summary>
     public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
     {
         string path = request.RequestUri!.AbsolutePath;
@@ -103,7 +103,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         return response;
     }
 
-    /// <summary>Changes what the registry said of a tag.</summary>
+    /// <summary>Changes the registry's response for a tag.</summary>
     public void Answer(string tag, HttpResponseMessage response)
     {
         if (mutation != Mutation.StaleTag)
@@ -155,7 +155,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
     }
 
-    /// <returns>False where the object is not to be seen at all.</returns>
+    /// <returns>False if the object is to be hidden.</returns>
     private bool Blind(JsonNode item)
     {
         if (mutation == Mutation.NoQuarantine)
@@ -169,7 +169,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         return mutation != Mutation.NoRivals || Fields.Text(item, "metadata", "name") != hidden;
     }
 
-    /// <summary>The lines of a watch, with other objects in them.</summary>
+    /// <summary>The lines of a watch, with changed objects.</summary>
     private sealed class BlindStream(Stream inner, Func<JsonNode, bool> blind) : Stream
     {
         private readonly StreamReader _lines = new(inner);

@@ -8,7 +8,7 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>The copy of a collection stays true whatever becomes of the watch: on a whole cluster under a virtual clock.</summary>
+/// <summary>The copy of a collection stays correct whatever happens to the watch: on a sandbox cluster under a virtual clock.</summary>
 public sealed class ReflectorTests : IAsyncLifetime
 {
     private static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -48,7 +48,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_there_and_what_changes_is_seen_and_costs_one_list()
+    public async Task Existing_objects_and_changes_are_seen_and_cost_one_list()
     {
         Reflector<string> reflector = Reflect(null);
         await RunAsync(TimeSpan.FromSeconds(5));
@@ -64,7 +64,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_history_that_is_gone_is_made_up_for_by_reading_all_again()
+    public async Task An_expired_watch_is_followed_by_a_list()
     {
         int watches = 0;
         Reflect(request => IsWatch(request) && ++watches == 1 ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Expire) { AfterTime = TimeSpan.FromSeconds(10) } } : RequestFault.None);
@@ -78,7 +78,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_watch_that_falls_silent_is_replaced_and_nothing_is_missed()
+    public async Task A_silent_watch_is_replaced_and_nothing_is_missed()
     {
         int watches = 0;
         Reflect(request => IsWatch(request) && ++watches == 1 ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Stall) { AfterEvents = 0 } } : RequestFault.None);
@@ -93,7 +93,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_kind_that_is_not_served_counts_as_empty_is_said_once_and_seen_when_it_comes()
+    public async Task A_kind_that_is_not_served_counts_as_empty_is_logged_once_and_is_read_when_it_is_served()
     {
         ResourcePath widgets = new("example.com", "v1", "widgets", "default");
         Reflector<string> reflector = Reflect(null, widgets);
@@ -114,7 +114,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_right_that_is_taken_away_and_given_back_is_named_and_loses_nothing()
+    public async Task A_permission_that_is_revoked_and_restored_is_logged_and_loses_nothing()
     {
         bool forbidden = false;
         Reflect(request => forbidden ? new RequestFault { StatusCode = 403, Message = "configmaps is forbidden: User \"sam\" cannot list resource \"configmaps\"" }
@@ -134,7 +134,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_reader_that_throws_what_nobody_expects_keeps_no_other_object_from_being_seen()
+    public async Task A_reader_that_throws_unexpectedly_does_not_hide_other_objects()
     {
         _broken = "bad";
         await CreateAsync("bad");
@@ -151,7 +151,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_watch_that_tells_nothing_in_all_its_time_is_followed_by_a_list()
+    public async Task A_watch_that_receives_nothing_in_its_whole_time_is_followed_by_a_list()
     {
         bool mute = true;
         Reflect(request => IsWatch(request) && mute ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromSeconds(59) } } : RequestFault.None,

@@ -8,19 +8,19 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Simulation;
 
-/// <summary>One simulation: a world, its controllers, and a random schedule of what befalls them; all of it follows from the seed.</summary>
+/// <summary>One simulation: a world, its controllers, and a random schedule of events; everything follows from the seed.</summary>
 internal sealed class Scenario
 {
     private static readonly TimeSpan Turmoil = TimeSpan.FromMinutes(10);
     private static readonly TimeSpan Idle = TimeSpan.FromMinutes(10);
 
-    /// <summary>By then a watch that fell silent has been noticed: its longest time and half a minute (ReflectorOptions.WatchTime).</summary>
+    /// <summary>The time within which a silent watch is detected (ReflectorOptions.WatchTime).</summary>
     private static readonly TimeSpan HalfOpen = TimeSpan.FromMinutes(5.5);
 
-    /// <summary>Within this all has to come to rest: a watch that fell silent, a rollout's time-out and its rollback's, and the back-offs between.</summary>
+    /// <summary>The time for convergence: a silent watch, the timeouts of a rollout and its rollback, and the backoffs between.</summary>
     private static readonly TimeSpan Settling = TimeSpan.FromMinutes(40);
 
-    /// <summary>The longest that a change may go unseen: a silent watch, and a slow answer.</summary>
+    /// <summary>The longest time for which a change may be unseen: a silent watch, and a slow response.</summary>
     private static readonly TimeSpan LongestIgnorance = TimeSpan.FromMinutes(6);
 
     private static readonly TimeSpan UsualIgnorance = TimeSpan.FromSeconds(2);
@@ -61,7 +61,7 @@ internal sealed class Scenario
         try
         {
             await scenario.PlayAsync(violations, cancellationToken);
-            violations.AddRange(scenario._replicas.Where(r => r.GoesInCircles).Select(r => new Violation(7, $"{r.Name} asks and asks, without end")));
+            violations.AddRange(scenario._replicas.Where(r => r.GoesInCircles).Select(r => new Violation(7, $"{r.Name} sends requests in an endless loop")));
             foreach (Invariants.Invariant invariant in Invariants.Invariant.All)
                 violations.AddRange(invariant.Check(world.History).Select(what => new Violation(invariant.Number, what)));
         }
@@ -86,7 +86,7 @@ internal sealed class Scenario
         List<DateTimeOffset> times = [.. Enumerable.Range(0, _random.Next(4, 14)).Select(_ => Now + (Turmoil * _random.NextDouble())).Order()];
         if (_mutation == Mutation.NoQuarantine)
         {
-            // One version that fails, and nobody who does anything about it.
+            // One version that fails, without any intervention.
             _world.MoveTag(Names.Tag, _versions[1]);
             times.Clear();
         }
@@ -112,14 +112,14 @@ internal sealed class Scenario
         DateTimeOffset next = Now;
         await _world.Time.RunUntilAsync(limit, IsSettled, cancellationToken);
         violations.AddRange(convergence.Problems().Select(p => new Violation(6, $"{p} {Settling.TotalMinutes} minutes after the faults stopped")));
-        // What is under way, a status that follows, ends by itself. What a half-open watch has kept back until then is news, too.
+        // Work in progress, such as a following status write, ends on its own. Changes delayed by a half-open watch count as well.
         DateTimeOffset noticed = calm + HalfOpen;
         await _world.Time.RunUntilAsync((noticed > Now ? noticed : Now) + TimeSpan.FromMinutes(1), null, cancellationToken);
-        Tell("nothing is to be done from here on");
+        Tell("the controllers have nothing to do from here on");
         _world.History.BeginIdle();
         await _world.Time.RunUntilAsync(Now + Idle, null, cancellationToken);
         if (violations.Count == 0)
-            violations.AddRange(convergence.Problems().Select(p => new Violation(6, $"{p} when nothing was to be done any more")));
+            violations.AddRange(convergence.Problems().Select(p => new Violation(6, $"{p} when there was nothing left to do")));
 
         bool IsSettled()
         {
@@ -189,7 +189,7 @@ internal sealed class Scenario
         ["rollback"] = new JsonObject { ["enabled"] = _random.Next(4) != 0 },
     };
 
-    /// <summary>One of the things that can happen.</summary>
+    /// <summary>A random event.</summary>
     private async Task BefallAsync(CancellationToken cancellationToken)
     {
         (WorkloadShape shape, string name) = _workloads[_random.Next(_workloads.Count)];
@@ -218,7 +218,7 @@ internal sealed class Scenario
                 await EditAsync(resource, new JsonObject { ["timeoutSeconds"] = _random.Next(20, 200) }, cancellationToken);
                 break;
             case 11:
-                Tell($"somebody sets {shape.Kind}/{name} to {version}");
+                Tell($"a user sets {shape.Kind}/{name} to {version}");
                 await _world.SendAsync(HttpMethod.Patch, $"{shape.Collection}/{name}?fieldManager=somebody", JsonNode.Parse(
                     $$"""[{"op":"replace","path":"{{shape.ImagePointer(0)}}","value":"{{Names.Repository}}:{{version}}"}]"""), cancellationToken, "application/json-patch+json");
                 break;
@@ -228,7 +228,7 @@ internal sealed class Scenario
                     cancellationToken, "application/merge-patch+json");
                 break;
             case 13:
-                Tell($"{shape.Kind}/{name} is made anew");
+                Tell($"{shape.Kind}/{name} is recreated");
                 await _world.SendAsync(HttpMethod.Delete, $"{shape.Collection}/{name}", null, cancellationToken);
                 await _world.Time.RunUntilAsync(Now + TimeSpan.FromSeconds(_random.Next(1, 5)), null, cancellationToken);
                 await CreateWorkloadAsync((shape, name), cancellationToken);
@@ -242,7 +242,7 @@ internal sealed class Scenario
                 break;
             case 15:
                 _world.Registry.Available = !_world.Registry.Available;
-                Tell($"the registry is {(_world.Registry.Available ? "back" : "away")}");
+                Tell($"the registry is {(_world.Registry.Available ? "available" : "unavailable")}");
                 break;
             case 16 when _faults > 0:
                 _world.Cluster.CompactHistory();
@@ -271,7 +271,7 @@ internal sealed class Scenario
     private Task<Reply> CreateWorkloadAsync((WorkloadShape Shape, string Name) workload, CancellationToken cancellationToken) => _world.SendAsync(HttpMethod.Post, workload.Shape.Collection,
         workload.Shape.Make(workload.Name, "app", $"{Names.Repository}:{_versions[0]}", _random.Next(1, 4), _random.Next(2) == 0), cancellationToken);
 
-    /// <summary>Kills one or lets it end, and starts another one after a while.</summary>
+    /// <summary>Kills or stops a controller, and starts another one later.</summary>
     private async Task EndReplicaAsync(CancellationToken cancellationToken)
     {
         List<Replica> running = [.. _replicas.Where(r => r.IsRunning)];
@@ -291,7 +291,7 @@ internal sealed class Scenario
         }
 
         await _world.Time.RunUntilAsync(Now + TimeSpan.FromSeconds(_random.Next(1, 40)), null, cancellationToken);
-        // Where there is no election, the next one starts when the one before has ended, as a Deployment with Recreate does it.
+        // Without an election, the next controller starts after the former one has ended, like a Deployment with strategy Recreate.
         await _world.Time.RunUntilAsync(Now + TimeSpan.FromMinutes(2), () => _replicas.TrueForAll(r => r.IsRunning || r.IsDead || r.Ended.IsCompleted), cancellationToken);
         while (_replicas.Count(r => r.IsRunning) < _replicaCount)
             StartReplica();
@@ -300,7 +300,7 @@ internal sealed class Scenario
     private void StartReplica()
     {
         string name = $"{Replica.Prefix}{++_replicaNumber}";
-        // Their fault schedules are their own, so that one's requests do not move the other's faults.
+        // Separate fault schedules, so that the requests of one controller do not affect the faults of another.
         FaultSchedule cluster = new(_random.Next(), _faults);
         FaultSchedule registry = new(_random.Next(), _faults);
         bool calm = _schedules.Count > 0 && !_schedules[0].IsOn;
@@ -327,7 +327,7 @@ internal sealed class Scenario
         foreach (Replica replica in _replicas)
             replica.Dispose();
         if (!all.IsCompleted)
-            throw new InvalidOperationException("A controller that was killed does not end.");
+            throw new InvalidOperationException("A killed controller does not end.");
         await all;
     }
 
@@ -341,7 +341,7 @@ internal sealed class Scenario
     private string Pick(params string[] choices) => choices[_random.Next(choices.Length)];
 }
 
-/// <summary>What a simulation came to.</summary>
+/// <summary>The result of a simulation.</summary>
 internal sealed record Outcome(IReadOnlyList<Violation> Violations, IReadOnlyList<string> Story, History History);
 
 /// <summary>An invariant that did not hold.</summary>

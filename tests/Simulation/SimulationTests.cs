@@ -5,14 +5,14 @@ using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
 
-// Two at once would each wait for ever until the other leaves nothing queued on the one thread (VirtualTime.RunUntilAsync).
+// Two simulations at once on the single thread would wait for each other forever (VirtualTime.RunUntilAsync).
 [assembly: Parallelization(Mode = ParallelMode.None)]
 
 namespace CvManager.Simulation;
 
 /// <summary>
-/// The invariants in docs/architecture.md over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is how
-/// many seeds (50 where it is not set: `dotnet test` is to stay quick), CVM_SIMULATION_SEED the first one.
+/// The invariants in docs/architecture.md over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is the
+/// number of seeds (default 50, to keep `dotnet test` fast), CVM_SIMULATION_SEED the first one.
 /// </summary>
 public sealed class SimulationTests
 {
@@ -39,7 +39,7 @@ public sealed class SimulationTests
     }
 
     [Fact]
-    public async Task A_seed_does_the_same_each_time()
+    public async Task A_seed_always_produces_the_same_run()
     {
         foreach (int seed in (int[])[3, 4, 5])
         {
@@ -53,7 +53,7 @@ public sealed class SimulationTests
         static IEnumerable<string> Lines(Outcome outcome) => outcome.History.Changes.Select(c => $"{c} {c.Change.After?.ToJsonString()}");
     }
 
-    /// <summary>A harness that cannot find a fault proves nothing.</summary>
+    /// <summary>Verifies that the harness detects faults.</summary>
     [Theory]
     [InlineData("NoGates", 1)]
     [InlineData("NoRivals", 2)]
@@ -70,7 +70,7 @@ public sealed class SimulationTests
     [InlineData("NoHolds", 10)]
     [InlineData("BroadPatches", 11)]
     [InlineData("Talkative", 12)]
-    public async Task A_rule_that_is_broken_is_noticed_by_its_invariant(string mutation, int invariant)
+    public async Task A_broken_rule_is_detected_by_its_invariant(string mutation, int invariant)
     {
         List<string> seen = [];
         for (int seed = 1; seed <= 40; seed++)
@@ -81,13 +81,13 @@ public sealed class SimulationTests
             seen.AddRange(outcome.Violations.Select(v => $"seed {seed}: {v}"));
         }
 
-        Assert.Fail($"{mutation} was not noticed by invariant {invariant} in 40 seeds.\n{string.Join('\n', seen.Take(10))}");
+        Assert.Fail($"{mutation} was not detected by invariant {invariant} in 40 seeds.\n{string.Join('\n', seen.Take(10))}");
     }
 
     private static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger log)
     {
         ThreadPool.GetMaxThreads(out int threads, out _);
-        Assert.Equal(1, threads); // or else the order of things is not the seed's alone
+        Assert.Equal(1, threads); // otherwise the order of events would not depend on the seed alone
         return await Task.Run(() => Scenario.RunAsync(seed, mutation, log, Token), Token);
     }
 
@@ -106,7 +106,7 @@ public sealed class SimulationTests
     private static int? Number(string variable) =>
         int.TryParse(Environment.GetEnvironmentVariable(variable), System.Globalization.CultureInfo.InvariantCulture, out int number) ? number : null;
 
-    /// <summary>What the controllers say, for the one seed that is looked at.</summary>
+    /// <summary>The controllers' log, when a single seed is run.</summary>
     private sealed class OutputLogger(ITestOutputHelper output) : ILogger
     {
         public IDisposable? BeginScope<TState>(TState state)

@@ -5,11 +5,11 @@ using Xunit;
 
 namespace CvManager.Simulation;
 
-/// <summary>Workloads, and their namespace, are taken away or changed under the controller.</summary>
+/// <summary>Workloads and their namespace are deleted or changed while the controller runs.</summary>
 public sealed class WorkloadChangeTests : ControllerStage
 {
     [Fact]
-    public async Task A_workload_that_is_deleted_half_way_is_given_up_and_taken_up_again_when_it_comes_back()
+    public async Task A_workload_that_is_deleted_during_a_rollout_ends_it_and_is_rolled_out_again_when_it_returns()
     {
         await BeginAsync();
 
@@ -26,7 +26,7 @@ public sealed class WorkloadChangeTests : ControllerStage
     }
 
     [Fact]
-    public async Task Of_two_workloads_the_other_one_goes_on()
+    public async Task The_other_of_two_workloads_continues_when_one_is_deleted()
     {
         await CreateDeploymentAsync("other", "app", replicas: 3);
         await BeginAsync();
@@ -39,7 +39,7 @@ public sealed class WorkloadChangeTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_workload_that_is_deleted_while_it_is_rolled_back_keeps_nothing_waiting()
+    public async Task A_workload_that_is_deleted_during_a_rollback_does_not_block_it()
     {
         await CreateDeploymentAsync(replicas: 2);
         await EditDeadlineAsync();
@@ -54,7 +54,7 @@ public sealed class WorkloadChangeTests : ControllerStage
         await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound", TimeSpan.FromMinutes(2), "it says that the workload is gone");
         await StaysQuietAsync();
 
-        // The version that failed stays out.
+        // The failed version is not rolled out again.
         await CreateDeploymentAsync();
         await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "Quarantined", TimeSpan.FromMinutes(2), "the failed version stays out");
         MoveTag("v2");
@@ -62,7 +62,7 @@ public sealed class WorkloadChangeTests : ControllerStage
     }
 
     [Fact]
-    public async Task A_container_that_was_renamed_before_a_rollout_is_named_with_those_that_there_are()
+    public async Task A_container_that_was_renamed_before_a_rollout_is_reported_with_the_existing_ones()
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -77,7 +77,7 @@ public sealed class WorkloadChangeTests : ControllerStage
         await StaysQuietAsync();
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
 
-        // As the manifest has it now.
+        // As in the manifest.
         await EditAsync("""{"container":{"name":"web"}}""");
         await SettlesAsync("v2");
         await StaysQuietAsync();
@@ -102,7 +102,7 @@ public sealed class WorkloadChangeTests : ControllerStage
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task A_namespace_that_is_deleted_in_the_middle_of_a_rollout_leaves_nothing_behind_and_holds_up_no_other(bool gate)
+    public async Task A_namespace_that_is_deleted_during_a_rollout_leaves_nothing_behind_and_does_not_delay_others(bool gate)
     {
         const string ns = "shop";
         await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } });
@@ -127,7 +127,7 @@ public sealed class WorkloadChangeTests : ControllerStage
         Assert.DoesNotContain(Log.Events, e => e.ErrorId == ErrorIds.ClusterForbidden || e.Text.Contains("Exception", StringComparison.Ordinal));
         Assert.True(Log.Events.Count(e => e.Level > LogLevel.Information) <= 4, string.Join('\n', Log.Events));
 
-        // The same names again are others.
+        // New objects with the same names.
         await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } });
         await CreateDeploymentAsync(ns: ns);
         await CreateAsync(ns: ns);
@@ -135,7 +135,7 @@ public sealed class WorkloadChangeTests : ControllerStage
         await StaysQuietAsync();
     }
 
-    /// <summary>A rollout of v2 to three pods, one of which is new by now.</summary>
+    /// <summary>Starts a rollout of v2 to three pods, and stops when one of them is updated.</summary>
     private async Task BeginAsync()
     {
         await CreateDeploymentAsync(replicas: 3);

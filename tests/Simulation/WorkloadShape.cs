@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation;
 
-/// <summary>One of the kinds that are rolled out: where it is, and how one is made.</summary>
+/// <summary>One of the workload kinds: its paths, and a manifest.</summary>
 internal sealed record WorkloadShape(string Kind, string Resource, string Collection, string[] PodSpec)
 {
     private static readonly string[] Template = ["spec", "template", "spec"];

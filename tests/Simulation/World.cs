@@ -8,7 +8,7 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager.Simulation;
 
-/// <summary>A cluster, a registry and their user, under one virtual clock. What the user does meets no faults.</summary>
+/// <summary>A cluster, a registry and a user, under one virtual clock. The user's requests have no faults.</summary>
 internal sealed class World : IAsyncDisposable
 {
     public static readonly DateTimeOffset Start = new(2026, 1, 1, 0, 0, 0, TimeSpan.Zero);
@@ -82,7 +82,7 @@ internal sealed class World : IAsyncDisposable
 
     public Task<IReadOnlyList<JsonObject>> ListResourcesAsync(CancellationToken cancellationToken) => ListAsync(Resources, cancellationToken);
 
-    /// <summary>One request of the user's.</summary>
+    /// <summary>A request of the user.</summary>
     public async Task<Reply> SendAsync(HttpMethod method, string path, JsonNode? body, CancellationToken cancellationToken, string contentType = "application/json")
     {
         Actor.Current = "user";
@@ -105,7 +105,7 @@ internal sealed class World : IAsyncDisposable
     }
 }
 
-/// <summary>Notices passwords in what is said.</summary>
+/// <summary>Detects passwords in the log.</summary>
 internal sealed class DiscreetLogger(ILogger inner, History history) : ILogger
 {
     public IDisposable? BeginScope<TState>(TState state)
@@ -117,12 +117,12 @@ internal sealed class DiscreetLogger(ILogger inner, History history) : ILogger
     {
         string text = $"{formatter(state, exception)} {exception}";
         if (Invariants.NoSecretsShown.IsSecret(text))
-            history.Leaks.Add($"the log says: {text}");
+            history.Leaks.Add($"the log contains: {text}");
         inner.Log(logLevel, eventId, state, exception, formatter);
     }
 }
 
-/// <summary>What the user was answered.</summary>
+/// <summary>The response to the user's request.</summary>
 internal sealed record Reply(int Code, JsonObject Body)
 {
     public JsonObject Require() => Code < 300 ? Body : throw new InvalidOperationException($"{Code}: {Body.ToJsonString()}");

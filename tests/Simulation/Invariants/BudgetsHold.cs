@@ -17,7 +17,7 @@ internal sealed class BudgetsHold : Invariant
                 last = time;
                 if (left > -0.01)
                     continue;
-                yield return $"{time:HH:mm:ss.fff} {login.Key.Split(' ')[0]} has spent more than its budget at the registry";
+                yield return $"{time:HH:mm:ss.fff} {login.Key.Split(' ')[0]} exceeded its registry request budget";
                 break;
             }
         }

@@ -4,10 +4,10 @@ using CvManager.Sandbox.Registry;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Invariant 6: when the faults stop, it converges, and the status tells the truth. What is not so yet, at this moment.</summary>
+/// <summary>Invariant 6: after the faults stop, the controllers converge, and the status is correct. Lists the current violations.</summary>
 internal sealed class Convergence(History history, SandboxRegistry registry)
 {
-    /// <summary>True where one waits for a Job that does not end: however long it takes (R4).</summary>
+    /// <summary>True if a resource waits for an active Job, which may take any time (R4).</summary>
     public bool Waits => Resources().Any(IsWaiting);
 
     public IEnumerable<string> Problems() =>
@@ -21,21 +21,21 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
     private IEnumerable<string> Problems(JsonObject resource)
     {
         if (Fields.Number(resource, "status", "observedGeneration") != Fields.Number(resource, "metadata", "generation"))
-            yield return "its specification is not observed";
+            yield return "observedGeneration is outdated";
         string tagged = registry.Digest("app", Fields.Text(resource, "spec", "tag")) ?? "";
         if (Fields.Text(resource, "status", "latest", "digest") != tagged)
-            yield return $"status.latest is not what the tag {Fields.Text(resource, "spec", "tag")} stands for";
+            yield return $"status.latest is not the digest of the tag {Fields.Text(resource, "spec", "tag")}";
         if (IsWaiting(resource))
             yield break;
         if (resource["status"]?["rollout"] is JsonObject rollout && !Names.IsFinal(Fields.Text(rollout, "phase")))
-            yield return $"its rollout of {Fields.Text(rollout, "version")} is {Fields.Text(rollout, "phase")}";
+            yield return $"the rollout of {Fields.Text(rollout, "version")} is still {Fields.Text(rollout, "phase")}";
 
         (string ready, string reason, string message) = Fields.Condition(resource, "Ready");
         (string stalled, string why, _) = Fields.Condition(resource, "Stalled");
         if (Fields.IsTrue(resource, "spec", "suspend"))
         {
             if (reason != "Suspended")
-                yield return $"it is suspended, but its reason is {reason}";
+                yield return $"suspended, but the reason of Ready is {reason}";
             yield break;
         }
 
@@ -46,35 +46,35 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         if (ready == "True")
         {
             if (others.Length > 0)
-                yield return $"it is Ready ({message}), but {others[0]}";
+                yield return $"Ready ({message}), but {others[0]}";
         }
         else if (reason == "WorkloadsNotReady" && others.Length == 0)
         {
-            // No rollout of ours would change it: somebody else has set the version, or it went down after it was rolled out.
+            // No rollout is due: a user has set the version, or the workload went down after its rollout.
             if (resource["status"]?["rollout"] is JsonObject last && Fields.Text(last, "phase") == "Superseded" && Fields.Text(last, "digest") == wanted)
-                yield return $"its rollout of {Fields.Text(last, "version")} was superseded, and nobody judges that version";
+                yield return $"the rollout of {Fields.Text(last, "version")} was superseded, and the version is never judged";
             if (!IsSomePodDown(resource, wanted))
-                yield return $"it is not Ready ({message}), but every pod is up";
+                yield return $"not Ready ({message}), but every pod is ready";
         }
         else if (stalled != "True")
         {
-            yield return $"it is neither Ready nor Stalled ({reason}: {message})";
+            yield return $"neither Ready nor Stalled ({reason}: {message})";
         }
         else if (why is "RolloutFailed" or "Quarantined" && !quarantined)
         {
-            yield return $"it is Stalled ({why}), but nothing is quarantined";
+            yield return $"Stalled ({why}), but nothing is quarantined";
         }
         else if (why is not ("RolloutFailed" or "Quarantined" or "Conflict" or "Contended" or "WorkloadNotFound"))
         {
-            yield return $"it is Stalled: {why}";
+            yield return $"unexpectedly Stalled: {why}";
         }
         else if (why == "Conflict" && history.Resources.Values.Count(r => r.States[^1].Change.After is not null) < 2)
         {
-            yield return "it is Stalled by a conflict with nobody";
+            yield return "Stalled (Conflict), but there is no other ContainerVersion";
         }
     }
 
-    /// <summary>Whether a workload has fewer ready pods of the version than it is to have, or pods of another one.</summary>
+    /// <summary>Whether a workload has fewer ready pods of the version than desired, or pods of another version.</summary>
     private bool IsSomePodDown(JsonObject resource, string wanted)
     {
         Dictionary<string, JsonObject> pods = [];
@@ -105,7 +105,7 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         bool IsUp(JsonObject pod) => history.DigestOf(shape.Images(pod).GetValueOrDefault(container, "")) == wanted && Fields.Condition(pod, "Ready").Status == "True";
     }
 
-    /// <summary>The workloads that there are, and the image of the container.</summary>
+    /// <summary>The existing workloads, with the image of the container.</summary>
     private Dictionary<string, (string Kind, JsonObject Workload, string Image)>.ValueCollection Workloads(JsonObject resource)
     {
         Dictionary<string, (string Kind, JsonObject Workload, string Image)> now = new(StringComparer.Ordinal);

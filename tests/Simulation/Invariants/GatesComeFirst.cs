@@ -22,12 +22,12 @@ internal sealed class GatesComeFirst : Invariant
                         && Fields.Text(pod, "status", "phase") == "Succeeded" && history.DigestOf(Image(pod)) == history.DigestOf(change.To))
                     .Select(c => c.Change.Name).Distinct().Count();
                 if (passed < gates)
-                    yield return $"{change} for {resource.Name}, {passed} of whose {gates} gates have passed";
+                    yield return $"{change} for {resource.Name}, but only {passed} of its {gates} gates passed";
             }
         }
     }
 
-    /// <summary>What a gate's pod was told to verify.</summary>
+    /// <summary>The image that a gate's pod verifies.</summary>
     private static string Image(JsonObject pod) => (Fields.At(pod, "spec", "containers") as JsonArray ?? []).SelectMany(c => c!["env"] as JsonArray ?? [])
         .Where(v => Fields.Text(v, "name") == "CV_IMAGE").Select(v => Fields.Text(v, "value")).FirstOrDefault("");
 }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>A held ContainerVersion's workloads are left alone, but for the pin.</summary>
+/// <summary>The workloads of a held ContainerVersion are not changed, except for a pin.</summary>
 internal sealed class HoldsAreRespected : Invariant
 {
     public override int Number => 10;

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Every image change of ours has intent in the status before it and a record after it.</summary>
+/// <summary>Every image change of a controller has its intent in the status before it, and a record after it.</summary>
 internal sealed class IntentBeforeAndRecordAfter : Invariant
 {
     public override int Number => 3;
@@ -12,7 +12,7 @@ internal sealed class IntentBeforeAndRecordAfter : Invariant
         foreach (ImageChange change in history.ImageChanges())
         {
             if (!history.IntentsOf(change).Any())
-                yield return $"{change} without intent in a status";
+                yield return $"{change} without an intent in a status";
         }
 
         foreach (Timeline resource in history.Resources.Values)
@@ -26,13 +26,13 @@ internal sealed class IntentBeforeAndRecordAfter : Invariant
                     continue;
                 string id = Fields.Text(rollout, "id") + " of version " + Fields.Text(rollout, "version");
                 if (open.Length > 0 && id != open)
-                    yield return $"{state}: rollout {open} gave way to {id} without an outcome";
+                    yield return $"{state}: rollout {open} was replaced by {id} without an outcome";
                 open = Names.IsFinal(Fields.Text(rollout, "phase")) ? "" : id;
             }
         }
     }
 
-    /// <summary>The rollouts that a status calls ended, and neither a history nor the status itself has the record of.</summary>
+    /// <summary>The finished rollouts whose record is neither in a history nor in the status.</summary>
     private static IEnumerable<string> Unrecorded(History history, Timeline resource)
     {
         string last = "";
@@ -47,7 +47,7 @@ internal sealed class IntentBeforeAndRecordAfter : Invariant
             bool written = history.Changes.TakeWhile(c => c.Number < state.Number).Any(c => c.Change.Resource == "configmaps"
                 && c.Change.Name.EndsWith(".history", StringComparison.Ordinal) && Fields.Text(c.Change.After, "data", "records").Contains(id, StringComparison.Ordinal));
             if (!waits && !written)
-                yield return $"{state}: rollout {id} has ended without a record";
+                yield return $"{state}: rollout {id} finished without a record";
         }
     }
 }

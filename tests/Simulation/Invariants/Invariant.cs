@@ -1,6 +1,6 @@
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>One of the invariants in docs/architecture.md, checked over all that happened. Without state.</summary>
+/// <summary>One of the invariants in docs/architecture.md, checked over the whole history. Stateless.</summary>
 internal abstract class Invariant
 {
     public static IReadOnlyList<Invariant> All { get; } =
@@ -9,9 +9,9 @@ internal abstract class Invariant
         new BudgetsHold(), new RivalsDoNotTakeTurns(), new HoldsAreRespected(), new NothingButTheImage(), new NoSecretsShown(),
     ];
 
-    /// <summary>Its number on that page.</summary>
+    /// <summary>The invariant's number on that page.</summary>
     public abstract int Number { get; }
 
-    /// <summary>Each time that it did not hold.</summary>
+    /// <summary>Describes each violation.</summary>
     public abstract IEnumerable<string> Check(History history);
 }

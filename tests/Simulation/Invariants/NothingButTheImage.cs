@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Of a workload only the named container's image changes.</summary>
+/// <summary>Only the image of the named container of a workload changes.</summary>
 internal sealed class NothingButTheImage : Invariant
 {
     public override int Number => 11;
@@ -14,11 +14,11 @@ internal sealed class NothingButTheImage : Invariant
             bool anew = change.Change.Before is null;
             WorkloadShape shape = WorkloadShape.Of(change.Change.Resource)!;
             if (!JsonNode.DeepEquals(Rest(shape, before, anew), Rest(shape, change.Change.After!, anew)))
-                yield return $"{change}: more was changed than the image of {Names.Container}";
+                yield return $"{change}: changed more than the image of {Names.Container}";
         }
     }
 
-    /// <summary>All of it but what we may change, and what the server counts.</summary>
+    /// <summary>The object without what a controller may change, and without fields that the server maintains.</summary>
     private static JsonObject Rest(WorkloadShape shape, JsonObject item, bool anew)
     {
         JsonObject rest = item.DeepClone().AsObject();
@@ -27,7 +27,7 @@ internal sealed class NothingButTheImage : Invariant
             meta.Remove(counted);
         if (anew)
         {
-            // What the server gives each Job of its own.
+            // Fields that the server generates for each Job.
             foreach (string own in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers"])
                 meta.Remove(own);
             rest.Remove("status");

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Nothing older than the newest observation of the tag is rolled out, but by pin or rollback.</summary>
+/// <summary>Nothing older than the newest observation of the tag is rolled out, except by pin or rollback.</summary>
 internal sealed class NothingOlder : Invariant
 {
     public override int Number => 4;
@@ -20,7 +20,7 @@ internal sealed class NothingOlder : Invariant
                 IEnumerable<string> allowed = states.SelectMany(s => history.SeenWithin(Fields.Text(s, "spec", "tag"), from, change.By.Number))
                     .Concat(states.Select(s => history.Digests.GetValueOrDefault(Fields.Text(s, "spec", "pinVersion"), "")));
                 if (!allowed.Contains(history.DigestOf(change.To)))
-                    yield return $"{change} for {resource.Name}, whose tag is not seen to stand for it";
+                    yield return $"{change} for {resource.Name}, whose tag was not seen to point at it";
             }
         }
     }

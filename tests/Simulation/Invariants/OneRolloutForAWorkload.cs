@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>One rollout at most is in progress for a workload, across restarts and leaders.</summary>
+/// <summary>At most one rollout is in progress for a workload, across restarts and leaders.</summary>
 internal sealed class OneRolloutForAWorkload : Invariant
 {
     public override int Number => 2;
@@ -29,7 +29,7 @@ internal sealed class OneRolloutForAWorkload : Invariant
     {
         if (resource["status"]?["rollout"] is not JsonObject rollout || Names.IsFinal(Fields.Text(rollout, "phase")))
             return [];
-        // What is superseded in it is no longer its own.
+        // A superseded workload no longer belongs to the rollout.
         return (rollout["workloads"] as JsonArray ?? []).Where(w => !Names.IsFinal(Fields.Text(w, "phase")))
             .Select(w => $"{Fields.Text(w, "kind")}/{Fields.Text(w, "name")} container {Fields.Text(resource, "spec", "container", "name")}");
     }

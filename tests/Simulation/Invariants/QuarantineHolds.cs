@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>A quarantined digest stays out, until the tag moves.</summary>
+/// <summary>A quarantined digest is not rolled out until the tag moves.</summary>
 internal sealed class QuarantineHolds : Invariant
 {
     public override int Number => 5;
@@ -19,7 +19,7 @@ internal sealed class QuarantineHolds : Invariant
             {
                 if (state.Change.After is not { } after)
                     continue;
-                // It ends when the tag is seen to stand for something else; the list alone may be lost, but must not be.
+                // A quarantine ends only when the tag is seen to point at something else, not when the list in the status is lost.
                 string seen = Fields.Text(after, "status", "latest", "tag") + Fields.Text(after, "status", "latest", "digest");
                 if (seen != tag)
                     quarantined.Clear();
@@ -34,7 +34,7 @@ internal sealed class QuarantineHolds : Invariant
                 int last = inForce.Keys.Where(n => n < change.By.Number).DefaultIfEmpty(-1).Max();
                 bool ours = history.IntentsOf(change).Any(i => i.Resource == resource && Fields.Text(i.Rollout, "phase") != "RollingBack");
                 if (ours && last >= 0 && inForce[last].Contains(history.DigestOf(change.To)))
-                    yield return $"{change} for {resource.Name}, which has quarantined it";
+                    yield return $"{change} for {resource.Name}, in which it is quarantined";
             }
         }
     }

@@ -2,7 +2,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Two ContainerVersions never take turns on one container: the older one has it.</summary>
+/// <summary>Two ContainerVersions never alternate on one container: the older one manages it.</summary>
 internal sealed class RivalsDoNotTakeTurns : Invariant
 {
     public override int Number => 9;
@@ -21,7 +21,7 @@ internal sealed class RivalsDoNotTakeTurns : Invariant
         }
     }
 
-    /// <summary>Resources know their age in whole seconds.</summary>
+    /// <summary>Creation timestamps have whole seconds.</summary>
     private static bool IsOlder(Timeline one, Timeline other)
     {
         string created = Created(one);

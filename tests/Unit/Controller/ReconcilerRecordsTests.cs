@@ -40,7 +40,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public async Task Killed_between_the_record_and_the_status_it_goes_on_and_records_once(bool afterTheStatus)
+    public async Task A_process_killed_between_record_and_status_continues_and_records_once(bool afterTheStatus)
     {
         bool killed = false;
         _cluster.Faults = request => request.Method == HttpMethod.Put && request.RequestUri!.AbsolutePath.EndsWith("/cv/status", StringComparison.Ordinal)
@@ -60,7 +60,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task A_rollout_ends_though_nothing_can_be_recorded_and_is_recorded_as_soon_as_it_can()
+    public async Task A_rollout_ends_although_nothing_can_be_recorded_and_is_recorded_as_soon_as_possible()
     {
         _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal) || request.RequestUri.AbsolutePath.Contains("/events", StringComparison.Ordinal)
             ? new RequestFault { StatusCode = 403 } : RequestFault.None;
@@ -92,7 +92,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task Rollouts_of_one_version_within_one_second_are_records_of_their_own()
+    public async Task Rollouts_of_one_version_within_one_second_have_separate_records()
     {
         await new ContainerVersionStore(_cluster.Connection).ApplyAsync("shop", JsonNode.Parse("""
             {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cron"},
@@ -127,7 +127,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task A_pinned_version_that_failed_stays_out_also_when_the_tag_moves()
+    public async Task A_pinned_version_that_failed_stays_quarantined_when_the_tag_moves()
     {
         ContainerVersionStore resources = new(_cluster.Connection);
         ContainerVersion pinned = await resources.PatchAsync("shop", "cv", new JsonObject { ["spec"] = new JsonObject { ["pinVersion"] = "3333333" } }, Token);

@@ -22,7 +22,7 @@ public sealed class SteadyStateRequestTests
     private readonly FakeTimeProvider _time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
 
     [Fact]
-    public async Task A_thousand_resources_on_an_OCI_registry_cost_one_request_a_followed_tag_and_poll()
+    public async Task A_thousand_resources_on_an_OCI_registry_cost_one_request_per_followed_tag_and_poll()
     {
         const int Repositories = 100, TagsEach = 5;
         using CountingHandler handler = new(request => ScriptedRegistry.Head(Digest));
@@ -34,7 +34,7 @@ public sealed class SteadyStateRequestTests
     }
 
     [Fact]
-    public async Task Where_tokens_are_asked_for_only_those_come_on_top_one_for_a_repository_and_lifetime()
+    public async Task A_registry_with_tokens_costs_only_one_more_request_per_repository_and_token_lifetime()
     {
         const int Repositories = 100, TagsEach = 2;
         using CountingHandler handler = new(request => request.RequestUri!.Host == "tokens.test"
@@ -52,7 +52,7 @@ public sealed class SteadyStateRequestTests
     }
 
     [Fact]
-    public async Task A_thousand_resources_on_ECR_cost_one_request_a_repository_and_poll()
+    public async Task A_thousand_resources_on_ECR_cost_one_request_per_repository_and_poll()
     {
         const int Repositories = 100, TagsEach = 10;
         using CountingHandler handler = new(DescribeImages);

@@ -35,7 +35,7 @@ public sealed class RegistryLoginsTests : IDisposable
     }
 
     [Fact]
-    public async Task Secrets_that_do_not_exist_are_no_login_of_their_own()
+    public async Task Missing_Secrets_do_not_create_a_login()
     {
         HashSet<RegistryLogin> logins = [];
         for (int i = 0; i < 20; i++)
@@ -45,7 +45,7 @@ public sealed class RegistryLoginsTests : IDisposable
     }
 
     [Fact]
-    public async Task Resources_share_a_login_where_the_same_credential_results_and_only_there()
+    public async Task Resources_share_a_login_only_if_they_have_the_same_credentials()
     {
         Put("ns", "one", "registry.test", "ci", "p");
         Put("other", "two", "registry.test", "ci", "p");
@@ -61,7 +61,7 @@ public sealed class RegistryLoginsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_login_is_let_go_with_its_budgets_when_nobody_uses_it_any_more()
+    public async Task A_login_and_its_budgets_are_released_when_it_is_no_longer_used()
     {
         for (int i = 0; i < 4000; i++)
         {
@@ -77,7 +77,7 @@ public sealed class RegistryLoginsTests : IDisposable
     }
 
     [Fact]
-    public async Task A_Secret_is_read_again_when_its_login_is_refused_but_not_by_each_of_many_resources()
+    public async Task A_Secret_is_read_again_once_when_its_login_is_rejected_for_many_resources()
     {
         Put("ns", "one", "registry.test", "ci", "old");
         RegistryLogin old = await Of("a", "ns", "one");

@@ -38,7 +38,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void The_first_look_is_at_once_and_its_answer_is_kept()
+    public void The_first_poll_is_immediate_and_its_result_is_kept()
     {
         _registry.Digests[Tag("app", "prod")] = "sha256:1";
         _poller.Follow("ns/cv", Tag("app", "prod"), Minute);
@@ -51,7 +51,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_tag_that_many_follow_costs_one_request_a_poll_and_wakes_them_all_when_it_moves()
+    public void A_tag_with_many_followers_costs_one_request_per_poll_and_wakes_all_when_it_moves()
     {
         _registry.Digests[Tag("app", "prod")] = "sha256:1";
         for (int i = 0; i < 50; i++)
@@ -71,7 +71,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Looks_are_spread_over_the_interval_also_after_a_pause_of_the_process()
+    public void Polls_are_spread_over_the_interval_also_after_a_pause_of_the_process()
     {
         for (int i = 0; i < 300; i++)
             _poller.Follow($"ns/cv{i}", Tag("app" + i, "prod"), 30 * Second);
@@ -96,7 +96,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Tags_of_one_repository_are_looked_at_together_where_one_request_answers_for_several()
+    public void Tags_of_one_repository_are_polled_together_if_one_request_can_read_several()
     {
         _registry.PerRequest = 100;
         for (int i = 0; i < 250; i++)
@@ -113,7 +113,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Other_credentials_are_another_look()
+    public void Different_credentials_are_polled_separately()
     {
         FollowedTag mine = Tag("app", "prod"), theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
         _registry.Digests[mine] = "sha256:1";
@@ -128,7 +128,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_nudge_looks_at_once_at_that_tag_alone()
+    public void PollNow_polls_only_that_tag_at_once()
     {
         _poller.Follow("ns/a", Tag("app", "prod"), Minute);
         _poller.Follow("ns/b", Tag("app", "demo"), Minute);
@@ -147,7 +147,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Nudges_without_end_cost_one_look_in_their_spacing()
+    public void Endless_PollNow_calls_cost_one_poll_per_spacing()
     {
         _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
         int requests = _registry.Requests;
@@ -162,7 +162,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_nudge_during_a_look_causes_another_one()
+    public void PollNow_during_a_poll_causes_another_poll()
     {
         _registry.Digests[Tag("app", "prod")] = "sha256:1";
         _registry.Hold("app");
@@ -179,7 +179,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_repository_that_hangs_delays_no_other()
+    public void A_hanging_repository_does_not_delay_others()
     {
         _registry.Hold("stuck");
         _poller.Follow("ns/stuck", Tag("stuck", "prod"), Minute);
@@ -195,7 +195,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_look_that_never_ends_is_given_up_and_the_tag_is_polled_again()
+    public void A_poll_that_never_ends_is_abandoned_and_the_tag_is_polled_again()
     {
         FollowedTag tag = Tag("stuck", "prod");
         _registry.Hold("stuck");
@@ -212,7 +212,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_policy_that_takes_long_to_look_at_delays_no_tag_of_its_repository()
+    public void A_slow_version_policy_does_not_delay_the_tags_of_its_repository()
     {
         _registry.Hold("app");
         _poller.Follow("ns/a", Tag("app", "semver:^1"), Minute);
@@ -227,7 +227,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_registry_that_is_down_keeps_what_is_known_and_is_asked_again_at_the_interval_at_the_latest()
+    public void While_a_registry_is_down_known_facts_are_kept_and_polls_continue_at_least_once_per_interval()
     {
         FollowedTag tag = Tag("app", "prod");
         _registry.Digests[tag] = "sha256:1";
@@ -252,7 +252,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void An_unexpected_exception_is_a_failed_look_and_no_end()
+    public void An_unexpected_exception_fails_the_poll_and_does_not_stop_polling()
     {
         FollowedTag tag = Tag("app", "prod");
         _registry.Throws = new InvalidOperationException("broken");
@@ -267,7 +267,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_tag_that_is_gone_has_no_digest_any_more()
+    public void A_deleted_tag_has_no_digest()
     {
         FollowedTag tag = Tag("app", "prod");
         _registry.Digests[tag] = "sha256:1";
@@ -280,7 +280,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Who_follows_another_tag_or_none_is_off_the_books()
+    public void A_follower_of_another_tag_or_none_is_removed()
     {
         _poller.Follow("ns/a", Tag("app", "prod"), Minute);
         _poller.Follow("ns/a", Tag("app", "demo"), Minute);
@@ -296,7 +296,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void The_shortest_interval_counts_for_as_long_as_somebody_asks_for_it()
+    public void The_shortest_interval_counts_as_long_as_a_follower_has_it()
     {
         FollowedTag tag = Tag("app", "prod");
         _poller.Follow("ns/slow", tag, TimeSpan.FromHours(1));
@@ -315,7 +315,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     }
 
     [Fact]
-    public void No_move_waits_longer_than_the_interval() =>
+    public void A_move_is_detected_within_the_interval() =>
         Gen.Select(Gen.Int[1, 5], Gen.Int[0, 1000], Gen.Select(Gen.Int[0, 4], Gen.Int[1, 90]).Array[1, 20], Gen.Int[0, 1])
             .Sample((tags, seed, moves, together) =>
             {

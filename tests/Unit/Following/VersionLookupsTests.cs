@@ -20,7 +20,7 @@ public sealed class VersionLookupsTests
     public VersionLookupsTests() => _lookups = new VersionLookups(_woken.Add, (_, _) => { }, _time, new Random(1), NullLogger.Instance);
 
     [Fact]
-    public void An_answer_that_is_at_hand_is_given_at_once_and_kept()
+    public void An_available_answer_is_returned_at_once_and_kept()
     {
         Assert.Equal(Version, Find("ns/a", _ => Task.FromResult(Version)));
         Assert.Equal(Version, Find("ns/a", _ => Task.FromResult(Version)));
@@ -30,7 +30,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void Searches_that_never_end_keep_nobody_from_an_answer()
+    public void Searches_that_never_end_do_not_delay_other_keys()
     {
         for (int i = 0; i < 1000; i++)
             Assert.Null(Find($"evil/{i}", token => Never(token)));
@@ -39,7 +39,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void Who_asked_is_woken_once_when_the_search_has_ended_and_finds_the_answer()
+    public void The_key_is_woken_once_when_its_search_has_ended_and_finds_the_answer()
     {
         TaskCompletionSource<ResolvedVersion> search = new();
         Assert.Null(Find("ns/a", _ => search.Task));
@@ -53,7 +53,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void A_search_that_failed_is_repeated_only_when_its_time_has_come_and_the_failure_stands_until_then()
+    public void A_failed_search_is_retried_only_after_the_backoff_and_reports_its_error_until_then()
     {
         Assert.Same(Down, Assert.Throws<CvException>(() => Find("ns/a", _ => Task.FromException<ResolvedVersion>(Down))));
         Assert.Same(Down, Assert.Throws<CvException>(() => Find("ns/a", _ => Task.FromResult(Version))));
@@ -65,7 +65,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void A_search_without_an_end_is_an_error_after_the_patience_of_the_resource_and_ends_after_the_limit()
+    public void A_search_that_does_not_end_is_an_error_after_the_patience_and_ends_after_the_limit()
     {
         Assert.Null(Find("ns/a", token => Never(token), TimeSpan.FromMinutes(1)));
         _time.Advance(TimeSpan.FromMinutes(1));
@@ -78,7 +78,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void Another_question_ends_the_search_for_the_former_one()
+    public void A_new_question_ends_the_search_for_the_former_one()
     {
         CancellationToken former = default;
         Assert.Null(Find("ns/a", token =>
@@ -92,7 +92,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public void An_answer_that_does_not_stand_any_more_is_looked_for_again()
+    public void An_answer_that_is_no_longer_valid_is_searched_for_again()
     {
         Find("ns/a", _ => Task.FromResult(Version));
 
@@ -100,7 +100,7 @@ public sealed class VersionLookupsTests
     }
 
     [Fact]
-    public async Task The_end_waits_for_no_search_that_does_not_listen()
+    public async Task Stopping_does_not_wait_for_a_search_that_ignores_cancellation()
     {
         Assert.Null(Find("ns/a", _ => new TaskCompletionSource<ResolvedVersion>().Task));
 

@@ -36,7 +36,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void The_first_one_leads_at_once_and_the_other_stands_by()
+    public void The_first_replica_leads_at_once_and_the_other_stands_by()
     {
         Replica a = Start("a"), b = Start("b");
         Seconds(60);
@@ -53,7 +53,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Renewing_is_one_request_in_five_seconds()
+    public void A_renewal_is_one_request_in_five_seconds()
     {
         Start("a");
         _server.Requests.Clear();
@@ -64,7 +64,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void When_the_leader_is_killed_the_other_leads_after_the_lease_and_not_before()
+    public void A_killed_leader_is_replaced_after_its_lease_has_expired_and_not_before()
     {
         Replica a = Start("a"), b = Start("b");
         Seconds(21);
@@ -120,7 +120,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Errors_of_the_API_server_are_lived_through_until_the_deadline()
+    public void Errors_of_the_API_server_are_tolerated_until_the_deadline()
     {
         Replica a = Start("a");
         Seconds(20);
@@ -143,7 +143,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void One_request_that_hangs_does_not_cost_the_lease()
+    public void A_single_hanging_request_does_not_lose_the_lease()
     {
         Replica a = Start("a");
         a.HangOnce = true;
@@ -155,7 +155,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_renewal_whose_answer_was_lost_is_no_loss()
+    public void A_renewal_whose_response_was_lost_keeps_the_lease()
     {
         Replica a = Start("a");
         Seconds(6);
@@ -169,7 +169,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_lease_that_somebody_else_has_taken_ends_the_term_at_the_next_renewal()
+    public void A_lease_taken_by_another_client_ends_the_term_at_the_next_renewal()
     {
         Replica a = Start("a");
         Seconds(6);
@@ -183,7 +183,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_deleted_lease_is_not_taken_while_its_holder_still_acts_on_it()
+    public void A_deleted_lease_is_not_taken_while_its_holder_may_still_act()
     {
         Replica a = Start("a"), b = Start("b");
         Seconds(20);
@@ -200,7 +200,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_deleted_lease_is_created_again_by_its_holder()
+    public void A_deleted_lease_is_recreated_by_its_holder()
     {
         Replica a = Start("a"), b = Start("b");
         Seconds(20);
@@ -213,7 +213,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Clocks_that_differ_or_jump_do_not_matter()
+    public void Different_or_jumping_clocks_have_no_effect()
     {
         JumpingClock ahead = new(_time) { WallClockAhead = TimeSpan.FromHours(5) };
         Replica a = Start("a"), b = Start("b", clock: ahead);
@@ -229,7 +229,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_process_that_was_restarted_takes_up_its_own_lease_at_once()
+    public void A_restarted_process_takes_over_its_own_lease_at_once()
     {
         Replica a = Start("a");
         Seconds(20);
@@ -241,7 +241,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Of_two_with_one_identity_the_former_stops_at_its_next_renewal()
+    public void The_earlier_of_two_processes_with_one_identity_stops_at_its_next_renewal()
     {
         Replica a = Start("a");
         Seconds(21);
@@ -252,7 +252,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_leader_whose_machine_slept_longer_than_its_lease_changes_nothing_before_its_timers_have_fired()
+    public void A_leader_whose_machine_slept_past_its_lease_changes_nothing_even_before_its_timers_fire()
     {
         // The monotonic clock stands still in a machine that sleeps, the wall clock does not; nothing has fired yet when it wakes.
         JumpingClock clock = new(_time);
@@ -272,7 +272,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Each_time_the_leader_is_stopped_the_other_leads_within_the_lease_and_the_woken_one_changes_nothing()
+    public void A_stopped_leader_is_replaced_within_the_lease_and_changes_nothing_after_it_wakes()
     {
         StoppableClock[] clocks = [new(_time), new(_time)];
         Replica[] both = [Start("a", clock: clocks[0]), Start("b", clock: clocks[1])];
@@ -318,7 +318,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_leader_that_fails_releases_the_lease_and_says_why()
+    public async Task A_leader_that_fails_releases_the_lease_and_rethrows_the_exception()
     {
         using ClusterConnection cluster = _server.Connect();
         LeaderElection election = new(cluster, Options("a"), _time, NullLogger.Instance);
@@ -333,7 +333,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [InlineData(1)]
     [InlineData(2)]
     [InlineData(3)]
-    public void Never_two_under_any_schedule_of_cuts_and_errors(int seed)
+    public void There_are_never_two_leaders_under_any_schedule_of_disconnections_and_errors(int seed)
     {
         Random random = new(seed);
         Replica[] all = [Start("a"), Start("b"), Start("c")];
@@ -368,7 +368,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [InlineData(15, 10, 6, 2)]
     [InlineData(15, 10, 5, 6)]
     [InlineData(15.5, 10, 5, 2)]
-    public void Times_that_do_not_go_together_are_refused(double lease, double deadline, double renew, double retry) =>
+    public void Contradictory_times_are_rejected(double lease, double deadline, double renew, double retry) =>
         Assert.Throws<ArgumentException>((Options("a") with
         {
             LeaseDuration = lease * Second,

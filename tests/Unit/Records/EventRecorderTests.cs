@@ -21,7 +21,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task An_event_tells_of_whom_it_is_and_why()
+    public async Task An_event_has_its_object_reason_and_message()
     {
         await WriteAsync(Failed);
 
@@ -33,7 +33,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_again_is_counted_by_any_process()
+    public async Task A_repeated_event_is_counted_by_any_process()
     {
         await WriteAsync(Failed);
         _time.Advance(TimeSpan.FromMinutes(5));
@@ -48,7 +48,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Writers_at_the_same_time_are_all_counted()
+    public async Task Concurrent_writers_are_all_counted()
     {
         await WriteAsync(Failed);
         bool raced = false;
@@ -63,7 +63,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     [Theory]
     [InlineData(403)]
     [InlineData(500)]
-    public async Task One_that_cannot_be_written_is_logged_and_stops_nothing(int code)
+    public async Task An_event_that_cannot_be_written_is_logged_and_does_not_throw(int code)
     {
         _cluster.Faults = _ => new RequestFault { StatusCode = code };
 

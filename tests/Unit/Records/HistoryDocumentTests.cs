@@ -24,7 +24,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void Info_is_in_the_originals_form_and_tells_of_failures_too()
+    public void Info_has_the_format_of_the_original_and_also_shows_failures()
     {
         JsonObject map = [];
         HistoryDocument.Add(map, [Record("1")], out _);
@@ -41,7 +41,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void The_originals_own_entries_stay_below_ours()
+    public void Entries_of_the_original_program_are_kept_below_ours()
     {
         const string Original = "Update occurred at:2018-10-01 12:00:00 +0000 UTC:\nWorkload:app to version:0000000\n";
         JsonObject map = new() { ["data"] = new JsonObject { ["Info"] = Original, ["mine"] = "kept" } };
@@ -53,7 +53,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void A_record_that_is_there_changes_nothing()
+    public void A_record_that_is_already_present_changes_nothing()
     {
         JsonObject map = [];
         HistoryDocument.Add(map, [Record("1")], out _);
@@ -88,7 +88,7 @@ public sealed class HistoryDocumentTests
     [InlineData("[{\"id\":\"1\"}]")]
     [InlineData("[{\"id\":1,\"cv\":\"\",\"kind\":\"\",\"name\":\"\",\"container\":\"\",\"toVersion\":\"\",\"outcome\":\"\"}]")]
     [InlineData("")]
-    public void What_a_person_has_broken_is_kept_aside_each_time(string broken)
+    public void Records_that_cannot_be_parsed_are_set_aside_each_time(string broken)
     {
         JsonObject map = new() { ["data"] = new JsonObject { ["records"] = broken } };
 
@@ -103,7 +103,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void The_oldest_goes_beyond_500_records()
+    public void The_oldest_record_is_dropped_beyond_500_records()
     {
         JsonObject map = [];
         HistoryDocument.Add(map, [.. Enumerable.Range(0, 503).Select(i => Record($"{i}", minute: i))], out _);
@@ -113,7 +113,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void The_oldest_goes_beyond_900_kB_and_what_is_left_are_whole_records()
+    public void The_oldest_records_are_dropped_as_a_whole_beyond_900_kB()
     {
         JsonObject map = [];
         for (int i = 0; i < 500; i += 10)
@@ -130,7 +130,7 @@ public sealed class HistoryDocumentTests
     }
 
     [Fact]
-    public void Other_keys_take_from_the_room_and_without_any_it_says_so()
+    public void Other_keys_reduce_the_available_space_and_fail_with_HistoryFull_if_none_is_left()
     {
         JsonObject crowded = new() { ["data"] = new JsonObject { ["mine"] = new string('x', 1_000_000) } };
         HistoryDocument.Add(crowded, [.. Enumerable.Range(0, 200).Select(i => Record($"{i}", minute: i))], out _);

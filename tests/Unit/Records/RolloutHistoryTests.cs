@@ -21,7 +21,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task Records_go_into_the_workloads_ConfigMap_and_are_found_again_newest_first()
+    public async Task Records_are_written_to_the_ConfigMap_of_the_workload_and_read_newest_first()
     {
         RolloutHistory history = _cluster.History();
         await history.AppendAsync("shop", Own, [Record("1"), Record("1", name: "other")], Token);
@@ -33,7 +33,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_same_record_again_writes_nothing()
+    public async Task A_record_that_is_already_present_is_not_written_again()
     {
         await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
         _cluster.Requests.Clear();
@@ -44,7 +44,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_ConfigMap_of_somebody_else_is_left_alone_until_it_is_labelled()
+    public async Task A_foreign_ConfigMap_is_not_changed_until_it_is_labelled()
     {
         await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Apply, JsonNode.Parse(
             """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"app.history"},"data":{"records":"[]"}}""")!, Token, "somebody-else");
@@ -61,7 +61,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_history_that_lost_its_labels_is_written_on()
+    public async Task A_history_that_lost_its_labels_is_continued()
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
         await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, JsonNode.Parse("""{"metadata":{"labels":null}}""")!, Token);
@@ -72,7 +72,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Where_history_is_not_enabled_nothing_is_asked()
+    public async Task A_disabled_history_makes_no_request()
     {
         await _cluster.History().AppendAsync("shop", new HistorySpec { Enabled = false }, [Record()], Token);
 
@@ -80,7 +80,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Several_resources_that_write_into_one_ConfigMap_at_the_same_time_lose_no_record()
+    public async Task Concurrent_writes_of_several_resources_to_one_ConfigMap_lose_no_record()
     {
         const int Writers = 6, Each = 8;
         await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
@@ -98,7 +98,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_that_is_lost_does_not_write_a_record_twice()
+    public async Task A_lost_response_does_not_write_a_record_twice()
     {
         int lost = 0;
         _cluster.Faults = request => request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropResponse = true } : RequestFault.None;
@@ -112,7 +112,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [Theory]
     [InlineData(409, 3)]
     [InlineData(500, 2)]
-    public async Task What_passes_is_tried_again(int code, int times)
+    public async Task Transient_errors_are_retried(int code, int times)
     {
         int left = times;
         _cluster.Faults = request => request.Method != HttpMethod.Get && left-- > 0 ? new RequestFault { StatusCode = code } : RequestFault.None;
@@ -125,7 +125,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [Theory]
     [InlineData(500, "ClusterFailed", 3)]
     [InlineData(403, "ClusterRefused", 1)]
-    public async Task What_stays_is_an_error_after_a_few_attempts(int code, string id, int attempts)
+    public async Task Permanent_errors_are_thrown_after_a_few_attempts(int code, string id, int attempts)
     {
         _cluster.Faults = request => request.Method != HttpMethod.Get ? new RequestFault { StatusCode = code } : RequestFault.None;
 
@@ -135,7 +135,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_ConfigMap_that_a_person_has_broken_is_kept_aside_and_the_log_told()
+    public async Task A_ConfigMap_that_cannot_be_parsed_is_set_aside_and_logged()
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
         await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, new JsonObject { ["data"] = new JsonObject { ["records"] = "oops" } }, Token);

@@ -25,7 +25,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task A_rollout_that_ended_is_a_record_for_each_workload_with_versions_and_images()
+    public async Task A_finished_rollout_has_a_record_for_each_workload_with_versions_and_images()
     {
         RolloutStatus rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
 
@@ -43,7 +43,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_resource_that_is_deleted_in_mid_rollout_leaves_its_record_and_those_that_waited()
+    public async Task A_resource_deleted_during_a_rollout_gets_its_record_and_those_still_to_be_written()
     {
         RolloutStatus waiting = Rollout(RolloutPhase.Failed, "1");
         ContainerVersion gone = Resource() with
@@ -62,7 +62,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task With_nothing_to_write_nothing_is_asked()
+    public async Task A_status_with_nothing_to_write_makes_no_request()
     {
         ContainerVersionStatus status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };
 
@@ -71,7 +71,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task The_version_that_was_rolled_out_goes_into_the_ConfigMap_and_a_failed_one_does_not()
+    public async Task A_rolled_out_version_is_written_to_the_ConfigMap_and_a_failed_one_is_not()
     {
         ContainerVersionStatus status = await _records.WriteAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
         Assert.Equal(new ConfigStatus("app-version", "version", "2222222"), status.Config);
@@ -84,7 +84,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     [Theory]
     [InlineData(403)]
     [InlineData(500)]
-    public async Task What_cannot_be_written_stays_in_the_status_until_it_is(int code)
+    public async Task Records_that_cannot_be_written_stay_in_the_status_until_they_are(int code)
     {
         _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("configmaps", StringComparison.Ordinal) ? new RequestFault { StatusCode = code } : RequestFault.None;
         ContainerVersion resource = Resource(Config);
@@ -111,7 +111,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_status_holds_no_more_than_it_can()
+    public async Task A_status_keeps_a_limited_number_of_unwritten_records()
     {
         _cluster.Faults = _ => new RequestFault { StatusCode = 403 };
         ContainerVersionStatus status = Status(Rollout()) with { Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MaxUnrecorded).Select(i => Rollout(id: $"{i}"))] };
@@ -123,7 +123,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Resource_and_workload_are_told_of_begin_and_end()
+    public async Task Resource_and_workload_get_events_for_start_and_end()
     {
         ContainerVersion none = Resource();
         ContainerVersion begun = none with { Status = Status(Rollout(RolloutPhase.Progressing)) };
@@ -146,7 +146,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_resource_that_stalls_says_so_once()
+    public void A_stalled_resource_gets_one_event()
     {
         ContainerVersion well = Resource() with { Status = Status(Rollout()) };
         ContainerVersion stalled = well with

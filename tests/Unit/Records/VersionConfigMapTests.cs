@@ -20,7 +20,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task It_is_created_where_there_is_none_and_not_written_where_it_is_right()
+    public async Task A_missing_ConfigMap_is_created_and_an_up_to_date_one_is_not_written()
     {
         await Write("2222222");
         _cluster.Requests.Clear();
@@ -31,7 +31,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Other_keys_stay_as_they_are()
+    public async Task Other_keys_are_kept()
     {
         await _cluster.CreateConfigMapAsync("app-version", new JsonObject { ["colour"] = "blue", ["version"] = "1111111" });
 
@@ -41,7 +41,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Somebody_who_creates_it_at_the_same_time_keeps_their_keys()
+    public async Task A_ConfigMap_created_by_another_client_at_the_same_time_keeps_its_keys()
     {
         bool raced = false;
         _cluster.Faults = request =>
@@ -64,7 +64,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     [Theory]
     [InlineData("""{"version":"mine"}""")]
     [InlineData("""{"ca.crt":"mine"}""")]
-    public async Task A_key_that_somebody_else_wrote_or_may_miss_is_left_alone(string data)
+    public async Task A_key_that_another_client_wrote_is_not_changed(string data)
     {
         await CreateAsOtherAsync(data, null);
 
@@ -89,7 +89,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_key_that_an_earlier_version_of_CvManager_wrote_is_written_on()
+    public async Task A_key_that_an_earlier_version_of_CvManager_wrote_is_updated()
     {
         // Without an annotation; its field manager alone tells.
         await CreateAsOtherAsync("""{"colour":"blue"}""", null);

@@ -46,7 +46,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task A_gate_may_ask_for_a_service_account_a_user_and_resources()
+    public async Task A_gate_can_set_a_service_account_a_user_and_resources()
     {
         JsonObject spec = (await BeginAsync(""","serviceAccountName":"tests","runAsUser":0,"resources":{"limits":{"memory":"256Mi"}}"""))["spec"]!.AsObject();
 
@@ -57,7 +57,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task The_pods_name_is_in_the_status_before_the_pod_is_and_cannot_be_foreseen()
+    public async Task The_name_of_a_pod_is_unpredictable_and_in_the_status_before_the_pod_is_created()
     {
         string? atCreation = null;
         _cluster.Faults = request =>
@@ -79,7 +79,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task The_answer_to_a_creation_that_is_lost_does_not_run_the_gate_twice()
+    public async Task A_lost_response_to_the_creation_does_not_run_the_gate_twice()
     {
         bool lost = false;
         _cluster.Faults = request =>
@@ -169,7 +169,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [InlineData("""{"phase":"Failed","reason":"UnexpectedAdmissionError"}""")]
     [InlineData("""{"phase":"Failed","conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler"}],"containerStatuses":[{"name":"verify","state":{"terminated":{"exitCode":143}}}]}""")]
     [InlineData("""{"phase":"Failed","reason":"DeadlineExceeded","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"CreateContainerConfigError","message":"container has runAsNonRoot and image will run as root"}}}]}""")]
-    public async Task A_pod_that_the_cluster_ends_is_run_again_and_blames_nobody(string status)
+    public async Task A_pod_that_the_cluster_terminates_is_run_again_and_fails_no_version(string status)
     {
         string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, status);
@@ -183,7 +183,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task The_first_cause_of_a_missing_image_is_told_when_its_time_is_up()
+    public async Task The_first_cause_of_a_missing_image_is_reported_at_the_timeout()
     {
         string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ErrImagePull","message":"\u001b[2Jr.example/tests:demo: not found"}}}]}""");
@@ -200,7 +200,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task The_controllers_clock_has_no_say_in_how_long_a_gate_runs()
+    public async Task The_clock_of_the_controller_does_not_affect_how_long_a_gate_runs()
     {
         string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, """{"phase":"Running","containerStatuses":[{"name":"verify","state":{"running":{}}}]}""");
@@ -225,7 +225,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [InlineData(400, "BadRequest", "admission webhook \"policy.example\" denied the request: no")]
     [InlineData(422, "Invalid", "Pod \"x\" is invalid: spec.containers[0].image: Invalid value")]
     [InlineData(500, "InternalError", "failed calling webhook \"policy.example\"")]
-    public async Task A_pod_that_is_refused_is_waited_for_and_blames_no_version(int code, string reason, string message)
+    public async Task A_pod_that_the_API_server_rejects_is_retried_and_fails_no_version(int code, string reason, string message)
     {
         _cluster.Faults = request => request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal)
             ? new RequestFault { StatusCode = code, Reason = reason, Message = message } : RequestFault.None;
@@ -248,7 +248,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [InlineData("""{"ok":true}""")]
     [InlineData("[]")]
     [InlineData("")]
-    public async Task An_answer_that_is_not_of_Kubernetes_blames_no_version(string body)
+    public async Task A_response_that_is_not_from_Kubernetes_fails_no_version(string body)
     {
         await CreateAsync();
         using PageHandler pages = new(_cluster, body);
@@ -266,7 +266,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task Gates_of_resources_that_begin_in_the_same_second_are_each_run_once()
+    public async Task Gates_that_start_in_the_same_second_each_run_once()
     {
         string[] names = ["cv", "cv2", "cv3"];
         foreach (string name in names)
@@ -288,7 +288,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task A_gate_that_is_edited_while_it_runs_is_run_as_it_is_asked_for_now()
+    public async Task A_gate_that_is_edited_while_it_runs_is_run_again_as_edited()
     {
         string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await _resources.PatchAsync("shop", "cv", JsonNode.Parse(
@@ -335,13 +335,12 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await _reconciler.ReconcileAsync(resource, (await _reconciler.ReadAsync("shop", Token)).Around(resource), null, Token);
     }
 
-    /// <summary>Writes what became of a pod. It is bound to a node that does not exist first, so that no scheduler writes its state beside this.</summary>
+    /// <summary>Writes the status of a pod. Assigns it to a missing node first, so that neither scheduler nor kubelet changes the status.</summary>
     private async Task EndAsync(string pod, string status)
     {
         if ((await _cluster.Connection.GetAsync(Pods with { Name = pod }, Token))["spec"]!["nodeName"] is null)
         {
-            await _cluster.Connection.CreateAsync(Pods with { Name = pod, Subresource = "binding" }, JsonNode.Parse(
-                """{"apiVersion":"v1","kind":"Binding","target":{"kind":"Node","name":"nowhere"}}""")!.AsObject(), Token);
+            await _cluster.Connection.PatchAsync(Pods with { Name = pod }, PatchKind.Merge, JsonNode.Parse("""{"spec":{"nodeName":"nowhere"}}""")!, Token);
         }
 
         await _cluster.Connection.PatchAsync(Pods with { Name = pod, Subresource = "status" }, PatchKind.Merge, new JsonObject { ["status"] = JsonNode.Parse(status) }, Token);

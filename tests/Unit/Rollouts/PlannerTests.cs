@@ -32,7 +32,7 @@ public sealed class PlannerTests
     [InlineData($"r.example/app:2222222@{Digest}")]
     [InlineData("r.example/app:2222222")]
     [InlineData($"r.example/app@{Digest}")]
-    public void However_the_version_is_written_a_workload_that_runs_it_is_up_to_date(string image)
+    public void A_workload_that_runs_the_version_in_any_notation_is_up_to_date(string image)
     {
         RolloutPlan plan = Plan(Resource(), image);
 
@@ -46,11 +46,11 @@ public sealed class PlannerTests
     [InlineData("r.example/app")]
     [InlineData("r.example/app:demo")]
     [InlineData("not a reference!")]
-    public void What_is_not_surely_the_version_is_changed(string image) =>
+    public void An_image_that_may_be_another_version_is_changed(string image) =>
         Assert.Equal(PlanVerdict.RollOut, Plan(Resource(), image).Verdict);
 
     [Fact]
-    public void Where_the_digest_is_the_version_the_image_has_no_tag()
+    public void An_image_whose_digest_is_the_version_has_no_tag()
     {
         RolloutPlan plan = Planner.Plan(new PlanInput
         {
@@ -61,11 +61,11 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Docker_Hubs_short_and_long_names_are_one_repository() =>
+    public void Short_and_long_names_of_Docker_Hub_are_one_repository() =>
         Assert.Equal(PlanVerdict.UpToDate, Plan(Resource(s => s with { ImageRepo = "nginx" }), "docker.io/library/nginx:2222222").Verdict);
 
     [Fact]
-    public void A_suspended_resource_is_held_and_still_says_what_the_tag_stands_for()
+    public void A_suspended_resource_is_held_and_still_shows_the_version_of_the_tag()
     {
         RolloutPlan plan = Plan(Resource(s => s with { Suspend = true }), "r.example/app:1111111");
 
@@ -74,7 +74,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_quarantined_digest_stays_out()
+    public void A_quarantined_digest_is_not_rolled_out_again()
     {
         ContainerVersion resource = Resource() with
         {
@@ -101,7 +101,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_container_that_is_not_there_is_named_with_those_that_are()
+    public void A_missing_container_is_reported_with_the_existing_ones()
     {
         RolloutPlan plan = Plan(Resource(s => s with { Container = new ContainerSpec { Name = "web" } }), "r.example/app:1111111");
 
@@ -110,7 +110,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void An_init_container_gets_the_version_too()
+    public void An_init_container_gets_the_version()
     {
         PlannedChange change = Assert.Single(Plan(Resource(s => s with { Container = new ContainerSpec { Name = "setup" } }), "r.example/app:1111111").Changes);
 
@@ -118,7 +118,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void No_workload_is_a_condition_that_names_the_labels()
+    public void A_selector_without_workloads_is_reported_with_its_labels()
     {
         RolloutPlan plan = Plan(Resource(s => s with { Selector = new Dictionary<string, string> { ["cvapp"] = "nobody" } }), "r.example/app:1111111");
 
@@ -127,7 +127,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void An_object_that_a_controller_owns_is_left_to_it()
+    public void An_object_with_a_controller_is_ignored()
     {
         RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111"),
             Deployment("r.example/app:0") with { Kind = "ReplicaSet", Name = "app-5d4", Controller = "Deployment/app" });
@@ -138,7 +138,7 @@ public sealed class PlannerTests
     [Theory]
     [InlineData("ReplicaSet")]
     [InlineData("Job")]
-    public void The_plan_says_how_a_kind_gets_its_image(string kind)
+    public void The_plan_describes_how_a_kind_is_updated(string kind)
     {
         string patched = Assert.Single(Plan(Resource(), Deployment("r.example/app:1111111")).Changes).ToString();
         string said = Assert.Single(Plan(Resource(), Deployment("r.example/app:1111111") with { Kind = kind }).Changes).ToString();
@@ -147,7 +147,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Of_two_colours_the_idle_one_gets_the_version_and_then_the_traffic()
+    public void The_idle_colour_gets_the_version_and_then_the_traffic()
     {
         RolloutPlan plan = PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000"));
 
@@ -158,7 +158,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void The_idle_colour_is_not_brought_up_to_date_for_its_own_sake()
+    public void The_idle_colour_stays_unchanged_when_the_live_one_is_up_to_date()
     {
         string target = Assert.Single(PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000")).Changes).ToImage;
 
@@ -168,7 +168,7 @@ public sealed class PlannerTests
     [Theory]
     [InlineData("red", new[] { "Deployment/blue", "Deployment/green" })]
     [InlineData(null, new[] { "app", "spec.strategy.blueGreen.serviceName" })]
-    public void Without_one_live_colour_nothing_is_changed_and_the_message_says_why(string? selected, string[] named)
+    public void A_pair_without_exactly_one_live_colour_is_Stalled_and_not_changed(string? selected, string[] named)
     {
         RolloutPlan plan = PlanColours(selected, Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000"));
 
@@ -177,7 +177,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void One_colour_three_colours_and_one_that_cannot_be_scaled_are_refused_by_name()
+    public void Blue_green_rejects_one_colour_three_colours_and_a_kind_that_cannot_be_scaled()
     {
         Workload blue = Colour("blue", "r.example/app:1111111");
         Workload green = Colour("green", "r.example/app:1111111");
@@ -188,7 +188,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_workload_that_is_set_to_the_version_is_not_ready_before_its_pods_are()
+    public void A_workload_set_to_the_version_is_not_ready_before_its_pods_are()
     {
         Workload waiting = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 2 replicas are available") };
 
@@ -200,7 +200,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Of_two_colours_only_the_live_one_has_to_be_up_and_is_said_to_run_the_version()
+    public void Only_the_live_colour_has_to_be_ready()
     {
         string target = Assert.Single(PlanColours("blue", Colour("blue", "r.example/app:1111111"), Colour("green", "r.example/app:0000000")).Changes).ToImage;
         Workload idle = Colour("blue", "r.example/app:1111111") with { Progress = WorkloadProgress.Waiting("0 of 1") };
@@ -212,12 +212,12 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_colour_that_is_missing_has_a_reason_of_its_own() =>
+    public void A_missing_colour_has_the_reason_BlueGreenIncomplete() =>
         Assert.Equal((PlanVerdict.Stalled, ConditionReasons.BlueGreenIncomplete),
             PlanColours("blue", Colour("blue", "r.example/app:1111111")) is var plan ? (plan.Verdict, plan.Reason) : default);
 
     [Fact]
-    public void A_pod_that_has_ended_is_passed_over()
+    public void A_terminated_pod_is_ignored()
     {
         Workload pod = Deployment("r.example/app:1111111") with { Kind = "Pod", Name = "once", IsFinished = true };
 
@@ -228,7 +228,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_workload_that_is_left_to_its_owner_is_named_with_it_where_there_is_no_other()
+    public void An_ignored_workload_is_reported_with_its_controller_if_there_is_no_other()
     {
         RolloutPlan plan = Plan(Resource(), Deployment("r.example/app:1111111") with { Controller = "Rollout/shop" });
 
@@ -237,7 +237,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void An_image_that_the_API_server_made_of_the_version_is_the_version()
+    public void A_known_rewrite_of_the_image_counts_as_the_version()
     {
         ContainerVersion Rewritten(string asked) => Resource() with
         {
@@ -258,7 +258,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Of_two_resources_for_one_container_the_older_goes_on_and_the_younger_names_it()
+    public void The_older_of_two_resources_for_one_container_wins_and_the_newer_one_reports_the_conflict()
     {
         ContainerVersion older = Resource("older", Noon);
         ContainerVersion younger = Resource("younger", Noon.AddSeconds(1));
@@ -272,7 +272,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Of_two_resources_of_one_second_the_first_by_name_goes_on()
+    public void The_first_by_name_of_two_resources_created_in_one_second_wins()
     {
         ContainerVersion a = Resource("a", Noon);
         ContainerVersion b = Resource("b", Noon);
@@ -291,7 +291,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void Somebody_who_keeps_changing_the_image_back_is_not_fought_for_ever()
+    public void An_image_that_is_changed_back_repeatedly_is_left_unchanged()
     {
         ContainerVersion Repeated(int repeats) => Resource() with
         {
@@ -314,7 +314,7 @@ public sealed class PlannerTests
     [InlineData("RegistryUnauthorized", CvErrorKind.Unauthenticated, ConditionReasons.RegistryUnauthorized)]
     [InlineData("RegistryRepositoryNotFound", CvErrorKind.NotFound, ConditionReasons.RepositoryNotFound)]
     [InlineData("RegistryUnreachable", CvErrorKind.Unavailable, ConditionReasons.RegistryUnavailable)]
-    public void Why_a_version_is_not_known_is_the_conditions_reason(string id, CvErrorKind kind, string reason)
+    public void The_cause_of_an_unknown_version_is_the_reason_of_the_condition(string id, CvErrorKind kind, string reason)
     {
         RolloutPlan plan = Planner.Plan(new PlanInput
         {
@@ -325,7 +325,7 @@ public sealed class PlannerTests
     }
 
     [Fact]
-    public void A_broken_specification_is_named_field_by_field()
+    public void An_invalid_specification_is_reported_field_by_field()
     {
         RolloutPlan plan = Plan(Resource(s => s with { VersionSyntax = "([", ImageRepo = "app:v1" }), "r.example/app:1");
 
@@ -362,7 +362,7 @@ public sealed class PlannerTests
     [InlineData(RolloutPhase.Succeeded, Digest, 0)]
     [InlineData(RolloutPhase.Superseded, Other, 0)]
     [InlineData(RolloutPhase.Superseded, Digest, Planner.MaxRepeats)]
-    public void A_workload_that_is_down_is_reported_where_no_rollout_of_the_version_was_interrupted(string phase, string digest, int repeats)
+    public void A_workload_that_is_down_is_reported_if_no_rollout_of_the_version_was_interrupted(string phase, string digest, int repeats)
     {
         Workload down = Deployment("r.example/app:2222222") with { Progress = WorkloadProgress.Waiting("0 of 1") };
         ContainerVersion resource = WithLast(phase, digest, down);

@@ -30,7 +30,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task A_hold_says_who_and_why_and_a_resume_leaves_nothing_of_it()
+    public async Task A_hold_records_who_and_why_and_a_resume_removes_it()
     {
         ContainerVersion before = await GetAsync();
         ContainerVersion held = await Holds.SuspendAsync(before, "freeze", Token);
@@ -53,7 +53,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_so_already_is_not_written_again()
+    public async Task An_unchanged_hold_is_not_written_again()
     {
         ContainerVersion held = await Holds.SuspendAsync(await GetAsync(), "freeze", Token);
         _cluster.Requests.Clear();
@@ -71,7 +71,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_resume_lifts_the_quarantine_also_where_the_controller_comes_between()
+    public async Task A_resume_lifts_the_quarantine_despite_conflicts_with_the_controller()
     {
         ContainerVersion resource = await GetAsync();
         ContainerVersionStatus status = new()

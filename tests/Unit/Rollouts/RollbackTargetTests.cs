@@ -10,23 +10,23 @@ public sealed class RollbackTargetTests
     private static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     [Fact]
-    public void It_is_the_last_success_before_the_present_version() =>
+    public void The_target_is_the_last_success_before_the_current_version() =>
         Assert.Equal("v2", RollbackTarget.Previous(Resource("v3"), History("v1", "v2", "v3")));
 
     [Fact]
-    public void What_failed_is_passed_over() =>
+    public void Failed_versions_are_skipped() =>
         Assert.Equal("v1", RollbackTarget.Previous(Resource("v3"), History("v1", "v2!", "v3")));
 
     [Fact]
-    public void The_present_version_rolled_out_twice_is_not_gone_back_to() =>
+    public void The_current_version_is_never_the_target_even_if_it_was_rolled_out_twice() =>
         Assert.Equal("v1", RollbackTarget.Previous(Resource("v2"), History("v1", "v2", "v2")));
 
     [Fact]
-    public void Going_back_twice_goes_back_further() =>
+    public void A_second_rollback_goes_back_further() =>
         Assert.Equal("v1", RollbackTarget.Previous(Resource("v2"), History("v1", "v2", "v3", "v2 by sam")));
 
     [Fact]
-    public void After_a_failure_that_was_put_back_the_present_version_is_the_one_that_runs()
+    public void The_current_version_after_a_rolled_back_failure_is_the_one_that_runs()
     {
         ContainerVersion resource = Resource("v3", CurrentStatus.Failed, "v2", RolloutPhase.RolledBack);
 
@@ -35,15 +35,15 @@ public sealed class RollbackTargetTests
     }
 
     [Fact]
-    public void A_failure_that_was_left_in_place_goes_back_to_the_last_success() =>
+    public void A_failure_that_was_not_rolled_back_goes_back_to_the_last_success() =>
         Assert.Equal("v2", RollbackTarget.Previous(Resource("v3", CurrentStatus.Failed, "v2", RolloutPhase.Failed), History("v1", "v2", "v3!")));
 
     [Fact]
-    public void Without_a_history_the_status_helps() =>
+    public void The_status_is_used_if_there_is_no_history() =>
         Assert.Equal("v2", RollbackTarget.Previous(Resource("v3", CurrentStatus.Progressing, "v2", RolloutPhase.Progressing), []));
 
     [Fact]
-    public void The_first_rollout_of_all_tells_what_was_before_it() =>
+    public void The_oldest_record_shows_the_version_before_it() =>
         Assert.Equal("v0", RollbackTarget.Previous(Resource("v1"), [Record("v1") with { FromVersion = "v0" }]));
 
     [Theory]
@@ -51,7 +51,7 @@ public sealed class RollbackTargetTests
     [InlineData("latest")]
     [InlineData("")]
     [InlineData("v1")]
-    public void Where_there_is_none_it_says_so(string from)
+    public void A_history_without_a_target_fails_with_RollbackTargetNotFound(string from)
     {
         CvException error = Assert.Throws<CvException>(() => RollbackTarget.Previous(Resource("v1"), [Record("v1") with { FromVersion = from }]));
 
@@ -60,7 +60,7 @@ public sealed class RollbackTargetTests
     }
 
     [Fact]
-    public void A_record_must_be_there_and_a_success()
+    public void A_record_must_exist_and_be_a_success()
     {
         IReadOnlyList<RolloutRecord> history = History("v1", "v2!");
 
@@ -70,7 +70,7 @@ public sealed class RollbackTargetTests
     }
 
     [Fact]
-    public void A_version_in_quarantine_is_none_to_go_back_to()
+    public void A_quarantined_version_is_rejected()
     {
         ContainerVersion resource = Resource("v2") with
         {

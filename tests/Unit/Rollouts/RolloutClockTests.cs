@@ -23,7 +23,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void Time_that_passes_moves_nothing()
+    public void Elapsed_time_does_not_shift_the_deadline()
     {
         RolloutStatus rollout = Begun();
         for (int i = 0; i < 60; i++)
@@ -36,7 +36,7 @@ public sealed class RolloutClockTests
     [Theory]
     [InlineData(3)]
     [InlineData(-3)]
-    public void A_clock_that_is_set_moves_the_deadline_along(int hours)
+    public void A_change_of_the_clock_shifts_the_deadline(int hours)
     {
         RolloutStatus rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
@@ -53,7 +53,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void What_NTP_sets_is_left_until_it_adds_up()
+    public void Small_adjustments_by_NTP_are_ignored_until_they_add_up()
     {
         RolloutStatus rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
@@ -68,7 +68,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void An_interruption_does_not_count_however_many_steps_fail_in_it()
+    public void An_interruption_does_not_count_however_many_steps_fail_during_it()
     {
         RolloutStatus rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
@@ -87,7 +87,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void A_new_deadline_owes_nothing()
+    public void A_new_deadline_is_not_shifted()
     {
         RolloutStatus rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
@@ -99,7 +99,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void Gates_and_the_cut_over_are_moved_with_it()
+    public void Gates_and_the_cut_over_are_shifted_with_the_deadline()
     {
         RolloutStatus rollout = Begun() with
         {
@@ -119,7 +119,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void After_a_restart_nothing_is_further_off_than_it_can_be()
+    public void After_a_restart_all_times_are_capped_at_their_maximum()
     {
         RolloutStatus rollout = Begun() with { BlueGreen = new BlueGreenStatus { CutOverAt = _clock.Now() } };
         _wall.WallClockAhead = TimeSpan.FromHours(-3);
@@ -131,7 +131,7 @@ public sealed class RolloutClockTests
     }
 
     [Fact]
-    public void Evidence_is_looked_for_so_many_times_a_second_by_all_together()
+    public void All_rollouts_together_list_evidence_at_a_limited_rate()
     {
         EvidenceRateLimiter pace = new(_wall);
         Assert.Equal(20, Enumerable.Range(0, 1000).Count(_ => pace.TryTake()));

@@ -35,7 +35,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
-    public async Task Somebody_who_changes_the_image_back_while_it_is_rolled_out_is_given_way_after_the_third_time()
+    public async Task A_rollout_whose_image_is_changed_back_ends_after_the_third_time()
     {
         await CreateAsync("""{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}""");
         await CreateDeploymentAsync("app", "app", 1);
@@ -62,7 +62,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task A_gate_that_is_taken_away_while_it_runs_is_waited_for_no_longer_and_blames_no_version()
+    public async Task A_gate_that_is_removed_while_it_runs_ends_the_rollout_and_fails_no_version()
     {
         await CreateAsync("""
             {"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main","verify":[{"kind":"Image","image":"r.example/tests","tag":"demo"}]}}
@@ -86,7 +86,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     [Theory]
     [InlineData("""{"spec":{"strategy":{"kind":"Rolling","blueGreen":null}}}""")]
     [InlineData("""{"spec":{"strategy":{"blueGreen":{"serviceName":"other"}}}}""")]
-    public async Task A_strategy_that_is_changed_in_the_middle_ends_the_rollout_and_leaves_the_traffic_where_it_is(string change)
+    public async Task A_strategy_that_is_changed_during_a_rollout_ends_it_and_does_not_move_the_traffic(string change)
     {
         await StartBlueGreenAsync();
 
@@ -101,7 +101,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     [Theory]
     [InlineData("""{"spec":{"strategy":{"kind":"Rolling","blueGreen":null}}}""")]
     [InlineData("""{"spec":{"strategy":{"blueGreen":{"serviceName":"other"}}}}""")]
-    public async Task What_is_rolled_back_gives_the_traffic_back_by_the_service_that_it_was_taken_from(string change)
+    public async Task A_rollback_restores_the_traffic_by_the_service_of_the_cut_over(string change)
     {
         await StartBlueGreenAsync();
         ContainerVersion resource = await _resources.GetAsync("shop", "cv", Token);
@@ -119,7 +119,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     }
 
     [Fact]
-    public async Task Pods_that_lose_the_label_of_their_colour_get_no_traffic_and_break_nothing()
+    public async Task Pods_that_lose_the_label_of_their_colour_get_no_traffic_and_fail_no_version()
     {
         await StartBlueGreenAsync();
         ContainerVersion resource = await _resources.GetAsync("shop", "cv", Token);

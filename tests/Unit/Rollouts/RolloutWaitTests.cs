@@ -12,11 +12,11 @@ public sealed class RolloutWaitTests
     [InlineData(null, true)]
     [InlineData("v2", true)]
     [InlineData("v3", false)]
-    public void Ready_is_done_unless_another_version_is_waited_for(string? version, bool done) =>
+    public void Ready_ends_the_wait_unless_it_is_for_another_version(string? version, bool done) =>
         Assert.Equal(done, RolloutWait.IsDone(Resource(Ready()), version));
 
     [Fact]
-    public void What_the_controller_has_not_seen_yet_is_waited_for()
+    public void A_generation_that_the_controller_has_not_observed_is_waited_for()
     {
         Assert.False(RolloutWait.IsDone(Resource(null), null));
         Assert.False(RolloutWait.IsDone(Resource(Ready() with { ObservedGeneration = 4 }), null));
@@ -25,7 +25,7 @@ public sealed class RolloutWaitTests
     [Theory]
     [InlineData(RolloutPhase.Progressing)]
     [InlineData(RolloutPhase.RollingBack)]
-    public void A_rollout_that_goes_on_is_waited_for_whatever_the_conditions_say(string phase)
+    public void A_rollout_in_progress_is_waited_for_whatever_the_conditions_are(string phase)
     {
         Assert.False(RolloutWait.IsDone(Resource(Ready() with { Rollout = new RolloutStatus { Phase = phase } }), "v2"));
         Assert.False(RolloutWait.IsDone(Resource(Failed("v2") with { Rollout = new RolloutStatus { Phase = phase } }), "v2"));
@@ -43,7 +43,7 @@ public sealed class RolloutWaitTests
     }
 
     [Fact]
-    public void Another_versions_failure_is_not_this_ones() => Assert.False(RolloutWait.IsDone(Resource(Failed("v1")), "v3"));
+    public void The_failure_of_another_version_is_ignored() => Assert.False(RolloutWait.IsDone(Resource(Failed("v1")), "v3"));
 
     [Fact]
     public void A_failure_whose_quarantine_was_lifted_is_waited_for() =>
@@ -52,7 +52,7 @@ public sealed class RolloutWaitTests
     [Theory]
     [InlineData(ConditionReasons.TagNotFound, true)]
     [InlineData(ConditionReasons.WorkloadNotFound, false)]
-    public void A_tag_may_still_be_pushed_but_a_workload_somebody_has_to_make(string reason, bool waits)
+    public void A_missing_tag_is_waited_for_but_a_missing_workload_is_an_error(string reason, bool waits)
     {
         ContainerVersion resource = Resource(Ready() with { Conditions = ConditionList.Stalled(null, reason, "no", 5, Noon) });
 
@@ -64,7 +64,7 @@ public sealed class RolloutWaitTests
     }
 
     [Fact]
-    public void Of_a_suspended_resource_nothing_can_be_waited_for_but_what_it_has()
+    public void A_suspended_resource_can_only_be_waited_for_on_its_current_version()
     {
         ContainerVersion resource = Resource(Ready()) with { Spec = new ContainerVersionSpec { Suspend = true } };
 

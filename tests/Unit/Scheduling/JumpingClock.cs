@@ -1,6 +1,6 @@
 namespace CvManager.Unit.Scheduling;
 
-/// <summary>A clock whose wall time is set by hand, as by a person or NTP, while its timers and timestamps go on as those of the inner one.</summary>
+/// <summary>A clock whose wall time can be changed, while its timers and timestamps follow the inner clock.</summary>
 internal sealed class JumpingClock(TimeProvider inner) : TimeProvider
 {
     public TimeSpan WallClockAhead { get; set; }

@@ -17,7 +17,7 @@ public sealed class SupervisorTests : IDisposable
     public void Dispose() => _stop.Dispose();
 
     [Fact]
-    public async Task A_task_that_throws_is_started_again_after_a_back_off_and_each_cause_is_logged_once()
+    public async Task A_task_that_throws_is_restarted_after_a_backoff_and_each_cause_is_logged_once()
     {
         int runs = 0;
         Task running = _supervisor.RunAsync("watch", token => ++runs switch
@@ -38,7 +38,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_cancellation_that_nobody_asked_for_does_not_end_a_task()
+    public async Task An_unrequested_cancellation_does_not_end_a_task()
     {
         int runs = 0;
         Task running = _supervisor.RunAsync("poller", token => ++runs == 1 ? throw new OperationCanceledException() : Forever(token), _stop.Token);
@@ -50,7 +50,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_task_that_keeps_failing_is_not_started_more_often_than_the_back_off_lets_it()
+    public async Task A_task_that_keeps_failing_is_restarted_no_more_often_than_the_backoff_allows()
     {
         int runs = 0;
         Task running = _supervisor.RunAsync("elector", _ =>
@@ -67,7 +67,7 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
-    public async Task A_task_that_returns_by_itself_is_an_error_with_a_stable_id()
+    public async Task A_task_that_returns_on_its_own_fails_with_ControllerTaskEnded()
     {
         CvException error = await Assert.ThrowsAsync<CvException>(() => _supervisor.RunAsync("worker", _ => Task.CompletedTask, _stop.Token));
 

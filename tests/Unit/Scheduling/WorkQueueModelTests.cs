@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Unit.Scheduling;
 
-/// <summary>The queue beside a model that is too simple to be wrong, over random schedules.</summary>
+/// <summary>Compares the queue with a simple model over random schedules.</summary>
 public sealed class WorkQueueModelTests
 {
     private static readonly TimeSpan Second = TimeSpan.FromSeconds(1);
@@ -31,7 +31,7 @@ public sealed class WorkQueueModelTests
         Gen.Int[0, 9]);
 
     [Fact]
-    public void Any_schedule_gives_what_the_model_gives() => Step.Array[0, 60].Sample(Run, iter: 3000, threads: 1);
+    public void The_queue_behaves_like_the_model_for_any_schedule() => Step.Array[0, 60].Sample(Run, iter: 3000, threads: 1);
 
     private static void Run((Act Act, int Key, int Seconds)[] steps)
     {

@@ -23,7 +23,7 @@ public sealed class WorkQueueTests : IDisposable
     public void Dispose() => _queue.Dispose();
 
     [Fact]
-    public void Keys_come_out_in_the_order_they_were_asked_for_and_once_each()
+    public void Keys_come_out_once_each_in_the_order_of_the_requests()
     {
         _queue.Enqueue("a");
         _queue.Enqueue("b");
@@ -35,7 +35,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_key_asked_for_while_it_is_worked_on_comes_out_again_after_that_and_not_before()
+    public void A_key_requested_during_its_work_comes_out_again_only_after_that_work()
     {
         _queue.Enqueue("a");
         Assert.Equal("a", Take());
@@ -51,7 +51,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_busy_key_lines_up_behind_those_that_wait()
+    public void A_busy_key_queues_behind_waiting_keys()
     {
         _queue.Enqueue("busy");
         Take();
@@ -64,7 +64,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void The_earliest_time_asked_for_holds()
+    public void The_earliest_requested_time_counts()
     {
         _queue.EnqueueAfter("a", 30 * Second);
         _queue.EnqueueAfter("a", 10 * Second);
@@ -81,7 +81,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Failures_back_off_exponentially_up_to_the_cap_and_success_forgets_them()
+    public void Failures_back_off_exponentially_up_to_the_cap_and_success_resets_the_backoff()
     {
         _queue.Enqueue("a");
         Take();
@@ -102,7 +102,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_request_cuts_a_back_off_short_but_cannot_make_a_failing_key_spin()
+    public void A_request_shortens_a_backoff_but_cannot_make_a_failing_key_spin()
     {
         _queue.Enqueue("a");
         for (int i = 0; i < 8; i++)
@@ -118,7 +118,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_failing_key_delays_no_other()
+    public void A_failing_key_does_not_delay_other_keys()
     {
         _queue.Enqueue("bad");
         Take();
@@ -130,7 +130,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Whoever_waits_first_is_served_first()
+    public void The_first_waiter_gets_the_first_key()
     {
         Task<string?> first = _queue.DequeueAsync(Token);
         Task<string?> second = _queue.DequeueAsync(Token);
@@ -158,7 +158,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Shutting_down_drops_what_waits_and_ends_when_what_is_worked_on_is_completed()
+    public void Shutdown_drops_waiting_keys_and_ends_when_the_work_in_progress_is_completed()
     {
         _queue.Enqueue("running");
         Take();
@@ -176,7 +176,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Shutting_down_releases_whoever_waits()
+    public void Shutdown_releases_all_waiters()
     {
         Task<string?> waiting = _queue.DequeueAsync(Token);
 
@@ -186,7 +186,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_key_that_nobody_works_on_cannot_be_completed()
+    public void A_key_that_is_not_in_work_cannot_be_completed()
     {
         _queue.Enqueue("a");
 
@@ -194,7 +194,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void A_wall_clock_that_jumps_moves_nothing()
+    public void A_change_of_the_wall_clock_has_no_effect()
     {
         JumpingClock jumping = new(_time);
         using WorkQueue other = new(jumping);
@@ -212,7 +212,7 @@ public sealed class WorkQueueTests : IDisposable
     }
 
     [Fact]
-    public void Waits_longer_than_a_timer_can_run_are_kept()
+    public void Delays_longer_than_the_maximum_of_a_timer_are_kept()
     {
         _queue.EnqueueAfter("a", TimeSpan.FromDays(100));
         _queue.EnqueueAfter("never", TimeSpan.MaxValue);

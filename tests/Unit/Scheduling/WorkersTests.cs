@@ -11,7 +11,7 @@ public sealed class WorkersTests
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     [Fact]
-    public async Task No_key_is_worked_on_twice_at_once_and_no_change_is_missed()
+    public async Task A_key_is_processed_by_one_worker_at_a_time_and_no_change_is_missed()
     {
         const int Keys = 20, Changes = 400;
         using WorkQueue queue = new(TimeProvider.System);
@@ -50,7 +50,7 @@ public sealed class WorkersTests
     }
 
     [Fact]
-    public async Task Work_that_throws_is_tried_again_later_and_disturbs_no_other()
+    public async Task Work_that_throws_is_retried_later_and_does_not_affect_other_keys()
     {
         FakeTimeProvider time = new();
         using WorkQueue queue = new(time, new WorkQueueOptions { AllowSynchronousContinuations = true, Random = new WidestJitter() });
@@ -74,7 +74,7 @@ public sealed class WorkersTests
     }
 
     [Fact]
-    public async Task Cancelling_tells_the_work_and_awaits_it()
+    public async Task Cancellation_cancels_and_awaits_the_work()
     {
         using WorkQueue queue = new(TimeProvider.System);
         using CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);

@@ -8,8 +8,8 @@ using Xunit;
 namespace CvManager.Unit.Watching;
 
 /// <summary>
-/// What the view takes for the present state. After etcd was restored from a backup, objects have the same UIDs and lower resource
-/// versions: a list then decides, whatever its numbers.
+/// Which state the view keeps. After a restore of etcd from a backup, objects have the same UIDs and lower resource versions: a list then
+/// replaces the known state regardless of its resource version.
 /// </summary>
 public sealed class ClusterViewTests
 {
@@ -19,7 +19,7 @@ public sealed class ClusterViewTests
     public ClusterViewTests() => _view = new ClusterView(_woken.Add);
 
     [Fact]
-    public void A_list_replaces_a_resource_whose_resource_version_went_back()
+    public void A_list_replaces_a_resource_whose_resource_version_decreased()
     {
         _view.ForResources(null).Set(Resource("900", "new"));
 
@@ -30,7 +30,7 @@ public sealed class ClusterViewTests
     }
 
     [Fact]
-    public void A_list_replaces_a_workload_whose_resource_version_went_back()
+    public void A_list_replaces_a_workload_whose_resource_version_decreased()
     {
         ContainerVersion resource = Resource("1", "demo");
         _view.ForResources(null).Set(resource);
@@ -52,7 +52,7 @@ public sealed class ClusterViewTests
     }
 
     [Fact]
-    public void The_answer_to_a_change_does_not_bring_back_what_is_gone()
+    public void The_response_to_a_write_does_not_bring_back_a_deleted_object()
     {
         _view.ForResources(null).Set(Resource("1", "demo"));
         _view.ForResources(null).Replace([]);

@@ -21,7 +21,7 @@ public sealed class PodEvidenceTests
     [InlineData("{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}", TroubleKind.ImagePull, false, "ErrImagePull", "not found")]
     [InlineData("{name: main, state: {waiting: {reason: ImagePullBackOff}}}", TroubleKind.ImagePull, true, "ImagePullBackOff")]
     [InlineData("{name: main, state: {waiting: {reason: CreateContainerConfigError, message: secret not found}}}", TroubleKind.Configuration, false, "secret not found")]
-    public void A_kubelet_tells_what_is_wrong_with_a_container(string status, string kind, bool decisive, params string[] facts)
+    public void The_status_of_a_container_shows_its_trouble(string status, string kind, bool decisive, params string[] facts)
     {
         foreach (string list in (string[])["containerStatuses", "initContainerStatuses"])
         {
@@ -40,11 +40,11 @@ public sealed class PodEvidenceTests
     [InlineData("{}", "{name: main, restartCount: 0, state: {waiting: {reason: ContainerCreating}}}")]
     [InlineData("{restartPolicy: Never}", "{name: main, restartCount: 0, state: {terminated: {exitCode: 0}}}")]
     [InlineData("{restartPolicy: OnFailure}", "{name: main, restartCount: 0, state: {terminated: {exitCode: 0}}}")]
-    public void A_container_that_runs_is_about_to_or_has_done_its_work_is_no_trouble(string spec, string status) =>
+    public void A_container_that_runs_is_starting_or_has_completed_is_not_trouble(string spec, string status) =>
         Assert.Null(PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {{containerStatuses: [{status}]}}}}")));
 
     [Fact]
-    public void What_a_container_wrote_about_its_end_is_shown_without_control_characters_and_cut()
+    public void The_termination_message_is_shown_truncated_and_without_control_characters()
     {
         string told = PodEvidence.FindTrouble(Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, state: {terminated: {exitCode: 1, message: \"\\e[31mno " + new string('x', 5000) + "\"}}}]}}"))!.Message;
 
@@ -68,14 +68,14 @@ public sealed class PodEvidenceTests
     [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]}", ConditionReasons.NodeNotReady)]
     [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ContainersNotReady}, {type: ContainersReady, status: 'False', reason: ContainersNotReady}]}", null)]
     [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady}, {type: ContainersReady, status: 'True'}]}", null)]
-    public void What_keeps_a_pod_from_running_and_is_not_its_images_doing_has_a_reason(string spec, string status, string? reason) =>
+    public void A_blockage_that_is_not_the_fault_of_the_image_has_a_reason(string spec, string status, string? reason) =>
         Assert.Equal(reason, PodEvidence.FindBlockage(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {status}}}"), Now)?.By);
 
     [Theory]
     [InlineData("2026-01-01T11:59:00Z", ConditionReasons.PodsTerminating)]
     [InlineData("2026-01-01T11:59:50Z", null)]
     [InlineData("2026-01-01T12:00:30Z", null)]
-    public void A_pod_that_stays_long_after_its_grace_period_is_stuck(string deleted, string? reason) =>
+    public void A_pod_that_still_exists_long_after_its_grace_period_is_stuck(string deleted, string? reason) =>
         Assert.Equal(reason, PodEvidence.FindStuckDeletion(Json($"{{metadata: {{name: p, deletionTimestamp: '{deleted}'}}, spec: {{nodeName: n}}}}"), Now)?.By);
 
     private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();

@@ -49,7 +49,7 @@ public sealed class PodReplacementTests : IDisposable
     [Theory]
     [InlineData("mirror, digest kept")]
     [InlineData("mirror, digest lost")]
-    public async Task Pods_whose_images_a_webhook_sends_to_a_mirror_are_replaced_once_each(string how)
+    public async Task Pods_whose_images_a_webhook_rewrites_to_a_mirror_are_replaced_once_each(string how)
     {
         Start(3, image => "mirror.example/" + (how.EndsWith("kept", StringComparison.Ordinal) ? image : image.Split('@')[0]));
 
@@ -58,7 +58,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task Pods_that_get_the_former_image_again_cost_one_pod_and_no_more()
+    public async Task Replacement_stops_after_one_pod_if_pods_get_the_former_image_again()
     {
         Start(3, _ => Old);
 
@@ -67,7 +67,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task Pods_that_get_another_image_each_time_cost_two_pods_and_no_more()
+    public async Task Replacement_stops_after_two_pods_if_pods_get_another_image_each_time()
     {
         int number = 0;
         Start(4, image => image == Old ? Old : $"mirror.example/app:{++number}");
@@ -77,7 +77,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task A_PodDisruptionBudget_is_waited_for_and_named()
+    public async Task A_PodDisruptionBudget_is_waited_for_and_reported()
     {
         Start(2, image => image);
         _refusal = ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.", """{"causes":[{"reason":"DisruptionBudget","message":"The disruption budget app needs 2 healthy pods"}]}""");
@@ -90,7 +90,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task A_pod_that_is_not_ready_goes_also_where_a_budget_has_no_room()
+    public async Task A_pod_that_is_not_ready_is_deleted_despite_an_exhausted_budget()
     {
         Start(1, image => image);
         _pods[0]["status"]!["conditions"]![0]!["status"] = "False";
@@ -101,7 +101,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task An_API_server_that_knows_no_Eviction_of_policy_v1_gets_v1beta1()
+    public async Task An_API_server_without_Eviction_of_policy_v1_gets_v1beta1()
     {
         _knowsPolicyV1 = false;
         Start(2, image => image);
@@ -112,7 +112,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task Nothing_goes_before_the_ReplicaSet_controller_has_seen_the_template()
+    public async Task No_pod_is_replaced_before_the_ReplicaSet_controller_has_observed_the_template()
     {
         Start(1, image => image);
 
@@ -122,7 +122,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task A_StatefulSets_pod_that_cannot_get_ready_and_is_of_a_former_revision_is_replaced_once()
+    public async Task A_pod_of_a_StatefulSet_that_is_not_ready_and_has_an_earlier_revision_is_replaced_once()
     {
         _pods.Add(Pod("app-0", New, ready: true, revision: "good"));
         _pods.Add(Pod("app-1", Old, ready: false, revision: "bad", waiting: "ErrImagePull"));
@@ -141,7 +141,7 @@ public sealed class PodReplacementTests : IDisposable
     }
 
     [Fact]
-    public async Task Pods_of_a_StatefulSet_that_are_below_the_partition_of_the_revision_or_ready_stay()
+    public async Task Pods_of_a_StatefulSet_below_the_partition_or_updated_or_ready_are_kept()
     {
         _pods.Add(Pod("app-0", Old, ready: false, revision: "bad", waiting: "ErrImagePull"));
         _pods.Add(Pod("app-1", Old, ready: true, revision: "bad"));

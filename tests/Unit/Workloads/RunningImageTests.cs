@@ -19,7 +19,7 @@ public sealed class RunningImageTests
     [InlineData($"r.example/app@{New}", $"mirror.example/app@{New}", false)]
     [InlineData("r.example/app:1", "r.example/app:2", false)]
     [InlineData("no reference!", "no reference!", true)]
-    public void References_are_the_same_however_they_are_written(string one, string other, bool same) => Assert.Equal(same, RunningImage.AreSame(one, other));
+    public void References_are_compared_in_any_notation(string one, string other, bool same) => Assert.Equal(same, RunningImage.AreSame(one, other));
 
     // What kubelets write: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
     [Theory]
@@ -30,7 +30,7 @@ public sealed class RunningImageTests
     [InlineData($"sha256:9876", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
     [InlineData("r.example/app:1", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
     [InlineData($"r.example/app:2@{New}", "", $"r.example/app@{Old}", false)]
-    public void A_container_runs_the_new_image_once_its_digest_says_so_or_something_else_runs_than_before(string image, string imageId, string former, bool started) =>
+    public void A_container_runs_the_new_image_if_its_digest_matches_or_its_imageID_changed(string image, string imageId, string former, bool started) =>
         Assert.Equal(started, RunningImage.IsStarted(new WorkloadContainer("main", $"r.example/app:2@{New}", false, 0) { RunningImage = image, ImageId = imageId }, New, former));
 
     [Theory]
@@ -40,6 +40,6 @@ public sealed class RunningImageTests
     [InlineData("r.example/app:1", false)]
     [InlineData($"mirror.example/app:2@{Old}", false)]
     [InlineData("mirror.example/app:stable", false)]
-    public void What_the_API_server_makes_of_an_image_stands_for_it_where_it_is_the_same_content_or_version(string answered, bool stands) =>
+    public void A_rewritten_image_is_accepted_if_it_has_the_same_content_or_version(string answered, bool stands) =>
         Assert.Equal(stands, RunningImage.StandsFor(answered, $"r.example/app:2@{New}", "r.example/app:1", New));
 }

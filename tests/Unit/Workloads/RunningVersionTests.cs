@@ -16,7 +16,7 @@ public sealed class RunningVersionTests
     [InlineData("registry.example.com/team/myapp@sha256:ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
         "sha256:ffff456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef")]
     [InlineData("$(IMAGE)", "$(IMAGE)")]
-    public void The_version_is_what_the_image_says(string image, string version) =>
+    public void The_version_is_the_tag_or_digest_of_the_image(string image, string version) =>
         Assert.Equal(version, Assert.Single(RunningVersion.Find([Resource("cv")], [Deployment("myapp", image)])).Version);
 
     [Fact]
@@ -29,7 +29,7 @@ public sealed class RunningVersionTests
     }
 
     [Fact]
-    public void Each_resource_has_a_line_for_each_of_its_workloads_in_order()
+    public void Each_resource_has_an_entry_for_each_of_its_workloads_in_order()
     {
         ContainerVersion[] resources = [Resource("second"), Resource("first"), Resource("elsewhere", ns: "other")];
         Workload[] workloads =

@@ -14,11 +14,11 @@ public sealed class WorkloadProgressTests
     [InlineData("{observedGeneration: 2, replicas: 4, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Waiting, "1")]
     [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 2}", ProgressState.Waiting, "2", "3")]
     [InlineData("{observedGeneration: 2, replicas: 3, updatedReplicas: 3, availableReplicas: 3}", ProgressState.Done, "3", "3")]
-    public void A_Deployment_is_done_when_kubectl_rollout_status_would_say_so(string status, ProgressState state, params string[] facts) =>
+    public void A_Deployment_is_done_when_kubectl_rollout_status_is(string status, ProgressState state, params string[] facts) =>
         AssertProgress("Deployment", "{replicas: 3}", status, state, facts);
 
     [Fact]
-    public void An_exceeded_progress_deadline_is_told_with_its_time_and_does_not_hide_how_far_the_Deployment_is()
+    public void An_exceeded_progress_deadline_is_reported_with_its_time_beside_the_progress()
     {
         Workload workload = WorkloadKind.Find("Deployment").Read(Json("""
             {metadata: {generation: 2}, spec: {replicas: 1}, status: {observedGeneration: 2, replicas: 1, updatedReplicas: 1, availableReplicas: 1, conditions: [
@@ -38,7 +38,7 @@ public sealed class WorkloadProgressTests
     [InlineData("StatefulSet", "{replicas: 2, updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 2, currentRevision: a, updateRevision: b}", ConditionReasons.UpdateOnDelete)]
     [InlineData("StatefulSet", "{replicas: 2, updateStrategy: {type: RollingUpdate, rollingUpdate: {partition: 2}}}", "{observedGeneration: 2, updatedReplicas: 0, readyReplicas: 2, currentRevision: a, updateRevision: b}", ConditionReasons.UpdatePartitioned)]
     [InlineData("DaemonSet", "{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ConditionReasons.UpdateOnDelete)]
-    public void What_keeps_a_workload_from_its_specification_and_is_no_versions_doing_has_a_reason_of_its_own(string kind, string spec, string status, string? reason)
+    public void A_blockage_that_is_not_the_fault_of_the_version_has_its_own_reason(string kind, string spec, string status, string? reason)
     {
         WorkloadProgress progress = WorkloadKind.Find(kind).Progress(Json($"{{metadata: {{generation: 2}}, spec: {spec}, status: {status}}}"));
 
@@ -61,7 +61,7 @@ public sealed class WorkloadProgressTests
     [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 1}", ProgressState.Waiting, "1", "2")]
     [InlineData("{}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 2, numberAvailable: 2}", ProgressState.Done, "2", "2")]
     [InlineData("{updateStrategy: {type: OnDelete}}", "{observedGeneration: 2, desiredNumberScheduled: 2, updatedNumberScheduled: 1, numberAvailable: 2}", ProgressState.Waiting, "OnDelete", "1", "2")]
-    public void A_DaemonSet_is_done_when_all_its_nodes_have_it(string spec, string status, ProgressState state, params string[] facts) =>
+    public void A_DaemonSet_is_done_when_it_is_available_on_all_its_nodes(string spec, string status, ProgressState state, params string[] facts) =>
         AssertProgress("DaemonSet", spec, status, state, facts);
 
     [Theory]
@@ -74,7 +74,7 @@ public sealed class WorkloadProgressTests
     [InlineData("Running", false)]
     [InlineData("Succeeded", true)]
     [InlineData("Failed", true)]
-    public void A_Pod_that_has_ended_is_known(string phase, bool finished) =>
+    public void A_terminated_Pod_is_finished(string phase, bool finished) =>
         Assert.Equal(finished, WorkloadKind.Find("Pod").Read(Json($"{{metadata: {{name: a}}, spec: {{containers: []}}, status: {{phase: {phase}}}}}")).IsFinished);
 
     [Fact]
@@ -94,7 +94,7 @@ public sealed class WorkloadProgressTests
     }
 
     [Fact]
-    public void The_controller_the_pods_labels_and_the_images_last_manager_are_known()
+    public void Controller_pod_labels_and_last_field_manager_of_the_image_are_read()
     {
         Workload workload = WorkloadKind.Find("ReplicaSet").Read(Json("""
             metadata:
