@@ -18,8 +18,8 @@ internal sealed class ProgramException(string message, bool isMissing = false, E
 internal static class ChildProgram
 {
     /// <summary>
-    /// The absolute path of a program. The current directory is never searched because it may be untrusted; therefore empty and relative entries
-    /// of PATH are ignored, as Go does (os/exec, ErrDot).
+    /// The absolute path of a program. The current directory is never searched because it may be untrusted; therefore empty and relative
+    /// entries of PATH are ignored, as Go does (os/exec, ErrDot).
     /// </summary>
     /// <param name="name">A name to find on the PATH, or an absolute path.</param>
     /// <returns>Null if not found.</returns>

@@ -1,8 +1,8 @@
 namespace CvManager;
 
 /// <summary>
-/// The ids of all errors of the engine (<see cref="CvException.ErrorId"/>), the first part of a FullyQualifiedErrorId. Stable: scripts test for
-/// them. An error that corresponds to a condition has the reason of that condition as its id: <see cref="Resources.ConditionReasons"/>.
+/// The ids of all errors of the engine (<see cref="CvException.ErrorId"/>), the first part of a FullyQualifiedErrorId. Stable: scripts test
+/// for them. An error that corresponds to a condition has the reason of that condition as its id: <see cref="Resources.ConditionReasons"/>.
 /// </summary>
 public static class ErrorIds
 {

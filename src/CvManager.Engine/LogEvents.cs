@@ -2,8 +2,8 @@ namespace CvManager;
 
 /// <summary>
 /// The event ids of all log messages of the engine; the names are the event names. Stable, while the text of messages may change.
-/// Ranges: 2100 versions; 3100 secrets; 4000 workers; 4100 tags; 4200 leader election; 4300 watches; 4400 service accounts; 4500 ContainerVersions;
-/// 4600 records; 4900 the log itself (cmdlets).
+/// Ranges: 2100 versions; 3100 secrets; 4000 workers; 4100 tags; 4200 leader election; 4300 watches; 4400 service accounts; 4500
+/// ContainerVersions; 4600 records; 4900 the log itself (cmdlets).
 /// </summary>
 public static class LogEvents
 {

@@ -3,11 +3,13 @@ using System.Net;
 namespace CvManager;
 
 /// <summary>
-/// The proxies of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c>, <c>NO_PROXY</c>, in upper or lower case), interpreted as
-/// Go does (golang.org/x/net/http/httpproxy) and with it kubectl, docker and Kubernetes. .NET does not support networks, ports and domains
-/// without a leading dot in <c>NO_PROXY</c>. Immutable, thread-safe.
+/// The proxies of the environment (<c>HTTPS_PROXY</c>, <c>HTTP_PROXY</c>, <c>ALL_PROXY</c>, <c>NO_PROXY</c>, in upper or lower case),
+/// interpreted as Go does (golang.org/x/net/http/httpproxy) and with it kubectl, docker and Kubernetes. .NET does not support networks,
+/// ports and domains without a leading dot in <c>NO_PROXY</c>. Immutable, thread-safe.
 /// </summary>
-/// <remarks>As an <see cref="ICredentials"/>, it returns the user info of the proxy URLs, which is removed from the URLs it returns.</remarks>
+/// <remarks>
+/// As an <see cref="ICredentials"/>, it returns the user info of the proxy URLs, which is removed from the URLs it returns.
+/// </remarks>
 internal sealed class ProxySettings : IWebProxy, ICredentials
 {
     private readonly Uri? _http;

@@ -5,8 +5,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager;
 
 /// <summary>
-/// Validates server certificates: the requested name must be among the subject alternative names (as in Go, the common name does not count), and
-/// the certificate must be for server authentication, currently valid and signed by a trusted authority.
+/// Validates server certificates: the requested name must be among the subject alternative names (as in Go, the common name does not
+/// count), and the certificate must be for server authentication, currently valid and signed by a trusted authority.
 /// </summary>
 internal static class ServerTrust
 {
@@ -61,13 +61,15 @@ internal static class ServerTrust
             : "it is not signed by a trusted certificate authority.";
     }
 
-    /// <summary>Tries authorities one by one: with several of the same name, as during a rotation, .NET builds a chain with one of them only.</summary>
+    /// <summary>
+    /// Tries authorities one by one: with several of the same name, as during a rotation, .NET builds a chain with one of them only.
+    /// </summary>
     private static bool IsSignedByOneOf(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent) =>
         authorities.Count > 1 && authorities.Any(authority => IsSignedBy([authority], server, sent));
 
     /// <summary>
-    /// Any of the authorities, even an intermediate, ends a chain (Go: CertPool). .NET requires a root, so a partial chain or unknown root is
-    /// accepted if one of its certificates is an authority; everything else must be valid.
+    /// Any of the authorities, even an intermediate, ends a chain (Go: CertPool). .NET requires a root, so a partial chain or unknown root
+    /// is accepted if one of its certificates is an authority; everything else must be valid.
     /// </summary>
     private static bool IsSignedBy(X509Certificate2Collection authorities, X509Certificate2 server, X509Chain? sent)
     {

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace CvManager.Unit;
 
-/// <summary>Dependencies point one way: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").</summary>
+/// <summary>
+/// Dependencies point one way: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").
+/// </summary>
 public sealed partial class LayoutTests
 {
     private static readonly Dictionary<string, string[]> MayUse = new()

@@ -6,8 +6,9 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// Sends a client certificate from files that another program rotates (kubelet, cert-manager). The files are read again every minute and after
-/// the server rejects the certificate. A new certificate is used for new connections (client-go/transport/cert_rotation.go). Thread-safe.
+/// Sends a client certificate from files that another program rotates (kubelet, cert-manager). The files are read again every minute and
+/// after the server rejects the certificate. A new certificate is used for new connections (client-go/transport/cert_rotation.go).
+/// Thread-safe.
 /// </summary>
 internal sealed class CertificateFileHandler : HttpMessageHandler
 {

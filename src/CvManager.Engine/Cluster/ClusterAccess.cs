@@ -39,7 +39,8 @@ internal sealed class ClusterAccess
         string token = Path.Combine(folder, "token");
         if (!File.Exists(token))
         {
-            throw new CvException(ErrorIds.ServiceAccountTokenNotFound, CvErrorKind.NotFound, $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
+            throw new CvException(ErrorIds.ServiceAccountTokenNotFound, CvErrorKind.NotFound,
+                $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
                 "Set automountServiceAccountToken: true for the pod or its service account, or specify -KubeConfig.") { Target = token };
         }
 
@@ -58,7 +59,8 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
         {
-            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid, $"Could not use this pod's service account: {e.Message}",
+            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid,
+                $"Could not use this pod's service account: {e.Message}",
                 $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.", e) { Target = folder };
         }
     }
@@ -79,7 +81,8 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
         {
-            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"Context '{name}' in {source} is not valid: {e.Message}.",
+            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid,
+                $"Context '{name}' in {source} is not valid: {e.Message}.",
                 "Fix the context's cluster and user; 'kubectl config view' shows them.", e) { Target = name };
         }
     }
@@ -168,7 +171,9 @@ internal sealed class ClusterAccess
         return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
     }
 
-    /// <summary>A handler that sends the user's client certificate, which comes from the kubeconfig, from files or from an exec plugin.</summary>
+    /// <summary>
+    /// A handler that sends the user's client certificate, which comes from the kubeconfig, from files or from an exec plugin.
+    /// </summary>
     private static HttpMessageHandler OpenWithCertificate(KubeUser user, ClusterCredentials credentials, Func<SslStreamCertificateContext?, SocketsHttpHandler> open, TimeProvider time)
     {
         string? certificate = Base64(user.ClientCertificateData, "client-certificate-data");
@@ -191,7 +196,8 @@ internal sealed class ClusterAccess
         bool hasLogin = !string.IsNullOrEmpty(user.Username) || !string.IsNullOrEmpty(user.Password);
         if (user.AuthProvider is { } provider)
         {
-            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported, $"The user's auth-provider '{provider.Name}' is not supported.",
+            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported,
+                $"The user's auth-provider '{provider.Name}' is not supported.",
                 "Use an exec plugin instead (kubelogin, gke-gcloud-auth-plugin): 'kubectl config set-credentials --exec-command'.") { Target = "auth-provider" };
         }
 

@@ -84,7 +84,8 @@ public sealed class ClusterConnection : IDisposable
     private Action? BeforeChange { get; set; }
 
     /// <summary>Reads the configuration; sends no request.</summary>
-    /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>, <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
+    /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>,
+    /// <c>KubeContextNotFound</c>, <c>ServiceAccountTokenNotFound</c>.</exception>
     public static ClusterConnection Connect(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
@@ -241,7 +242,8 @@ public sealed class ClusterConnection : IDisposable
     /// The changes after a resource version, until the API server ends the watch. An event of type ERROR ends it with an exception for its
     /// status.
     /// </summary>
-    /// <param name="timeoutSeconds">After this time the server ends the watch; if it does not within another 30 s, that is an error.</param>
+    /// <param name="timeoutSeconds">After this time the server ends the watch; if it does not within another 30 s, that is an
+    /// error.</param>
     public async IAsyncEnumerable<(string Type, JsonObject Object)> WatchAsync(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
         [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -307,7 +309,9 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    /// <summary>Turns failures of the server or the network into <see cref="CvException"/>. Cancellation by the caller is not changed.</summary>
+    /// <summary>
+    /// Turns failures of the server or the network into <see cref="CvException"/>. Cancellation by the caller is not changed.
+    /// </summary>
     /// <param name="late">The predicate of the timeout message: "did not respond to …".</param>
     private async Task<T> GuardAsync<T>(Task<T> step, string late, string title, TimeSpan limit, CancellationToken timeout, CancellationToken cancellationToken)
     {

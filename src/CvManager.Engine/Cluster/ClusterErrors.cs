@@ -10,8 +10,8 @@ namespace CvManager.Cluster;
 internal static partial class ClusterErrors
 {
     /// <summary>
-    /// True for exceptions that sending a request or reading its response throws because of the remote side. HttpClient does not wrap all of
-    /// them in HttpRequestException (an invalid Location or proxy address, an unreadable header).
+    /// True for exceptions that sending a request or reading its response throws because of the remote side. HttpClient does not wrap all
+    /// of them in HttpRequestException (an invalid Location or proxy address, an unreadable header).
     /// </summary>
     public static bool IsRemoteFailure(Exception e) =>
         e is IOException or HttpRequestException or SocketException or AuthenticationException or CryptographicException or FormatException
@@ -24,7 +24,8 @@ internal static partial class ClusterErrors
         string why = UrlRedaction.Remove(tls?.Why ?? (failure.InnerException ?? failure).Message);
         (string id, CvErrorKind kind, string message, string remedy) = tls?.Kind switch
         {
-            TlsFaultKind.ServerCertificate => (ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable, $"The certificate of {server} is not trusted: {why}",
+            TlsFaultKind.ServerCertificate => (ErrorIds.ClusterCertificateInvalid, CvErrorKind.Unavailable,
+                $"The certificate of {server} is not trusted: {why}",
                 "Check certificate-authority, tls-server-name and server in the kubeconfig."),
             TlsFaultKind.ClientCertificate => (ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated,
                 $"{server} rejected the client certificate, or requires one: {why}.",
@@ -51,7 +52,9 @@ internal static partial class ClusterErrors
 
     public static CvException NotJson(string title, Exception? inner) => InvalidResponse(title, "it is not a JSON object", inner);
 
-    /// <summary>The response did not come from a Kubernetes API server but from something in between (a proxy, a load balancer). Transient.</summary>
+    /// <summary>
+    /// The response did not come from a Kubernetes API server but from something in between (a proxy, a load balancer). Transient.
+    /// </summary>
     public static CvException InvalidResponse(string title, string why, Exception? inner = null) => new(ErrorIds.ClusterAnswerInvalid, CvErrorKind.Unavailable,
         $"The response for {title} is not from a Kubernetes API server: {why}.",
         "Check the cluster's server address in the kubeconfig, and any proxy or load balancer in between.", inner) { Target = title };
@@ -71,7 +74,8 @@ internal static partial class ClusterErrors
             status = null;
         }
 
-        // Proxies and load balancers send these codes without a Status, too. For a path that it does not serve, the API server sends plain text.
+        // Proxies and load balancers send these codes without a Status, too. For a path that it does not serve, the API server sends plain
+        // text.
         bool byCode = code is 401 or 408 or 429 or >= 500 || (code == 404 && text.Trim() == "404 page not found");
         return status is null && !byCode ? InvalidResponse(title, $"HTTP status {code} without a Status object") : FromStatus(code, status, method, title);
     }
@@ -84,18 +88,26 @@ internal static partial class ClusterErrors
         string did = $"{Verb(method)} {title}";
         (string id, CvErrorKind kind, string remedy) = Admission(code, message, Causes(status, "reason")) ?? (code, reason) switch
         {
-            (401, _) => (ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated, "Log in again or use another context: the credential is missing, invalid or expired."),
-            (403, _) when MissingPermission().IsMatch(message) => (ErrorIds.ClusterForbidden, CvErrorKind.Forbidden, $"Grant the user or service account permission to {did} (RBAC)."),
-            (403, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden, "Blocked by an admission policy or quota, not by RBAC: change the object as the message says, or ask the cluster administrator."),
+            (401, _) => (ErrorIds.ClusterUnauthorized, CvErrorKind.Unauthenticated,
+                "Log in again or use another context: the credential is missing, invalid or expired."),
+            (403, _) when MissingPermission().IsMatch(message) => (ErrorIds.ClusterForbidden, CvErrorKind.Forbidden,
+                $"Grant the user or service account permission to {did} (RBAC)."),
+            (403, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden,
+                "Blocked by an admission policy or quota, not by RBAC: change the object as the message says, or ask the cluster administrator."),
             (404, _) when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal) && status.Text("details", "name") is null =>
                 (ErrorIds.CrdNotInstalled, CvErrorKind.NotFound, "Install the custom resource definition: Install-CvController -CrdOnly."),
-            (404, _) => (ErrorIds.ResourceNotFound, CvErrorKind.NotFound, "Check the name and namespace, and that the cluster serves this kind."),
-            (409, "AlreadyExists") => (ErrorIds.ResourceAlreadyExists, CvErrorKind.Conflict, "Use another name, or change the existing object."),
-            (409, "Conflict") => (ErrorIds.ResourceConflict, CvErrorKind.Conflict, "The object was modified in the meantime: read it again and retry."),
-            (409, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden, "The cluster does not allow this change: see the API server's message."),
+            (404, _) => (ErrorIds.ResourceNotFound, CvErrorKind.NotFound,
+                "Check the name and namespace, and that the cluster serves this kind."),
+            (409, "AlreadyExists") => (ErrorIds.ResourceAlreadyExists, CvErrorKind.Conflict,
+                "Use another name, or change the existing object."),
+            (409, "Conflict") => (ErrorIds.ResourceConflict, CvErrorKind.Conflict,
+                "The object was modified in the meantime: read it again and retry."),
+            (409, _) => (ErrorIds.ClusterRefused, CvErrorKind.Forbidden,
+                "The cluster does not allow this change: see the API server's message."),
             (410, _) => (ErrorIds.ResourceExpired, CvErrorKind.Conflict, "Start the list or watch again."),
             (400 or 422, _) => (ErrorIds.ResourceInvalid, CvErrorKind.Invalid, Remedy(status)),
-            (429, _) => (ErrorIds.ClusterRateLimited, CvErrorKind.LimitExceeded, "Try again later: the API server limits the request rate."),
+            (429, _) => (ErrorIds.ClusterRateLimited, CvErrorKind.LimitExceeded,
+                "Try again later: the API server limits the request rate."),
             (408 or 504, _) => (ErrorIds.ClusterTimeout, CvErrorKind.Timeout, "Try again later: the API server is slow or overloaded."),
             (>= 500, _) => (ErrorIds.ClusterFailed, CvErrorKind.Unavailable, "Try again later, and check the health of the API server."),
             _ => (ErrorIds.ClusterRefused, CvErrorKind.Invalid, "See the API server's message."),
@@ -119,10 +131,12 @@ internal static partial class ClusterErrors
         if (code == 500 && message.Contains("failed calling webhook", StringComparison.Ordinal))
             return (ErrorIds.ClusterWebhookFailed, CvErrorKind.Unavailable,
                 "Check that the admission webhook's service is running; with failurePolicy: Fail, every request is rejected while it is down.");
-        // A pod covered by two budgets cannot be evicted; the API server returns 500 for it (kubernetes/pkg/registry/core/pod/storage/eviction.go).
+        // A pod covered by two budgets cannot be evicted; the API server returns 500 for it
+        // (kubernetes/pkg/registry/core/pod/storage/eviction.go).
         if ((code == 429 && (causes.Contains("DisruptionBudget") || message.Contains("disruption budget", StringComparison.Ordinal)))
             || (code == 500 && message.Contains("more than one PodDisruptionBudget", StringComparison.Ordinal)))
-            return (ErrorIds.PodDisruptionBudgetViolated, CvErrorKind.LimitExceeded, "Wait until more pods are ready, or change the PodDisruptionBudget.");
+            return (ErrorIds.PodDisruptionBudgetViolated, CvErrorKind.LimitExceeded,
+                "Wait until more pods are ready, or change the PodDisruptionBudget.");
         if (code != 403)
             return null;
         if (message.Contains("exceeded quota", StringComparison.Ordinal) || message.Contains("failed quota", StringComparison.Ordinal))

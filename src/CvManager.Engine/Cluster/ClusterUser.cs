@@ -7,14 +7,16 @@ namespace CvManager.Cluster;
 /// <summary>The user of a connection, by the name that the audit log of the cluster has.</summary>
 public static class ClusterUser
 {
-    /// <summary>Kubernetes documentation, "API access to authentication information for a client": alpha in 1.26, beta in 1.27, stable in 1.28.</summary>
+    /// <summary>
+    /// Kubernetes documentation, "API access to authentication information for a client": alpha in 1.26, beta in 1.27, stable in 1.28.
+    /// </summary>
     private static readonly string[] Versions = ["v1", "v1beta1", "v1alpha1"];
 
     private const int MaxNameLength = 256;
 
     /// <summary>
-    /// The user according to the API server (SelfSubjectReview); if it does not serve that API, the user in the kubeconfig; if there is none,
-    /// the user of the operating system.
+    /// The user according to the API server (SelfSubjectReview); if it does not serve that API, the user in the kubeconfig; if there is
+    /// none, the user of the operating system.
     /// </summary>
     /// <returns>Without control characters, at most 256 characters.</returns>
     public static async Task<string> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)

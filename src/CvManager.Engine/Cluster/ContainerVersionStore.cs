@@ -25,8 +25,9 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     }
 
     /// <summary>
-    /// Creates or updates a resource by server-side apply: fields that the manifest no longer contains are removed, fields of other managers
-    /// are kept. Fields that only the API server writes (status, uid, managedFields) are omitted, so that an exported object can be applied.
+    /// Creates or updates a resource by server-side apply: fields that the manifest no longer contains are removed, fields of other
+    /// managers are kept. Fields that only the API server writes (status, uid, managedFields) are omitted, so that an exported object can
+    /// be applied.
     /// </summary>
     /// <exception cref="CvException"><c>ResourceInvalid</c> with the fields, <c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<ContainerVersion> ApplyAsync(string ns, JsonObject manifest, CancellationToken cancellationToken)
@@ -43,7 +44,8 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         return Read(await cluster.PatchAsync(Path(ns, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
     }
 
-    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or a connection error.</exception>
+    /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or a connection
+    /// error.</exception>
     public async Task<ContainerVersion> CreateAsync(string ns, JsonObject manifest, CancellationToken cancellationToken) =>
         Read(await cluster.CreateAsync(Path(ns), manifest, cancellationToken));
 
@@ -85,7 +87,8 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
             // Possible only if the installed CRD is older or more permissive than ours.
             string name = ObjectShape.NameOf(json);
             string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
-            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {name} does not match its schema{where}: {e.Message}",
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid,
+                $"ContainerVersion {name} does not match its schema{where}: {e.Message}",
                 "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.", e) { Target = name };
         }
     }

@@ -32,7 +32,8 @@ public static class CrdInstallation
         {
             if (time.GetElapsedTime(started) >= Limit)
             {
-                throw new CvException(ErrorIds.CrdNotEstablished, CvErrorKind.Timeout, $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
+                throw new CvException(ErrorIds.CrdNotEstablished, CvErrorKind.Timeout,
+                    $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
                     "Check its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
             }
 
@@ -64,8 +65,8 @@ public static class CrdInstallation
     }
 
     /// <summary>
-    /// The existing definition with our spec. Labels and annotations of others (Helm, kubectl) are kept. Server-side apply would do the same,
-    /// but API servers before 1.23 reject <c>x-kubernetes-validations</c> in it; on a plain update they prune that field.
+    /// The existing definition with our spec. Labels and annotations of others (Helm, kubectl) are kept. Server-side apply would do the
+    /// same, but API servers before 1.23 reject <c>x-kubernetes-validations</c> in it; on a plain update they prune that field.
     /// </summary>
     private static JsonObject Merge(JsonObject before)
     {

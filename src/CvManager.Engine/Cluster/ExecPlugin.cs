@@ -7,8 +7,8 @@ using System.Text.Json.Nodes;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// Credentials from an exec plugin of the kubeconfig (Kubernetes, "client-go credential plugins"). The plugin is run once, and again when its
-/// credential has expired or the server rejects it.
+/// Credentials from an exec plugin of the kubeconfig (Kubernetes, "client-go credential plugins"). The plugin is run once, and again when
+/// its credential has expired or the server rejects it.
 /// </summary>
 /// <remarks>The plugin is not interactive: it gets no input, and its output is not shown because it may contain secrets.</remarks>
 internal sealed class ExecPlugin : ClusterCredentials

@@ -20,7 +20,8 @@ internal static class ImagePatch
     /// <returns>The outcome, and the current object if the API server returned it.</returns>
     /// <param name="containers">JSON pointer of the list that contains the container.</param>
     /// <param name="replicas">The new spec.replicas in the same patch; null to leave it unchanged.</param>
-    /// <exception cref="CvException">The API server rejected the patch for another reason than its tests, or a connection error.</exception>
+    /// <exception cref="CvException">The API server rejected the patch for another reason than its tests, or a connection
+    /// error.</exception>
     public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
         string container, string from, string to, CancellationToken cancellationToken, int? replicas = null)
     {

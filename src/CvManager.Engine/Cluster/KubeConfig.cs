@@ -4,8 +4,8 @@ using System.Text.Json.Serialization;
 namespace CvManager.Cluster;
 
 /// <summary>
-/// A kubeconfig (client-go/tools/clientcmd/api/v1/types.go) with the fields that affect this client; preferences and most extensions do not.
-/// Prints no secret.
+/// A kubeconfig (client-go/tools/clientcmd/api/v1/types.go) with the fields that affect this client; preferences and most extensions do
+/// not. Prints no secret.
 /// </summary>
 internal sealed class KubeConfig
 {

@@ -4,7 +4,9 @@ using CvManager.Resources;
 
 namespace CvManager.Cluster;
 
-/// <summary>Finds and reads kubeconfig files as kubectl does: the specified one, otherwise those of <c>KUBECONFIG</c>, otherwise ~/.kube/config.</summary>
+/// <summary>
+/// Finds and reads kubeconfig files as kubectl does: the specified one, otherwise those of <c>KUBECONFIG</c>, otherwise ~/.kube/config.
+/// </summary>
 public static class KubeConfigFile
 {
     /// <summary>In bytes; about ten times the size of a kubeconfig with hundreds of clusters.</summary>
@@ -21,7 +23,8 @@ public static class KubeConfigFile
         {
             var given = new FileInfo(path);
             return given.Exists ? [given] : throw new CvException(
-                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, $"Kubeconfig '{path}' not found.", "Specify the path of an existing file with -KubeConfig.")
+                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound,
+                $"Kubeconfig '{path}' not found.", "Specify the path of an existing file with -KubeConfig.")
             { Target = path };
         }
         var listed = Environment.GetEnvironmentVariable("KUBECONFIG");
@@ -52,8 +55,8 @@ public static class KubeConfigFile
     }
 
     /// <summary>
-    /// Reads and merges the files: of entries with the same name, the first one is used (client-go/tools/clientcmd/loader.go). Paths relative to
-    /// their file become absolute. No list is null.
+    /// Reads and merges the files: of entries with the same name, the first one is used (client-go/tools/clientcmd/loader.go). Paths
+    /// relative to their file become absolute. No list is null.
     /// </summary>
     /// <exception cref="CvException">KubeConfigInvalid, KubeConfigUnreadable, KubeConfigTooLarge.</exception>
     internal static KubeConfig Read(IReadOnlyList<FileInfo> files)
@@ -141,13 +144,15 @@ public static class KubeConfigFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden, $"Could not read '{file.FullName}': {e.Message}", "Check the file's permissions.", e)
+            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden,
+                $"Could not read '{file.FullName}': {e.Message}", "Check the file's permissions.", e)
             { Target = file.FullName };
         }
     }
 
     private static CvException Invalid(string path, string what, Exception? inner) => new(
-        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid, $"'{path}' is not a valid kubeconfig: {what}", "Fix the file; 'kubectl config view' shows and checks it.", inner)
+        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid,
+        $"'{path}' is not a valid kubeconfig: {what}", "Fix the file; 'kubectl config view' shows and checks it.", inner)
     { Target = path };
 }
 

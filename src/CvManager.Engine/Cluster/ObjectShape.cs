@@ -47,7 +47,9 @@ internal static class ObjectShape
         return json;
     }
 
-    /// <summary>A page of a list. A response without items is an error: treating it as an empty list would mean that all objects were deleted.</summary>
+    /// <summary>
+    /// A page of a list. A response without items is an error: treating it as an empty list would mean that all objects were deleted.
+    /// </summary>
     public static (JsonArray? Items, string ResourceVersion, string? Continue) Page(JsonObject page, string title)
     {
         if (page["metadata"] is not JsonObject metadata || !page.TryGetPropertyValue("items", out JsonNode? items) || items is not (null or JsonArray))
@@ -88,7 +90,8 @@ internal static class ObjectShape
         catch (Exception e) when (IsFault(e))
         {
             string name = NameOf(item);
-            bad = new UnreadableObject(name, new CvException(ErrorIds.ObjectUnreadable, CvErrorKind.Invalid, $"The object {name} of {path.Title} could not be read: {e.Message}",
+            bad = new UnreadableObject(name, new CvException(ErrorIds.ObjectUnreadable, CvErrorKind.Invalid,
+                $"The object {name} of {path.Title} could not be read: {e.Message}",
                 "Fix the object. If its custom resource definition is outdated or too permissive, update it.", e) { Target = name });
         }
 

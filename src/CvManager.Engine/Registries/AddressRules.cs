@@ -11,8 +11,8 @@ internal static class AddressRules
     private static readonly IPAddress OracleMetadata = IPAddress.Parse("192.0.0.192");
 
     /// <summary>
-    /// True for link-local and other addresses of the metadata services of clouds, which return credentials of the machine, and for addresses
-    /// that are not those of a server (0.0.0.0 reaches this machine).
+    /// True for link-local and other addresses of the metadata services of clouds, which return credentials of the machine, and for
+    /// addresses that are not those of a server (0.0.0.0 reaches this machine).
     /// </summary>
     public static bool IsBlocked(IPAddress address)
     {

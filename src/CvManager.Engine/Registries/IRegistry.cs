@@ -1,8 +1,8 @@
 namespace CvManager.Registries;
 
 /// <summary>
-/// One registry, with the operations for following and moving tags. Thread-safe. All methods throw <see cref="CvException"/> with an id that
-/// starts with <c>Registry</c> on failure (<see cref="RegistryErrors"/>), and never return partial results.
+/// One registry, with the operations for following and moving tags. Thread-safe. All methods throw <see cref="CvException"/> with an id
+/// that starts with <c>Registry</c> on failure (<see cref="RegistryErrors"/>), and never return partial results.
 /// </summary>
 public interface IRegistry
 {
@@ -25,14 +25,14 @@ public interface IRegistry
     IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken);
 
     /// <summary>
-    /// The labels of an image; empty if there are none. For an index, its annotations and the labels of its first image for a platform, which
-    /// take precedence. Includes the build time from the image configuration as <c>org.opencontainers.image.created</c>.
+    /// The labels of an image; empty if there are none. For an index, its annotations and the labels of its first image for a platform,
+    /// which take precedence. Includes the build time from the image configuration as <c>org.opencontainers.image.created</c>.
     /// </summary>
     Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 
     /// <summary>
-    /// Checks that a digest is an image's and no other artifact's, or an index's whose images of all platforms are there. A request for the manifest or
-    /// index, and for each image of an index at most one.
+    /// Checks that a digest is an image's and no other artifact's, or an index's whose images of all platforms are there. A request for the
+    /// manifest or index, and for each image of an index at most one.
     /// </summary>
     /// <exception cref="CvException">
     /// <c>RegistryNotAnImage</c>. <c>RegistryImageIncomplete</c>: an image of the index is missing. <c>RegistryImageNotFound</c>: the digest is.
@@ -64,7 +64,8 @@ public interface IRegistryCatalog
 /// <param name="ImageTags">All tags of the image, if the same response contains them; otherwise null.</param>
 /// <param name="IsIndex">True for an index: images for several platforms.</param>
 /// <param name="ChosenTag">The version tag that a policy selected; null without a policy.</param>
-/// <param name="ArtifactType">The type of an artifact that is not an image (for example a chart), if the same response contains it; otherwise null.</param>
+/// <param name="ArtifactType">The type of an artifact that is not an image (for example a chart), if the same response contains it;
+/// otherwise null.</param>
 public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false, string? ChosenTag = null, string? ArtifactType = null);
 
 /// <summary>A tag of a list.</summary>

@@ -39,7 +39,8 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         string remedy = ImageReference.TryParse(text, out ImageReference? reference)
             ? $"Remove the tag and digest: '{reference.Repository}'."
             : "Use [host[:port]/]path with the path in lower case, for example 'nginx' or 'registry.example.com:5000/team/app'.";
-        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid, $"'{text}' is not a valid image repository.", remedy) { Target = text };
+        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid,
+            $"'{text}' is not a valid image repository.", remedy) { Target = text };
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)
@@ -76,8 +77,8 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     }
 
     /// <summary>
-    /// False for ambiguous spellings of IP addresses: <c>127.1</c>, <c>0x7f000001</c> and <c>2130706433</c> are 127.0.0.1 to some programs and host
-    /// names to others. IPv6 addresses are converted to their shortest form.
+    /// False for ambiguous spellings of IP addresses: <c>127.1</c>, <c>0x7f000001</c> and <c>2130706433</c> are 127.0.0.1 to some programs
+    /// and host names to others. IPv6 addresses are converted to their shortest form.
     /// </summary>
     private static bool IsCanonical(ref string host)
     {

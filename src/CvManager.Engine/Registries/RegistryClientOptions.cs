@@ -59,8 +59,8 @@ public sealed record RegistryClientOptions
     public string? AuthorityFile { get; init; }
 
     /// <summary>
-    /// The sustained requests per second to one registry with one login; more than 0. The default suffices to poll 10,000 tags of one registry
-    /// every minute and to resolve new versions.
+    /// The sustained requests per second to one registry with one login; more than 0. The default suffices to poll 10,000 tags of one
+    /// registry every minute and to resolve new versions.
     /// </summary>
     public double RequestsPerSecond { get; init; } = 500;
 

@@ -6,8 +6,8 @@ using System.Security.Cryptography.X509Certificates;
 namespace CvManager.Registries;
 
 /// <summary>
-/// Connections to registries: through the proxy of the environment (<see cref="ProxySettings"/>), trusting the certificate authorities of the
-/// system and those of the options.
+/// Connections to registries: through the proxy of the environment (<see cref="ProxySettings"/>), trusting the certificate authorities of
+/// the system and those of the options.
 /// </summary>
 internal static class RegistryConnections
 {
@@ -73,6 +73,7 @@ internal static class RegistryConnections
     }
 
     private static CvException Invalid(string path, string what, Exception? inner = null) =>
-        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid, $"Could not read the registries' CA certificates from '{path}': {what}.",
+        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid,
+            $"Could not read the registries' CA certificates from '{path}': {what}.",
             $"Set {RegistryClientOptions.AuthorityVariable} to a readable file with PEM certificates ('-----BEGIN CERTIFICATE-----').", inner) { Target = path };
 }

@@ -16,7 +16,8 @@ internal static class RegistryErrors
             "The image or a part of it was deleted or not pushed completely: push it again.", $"{repository}@{digest}");
 
     public static CvException ImageIncomplete(ImageRepository repository, string indexDigest, string missing, Exception? inner = null) =>
-        Error(ErrorIds.RegistryImageIncomplete, CvErrorKind.NotFound, $"Image index '{indexDigest}' in '{repository}' refers to a missing image: {missing}.",
+        Error(ErrorIds.RegistryImageIncomplete, CvErrorKind.NotFound,
+            $"Image index '{indexDigest}' in '{repository}' refers to a missing image: {missing}.",
             "Push the images of all platforms, then the index.", $"{repository}@{indexDigest}", inner);
 
     /// <param name="reference">A tag or a digest.</param>
@@ -26,12 +27,14 @@ internal static class RegistryErrors
 
     /// <summary>A manifest format that current nodes do not pull: containerd no longer supports it.</summary>
     public static CvException SchemaVersion1(ImageRepository repository, string reference) =>
-        Error(ErrorIds.RegistryManifestOutdated, CvErrorKind.NotSupported, $"Manifest '{reference}' in '{repository}' has Docker schema 1, which is no longer supported.",
+        Error(ErrorIds.RegistryManifestOutdated, CvErrorKind.NotSupported,
+            $"Manifest '{reference}' in '{repository}' has Docker schema 1, which is no longer supported.",
             "Push the image again with a current tool, or delete the tag.", Target(repository, reference));
 
     /// <param name="why">The registry's error message.</param>
     public static CvException ManifestUnreadable(ImageRepository repository, string reference, string why) =>
-        Error(ErrorIds.RegistryManifestUnreadable, CvErrorKind.Invalid, $"The registry could not return manifest '{reference}' in '{repository}': {RemoteText.Show(why)}",
+        Error(ErrorIds.RegistryManifestUnreadable, CvErrorKind.Invalid,
+            $"The registry could not return manifest '{reference}' in '{repository}': {RemoteText.Show(why)}",
             "Push the image again, or delete its tag; other tags are not affected.", Target(repository, reference));
 
     /// <summary>An error of a single tag while the others can be read: the tag or its image is the likely cause.</summary>
@@ -55,7 +58,8 @@ internal static class RegistryErrors
             $"{refusal.Remedy} Some registries have a separate permission for listing (Azure: metadata/read).", repository.ToString());
 
     public static CvException ListUnsupported(ImageRepository repository, string? details) =>
-        Error(ErrorIds.RegistryListUnsupported, CvErrorKind.NotSupported, $"The registry does not support listing the tags of '{repository}'{Quoted(details)}.",
+        Error(ErrorIds.RegistryListUnsupported, CvErrorKind.NotSupported,
+            $"The registry does not support listing the tags of '{repository}'{Quoted(details)}.",
             "Label the images with their version (org.opencontainers.image.version).", repository.ToString());
 
     public static CvException AddressRefused(ImageRepository repository, string host, System.Net.IPAddress address) =>
@@ -68,11 +72,13 @@ internal static class RegistryErrors
             "Check the host name, port, network and proxy.", repository.ToString());
 
     public static CvException ListTimedOut(ImageRepository repository, TimeSpan limit) =>
-        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"Listing the tags of '{repository}' took longer than {limit.TotalSeconds:0.#} s.",
+        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout,
+            $"Listing the tags of '{repository}' took longer than {limit.TotalSeconds:0.#} s.",
             "Delete old tags, or label the images with their version (org.opencontainers.image.version), which makes the list unnecessary.", repository.ToString());
 
     public static CvException RepositoryNotFound(ImageRepository repository, string? details = null) =>
-        Error(ErrorIds.RegistryRepositoryNotFound, CvErrorKind.NotFound, $"Repository '{repository}' not found, or permission denied{Quoted(details)}.",
+        Error(ErrorIds.RegistryRepositoryNotFound, CvErrorKind.NotFound,
+            $"Repository '{repository}' not found, or permission denied{Quoted(details)}.",
             "Check the registry and path. Some registries also respond this way if the credential lacks permission.", repository.ToString());
 
     public static CvException Unauthorized(ImageRepository repository, bool loggedIn, string? details = null) =>
@@ -89,11 +95,13 @@ internal static class RegistryErrors
 
     /// <param name="inner">Must not quote text from the registry.</param>
     public static CvException Unreachable(ImageRepository repository, string what, Exception? inner = null) =>
-        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable, $"The registry of '{repository}' is unavailable: {RemoteText.Show(what)}",
+        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable,
+            $"The registry of '{repository}' is unavailable: {RemoteText.Show(what)}",
             "Check the host name, port, network, proxy and certificates, and that the registry is running.", repository.ToString(), inner);
 
     public static CvException TlsFailed(ImageRepository repository, TlsFault fault) =>
-        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable, $"TLS connection to the registry of '{repository}' failed: {TlsCause(fault)}.",
+        Error(ErrorIds.RegistryUnreachable, CvErrorKind.Unavailable,
+            $"TLS connection to the registry of '{repository}' failed: {TlsCause(fault)}.",
             fault.Kind switch
             {
                 TlsFaultKind.ServerCertificate => $"Check the registry's host name and certificate. To trust a private authority, set {RegistryClientOptions.AuthorityVariable} to the path of its file.",
@@ -103,7 +111,8 @@ internal static class RegistryErrors
             }, repository.ToString());
 
     public static CvException TimedOut(ImageRepository repository, TimeSpan limit, Exception? inner = null) =>
-        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The registry of '{repository}' did not respond within {limit.TotalSeconds:0.#} s.",
+        Error(ErrorIds.RegistryTimeout, CvErrorKind.Timeout,
+            $"The registry of '{repository}' did not respond within {limit.TotalSeconds:0.#} s.",
             "Try again. If it persists, check the network and proxy.", repository.ToString(), inner);
 
     public static CvException RateLimited(ImageRepository repository, TimeSpan? retryAfter) =>
@@ -112,13 +121,15 @@ internal static class RegistryErrors
             "Wait, log in (anonymous requests have lower limits), or increase pollIntervalSeconds.", repository.ToString());
 
     public static CvException Invalid(ImageRepository repository, string what, Exception? inner = null) =>
-        Error(ErrorIds.RegistryResponseInvalid, CvErrorKind.Invalid, $"Invalid response from the registry of '{repository}': {RemoteText.Show(what)}",
+        Error(ErrorIds.RegistryResponseInvalid, CvErrorKind.Invalid,
+            $"Invalid response from the registry of '{repository}': {RemoteText.Show(what)}",
             "Check that the host name and port are those of a registry, not of a web page or proxy.", repository.ToString(), inner);
 
     /// <param name="action">What was attempted: "to delete the tag 'demo'".</param>
     /// <param name="code">The error code of the distribution specification or of ECR; null if there is none.</param>
     public static CvException Refused(ImageRepository repository, string action, int status, string? details, string? code = null) =>
-        Error(ErrorIds.RegistryRefused, CvErrorKind.Invalid, $"The registry of '{repository}' refused {action}: HTTP status {status}{Quoted(details)}.",
+        Error(ErrorIds.RegistryRefused, CvErrorKind.Invalid,
+            $"The registry of '{repository}' refused {action}: HTTP status {status}{Quoted(details)}.",
             code switch
             {
                 "MANIFEST_BLOB_UNKNOWN" or "BLOB_UNKNOWN" or "MANIFEST_UNKNOWN" or "MANIFEST_UNVERIFIED" or "LayersNotFoundException" =>
@@ -132,16 +143,19 @@ internal static class RegistryErrors
             }, repository.ToString());
 
     public static CvException TooLarge(ImageRepository repository, string what, long limit) =>
-        Error(ErrorIds.RegistryResponseTooLarge, CvErrorKind.Invalid, $"The registry of '{repository}' sent {what} larger than the limit of {limit} bytes.",
+        Error(ErrorIds.RegistryResponseTooLarge, CvErrorKind.Invalid,
+            $"The registry of '{repository}' sent {what} larger than the limit of {limit} bytes.",
             "Check that the address is that of a registry.", repository.ToString());
 
     public static CvException TagRemovalUnsupported(ImageRepository repository, string tag) =>
-        Error(ErrorIds.RegistryTagRemovalUnsupported, CvErrorKind.NotSupported, $"The registry does not support deleting tag '{tag}' of '{repository}' without its image.",
+        Error(ErrorIds.RegistryTagRemovalUnsupported, CvErrorKind.NotSupported,
+            $"The registry does not support deleting tag '{tag}' of '{repository}' without its image.",
             "Point the tag at another version, or delete it with the registry's own tools.",
             $"{repository}:{tag}");
 
     public static CvException LastTag(ImageRepository repository, string tag) =>
-        Error(ErrorIds.RegistryLastTag, CvErrorKind.Conflict, $"'{tag}' is the only tag of its image in '{repository}': deleting it would delete the image.",
+        Error(ErrorIds.RegistryLastTag, CvErrorKind.Conflict,
+            $"'{tag}' is the only tag of its image in '{repository}': deleting it would delete the image.",
             "Tag the image with another tag first, or use -Force to delete both.", $"{repository}:{tag}");
 
     public static CvException TagInvalid(ImageRepository repository, string tag) =>

@@ -100,7 +100,9 @@ public sealed class RequestBudget
     }
 
     /// <summary>Reads rate limit headers of a response. Without a limit, or with a limit of 0, the remaining count is ignored.</summary>
-    /// <remarks>docs.docker.com/docker-hub/usage/pulls: only responses to limited requests have the headers; on a paid plan, none has.</remarks>
+    /// <remarks>
+    /// docs.docker.com/docker-hub/usage/pulls: only responses to limited requests have the headers; on a paid plan, none has.
+    /// </remarks>
     internal void Observe(HttpResponseMessage response)
     {
         DateTimeOffset now = Now();
@@ -223,8 +225,8 @@ public sealed class RequestBudget
     }
 
     /// <summary>
-    /// The average time until another request is allowed, if the registry sends its window (Docker Hub: <c>0;w=21600</c>) but not the end of
-    /// the window.
+    /// The average time until another request is allowed, if the registry sends its window (Docker Hub: <c>0;w=21600</c>) but not the end
+    /// of the window.
     /// </summary>
     private static TimeSpan? Share(HttpResponseHeaders headers, long? limit)
     {

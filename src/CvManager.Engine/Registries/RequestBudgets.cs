@@ -3,8 +3,8 @@ using CvManager.Registries.DockerHub;
 namespace CvManager.Registries;
 
 /// <summary>
-/// The request budgets per registry and login. An unused budget is kept until it is full again, because a new one would allow another burst.
-/// Thread-safe.
+/// The request budgets per registry and login. An unused budget is kept until it is full again, because a new one would allow another
+/// burst. Thread-safe.
 /// </summary>
 internal sealed class RequestBudgets(RegistryClientOptions options)
 {

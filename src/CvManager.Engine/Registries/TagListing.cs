@@ -11,10 +11,11 @@ public static class TagListing
     private const int MaxFailures = 16;
 
     /// <summary>
-    /// The tags that match <paramref name="wanted"/>, in the registry's order, as they are read. Tags that are deleted in the meantime are skipped.
-    /// Takes a request per tag if the registry's list has no digests.
+    /// The tags that match <paramref name="wanted"/>, in the registry's order, as they are read. Tags that are deleted in the meantime are
+    /// skipped. Takes a request per tag if the registry's list has no digests.
     /// </summary>
-    /// <param name="unreadable">Receives the error of each tag that cannot be read (an artifact, a blocked image); the other tags are still listed.</param>
+    /// <param name="unreadable">Receives the error of each tag that cannot be read (an artifact, a blocked image); the other tags are still
+    /// listed.</param>
     public static async IAsyncEnumerable<KeyValuePair<string, string>> ListWithDigestsAsync(
         this IRegistry registry, ImageRepository repository, Func<string, bool> wanted, Func<CvException, Task> unreadable, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -23,7 +23,8 @@ public static class ContainerVersionManifest
         {
             // The schema does not describe metadata; the API server does.
             string field = e.Path?.TrimStart('$', '.') ?? "metadata";
-            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid, $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} has the wrong type.",
+            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid,
+                $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} has the wrong type.",
                 $"{field}: names, labels and annotations must be strings (quote numbers), generation must be a number.", e);
         }
     }

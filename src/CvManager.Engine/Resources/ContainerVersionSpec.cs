@@ -15,8 +15,8 @@ public sealed record ContainerVersionSpec
     public VersionPolicySpec? VersionPolicy { get; init; }
 
     /// <summary>
-    /// A regular expression that version tags must match completely. Null for the default: git SHAs and full version numbers are versions, and an
-    /// image without one is identified by its digest (R1).
+    /// A regular expression that version tags must match completely. Null for the default: git SHAs and full version numbers are versions,
+    /// and an image without one is identified by its digest (R1).
     /// </summary>
     public string? VersionSyntax { get; init; }
 
@@ -55,8 +55,8 @@ public sealed record ContainerVersionSpec
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 
     /// <summary>
-    /// What is followed as a string: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. Tags cannot
-    /// contain a colon.
+    /// What is followed as a string: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>.
+    /// Tags cannot contain a colon.
     /// </summary>
     [JsonIgnore]
     public string Follows => VersionPolicy switch
@@ -78,13 +78,17 @@ public sealed record VersionPolicySpec
     /// <summary>The highest semantic version in an npm version range: <c>&gt;=1.2 &lt;2</c>, <c>^1.4</c>, <c>~2.1</c>.</summary>
     public string? Semver { get; init; }
 
-    /// <summary>The greatest tag that matches completely, compared by the first capturing group (or the complete tag, if there is no group).</summary>
+    /// <summary>
+    /// The greatest tag that matches completely, compared by the first capturing group (or the complete tag, if there is no group).
+    /// </summary>
     public string? Regex { get; init; }
 
     /// <summary>How <see cref="Regex"/> compares: <c>numeric</c> (default) or <c>alphabetical</c>.</summary>
     public string? Order { get; init; }
 
-    /// <summary>The most recently pushed image whose tag matches versionSyntax; if the registry does not report push times, the most recently built.</summary>
+    /// <summary>
+    /// The most recently pushed image whose tag matches versionSyntax; if the registry does not report push times, the most recently built.
+    /// </summary>
     public bool? Newest { get; init; }
 }
 
@@ -174,7 +178,9 @@ public sealed record RollbackSpec
 {
     public bool Enabled { get; init; } = true;
 
-    /// <summary>Fail immediately on errors of pods (an image that cannot be pulled, a crash loop) instead of waiting for the deadline.</summary>
+    /// <summary>
+    /// Fail immediately on errors of pods (an image that cannot be pulled, a crash loop) instead of waiting for the deadline.
+    /// </summary>
     public bool FailFast { get; init; }
 }
 

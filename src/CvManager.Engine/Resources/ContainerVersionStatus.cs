@@ -87,7 +87,9 @@ public sealed record RolloutStatus
     /// <summary>Null while the rollout is in progress.</summary>
     public DateTimeOffset? FinishedAt { get; init; }
 
-    /// <summary>R3: how often the image was set again after another client reverted it, in this and earlier rollouts of the digest.</summary>
+    /// <summary>
+    /// R3: how often the image was set again after another client reverted it, in this and earlier rollouts of the digest.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)]
     public int Repeats { get; init; }
 
@@ -126,11 +128,15 @@ public sealed record GateStatus
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public DateTimeOffset? StartedAt { get; init; }
 
-    /// <summary>The outcome with the last lines of the log; before the container starts, the first cause that prevents it from starting.</summary>
+    /// <summary>
+    /// The outcome with the last lines of the log; before the container starts, the first cause that prevents it from starting.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Message { get; init; }
 
-    /// <summary>While it cannot start: the first reason of the kubelet or scheduler (ErrImagePull, Unschedulable). Null otherwise.</summary>
+    /// <summary>
+    /// While it cannot start: the first reason of the kubelet or scheduler (ErrImagePull, Unschedulable). Null otherwise.
+    /// </summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public string? Reason { get; init; }
 

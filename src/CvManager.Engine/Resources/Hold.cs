@@ -1,8 +1,8 @@
 namespace CvManager.Resources;
 
 /// <summary>
-/// R7: who suspended or pinned a resource (spec.suspend, spec.pinVersion), and why. Stored in annotations, because the same person writes the
-/// spec, while only the controller writes the status.
+/// R7: who suspended or pinned a resource (spec.suspend, spec.pinVersion), and why. Stored in annotations, because the same person writes
+/// the spec, while only the controller writes the status.
 /// </summary>
 /// <param name="By">The person; null if unknown.</param>
 /// <param name="Reason">Null if none was specified.</param>

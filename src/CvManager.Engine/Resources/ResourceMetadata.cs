@@ -3,7 +3,9 @@ using System.Text.Json.Serialization;
 
 namespace CvManager.Resources;
 
-/// <summary>The part of Kubernetes' ObjectMeta that CvManager reads; other fields except managedFields are written back unchanged.</summary>
+/// <summary>
+/// The part of Kubernetes' ObjectMeta that CvManager reads; other fields except managedFields are written back unchanged.
+/// </summary>
 public sealed record ResourceMetadata
 {
     public string Name { get; init; } = "";

@@ -6,8 +6,8 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// Validates JSON against a structural schema (the subset of OpenAPI v3 that our CRD uses), so that validation offline has the same limits as
-/// that of the API server. The remedy is the description of the field in the schema. Stateless, thread-safe.
+/// Validates JSON against a structural schema (the subset of OpenAPI v3 that our CRD uses), so that validation offline has the same limits
+/// as that of the API server. The remedy is the description of the field in the schema. Stateless, thread-safe.
 /// </summary>
 internal static class SchemaValidator
 {

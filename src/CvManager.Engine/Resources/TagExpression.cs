@@ -4,14 +4,14 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// A user's regular expression that must match whole tags. Its running time is bounded: it uses the non-backtracking engine where the expression
-/// allows it, and there is a time limit per tag and per search. Immutable, thread-safe.
+/// A user's regular expression that must match whole tags. Its running time is bounded: it uses the non-backtracking engine where the
+/// expression allows it, and there is a time limit per tag and per search. Immutable, thread-safe.
 /// </summary>
 internal sealed class TagExpression
 {
     /// <summary>
-    /// Per tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds, but on an overloaded machine the
-    /// thread itself may wait.
+    /// Per tag. A tag has at most 128 characters: an expression without nested repetition takes microseconds, but on an overloaded machine
+    /// the thread itself may wait.
     /// </summary>
     private static readonly TimeSpan MatchLimit = TimeSpan.FromSeconds(1);
 
@@ -60,7 +60,9 @@ internal sealed class TagExpression
     public static TagExpression Of(Regex whole, string field) => new(whole, field, whole.ToString());
 
     /// <summary>Why the first group of an expression is ambiguous; null if it is not.</summary>
-    /// <remarks>.NET numbers named groups after unnamed ones; RE2 and PCRE do not. With both kinds, "the first group" is ambiguous.</remarks>
+    /// <remarks>
+    /// .NET numbers named groups after unnamed ones; RE2 and PCRE do not. With both kinds, "the first group" is ambiguous.
+    /// </remarks>
     /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static string? WhyNoFirstGroup(string expression)
     {

@@ -8,10 +8,12 @@ using YamlDotNet.Core.Events;
 namespace CvManager.Resources;
 
 /// <summary>
-/// Reads YAML (or JSON, a subset of it) as JSON, one node per document; empty documents are skipped. Depth, values and characters are limited.
-/// Thread-safe.
+/// Reads YAML (or JSON, a subset of it) as JSON, one node per document; empty documents are skipped. Depth, values and characters are
+/// limited. Thread-safe.
 /// </summary>
-/// <remarks>Uses the events of the parser, not YamlDotNet's deserializer, which has no limits for nesting and aliases and overflows the stack.</remarks>
+/// <remarks>
+/// Uses the events of the parser, not YamlDotNet's deserializer, which has no limits for nesting and aliases and overflows the stack.
+/// </remarks>
 public static class YamlDocuments
 {
     /// <summary>The maximum length of a text in characters; the API server accepts 3 MiB.</summary>

@@ -9,8 +9,8 @@ namespace CvManager.Versions;
 internal readonly record struct Candidate(string? Digest, CvException? Error = null)
 {
     /// <summary>
-    /// True if the content of the manifest is the problem (an artifact, Docker schema 1, invalid data). Then the tag cannot point at an image
-    /// whose manifest has already been read by another tag.
+    /// True if the content of the manifest is the problem (an artifact, Docker schema 1, invalid data). Then the tag cannot point at an
+    /// image whose manifest has already been read by another tag.
     /// </summary>
     public bool IsNotAnImage => Error?.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported;
 }
@@ -21,7 +21,8 @@ internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log
     private readonly BoundedSet<(ImageRepository Repository, string Tag)> _reported = new(10_000);
 
     /// <summary>Reads and caches the digest of a tag.</summary>
-    /// <exception cref="CvException">An error that affects the other tags as well: the credential was rejected, or the rate limit is reached.</exception>
+    /// <exception cref="CvException">An error that affects the other tags as well: the credential was rejected, or the rate limit is
+    /// reached.</exception>
     public async Task<Candidate> ReadAsync(IRegistry registry, ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         try

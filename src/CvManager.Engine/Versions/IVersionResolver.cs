@@ -6,8 +6,8 @@ namespace CvManager.Versions;
 public interface IVersionResolver
 {
     /// <summary>
-    /// The current digest of a tag; one request. A policy in place of a tag (<c>semver:…</c>, <c>regex/…:…</c>, <c>newest:…</c>) requires listing the
-    /// tags.
+    /// The current digest of a tag; one request. A policy in place of a tag (<c>semver:…</c>, <c>regex/…:…</c>, <c>newest:…</c>) requires
+    /// listing the tags.
     /// </summary>
     /// <exception cref="CvException">
     /// <c>RegistryTagNotFound</c>, <c>RegistryRepositoryNotFound</c>, <c>VersionPolicyUndecided</c>, and those of <see cref="IRegistry"/>.
@@ -28,8 +28,8 @@ public interface IVersionResolver
     /// <param name="found">The digest of the tag.</param>
     /// <param name="seenAt">When it was read.</param>
     /// <param name="hint">
-    /// The presumed version of the digest; null if unknown. If the registry confirms it, which takes one request, no search is necessary. A hint
-    /// that is the digest itself needs no confirmation. Hints are not cached.
+    /// The presumed version of the digest; null if unknown. If the registry confirms it, which takes one request, no search is necessary. A
+    /// hint that is the digest itself needs no confirmation. Hints are not cached.
     /// </param>
     /// <inheritdoc cref="ResolveAsync(ImageRepository, string, string?, IReadOnlyCollection{string}, CancellationToken)" path="/param|/exception"/>
     Task<ResolvedVersion> ResolveAsync(ImageRepository repository, string tag, TagDigest found, DateTimeOffset seenAt, string? versionSyntax,

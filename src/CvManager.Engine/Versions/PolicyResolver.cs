@@ -5,8 +5,8 @@ using CvManager.Registries;
 namespace CvManager.Versions;
 
 /// <summary>
-/// Finds the version tag that a policy selects. Lists the tags once per call; further requests only for what is not cached (the digest of the
-/// selected tag; for the policy newest, build times that the list does not contain). Thread-safe.
+/// Finds the version tag that a policy selects. Lists the tags once per call; further requests only for what is not cached (the digest of
+/// the selected tag; for the policy newest, build times that the list does not contain). Thread-safe.
 /// </summary>
 internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candidates)
 {
@@ -16,7 +16,9 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
     private const int MaxBuildTimes = 50_000;
     private const int ParallelLookups = 8;
 
-    /// <summary>The first release of Docker. Earlier build times are not real: reproducible builds set 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).</summary>
+    /// <summary>
+    /// The first release of Docker. Earlier build times are not real: reproducible builds set 1970, 1980 or the year 1 (SOURCE_DATE_EPOCH).
+    /// </summary>
     private static readonly DateTimeOffset FirstImage = new(2013, 3, 20, 0, 0, 0, TimeSpan.Zero);
 
     private readonly ConcurrentDictionary<(ImageRepository Repository, string Digest), DateTimeOffset> _built = new();
@@ -45,7 +47,8 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
             : await policy.ChooseAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
         if (choice.Tags.Count == 0)
         {
-            throw new CvException(ErrorIds.VersionNotFound, CvErrorKind.NotFound, $"None of the {tags.Count} tags of '{repository}' satisfies the version policy '{policy}'. {choice.Why}",
+            throw new CvException(ErrorIds.VersionNotFound, CvErrorKind.NotFound,
+                $"None of the {tags.Count} tags of '{repository}' satisfies the version policy '{policy}'. {choice.Why}",
                 "Push a version that satisfies it, or correct spec.versionPolicy.") { Target = repository.ToString() };
         }
 
@@ -112,7 +115,9 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
         return new PolicyChoice([.. times.Where(t => t.Value == newest).Select(t => t.Key)], "");
     }
 
-    /// <summary>The build time of the image; MinValue if unknown, null if the tag was deleted or is not an image that can be pulled.</summary>
+    /// <summary>
+    /// The build time of the image; MinValue if unknown, null if the tag was deleted or is not an image that can be pulled.
+    /// </summary>
     /// <exception cref="CvException">The image temporarily cannot be read, and may be the newest.</exception>
     private async Task<DateTimeOffset?> FindBuildTimeAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
     {
@@ -151,7 +156,8 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
     private static CvException Ambiguous(ImageRepository repository, VersionPolicy policy, IReadOnlyList<string> tags, string why)
     {
         string names = string.Join(", ", tags.Order(StringComparer.Ordinal).Take(5).Select(t => $"'{t}'")) + (tags.Count > 5 ? $" and {tags.Count - 5} more" : "");
-        return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict, $"The version policy '{policy}' is ambiguous in '{repository}': {names} {why}.",
+        return new CvException(ErrorIds.VersionPolicyUndecided, CvErrorKind.Conflict,
+            $"The version policy '{policy}' is ambiguous in '{repository}': {names} {why}.",
             "Follow a tag, or use a policy that distinguishes them: semver, or regex with an increasing number. "
             + "Otherwise delete the unwanted tags, or exclude them with spec.versionSyntax.")
         {

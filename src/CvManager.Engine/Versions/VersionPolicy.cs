@@ -5,8 +5,8 @@ using CvManager.Resources;
 namespace CvManager.Versions;
 
 /// <summary>
-/// Selects one of the version tags of a repository, as an alternative to a moving tag: <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or
-/// <c>newest:SYNTAX</c>. Immutable, thread-safe.
+/// Selects one of the version tags of a repository, as an alternative to a moving tag: <c>semver:RANGE</c>,
+/// <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. Immutable, thread-safe.
 /// </summary>
 internal sealed class VersionPolicy
 {

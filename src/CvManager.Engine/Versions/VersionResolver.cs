@@ -117,7 +117,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         if (tagCache.DigestOf(repository, pinned) is not { } digest)
         {
             TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
-                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"Version '{pinned}' of spec.pinVersion not found in '{repository}'.",
+                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound,
+                    $"Version '{pinned}' of spec.pinVersion not found in '{repository}'.",
                     "Pin an existing version, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
             digest = found.Digest;
             tagCache.Learn(repository, pinned, digest);
@@ -222,7 +223,9 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         return await FindFirstAsync(search, candidates, cancellationToken).ConfigureAwait(false);
     }
 
-    /// <summary>The first tag that points at the image. Unreadable tags are skipped; if no other tag is found, the first error is thrown.</summary>
+    /// <summary>
+    /// The first tag that points at the image. Unreadable tags are skipped; if no other tag is found, the first error is thrown.
+    /// </summary>
     private async Task<string?> FindFirstAsync(Search search, IReadOnlyList<string> bestFirst, CancellationToken cancellationToken)
     {
         using CancellationTokenSource found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
@@ -270,7 +273,9 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             ? new Candidate(digest)
             : await _candidates.ReadAsync(search.Registry, search.Repository, tag, cancellationToken).ConfigureAwait(false);
 
-    /// <summary>HEAD returns the same status for a missing tag and a missing repository; listing distinguishes them, if it is permitted.</summary>
+    /// <summary>
+    /// HEAD returns the same status for a missing tag and a missing repository; listing distinguishes them, if it is permitted.
+    /// </summary>
     private static async Task ThrowIfRepositoryMissingAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
     {
         try

@@ -7,8 +7,8 @@ namespace CvManager.Versions;
 public sealed partial class VersionSyntax
 {
     /// <summary>
-    /// The default: git SHAs (7 to 64 hexadecimal digits, at least one of them a letter unless it has the length of a full SHA), and full version
-    /// numbers with any suffix of semantic or calendar versioning.
+    /// The default: git SHAs (7 to 64 hexadecimal digits, at least one of them a letter unless it has the length of a full SHA), and full
+    /// version numbers with any suffix of semantic or calendar versioning.
     /// </summary>
     public const string Default = @"(?=[0-9]*[a-f])[0-9a-f]{7,64}|[0-9]{40}|[0-9]{64}|v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z._-]*";
 
@@ -40,7 +40,8 @@ public sealed partial class VersionSyntax
         }
         catch (ArgumentException e)
         {
-            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid, $"versionSyntax '{pattern}' is not a valid regular expression: {e.Message}",
+            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid,
+                $"versionSyntax '{pattern}' is not a valid regular expression: {e.Message}",
                 "Correct the expression, or omit versionSyntax: by default, git SHAs and full version numbers are versions.", e);
         }
     }

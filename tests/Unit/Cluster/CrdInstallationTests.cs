@@ -124,8 +124,8 @@ public sealed class CrdInstallationTests
     }
 
     /// <summary>
-    /// An API server for one definition. Like Kubernetes 1.20, it changes the resource version on the first update after the creation even if
-    /// nothing changes, and the generation only if the spec changes.
+    /// An API server for one definition. Like Kubernetes 1.20, it changes the resource version on the first update after the creation even
+    /// if nothing changes, and the generation only if the spec changes.
     /// </summary>
     private sealed class Definitions
     {

@@ -4,8 +4,8 @@ using CvManager.Resources;
 namespace CvManager.Unit.Resources;
 
 /// <summary>
-/// Manifests at and beyond every limit of the schema, generated from deploy/crd.yaml so that new fields are included. Unit tests validate them
-/// offline and integration tests with a real API server: the results must be the same.
+/// Manifests at and beyond every limit of the schema, generated from deploy/crd.yaml so that new fields are included. Unit tests validate
+/// them offline and integration tests with a real API server: the results must be the same.
 /// </summary>
 public static class ValidationCases
 {

@@ -1,6 +1,8 @@
 namespace CvManager.Registries.Credentials;
 
-/// <summary>The credentials of a docker config file and its credential helpers. Read again for each call, because users log in meanwhile.</summary>
+/// <summary>
+/// The credentials of a docker config file and its credential helpers. Read again for each call, because users log in meanwhile.
+/// </summary>
 public sealed class DockerConfigFile(string path, TimeProvider time) : ICredentialSource
 {
     private const long MaxFileBytes = 4 * 1024 * 1024;

@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace CvManager.Registries.DockerHub;
 
 /// <summary>
-/// Docker Hub: an OCI registry, plus the Hub's own API for listing tags, which includes digests; the registry requires a request for each. If the
-/// API fails, the registry's list is used.
+/// Docker Hub: an OCI registry, plus the Hub's own API for listing tags, which includes digests; the registry requires a request for each.
+/// If the API fails, the registry's list is used.
 /// </summary>
 internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IRegistry
 {

@@ -7,8 +7,8 @@ using CvManager.Registries.Oci;
 namespace CvManager.Registries.DockerHub;
 
 /// <summary>
-/// Logs in to Docker Hub's API with the credential of its registry (user name and password or access token), for private repositories and higher
-/// limits. Thread-safe.
+/// Logs in to Docker Hub's API with the credential of its registry (user name and password or access token), for private repositories and
+/// higher limits. Thread-safe.
 /// </summary>
 internal sealed class HubLogin(RegistryTransport transport, ICredentialSource credentials, TimeProvider time) : IDisposable
 {

@@ -13,9 +13,9 @@ using Amazon.Util.Internal;
 
 namespace CvManager.Registries.Ecr;
 
-// The five operations of Amazon ECR that CvManager uses, on the pipeline of AWSSDK.Core (credentials, signing, retries, endpoints), with the
-// names of the package AWSSDK.ECR, which can replace this file. The protocol is AWS JSON 1.1 as in the Amazon ECR API reference (API version
-// 2015-09-21).
+// The five operations of Amazon ECR that CvManager uses, on the pipeline of AWSSDK.Core (credentials, signing, retries, endpoints), with
+// the names of the package AWSSDK.ECR, which can replace this file. The protocol is AWS JSON 1.1 as in the Amazon ECR API reference (API
+// version 2015-09-21).
 
 /// <summary>Amazon ECR. Thread-safe.</summary>
 internal sealed class AmazonECRClient : AmazonServiceClient

@@ -41,7 +41,9 @@ internal static class EcrConnection
         public override bool DisposeHttpClientsAfterUse(IClientConfig clientConfig) => true;
     }
 
-    /// <summary>Reads each response body with limits for time and size before the SDK does: the SDK's own limits are for headers only.</summary>
+    /// <summary>
+    /// Reads each response body with limits for time and size before the SDK does: the SDK's own limits are for headers only.
+    /// </summary>
     private sealed class Forwarding(HttpMessageInvoker http, TimeSpan timeout, TimeProvider time) : HttpMessageHandler
     {
         /// <summary>A hundred manifests of 4 MiB would exceed this, but real manifests are much smaller.</summary>

@@ -9,7 +9,8 @@ internal static class EcrErrors
     /// <param name="repository">The requested repository.</param>
     /// <param name="operation">The operation, which is also the name of the permission: <c>DescribeImages</c>.</param>
     /// <param name="timeout">The timeout of one attempt.</param>
-    /// <param name="error">An exception for which <see cref="Handles"/> is true. Not set as inner exception, because it quotes the service.</param>
+    /// <param name="error">An exception for which <see cref="Handles"/> is true. Not set as inner exception, because it quotes the
+    /// service.</param>
     /// <param name="secrets">The secrets that were sent to the service.</param>
     public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error, Secrets secrets)
     {

@@ -4,13 +4,15 @@ using CvManager.Registries.Credentials;
 namespace CvManager.Registries.Ecr;
 
 /// <summary>
-/// The credential for the OCI endpoint of a private ECR registry, from <c>GetAuthorizationToken</c>. Tokens are valid for 12 hours and renewed
-/// before they expire. Thread-safe: concurrent callers wait for the same request.
+/// The credential for the OCI endpoint of a private ECR registry, from <c>GetAuthorizationToken</c>. Tokens are valid for 12 hours and
+/// renewed before they expire. Thread-safe: concurrent callers wait for the same request.
 /// </summary>
 /// <param name="registry">The host name of the registry: the credential is not returned for others.</param>
 internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time) : ICredentialSource, IDisposable
 {
-    /// <summary>The lifetime of tokens (Amazon ECR API, GetAuthorizationToken); a longer one means that the local clock is behind.</summary>
+    /// <summary>
+    /// The lifetime of tokens (Amazon ECR API, GetAuthorizationToken); a longer one means that the local clock is behind.
+    /// </summary>
     private static readonly TimeSpan MaxLifetime = TimeSpan.FromHours(12);
 
     private readonly SemaphoreSlim _fetching = new(1);

@@ -168,8 +168,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     }
 
     /// <summary>
-    /// A single missing tag fails the whole batch. The error names one missing tag, which is removed before the retry. If more are missing, one
-    /// BatchGetImage finds all of them, so that the number of requests does not grow with the number of missing tags.
+    /// A single missing tag fails the whole batch. The error names one missing tag, which is removed before the retry. If more are missing,
+    /// one BatchGetImage finds all of them, so that the number of requests does not grow with the number of missing tags.
     /// </summary>
     private async Task FindBatchAsync(
         ImageRepository repository, List<string> tags, Dictionary<string, TagDigest> found, CancellationToken cancellationToken)

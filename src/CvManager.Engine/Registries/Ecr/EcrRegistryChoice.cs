@@ -3,8 +3,8 @@ using System.Runtime.CompilerServices;
 namespace CvManager.Registries.Ecr;
 
 /// <summary>
-/// A private ECR registry: uses its API if AWS credentials are available, which takes the fewest requests; otherwise its OCI endpoint, if there
-/// is a credential for that (<c>docker login</c>, an image pull secret). Thread-safe.
+/// A private ECR registry: uses its API if AWS credentials are available, which takes the fewest requests; otherwise its OCI endpoint, if
+/// there is a credential for that (<c>docker login</c>, an image pull secret). Thread-safe.
 /// </summary>
 /// <param name="api">The client for AWS credentials.</param>
 /// <param name="endpoint">The client for docker credentials.</param>

@@ -19,8 +19,8 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
         this with { Parameters = Parameters.Where(p => p.Key is "realm" or "service").ToDictionary(StringComparer.OrdinalIgnoreCase) };
 
     /// <summary>
-    /// Reads all challenges of all header lines. A comma (with some servers a semicolon or nothing) separates both parameters and challenges: a
-    /// word that is followed by an equals sign is a parameter, otherwise a scheme.
+    /// Reads all challenges of all header lines. A comma (with some servers a semicolon or nothing) separates both parameters and
+    /// challenges: a word that is followed by an equals sign is a parameter, otherwise a scheme.
     /// </summary>
     public static IReadOnlyList<Challenge> ParseAll(IEnumerable<string> lines)
     {

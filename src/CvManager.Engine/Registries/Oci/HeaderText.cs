@@ -12,7 +12,9 @@ internal static class HeaderText
             at++;
     }
 
-    /// <summary>The value of a quoted string (5.6.4) that starts at <paramref name="at"/>; an unterminated one ends with the line.</summary>
+    /// <summary>
+    /// The value of a quoted string (5.6.4) that starts at <paramref name="at"/>; an unterminated one ends with the line.
+    /// </summary>
     public static string Quoted(string line, ref int at)
     {
         StringBuilder value = new();
@@ -32,7 +34,9 @@ internal static class HeaderText
         return value.ToString();
     }
 
-    /// <summary>The text before the next of these characters. May be more than a token (5.6.2), because servers omit required quotes.</summary>
+    /// <summary>
+    /// The text before the next of these characters. May be more than a token (5.6.2), because servers omit required quotes.
+    /// </summary>
     public static string Until(string line, ref int at, ReadOnlySpan<char> ends)
     {
         int length = line.AsSpan(at).IndexOfAny(ends);

@@ -79,7 +79,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             emptyPages = seen.Count > before ? 0 : emptyPages + 1;
             if (next is not null && (emptyPages > MaxEmptyPages || (tags.Count > 0 && seen.Count == before)))
                 throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat.");
-            // Some servers truncate the list without a link: after a full page, request another one; if it has no new tags, the list is complete.
+            // Some servers truncate the list without a link: after a full page, request another one; if it has no new tags, the list is
+            // complete.
             if (next is null && !(isVerifyingEnd && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
             {
                 isVerifyingEnd = true;
@@ -185,7 +186,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         List<ManifestDescriptor> images = [.. index.Images().DistinctBy(i => i.Digest)];
         if (images.Count == 0 || depth == MaxDepth)
             throw RegistryErrors.NotAnImage(repository, rootDigest, "its index refers to no image for any platform");
-        // Images for other platforms may be missing, because mirrors omit them. If there is none for the configured platforms, one must exist.
+        // Images for other platforms may be missing, because mirrors omit them. If there is none for the configured platforms, one must
+        // exist.
         List<ManifestDescriptor> pulled = images.FindAll(i => i.IsFor(options.Platforms));
         List<ManifestDescriptor> required = pulled.Count > 0 ? pulled : [.. images.Take(MaxPlatforms)];
         if (required.Count > MaxPlatforms)

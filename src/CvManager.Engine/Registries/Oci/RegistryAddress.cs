@@ -14,8 +14,8 @@ internal static class RegistryAddress
     }
 
     /// <summary>
-    /// Whether a server may redirect to, or name as token server, another one. HTTPS is never downgraded to HTTP. Other hosts with HTTP are only
-    /// allowed on loopback or if configured for plain HTTP. A remote server must not refer to this machine.
+    /// Whether a server may redirect to, or name as token server, another one. HTTPS is never downgraded to HTTP. Other hosts with HTTP are
+    /// only allowed on loopback or if configured for plain HTTP. A remote server must not refer to this machine.
     /// </summary>
     /// <param name="target">The URL of the redirect or token server.</param>
     /// <param name="server">The server of the original request.</param>

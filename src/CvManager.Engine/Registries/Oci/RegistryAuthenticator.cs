@@ -68,8 +68,8 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     }
 
     /// <summary>
-    /// The header for the next usable credential. All credentials for the registry are tried, as the kubelet does, and then, for read access,
-    /// anonymous access: an expired credential must not prevent access to public repositories.
+    /// The header for the next usable credential. All credentials for the registry are tried, as the kubelet does, and then, for read
+    /// access, anonymous access: an expired credential must not prevent access to public repositories.
     /// </summary>
     private async ValueTask<Grant?> NextAsync(Challenge challenge, AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
     {

@@ -163,7 +163,9 @@ internal sealed partial class RegistryTransport
         }
     }
 
-    /// <summary>Sends the request to one server, trying the credentials one by one. The target of a redirect to another server gets no credential.</summary>
+    /// <summary>
+    /// Sends the request to one server, trying the credentials one by one. The target of a redirect to another server gets no credential.
+    /// </summary>
     private async Task<RegistryResponse> SendWithCredentialsAsync(RegistryRequest request, Uri uri, SentLogins sent, CancellationToken cancellationToken)
     {
         bool own = RegistryAddress.SameServer(uri, request.Uri);
@@ -173,11 +175,11 @@ internal sealed partial class RegistryTransport
         var access = new AccessRequest(request.Repository, own ? request.Uri : uri, (own ? null : PathOf(uri)) ?? request.Repository.Path, request.Access);
         var attempt = new LoginAttempt();
         Grant? grant = await authenticator.PresentAsync(access, attempt, cancellationToken).ConfigureAwait(false);
-        for (int answers = 0; ; answers++)
+        for (int retries = 0; ; retries++)
         {
             RegistryResponse response = await SendOnceAsync(request, uri, grant, sent, cancellationToken).ConfigureAwait(false);
             bool refused = response.Status == HttpStatusCode.Unauthorized || (response.Status == HttpStatusCode.Forbidden && grant is { LoggedIn: true });
-            if (!refused || answers == MaxLogins)
+            if (!refused || retries == MaxLogins)
                 return response;
             Grant? next = await authenticator.AnswerAsync(access, response, grant, attempt, cancellationToken).ConfigureAwait(false);
             if (next is null)
@@ -213,15 +215,15 @@ internal sealed partial class RegistryTransport
             message.Content.Headers.ContentType = request.ContentType is null ? null : MediaTypeHeaderValue.Parse(request.ContentType);
         }
 
-        using HttpResponseMessage answer = await _http.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        using HttpResponseMessage response = await _http.SendAsync(message, cancellationToken).ConfigureAwait(false);
         if (RegistryAddress.SameServer(uri, request.Uri))
-            _budget.Observe(answer);
+            _budget.Observe(response);
         // The Content-Length of a HEAD response is that of a body that is not sent.
         byte[] read = request.Method == HttpMethod.Head ? []
-            : !answer.IsSuccessStatusCode ? await BoundedContent.ReadStartAsync(answer.Content, MaxErrorBytes, cancellationToken).ConfigureAwait(false)
-            : await BoundedContent.ReadAsync(answer.Content, request.Limit, cancellationToken).ConfigureAwait(false)
+            : !response.IsSuccessStatusCode ? await BoundedContent.ReadStartAsync(response.Content, MaxErrorBytes, cancellationToken).ConfigureAwait(false)
+            : await BoundedContent.ReadAsync(response.Content, request.Limit, cancellationToken).ConfigureAwait(false)
                 ?? throw RegistryErrors.TooLarge(request.Repository, request.What, request.Limit);
-        return RegistryResponse.Of(answer, read, uri, _options.TimeProvider.GetUtcNow()) with { Secrets = sent.Secrets };
+        return RegistryResponse.Of(response, read, uri, _options.TimeProvider.GetUtcNow()) with { Secrets = sent.Secrets };
     }
 
     private bool IsTransient(Outcome<RegistryResponse> outcome)

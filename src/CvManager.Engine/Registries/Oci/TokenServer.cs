@@ -8,8 +8,8 @@ using CvManager.Registries.Credentials;
 namespace CvManager.Registries.Oci;
 
 /// <summary>
-/// Obtains bearer tokens from the token server in a registry's challenge: by GET with user name and password or anonymously, by POST with an
-/// identity token or if the server does not support GET (token and OAuth2 specifications of the distribution project).
+/// Obtains bearer tokens from the token server in a registry's challenge: by GET with user name and password or anonymously, by POST with
+/// an identity token or if the server does not support GET (token and OAuth2 specifications of the distribution project).
 /// </summary>
 internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions options)
 {
@@ -26,23 +26,23 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         Uri realm = Realm(access, challenge);
         var request = new TokenRequest(realm, challenge["service"], Scope(access, challenge["scope"]), credential);
         DateTimeOffset began = options.TimeProvider.GetUtcNow();
-        RegistryResponse answer = await SendAsync(access, request, request.Post(), cancellationToken).ConfigureAwait(false);
+        RegistryResponse response = await SendAsync(access, request, request.Post(), cancellationToken).ConfigureAwait(false);
         // Some servers only support OAuth2.
-        if (answer.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented && credential is { IdentityToken: null })
-            answer = await SendAsync(access, request, post: true, cancellationToken).ConfigureAwait(false);
-        switch (answer.Status)
+        if (response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented && credential is { IdentityToken: null })
+            response = await SendAsync(access, request, post: true, cancellationToken).ConfigureAwait(false);
+        switch (response.Status)
         {
             case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.BadRequest:
-                throw RegistryErrors.Unauthorized(repository, credential is not null, RegistryErrorBody.MessageOf(answer));
+                throw RegistryErrors.Unauthorized(repository, credential is not null, RegistryErrorBody.MessageOf(response));
             case HttpStatusCode.TooManyRequests:
-                throw RegistryErrors.RateLimited(repository, answer.RetryAfter);
+                throw RegistryErrors.RateLimited(repository, response.RetryAfter);
             case >= HttpStatusCode.InternalServerError:
-                throw RegistryErrors.Unreachable(repository, $"token server {answer.Uri.Authority} returned HTTP status {(int)answer.Status}.");
+                throw RegistryErrors.Unreachable(repository, $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}.");
         }
 
-        return answer.IsSuccess
-            ? Read(repository, answer, began, credential)
-            : throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned HTTP status {(int)answer.Status}.");
+        return response.IsSuccess
+            ? Read(repository, response, began, credential)
+            : throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}.");
     }
 
     /// <summary>Follows redirects without forwarding the credential to other servers.</summary>
@@ -54,37 +54,37 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             bool same = RegistryAddress.SameServer(uri, request.Realm);
             using HttpRequestMessage message = post ? request.PostTo(uri) : request.GetFrom(uri, hasQuery: hops > 0, withLogin: same);
             message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, access.Server));
-            using HttpResponseMessage response = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
-            byte[] body = await BoundedContent.ReadAsync(response.Content, Limit, cancellationToken).ConfigureAwait(false)
+            using HttpResponseMessage httpResponse = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
+            byte[] body = await BoundedContent.ReadAsync(httpResponse.Content, Limit, cancellationToken).ConfigureAwait(false)
                 ?? throw RegistryErrors.TooLarge(access.Repository, "a token", Limit);
-            RegistryResponse answer = RegistryResponse.Of(response, body, uri, options.TimeProvider.GetUtcNow()) with { Secrets = request.Credential?.Secrets ?? Secrets.None };
-            if (!answer.IsRedirect)
-                return answer;
-            Uri? next = hops < MaxRedirects ? answer.RedirectTarget : null;
+            RegistryResponse response = RegistryResponse.Of(httpResponse, body, uri, options.TimeProvider.GetUtcNow()) with { Secrets = request.Credential?.Secrets ?? Secrets.None };
+            if (!response.IsRedirect)
+                return response;
+            Uri? next = hops < MaxRedirects ? response.RedirectTarget : null;
             if (next is null || (uri.Scheme == "https" && next.Scheme == "http") || !RegistryAddress.IsTargetAllowed(next, access.Server, options)
                 || (post && !RegistryAddress.SameServer(next, request.Realm)))
                 throw RegistryErrors.Invalid(
-                    access.Repository, $"redirect from token server {uri.Authority} to {answer.Show(next?.Authority ?? "an invalid address")} not allowed.");
+                    access.Repository, $"redirect from token server {uri.Authority} to {response.Show(next?.Authority ?? "an invalid address")} not allowed.");
             uri = next;
         }
     }
 
-    private static Grant Read(ImageRepository repository, RegistryResponse answer, DateTimeOffset asked, RegistryCredential? credential)
+    private static Grant Read(ImageRepository repository, RegistryResponse response, DateTimeOffset asked, RegistryCredential? credential)
     {
         TokenResponse? token;
         try
         {
-            token = JsonSerializer.Deserialize(Utf8Text.WithoutMark(answer.Body), TokenJson.Default.TokenResponse);
+            token = JsonSerializer.Deserialize(Utf8Text.WithoutMark(response.Body), TokenJson.Default.TokenResponse);
         }
         catch (JsonException e)
         {
             // Without the inner message, which may quote the body.
-            throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} did not return JSON (byte {e.BytePositionInLine}).");
+            throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} did not return JSON (byte {e.BytePositionInLine}).");
         }
 
         string? text = string.IsNullOrEmpty(token?.Token) ? token?.AccessToken : token.Token;
         if (string.IsNullOrEmpty(text) || text.Any(c => c is <= ' ' or > '~'))
-            throw RegistryErrors.Invalid(repository, $"token server {answer.Uri.Authority} returned no token.");
+            throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} returned no token.");
 
         // Renew when a fifth of the lifetime, at most a minute, is left: for latency and clock skew.
         double lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;

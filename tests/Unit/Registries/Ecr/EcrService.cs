@@ -6,8 +6,8 @@ using System.Text.Json.Nodes;
 namespace CvManager.Unit.Registries.Ecr;
 
 /// <summary>
-/// The five operations of Amazon ECR as in its API reference: one missing tag fails a whole DescribeImages, and deleting the last tag deletes the
-/// image. Counts requests by operation.
+/// The five operations of Amazon ECR as in its API reference: one missing tag fails a whole DescribeImages, and deleting the last tag
+/// deletes the image. Counts requests by operation.
 /// </summary>
 internal sealed class EcrService : HttpMessageHandler
 {
