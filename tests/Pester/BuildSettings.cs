@@ -2,15 +2,15 @@ using System.Reflection;
 
 namespace CvManager.Pester;
 
-/// <summary>The programs that the tests start, where the build put or found them.</summary>
+/// <summary>The paths of the programs that the tests start, recorded by the build.</summary>
 internal static class BuildSettings
 {
     public static string DotNetHost { get; } = Value(nameof(DotNetHost));
 
-    /// <summary>pwsh.dll of the repository's tool manifest.</summary>
+    /// <summary>The path of pwsh.dll of the tool manifest.</summary>
     public static string Pwsh { get; } = Value(nameof(Pwsh));
 
-    /// <summary>The manifest of the module Pester.</summary>
+    /// <summary>The path of the manifest of the Pester module.</summary>
     public static string Pester { get; } = Value(nameof(Pester));
 
     public static string Cvm { get; } = Value(nameof(Cvm));

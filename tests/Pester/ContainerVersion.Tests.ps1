@@ -16,7 +16,7 @@ Describe 'New-ContainerVersion' {
         Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
     }
 
-    It 'returns what it created, with the defaults' {
+    It 'returns the created resource with defaults' {
         $created = New-ContainerVersion myapp r.example/team/myapp demo app
         $created | Should -BeOfType ([type]'CvManager.PowerShell.ContainerVersionInfo')
         $created.Namespace, $created.Name, $created.ImageRepo, $created.Tag, $created.Container | Should -Be 'default', 'myapp', 'r.example/team/myapp', 'demo', 'app'
@@ -24,7 +24,7 @@ Describe 'New-ContainerVersion' {
         $created.Strategy, $created.PollInterval, $created.RolloutTimeout, $created.Rollback | Should -Be 'Rolling', '00:05:00', '00:15:00', $true
     }
 
-    It 'makes one of each line of a table' {
+    It 'creates one for each row of a table' {
         $table = "Name,ImageRepo,Tag,Container,Namespace`nweb,r.example/web,demo,app,default`nworker,r.example/worker,prod,app,kube-public" | ConvertFrom-Csv
         $created = $table | New-ContainerVersion -PollInterval 1m
         $created.Name | Should -Be 'web', 'worker'
@@ -32,7 +32,7 @@ Describe 'New-ContainerVersion' {
         $created.PollInterval.TotalSeconds | Should -Be 60, 60
     }
 
-    It 'follows a policy where no tag is moved' {
+    It 'follows a version policy' {
         (New-ContainerVersion a r.example/app -Container app -SemVer '>=1.2 <2').Tag | Should -Be 'semver:>=1.2 <2'
         (New-ContainerVersion b r.example/app -Container app -VersionPattern '^main-([0-9]+)$').Tag | Should -Be 'regex/numeric:^main-([0-9]+)$'
         (New-ContainerVersion c r.example/app -Container app -Newest -VersionSyntax 'v.+').Tag | Should -Be 'newest:v.+'
@@ -43,11 +43,11 @@ Describe 'New-ContainerVersion' {
             -VerifyBeforeCutOver @{ Image = 'team/smoke'; Tag = 'prod'; Timeout = '90s' } -VerifyAfterCutOver 'team/load:prod' -ScaleDownDelay 2m
         "$($created.Verify)", $created.Strategy, $created.ServiceName | Should -Be 'team/tests:prod', 'ServiceBlueGreen', 'web'
         "$($created.VerifyBeforeCutOver) $($created.VerifyBeforeCutOver.Timeout)" | Should -Be 'team/smoke:prod 00:01:30'
-        # What is shown of one can be given to another.
+        # The gates of one ContainerVersion can be used for another.
         "$((New-ContainerVersion other r.example/app prod app -Verify $created.Verify).Verify)" | Should -Be 'team/tests:prod'
     }
 
-    It 'names parameter, field and remedy where something is not valid, and writes nothing' {
+    It 'names parameter, field and remedy of an invalid value, and writes nothing' {
         New-ContainerVersion myapp r.example/app demo app -PollInterval 1 -ServiceName web -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionInvalid,CvManager.PowerShell.NewContainerVersionCommand'
         $failure[0].CategoryInfo.Category | Should -Be 'InvalidData'
@@ -57,7 +57,7 @@ Describe 'New-ContainerVersion' {
         Get-ContainerVersion | Should -BeNullOrEmpty
     }
 
-    It 'writes nothing with -WhatIf, and leaves one that exists' {
+    It 'writes nothing with -WhatIf, and does not change an existing one' {
         New-ContainerVersion myapp r.example/app demo app -WhatIf | Should -BeNullOrEmpty
         Get-ContainerVersion | Should -BeNullOrEmpty
         $null = New-ContainerVersion myapp r.example/app demo app
@@ -76,7 +76,7 @@ Describe 'Set-ContainerVersion' {
         Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
     }
 
-    It 'changes what is named, says nothing, and leaves the rest' {
+    It 'changes the named fields only, and writes no output' {
         Set-ContainerVersion web -Tag prod -ScaleDown $false | Should -BeNullOrEmpty
         $cv = Get-ContainerVersion web
         $cv.Tag, $cv.ServiceName, "$($cv.Verify)" | Should -Be 'prod', 'web', 'team/tests:prod'
@@ -84,23 +84,23 @@ Describe 'Set-ContainerVersion' {
         "$($selector.Keys) $($selector.Values)" | Should -Be 'cvapp other'
     }
 
-    It 'takes ContainerVersions of all namespaces from the pipeline' {
+    It 'accepts ContainerVersions of all namespaces from the pipeline' {
         $changed = Get-ContainerVersion -AllNamespaces | Set-ContainerVersion -RolloutTimeout 10m -PassThru
         $changed.Name | Should -Be 'web', 'worker'
         $changed.RolloutTimeout.TotalMinutes | Should -Be 10, 10
     }
 
-    It 'takes wildcards' {
+    It 'accepts wildcards' {
         (Set-ContainerVersion w* -Tag qa -PassThru).Name | Should -Be 'web'
         Set-ContainerVersion nothing* -Tag qa -PassThru -ErrorAction Stop | Should -BeNullOrEmpty
     }
 
-    It 'goes from the tag to a policy, and back' {
+    It 'changes from a tag to a policy, and back' {
         (Set-ContainerVersion web -SemVer '^1.0' -PassThru).Tag | Should -Be 'semver:^1.0'
         (Set-ContainerVersion web -Tag demo -PassThru).Tag | Should -Be 'demo'
     }
 
-    It 'takes gates and the strategy away' {
+    It 'removes gates and the strategy' {
         $cv = Set-ContainerVersion web -Verify @() -Strategy Rolling -PassThru
         $cv.Verify | Should -BeNullOrEmpty
         $cv.Strategy, $cv.ServiceName | Should -Be 'Rolling', $null
@@ -111,7 +111,7 @@ Describe 'Set-ContainerVersion' {
         (Get-ContainerVersion web).Tag | Should -Be 'demo'
     }
 
-    It 'says what is wrong: <Script>' -ForEach @(
+    It 'reports an error: <Script>' -ForEach @(
         @{ Script = 'Set-ContainerVersion web'; Id = 'NothingToSet' }
         @{ Script = 'Set-ContainerVersion nope -Tag x'; Id = 'ContainerVersionNotFound' }
         @{ Script = 'Set-ContainerVersion web -Tag "no tag"'; Id = 'ContainerVersionInvalid' }
@@ -130,7 +130,7 @@ Describe 'Remove-ContainerVersion' {
         }
     }
 
-    It 'removes what is named, and returns it when asked' {
+    It 'removes the named ones, and returns them with -PassThru' {
         Remove-ContainerVersion one | Should -BeNullOrEmpty
         (Remove-ContainerVersion t* -PassThru).Name | Should -Be 'three', 'two'
         Get-ContainerVersion | Should -BeNullOrEmpty
@@ -141,7 +141,7 @@ Describe 'Remove-ContainerVersion' {
         Get-ContainerVersion | Should -HaveCount 3
     }
 
-    It 'says which one is not there, and goes on with the others' {
+    It 'names a missing one, and removes the others' {
         'nope', 'one' | Remove-ContainerVersion -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure | Should -HaveCount 1
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.RemoveContainerVersionCommand'
@@ -149,7 +149,7 @@ Describe 'Remove-ContainerVersion' {
         (Get-ContainerVersion).Name | Should -Be 'three', 'two'
     }
 
-    It 'removes nothing with -Confirm where nobody can answer' {
+    It 'removes nothing with -Confirm in a non-interactive session' {
         $kubeConfig = (Get-CvContext | Where-Object IsCurrent).KubeConfig
         # Its host cannot prompt.
         $shell = [powershell]::Create()

@@ -11,12 +11,12 @@ AfterAll {
 }
 
 Describe 'Connect-CvCluster' {
-    It 'is silent, and gives the context with -PassThru' {
+    It 'writes no output, and returns the context with -PassThru' {
         Connect-CvCluster -KubeConfig $sandbox.KubeConfig | Should -BeNullOrEmpty
         ($sandbox | Connect-CvCluster -PassThru).Server | Should -Be $sandbox.Server
     }
 
-    It 'belongs to the runspace' {
+    It 'connects only the current runspace' {
         Connect-CvCluster -KubeConfig $sandbox.KubeConfig
         $other, $servers = 1 | ForEach-Object -Parallel {
             Import-Module $using:PSScriptRoot/../../module/CvManager.psd1
@@ -28,14 +28,14 @@ Describe 'Connect-CvCluster' {
         (Get-CvContext).Server | Should -Be $sandbox.Server
     }
 
-    It 'says what is wrong, and what to do' {
+    It 'reports an error with a recommended action' {
         Connect-CvCluster nope -KubeConfig $sandbox.KubeConfig -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'KubeContextNotFound,CvManager.PowerShell.ConnectCvClusterCommand'
         $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
         $failure[0].ErrorDetails.RecommendedAction | Should -Match 'Get-CvContext'
     }
 
-    It 'takes a time as people write it' {
+    It 'accepts a duration such as 5m' {
         { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -Timeout 1m30s -ErrorAction Stop } | Should -Not -Throw
         { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -Timeout soon } | Should -Throw '*5m, 1h30m*'
     }

@@ -39,12 +39,12 @@ Describe 'Get-CvContext' {
         }
     }
 
-    It 'takes wildcards and paths of drives' {
+    It 'accepts wildcards and paths of PowerShell drives' {
         (Get-CvContext q* -KubeConfig TestDrive:/config).Name | Should -Be 'qa'
         Get-CvContext x* -KubeConfig $config | Should -BeNullOrEmpty
     }
 
-    It 'says which name does not exist' {
+    It 'names a missing context' {
         { Get-CvContext nope -KubeConfig $config -ErrorAction Stop } |
             Should -Throw -ErrorId 'ContextNotFound,CvManager.PowerShell.GetCvContextCommand'
         ('prod', 'nope' | Get-CvContext -KubeConfig $config -ErrorVariable failure -ErrorAction SilentlyContinue).Name | Should -Be 'prod'

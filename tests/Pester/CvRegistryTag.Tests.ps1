@@ -18,19 +18,19 @@ Describe 'Registry tags' {
     }
 
     Context 'Get-CvRegistryTag' {
-        It 'says which version a tag stands for' {
+        It 'shows the version that a tag points at' {
             $tag = Get-CvRegistryTag $repository demo
             $tag.Repository, $tag.Tag, $tag.Version, $tag.Digest | Should -Be $repository, 'demo', '1a2b3c4', $first.Digest
         }
 
-        It 'lists all, takes wildcards, and finds all tags of a version' {
+        It 'lists all tags, accepts wildcards, and finds all tags of a version' {
             (Get-CvRegistryTag $repository).Tag | Sort-Object | Should -Be '1a2b3c4', '5d6e7f8', 'demo', 'qa'
             (Get-CvRegistryTag $repository d*, q*).Tag | Sort-Object | Should -Be 'demo', 'qa'
             (Get-CvRegistryTag $repository -Version '1a2b3c4').Tag | Sort-Object | Should -Be '1a2b3c4', 'demo', 'qa'
             Get-CvRegistryTag $repository 'nothing*' -ErrorAction Stop | Should -BeNullOrEmpty
         }
 
-        It 'takes repositories from the pipeline, and those of ContainerVersions' {
+        It 'accepts repositories and ContainerVersions from the pipeline' {
             ($repository | Get-CvRegistryTag -Tag demo).Version | Should -Be '1a2b3c4'
             Install-CvController -CrdOnly
             $null = New-ContainerVersion myapp $repository demo app
@@ -38,17 +38,17 @@ Describe 'Registry tags' {
             Remove-ContainerVersion myapp
         }
 
-        It 'stops when the pipeline has enough' {
+        It 'stops when the pipeline stops' {
             Get-CvRegistryTag $repository | Select-Object -First 1 | Should -HaveCount 1
         }
 
-        It 'goes on after a tag that is not there' {
+        It 'continues after a missing tag' {
             (Get-CvRegistryTag $repository nope, demo -ErrorVariable failure -ErrorAction SilentlyContinue).Tag | Should -Be 'demo'
             $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.GetCvRegistryTagCommand'
             $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
         }
 
-        It 'says what is wrong: <Script>' -ForEach @(
+        It 'reports an error: <Script>' -ForEach @(
             @{ Script = 'Get-CvRegistryTag $repository nope'; Id = 'RegistryTagNotFound' }
             @{ Script = 'Get-CvRegistryTag "$registry/no/where"'; Id = 'RegistryRepositoryNotFound' }
             @{ Script = 'Get-CvRegistryTag "$repository`:demo"'; Id = 'ImageRepositoryInvalid' }
@@ -63,18 +63,18 @@ Describe 'Registry tags' {
     }
 
     Context 'Add-CvRegistryTag' {
-        It 'moves tags to a version, makes those that are not there, and says nothing' {
+        It 'moves tags to a version, creates missing ones, and writes no output' {
             Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo, prod | Should -BeNullOrEmpty
             (Get-CvRegistryTag $repository demo, prod).Digest | Should -Be $second.Digest, $second.Digest
             (Get-CvRegistryTag $repository qa).Digest | Should -Be $first.Digest
         }
 
-        It 'promotes what another environment has' {
+        It 'promotes the version of another environment' {
             $promoted = Get-CvRegistryTag $repository qa | Add-CvRegistryTag -Tag prod -PassThru
             $promoted.Tag, $promoted.Version, $promoted.Digest | Should -Be 'prod', '1a2b3c4', $first.Digest
         }
 
-        It 'says with -Verbose what moved, and that a second time moves nothing' {
+        It 'reports moved and unchanged tags with -Verbose' {
             "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Match "demo .*$($first.Digest).* 5d6e7f8"
             "$(Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo -Verbose 4>&1)" | Should -Not -Match $first.Digest
         }
@@ -84,12 +84,12 @@ Describe 'Registry tags' {
             (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
         }
 
-        It 'refuses an invalid tag' {
+        It 'rejects an invalid tag' {
             { Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag 'no tag' -ErrorAction Stop } |
                 Should -Throw -ErrorId 'RegistryTagInvalid,CvManager.PowerShell.AddCvRegistryTagCommand'
         }
 
-        It 'fails the pipeline where the version is not there, and moves nothing' {
+        It 'reports a missing version as an error, and moves nothing' {
             { Add-CvRegistryTag $repository -Version 'fffffff' -Tag demo -ErrorAction Stop } |
                 Should -Throw -ErrorId 'RegistryVersionNotFound,CvManager.PowerShell.AddCvRegistryTagCommand'
             (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
@@ -97,13 +97,13 @@ Describe 'Registry tags' {
     }
 
     Context 'Remove-CvRegistryTag' {
-        It 'takes the tag alone; the image stays' {
+        It 'removes only the tag, not the image' {
             Remove-CvRegistryTag $repository demo | Should -BeNullOrEmpty
             (Get-CvRegistryTag $repository -Version '1a2b3c4').Tag | Should -Not -Contain 'demo'
             (Get-CvRegistryTag $repository '1a2b3c4').Digest | Should -Be $first.Digest
         }
 
-        It 'takes tags from the pipeline' {
+        It 'accepts tags from the pipeline' {
             Get-CvRegistryTag $repository d*, q* | Remove-CvRegistryTag
             (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'demo' -Because 'it was in the pipeline'
             (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
@@ -114,7 +114,7 @@ Describe 'Registry tags' {
             (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
         }
 
-        It 'goes on after a tag that is not there' {
+        It 'continues after a missing tag' {
             Remove-CvRegistryTag $repository nope, qa -ErrorVariable failure -ErrorAction SilentlyContinue
             $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.RemoveCvRegistryTagCommand'
             (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
@@ -122,7 +122,7 @@ Describe 'Registry tags' {
     }
 
     Context 'Get-CvRegistryBudget' {
-        It 'counts what the registry was asked' {
+        It 'counts requests to the registry' {
             $before = (Get-CvRegistryBudget $registry).Spent
             $null = Get-CvRegistryTag $repository demo
             $budget = Get-CvRegistryBudget $registry
@@ -132,7 +132,7 @@ Describe 'Registry tags' {
             (Get-CvRegistryBudget 127.*).Spent | Should -Contain $budget.Spent
         }
 
-        It 'says which registry was not asked' {
+        It 'names a registry without requests' {
             Get-CvRegistryBudget 'never.example' -ErrorVariable failure -ErrorAction SilentlyContinue
             $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryBudgetNotFound,CvManager.PowerShell.GetCvRegistryBudgetCommand'
             Get-CvRegistryBudget 'never*' -ErrorAction Stop | Should -BeNullOrEmpty

@@ -20,17 +20,17 @@ AfterAll {
 }
 
 Describe 'Get-CvRolloutHistory' {
-    It 'is newest first, and stops when the pipeline has enough' {
+    It 'returns the newest first, and stops when the pipeline stops' {
         (Get-CvRolloutHistory).ToVersion | Should -Be 'abcdef0', '9f8e7d6'
         (Get-CvRolloutHistory | Select-Object -First 1).ToVersion | Should -Be 'abcdef0'
     }
 
-    It 'takes a date as people have it' {
+    It 'accepts a date as text' {
         Get-CvRolloutHistory -Since (Get-Date).AddHours(-1) | Should -HaveCount 2
         Get-CvRolloutHistory -Since (Get-Date).AddHours(1) | Should -BeNullOrEmpty
     }
 
-    It 'narrows down by workload and version' {
+    It 'filters by workload and version' {
         (Get-CvRolloutHistory -Workload my* -Version 9f*).ToVersion | Should -Be '9f8e7d6'
         Get-CvRolloutHistory -Workload other | Should -BeNullOrEmpty
         (Get-CvRolloutHistory myappcv).FromVersion | Should -Be '9f8e7d6', '6e4ae1c'
@@ -48,14 +48,14 @@ Describe 'Get-CvRollout and Wait-CvRollout' {
         $rollout.Updated, $rollout.Ready, $rollout.Available, $rollout.Desired | Should -Be 2, 2, 2, 2
     }
 
-    It 'waits no longer than it is told, and then ends the script' {
+    It 'waits no longer than -Timeout, and then throws a terminating error' {
         Wait-CvRollout myappcv -Version 'abcdef0' -Timeout 10 -PassThru | Should -Not -BeNullOrEmpty
         { Wait-CvRollout myappcv -Version '1234567' -Timeout 0.5 } | Should -Throw -ErrorId 'OperationTimedOut,*'
     }
 }
 
 Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
-    It 'goes back to a record of the history, and on with the tag' {
+    It 'rolls back to a record of the history, and follows the tag again after Resume' {
         Get-CvRolloutHistory | Select-Object -Last 1 | Invoke-CvRollback -Reason 'too slow'
         $null = Start-CvReconcile -Wait -Timeout 1m
         (Get-CvWorkload).Version | Should -Be '9f8e7d6'
@@ -66,13 +66,13 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         (Get-CvWorkload).Version | Should -Be 'abcdef0'
     }
 
-    It 'holds all of a namespace, and lets it go' {
+    It 'suspends and resumes all ContainerVersions of a namespace' {
         Get-ContainerVersion | Suspend-ContainerVersion -Reason 'freeze'
         (Start-CvReconcile).Outcome | Should -Be 'Held'
         (Get-ContainerVersion | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
     }
 
-    It 'goes to the version before, or to one that is named, and changes nothing with -WhatIf' {
+    It 'rolls back to the previous or a named version, and changes nothing with -WhatIf' {
         Invoke-CvRollback myappcv -WhatIf | Should -BeNullOrEmpty
         (Get-ContainerVersion).PinVersion | Should -BeNullOrEmpty
         (Invoke-CvRollback myappcv -PassThru).PinVersion | Should -Be '9f8e7d6'
@@ -81,7 +81,7 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         (Resume-ContainerVersion myappcv -PassThru).PinVersion | Should -BeNullOrEmpty
     }
 
-    It 'shows who holds it and why, before the controller has looked' {
+    It 'shows who holds it and why, before the controller reconciles it' {
         $held = Suspend-ContainerVersion myappcv -Reason 'freeze' -PassThru
         $held.Suspended, $held.HeldBy, $held.HoldReason | Should -Be $true, ([Environment]::UserName), 'freeze'
         Get-ContainerVersion | Out-String -Width 120 | Should -Match 'suspended +\d+s'
@@ -92,14 +92,14 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
         Get-ContainerVersion | Out-String -Width 120 | Should -Not -Match 'suspended +\d+s'
     }
 
-    It '<_> says what is not there' -ForEach 'Suspend-ContainerVersion', 'Resume-ContainerVersion', 'Invoke-CvRollback', 'Get-CvRollout', 'Get-CvRolloutHistory' {
+    It '<_> names a missing ContainerVersion' -ForEach 'Suspend-ContainerVersion', 'Resume-ContainerVersion', 'Invoke-CvRollback', 'Get-CvRollout', 'Get-CvRolloutHistory' {
         & $_ nope -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Match '^ContainerVersionNotFound,'
         $failure[0].TargetObject | Should -Be 'default/nope'
         & $_ nope* -ErrorAction Stop | Should -BeNullOrEmpty
     }
 
-    It 'does not go back to what is not there: <Id>' -ForEach @{ To = @{ ToVersion = 'fffffff' }; Id = 'RegistryVersionNotFound' }, @{ To = @{ ToRecord = 'nope' }; Id = 'RolloutRecordNotFound' } {
+    It 'does not roll back to a missing target: <Id>' -ForEach @{ To = @{ ToVersion = 'fffffff' }; Id = 'RegistryVersionNotFound' }, @{ To = @{ ToRecord = 'nope' }; Id = 'RolloutRecordNotFound' } {
         Invoke-CvRollback myappcv @To -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be "$Id,CvManager.PowerShell.InvokeCvRollbackCommand"
         $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
@@ -108,7 +108,7 @@ Describe 'Invoke-CvRollback, Suspend- and Resume-ContainerVersion' {
 }
 
 Describe 'Start-CvReconcile' {
-    It 'follows the version that was pushed last, in a pipeline of cmdlets alone' {
+    It 'follows the version that was pushed last' {
         foreach ($version in '1.4.0', '2.0.0', '1.5.2') {
             $null = Add-CvSandboxImage -Repository $repository -Tag $version
         }
@@ -118,7 +118,7 @@ Describe 'Start-CvReconcile' {
         (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '2.0.0'
     }
 
-    It 'runs gates, and says how to go on after one that failed' {
+    It 'runs gates, and recommends an action after a failed one' {
         $null = Add-CvSandboxImage -Repository "$($sandbox.Registry)/team/tests" -Tag 'demo' -Broken
         $null = Add-CvSandboxImage -Repository $repository -Tag '3.0.0'
         Set-ContainerVersion myappcv -Verify @{ Image = 'team/tests'; Tag = 'demo'; Timeout = '1s' } -RolloutTimeout 20
@@ -153,7 +153,7 @@ Describe 'Completion' {
         (TabExpansion2 $line $line.Length).CompletionMatches.CompletionText | Should -Be $Expected
     }
 
-    It 'offers the ids of what can be gone back to, and says what they are' {
+    It 'offers the ids of rollback targets with a description' {
         $line = 'Invoke-CvRollback myappcv -ToRecord '
         $offered = (TabExpansion2 $line $line.Length).CompletionMatches
         $offered.CompletionText | Should -Contain (Get-CvRolloutHistory -Version '9f8e7d6' | Select-Object -Last 1).Id
@@ -161,9 +161,9 @@ Describe 'Completion' {
     }
 }
 
-Describe 'A history that somebody else wrote' {
+Describe 'An untrusted history' {
     BeforeAll {
-        # Every quote that PowerShell knows, and what a terminal would obey.
+        # All quotes that PowerShell accepts, and escape sequences of terminals.
         $strange = @(foreach ($quote in [char[]](0x27, 0x2018, 0x2019, 0x201a, 0x201b, 0x22, 0x201c, 0x201d, 0x201e)) { "x$quote;Set-Variable hacked 1;$quote" }) +
             '$(Set-Variable hacked 1)', '-Force', "y`e[31mred", "z`nSet-Variable hacked 1"
         $records = foreach ($value in $strange) {
@@ -202,7 +202,7 @@ Describe 'A history that somebody else wrote' {
     It 'is shown by <_> without its control characters' -ForEach 'Format-Table', 'Format-List', 'Format-Table *' {
         $rendering = $PSStyle.OutputRendering
         try {
-            # As at a prompt: plain text would have no escape sequence, whoever wrote it.
+            # As at a prompt: with plain text rendering, all escape sequences would be removed.
             $PSStyle.OutputRendering = 'Ansi'
             $shown = & ([scriptblock]::Create("Get-CvRolloutHistory strange -Namespace kube-public | $_ | Out-String -Width 4000"))
         }

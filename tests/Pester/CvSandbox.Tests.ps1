@@ -10,7 +10,7 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
         Stop-CvSandbox -ErrorAction Ignore
     }
 
-    It 'connects the session, and takes everything away again' {
+    It 'connects the session, and removes everything when it stops' {
         $sandbox = Start-CvSandbox
         (Get-CvContext).Server | Should -Be $sandbox.Server
         Test-Path $sandbox.KubeConfig | Should -BeTrue
@@ -37,7 +37,7 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
         Test-Path $path | Should -BeFalse
     }
 
-    It 'speaks HTTP to others' {
+    It 'serves HTTP to other programs' {
         $sandbox = Start-CvSandbox -NoConnect
         (Invoke-WebRequest "http://$($sandbox.Registry)/v2/").StatusCode | Should -Be 200
         (Invoke-WebRequest "$($sandbox.Server)/version" -SkipHttpErrorCheck -SkipCertificateCheck).StatusCode | Should -BeIn 200, 401
@@ -61,7 +61,7 @@ Describe 'Add-CvSandboxImage' {
         Stop-CvSandbox
     }
 
-    It 'gives one image all tags' {
+    It 'adds all tags to one image' {
         $image = Add-CvSandboxImage team/app 1a2b3c4, demo
         $image.Image | Should -Be "$($sandbox.Registry)/team/app:1a2b3c4"
         foreach ($tag in '1a2b3c4', 'demo') {
@@ -70,16 +70,16 @@ Describe 'Add-CvSandboxImage' {
         }
     }
 
-    It 'makes a new image each time' {
+    It 'creates a new image each time' {
         (Add-CvSandboxImage team/app one).Digest | Should -Not -Be (Add-CvSandboxImage team/app one).Digest
     }
 
-    It 'says of a broken one that it cannot be pulled' {
+    It 'shows that a broken image cannot be pulled' {
         (Add-CvSandboxImage team/app bad -Broken).Pullable | Should -BeFalse
         (Add-CvSandboxImage team/app good).Pullable | Should -BeTrue
     }
 
-    It 'refuses an invalid <What>' -ForEach @{ What = 'repository'; Repository = 'No Such'; Tag = 'x' }, @{ What = 'tag'; Repository = 'a'; Tag = 'no tag' } {
+    It 'rejects an invalid <What>' -ForEach @{ What = 'repository'; Repository = 'No Such'; Tag = 'x' }, @{ What = 'tag'; Repository = 'a'; Tag = 'no tag' } {
         { Add-CvSandboxImage $Repository $Tag -ErrorAction Stop } |
             Should -Throw -ErrorId 'SandboxImageInvalid,CvManager.PowerShell.AddCvSandboxImageCommand'
     }

@@ -1,7 +1,7 @@
 #Requires -Version 7.4
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
-# What the help shows is run as it is written, on a sandbox that has what it speaks of: but for what needs other programs, or does not end.
+# Runs the examples of the help unchanged on a prepared sandbox, except those that need other programs, or that do not end.
 BeforeDiscovery {
     Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
     $examples = foreach ($command in Get-Command -Module CvManager | Where-Object Name -NotLike '*-CvSandbox') {
@@ -23,11 +23,11 @@ Describe 'The examples of the help' {
         Copy-Item -Recurse (Join-Path $PSScriptRoot '../../examples') .
         $env:CIRCLE_SHA1 = $env:GIT_SHA = '1a2b3c4'
 
-        # kube-public stands for shop.
+        # The namespace kube-public is used in place of shop.
         function Reset-ContainerVersion {
             Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
-            foreach ($space in 'default', 'kube-public') {
-                $null = $manifest | Import-ContainerVersion -IncludeWorkload -Namespace $space
+            foreach ($ns in 'default', 'kube-public') {
+                $null = $manifest | Import-ContainerVersion -IncludeWorkload -Namespace $ns
             }
             $null = Start-CvReconcile -AllNamespaces -Wait -Timeout 1m
         }
@@ -54,7 +54,7 @@ Describe 'The examples of the help' {
             '(?<=[ ''])nearmap/cvm-example', "$registry/nearmap/cvm-example" -replace 'registry\.example\.com', $registry -replace 'docker\.io', $registry -replace
             'exit 1', 'throw "not valid"' -replace '-Timeout \d+m', '-Timeout 20s'
         if ($script -match 'Invoke-CvRollback.* -Wait') {
-            # Whoever rolls it out is a controller.
+            # -Wait needs a running controller.
             $script = $script -replace ' -Wait -Timeout 20s'
         }
         { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n$script")) | Out-String } | Should -Not -Throw

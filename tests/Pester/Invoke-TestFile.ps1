@@ -1,7 +1,7 @@
 #Requires -Version 7.4
 <#
-Runs one file of Pester tests, and writes the outcome of each of them as JSON: its name, Pester's result, and what it failed with.
-A Describe or Context whose setup or teardown failed, and a file that could not be read, are listed as tests of that name are.
+Runs one file of Pester tests, and writes the outcome of each test as JSON: name, result, and error. A Describe or Context whose setup or
+teardown failed, and a file that could not be parsed, are listed like tests.
 #>
 param(
     [Parameter(Mandatory)] [string] $Pester,

@@ -13,7 +13,7 @@ Describe 'The module' {
         $tested.CompatiblePSEditions | Should -Be 'Core'
     }
 
-    It 'exports what the manifest lists, also when it is imported again' {
+    It 'exports the cmdlets of the manifest, also when it is imported again' {
         Import-Module $manifest
         (Get-Module CvManager).ExportedCmdlets.Keys | Sort-Object | Should -Be $listed
         Import-Module $manifest -Force
@@ -31,7 +31,7 @@ Describe 'The module' {
         $counts | Should -Be (@($listed.Count) * 4)
     }
 
-    It 'works where its dependencies are loaded already' {
+    It 'works if its dependencies are already loaded' {
         $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'others')
         Copy-Item (Join-Path $manifest '../bin/*.dll') $folder
         $script = Join-Path $folder 'others.ps1'
@@ -54,7 +54,7 @@ Describe 'The module' {
         foreach ($name in $listed) {
             $help = Get-Help $name
             $help.Synopsis | Should -Not -BeNullOrEmpty -Because $name
-            $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'without help there is only the syntax'
+            $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'it would be only the generated syntax'
             @($help.examples.example).Count | Should -BeGreaterThan 0 -Because $name
             $documented = $help.parameters.parameter.name
             foreach ($parameter in (Get-Command $name).Parameters.Keys | Where-Object { $_ -notin [System.Management.Automation.Cmdlet]::CommonParameters }) {
@@ -63,7 +63,7 @@ Describe 'The module' {
         }
     }
 
-    It 'shows every output type as a table of its own' {
+    It 'shows every output type as a table' {
         Import-Module $manifest
         $types = Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
         $types | Should -Not -BeNullOrEmpty

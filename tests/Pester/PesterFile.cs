@@ -4,20 +4,20 @@ using System.Text.Json;
 
 namespace CvManager.Pester;
 
-/// <summary>Runs a file of Pester tests under the pwsh of the repository's tool manifest, in a process of its own.</summary>
+/// <summary>Runs a file of Pester tests with the pwsh of the tool manifest, in a separate process.</summary>
 internal static class PesterFile
 {
-    /// <summary>More than any file takes on a busy machine; one that hangs is ended, and named.</summary>
+    /// <summary>The time limit of a file, far above the usual duration. A file that exceeds it fails.</summary>
     public static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
 
-    /// <summary>What is shown of the output of a file that did not come to its end.</summary>
+    /// <summary>The number of characters of output to show for a file that did not complete.</summary>
     private const int ShownOutput = 4000;
 
     private static readonly SemaphoreSlim s_processes = new(Environment.ProcessorCount);
 
     public static string Folder { get; } = Path.Combine(Unit.RepositoryRoot.Path, "tests", "Pester");
 
-    /// <summary>The outcome of each test: always at least one, and one that failed where nothing ran.</summary>
+    /// <summary>Returns the outcome of each test. If no test ran, it contains a failure.</summary>
     public static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, TimeSpan limit, CancellationToken cancellationToken)
     {
         await s_processes.WaitAsync(cancellationToken);
@@ -46,7 +46,7 @@ internal static class PesterFile
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
-                // A test that forgets to connect to its sandbox finds no cluster, rather than the developer's own.
+                // A test that does not connect to its sandbox must not use the cluster of the developer.
                 Environment = { ["KUBECONFIG"] = Path.Combine(folder, "no-kubeconfig"), ["POWERSHELL_UPDATECHECK"] = "Off", ["POWERSHELL_TELEMETRY_OPTOUT"] = "1" },
             },
         };
@@ -69,7 +69,7 @@ internal static class PesterFile
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
-            return [Failure($"{name} did not end within {limit.TotalSeconds:0} s")];
+            return [Failure($"{name} did not complete within {limit.TotalSeconds:0} s")];
         }
         finally
         {
@@ -78,7 +78,7 @@ internal static class PesterFile
         }
 
         if (!File.Exists(resultPath))
-            return [Failure($"{name} ended with exit code {process.ExitCode} and no result")];
+            return [Failure($"{name} exited with code {process.ExitCode} without a result")];
         PesterOutcome[] outcomes = JsonSerializer.Deserialize<PesterOutcome[]>(await File.ReadAllTextAsync(resultPath, cancellationToken))!;
         return outcomes.Any(outcome => outcome.Ran) ? outcomes : [.. outcomes, Failure($"{name} ran no test")];
 
@@ -87,7 +87,7 @@ internal static class PesterFile
             lock (output)
             {
                 string text = output.ToString();
-                return new PesterOutcome(name, "Failed", $"{what}. The end of its output:\n{text[^Math.Min(ShownOutput, text.Length)..]}");
+                return new PesterOutcome(name, "Failed", $"{what}. End of the output:\n{text[^Math.Min(ShownOutput, text.Length)..]}");
             }
         }
     }

@@ -5,7 +5,7 @@ using Xunit.v3;
 
 namespace CvManager.Pester;
 
-/// <summary>Gives a theory the outcomes of the Pester tests in the file of its name (<c>Module</c>: Module.Tests.ps1).</summary>
+/// <summary>Provides the outcomes of the Pester tests in the file with the name of the theory (<c>Module</c>: Module.Tests.ps1).</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class PesterFileAttribute : DataAttribute
 {
@@ -22,6 +22,6 @@ internal sealed class PesterFileAttribute : DataAttribute
         })];
     }
 
-    /// <summary>Pester runs when the tests do, not when they are listed.</summary>
+    /// <summary>Pester runs during execution of the tests, not during discovery.</summary>
     public override bool SupportsDiscoveryEnumeration() => false;
 }

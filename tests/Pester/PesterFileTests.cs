@@ -2,7 +2,7 @@ using Xunit;
 
 namespace CvManager.Pester;
 
-/// <summary>What does not pass is seen, whatever way it fails.</summary>
+/// <summary>All kinds of failures are reported.</summary>
 public sealed class PesterFileTests : IDisposable
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-pester-file-");
@@ -10,7 +10,7 @@ public sealed class PesterFileTests : IDisposable
     public void Dispose() => _folder.Delete(recursive: true);
 
     [Fact]
-    public async Task A_failed_test_is_named_and_says_why()
+    public async Task A_failed_test_is_reported_with_its_message()
     {
         IReadOnlyList<PesterOutcome> outcomes = await RunAsync("""
             Describe 'Numbers' {
@@ -41,7 +41,7 @@ public sealed class PesterFileTests : IDisposable
     }
 
     [Fact]
-    public async Task A_file_that_hangs_is_ended_and_fails()
+    public async Task A_file_that_hangs_is_killed_and_fails()
     {
         IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(Write("Describe 'It' { It 'hangs' { [Threading.Thread]::Sleep(-1) } }"),
             TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);

@@ -3,13 +3,13 @@ using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
 
-// Files run beside each other; PesterFile bounds how many.
+// Files run in parallel; PesterFile limits how many.
 [assembly: Parallelization(Mode = ParallelMode.All)]
 
 namespace CvManager.Pester;
 
 /// <summary>
-/// The cmdlets under a real pwsh: a method for each file of Pester tests, with one test for each of Pester's. One file alone:
+/// Runs the Pester tests with pwsh: a method for each file, with a test case for each Pester test. To run one file:
 /// <c>dotnet run --project tests/Pester -- -method '*.Module'</c>.
 /// </summary>
 public sealed class PesterTests

@@ -1,7 +1,7 @@
 #Requires -Version 7.4
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
-# Two workloads of one ContainerVersion, neither of its name, in a namespace that is not the context's.
+# Two workloads of one ContainerVersion with other names, in another namespace than that of the context.
 BeforeAll {
     Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
     $sandbox = Start-CvSandbox
@@ -24,17 +24,17 @@ AfterAll {
     Stop-CvSandbox
 }
 
-Describe 'Workloads in a pipeline stand for their ContainerVersion' {
+Describe 'Workloads in a pipeline select their ContainerVersion' {
     BeforeAll {
         $workloads = Get-CvWorkload -AllNamespaces
     }
 
-    It 'has two to go by' {
+    It 'has two workloads' {
         $workloads.Name | Should -Be 'web', 'worker'
         $workloads.CV | Should -Be 'myappcv', 'myappcv'
     }
 
-    It 'gets the ContainerVersion, once' {
+    It 'returns the ContainerVersion once' {
         ($workloads | Get-ContainerVersion).Name | Should -Be 'myappcv'
         ($workloads | Get-CvRollout).Workload | Should -Be 'web', 'worker'
     }
@@ -45,17 +45,17 @@ Describe 'Workloads in a pipeline stand for their ContainerVersion' {
         Get-ContainerVersion -AllNamespaces | Get-CvRolloutHistory | Should -HaveCount 4
     }
 
-    It 'takes objects that were workloads: <_>' -ForEach 'Select-Object Name, CV, Namespace', 'ConvertTo-Json | ConvertFrom-Json' {
+    It 'accepts objects created from workloads: <_>' -ForEach 'Select-Object Name, CV, Namespace', 'ConvertTo-Json | ConvertFrom-Json' {
         $former = & ([scriptblock]::Create("`$args[0] | $_")) $workloads
         ($former | Get-ContainerVersion).Name | Should -Be 'myappcv'
     }
 
-    It 'goes back one version, once' {
+    It 'rolls back only one version' {
         ($workloads | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
         ($workloads | Resume-ContainerVersion -PassThru).PinVersion | Should -BeNullOrEmpty
     }
 
-    It 'holds, lets go and changes it' {
+    It 'suspends, resumes and changes it' {
         ($workloads | Suspend-ContainerVersion -PassThru).Suspended | Should -BeTrue
         ($workloads | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
         ($workloads | Set-ContainerVersion -PollInterval 1m -PassThru).PollInterval | Should -Be '00:01:00'
@@ -64,18 +64,18 @@ Describe 'Workloads in a pipeline stand for their ContainerVersion' {
     }
 }
 
-Describe 'What is about a ContainerVersion stands for its workloads' {
-    It 'finds them by <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Get-CvRolloutHistory', 'Start-CvReconcile' {
+Describe 'Objects that refer to a ContainerVersion select its workloads' {
+    It 'finds the workloads for <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Get-CvRolloutHistory', 'Start-CvReconcile' {
         (& $_ -AllNamespaces | Get-CvWorkload).Name | Should -Be 'web', 'worker'
     }
 
-    It 'tests those by <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Start-CvReconcile' {
+    It 'tests the ContainerVersion for <_>' -ForEach 'Get-ContainerVersion', 'Get-CvRollout', 'Start-CvReconcile' {
         $tested = & $_ -AllNamespaces | Select-Object -First 1 | Test-ContainerVersion
         $tested.Name, $tested.Namespace, $tested.Source, $tested.Valid | Should -Be 'myappcv', 'kube-public', 'cluster', $true
         & $_ -AllNamespaces | Test-ContainerVersion -Quiet | Should -BeTrue
     }
 
-    It 'still takes names, and workloads' {
+    It 'accepts names and workloads' {
         (Get-CvWorkload w* -Namespace kube-public | Get-CvWorkload).Name | Should -Be 'web', 'worker'
         ('web' | Get-CvWorkload -Namespace kube-public).Name | Should -Be 'web'
         ([pscustomobject]@{ Name = 'worker'; Namespace = 'kube-public' } | Get-CvWorkload).Name | Should -Be 'worker'
@@ -85,7 +85,7 @@ Describe 'What is about a ContainerVersion stands for its workloads' {
 }
 
 Describe 'Objects as arguments' {
-    It 'are refused, and not taken for names of another namespace' {
+    It 'are rejected, and not used as names in another namespace' {
         $null = New-ContainerVersion myappcv r.example/other demo app
         Suspend-ContainerVersion (Get-ContainerVersion myappcv -Namespace kube-public) -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.SuspendContainerVersionCommand'
@@ -101,12 +101,12 @@ Describe 'Objects as arguments' {
     }
 }
 
-Describe 'The past in a pipeline' {
-    It 'goes to a record, and away from a rollout' {
+Describe 'Records and rollouts in a pipeline' {
+    It 'rolls back to the version of a record, and from the version of a rollout' {
         $oldest = Get-CvRolloutHistory -Namespace kube-public -Version '9f8e7d6' | Select-Object -First 1
         ($oldest | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
         Resume-ContainerVersion myappcv -Namespace kube-public
-        # Its id is that of a record; what is meant is the version before.
+        # The rollout has the id of a record, but the target is the previous version.
         (Get-CvRollout -Namespace kube-public | Invoke-CvRollback -PassThru).PinVersion | Should -Be '9f8e7d6'
         Resume-ContainerVersion myappcv -Namespace kube-public
     }

@@ -4,13 +4,13 @@ using Xunit;
 
 namespace CvManager.Pester;
 
-/// <summary>A controller in a process of its own, and the signals that end it.</summary>
+/// <summary>Signals that stop a controller in a separate process.</summary>
 public sealed class StopSignalTests
 {
     private const int Interrupt = 2;
     private const int Terminate = 15;
 
-    /// <summary>More than a busy machine needs.</summary>
+    /// <summary>The time limit, high enough for a busy machine.</summary>
     private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
 
     public static bool HasSignals => !OperatingSystem.IsWindows();
@@ -22,7 +22,7 @@ public sealed class StopSignalTests
     [InlineData("pwsh", "-File", Terminate)]
     [InlineData("cvm", "-Command", Interrupt)]
     [InlineData("cvm", "-File", Terminate)]
-    public async Task A_signal_ends_the_controller_and_its_process_with_success(string program, string option, int signal)
+    public async Task A_signal_stops_the_controller_and_its_process_exits_with_0(string program, string option, int signal)
     {
         using Process process = await StartAsync(program, option);
 
@@ -34,7 +34,7 @@ public sealed class StopSignalTests
     }
 
     [Fact(SkipUnless = nameof(HasSignals), Skip = "Windows has no signals.")]
-    public async Task A_session_that_goes_on_after_an_interrupt_has_its_own_exit_code()
+    public async Task A_session_that_continues_after_an_interrupt_has_its_own_exit_code()
     {
         using Process process = await StartAsync("pwsh", "-NoExit", "-Command");
 
@@ -46,7 +46,7 @@ public sealed class StopSignalTests
         Assert.Equal(1, process.ExitCode);
     }
 
-    /// <summary>Starts a controller on a sandbox; it has read all when this returns.</summary>
+    /// <summary>Starts a controller on a sandbox, and waits for its initial sync.</summary>
     private static async Task<Process> StartAsync(string program, params string[] options)
     {
         string script = $"""
@@ -88,7 +88,7 @@ public sealed class StopSignalTests
             Directory.GetParent(file)!.Delete(recursive: true);
         }
 
-        throw new InvalidOperationException($"{program} ended before its controller had read all.");
+        throw new InvalidOperationException($"{program} exited before the initial sync of the controller.");
     }
 
     private static async Task EndAsync(Process process)

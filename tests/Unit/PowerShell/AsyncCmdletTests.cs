@@ -6,16 +6,16 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>The bridge between async work and the pipeline, with test cmdlets in the real engine.</summary>
+/// <summary>The base class of cmdlets, with test cmdlets in the real engine.</summary>
 public sealed class AsyncCmdletTests
 {
     [Fact]
-    public void Messages_that_a_stalled_consumer_leaves_waiting_are_bounded_and_the_dropped_ones_counted()
+    public void Queued_messages_are_limited_and_dropped_ones_are_counted()
     {
         using var session = Session();
         using ManualResetEventSlim logged = new();
 
-        // The consumer holds the first object until all messages have been written.
+        // The consumer blocks on the first object until all messages have been written.
         var result = session.Invoke("Write-AsyncFlood -Count 12345 -Logged $logged -Verbose | ForEach-Object { $logged.Wait() }", ("logged", logged));
 
         Assert.Equal(10_000, result.Verbose.Count(message => message == "flood"));
@@ -32,7 +32,7 @@ public sealed class AsyncCmdletTests
     });
 
     [Fact]
-    public void Output_comes_in_order_through_all_three_hooks()
+    public void Output_of_all_three_hooks_is_in_order()
     {
         using var session = Session();
 
@@ -53,7 +53,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void Every_stream_arrives()
+    public void Every_stream_is_delivered()
     {
         using var session = Session();
 
@@ -67,7 +67,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void A_hundred_thousand_objects_pass()
+    public void A_hundred_thousand_objects_are_delivered()
     {
         using var session = Session();
 
@@ -81,7 +81,7 @@ public sealed class AsyncCmdletTests
     {
         using var session = Session();
 
-        // The consumer looks at how far the producer is while it holds the first object.
+        // The consumer checks the progress of the producer while it processes the first object.
         var result = session.Invoke(
             "0 | Send-Async -Count 100000 -Counter $c | ForEach-Object { if ($_ -eq 'begin') { return }; [Threading.Thread]::Sleep(200); $c.Value; break }",
             ("c", new Counter()));
@@ -90,7 +90,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public async Task Stopping_cancels_the_work_and_awaits_it()
+    public async Task Stopping_cancels_the_work_and_waits_for_it()
     {
         using var session = Session();
         var witness = new Witness();
@@ -106,7 +106,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void A_consumer_that_has_enough_cancels_the_work()
+    public void A_consumer_that_stops_the_pipeline_cancels_the_work()
     {
         using var session = Session();
         var witness = new Witness();
@@ -131,7 +131,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void Work_that_does_not_stop_is_given_up_with_a_warning()
+    public void Work_that_does_not_stop_is_abandoned_with_a_warning()
     {
         using var session = Session();
         var witness = new Witness();
@@ -168,7 +168,7 @@ public sealed class AsyncCmdletTests
     [InlineData(CvErrorKind.Unavailable, ErrorCategory.ConnectionError)]
     [InlineData(CvErrorKind.NotSupported, ErrorCategory.NotImplemented)]
     [InlineData(CvErrorKind.Failed, ErrorCategory.InvalidResult)]
-    public void A_known_error_is_a_record_of_its_item(CvErrorKind kind, ErrorCategory category)
+    public void A_known_error_is_an_error_record_for_its_item(CvErrorKind kind, ErrorCategory category)
     {
         using var session = Session();
 
@@ -186,7 +186,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void An_unexpected_error_is_kept_whole()
+    public void An_unexpected_error_keeps_its_exception()
     {
         using var session = Session();
         var defect = new InvalidOperationException("boom");
@@ -198,7 +198,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void An_error_at_the_beginning_or_wrapped_ends_the_pipeline()
+    public void An_error_in_BeginProcessing_or_a_wrapped_one_stops_the_pipeline()
     {
         using var session = Session();
         var failure = new CvException("NoCluster", CvErrorKind.Unavailable, "No cluster.", "Start it.");
@@ -212,7 +212,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void WhatIf_asks_and_does_nothing()
+    public void WhatIf_changes_nothing()
     {
         using var session = Session();
 
@@ -223,7 +223,7 @@ public sealed class AsyncCmdletTests
     [Theory]
     [InlineData("&Yes", true)]
     [InlineData("&No", false)]
-    public void Confirm_is_awaited(string answer, bool expected)
+    public void Confirm_waits_for_the_answer(string answer, bool expected)
     {
         using var session = Session();
         session.Host.Answer = _ => answer;
@@ -249,7 +249,7 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
-    public void A_prompt_without_anybody_to_answer_is_an_error()
+    public void A_prompt_in_a_non_interactive_session_is_an_error()
     {
         using var session = Session();
 
@@ -387,7 +387,7 @@ public sealed class AsyncCmdletTests
             }
             finally
             {
-                // Long enough that a cmdlet that does not await its work is found out.
+                // Long enough to detect a cmdlet that does not wait for its work.
                 await Task.Delay(50, CancellationToken.None);
                 Witness.Ended = true;
             }
@@ -429,7 +429,7 @@ public sealed class AsyncCmdletTests
             await WriteObjectAsync(Continue ? await ShouldContinueAsync("Really?", "Careful") : await ShouldProcessAsync("the thing", "Turn it"));
     }
 
-    /// <summary>What Select-Object -First 1 does: it ends the cmdlets before it without stopping the pipeline.</summary>
+    /// <summary>Stops the upstream cmdlets like Select-Object -First 1, without stopping the whole pipeline.</summary>
     [Cmdlet(VerbsCommon.Select, "First")]
     public sealed class SelectFirstCommand : PSCmdlet
     {

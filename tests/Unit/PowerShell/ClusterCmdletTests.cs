@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>Which cluster and namespace a cmdlet means. Nothing here needs a cluster that answers.</summary>
+/// <summary>How a cmdlet selects its cluster and namespace. No cluster is needed.</summary>
 public sealed class ClusterCmdletTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
@@ -17,7 +17,7 @@ public sealed class ClusterCmdletTests : IDisposable
     [InlineData("Show-Target -KubeConfig $k -Context second", "http://second.example/ default")]
     [InlineData("Show-Target -KubeConfig $k -Namespace own", "http://first.example/ own")]
     [InlineData("Show-Target -KubeConfig $k -AllNamespaces", "http://first.example/ ")]
-    public void Parameters_name_cluster_and_namespace(string script, string expected)
+    public void Parameters_select_cluster_and_namespace(string script, string expected)
     {
         using var session = Session();
 
@@ -25,7 +25,7 @@ public sealed class ClusterCmdletTests : IDisposable
     }
 
     [Fact]
-    public void Without_them_the_session_s_cluster_is_meant_and_a_context_alone_is_one_of_its_kubeconfig()
+    public void Defaults_to_the_session_cluster_and_resolves_Context_in_its_kubeconfig()
     {
         using var session = Session();
         session.Invoke("$s = Start-CvSandbox", ("k", Write())).AssertNoErrors();
@@ -37,7 +37,7 @@ public sealed class ClusterCmdletTests : IDisposable
     }
 
     [Fact]
-    public void The_namespace_comes_by_property_name()
+    public void Namespace_binds_by_property_name()
     {
         using var session = Session();
 
@@ -47,7 +47,7 @@ public sealed class ClusterCmdletTests : IDisposable
     }
 
     [Fact]
-    public void One_namespace_and_all_of_them_exclude_each_other()
+    public void Namespace_and_AllNamespaces_are_mutually_exclusive()
     {
         using var session = Session();
 
@@ -57,7 +57,7 @@ public sealed class ClusterCmdletTests : IDisposable
     }
 
     [Fact]
-    public void Without_a_cluster_the_pipeline_ends_with_one_error()
+    public void A_missing_cluster_stops_the_pipeline_with_one_error()
     {
         using var session = Session();
 

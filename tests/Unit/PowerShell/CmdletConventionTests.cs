@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>What all cmdlets have in common.</summary>
+/// <summary>Conventions of all cmdlets.</summary>
 public sealed class CmdletConventionTests
 {
     private static readonly string s_module = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
@@ -14,14 +14,14 @@ public sealed class CmdletConventionTests
     private static readonly IReadOnlyList<Type> s_cmdlets =
         [.. typeof(AsyncCmdlet).Assembly.GetTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null).OrderBy(NounAndVerb, StringComparer.Ordinal)];
 
-    /// <summary>Verbs of cmdlets that only look or wait.</summary>
+    /// <summary>Verbs of cmdlets that change nothing.</summary>
     private static readonly string[] s_harmless = ["Get", "Test", "Wait", "Connect", "Export"];
 
     [Fact]
-    public void There_are_cmdlets() => Assert.NotEmpty(s_cmdlets);
+    public void The_module_has_cmdlets() => Assert.NotEmpty(s_cmdlets);
 
     [Fact]
-    public void Parameter_sets_are_as_pinned()
+    public void Parameter_sets_match_ParameterSets_txt()
     {
         using var session = new PowerShellSession();
 
@@ -54,7 +54,7 @@ public sealed class CmdletConventionTests
     }
 
     [Fact]
-    public void Whatever_changes_something_has_WhatIf_and_the_rest_has_not() =>
+    public void Only_cmdlets_that_change_something_have_WhatIf() =>
         Assert.All(s_cmdlets, type =>
         {
             var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
@@ -62,7 +62,7 @@ public sealed class CmdletConventionTests
         });
 
     [Fact]
-    public void Every_cmdlet_says_what_it_gives_and_that_is_our_own() =>
+    public void Every_output_type_is_declared_and_belongs_to_the_module() =>
         Assert.All(s_cmdlets, type =>
         {
             var types = OutputTypes(type);
@@ -72,7 +72,7 @@ public sealed class CmdletConventionTests
         });
 
     [Fact]
-    public void No_parameter_is_a_type_of_a_dependency() =>
+    public void No_parameter_has_the_type_of_a_dependency() =>
         Assert.All(s_cmdlets, type => Assert.All(Parameters(type), parameter =>
         {
             var declared = parameter.PropertyType.IsArray ? parameter.PropertyType.GetElementType()! : parameter.PropertyType;
@@ -83,7 +83,7 @@ public sealed class CmdletConventionTests
         }));
 
     [Fact]
-    public void Views_show_properties_that_there_are()
+    public void Views_refer_to_existing_properties()
     {
         var assembly = typeof(AsyncCmdlet).Assembly;
 
@@ -98,7 +98,7 @@ public sealed class CmdletConventionTests
     }
 
     [Fact]
-    public void Timeouts_take_what_people_write() =>
+    public void Every_Timeout_accepts_durations_such_as_5m() =>
         Assert.All(s_cmdlets.SelectMany(Parameters).Where(parameter => (Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType) == typeof(TimeSpan)), parameter =>
             Assert.NotNull(parameter.GetCustomAttribute<TimeSpanTransformationAttribute>()));
 

@@ -5,12 +5,12 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>What a completion puts on a command line is read back by PowerShell as the very value, and as nothing else.</summary>
+/// <summary>PowerShell parses a completed argument as exactly the original value.</summary>
 public sealed class CommandArgumentTests : IDisposable
 {
     private readonly PowerShellSession session = new();
 
-    /// <summary>Every quote that PowerShell knows, and what else ends or begins something.</summary>
+    /// <summary>All quotes that PowerShell accepts, and other special characters.</summary>
     public static TheoryData<string> Hostile => new(((string[])["'", "\u2018", "\u2019", "\u201a", "\u201b", "\"", "\u201c", "\u201d", "\u201e"])
         .Select(quote => $"x{quote};Set-Variable hacked 1;{quote}")
         .Concat(["$(Set-Variable hacked 1)", "`$x", "x`", "-Force", "\u2013Force", "a b", "a,b", "@x", "{x}", "#x", "x|y", "x>y", "x&y", "*", "[a]", "a\nb", "a\r\nSet-Variable hacked 1",
@@ -34,7 +34,7 @@ public sealed class CommandArgumentTests : IDisposable
 
     [Theory]
     [MemberData(nameof(Hostile))]
-    public void A_name_out_of_a_file_is_completed_as_itself(string name)
+    public void A_name_from_a_file_is_completed_as_the_same_name(string name)
     {
         string path = Path.GetTempFileName();
         try
@@ -45,7 +45,7 @@ public sealed class CommandArgumentTests : IDisposable
                 """);
             string line = $"Connect-CvCluster -KubeConfig '{path}' -Context ";
             using System.Management.Automation.PowerShell shell = session.Create("1");
-            // A completion that is not there within a second offers nothing: on a busy machine, Tab is pressed again.
+            // Completion offers nothing after a second, which can happen on a busy machine, so it is retried.
             CompletionResult? offered = null;
             for (int attempt = 0; attempt < 20 && offered is null; attempt++)
                 offered = CommandCompletion.CompleteInput(line, line.Length, null, shell).CompletionMatches.SingleOrDefault();

@@ -13,7 +13,7 @@ public sealed class ConnectCvClusterTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void Contexts_and_sandboxes_are_piped_into_it()
+    public void Contexts_and_sandboxes_can_be_piped()
     {
         using var session = new PowerShellSession();
 
@@ -27,7 +27,7 @@ public sealed class ConnectCvClusterTests : IDisposable
     }
 
     [Fact]
-    public void A_cluster_that_is_not_there_is_an_error_and_changes_nothing()
+    public void An_unreachable_cluster_is_an_error_and_changes_nothing()
     {
         using var session = new PowerShellSession();
         using var closed = new TcpListener(IPAddress.Loopback, 0);
@@ -43,7 +43,7 @@ public sealed class ConnectCvClusterTests : IDisposable
     }
 
     [Fact]
-    public void A_wrong_credential_is_an_error_that_does_not_tell_it()
+    public void A_wrong_credential_is_an_error_that_does_not_contain_it()
     {
         using var session = new PowerShellSession();
         dynamic sandbox = session.Invoke("Start-CvSandbox -NoConnect").Single().BaseObject;
@@ -60,7 +60,7 @@ public sealed class ConnectCvClusterTests : IDisposable
     }
 
     [Fact]
-    public void A_cluster_that_does_not_answer_is_waited_for_as_long_as_one_says()
+    public void Timeout_limits_the_wait_for_a_cluster_that_does_not_respond()
     {
         using var session = new PowerShellSession();
         using var silent = new TcpListener(IPAddress.Loopback, 0);
@@ -75,7 +75,7 @@ public sealed class ConnectCvClusterTests : IDisposable
     [Theory]
     [InlineData("Connect-CvCluster nope -KubeConfig $k", "KubeContextNotFound")]
     [InlineData("Connect-CvCluster -KubeConfig ($k + '.none')", "KubeConfigNotFound")]
-    public void What_the_kubeconfig_does_not_have_is_an_error(string script, string errorId)
+    public void A_context_or_file_that_does_not_exist_is_an_error(string script, string errorId)
     {
         using var session = new PowerShellSession();
 

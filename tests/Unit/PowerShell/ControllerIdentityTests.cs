@@ -9,7 +9,7 @@ public sealed class ControllerIdentityTests
     private readonly string _pod = Guid.NewGuid().ToString();
 
     [Fact]
-    public void A_process_that_follows_another_in_the_same_pod_has_the_same_identity()
+    public void A_restarted_process_in_a_pod_has_the_same_identity()
     {
         using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
         first.Dispose();
@@ -20,7 +20,7 @@ public sealed class ControllerIdentityTests
     }
 
     [Fact]
-    public void Of_two_in_one_pod_at_a_time_the_second_has_an_identity_of_its_own()
+    public void A_second_process_in_a_pod_has_a_different_identity()
     {
         using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
         using ControllerIdentity second = ControllerIdentity.Claim("ns/lease", _pod);
@@ -36,7 +36,7 @@ public sealed class ControllerIdentityTests
     [InlineData("""{"kubernetes.io":{"pod":{"uid":5} } }""", null)]
     [InlineData("[1]", null)]
     [InlineData("no json", null)]
-    public void A_pod_is_known_by_its_service_accounts_token(string claims, string? uid)
+    public void The_uid_of_the_pod_is_read_from_the_service_account_token(string claims, string? uid)
     {
         string file = Path.GetTempFileName();
         try

@@ -22,7 +22,7 @@ public sealed class GetCvContextTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void They_are_a_table()
+    public void Contexts_are_shown_as_a_table()
     {
         using var session = new PowerShellSession();
 
@@ -47,7 +47,7 @@ public sealed class GetCvContextTests : IDisposable
     [InlineData("contexts: 5", "KubeConfigInvalid")]
     [InlineData("", "KubeConfigInvalid")]
     [InlineData(null, "KubeConfigNotFound")]
-    public void A_file_that_is_none_is_an_error(string? text, string errorId)
+    public void An_invalid_or_missing_file_is_an_error(string? text, string errorId)
     {
         using var session = new PowerShellSession();
         var path = text is null ? Path.Combine(_folder, "none") : Write("bad", text);
@@ -64,7 +64,7 @@ public sealed class GetCvContextTests : IDisposable
     {
         using var session = new PowerShellSession();
         var path = Write("config", TwoContexts);
-        // What is loaded and compiled at first use does not count against the time that completion has.
+        // Loads and compiles the code first, because completion has a time limit.
         session.Invoke("Get-CvContext -KubeConfig $path", ("path", path)).AssertNoErrors();
 
         Assert.Equal(["prod", "'qa one'"], session.Complete($"Get-CvContext -KubeConfig '{path}' "));

@@ -2,7 +2,7 @@ namespace CvManager.Unit.PowerShell;
 
 internal static class KubeConfigs
 {
-    /// <summary>One context, named test, for a server.</summary>
+    /// <summary>A kubeconfig with one context, named test, for a server.</summary>
     public static string For(string server) =>
         $$"""
         apiVersion: v1

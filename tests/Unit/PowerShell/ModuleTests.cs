@@ -6,11 +6,11 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>The module as a session sees it.</summary>
+/// <summary>The module in a session.</summary>
 public sealed class ModuleTests
 {
     [Fact]
-    public void Every_cmdlet_of_the_assembly_is_listed()
+    public void Every_cmdlet_of_the_assembly_is_exported()
     {
         var cmdlets = typeof(CvManager.PowerShell.AsyncCmdlet).Assembly.GetTypes()
             .Select(type => type.GetCustomAttribute<System.Management.Automation.CmdletAttribute>())
@@ -21,9 +21,9 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void It_leaves_other_versions_of_its_dependencies_alone()
+    public void Other_versions_of_its_dependencies_can_be_loaded()
     {
-        // The test process holds its own YamlDotNet and AWSSDK.Core in the default context, as powershell-yaml and AWS.Tools would.
+        // The test process has YamlDotNet and AWSSDK.Core in the default load context, as with powershell-yaml and AWS.Tools.
         var yaml = typeof(YamlDotNet.Serialization.Deserializer).Assembly;
         using var session = new PowerShellSession();
 
@@ -37,7 +37,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void Its_version_is_the_project_s()
+    public void Its_version_is_that_of_the_project()
     {
         var properties = XDocument.Load(Path.Combine(RepositoryRoot.Path, "Directory.Build.props"));
 
@@ -45,7 +45,7 @@ public sealed class ModuleTests
     }
 
     [Fact]
-    public void It_ships_neither_PowerShell_nor_anything_unknown()
+    public void It_contains_neither_PowerShell_nor_unknown_files()
     {
         var shipped = Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "bin"), "*", SearchOption.AllDirectories)
             .Select(Path.GetFileName)

@@ -3,7 +3,7 @@ using System.Management.Automation.Internal;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>What a host shows, without colours and without the blanks at the ends of lines.</summary>
+/// <summary>The output of a host, without colours and trailing spaces.</summary>
 internal static class PlainText
 {
     public static string Of(string shown) =>

@@ -6,8 +6,8 @@ using Xunit;
 namespace CvManager.Unit.PowerShell;
 
 /// <summary>
-/// A session of the real PowerShell engine that has the module imported from module/ of this checkout, as a user has it. There is
-/// no Utility module: no Select-Object, ConvertTo-Json, Format-Table, Write-Output; use <c>| ForEach-Object</c>, members and C#.
+/// A session of the PowerShell engine with the module imported from module/. The Utility module is missing (Select-Object, ConvertTo-Json,
+/// Format-Table, Write-Output); use <c>| ForEach-Object</c>, members and C#.
 /// </summary>
 /// <remarks>
 /// <code>
@@ -15,13 +15,13 @@ namespace CvManager.Unit.PowerShell;
 /// var result = session.Invoke("Get-CvContext -KubeConfig $path", ("path", file));
 /// Assert.Equal("prod", result.Single().Properties["Name"].Value);
 /// </code>
-/// Output types of the module live in its own load context: read their properties by name, or with <c>dynamic</c>.
+/// Output types of the module are in another load context: read their properties by name, or with <c>dynamic</c>.
 /// One script at a time; sessions are independent of each other.
 /// </remarks>
 public sealed class PowerShellSession : IDisposable
 {
-    /// <param name="import">False leaves the module to the test.</param>
-    /// <param name="configure">Adds test cmdlets and the like before the session opens.</param>
+    /// <param name="import">False to not import the module.</param>
+    /// <param name="configure">Configures the session before it opens, for example adds test cmdlets.</param>
     public PowerShellSession(bool import = true, Action<InitialSessionState>? configure = null)
     {
         var state = InitialSessionState.CreateDefault2();
@@ -39,7 +39,7 @@ public sealed class PowerShellSession : IDisposable
 
     public Runspace Runspace { get; }
 
-    /// <summary>Runs a script to its end. A terminating error is in the result, and is not thrown.</summary>
+    /// <summary>Runs a script. A terminating error is returned in the result, not thrown.</summary>
     public SessionResult Invoke(string script, params (string Name, object? Value)[] variables)
     {
         foreach (var (name, value) in variables)
@@ -48,14 +48,14 @@ public sealed class PowerShellSession : IDisposable
         return Collect(shell, () => shell.Invoke());
     }
 
-    /// <summary>As <see cref="Invoke"/>, with the pipeline's input.</summary>
+    /// <summary>Like <see cref="Invoke"/>, with pipeline input.</summary>
     public SessionResult InvokeWithInput(string script, IEnumerable input)
     {
         using var shell = Create(script);
         return Collect(shell, () => shell.Invoke(input));
     }
 
-    /// <summary>A shell that the test runs itself, with BeginInvoke, to stop it half-way. To be disposed of by the caller.</summary>
+    /// <summary>Creates a shell that the test runs with BeginInvoke, so that it can stop it. The caller disposes it.</summary>
     public System.Management.Automation.PowerShell Create(string script)
     {
         var shell = System.Management.Automation.PowerShell.Create();
@@ -63,7 +63,7 @@ public sealed class PowerShellSession : IDisposable
         return shell.AddScript(script);
     }
 
-    /// <summary>What the session would show on a terminal, by the module's own views.</summary>
+    /// <summary>Returns the terminal output of a script, formatted with the views of the module.</summary>
     public string Render(string script, params (string Name, object? Value)[] variables)
     {
         foreach (var (name, value) in variables)
@@ -75,7 +75,7 @@ public sealed class PowerShellSession : IDisposable
         return Host.Text;
     }
 
-    /// <summary>What Tab would offer at the end of the text.</summary>
+    /// <summary>Returns the completions at the end of a text.</summary>
     public IReadOnlyList<string> Complete(string text)
     {
         using var shell = System.Management.Automation.PowerShell.Create();
@@ -107,12 +107,12 @@ public sealed class PowerShellSession : IDisposable
     }
 }
 
-/// <summary>What a script left behind.</summary>
-/// <param name="Output">The pipeline's output.</param>
+/// <summary>The result of a script.</summary>
+/// <param name="Output">The output objects.</param>
 /// <param name="Errors">Non-terminating errors.</param>
-/// <param name="Terminating">The error that ended the script, if one did.</param>
-/// <param name="Warnings">Their texts.</param>
-/// <param name="Verbose">Their texts.</param>
+/// <param name="Terminating">The terminating error, or null.</param>
+/// <param name="Warnings">The texts of warnings.</param>
+/// <param name="Verbose">The texts of verbose messages.</param>
 /// <param name="Progress">All progress records, in order.</param>
 public sealed record SessionResult(
     IReadOnlyList<PSObject> Output,
@@ -122,14 +122,14 @@ public sealed record SessionResult(
     IReadOnlyList<string> Verbose,
     IReadOnlyList<ProgressRecord> Progress)
 {
-    /// <summary>The one object that the script is expected to give, without any error.</summary>
+    /// <summary>Asserts that there is one output object and no error, and returns the object.</summary>
     public PSObject Single()
     {
         AssertNoErrors();
         return Assert.Single(Output);
     }
 
-    /// <summary>The one error, terminating or not, that the script is expected to give.</summary>
+    /// <summary>Asserts that there is one error, terminating or not, and returns it.</summary>
     public ErrorRecord Error() => Terminating is null ? Assert.Single(Errors) : Terminating;
 
     public SessionResult AssertNoErrors()
@@ -141,6 +141,6 @@ public sealed record SessionResult(
         return this;
     }
 
-    /// <summary>A property of each output object.</summary>
+    /// <summary>Returns a property of each output object.</summary>
     public IReadOnlyList<T> Values<T>(string property) => [.. Output.Select(o => (T)o.Properties[property].Value)];
 }

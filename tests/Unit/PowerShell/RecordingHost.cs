@@ -7,15 +7,15 @@ using System.Text;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>A host that keeps what it is shown as text, and answers prompts as the test says.</summary>
+/// <summary>A host that records its output as text, and answers prompts as configured.</summary>
 public sealed class RecordingHost : PSHost
 {
     private readonly RecordingUI _ui = new();
 
-    /// <summary>All that was written to the host, messages with their prefixes (<c>WARNING: </c>).</summary>
+    /// <summary>The output so far; messages have prefixes (<c>WARNING: </c>).</summary>
     public string Text => _ui.Text;
 
-    /// <summary>Answers a choice (<c>-Confirm</c>) by the label of the choice, <c>&amp;Yes</c>; unset, a prompt fails.</summary>
+    /// <summary>The label of the choice for prompts (<c>-Confirm</c>), such as <c>&amp;Yes</c>. If it is not set, a prompt fails.</summary>
     public Func<string, string>? Answer
     {
         get => _ui.Answer;
@@ -120,7 +120,7 @@ public sealed class RecordingHost : PSHost
         }
     }
 
-    /// <summary>Wide enough that no table is cut.</summary>
+    /// <summary>Wide enough that tables are not truncated.</summary>
     private sealed class WideScreen : PSHostRawUserInterface
     {
         public override ConsoleColor BackgroundColor { get; set; }

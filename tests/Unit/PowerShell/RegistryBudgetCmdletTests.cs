@@ -5,10 +5,10 @@ using RegistryRateLimit = CvManager.Sandbox.Registry.RegistryRateLimit;
 
 namespace CvManager.Unit.PowerShell;
 
-// The tests of that room have its name as their namespace.
+// The test namespace with the same last part hides the namespace of the engine.
 using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
 
-/// <summary>What is spent at registries, as people see it.</summary>
+/// <summary>Get-CvRegistryBudget.</summary>
 public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
 {
     private readonly PowerShellSession _session = new();
@@ -29,11 +29,11 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_session_that_asked_no_registry_has_spent_nothing() =>
+    public void A_session_without_requests_has_no_budgets() =>
         Assert.Empty(_session.Invoke("Get-CvRegistryBudget").AssertNoErrors().Output);
 
     [Fact]
-    public void It_counts_over_all_cmdlets_of_the_session()
+    public void Requests_are_counted_for_all_cmdlets_of_the_session()
     {
         DateTime before = DateTime.Now;
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo").AssertNoErrors();
@@ -42,7 +42,7 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
         dynamic budget = Invoke("Get-CvRegistryBudget").Single().BaseObject;
 
         Assert.Equal((_registry.Host, ""), ((string)budget.Registry, (string)budget.Login));
-        // The version's manifest, HEAD and GET of a tag that is not there yet (HEAD alone does not decide that), a PUT; then a HEAD.
+        // GET of the manifest of the version, HEAD and GET of the missing tag (HEAD alone is not conclusive), PUT; then HEAD.
         Assert.Equal(5L, budget.Spent);
         Assert.Equal(_registry.Requests.Values.Sum(), (long)budget.Spent);
         Assert.Equal(0L, budget.Refused);
@@ -52,7 +52,7 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     }
 
     [Fact]
-    public void Each_login_has_its_own_and_its_secret_is_not_shown()
+    public void Each_login_has_its_own_budget_and_its_secret_is_not_shown()
     {
         using SecureString secret = new();
         foreach (char c in "geheim")
@@ -68,7 +68,7 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Rest_that_a_registry_asked_for_is_shown_and_kept_to_by_the_next_cmdlet()
+    public async Task A_pause_that_a_registry_requests_is_shown_and_the_next_cmdlet_honours_it()
     {
         await using SandboxRegistry scarce = await SandboxRegistry.StartAsync(
             new() { RateLimit = new RegistryRateLimit(1, TimeSpan.FromHours(1)) }, TestContext.Current.CancellationToken);
@@ -88,7 +88,7 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     }
 
     [Fact]
-    public void They_are_a_table_and_names_choose()
+    public void Budgets_are_shown_as_a_table_and_selected_by_name()
     {
         Invoke("Get-CvRegistryTag $repository 1a2b3c4").AssertNoErrors();
 

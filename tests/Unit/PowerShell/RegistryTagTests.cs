@@ -6,10 +6,10 @@ using RegistryLoginKind = CvManager.Sandbox.Registry.RegistryLoginKind;
 
 namespace CvManager.Unit.PowerShell;
 
-// The tests of that room have its name as their namespace.
+// The test namespace with the same last part hides the namespace of the engine.
 using SandboxRegistry = CvManager.Sandbox.Registry.SandboxRegistry;
 
-/// <summary>The tag cmdlets against a registry over HTTP.</summary>
+/// <summary>The tag cmdlets with a registry over HTTP.</summary>
 public sealed class RegistryTagTests : IAsyncLifetime
 {
     private readonly PowerShellSession _session = new();
@@ -36,7 +36,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void All_tags_come_with_what_they_stand_for()
+    public void All_tags_are_listed_with_their_versions()
     {
         _registry.PushImage("shop/web", "nightly");
 
@@ -49,7 +49,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void They_are_a_table()
+    public void Tags_are_shown_as_a_table()
     {
         string text = PlainText.Of(_session.Render("Get-CvRegistryTag $repository qa", ("repository", Repository)));
 
@@ -58,7 +58,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_version_has_its_tags()
+    public void Version_lists_all_tags_of_an_image()
     {
         Assert.Equal(["1a2b3c4", "demo"], Invoke("Get-CvRegistryTag $repository -Version 1a2b3c4").AssertNoErrors().Values<string>("Tag"));
         Assert.Equal(["5d6e7f8", "qa"], Invoke($"Get-CvRegistryTag $repository -Version {_second}").AssertNoErrors().Values<string>("Tag"));
@@ -66,7 +66,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void A_reader_that_has_enough_ends_the_reading()
+    public void A_consumer_that_stops_the_pipeline_stops_the_listing()
     {
         for (int i = 0; i < 200; i++)
             _registry.Tag("shop/web", $"0a00{i:000}", _first);
@@ -77,7 +77,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public void WhatIf_asks_nobody()
+    public void WhatIf_sends_no_request()
     {
         Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -WhatIf").AssertNoErrors();
         Invoke("Remove-CvRegistryTag $repository demo -WhatIf").AssertNoErrors();
@@ -86,7 +86,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_credential_logs_in_and_is_not_shown()
+    public async Task A_credential_is_used_and_never_shown()
     {
         await using SandboxRegistry closed = await SandboxRegistry.StartAsync(
             new() { Login = new RegistryLogin("ci", "geheim") { Kind = RegistryLoginKind.Bearer } }, TestContext.Current.CancellationToken);

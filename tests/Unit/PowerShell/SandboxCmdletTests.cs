@@ -10,7 +10,7 @@ public sealed class SandboxCmdletTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public void NoConnect_leaves_the_connection_alone()
+    public void NoConnect_does_not_change_the_connection()
     {
         using var session = new PowerShellSession();
 
@@ -21,7 +21,7 @@ public sealed class SandboxCmdletTests : IDisposable
     }
 
     [Fact]
-    public void It_ends_with_its_session_and_only_that()
+    public void A_sandbox_ends_with_its_session()
     {
         string ended, going;
         using var other = new PowerShellSession();
@@ -37,7 +37,7 @@ public sealed class SandboxCmdletTests : IDisposable
     }
 
     [Fact]
-    public void The_kubeconfig_is_written_where_one_says_but_over_nothing()
+    public void The_kubeconfig_is_written_to_KubeConfig_but_never_over_a_file()
     {
         using var session = new PowerShellSession();
         var path = Path.Combine(_folder, "config");
@@ -52,7 +52,7 @@ public sealed class SandboxCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_broken_image_can_be_released_but_not_pulled()
+    public void A_broken_image_can_be_tagged_but_not_pulled()
     {
         using var session = new PowerShellSession();
 
@@ -62,7 +62,7 @@ public sealed class SandboxCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_taken_port_is_an_error()
+    public void A_port_in_use_is_an_error()
     {
         using var session = new PowerShellSession();
 

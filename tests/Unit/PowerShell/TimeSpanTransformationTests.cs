@@ -28,7 +28,7 @@ public sealed class TimeSpanTransformationTests
 
     [Theory]
     [MemberData(nameof(Lengths))]
-    public void A_length_of_time_is_read(object given, double seconds) =>
+    public void A_duration_is_parsed(object given, double seconds) =>
         Assert.Equal(TimeSpan.FromSeconds(seconds), new TimeSpanTransformationAttribute().Transform(null!, given));
 
     [Theory]
@@ -42,7 +42,7 @@ public sealed class TimeSpanTransformationTests
     [InlineData("99999999999999d")]
     [InlineData(-1)]
     [InlineData(double.NaN)]
-    public void Anything_else_is_refused_with_the_forms_that_there_are(object given)
+    public void An_invalid_duration_is_rejected_with_the_valid_formats(object given)
     {
         var error = Assert.Throws<ArgumentTransformationMetadataException>(() => new TimeSpanTransformationAttribute().Transform(null!, given));
 

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>The cmdlets of ContainerVersions, on a sandbox of their own.</summary>
+/// <summary>The ContainerVersion cmdlets on a sandbox.</summary>
 public sealed class ContainerVersionCmdletTests : IDisposable
 {
     private const string Former = "6e4ae1c";
@@ -42,7 +42,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Fact]
-    public void Workloads_are_left_out_with_a_word_unless_they_are_asked_for()
+    public void Workloads_are_skipped_with_a_warning_without_IncludeWorkload()
     {
         SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion").AssertNoErrors();
 
@@ -59,7 +59,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Fact]
-    public void Names_that_are_not_there_are_errors_and_wildcards_are_not()
+    public void Missing_names_are_errors_and_unmatched_wildcards_are_not()
     {
         session.Invoke("$manifest | Import-ContainerVersion -WarningAction SilentlyContinue").AssertNoErrors();
 
@@ -77,7 +77,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [InlineData("tag: demo", "tag: demo\n  versionSyntax: '[0-9'", "ContainerVersionInvalid")]
     [InlineData("nearmap/cvm-example\n  tag", "nearmap/cvm-example:1\n  tag", "ContainerVersionInvalid")]
     [InlineData("name: myappcv", "name: myappcv\n  namespace: other", "NamespaceMismatch")]
-    public void A_resource_that_is_wrong_is_refused_and_nothing_is_applied(string from, string to, string id)
+    public void An_invalid_resource_is_rejected_and_nothing_is_applied(string from, string to, string id)
     {
         string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(manifest, wrong);
@@ -91,7 +91,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_plan_is_shown_and_nothing_is_written()
+    public void WhatIf_shows_the_plan_and_writes_nothing()
     {
         session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
@@ -107,7 +107,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Fact]
-    public void One_pass_patches_and_says_so()
+    public void A_pass_patches_the_workload_and_returns_the_result()
     {
         session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
@@ -125,7 +125,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [InlineData("tag: demo", "tag: demo\n  versionSyntax: 'v[0-9]+'", "VersionNotFound", ErrorIds.VersionNotFound)]
     [InlineData("container:\n    name: myapp", "container:\n    name: other", "ContainerNotFound", "ContainerNotFound")]
     [InlineData("selector:\n    cvapp: myapp", "selector:\n    cvapp: other", "WorkloadNotFound", "WorkloadNotFound")]
-    public void What_cannot_be_done_is_an_error_and_the_reason_of_a_condition(string from, string to, string reason, string errorId)
+    public void A_stalled_resource_is_an_error_with_the_reason_of_its_condition(string from, string to, string reason, string errorId)
     {
         string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(manifest, wrong);
@@ -140,7 +140,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     }
 
     [Fact]
-    public void Of_two_resources_on_one_container_the_younger_stalls_and_names_the_other()
+    public void The_younger_of_two_resources_on_one_container_stalls_and_names_the_other()
     {
         string second = manifest[(manifest.IndexOf("---", StringComparison.Ordinal) + 3)..].Replace("name: myappcv", "name: zweite", StringComparison.Ordinal);
         session.Invoke("$null = $manifest, $second | Import-ContainerVersion -IncludeWorkload", ("second", second)).AssertNoErrors();

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>Creating, changing and removing ContainerVersions by parameters.</summary>
+/// <summary>New-, Set- and Remove-ContainerVersion.</summary>
 public sealed class EditContainerVersionTests : IDisposable
 {
     private readonly PowerShellSession session = new();
@@ -20,7 +20,7 @@ public sealed class EditContainerVersionTests : IDisposable
     [InlineData("-PollInterval 1s", "pollIntervalSeconds")]
     [InlineData("-Selector @{ app = 'x' }", "cvapp")]
     [InlineData("-VersionSyntax '[0-9'", "versionSyntax")]
-    public void What_is_not_valid_is_refused_by_its_field_and_nothing_is_written(string wrong, string field)
+    public void An_invalid_value_is_rejected_with_its_field_and_nothing_is_written(string wrong, string field)
     {
         ErrorRecord error = session.Invoke($"New-ContainerVersion app r.example/app demo main {wrong}").Error();
 

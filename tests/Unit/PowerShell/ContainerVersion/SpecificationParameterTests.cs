@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>What New- and Set-ContainerVersion say about gates, strategies and version policies.</summary>
+/// <summary>Parameters of New- and Set-ContainerVersion for gates, strategies and version policies.</summary>
 public sealed class SpecificationParameterTests : IDisposable
 {
     private readonly PowerShellSession session = new();
@@ -34,17 +34,17 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("@{ Image = 'team/tests'; Tag = 'x'; Wait = 1 }", "'Wait'")]
     [InlineData("@{ Image = 'team/tests'; Tag = 'x'; Timeout = 'long' }", "'long'")]
     [InlineData("7", "'7'")]
-    public void What_is_no_gate_is_refused_with_the_parameters_name(string given, string reason)
+    public void An_invalid_gate_is_rejected_with_the_parameter_and_the_value(string given, string named)
     {
         ErrorRecord error = session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
 
         Assert.Contains("'Verify'", error.ToString(), StringComparison.Ordinal);
-        Assert.Contains(reason, error.ToString(), StringComparison.Ordinal);
+        Assert.Contains(named, error.ToString(), StringComparison.Ordinal);
         Assert.Contains("'repository:tag'", error.ToString(), StringComparison.Ordinal);
     }
 
     [Fact]
-    public void Gates_are_replaced_as_a_whole_and_taken_away()
+    public void Gates_are_replaced_as_a_whole_and_can_be_removed()
     {
         session.Invoke("$null = New-ContainerVersion app r.example/app demo main -Verify 'team/a:1', 'team/b:1'").AssertNoErrors();
 
@@ -54,13 +54,13 @@ public sealed class SpecificationParameterTests : IDisposable
     }
 
     [Fact]
-    public void A_Service_makes_it_blue_green_and_Rolling_takes_all_of_that_away()
+    public void ServiceName_implies_blue_green_and_Rolling_removes_its_fields()
     {
         PSObject created = session.Invoke("New-ContainerVersion app r.example/app demo main -ServiceName web -LabelName colour -VerifyBeforeCutOver team/t:1 -VerifyAfterCutOver team/u:1 -ScaleDownDelay 2m").Single();
         Assert.Equal(("ServiceBlueGreen", "web"), (created.Properties["Strategy"].Value, created.Properties["ServiceName"].Value));
         Assert.Equal("team/t:1 team/u:1", session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject);
 
-        // One field of it leaves the others.
+        // Setting one field keeps the others.
         Assert.Equal("web", session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
 
         PSObject rolling = session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
@@ -75,7 +75,7 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("-Verify @{ Image = 'team/tests'; Tag = 'x'; Timeout = '2d' }", "-Verify (spec.container.verify[0].timeoutSeconds)")]
     [InlineData("-PollInterval 1", "-PollInterval (spec.pollIntervalSeconds)")]
     [InlineData("-LivenessTimeout '30d'", "-LivenessTimeout (spec.livenessSeconds)")]
-    public void What_is_not_valid_names_the_parameter_and_the_field(string wrong, string expected)
+    public void An_invalid_value_is_reported_with_the_parameter_and_the_field(string wrong, string expected)
     {
         session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
         foreach (string command in (string[])["New-ContainerVersion other r.example/app demo main", "Set-ContainerVersion app"])
@@ -88,7 +88,7 @@ public sealed class SpecificationParameterTests : IDisposable
     }
 
     [Fact]
-    public void Parameters_of_a_cut_over_are_of_no_use_to_a_rolling_update()
+    public void Blue_green_parameters_cannot_be_combined_with_Rolling()
     {
         ErrorRecord error = session.Invoke("New-ContainerVersion app r.example/app demo main -Strategy Rolling -VerifyAfterCutOver team/t:1").Error();
 
@@ -97,7 +97,7 @@ public sealed class SpecificationParameterTests : IDisposable
     }
 
     [Fact]
-    public void A_policy_takes_the_place_of_the_tag_and_the_tag_that_of_the_policy()
+    public void A_policy_replaces_the_tag_and_a_tag_replaces_the_policy()
     {
         Assert.Equal("semver:^1.4", session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject);
         Assert.Equal("regex/alphabetical:main-(.+)", session.Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag").Single().BaseObject);
@@ -111,12 +111,12 @@ public sealed class SpecificationParameterTests : IDisposable
     }
 
     [Fact]
-    public void What_may_be_absent_is_taken_away_by_an_empty_value()
+    public void An_empty_value_removes_an_optional_field()
     {
         session.Invoke("$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true").AssertNoErrors();
         Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true").AssertNoErrors().Output);
 
-        // With nothing left to take away, there is nothing to ask.
+        // If there is nothing to remove, nothing is confirmed or written.
         Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -VersionSyntax '' -Confirm").AssertNoErrors().Output);
     }
 }

@@ -29,7 +29,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void A_good_manifest_has_no_problems()
+    public void A_valid_manifest_has_no_problems()
     {
         PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
 
@@ -44,7 +44,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("tag: demo", "pollIntervalSeconds: 1\n  tag: demo", "spec.pollIntervalSeconds", "1")]
     [InlineData("{cvapp: myapp}", "{app: myapp}", "spec.selector.cvapp", "")]
     [InlineData("container: {name: myapp}", "", "spec.container", "")]
-    public void A_broken_field_is_named_with_its_value_and_a_remedy(string from, string to, string field, string value)
+    public void An_invalid_field_is_named_with_its_value_and_a_remedy(string from, string to, string field, string value)
     {
         PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good.Replace(from, to, StringComparison.Ordinal))).Single();
 
@@ -57,7 +57,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void Files_folders_and_wildcards_give_each_document_its_own_answer()
+    public void Files_folders_and_wildcards_return_a_result_for_each_document()
     {
         File.WriteAllText(Path.Combine(folder, "a.yaml"), Good + "\n---\n" + Good.Replace("myappcv", "other", StringComparison.Ordinal));
         File.WriteAllText(Path.Combine(folder, "b.json"), """{"kind":"ContainerVersion","apiVersion":"custom.k8s.io/v1"}""");
@@ -70,7 +70,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void Text_comes_from_the_pipeline_whole_or_line_by_line()
+    public void Text_is_read_from_the_pipeline_whole_or_line_by_line()
     {
         string two = Good + "\n---\n" + Good;
 
@@ -83,7 +83,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void The_items_of_a_list_are_tested_one_by_one()
+    public void The_items_of_a_List_are_tested_one_by_one()
     {
         string list = "apiVersion: v1\nkind: List\nitems:\n- " + Good.Replace("\n", "\n  ", StringComparison.Ordinal);
 
@@ -91,7 +91,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void Other_kinds_are_passed_over()
+    public void Other_kinds_are_skipped()
     {
         SessionResult result = session.Invoke("Test-ContainerVersion -Manifest $text -Verbose",
             ("text", "kind: Deployment\nmetadata: {name: myapp}\n---\n" + Good)).AssertNoErrors();
@@ -101,7 +101,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void They_are_a_table()
+    public void Results_are_shown_as_a_table()
     {
         string bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
 
@@ -113,7 +113,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void Quiet_is_one_boolean()
+    public void Quiet_returns_one_boolean()
     {
         string bad = Good.Replace("tag: demo", "tag: ''", StringComparison.Ordinal);
 
@@ -127,7 +127,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("Test-ContainerVersion /nowhere/cv.yaml", "PathNotFound", ErrorCategory.ObjectNotFound)]
     [InlineData("Test-ContainerVersion -Manifest \"a: [`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
     [InlineData("Test-ContainerVersion -Manifest \"[1]`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
-    public void What_cannot_be_read_is_an_error(string script, string id, ErrorCategory category)
+    public void Input_that_cannot_be_read_is_an_error(string script, string id, ErrorCategory category)
     {
         ErrorRecord error = session.Invoke(script).Error();
 
@@ -136,7 +136,7 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void A_file_that_cannot_be_read_leaves_the_others_alone()
+    public void A_file_that_cannot_be_read_does_not_affect_the_others()
     {
         File.WriteAllText(Path.Combine(folder, "a.yaml"), "a: [");
         File.WriteAllText(Path.Combine(folder, "b.yaml"), Good);
@@ -147,7 +147,7 @@ public sealed class TestContainerVersionTests : IDisposable
         Assert.Equal(["myappcv"], result.Values<string>("Name"));
     }
 
-    /// <summary>As Get-Item and Get-Content hand it over.</summary>
+    /// <summary>An object with the PSPath of a file, like the output of Get-Item and Get-Content.</summary>
     private PSObject FromProvider(object value, string file)
     {
         PSObject wrapped = new(value);

@@ -14,7 +14,7 @@ public sealed class InstallCvControllerTests : IDisposable
     public void Dispose() => Directory.Delete(_folder, recursive: true);
 
     [Fact]
-    public async Task It_is_silent_and_can_be_run_again()
+    public async Task It_writes_no_output_and_can_be_run_again()
     {
         await using DefinitionServer server = new();
         using var session = new PowerShellSession();
@@ -28,7 +28,7 @@ public sealed class InstallCvControllerTests : IDisposable
     }
 
     [Fact]
-    public async Task What_became_of_it_is_a_table()
+    public async Task The_outcome_is_shown_as_a_table()
     {
         await using DefinitionServer server = new();
         using var session = new PowerShellSession();
@@ -51,7 +51,7 @@ public sealed class InstallCvControllerTests : IDisposable
     }
 
     [Fact]
-    public void The_manifest_is_printed_without_a_cluster()
+    public void The_manifest_is_returned_without_a_cluster()
     {
         using var session = new PowerShellSession();
 
@@ -61,7 +61,7 @@ public sealed class InstallCvControllerTests : IDisposable
     }
 
     [Fact]
-    public async Task Who_may_not_is_told_which_right_is_missing()
+    public async Task A_missing_permission_is_named()
     {
         await using DefinitionServer server = new() { Forbidden = true };
         using var session = new PowerShellSession();
@@ -80,7 +80,7 @@ public sealed class InstallCvControllerTests : IDisposable
         return path;
     }
 
-    /// <summary>As much of an API server, on loopback, as the custom resource definition needs.</summary>
+    /// <summary>A minimal API server on loopback for the custom resource definition.</summary>
     private sealed class DefinitionServer : IAsyncDisposable
     {
         private readonly HttpListener _listener = new();
@@ -88,7 +88,7 @@ public sealed class InstallCvControllerTests : IDisposable
 
         public DefinitionServer()
         {
-            // HttpListener takes no port 0: a port that is taken meanwhile is asked for again.
+            // HttpListener does not support port 0, so it tries random ports.
             while (true)
             {
                 Address = $"http://127.0.0.1:{Random.Shared.Next(20000, 60000)}";

@@ -5,7 +5,7 @@ using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>History, holds, rollback and progress, on a sandbox of their own: v1 runs, and v2 was rolled out after it.</summary>
+/// <summary>History, holds, rollback and progress on a sandbox where one version was rolled out after another.</summary>
 public sealed class RolloutCmdletTests : IDisposable
 {
     private const string First = "a111111";
@@ -37,7 +37,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public async Task What_somebody_wrote_into_a_history_is_neither_code_nor_an_escape_sequence()
+    public async Task An_untrusted_history_is_neither_run_as_code_nor_shown_as_escape_sequences()
     {
         const string bad = "x\u2019;Set-Variable hacked 1 -Scope Global;\u2019";
         using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject });
@@ -70,7 +70,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_suspended_resource_keeps_its_version_and_says_why_until_it_is_resumed()
+    public void A_suspended_resource_keeps_its_version_and_shows_the_reason_until_it_is_resumed()
     {
         Assert.Empty(session.Invoke("Suspend-ContainerVersion myappcv -Reason 'freeze until January'").AssertNoErrors().Output);
         session.Invoke("Suspend-ContainerVersion myappcv -WhatIf").AssertNoErrors();
@@ -93,7 +93,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_rollback_goes_to_the_version_before_and_stays_there()
+    public void A_rollback_pins_the_previous_version()
     {
         session.Invoke("Invoke-CvRollback myappcv -Reason 'checkout is slow' -WhatIf").AssertNoErrors();
         Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
@@ -116,7 +116,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void A_rollout_that_fails_ends_the_wait_with_its_reason_and_resume_tries_it_again()
+    public void A_failed_rollout_ends_the_wait_with_its_reason_and_Resume_tries_it_again()
     {
         Push(Broken);
         session.Invoke("$null = Start-CvReconcile -Wait -ErrorAction SilentlyContinue");
@@ -140,7 +140,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void What_is_there_already_is_not_waited_for()
+    public void A_version_that_already_runs_is_not_waited_for()
     {
         SessionResult waited = session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
 
@@ -153,7 +153,7 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     [Fact]
-    public void With_a_controller_at_work_a_pipeline_waits_for_its_version_and_a_person_for_the_rollback()
+    public void Wait_returns_when_the_controller_has_finished_a_rollout_or_a_rollback()
     {
         session.Invoke("Set-ContainerVersion myappcv -PollInterval 5 -RolloutTimeout 60").AssertNoErrors();
         string kubeConfig = (string)session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
