@@ -3,7 +3,6 @@ using CvManager.Cluster;
 using CvManager.Watching;
 using CvManager.Sandbox;
 using CvManager.Unit;
-using Microsoft.Extensions.Logging;
 using Xunit;
 
 namespace CvManager.Simulation;

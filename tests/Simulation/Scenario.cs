@@ -3,7 +3,6 @@ using System.Text.Json.Nodes;
 using CvManager.Controller;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
-using CvManager.Scheduling;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Simulation;
