@@ -22,7 +22,7 @@ public sealed class EditedResourceTests : ControllerStage
 
     [Theory]
     [MemberData(nameof(Nonsense))]
-    public async Task A_resource_that_is_edited_to_an_invalid_one_is_Stalled_and_continues_after_it_is_corrected(string nonsense, string mended, string reason, string mention)
+    public async Task A_resource_that_is_edited_to_an_invalid_one_is_Stalled_and_continues_after_it_is_corrected(string nonsense, string corrected, string reason, string mention)
     {
         await CreateDeploymentAsync();
         await CreateAsync();
@@ -38,14 +38,14 @@ public sealed class EditedResourceTests : ControllerStage
         await StaysQuietAsync();
         Assert.Equal(["default/app v1"], Images);
 
-        await EditAsync(mended);
+        await EditAsync(corrected);
         await SettlesAsync("v2");
         await StaysQuietAsync();
     }
 
     [Theory]
     [MemberData(nameof(Nonsense))]
-    public async Task A_resource_that_is_edited_to_an_invalid_one_during_a_rollout_ends_it(string nonsense, string mended, string reason, string mention)
+    public async Task A_resource_that_is_edited_to_an_invalid_one_during_a_rollout_ends_it(string nonsense, string corrected, string reason, string mention)
     {
         await CreateDeploymentAsync(replicas: 3);
         await CreateAsync();
@@ -64,7 +64,7 @@ public sealed class EditedResourceTests : ControllerStage
         await StaysQuietAsync();
         Assert.Equal(changes, Images.Count);
 
-        await EditAsync(mended);
+        await EditAsync(corrected);
         await SettlesAsync("v3");
         await StaysQuietAsync();
         Assert.DoesNotContain("Exception", string.Concat(Log.Events), StringComparison.Ordinal);

@@ -9,10 +9,10 @@ namespace CvManager.Simulation;
 /// <summary>One controller process: the whole engine, from its start until it is stopped or killed.</summary>
 internal sealed class Replica : IDisposable
 {
-    /// <summary>What the names of all of them begin with.</summary>
+    /// <summary>The prefix of the names of all controller processes.</summary>
     public const string Prefix = "controller-";
 
-    /// <summary>What a controller may ask of a registry, with one login.</summary>
+    /// <summary>The request budget of a registry with one login.</summary>
     public const double RequestsPerSecond = 2;
 
     public const int RequestBurst = 20;
@@ -29,7 +29,7 @@ internal sealed class Replica : IDisposable
         _life = new Lifeline(name);
         _cluster = ClusterConnection.FromHandler(new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
             new Uri("http://sandbox"), world.Cluster.Token, Names.Namespace, world.Time);
-        // A retry's jitter cannot be seeded; the poller tries again anyway.
+        // The jitter of retries cannot be seeded; the poller retries anyway.
         RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0, RequestsPerSecond = RequestsPerSecond, RequestBurst = RequestBurst };
         _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));
         _controller = new ContainerVersionController(_cluster, _registries, options, world.Time, world.Log);
@@ -38,17 +38,17 @@ internal sealed class Replica : IDisposable
 
     public string Name { get; }
 
-    /// <summary>Ends when the process has; it throws nothing but what it must not throw.</summary>
+    /// <summary>Completes when the process ends. Throws only unexpected exceptions.</summary>
     public Task Ended { get; }
 
     public bool GoesInCircles => _life.GoesInCircles;
 
-    /// <summary>Killed: whatever it still does, nobody hears of it.</summary>
+    /// <summary>Killed: its requests no longer pass.</summary>
     public bool IsDead => _life.Cut.IsCompleted;
 
     public bool IsRunning => !_life.Cut.IsCompleted && !_stop.IsCancellationRequested;
 
-    /// <summary>Kills it in the middle of the request after the next few, before or after it has its effect.</summary>
+    /// <summary>Kills it during one of its next requests, before or after the request takes effect.</summary>
     public void KillAfter(int requests, bool withEffect)
     {
         _life.LastHasEffect = withEffect;
@@ -62,17 +62,17 @@ internal sealed class Replica : IDisposable
         }
     }
 
-    /// <summary>A kill that has not come yet does not come.</summary>
+    /// <summary>Cancels a planned kill that has not happened yet.</summary>
     public void Spare() => _life.LastRequest = null;
 
-    /// <summary>Kills it now.</summary>
+    /// <summary>Kills the process now.</summary>
     public void Kill()
     {
         _life.Sever();
         _stop.Cancel();
     }
 
-    /// <summary>Ends it as SIGTERM does.</summary>
+    /// <summary>Stops the process as SIGTERM does.</summary>
     public void Stop() => _stop.Cancel();
 
     public void Dispose()

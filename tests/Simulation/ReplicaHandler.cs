@@ -2,34 +2,34 @@ using System.Net;
 
 namespace CvManager.Simulation;
 
-/// <summary>All that one controller process sends goes through one of these; when the process is killed, nothing gets through any more.</summary>
+/// <summary>Every request of one controller process passes one of these handlers. After the process is killed, no request passes.</summary>
 internal sealed class Lifeline(string name)
 {
-    /// <summary>Several times what a simulation takes.</summary>
+    /// <summary>Several times the number of requests of a simulation.</summary>
     private const int MostRequests = 10_000;
 
     private readonly TaskCompletionSource _cut = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>How many it has sent.</summary>
+    /// <summary>The number of requests sent so far.</summary>
     public int Requests { get; private set; }
 
     public string Name => name;
 
-    /// <summary>Its number among the process's requests is the last one; null for none.</summary>
+    /// <summary>The number of the process's last request; null if it is not limited.</summary>
     public int? LastRequest { get; set; }
 
-    /// <summary>The last request still has its effect, but its answer is not seen.</summary>
+    /// <summary>The last request still takes effect, but the process does not see the response.</summary>
     public bool LastHasEffect { get; set; }
 
-    /// <summary>It asked so much that something must be wrong; it is heard no more.</summary>
+    /// <summary>It sent so many requests that something must be wrong; no further ones pass.</summary>
     public bool GoesInCircles => Requests > MostRequests;
 
-    /// <summary>Ends when the process is dead.</summary>
+    /// <summary>Canceled when the process is killed.</summary>
     public Task Cut => _cut.Task;
 
     public void Sever() => _cut.TrySetResult();
 
-    /// <summary>Counts a request. The dead send nothing, and hear nothing.</summary>
+    /// <summary>Counts a request. A killed process sends and receives nothing.</summary>
     public async Task<HttpResponseMessage> PassAsync(Func<Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
     {
         bool last = ++Requests == LastRequest;
@@ -50,7 +50,7 @@ internal sealed class Lifeline(string name)
     }
 }
 
-/// <summary>The way to the API server.</summary>
+/// <summary>The connection to the API server.</summary>
 internal sealed class ClusterLink(HttpMessageHandler server, Lifeline life, Mutant? mutant) : DelegatingHandler(server)
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => life.PassAsync(
@@ -58,7 +58,7 @@ internal sealed class ClusterLink(HttpMessageHandler server, Lifeline life, Muta
         cancellationToken);
 }
 
-/// <summary>The way to the registry: what comes back is what is known of the tags.</summary>
+/// <summary>The connection to the registry. It notes which digest of a tag the process received.</summary>
 internal sealed class RegistryLink(HttpMessageHandler server, Lifeline life, History history, TimeProvider time, Mutant? mutant) : DelegatingHandler(server)
 {
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => life.PassAsync(async () =>

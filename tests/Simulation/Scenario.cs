@@ -93,7 +93,7 @@ internal sealed class Scenario
         foreach (DateTimeOffset time in times)
         {
             await _world.Time.RunUntilAsync(time, null, cancellationToken);
-            await BefallAsync(cancellationToken);
+            await DisturbAsync(cancellationToken);
         }
 
         await _world.Time.RunUntilAsync(calm, null, cancellationToken);
@@ -189,7 +189,7 @@ internal sealed class Scenario
     };
 
     /// <summary>A random event.</summary>
-    private async Task BefallAsync(CancellationToken cancellationToken)
+    private async Task DisturbAsync(CancellationToken cancellationToken)
     {
         (WorkloadShape shape, string name) = _workloads[_random.Next(_workloads.Count)];
         string version = _versions[_random.Next(_versions.Count)];

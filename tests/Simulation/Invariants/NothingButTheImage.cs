@@ -11,21 +11,21 @@ internal sealed class NothingButTheImage : Invariant
     {
         foreach ((ObjectChanged change, JsonObject before) in history.Rewritten())
         {
-            bool anew = change.Change.Before is null;
+            bool isNew = change.Change.Before is null;
             WorkloadShape shape = WorkloadShape.Of(change.Change.Resource)!;
-            if (!JsonNode.DeepEquals(Rest(shape, before, anew), Rest(shape, change.Change.After!, anew)))
+            if (!JsonNode.DeepEquals(Rest(shape, before, isNew), Rest(shape, change.Change.After!, isNew)))
                 yield return $"{change}: changed more than the image of {Names.Container}";
         }
     }
 
     /// <summary>The object without what a controller may change, and without fields that the server maintains.</summary>
-    private static JsonObject Rest(WorkloadShape shape, JsonObject item, bool anew)
+    private static JsonObject Rest(WorkloadShape shape, JsonObject item, bool isNew)
     {
         JsonObject rest = item.DeepClone().AsObject();
         JsonObject meta = rest["metadata"]!.AsObject();
         foreach (string counted in (string[])["resourceVersion", "generation", "managedFields"])
             meta.Remove(counted);
-        if (anew)
+        if (isNew)
         {
             // Fields that the server generates for each Job.
             foreach (string own in (string[])["uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds", "finalizers"])

@@ -52,7 +52,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
         };
         Assert.True(RolloutRecords.NeedsFinalRecord(gone));
 
-        // Whoever comes next, or a second controller, changes nothing.
+        // A second call, for example by another controller, changes nothing.
         await _records.WriteDeletedAsync(gone, Noon.AddMinutes(1), Token);
         await _records.WriteDeletedAsync(gone, Noon.AddMinutes(2), Token);
 

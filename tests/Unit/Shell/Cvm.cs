@@ -8,7 +8,7 @@ internal static class Cvm
 {
     public static string Path { get; } = Locate();
 
-    /// <summary>Runs it to its end, without the profile of whoever runs the tests, and with nothing to read.</summary>
+    /// <summary>Runs cvm until it exits, without the user's profile and with empty standard input.</summary>
     /// <param name="environment">Variables that differ from those here; null removes one.</param>
     public static async Task<CvmResult> RunAsync(string[] arguments, IReadOnlyDictionary<string, string?>? environment = null)
     {

@@ -133,7 +133,7 @@ public sealed class PodReplacementTests : IDisposable
         await UnblockAsync(set, chosen);
         Assert.Equal(1, Evictions);
 
-        // The controller made it anew of the bad revision: it is left so, and named.
+        // The StatefulSet controller created the pod with the bad revision again: it is kept and named in the message.
         _pods.RemoveAll(pod => pod["metadata"]!["name"]!.GetValue<string>() != "app-0");
         _pods.Add(Pod("app-1", Old, ready: false, revision: "bad", waiting: "ErrImagePull"));
         Assert.Equal(ConditionReasons.PodsNotUpdated, (await UnblockAsync(set, chosen))!.Progress.BlockedBy);

@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Workloads;
 
-/// <summary>What is one image and what is another, whoever writes it: a template, a webhook, a container runtime.</summary>
+/// <summary>Which references mean the same image, as templates, webhooks and container runtimes write them.</summary>
 public sealed class RunningImageTests
 {
     private const string New = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
