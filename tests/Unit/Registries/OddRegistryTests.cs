@@ -193,6 +193,25 @@ public sealed class OddRegistryTests
         Assert.Equal("RegistryForbidden", await OciRegistryTests.ErrorId(() => alone.For(App).FindTagAsync(App, "demo", Token)));
     }
 
+    [Theory]
+    [InlineData("pull,push", "'push'")]
+    [InlineData("push,pull", "'push'")]
+    [InlineData("metadata_write", "'metadata_write'")]
+    public async Task The_action_that_the_request_requires_is_reported_in_whichever_order_a_scope_lists_its_actions(string actions, string reported)
+    {
+        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"T"}""")
+            : request.Headers.Authorization?.Parameter != "T" ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\""))
+            : request.Method == HttpMethod.Put
+                ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"https://registry.test/token\",scope=\"repository:team/app:{actions}\",error=\"insufficient_scope\""))
+            : request.RequestUri.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound));
+        using RegistryCatalog catalog = handler.Catalog(Good);
+
+        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
+
+        Assert.Equal(ErrorIds.RegistryForbidden, error.ErrorId);
+        Assert.Contains(reported, error.Message, StringComparison.Ordinal);
+    }
+
     [Fact]
     public async Task Public_repositories_are_readable_with_a_rejected_credential()
     {

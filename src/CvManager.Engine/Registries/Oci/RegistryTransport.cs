@@ -75,9 +75,9 @@ internal sealed partial class RegistryTransport
         string? details = ErrorDetails(request, response);
         return response.Status switch
         {
-            HttpStatusCode.Unauthorized when sent.LoggedIn && MissingScope(response) is string scope => throw RegistryErrors.Forbidden(request.Repository, scope, details),
+            HttpStatusCode.Unauthorized when sent.LoggedIn && MissingAction(request, response) is string action => throw RegistryErrors.Forbidden(request.Repository, action, details),
             HttpStatusCode.Unauthorized => throw RegistryErrors.Unauthorized(request.Repository, sent.LoggedIn, details),
-            HttpStatusCode.Forbidden => throw RegistryErrors.Forbidden(request.Repository, MissingScope(response) ?? request.Access.Permission(), details),
+            HttpStatusCode.Forbidden => throw RegistryErrors.Forbidden(request.Repository, MissingAction(request, response) ?? request.Access.Permission(), details),
             HttpStatusCode.TooManyRequests => throw RegistryErrors.RateLimited(request.Repository, response.RetryAfter),
             HttpStatusCode.ProxyAuthenticationRequired => throw RegistryErrors.Unreachable(request.Repository, "the proxy requires authentication."),
             HttpStatusCode.NotImplemented => response,
@@ -94,11 +94,18 @@ internal sealed partial class RegistryTransport
         return RegistryAddress.SameServer(request.Uri, response.Uri) ? message : $"{response.Uri.Authority}: {message ?? $"HTTP status {(int)response.Status}"}";
     }
 
-    /// <summary>The last action of the missing scope (Azure: <c>metadata_read</c> for lists); null if the challenge reports none.</summary>
-    private static string? MissingScope(RegistryResponse response) =>
-        response.Challenges.FirstOrDefault(c => c["error"] == "insufficient_scope") is not { } challenge ? null
-        : challenge["scope"] is { Length: > 0 } scope ? response.Show(scope[(scope.LastIndexOfAny([':', ',']) + 1)..])
-        : "pull";
+    /// <summary>
+    /// The action that the challenge reports as missing: the one that the request requires, if the scope contains it, because registries list the
+    /// actions in any order; otherwise the last one (Azure: <c>metadata_read</c> for lists). Null if the challenge reports no missing scope.
+    /// </summary>
+    private static string? MissingAction(RegistryRequest request, RegistryResponse response)
+    {
+        if (response.Challenges.FirstOrDefault(c => c["error"] == "insufficient_scope") is not { } challenge)
+            return null;
+        string required = request.Access.Permission();
+        string[] actions = challenge["scope"] is { Length: > 0 } scope ? scope[(scope.LastIndexOf(':') + 1)..].Split(',') : ["pull"];
+        return actions.Contains(required) ? required : response.Show(actions[^1]);
+    }
 
     private async Task<RegistryResponse> SendWithRetriesAsync(RegistryRequest request, SentLogins sent, CancellationToken cancellationToken)
     {
