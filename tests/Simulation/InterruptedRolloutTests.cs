@@ -13,9 +13,7 @@ public sealed class InterruptedRolloutTests : ControllerStage
     {
         await BeginAsync("v4-notready");
 
-        await EditAsync("""{"suspend":true}""");
-        await RunUntilAsync(async () => await PhaseAsync() == "Superseded", TimeSpan.FromMinutes(1), "it is superseded");
-        await EditAsync("""{"suspend":false}""");
+        await SuspendAndResumeAsync();
         await IsRolledBackAsync("v4-notready");
     }
 
@@ -24,9 +22,7 @@ public sealed class InterruptedRolloutTests : ControllerStage
     {
         await BeginAsync("v2");
 
-        await EditAsync("""{"suspend":true}""");
-        await RunUntilAsync(async () => await PhaseAsync() == "Superseded", TimeSpan.FromMinutes(1), "it is superseded");
-        await EditAsync("""{"suspend":false}""");
+        await SuspendAndResumeAsync();
         await SettlesAsync("v2");
     }
 
@@ -105,6 +101,13 @@ public sealed class InterruptedRolloutTests : ControllerStage
         MoveTag(version);
         await RunUntilAsync(async () => (await ImageAsync()).EndsWith(Digest("app", version), StringComparison.Ordinal), TimeSpan.FromMinutes(2), "the workload is set to it");
         Assert.Equal("Progressing", await PhaseAsync());
+    }
+
+    private async Task SuspendAndResumeAsync()
+    {
+        await EditAsync("""{"suspend":true}""");
+        await RunUntilAsync(async () => await PhaseAsync() == "Superseded", TimeSpan.FromMinutes(1), "it is superseded");
+        await EditAsync("""{"suspend":false}""");
     }
 
     private async Task IsRolledBackAsync(string version)
