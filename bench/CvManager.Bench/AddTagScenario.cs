@@ -28,31 +28,53 @@ internal sealed class AddTagScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        string registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } address
+        var registry = Environment.GetEnvironmentVariable("CVM_REGISTRY") is { Length: > 0 } address
             ? address
-            : throw new InvalidOperationException("CVM_REGISTRY is not set. Start tests/servers/registry/up.sh, and set CVM_REGISTRY to 127.0.0.1:15000.");
-        string path = $"bench-{Guid.NewGuid().ToString("N")[..8]}/app";
-        foreach (string version in Versions)
+            : throw new InvalidOperationException(
+                "CVM_REGISTRY is not set. Start tests/servers/registry/up.sh, and set CVM_REGISTRY to 127.0.0.1:15000."
+            );
+        var path = $"bench-{Guid.NewGuid().ToString("N")[..8]}/app";
+        foreach (var version in Versions)
             await BenchImage.PushAsync(new Uri($"http://{registry}/v2/{path}/"), version, cancellationToken);
 
         using Session session = new();
         (string Name, Func<string, string, string, Task> Move)[] contestants =
         [
             ("Add-CvRegistryTag, in a running session", session.AddAsync),
-            ("cvm -Command Add-CvRegistryTag, one process per run", (repository, version, tag) =>
-                RunAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"], cancellationToken)),
-            ("skopeo copy, one process per run", (repository, version, tag) =>
-                RunAsync("skopeo", ["copy", "--quiet", "--src-tls-verify=false", "--dest-tls-verify=false",
-                    $"docker://{repository}:{version}", $"docker://{repository}:{tag}"], cancellationToken)),
+            (
+                "cvm -Command Add-CvRegistryTag, one process per run",
+                (repository, version, tag) =>
+                    RunAsync(
+                        ControllerProcess.Cvm,
+                        ["-NoProfile", "-Command", $"Add-CvRegistryTag {repository} -Version {version} -Tag {tag}"],
+                        cancellationToken
+                    )
+            ),
+            (
+                "skopeo copy, one process per run",
+                (repository, version, tag) =>
+                    RunAsync(
+                        "skopeo",
+                        [
+                            "copy",
+                            "--quiet",
+                            "--src-tls-verify=false",
+                            "--dest-tls-verify=false",
+                            $"docker://{repository}:{version}",
+                            $"docker://{repository}:{tag}",
+                        ],
+                        cancellationToken
+                    )
+            ),
         ];
 
         List<TimeSpan>[] times = [.. contestants.Select(_ => new List<TimeSpan>())];
-        for (int i = -WarmUps; i < number; i++)
+        for (var i = -WarmUps; i < number; i++)
         {
-            for (int c = 0; c < contestants.Length; c++)
+            for (var c = 0; c < contestants.Length; c++)
             {
                 cancellationToken.ThrowIfCancellationRequested();
-                long started = Stopwatch.GetTimestamp();
+                var started = Stopwatch.GetTimestamp();
                 await contestants[c].Move($"{registry}/{path}", Versions[(i + WarmUps) % 2], $"tag-{c}");
                 if (i >= 0)
                     times[c].Add(Stopwatch.GetElapsedTime(started));
@@ -60,10 +82,10 @@ internal sealed class AddTagScenario : IScenario
         }
 
         List<Measurement> measured = [];
-        for (int c = 0; c < contestants.Length; c++)
+        for (var c = 0; c < contestants.Length; c++)
         {
             await using CountingProxy proxy = new(new Uri($"http://{registry}/"));
-            for (int i = 0; i < CountedRuns; i++)
+            for (var i = 0; i < CountedRuns; i++)
                 await contestants[c].Move($"{proxy.Host}/{path}", Versions[i % 2], $"counted-{c}");
             measured.Add(new Measurement(contestants[c].Name, times[c], (double)proxy.Requests / CountedRuns));
         }
@@ -73,8 +95,8 @@ internal sealed class AddTagScenario : IScenario
 
     private static async Task RunAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
-        string errors = await process.StandardError.ReadToEndAsync(cancellationToken);
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardError = true })!;
+        var errors = await process.StandardError.ReadToEndAsync(cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
         if (process.ExitCode != 0 || errors.Length > 0)
             throw new InvalidOperationException($"{program} exited with code {process.ExitCode}: {errors}");
@@ -87,7 +109,7 @@ internal sealed class AddTagScenario : IScenario
 
         public Session()
         {
-            InitialSessionState state = InitialSessionState.CreateDefault2();
+            var state = InitialSessionState.CreateDefault2();
             state.ThrowOnRunspaceOpenError = true;
             state.ImportPSModule(Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1"));
             _runspace = RunspaceFactory.CreateRunspace(state);
@@ -96,8 +118,12 @@ internal sealed class AddTagScenario : IScenario
 
         public async Task AddAsync(string repository, string version, string tag)
         {
-            using PowerShell shell = PowerShell.Create(_runspace);
-            shell.AddCommand("Add-CvRegistryTag").AddParameter("Repository", repository).AddParameter("Version", version).AddParameter("Tag", tag);
+            using var shell = PowerShell.Create(_runspace);
+            shell
+                .AddCommand("Add-CvRegistryTag")
+                .AddParameter("Repository", repository)
+                .AddParameter("Version", version)
+                .AddParameter("Tag", tag);
             await shell.InvokeAsync();
             if (shell.HadErrors)
                 throw new InvalidOperationException($"Add-CvRegistryTag: {shell.Streams.Error.FirstOrDefault()}");

@@ -20,37 +20,58 @@ internal static class BenchImage
     {
         using HttpClient http = new() { BaseAddress = repository };
         JsonArray layers = [];
-        for (int i = 0; i < Layers; i++)
-            layers.Add(await UploadAsync(http, RandomNumberGenerator.GetBytes(LayerSize), "application/vnd.oci.image.layer.v1.tar+gzip", cancellationToken));
+        for (var i = 0; i < Layers; i++)
+            layers.Add(
+                await UploadAsync(
+                    http,
+                    RandomNumberGenerator.GetBytes(LayerSize),
+                    "application/vnd.oci.image.layer.v1.tar+gzip",
+                    cancellationToken
+                )
+            );
         JsonObject config = new()
         {
             ["architecture"] = "amd64",
             ["os"] = "linux",
             ["config"] = new JsonObject { ["Labels"] = new JsonObject { ["org.opencontainers.image.revision"] = version } },
-            ["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray([.. layers.Select(l => l!["digest"]!.DeepClone())]) },
+            ["rootfs"] = new JsonObject
+            {
+                ["type"] = "layers",
+                ["diff_ids"] = new JsonArray([.. layers.Select(l => l!["digest"]!.DeepClone())]),
+            },
         };
         JsonObject manifest = new()
         {
             ["schemaVersion"] = 2,
             ["mediaType"] = ManifestType,
-            ["config"] = await UploadAsync(http, Encoding.UTF8.GetBytes(config.ToJsonString()), "application/vnd.oci.image.config.v1+json", cancellationToken),
+            ["config"] = await UploadAsync(
+                http,
+                Encoding.UTF8.GetBytes(config.ToJsonString()),
+                "application/vnd.oci.image.config.v1+json",
+                cancellationToken
+            ),
             ["layers"] = layers,
         };
         using StringContent body = new(manifest.ToJsonString(), Encoding.UTF8, new MediaTypeHeaderValue(ManifestType));
-        using HttpResponseMessage put = await http.PutAsync($"manifests/{version}", body, cancellationToken);
+        using var put = await http.PutAsync($"manifests/{version}", body, cancellationToken);
         put.EnsureSuccessStatusCode();
     }
 
     private static async Task<JsonObject> UploadAsync(HttpClient http, byte[] bytes, string mediaType, CancellationToken cancellationToken)
     {
-        string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
-        using HttpResponseMessage started = await http.PostAsync("blobs/uploads/", null, cancellationToken);
+        var digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
+        using var started = await http.PostAsync("blobs/uploads/", null, cancellationToken);
         started.EnsureSuccessStatusCode();
         UriBuilder address = new(new Uri(http.BaseAddress!, started.Headers.Location!));
         address.Query = $"{address.Query}&digest={digest}".TrimStart('?', '&');
         using ByteArrayContent body = new(bytes);
-        using HttpResponseMessage put = await http.PutAsync(address.Uri, body, cancellationToken);
+        using var put = await http.PutAsync(address.Uri, body, cancellationToken);
         put.EnsureSuccessStatusCode();
-        return new JsonObject { ["mediaType"] = mediaType, ["digest"] = digest, ["size"] = bytes.Length };
+        return new JsonObject
+        {
+            ["mediaType"] = mediaType,
+            ["digest"] = digest,
+            ["size"] = bytes.Length,
+        };
     }
 }

@@ -25,8 +25,15 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     /// <summary>The path of the cvm program of this build.</summary>
     public static string Cvm { get; } =
-        Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Directory.GetParent(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar))!.Name, "net10.0",
-            OperatingSystem.IsWindows() ? "cvm.exe" : "cvm");
+        Path.Combine(
+            RepositoryRoot.Path,
+            "src",
+            "CvManager.Shell",
+            "bin",
+            Directory.GetParent(AppContext.BaseDirectory.TrimEnd(Path.DirectorySeparatorChar))!.Name,
+            "net10.0",
+            OperatingSystem.IsWindows() ? "cvm.exe" : "cvm"
+        );
 
     /// <summary>The time since the start of the process.</summary>
     public TimeSpan Age => _age.Elapsed;
@@ -69,9 +76,18 @@ internal sealed class ControllerProcess : IAsyncDisposable
     /// heap.</param>
     public static ControllerProcess Start(string kubeConfig, string probe)
     {
-        string command = $"Start-CvReconcile -Watch -AllNamespaces -LogFormat Json -KubeConfig '{kubeConfig}' | "
+        var command =
+            $"Start-CvReconcile -Watch -AllNamespaces -LogFormat Json -KubeConfig '{kubeConfig}' | "
             + $"ForEach-Object {{ $_; if ($_.Contains('\"{probe}\"')) {{ 'heap:' + [GC]::GetTotalMemory($true) }} }}";
-        return new ControllerProcess(Process.Start(new ProcessStartInfo(Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!);
+        return new ControllerProcess(
+            Process.Start(
+                new ProcessStartInfo(Cvm, ["-NoProfile", "-Command", command])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                }
+            )!
+        );
     }
 
     /// <summary>Waits for a log line for the probe, and returns the size of the managed heap after a full collection, in bytes.</summary>
@@ -108,10 +124,13 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     private void Read(string line)
     {
-        using JsonDocument entry = JsonDocument.Parse(line);
-        if (entry.RootElement.TryGetProperty("event", out JsonElement number) && number.GetInt32() == 4501)
+        using var entry = JsonDocument.Parse(line);
+        if (entry.RootElement.TryGetProperty("event", out var number) && number.GetInt32() == 4501)
             InitialSync = _age.Elapsed;
-        if (entry.RootElement.GetProperty("level").GetString() is "Warning" or "Error" or "Critical" && Interlocked.Increment(ref _warnings) <= 5)
+        if (
+            entry.RootElement.GetProperty("level").GetString() is "Warning" or "Error" or "Critical"
+            && Interlocked.Increment(ref _warnings) <= 5
+        )
             Console.Error.WriteLine(line);
     }
 

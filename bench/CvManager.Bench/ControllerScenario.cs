@@ -28,45 +28,74 @@ internal sealed class ControllerScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        string[] steps = (Environment.GetEnvironmentVariable("CVM_BENCH_STEPS") ?? "first,restart,quiet,rollout").Split(',');
-        await using Estate estate = await Estate.StartAsync(number, PollSeconds, 0, cancellationToken);
-        Console.Error.WriteLine($"Created {number} ContainerVersions; processor time of the sandbox: {Seconds(Environment.CpuUsage.TotalTime)}");
+        var steps = (Environment.GetEnvironmentVariable("CVM_BENCH_STEPS") ?? "first,restart,quiet,rollout").Split(',');
+        await using var estate = await Estate.StartAsync(number, PollSeconds, 0, cancellationToken);
+        Console.Error.WriteLine(
+            $"Created {number} ContainerVersions; processor time of the sandbox: {Seconds(Environment.CpuUsage.TotalTime)}"
+        );
 
         // All other steps need the first one.
         await SyncAsync(estate, "initial sync: no status yet, workloads up to date", estate.UpToDate(), cancellationToken);
         if (steps.Contains("restart") || steps.Contains("quiet"))
         {
-            await SyncAsync(estate, "restart: nothing to change", estate.TagsRead(), cancellationToken, async controller =>
-            {
-                if (steps.Contains("quiet"))
-                    await IdleAsync(estate, controller, cancellationToken);
-            });
+            await SyncAsync(
+                estate,
+                "restart: nothing to change",
+                estate.TagsRead(),
+                cancellationToken,
+                async controller =>
+                {
+                    if (steps.Contains("quiet"))
+                        await IdleAsync(estate, controller, cancellationToken);
+                }
+            );
         }
 
         if (steps.Contains("rollout"))
         {
-            Expectation patched = estate.Patched();
-            Expectation upToDate = estate.UpToDate();
+            var patched = estate.Patched();
+            var upToDate = estate.UpToDate();
             estate.MoveAll();
-            await SyncAsync(estate, "restart: all tags moved, all rolled out", upToDate, cancellationToken,
-                before: () => _rows.Add([$"until the last of {number} Deployments was patched", "", "", "", ""]), patched: patched);
+            await SyncAsync(
+                estate,
+                "restart: all tags moved, all rolled out",
+                upToDate,
+                cancellationToken,
+                before: () => _rows.Add([$"until the last of {number} Deployments was patched", "", "", "", ""]),
+                patched: patched
+            );
         }
 
-        return new FigureTable(["what", "time", "controller processor time", "controller memory", "requests; sandbox processor time"], _rows);
+        return new FigureTable(
+            ["what", "time", "controller processor time", "controller memory", "requests; sandbox processor time"],
+            _rows
+        );
     }
 
     /// <summary>Starts a controller, measures the time until the expected events have happened, and then runs a further step.</summary>
-    private async Task SyncAsync(Estate estate, string title, Expectation expected, CancellationToken cancellationToken,
-        Func<ControllerProcess, Task>? then = null, Action? before = null, Expectation? patched = null)
+    private async Task SyncAsync(
+        Estate estate,
+        string title,
+        Expectation expected,
+        CancellationToken cancellationToken,
+        Func<ControllerProcess, Task>? then = null,
+        Action? before = null,
+        Expectation? patched = null
+    )
     {
-        RequestCounts countsBefore = estate.Requests;
-        TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
-        long started = Stopwatch.GetTimestamp();
-        await using ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
+        var countsBefore = estate.Requests;
+        var sandboxBefore = Environment.CpuUsage.TotalTime;
+        var started = Stopwatch.GetTimestamp();
+        await using var controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0));
         await expected.CompletedAsync(Limit, controller, cancellationToken);
-        TimeSpan took = Stopwatch.GetElapsedTime(started, expected.Met.Values.Max());
-        Add($"{title} (initial sync complete after {Seconds(controller.InitialSync ?? TimeSpan.Zero)})", Seconds(took), Seconds(controller.ProcessorTime), controller,
-            $"{estate.Requests - countsBefore}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}");
+        var took = Stopwatch.GetElapsedTime(started, expected.Met.Values.Max());
+        Add(
+            $"{title} (initial sync complete after {Seconds(controller.InitialSync ?? TimeSpan.Zero)})",
+            Seconds(took),
+            Seconds(controller.ProcessorTime),
+            controller,
+            $"{estate.Requests - countsBefore}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}"
+        );
         if (patched is not null)
         {
             before?.Invoke();
@@ -82,25 +111,43 @@ internal sealed class ControllerScenario : IScenario
     {
         // After one interval, polls are spread evenly, and work left from the start is done.
         await Task.Delay(TimeSpan.FromSeconds(PollSeconds), cancellationToken);
-        RequestCounts countsBefore = estate.Requests;
-        TimeSpan sandboxBefore = Environment.CpuUsage.TotalTime;
-        TimeSpan processorBefore = controller.ProcessorTime;
-        long started = Stopwatch.GetTimestamp();
+        var countsBefore = estate.Requests;
+        var sandboxBefore = Environment.CpuUsage.TotalTime;
+        var processorBefore = controller.ProcessorTime;
+        var started = Stopwatch.GetTimestamp();
         await Task.Delay(Steady, cancellationToken);
-        TimeSpan took = Stopwatch.GetElapsedTime(started);
-        RequestCounts counts = estate.Requests - countsBefore;
-        double share = (controller.ProcessorTime - processorBefore) / took;
-        string perPoll = string.Create(CultureInfo.InvariantCulture, $"{counts.Registry / (took.TotalSeconds / PollSeconds):0} registry requests per poll for {estate.Count} tags");
-        Add("idle", Seconds(took), share.ToString("P1", CultureInfo.InvariantCulture) + " of a core", controller, $"{perPoll}; {counts}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}");
+        var took = Stopwatch.GetElapsedTime(started);
+        var counts = estate.Requests - countsBefore;
+        var share = (controller.ProcessorTime - processorBefore) / took;
+        var perPoll = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{counts.Registry / (took.TotalSeconds / PollSeconds):0} registry requests per poll for {estate.Count} tags"
+        );
+        Add(
+            "idle",
+            Seconds(took),
+            share.ToString("P1", CultureInfo.InvariantCulture) + " of a core",
+            controller,
+            $"{perPoll}; {counts}; {Seconds(Environment.CpuUsage.TotalTime - sandboxBefore)}"
+        );
 
         estate.Move(0, 999);
-        long heap = await controller.HeapAsync(cancellationToken);
-        _rows.Add(["managed objects after a full collection", "", "", string.Create(CultureInfo.InvariantCulture, $"{heap / 1e6:0} MB"), ""]);
+        var heap = await controller.HeapAsync(cancellationToken);
+        _rows.Add([
+            "managed objects after a full collection",
+            "",
+            "",
+            string.Create(CultureInfo.InvariantCulture, $"{heap / 1e6:0} MB"),
+            "",
+        ]);
     }
 
     private void Add(string what, string time, string processor, ControllerProcess controller, string details)
     {
-        string memory = string.Create(CultureInfo.InvariantCulture, $"{controller.ResidentMegabytes:0} MB resident, peak {controller.PeakMegabytes:0} MB");
+        var memory = string.Create(
+            CultureInfo.InvariantCulture,
+            $"{controller.ResidentMegabytes:0} MB resident, peak {controller.PeakMegabytes:0} MB"
+        );
         _rows.Add([what, time, processor, memory, details]);
         Console.Error.WriteLine(string.Join(" | ", _rows[^1]));
         if (controller.Warnings > 0)

@@ -6,10 +6,13 @@ namespace CvManager.Bench;
 /// <summary>A proxy in front of a server that counts requests. It is not used in timed runs.</summary>
 internal sealed class CountingProxy : IAsyncDisposable
 {
-    private static readonly string[] s_manifestTypes =
+    private static readonly string[] ManifestTypes =
     [
-        "application/vnd.oci.image.index.v1+json", "application/vnd.oci.image.manifest.v1+json",
-        "application/vnd.docker.distribution.manifest.list.v2+json", "application/vnd.docker.distribution.manifest.v2+json", "*/*",
+        "application/vnd.oci.image.index.v1+json",
+        "application/vnd.oci.image.manifest.v1+json",
+        "application/vnd.docker.distribution.manifest.list.v2+json",
+        "application/vnd.docker.distribution.manifest.v2+json",
+        "*/*",
     ];
 
     private readonly HttpListener _listener = new();
@@ -64,7 +67,7 @@ internal sealed class CountingProxy : IAsyncDisposable
 
     private async Task ForwardAsync(HttpListenerContext context)
     {
-        using HttpListenerResponse response = context.Response;
+        using var response = context.Response;
         using HttpRequestMessage request = new(new HttpMethod(context.Request.HttpMethod), context.Request.RawUrl);
         if (context.Request.HasEntityBody)
         {
@@ -73,14 +76,14 @@ internal sealed class CountingProxy : IAsyncDisposable
         }
 
         // HttpListener keeps only one of several Accept header lines of the client, so all types are set here.
-        foreach (string accept in s_manifestTypes)
+        foreach (var accept in ManifestTypes)
             request.Headers.TryAddWithoutValidation("Accept", accept);
-        using HttpResponseMessage upstream = await _http.SendAsync(request);
+        using var upstream = await _http.SendAsync(request);
         response.StatusCode = (int)upstream.StatusCode;
         response.ContentType = upstream.Content.Headers.ContentType?.ToString();
-        foreach (string name in (string[])["Docker-Content-Digest", "Docker-Distribution-Api-Version", "Location", "Docker-Upload-UUID"])
+        foreach (var name in (string[])["Docker-Content-Digest", "Docker-Distribution-Api-Version", "Location", "Docker-Upload-UUID"])
         {
-            if (upstream.Headers.TryGetValues(name, out IEnumerable<string>? values))
+            if (upstream.Headers.TryGetValues(name, out var values))
                 response.AddHeader(name, values.First().Replace(_http.BaseAddress!.Authority, Host, StringComparison.Ordinal));
         }
 
@@ -90,7 +93,7 @@ internal sealed class CountingProxy : IAsyncDisposable
             return;
         }
 
-        byte[] body = await upstream.Content.ReadAsByteArrayAsync();
+        var body = await upstream.Content.ReadAsByteArrayAsync();
         response.ContentLength64 = body.Length;
         await response.OutputStream.WriteAsync(body);
     }

@@ -28,9 +28,25 @@ internal sealed class Estate : IAsyncDisposable
     private readonly int _replicas;
     private int _version;
 
-    private Estate(SandboxRegistry registry, SandboxCluster cluster, Recorder recorder, int count, int pollSeconds, int replicas, string kubeConfig)
+    private Estate(
+        SandboxRegistry registry,
+        SandboxCluster cluster,
+        Recorder recorder,
+        int count,
+        int pollSeconds,
+        int replicas,
+        string kubeConfig
+    )
     {
-        (_registry, _cluster, _recorder, Count, _pollSeconds, _replicas, KubeConfig) = (registry, cluster, recorder, count, pollSeconds, replicas, kubeConfig);
+        (_registry, _cluster, _recorder, Count, _pollSeconds, _replicas, KubeConfig) = (
+            registry,
+            cluster,
+            recorder,
+            count,
+            pollSeconds,
+            replicas,
+            kubeConfig
+        );
         _client = new HttpClient(cluster.CreateHandler()) { BaseAddress = new Uri("http://cluster/") };
         _client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", cluster.Token);
     }
@@ -53,10 +69,17 @@ internal sealed class Estate : IAsyncDisposable
     public static async Task<Estate> StartAsync(int count, int pollSeconds, int replicas, CancellationToken cancellationToken)
     {
         Recorder recorder = new();
-        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { RequestLog = recorder.Note }, cancellationToken);
-        SandboxCluster cluster = await SandboxCluster.StartAsync(
-            new SandboxOptions { Images = registry, RequestLog = recorder.Note, ChangeLog = recorder.Note }, cancellationToken);
-        string kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-bench-{Guid.NewGuid():n}.kubeconfig");
+        var registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { RequestLog = recorder.Note }, cancellationToken);
+        var cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                Images = registry,
+                RequestLog = recorder.Note,
+                ChangeLog = recorder.Note,
+            },
+            cancellationToken
+        );
+        var kubeConfig = Path.Combine(Path.GetTempPath(), $"cvm-bench-{Guid.NewGuid():n}.kubeconfig");
         await File.WriteAllTextAsync(kubeConfig, cluster.KubeConfigYaml, cancellationToken);
         Estate estate = new(registry, cluster, recorder, count, pollSeconds, replicas, kubeConfig);
         await estate.FillAsync(cancellationToken);
@@ -67,32 +90,38 @@ internal sealed class Estate : IAsyncDisposable
     public static string KeyOf(int index) => $"{NamespaceOf(index)}/{NameOf(index)}";
 
     /// <summary>Expects each resource to be Ready with the current digest of its tag.</summary>
-    public Expectation UpToDate() => _recorder.Expect(Enumerable.Range(0, Count).Select(KeyOf), (recorder, expectation) => recorder.UpToDate = expectation);
+    public Expectation UpToDate() =>
+        _recorder.Expect(Enumerable.Range(0, Count).Select(KeyOf), (recorder, expectation) => recorder.UpToDate = expectation);
 
     /// <summary>Expects the image of each Deployment to change.</summary>
     public Expectation Patched() => Patched(Enumerable.Range(0, Count));
 
     /// <inheritdoc cref="Patched()"/>
-    public Expectation Patched(IEnumerable<int> which) => _recorder.Expect(which.Select(KeyOf), (recorder, expectation) => recorder.Patched = expectation);
+    public Expectation Patched(IEnumerable<int> which) =>
+        _recorder.Expect(which.Select(KeyOf), (recorder, expectation) => recorder.Patched = expectation);
 
     /// <summary>Expects each tag to be read.</summary>
     public Expectation TagsRead() =>
-        _recorder.Expect(Enumerable.Range(0, Count).Select(i => $"{RepositoryOf(i)}:{TagOf(i)}"), (recorder, expectation) => recorder.TagsRead = expectation);
+        _recorder.Expect(
+            Enumerable.Range(0, Count).Select(i => $"{RepositoryOf(i)}:{TagOf(i)}"),
+            (recorder, expectation) => recorder.TagsRead = expectation
+        );
 
     /// <summary>Moves every tag to a new version.</summary>
     public void MoveAll()
     {
         _version++;
-        for (int index = 0; index < Count; index++)
+        for (var index = 0; index < Count; index++)
             Move(index, _version);
     }
 
     /// <summary>Moves one tag to a version of its repository. Pushes the version if it does not exist.</summary>
     public void Move(int index, int version)
     {
-        string repository = RepositoryOf(index);
-        string name = $"a{version:0000000}";
-        string digest = _registry.Digest(repository, name)
+        var repository = RepositoryOf(index);
+        var name = $"a{version:0000000}";
+        var digest =
+            _registry.Digest(repository, name)
             ?? _registry.PushImage(repository, name, new Dictionary<string, string> { ["org.opencontainers.image.version"] = name });
         _recorder.Expected[KeyOf(index)] = digest;
         _registry.Tag(repository, TagOf(index), digest);
@@ -119,61 +148,87 @@ internal sealed class Estate : IAsyncDisposable
     private async Task FillAsync(CancellationToken cancellationToken)
     {
         MoveAll();
-        string definition = await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "deploy", "crd.yaml"), cancellationToken);
+        var definition = await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "deploy", "crd.yaml"), cancellationToken);
         await PostAsync("apis/apiextensions.k8s.io/v1/customresourcedefinitions", definition, "application/yaml", cancellationToken);
-        for (int i = 0; i < Namespaces; i++)
-            await PostAsync("api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = NamespaceOf(i) } }.ToJsonString(), "application/json", cancellationToken);
-        Expectation available = _recorder.Expect(Enumerable.Range(0, Count).Select(KeyOf), (recorder, expectation) => recorder.Available = expectation);
-        await Parallel.ForAsync(0, Count, new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken }, async (index, token) =>
-        {
-            await PostAsync($"apis/apps/v1/namespaces/{NamespaceOf(index)}/deployments", Deployment(index), "application/json", token);
-            await PostAsync($"apis/custom.k8s.io/v1/namespaces/{NamespaceOf(index)}/containerversions", Resource(index), "application/json", token);
-        });
+        for (var i = 0; i < Namespaces; i++)
+            await PostAsync(
+                "api/v1/namespaces",
+                new JsonObject { ["metadata"] = new JsonObject { ["name"] = NamespaceOf(i) } }.ToJsonString(),
+                "application/json",
+                cancellationToken
+            );
+        var available = _recorder.Expect(
+            Enumerable.Range(0, Count).Select(KeyOf),
+            (recorder, expectation) => recorder.Available = expectation
+        );
+        await Parallel.ForAsync(
+            0,
+            Count,
+            new ParallelOptions { MaxDegreeOfParallelism = Parallelism, CancellationToken = cancellationToken },
+            async (index, token) =>
+            {
+                await PostAsync($"apis/apps/v1/namespaces/{NamespaceOf(index)}/deployments", Deployment(index), "application/json", token);
+                await PostAsync(
+                    $"apis/custom.k8s.io/v1/namespaces/{NamespaceOf(index)}/containerversions",
+                    Resource(index),
+                    "application/json",
+                    token
+                );
+            }
+        );
         await available.CompletedAsync(TimeSpan.FromMinutes(10), null, cancellationToken);
     }
 
     private async Task PostAsync(string path, string body, string mediaType, CancellationToken cancellationToken)
     {
         using StringContent content = new(body, Encoding.UTF8, mediaType);
-        using HttpResponseMessage response = await _client.PostAsync(path, content, cancellationToken);
+        using var response = await _client.PostAsync(path, content, cancellationToken);
         if (!response.IsSuccessStatusCode)
             throw new InvalidOperationException($"{path}: {await response.Content.ReadAsStringAsync(cancellationToken)}");
     }
 
-    private string Resource(int index) => $$$"""
-        {
-          "apiVersion": "custom.k8s.io/v1", "kind": "ContainerVersion", "metadata": {"name": "{{{NameOf(index)}}}"},
-          "spec": {
-            "imageRepo": "{{{_registry.Host}}}/{{{RepositoryOf(index)}}}", "tag": "{{{TagOf(index)}}}",
-            "pollIntervalSeconds": {{{_pollSeconds}}}, "selector": {"cvapp": "{{{NameOf(index)}}}"}, "container": {"name": "app"}
-          }
-        }
-        """;
-
-    /// <summary>A Deployment of a typical size.</summary>
-    private string Deployment(int index) => $$$"""
-        {
-          "apiVersion": "apps/v1", "kind": "Deployment",
-          "metadata": {"name": "{{{NameOf(index)}}}", "labels": {"cvapp": "{{{NameOf(index)}}}", "app.kubernetes.io/name": "service", "app.kubernetes.io/part-of": "products"}},
-          "spec": {
-            "replicas": {{{_replicas}}}, "revisionHistoryLimit": 1, "selector": {"matchLabels": {"app": "{{{NameOf(index)}}}"} },
-            "template": {
-              "metadata": {"labels": {"app": "{{{NameOf(index)}}}"} },
+    private string Resource(int index) =>
+        $$$"""
+            {
+              "apiVersion": "custom.k8s.io/v1", "kind": "ContainerVersion", "metadata": {"name": "{{{NameOf(index)}}}"},
               "spec": {
-                "containers": [
-                  {
-                    "name": "app", "image": "{{{_registry.Host}}}/{{{RepositoryOf(index)}}}:a{{{_version:0000000}}}@{{{_recorder.Expected[KeyOf(index)]}}}",
-                    "ports": [{"name": "http", "containerPort": 8080}],
-                    "env": [{"name": "STAGE", "value": "{{{TagOf(index)}}}"}, {"name": "LOG_LEVEL", "value": "info"}, {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "database", "key": "url"} } }],
-                    "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
-                    "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}}, "livenessProbe": {"httpGet": {"path": "/alive", "port": "http"}}
-                  }
-                ]
+                "imageRepo": "{{{_registry.Host}}}/{{{RepositoryOf(index)}}}", "tag": "{{{TagOf(index)}}}",
+                "pollIntervalSeconds": {{{_pollSeconds}}}, "selector": {"cvapp": "{{{NameOf(index)}}}"}, "container": {"name": "app"}
               }
             }
-          }
-        }
-        """;
+            """;
+
+    /// <summary>A Deployment of a typical size.</summary>
+    private string Deployment(int index) =>
+        $$$"""
+            {
+              "apiVersion": "apps/v1", "kind": "Deployment",
+              "metadata": {"name": "{{{NameOf(index)}}}", "labels": {"cvapp": "{{{NameOf(
+                index
+            )}}}", "app.kubernetes.io/name": "service", "app.kubernetes.io/part-of": "products"}},
+              "spec": {
+                "replicas": {{{_replicas}}}, "revisionHistoryLimit": 1, "selector": {"matchLabels": {"app": "{{{NameOf(index)}}}"} },
+                "template": {
+                  "metadata": {"labels": {"app": "{{{NameOf(index)}}}"} },
+                  "spec": {
+                    "containers": [
+                      {
+                        "name": "app", "image": "{{{_registry.Host}}}/{{{RepositoryOf(
+                index
+            )}}}:a{{{_version:0000000}}}@{{{_recorder.Expected[KeyOf(index)]}}}",
+                        "ports": [{"name": "http", "containerPort": 8080}],
+                        "env": [{"name": "STAGE", "value": "{{{TagOf(
+                index
+            )}}}"}, {"name": "LOG_LEVEL", "value": "info"}, {"name": "DATABASE", "valueFrom": {"secretKeyRef": {"name": "database", "key": "url"} } }],
+                        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"memory": "256Mi"}},
+                        "readinessProbe": {"httpGet": {"path": "/ready", "port": "http"}}, "livenessProbe": {"httpGet": {"path": "/alive", "port": "http"}}
+                      }
+                    ]
+                  }
+                }
+              }
+            }
+            """;
 
     /// <summary>Records events of the sandbox. Called on its threads, some of which hold its lock, so it must not block.</summary>
     private sealed class Recorder
@@ -195,7 +250,14 @@ internal sealed class Estate : IAsyncDisposable
 
         public Expectation? TagsRead { get; set; }
 
-        public RequestCounts Counts => new(Interlocked.Read(ref _registry), Interlocked.Read(ref _watches), Interlocked.Read(ref _leases), Interlocked.Read(ref _reads), Interlocked.Read(ref _writes));
+        public RequestCounts Counts =>
+            new(
+                Interlocked.Read(ref _registry),
+                Interlocked.Read(ref _watches),
+                Interlocked.Read(ref _leases),
+                Interlocked.Read(ref _reads),
+                Interlocked.Read(ref _writes)
+            );
 
         public Expectation Expect(IEnumerable<string> keys, Action<Recorder, Expectation> assign)
         {
@@ -230,23 +292,34 @@ internal sealed class Estate : IAsyncDisposable
         {
             if (change.After is null)
                 return;
-            string key = $"{change.Namespace}/{change.Name}";
+            var key = $"{change.Namespace}/{change.Name}";
             if (change.Resource == "deployments.apps")
             {
-                if (change.After["status"]?["observedGeneration"]?.GetValue<long>() == 1 && (change.After["status"]!["availableReplicas"]?.GetValue<long>() ?? 0) == change.After["spec"]!["replicas"]!.GetValue<long>())
+                if (
+                    change.After["status"]?["observedGeneration"]?.GetValue<long>() == 1
+                    && (change.After["status"]!["availableReplicas"]?.GetValue<long>() ?? 0)
+                        == change.After["spec"]!["replicas"]!.GetValue<long>()
+                )
                     Available?.Meet(key);
                 if (change.Before is not null && Image(change.Before) != Image(change.After))
                     Patched?.Meet(key);
             }
-            else if (change.Resource == "containerversions.custom.k8s.io" && UpToDate is { } upToDate && change.After["status"] is JsonObject status
+            else if (
+                change.Resource == "containerversions.custom.k8s.io"
+                && UpToDate is { } upToDate
+                && change.After["status"] is JsonObject status
                 && status["latest"]?["digest"]?.GetValue<string>() == Expected[key]
-                && status["conditions"]?.AsArray().Any(c => c!["type"]!.GetValue<string>() == "Ready" && c["status"]!.GetValue<string>() == "True") == true)
+                && status["conditions"]
+                    ?.AsArray()
+                    .Any(c => c!["type"]!.GetValue<string>() == "Ready" && c["status"]!.GetValue<string>() == "True") == true
+            )
             {
                 upToDate.Meet(key);
             }
         }
 
-        private static string? Image(JsonObject deployment) => deployment["spec"]?["template"]?["spec"]?["containers"]?[0]?["image"]?.GetValue<string>();
+        private static string? Image(JsonObject deployment) =>
+            deployment["spec"]?["template"]?["spec"]?["containers"]?[0]?["image"]?.GetValue<string>();
     }
 }
 
@@ -258,8 +331,18 @@ internal sealed class Estate : IAsyncDisposable
 /// <param name="Writes">All other requests.</param>
 internal sealed record RequestCounts(long Registry, long Watches, long Leases, long Reads, long Writes)
 {
-    public static RequestCounts operator -(RequestCounts left, RequestCounts right) => new(
-        left.Registry - right.Registry, left.Watches - right.Watches, left.Leases - right.Leases, left.Reads - right.Reads, left.Writes - right.Writes);
+    public static RequestCounts operator -(RequestCounts left, RequestCounts right) =>
+        new(
+            left.Registry - right.Registry,
+            left.Watches - right.Watches,
+            left.Leases - right.Leases,
+            left.Reads - right.Reads,
+            left.Writes - right.Writes
+        );
 
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Registry} registry; cluster: {Reads} reads, {Writes} writes, {Watches} watches, {Leases} lease");
+    public override string ToString() =>
+        string.Create(
+            CultureInfo.InvariantCulture,
+            $"{Registry} registry; cluster: {Reads} reads, {Writes} writes, {Watches} watches, {Leases} lease"
+        );
 }

@@ -31,16 +31,20 @@ internal sealed class Expectation
     /// <param name="controller">If this process exits, the wait fails.</param>
     public async Task CompletedAsync(TimeSpan limit, ControllerProcess? controller, CancellationToken cancellationToken)
     {
-        long started = Stopwatch.GetTimestamp();
+        var started = Stopwatch.GetTimestamp();
         while (!_completed.Task.IsCompleted)
         {
             cancellationToken.ThrowIfCancellationRequested();
             controller?.ThrowIfExited();
             if (Stopwatch.GetElapsedTime(started) > limit)
-                throw new TimeoutException($"{_open.Count} of {_open.Count + _met.Count} events are missing after {limit}: "
-                    + $"{string.Join(", ", _open.Keys.Order(StringComparer.Ordinal).Take(5))}");
+                throw new TimeoutException(
+                    $"{_open.Count} of {_open.Count + _met.Count} events are missing after {limit}: "
+                        + $"{string.Join(", ", _open.Keys.Order(StringComparer.Ordinal).Take(5))}"
+                );
             if (await Task.WhenAny(_completed.Task, Task.Delay(TimeSpan.FromSeconds(5), cancellationToken)) != _completed.Task)
-                Console.Error.WriteLine($"  {_met.Count} of {_open.Count + _met.Count} after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s");
+                Console.Error.WriteLine(
+                    $"  {_met.Count} of {_open.Count + _met.Count} after {Stopwatch.GetElapsedTime(started).TotalSeconds:0} s"
+                );
         }
     }
 }

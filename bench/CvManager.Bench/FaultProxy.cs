@@ -72,7 +72,12 @@ internal sealed class FaultProxy : IAsyncDisposable
     {
         SocketsHttpHandler handler = new() { AllowAutoRedirect = false, UseProxy = false };
         if (authority is not null)
-            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy { TrustMode = X509ChainTrustMode.CustomRootTrust, CustomTrustStore = { authority }, RevocationMode = X509RevocationMode.NoCheck };
+            handler.SslOptions.CertificateChainPolicy = new X509ChainPolicy
+            {
+                TrustMode = X509ChainTrustMode.CustomRootTrust,
+                CustomTrustStore = { authority },
+                RevocationMode = X509RevocationMode.NoCheck,
+            };
         _http = new HttpMessageInvoker(handler);
         _server = server;
         _certificate = certificate;
@@ -94,7 +99,7 @@ internal sealed class FaultProxy : IAsyncDisposable
     public void Set(Fault fault, double share)
     {
         _mode = (fault, share);
-        using CancellationTokenSource previous = Interlocked.Exchange(ref _phase, new CancellationTokenSource());
+        using var previous = Interlocked.Exchange(ref _phase, new CancellationTokenSource());
         previous.Cancel();
     }
 
@@ -115,28 +120,29 @@ internal sealed class FaultProxy : IAsyncDisposable
         {
             while (true)
             {
-                TcpClient client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
                 open.RemoveWhere(task => task.IsCompleted);
                 open.Add(ServeAsync(client));
             }
         }
-        catch (OperationCanceledException)
-        {
-        }
+        catch (OperationCanceledException) { }
 
         await Task.WhenAll(open);
     }
 
     private async Task ServeAsync(TcpClient client)
     {
-        using TcpClient owned = client;
-        (Fault fault, double share) = _mode;
+        using var owned = client;
+        (var fault, var share) = _mode;
         if (fault != Fault.None && Random.Shared.NextDouble() >= share)
             fault = Fault.None;
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, fault is Fault.None ? CancellationToken.None : _phase.Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(
+            _stop.Token,
+            fault is Fault.None ? CancellationToken.None : _phase.Token
+        );
         try
         {
-            await using Stream stream = await OpenAsync(client, limit.Token);
+            await using var stream = await OpenAsync(client, limit.Token);
             if (await ReadHeadAsync(stream, limit.Token) is not { } head)
                 return;
             Interlocked.Increment(ref _requests);
@@ -146,7 +152,14 @@ internal sealed class FaultProxy : IAsyncDisposable
                 Interlocked.Increment(ref _faulted);
             await RespondAsync(client, stream, head, fault, limit.Token);
         }
-        catch (Exception e) when (e is IOException or OperationCanceledException or HttpRequestException or SocketException or System.Security.Authentication.AuthenticationException)
+        catch (Exception e)
+            when (e
+                    is IOException
+                        or OperationCanceledException
+                        or HttpRequestException
+                        or SocketException
+                        or System.Security.Authentication.AuthenticationException
+            )
         {
             // One side closed the connection, or the fault has changed: expected for a faulty proxy.
         }
@@ -172,38 +185,72 @@ internal sealed class FaultProxy : IAsyncDisposable
                 client.LingerState = new LingerOption(true, 0);
                 return;
             case Fault.TruncatedError:
-                await WriteAsync(stream, "503 Service Unavailable", "application/json", """{"kind":"Status","apiVersion":"v1","sta""", 500, cancellationToken);
+                await WriteAsync(
+                    stream,
+                    "503 Service Unavailable",
+                    "application/json",
+                    """{"kind":"Status","apiVersion":"v1","sta""",
+                    500,
+                    cancellationToken
+                );
                 return;
             case Fault.HtmlPage:
-                await WriteAsync(stream, "200 OK", "text/html", "<!doctype html><title>Sign in</title><p>Please sign in to the network.", null, cancellationToken);
+                await WriteAsync(
+                    stream,
+                    "200 OK",
+                    "text/html",
+                    "<!doctype html><title>Sign in</title><p>Please sign in to the network.",
+                    null,
+                    cancellationToken
+                );
                 return;
             case Fault.WrongTypes:
-                await WriteAsync(stream, "200 OK", "application/json", """{"kind":7,"type":{"a":1},"metadata":[],"items":{"x":null},"spec":null,"tags":"all","token":[1]}""" + "\n", null, cancellationToken);
+                await WriteAsync(
+                    stream,
+                    "200 OK",
+                    "application/json",
+                    """{"kind":7,"type":{"a":1},"metadata":[],"items":{"x":null},"spec":null,"tags":"all","token":[1]}""" + "\n",
+                    null,
+                    cancellationToken
+                );
                 return;
             case Fault.Conflict:
-                await WriteAsync(stream, "409 Conflict", "application/json",
-                    """{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Conflict","code":409,"message":"Operation cannot be fulfilled: the object has been modified"}""", null, cancellationToken);
+                await WriteAsync(
+                    stream,
+                    "409 Conflict",
+                    "application/json",
+                    """{"kind":"Status","apiVersion":"v1","status":"Failure","reason":"Conflict","code":409,"message":"Operation cannot be fulfilled: the object has been modified"}""",
+                    null,
+                    cancellationToken
+                );
                 return;
             case Fault.TooManyRequests:
-                await WriteAsync(stream, "429 Too Many Requests\r\nRetry-After: 2", "application/json", """{"kind":"Status","status":"Failure","reason":"TooManyRequests","code":429}""", null, cancellationToken);
+                await WriteAsync(
+                    stream,
+                    "429 Too Many Requests\r\nRetry-After: 2",
+                    "application/json",
+                    """{"kind":"Status","status":"Failure","reason":"TooManyRequests","code":429}""",
+                    null,
+                    cancellationToken
+                );
                 return;
             case Fault.Slow:
                 await Task.Delay(Delay, cancellationToken);
                 break;
         }
 
-        using HttpRequestMessage request = head.ToRequest(_server);
-        using HttpResponseMessage response = await _http.SendAsync(request, cancellationToken);
+        using var request = head.ToRequest(_server);
+        using var response = await _http.SendAsync(request, cancellationToken);
         StringBuilder text = new($"HTTP/1.1 {(int)response.StatusCode} {response.ReasonPhrase}\r\nConnection: close\r\n");
-        foreach ((string name, IEnumerable<string> values) in response.Headers.Concat(response.Content.Headers))
+        foreach ((var name, var values) in response.Headers.Concat(response.Content.Headers))
         {
             if (name is "Transfer-Encoding" or "Connection" or "Content-Length")
                 continue;
-            foreach (string value in values)
+            foreach (var value in values)
                 text.Append(CultureInfo.InvariantCulture, $"{name}: {value}\r\n");
         }
 
-        long? length = response.Content.Headers.ContentLength;
+        var length = response.Content.Headers.ContentLength;
         if (length is not null)
             text.Append(CultureInfo.InvariantCulture, $"Content-Length: {length}\r\n");
         await stream.WriteAsync(Encoding.ASCII.GetBytes(text.Append("\r\n").ToString()), cancellationToken);
@@ -214,13 +261,13 @@ internal sealed class FaultProxy : IAsyncDisposable
 
     private static async Task CopyAsync(Stream from, Stream to, Fault fault, long? length, CancellationToken cancellationToken)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
-            long remaining = fault is Fault.TruncatedResponse or Fault.StalledBody ? (length ?? 600) / 2 : long.MaxValue;
+            var remaining = fault is Fault.TruncatedResponse or Fault.StalledBody ? (length ?? 600) / 2 : long.MaxValue;
             while (remaining > 0)
             {
-                int read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, remaining)), cancellationToken);
+                var read = await from.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, remaining)), cancellationToken);
                 if (read == 0)
                     return;
                 await to.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
@@ -237,33 +284,53 @@ internal sealed class FaultProxy : IAsyncDisposable
         }
     }
 
-    private static async Task WriteAsync(Stream stream, string status, string type, string body, int? length, CancellationToken cancellationToken)
+    private static async Task WriteAsync(
+        Stream stream,
+        string status,
+        string type,
+        string body,
+        int? length,
+        CancellationToken cancellationToken
+    )
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(body);
-        string head = string.Create(CultureInfo.InvariantCulture, $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length ?? bytes.Length}\r\nConnection: close\r\n\r\n");
+        var bytes = Encoding.UTF8.GetBytes(body);
+        var head = string.Create(
+            CultureInfo.InvariantCulture,
+            $"HTTP/1.1 {status}\r\nContent-Type: {type}\r\nContent-Length: {length ?? bytes.Length}\r\nConnection: close\r\n\r\n"
+        );
         await stream.WriteAsync(Encoding.ASCII.GetBytes(head), cancellationToken);
         await stream.WriteAsync(bytes, cancellationToken);
     }
 
     private static async Task<RequestHead?> ReadHeadAsync(Stream stream, CancellationToken cancellationToken)
     {
-        byte[] buffer = new byte[MaxHeadLength];
-        int filled = 0;
+        var buffer = new byte[MaxHeadLength];
+        var filled = 0;
         int end;
         while ((end = buffer.AsSpan(0, filled).IndexOf("\r\n\r\n"u8)) < 0)
         {
-            int read = filled == buffer.Length ? 0 : await stream.ReadAsync(buffer.AsMemory(filled), cancellationToken);
+            var read = filled == buffer.Length ? 0 : await stream.ReadAsync(buffer.AsMemory(filled), cancellationToken);
             if (read == 0)
                 return null;
             filled += read;
         }
 
-        string[] lines = Encoding.ASCII.GetString(buffer, 0, end).Split("\r\n");
-        string[] first = lines[0].Split(' ');
-        List<(string Name, string Value)> fields = [.. lines.Skip(1).Select(line => (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim()))];
-        int length = fields.Where(field => field.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase)).Select(field => int.Parse(field.Value, CultureInfo.InvariantCulture)).FirstOrDefault();
-        byte[] body = new byte[length];
-        int received = Math.Min(length, filled - end - 4);
+        var lines = Encoding.ASCII.GetString(buffer, 0, end).Split("\r\n");
+        var first = lines[0].Split(' ');
+        List<(string Name, string Value)> fields =
+        [
+            .. lines
+                .Skip(1)
+                .Select(line =>
+                    (line[..line.IndexOf(':', StringComparison.Ordinal)], line[(line.IndexOf(':', StringComparison.Ordinal) + 1)..].Trim())
+                ),
+        ];
+        var length = fields
+            .Where(field => field.Name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
+            .Select(field => int.Parse(field.Value, CultureInfo.InvariantCulture))
+            .FirstOrDefault();
+        var body = new byte[length];
+        var received = Math.Min(length, filled - end - 4);
         buffer.AsSpan(end + 4, received).CopyTo(body);
         await stream.ReadExactlyAsync(body.AsMemory(received), cancellationToken);
         return new RequestHead(first[0], first[1], fields, body);
@@ -278,7 +345,7 @@ internal sealed class FaultProxy : IAsyncDisposable
             HttpRequestMessage request = new(new HttpMethod(Method), new Uri(server, Target));
             if (Body.Length > 0)
                 request.Content = new ByteArrayContent(Body);
-            foreach ((string name, string value) in Fields)
+            foreach ((var name, var value) in Fields)
             {
                 if (name.ToUpperInvariant() is "HOST" or "CONNECTION" or "CONTENT-LENGTH" or "EXPECT")
                     continue;

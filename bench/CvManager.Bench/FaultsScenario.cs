@@ -25,12 +25,29 @@ internal sealed class FaultsScenario : IScenario
     private static readonly TimeSpan Convergence = TimeSpan.FromMinutes(5);
     private static readonly Fault[] ClusterFaults =
     [
-        Fault.TruncatedError, Fault.TruncatedResponse, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.Conflict, Fault.TooManyRequests, Fault.Reset,
+        Fault.TruncatedError,
+        Fault.TruncatedResponse,
+        Fault.StalledBody,
+        Fault.Silence,
+        Fault.Slow,
+        Fault.HtmlPage,
+        Fault.WrongTypes,
+        Fault.Conflict,
+        Fault.TooManyRequests,
+        Fault.Reset,
     ];
 
     private static readonly Fault[] RegistryFaults =
     [
-        Fault.TruncatedError, Fault.TruncatedResponse, Fault.StalledBody, Fault.Silence, Fault.Slow, Fault.HtmlPage, Fault.WrongTypes, Fault.TooManyRequests, Fault.Reset,
+        Fault.TruncatedError,
+        Fault.TruncatedResponse,
+        Fault.StalledBody,
+        Fault.Silence,
+        Fault.Slow,
+        Fault.HtmlPage,
+        Fault.WrongTypes,
+        Fault.TooManyRequests,
+        Fault.Reset,
     ];
 
     public string Name => "faults";
@@ -45,54 +62,61 @@ internal sealed class FaultsScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        string kubeConfig = Require("CVM_KUBECONFIG");
+        var kubeConfig = Require("CVM_KUBECONFIG");
         Uri registry = new($"http://{Require("CVM_REGISTRY")}");
-        string run = $"faults-{Guid.NewGuid().ToString("N")[..6]}";
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("cvm-faults-");
-        using X509Certificate2 certificate = CreateCertificate();
-        JsonNode admin = JsonNode.Parse(await KubeCtlAsync(["config", "view", "--raw", "--minify", "-o", "json"], null, cancellationToken))!;
-        JsonNode server = admin["clusters"]![0]!["cluster"]!;
-        using X509Certificate2 authority = X509CertificateLoader.LoadCertificate(await AuthorityAsync(server, cancellationToken));
+        var run = $"faults-{Guid.NewGuid().ToString("N")[..6]}";
+        var folder = Directory.CreateTempSubdirectory("cvm-faults-");
+        using var certificate = CreateCertificate();
+        var admin = JsonNode.Parse(await KubeCtlAsync(["config", "view", "--raw", "--minify", "-o", "json"], null, cancellationToken))!;
+        var server = admin["clusters"]![0]!["cluster"]!;
+        using var authority = X509CertificateLoader.LoadCertificate(await AuthorityAsync(server, cancellationToken));
         await using FaultProxy cluster = new(new Uri(server["server"]!.GetValue<string>()), authority, certificate);
         await using FaultProxy images = new(registry, null, null);
         using HttpClient http = new() { BaseAddress = registry };
-        string[] manifests = await PushAsync(http, run, cancellationToken);
+        var manifests = await PushAsync(http, run, cancellationToken);
         await InstallAsync(kubeConfig, cancellationToken);
-        string controllerConfig = Path.Combine(folder.FullName, "kubeconfig");
-        await File.WriteAllTextAsync(controllerConfig, await ControllerConfigAsync(cluster.Host, certificate, cancellationToken), cancellationToken);
-        int[] current = new int[Applications];
-        for (int i = 0; i < Applications; i++)
+        var controllerConfig = Path.Combine(folder.FullName, "kubeconfig");
+        await File.WriteAllTextAsync(
+            controllerConfig,
+            await ControllerConfigAsync(cluster.Host, certificate, cancellationToken),
+            cancellationToken
+        );
+        var current = new int[Applications];
+        for (var i = 0; i < Applications; i++)
             await MoveAsync(http, run, manifests, i, 0, cancellationToken);
         await KubeCtlAsync(["apply", "-f", "-"], Objects(run, images.Host), cancellationToken);
 
         List<Replica> replicas = [Replica.Start(folder, 0, controllerConfig, run), Replica.Start(folder, 1, controllerConfig, run)];
         List<string[]> rows = [];
         Random random = new(1);
-        Stopwatch age = Stopwatch.StartNew();
-        TimeSpan end = TimeSpan.FromMinutes(number);
+        var age = Stopwatch.StartNew();
+        var end = TimeSpan.FromMinutes(number);
         long moves = 0;
-        int unexpected = 0, started = replicas.Count;
+        int unexpected = 0,
+            started = replicas.Count;
         try
         {
-            using (CancellationTokenSource moving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
+            using (var moving = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken))
             {
-                Task mover = MoveTagsAsync(moving.Token);
-                TimeSpan nextRow = TimeSpan.Zero;
+                var mover = MoveTagsAsync(moving.Token);
+                var nextRow = TimeSpan.Zero;
                 while (age.Elapsed < end)
                 {
-                    Fault onCluster = random.Next(3) == 0 ? Fault.None : ClusterFaults[random.Next(ClusterFaults.Length)];
-                    Fault onRegistry = random.Next(3) == 0 ? Fault.None : RegistryFaults[random.Next(RegistryFaults.Length)];
+                    var onCluster = random.Next(3) == 0 ? Fault.None : ClusterFaults[random.Next(ClusterFaults.Length)];
+                    var onRegistry = random.Next(3) == 0 ? Fault.None : RegistryFaults[random.Next(RegistryFaults.Length)];
                     cluster.Set(onCluster, random.Next(2) == 0 ? 0.3 : 1);
                     images.Set(onRegistry, random.Next(2) == 0 ? 0.3 : 1);
                     await Task.Delay(TimeSpan.FromSeconds(random.Next(5, 25)), cancellationToken);
                     cluster.Set(Fault.None, 0);
                     images.Set(Fault.None, 0);
-                    for (int i = 0; i < replicas.Count; i++)
+                    for (var i = 0; i < replicas.Count; i++)
                     {
                         if (!replicas[i].HasExited)
                             continue;
                         unexpected++;
-                        Console.Error.WriteLine($"replica {i} exited unexpectedly with code {replicas[i].ExitCode}: {replicas[i].LastLine}");
+                        Console.Error.WriteLine(
+                            $"replica {i} exited unexpectedly with code {replicas[i].ExitCode}: {replicas[i].LastLine}"
+                        );
                         replicas[i] = Restart(i);
                     }
 
@@ -111,37 +135,51 @@ internal sealed class FaultsScenario : IScenario
                 await mover;
             }
 
-            for (int i = 0; i < Applications; i++)
+            for (var i = 0; i < Applications; i++)
                 await MoveAsync(http, run, manifests, i, current[i] = Versions - 1, cancellationToken);
-            Stopwatch converging = Stopwatch.StartNew();
+            var converging = Stopwatch.StartNew();
             while (await BehindAsync(run, cancellationToken) is { Count: > 0 } behind)
             {
                 if (converging.Elapsed > Convergence)
-                    {
+                {
                     throw new TimeoutException(
                         $"{behind.Count} objects are not current {Convergence.TotalMinutes} minutes after the faults stopped:\n"
-                        + $"{string.Join('\n', behind.Take(10))}\nLogs: {folder.FullName}");
+                            + $"{string.Join('\n', behind.Take(10))}\nLogs: {folder.FullName}"
+                    );
                 }
 
                 await Task.Delay(TimeSpan.FromSeconds(2), cancellationToken);
             }
 
-            string[] last = await RowAsync();
+            var last = await RowAsync();
             rows.Add([.. last[..^1], $"all {Applications} current {converging.Elapsed.TotalSeconds:0} s after the faults stopped"]);
         }
         finally
         {
-            foreach (Replica replica in replicas)
+            foreach (var replica in replicas)
                 await replica.EndAsync(TimeSpan.FromSeconds(30));
             await KubeCtlAsync(["delete", "namespace", run, "--wait=false"], null, CancellationToken.None);
         }
 
         Console.Error.WriteLine($"logs: {folder.FullName}");
-        return new FigureTable(["minute", "tag moves", "requests to the cluster (with faults)", "requests to the registry (with faults)", "resident MB of each replica", "rollouts succeeded", "blamed", "unexpected exits", "note"], rows);
+        return new FigureTable(
+            [
+                "minute",
+                "tag moves",
+                "requests to the cluster (with faults)",
+                "requests to the registry (with faults)",
+                "resident MB of each replica",
+                "rollouts succeeded",
+                "blamed",
+                "unexpected exits",
+                "note",
+            ],
+            rows
+        );
 
         Replica Restart(int index)
         {
-            Replica replica = Replica.Start(folder, started++, controllerConfig, run);
+            var replica = Replica.Start(folder, started++, controllerConfig, run);
             replicas[index].Dispose();
             return replica;
         }
@@ -174,39 +212,46 @@ internal sealed class FaultsScenario : IScenario
             {
                 while (true)
                 {
-                    int index = dice.Next(Applications);
+                    var index = dice.Next(Applications);
                     current[index] = dice.Next(Versions);
                     await MoveAsync(http, run, manifests, index, current[index], token);
                     moves++;
                     await Task.Delay(TimeSpan.FromSeconds(1.5), token);
                 }
             }
-            catch (OperationCanceledException) when (token.IsCancellationRequested)
-            {
-            }
+            catch (OperationCanceledException) when (token.IsCancellationRequested) { }
         }
 
         async Task<string[]> RowAsync()
         {
-            (int succeeded, List<string> blamed) = await HistoryAsync(run, cancellationToken);
-            foreach (string version in blamed.Take(3))
+            (var succeeded, var blamed) = await HistoryAsync(run, cancellationToken);
+            foreach (var version in blamed.Take(3))
                 Console.Error.WriteLine($"  blamed: {version}");
             return
             [
-                age.Elapsed.TotalMinutes.ToString("0.0", CultureInfo.InvariantCulture), moves.ToString(CultureInfo.InvariantCulture),
-                $"{cluster.Requests} ({cluster.Faulted})", $"{images.Requests} ({images.Faulted})",
+                age.Elapsed.TotalMinutes.ToString("0.0", CultureInfo.InvariantCulture),
+                moves.ToString(CultureInfo.InvariantCulture),
+                $"{cluster.Requests} ({cluster.Faulted})",
+                $"{images.Requests} ({images.Faulted})",
                 string.Join(", ", replicas.Select(replica => replica.ResidentMegabytes.ToString("0", CultureInfo.InvariantCulture))),
-                succeeded.ToString(CultureInfo.InvariantCulture), blamed.Count.ToString(CultureInfo.InvariantCulture), unexpected.ToString(CultureInfo.InvariantCulture), "",
+                succeeded.ToString(CultureInfo.InvariantCulture),
+                blamed.Count.ToString(CultureInfo.InvariantCulture),
+                unexpected.ToString(CultureInfo.InvariantCulture),
+                "",
             ];
         }
     }
 
-    private static string Require(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : throw new InvalidOperationException($"{name} is not set. Start the servers in tests/servers.");
+    private static string Require(string name) =>
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
+            ? value
+            : throw new InvalidOperationException($"{name} is not set. Start the servers in tests/servers.");
 
     /// <summary>Reads the certificate authority of the API server from the kubeconfig, or from the file that it names.</summary>
     private static async Task<byte[]> AuthorityAsync(JsonNode server, CancellationToken cancellationToken) =>
-        server["certificate-authority-data"]?.GetValue<string>() is { } data ? Convert.FromBase64String(data)
-        : await File.ReadAllBytesAsync(server["certificate-authority"]!.GetValue<string>(), cancellationToken);
+        server["certificate-authority-data"]?.GetValue<string>() is { } data
+            ? Convert.FromBase64String(data)
+            : await File.ReadAllBytesAsync(server["certificate-authority"]!.GetValue<string>(), cancellationToken);
 
     private static string Version(int number) => $"abcdef{number:x}";
 
@@ -215,53 +260,79 @@ internal sealed class FaultsScenario : IScenario
     /// <summary>Pushes the images, and returns a manifest for each repository and version.</summary>
     private static async Task<string[]> PushAsync(HttpClient http, string run, CancellationToken cancellationToken)
     {
-        string[] manifests = new string[Repositories * Versions];
-        for (int repository = 0; repository < Repositories; repository++)
+        var manifests = new string[Repositories * Versions];
+        for (var repository = 0; repository < Repositories; repository++)
         {
-            for (int version = 0; version < Versions; version++)
+            for (var version = 0; version < Versions; version++)
             {
                 Uri path = new(http.BaseAddress!, $"v2/{RepositoryOf(run, repository)}/");
                 await BenchImage.PushAsync(path, Version(version), cancellationToken);
                 using HttpRequestMessage read = new(HttpMethod.Get, new Uri(path, $"manifests/{Version(version)}"));
                 read.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(BenchImage.ManifestType));
-                using HttpResponseMessage answer = await http.SendAsync(read, cancellationToken);
-                manifests[(repository * Versions) + version] = await answer.EnsureSuccessStatusCode().Content.ReadAsStringAsync(cancellationToken);
+                using var answer = await http.SendAsync(read, cancellationToken);
+                manifests[(repository * Versions) + version] = await answer
+                    .EnsureSuccessStatusCode()
+                    .Content.ReadAsStringAsync(cancellationToken);
             }
         }
 
         return manifests;
     }
 
-    private static async Task MoveAsync(HttpClient http, string run, string[] manifests, int application, int version, CancellationToken cancellationToken)
+    private static async Task MoveAsync(
+        HttpClient http,
+        string run,
+        string[] manifests,
+        int application,
+        int version,
+        CancellationToken cancellationToken
+    )
     {
-        using StringContent body = new(manifests[(application % Repositories * Versions) + version], Encoding.UTF8, new MediaTypeHeaderValue(BenchImage.ManifestType));
-        using HttpResponseMessage put = await http.PutAsync($"v2/{RepositoryOf(run, application)}/manifests/env-{application}", body, cancellationToken);
+        using StringContent body = new(
+            manifests[(application % Repositories * Versions) + version],
+            Encoding.UTF8,
+            new MediaTypeHeaderValue(BenchImage.ManifestType)
+        );
+        using var put = await http.PutAsync($"v2/{RepositoryOf(run, application)}/manifests/env-{application}", body, cancellationToken);
         put.EnsureSuccessStatusCode();
     }
 
     private static async Task InstallAsync(string kubeConfig, CancellationToken cancellationToken)
     {
-        await RunAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", $"Install-CvController -CrdOnly -KubeConfig '{kubeConfig}' -Confirm:$false"], null, cancellationToken);
+        await RunAsync(
+            ControllerProcess.Cvm,
+            ["-NoProfile", "-Command", $"Install-CvController -CrdOnly -KubeConfig '{kubeConfig}' -Confirm:$false"],
+            null,
+            cancellationToken
+        );
         await KubeCtlAsync(["apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")], null, cancellationToken);
-        await KubeCtlAsync(["apply", "-f", "-"], $$"""
+        await KubeCtlAsync(
+            ["apply", "-f", "-"],
+            $$"""
             apiVersion: v1
             kind: Secret
             type: kubernetes.io/service-account-token
             metadata: {name: faults, namespace: {{ControllerNamespace}}, annotations: {kubernetes.io/service-account.name: cvmanager} }
-            """, cancellationToken);
+            """,
+            cancellationToken
+        );
     }
 
     private static async Task<string> ControllerConfigAsync(string host, X509Certificate2 certificate, CancellationToken cancellationToken)
     {
-        for (int attempt = 0; attempt < 60; attempt++)
+        for (var attempt = 0; attempt < 60; attempt++)
         {
-            JsonNode secret = JsonNode.Parse(await KubeCtlAsync(["get", "secret", "faults", "-n", ControllerNamespace, "-o", "json"], null, cancellationToken))!;
+            var secret = JsonNode.Parse(
+                await KubeCtlAsync(["get", "secret", "faults", "-n", ControllerNamespace, "-o", "json"], null, cancellationToken)
+            )!;
             if (secret["data"]?["token"]?.GetValue<string>() is { } token)
             {
                 return $$"""
                     apiVersion: v1
                     kind: Config
-                    clusters: [{name: faults, cluster: {server: "https://{{host}}", certificate-authority-data: {{Convert.ToBase64String(Encoding.ASCII.GetBytes(certificate.ExportCertificatePem()))}} } }]
+                    clusters: [{name: faults, cluster: {server: "https://{{host}}", certificate-authority-data: {{Convert.ToBase64String(
+                        Encoding.ASCII.GetBytes(certificate.ExportCertificatePem())
+                    )}} } }]
                     users: [{name: cvmanager, user: {token: {{Encoding.UTF8.GetString(Convert.FromBase64String(token))}} } }]
                     contexts: [{name: cvmanager, context: {cluster: faults, user: cvmanager} }]
                     current-context: cvmanager
@@ -277,9 +348,11 @@ internal sealed class FaultsScenario : IScenario
     private static string Objects(string run, string registry)
     {
         StringBuilder text = new($"apiVersion: v1\nkind: Namespace\nmetadata: {{name: {run}}}\n");
-        for (int i = 0; i < Applications; i++)
+        for (var i = 0; i < Applications; i++)
         {
-            text.Append(CultureInfo.InvariantCulture, $$"""
+            text.Append(
+                CultureInfo.InvariantCulture,
+                $$"""
                 ---
                 apiVersion: apps/v1
                 kind: Deployment
@@ -289,14 +362,21 @@ internal sealed class FaultsScenario : IScenario
                   selector: {matchLabels: {app: app{{i}} } }
                   template:
                     metadata: {labels: {app: app{{i}} } }
-                    spec: {terminationGracePeriodSeconds: 1, containers: [{name: main, image: "{{registry}}/{{RepositoryOf(run, i)}}:{{Version(0)}}" }] }
+                    spec: {terminationGracePeriodSeconds: 1, containers: [{name: main, image: "{{registry}}/{{RepositoryOf(
+                    run,
+                    i
+                )}}:{{Version(0)}}" }] }
                 ---
                 apiVersion: custom.k8s.io/v1
                 kind: ContainerVersion
                 metadata: {name: app{{i}}, namespace: {{run}} }
-                spec: {imageRepo: "{{registry}}/{{RepositoryOf(run, i)}}", tag: env-{{i}}, pollIntervalSeconds: 5, selector: {cvapp: app{{i}} }, container: {name: main}, rollback: {enabled: true, failFast: true}, history: {name: app{{i}} } }
+                spec: {imageRepo: "{{registry}}/{{RepositoryOf(
+                    run,
+                    i
+                )}}", tag: env-{{i}}, pollIntervalSeconds: 5, selector: {cvapp: app{{i}} }, container: {name: main}, rollback: {enabled: true, failFast: true}, history: {name: app{{i}} } }
 
-                """);
+                """
+            );
         }
 
         return text.ToString();
@@ -305,20 +385,22 @@ internal sealed class FaultsScenario : IScenario
     /// <summary>Returns the objects that are not on the last version.</summary>
     private static async Task<List<string>> BehindAsync(string run, CancellationToken cancellationToken)
     {
-        string expected = Version(Versions - 1);
+        var expected = Version(Versions - 1);
         List<string> behind = [];
-        foreach (JsonNode? item in await ItemsAsync("deployments", run, cancellationToken))
+        foreach (var item in await ItemsAsync("deployments", run, cancellationToken))
         {
-            string image = item!["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
+            var image = item!["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
             if (!image.Contains($":{expected}", StringComparison.Ordinal))
                 behind.Add($"Deployment {item["metadata"]!["name"]}: {image}");
         }
 
-        foreach (JsonNode? item in await ItemsAsync("containerversions", run, cancellationToken))
+        foreach (var item in await ItemsAsync("containerversions", run, cancellationToken))
         {
-            JsonNode? status = item!["status"];
+            var status = item!["status"];
             if (status?["successVersion"]?.GetValue<string>() != expected || status["currStatus"]?.GetValue<string>() != "Success")
-                behind.Add($"ContainerVersion {item["metadata"]!["name"]}: {status?["currVersion"]} {status?["currStatus"]} {status?["conditions"]?.ToJsonString()}");
+                behind.Add(
+                    $"ContainerVersion {item["metadata"]!["name"]}: {status?["currVersion"]} {status?["currStatus"]} {status?["conditions"]?.ToJsonString()}"
+                );
         }
 
         return behind;
@@ -326,15 +408,15 @@ internal sealed class FaultsScenario : IScenario
 
     private static async Task<(int Succeeded, List<string> Blamed)> HistoryAsync(string run, CancellationToken cancellationToken)
     {
-        int succeeded = 0;
+        var succeeded = 0;
         List<string> blamed = [];
-        foreach (JsonNode? item in await ItemsAsync("configmaps", run, cancellationToken))
+        foreach (var item in await ItemsAsync("configmaps", run, cancellationToken))
         {
             if (item!["data"]?["records"]?.GetValue<string>() is not { } records)
                 continue;
-            foreach (JsonNode? record in JsonNode.Parse(records)!.AsArray())
+            foreach (var record in JsonNode.Parse(records)!.AsArray())
             {
-                string outcome = record!["outcome"]!.GetValue<string>();
+                var outcome = record!["outcome"]!.GetValue<string>();
                 if (outcome == "Succeeded")
                     succeeded++;
                 else if (outcome != "Superseded")
@@ -342,7 +424,7 @@ internal sealed class FaultsScenario : IScenario
             }
         }
 
-        foreach (JsonNode? item in await ItemsAsync("containerversions", run, cancellationToken))
+        foreach (var item in await ItemsAsync("containerversions", run, cancellationToken))
         {
             if (item!["status"]?["quarantined"] is JsonArray { Count: > 0 } quarantined)
                 blamed.Add($"{item["metadata"]!["name"]}: {quarantined.ToJsonString()}");
@@ -355,28 +437,44 @@ internal sealed class FaultsScenario : IScenario
         JsonNode.Parse(await KubeCtlAsync(["get", kind, "-n", run, "-o", "json"], null, cancellationToken))!["items"]!.AsArray();
 
     private static Task<string> KubeCtlAsync(string[] arguments, string? input, CancellationToken cancellationToken) =>
-        RunAsync(Environment.GetEnvironmentVariable("CVM_KUBECTL") ?? "kubectl", ["--kubeconfig", Require("CVM_KUBECONFIG"), .. arguments], input, cancellationToken);
+        RunAsync(
+            Environment.GetEnvironmentVariable("CVM_KUBECTL") ?? "kubectl",
+            ["--kubeconfig", Require("CVM_KUBECONFIG"), .. arguments],
+            input,
+            cancellationToken
+        );
 
     private static async Task<string> RunAsync(string program, string[] arguments, string? input, CancellationToken cancellationToken)
     {
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true, RedirectStandardError = true, RedirectStandardInput = true })!;
-        Task<string> output = process.StandardOutput.ReadToEndAsync(cancellationToken);
-        Task<string> error = process.StandardError.ReadToEndAsync(cancellationToken);
+        using var process = Process.Start(
+            new ProcessStartInfo(program, arguments)
+            {
+                RedirectStandardOutput = true,
+                RedirectStandardError = true,
+                RedirectStandardInput = true,
+            }
+        )!;
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var error = process.StandardError.ReadToEndAsync(cancellationToken);
         await process.StandardInput.WriteAsync((input ?? "").AsMemory(), cancellationToken);
         process.StandardInput.Close();
         await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0 ? await output : throw new InvalidOperationException($"{program} {string.Join(' ', arguments)} exited with code {process.ExitCode}: {await error}");
+        return process.ExitCode == 0
+            ? await output
+            : throw new InvalidOperationException(
+                $"{program} {string.Join(' ', arguments)} exited with code {process.ExitCode}: {await error}"
+            );
     }
 
     private static X509Certificate2 CreateCertificate()
     {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new("CN=faults", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder names = new();
         names.AddIpAddress(IPAddress.Loopback);
         request.CertificateExtensions.Add(names.Build());
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, true));
-        using X509Certificate2 selfSigned = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
+        using var selfSigned = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddDays(-1), DateTimeOffset.UtcNow.AddDays(7));
         // A TLS server needs a certificate whose key is in the key store of the platform.
         return X509CertificateLoader.LoadPkcs12(selfSigned.Export(X509ContentType.Pkcs12), null);
     }
@@ -410,14 +508,21 @@ internal sealed class FaultsScenario : IScenario
 
         public static Replica Start(DirectoryInfo folder, int number, string kubeConfig, string ns)
         {
-            string command = $"Start-CvReconcile -Watch -LogFormat Json -Namespace {ns} -LeaseNamespace {ControllerNamespace} -KubeConfig '{kubeConfig}'";
-            Process process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            var command =
+                $"Start-CvReconcile -Watch -LogFormat Json -Namespace {ns} -LeaseNamespace {ControllerNamespace} -KubeConfig '{kubeConfig}'";
+            var process = Process.Start(
+                new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command])
+                {
+                    RedirectStandardOutput = true,
+                    RedirectStandardError = true,
+                }
+            )!;
             return new Replica(process, Path.Combine(folder.FullName, $"controller-{number}.log"));
         }
 
         public void Signal(string name)
         {
-            using Process kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
+            using var kill = Process.Start("kill", [$"-{name}", _process.Id.ToString(CultureInfo.InvariantCulture)]);
             kill.WaitForExit();
         }
 

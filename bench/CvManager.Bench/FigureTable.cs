@@ -6,18 +6,26 @@ namespace CvManager.Bench;
 internal sealed record FigureTable(IReadOnlyList<string> Columns, IReadOnlyList<IReadOnlyList<string>> Rows)
 {
     /// <summary>A table with a row for each contestant.</summary>
-    public static FigureTable Of(IReadOnlyList<Measurement> measurements) => new(
-        ["contestant", "median ms", "p99 ms", "min ms", "requests"],
-        [.. measurements.Select(one => (string[])[one.Contestant, Milliseconds(one.Percentile(0.5)), Milliseconds(one.Percentile(0.99)), Milliseconds(one.Times.Min()),
-            one.Requests is { } requests ? requests.ToString("0.#", CultureInfo.InvariantCulture) : "",])]);
+    public static FigureTable Of(IReadOnlyList<Measurement> measurements) =>
+        new(
+            ["contestant", "median ms", "p99 ms", "min ms", "requests"],
+            [
+                .. measurements.Select(one =>
+                    (string[])
+                        [
+                            one.Contestant,
+                            Milliseconds(one.Percentile(0.5)),
+                            Milliseconds(one.Percentile(0.99)),
+                            Milliseconds(one.Times.Min()),
+                            one.Requests is { } requests ? requests.ToString("0.#", CultureInfo.InvariantCulture) : "",
+                        ]
+                ),
+            ]
+        );
 
     /// <summary>The table as Markdown.</summary>
-    public override string ToString() => string.Join('\n',
-    [
-        Line(Columns),
-        Line(Columns.Select((_, i) => i == 0 ? "---" : "---:")),
-        .. Rows.Select(Line),
-    ]);
+    public override string ToString() =>
+        string.Join('\n', [Line(Columns), Line(Columns.Select((_, i) => i == 0 ? "---" : "---:")), .. Rows.Select(Line)]);
 
     private static string Line(IEnumerable<string> cells) => $"| {string.Join(" | ", cells)} |";
 

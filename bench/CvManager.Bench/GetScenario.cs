@@ -20,29 +20,45 @@ internal sealed class GetScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        await using Estate estate = await Estate.StartAsync(number, 60, 0, cancellationToken);
+        await using var estate = await Estate.StartAsync(number, 60, 0, cancellationToken);
         // Each gets a status, as in a real cluster.
-        Expectation upToDate = estate.UpToDate();
-        await using (ControllerProcess controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0)))
+        var upToDate = estate.UpToDate();
+        await using (var controller = ControllerProcess.Start(estate.KubeConfig, Estate.KeyOf(0)))
             await upToDate.CompletedAsync(TimeSpan.FromMinutes(15), controller, cancellationToken);
 
-        string get = $"(Get-ContainerVersion -AllNamespaces -KubeConfig '{estate.KubeConfig}').Count";
-        List<(string Name, Func<Task<TimeSpan>> Run)> contestants = [("cvm -Command Get-ContainerVersion, one process per run", () => TimeAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", get], cancellationToken))];
+        var get = $"(Get-ContainerVersion -AllNamespaces -KubeConfig '{estate.KubeConfig}').Count";
+        List<(string Name, Func<Task<TimeSpan>> Run)> contestants =
+        [
+            (
+                "cvm -Command Get-ContainerVersion, one process per run",
+                () => TimeAsync(ControllerProcess.Cvm, ["-NoProfile", "-Command", get], cancellationToken)
+            ),
+        ];
         if (Environment.GetEnvironmentVariable("CVM_KUBECTL") is { Length: > 0 } kubectl)
         {
-            contestants.Add(("kubectl get cv -A -o json, one process per run", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A", "-o", "json"], cancellationToken)));
-            contestants.Add(("kubectl get cv -A, one process per run", () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A"], cancellationToken)));
+            contestants.Add(
+                (
+                    "kubectl get cv -A -o json, one process per run",
+                    () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A", "-o", "json"], cancellationToken)
+                )
+            );
+            contestants.Add(
+                (
+                    "kubectl get cv -A, one process per run",
+                    () => TimeAsync(kubectl, ["--kubeconfig", estate.KubeConfig, "get", "cv", "-A"], cancellationToken)
+                )
+            );
         }
 
         await using Session session = new(get, number);
         contestants.Add(("Get-ContainerVersion -AllNamespaces, in a running session", () => session.TimeAsync(cancellationToken)));
 
         List<TimeSpan>[] times = [.. contestants.Select(_ => new List<TimeSpan>())];
-        for (int i = -2; i < Repetitions; i++)
+        for (var i = -2; i < Repetitions; i++)
         {
-            for (int c = 0; c < contestants.Count; c++)
+            for (var c = 0; c < contestants.Count; c++)
             {
-                TimeSpan took = await contestants[c].Run();
+                var took = await contestants[c].Run();
                 if (i >= 0)
                     times[c].Add(took);
             }
@@ -53,12 +69,14 @@ internal sealed class GetScenario : IScenario
 
     private static async Task<TimeSpan> TimeAsync(string program, IEnumerable<string> arguments, CancellationToken cancellationToken)
     {
-        long started = Stopwatch.GetTimestamp();
-        using Process process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
+        var started = Stopwatch.GetTimestamp();
+        using var process = Process.Start(new ProcessStartInfo(program, arguments) { RedirectStandardOutput = true })!;
         // Copied as bytes, so that reading does not slow the process down.
         await process.StandardOutput.BaseStream.CopyToAsync(Stream.Null, cancellationToken);
         await process.WaitForExitAsync(cancellationToken);
-        return process.ExitCode == 0 ? Stopwatch.GetElapsedTime(started) : throw new InvalidOperationException($"{program} exited with code {process.ExitCode}.");
+        return process.ExitCode == 0
+            ? Stopwatch.GetElapsedTime(started)
+            : throw new InvalidOperationException($"{program} exited with code {process.ExitCode}.");
     }
 
     /// <summary>
@@ -72,15 +90,24 @@ internal sealed class GetScenario : IScenario
         public Session(string get, int count)
         {
             _count = count;
-            string command = $"while ($null -ne [Console]::In.ReadLine()) {{ $w = [Diagnostics.Stopwatch]::StartNew(); $n = {get}; \"$n $($w.Elapsed.Ticks)\" }}";
-            _process = Process.Start(new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command]) { RedirectStandardInput = true, RedirectStandardOutput = true })!;
+            var command =
+                $"while ($null -ne [Console]::In.ReadLine()) {{ $w = [Diagnostics.Stopwatch]::StartNew(); $n = {get}; \"$n $($w.Elapsed.Ticks)\" }}";
+            _process = Process.Start(
+                new ProcessStartInfo(ControllerProcess.Cvm, ["-NoProfile", "-Command", command])
+                {
+                    RedirectStandardInput = true,
+                    RedirectStandardOutput = true,
+                }
+            )!;
         }
 
         public async Task<TimeSpan> TimeAsync(CancellationToken cancellationToken)
         {
             await _process.StandardInput.WriteLineAsync("read".AsMemory(), cancellationToken);
             await _process.StandardInput.FlushAsync(cancellationToken);
-            string[] result = (await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The session exited.")).Split(' ');
+            var result = (
+                await _process.StandardOutput.ReadLineAsync(cancellationToken) ?? throw new InvalidOperationException("The session exited.")
+            ).Split(' ');
             return int.Parse(result[0], CultureInfo.InvariantCulture) == _count
                 ? TimeSpan.FromTicks(long.Parse(result[1], CultureInfo.InvariantCulture))
                 : throw new InvalidOperationException($"Expected {_count} ContainerVersions, read {result[0]}.");

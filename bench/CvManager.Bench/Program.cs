@@ -3,12 +3,16 @@ using CvManager.Bench;
 
 IScenario[] scenarios = [new AddTagScenario(), new ControllerScenario(), new TagMoveScenario(), new GetScenario(), new FaultsScenario()];
 
-IScenario? scenario = args is [var name, ..] ? scenarios.FirstOrDefault(s => s.Name == name) : null;
-int number = scenario?.DefaultNumber ?? 0;
-if (scenario is null || args.Length > 2 || (args.Length == 2 && (!int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out number) || number < 1)))
+var scenario = args is [var name, ..] ? scenarios.FirstOrDefault(s => s.Name == name) : null;
+var number = scenario?.DefaultNumber ?? 0;
+if (
+    scenario is null
+    || args.Length > 2
+    || (args.Length == 2 && (!int.TryParse(args[1], NumberStyles.None, CultureInfo.InvariantCulture, out number) || number < 1))
+)
 {
     Console.Error.WriteLine("CvManager.Bench SCENARIO [NUMBER]");
-    foreach (IScenario known in scenarios)
+    foreach (var known in scenarios)
         Console.Error.WriteLine($"  {known.Name} [{known.Number}, {known.DefaultNumber}]: {known.Description}");
     return 64;
 }
@@ -19,9 +23,14 @@ Console.CancelKeyPress += (_, e) =>
     e.Cancel = true;
     stop.Cancel();
 };
-FigureTable figures = await scenario.RunAsync(number, stop.Token);
+var figures = await scenario.RunAsync(number, stop.Token);
 
-Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{scenario.Name}, {number} {scenario.Number}; {Environment.ProcessorCount} cores, .NET {Environment.Version}"));
+Console.WriteLine(
+    string.Create(
+        CultureInfo.InvariantCulture,
+        $"{scenario.Name}, {number} {scenario.Number}; {Environment.ProcessorCount} cores, .NET {Environment.Version}"
+    )
+);
 Console.WriteLine();
 Console.WriteLine(figures);
 return 0;

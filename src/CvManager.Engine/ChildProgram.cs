@@ -27,32 +27,57 @@ internal static class ChildProgram
     {
         if (name.Length == 0 || name.Contains('\0', StringComparison.Ordinal))
             return null;
-        string[] endings = !OperatingSystem.IsWindows() || Path.HasExtension(name) ? [""]
-            : (extensions ?? ".COM;.EXE;.BAT;.CMD").Split(';', StringSplitOptions.RemoveEmptyEntries);
-        bool isPath = name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) || name.Contains(Path.AltDirectorySeparatorChar, StringComparison.Ordinal);
+        var endings =
+            !OperatingSystem.IsWindows() || Path.HasExtension(name)
+                ? [""]
+                : (extensions ?? ".COM;.EXE;.BAT;.CMD").Split(';', StringSplitOptions.RemoveEmptyEntries);
+        var isPath =
+            name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)
+            || name.Contains(Path.AltDirectorySeparatorChar, StringComparison.Ordinal);
         if (isPath && !Path.IsPathFullyQualified(name))
             return null;
-        IEnumerable<string> folders = isPath ? [""] : (searchPath ?? "").Split(Path.PathSeparator).Select(folder => folder.Trim('"')).Where(Path.IsPathFullyQualified);
+        var folders = isPath
+            ? [""]
+            : (searchPath ?? "").Split(Path.PathSeparator).Select(folder => folder.Trim('"')).Where(Path.IsPathFullyQualified);
         return folders.SelectMany(folder => endings.Select(ending => Path.Combine(folder, name + ending))).FirstOrDefault(IsProgram);
     }
 
     /// <param name="limit">After this time, the program and its children are killed.</param>
     /// <param name="maxLength">The maximum output in characters, for each of stdout and stderr.</param>
     /// <exception cref="ProgramException">The program was not found, could not be started, timed out or wrote too much.</exception>
-    public static async Task<ProgramResult> RunAsync(string name, IEnumerable<string> arguments, IEnumerable<KeyValuePair<string, string>> environment, string input,
-        TimeSpan limit, int maxLength, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<ProgramResult> RunAsync(
+        string name,
+        IEnumerable<string> arguments,
+        IEnumerable<KeyValuePair<string, string>> environment,
+        string input,
+        TimeSpan limit,
+        int maxLength,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
-        string path = Find(name, Environment.GetEnvironmentVariable("PATH"), Environment.GetEnvironmentVariable("PATHEXT"))
-            ?? throw new ProgramException(name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) ? "program not found" : "program not found on the PATH", isMissing: true);
+        var path =
+            Find(name, Environment.GetEnvironmentVariable("PATH"), Environment.GetEnvironmentVariable("PATHEXT"))
+            ?? throw new ProgramException(
+                name.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)
+                    ? "program not found"
+                    : "program not found on the PATH",
+                isMissing: true
+            );
         using CancellationTokenSource late = new(limit, time);
-        using CancellationTokenSource both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        using var both = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         using Process process = new();
         process.StartInfo = new ProcessStartInfo(path, arguments)
         {
-            RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false, CreateNoWindow = true,
-            StandardOutputEncoding = Encoding.UTF8, StandardErrorEncoding = Encoding.UTF8,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            UseShellExecute = false,
+            CreateNoWindow = true,
+            StandardOutputEncoding = Encoding.UTF8,
+            StandardErrorEncoding = Encoding.UTF8,
         };
-        foreach ((string variable, string value) in environment)
+        foreach ((var variable, var value) in environment)
             process.StartInfo.Environment[variable] = value;
         try
         {
@@ -66,14 +91,19 @@ internal static class ChildProgram
         try
         {
             // Concurrently: a program may block while its output is not read or its input is not written.
-            Task<string> output = ReadAsync(process.StandardOutput, maxLength, both);
-            Task<string> errors = ReadAsync(process.StandardError, maxLength, both);
-            await Task.WhenAll(WriteAsync(process.StandardInput, input, both.Token), output, errors, process.WaitForExitAsync(both.Token)).ConfigureAwait(false);
-            return new ProgramResult(process.ExitCode, await output.ConfigureAwait(false), await errors.ConfigureAwait(false));
+            var output = ReadAsync(process.StandardOutput, maxLength, both);
+            var errors = ReadAsync(process.StandardError, maxLength, both);
+            await Task.WhenAll(WriteAsync(process.StandardInput, input, both.Token), output, errors, process.WaitForExitAsync(both.Token));
+            return new ProgramResult(process.ExitCode, await output, await errors);
         }
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new ProgramException(late.IsCancellationRequested ? $"the program did not exit within {limit.TotalSeconds:0} s" : $"the output exceeds {maxLength} characters", inner: e);
+            throw new ProgramException(
+                late.IsCancellationRequested
+                    ? $"the program did not exit within {limit.TotalSeconds:0} s"
+                    : $"the output exceeds {maxLength} characters",
+                inner: e
+            );
         }
         finally
         {
@@ -94,7 +124,7 @@ internal static class ChildProgram
     {
         try
         {
-            await input.WriteAsync(text.AsMemory(), cancellationToken).ConfigureAwait(false);
+            await input.WriteAsync(text.AsMemory(), cancellationToken);
             input.Close();
         }
         catch (IOException)
@@ -105,13 +135,13 @@ internal static class ChildProgram
 
     private static async Task<string> ReadAsync(StreamReader stream, int maxLength, CancellationTokenSource stop)
     {
-        char[] buffer = new char[4096];
+        var buffer = new char[4096];
         StringBuilder text = new();
         int read;
-        while ((read = await stream.ReadAsync(buffer, stop.Token).ConfigureAwait(false)) > 0)
+        while ((read = await stream.ReadAsync(buffer, stop.Token)) > 0)
         {
             if (text.Length + read > maxLength)
-                await stop.CancelAsync().ConfigureAwait(false);
+                await stop.CancelAsync();
             stop.Token.ThrowIfCancellationRequested();
             text.Append(buffer, 0, read);
         }

@@ -9,7 +9,7 @@ internal static class JsonFields
     /// <summary>The node at a path of names; null if a part of the path is missing or not an object.</summary>
     public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)
     {
-        foreach (string name in path)
+        foreach (var name in path)
             node = (node as JsonObject)?[name];
         return node;
     }
@@ -30,8 +30,13 @@ internal static class JsonFields
         (node.At(path) as JsonArray)?.OfType<JsonObject>() ?? [];
 
     public static IReadOnlyDictionary<string, string> Map(this JsonNode? node, params ReadOnlySpan<string> path) =>
-        node.At(path) is JsonObject map ? map.Where(e => e.Value is JsonValue).ToDictionary(e => e.Key, e => e.Value!.ToString()) : new Dictionary<string, string>();
+        node.At(path) is JsonObject map
+            ? map.Where(e => e.Value is JsonValue).ToDictionary(e => e.Key, e => e.Value!.ToString())
+            : new Dictionary<string, string>();
 
     /// <summary>Null for a fraction or a value that does not fit in 64 bits. A JsonValue created in code has only one .NET type.</summary>
-    private static long? Integer(JsonValue value) => value.TryGetValue(out long number) ? number : value.TryGetValue(out int small) ? small : null;
+    private static long? Integer(JsonValue value) =>
+        value.TryGetValue(out long number) ? number
+        : value.TryGetValue(out int small) ? small
+        : null;
 }

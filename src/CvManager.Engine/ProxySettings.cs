@@ -23,7 +23,10 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
     {
         _https = Read(environment, "HTTPS_PROXY") ?? Read(environment, "ALL_PROXY");
         _http = Read(environment, "HTTP_PROXY") ?? Read(environment, "ALL_PROXY");
-        string[] entries = (Variable(environment, "NO_PROXY").Value ?? "").Split([',', ' ', '\t', '\r', '\n'], StringSplitOptions.RemoveEmptyEntries);
+        var entries = (Variable(environment, "NO_PROXY").Value ?? "").Split(
+            [',', ' ', '\t', '\r', '\n'],
+            StringSplitOptions.RemoveEmptyEntries
+        );
         _none = entries.Contains("*");
         _bypasses = [.. entries.Select(Bypass.Parse).OfType<Bypass>()];
     }
@@ -53,7 +56,7 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
     public Uri? GetProxy(Uri destination)
     {
         ArgumentNullException.ThrowIfNull(destination);
-        Uri? proxy = destination.Scheme is "https" or "wss" ? _https : _http;
+        var proxy = destination.Scheme is "https" or "wss" ? _https : _http;
         return proxy is null || _always || !IsDirect(destination) ? proxy : null;
     }
 
@@ -65,8 +68,8 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
     {
         if (_none)
             return true;
-        string host = destination.IdnHost.TrimEnd('.').ToLowerInvariant();
-        IPAddress? address = IPAddress.TryParse(host, out IPAddress? parsed) ? Plain(parsed) : null;
+        var host = destination.IdnHost.TrimEnd('.').ToLowerInvariant();
+        var address = IPAddress.TryParse(host, out var parsed) ? Plain(parsed) : null;
         if (host == "localhost" || (address is not null && IPAddress.IsLoopback(address)))
             return true;
         return _bypasses.Any(bypass => bypass.Covers(host, address, destination.Port));
@@ -74,28 +77,45 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
 
     private Uri? Read(Func<string, string?> environment, string name)
     {
-        (string used, string? value) = Variable(environment, name);
+        (var used, var value) = Variable(environment, name);
         return value is null ? null : Read(value, used);
     }
 
     private Uri Read(string value, string setting)
     {
-        string text = value.Trim();
-        if (!Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out Uri? uri)
-            || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5" or "socks5h") || uri.Host.Length == 0)
+        var text = value.Trim();
+        if (
+            !Uri.TryCreate(text.Contains("://", StringComparison.Ordinal) ? text : "http://" + text, UriKind.Absolute, out var uri)
+            || uri.Scheme is not ("http" or "https" or "socks4" or "socks4a" or "socks5" or "socks5h")
+            || uri.Host.Length == 0
+        )
         {
             // The value is not quoted: it may contain a password.
-            throw new CvException(ErrorIds.ProxyInvalid, CvErrorKind.Invalid, $"{setting} is not a valid proxy address.",
-                "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password percent-encoded (%XX).") { Target = setting };
+            throw new CvException(
+                ErrorIds.ProxyInvalid,
+                CvErrorKind.Invalid,
+                $"{setting} is not a valid proxy address.",
+                "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password percent-encoded (%XX)."
+            )
+            {
+                Target = setting,
+            };
         }
 
         // In .NET the proxy always resolves host names, which is what the h means.
-        string scheme = uri.Scheme == "socks5h" ? "socks5" : uri.Scheme;
-        UriBuilder plain = new(scheme, uri.Host, uri.IsDefaultPort && scheme.StartsWith("socks", StringComparison.Ordinal) ? 1080 : uri.Port);
+        var scheme = uri.Scheme == "socks5h" ? "socks5" : uri.Scheme;
+        UriBuilder plain = new(
+            scheme,
+            uri.Host,
+            uri.IsDefaultPort && scheme.StartsWith("socks", StringComparison.Ordinal) ? 1080 : uri.Port
+        );
         if (uri.UserInfo.Length > 0)
         {
-            string[] login = uri.UserInfo.Split(':', 2);
-            _logins[plain.Uri.Authority] = new NetworkCredential(Uri.UnescapeDataString(login[0]), login.Length > 1 ? Uri.UnescapeDataString(login[1]) : "");
+            var login = uri.UserInfo.Split(':', 2);
+            _logins[plain.Uri.Authority] = new NetworkCredential(
+                Uri.UnescapeDataString(login[0]),
+                login.Length > 1 ? Uri.UnescapeDataString(login[1]) : ""
+            );
         }
 
         return plain.Uri;
@@ -104,7 +124,8 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
     /// <summary>Upper case takes precedence, as in Go; an empty value counts as not set.</summary>
     private static (string Name, string? Value) Variable(Func<string, string?> environment, string name) =>
         environment(name) is { Length: > 0 } value ? (name, value)
-            : environment(name.ToLowerInvariant()) is { Length: > 0 } small ? (name.ToLowerInvariant(), small) : (name, null);
+        : environment(name.ToLowerInvariant()) is { Length: > 0 } small ? (name.ToLowerInvariant(), small)
+        : (name, null);
 
     private static IPAddress Plain(IPAddress address) => address.IsIPv4MappedToIPv6 ? address.MapToIPv4() : address;
 
@@ -113,25 +134,35 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
     {
         public static Bypass? Parse(string entry)
         {
-            string text = entry.ToLowerInvariant();
-            if (text.LastIndexOf('/') is var slash and > 0 && IPAddress.TryParse(text[..slash].Trim('[', ']'), out IPAddress? network)
-                && int.TryParse(text[(slash + 1)..], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out int bits))
+            var text = entry.ToLowerInvariant();
+            if (
+                text.LastIndexOf('/') is var slash and > 0
+                && IPAddress.TryParse(text[..slash].Trim('[', ']'), out var network)
+                && int.TryParse(
+                    text[(slash + 1)..],
+                    System.Globalization.NumberStyles.None,
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    out var bits
+                )
+            )
             {
-                byte[] bytes = network.GetAddressBytes();
+                var bytes = network.GetAddressBytes();
                 return bits <= bytes.Length * 8 ? new Bypass("", false, bytes, bits, null) : null;
             }
 
-            (string host, int? port) = Split(text);
-            if (IPAddress.TryParse(host, out IPAddress? address))
+            (var host, var port) = Split(text);
+            if (IPAddress.TryParse(host, out var address))
             {
-                byte[] bytes = Plain(address).GetAddressBytes();
+                var bytes = Plain(address).GetAddressBytes();
                 return new Bypass("", false, bytes, bytes.Length * 8, port);
             }
 
             host = host.TrimEnd('.');
             if (host.StartsWith("*.", StringComparison.Ordinal))
                 host = host[1..];
-            return host.Length == 0 ? null : host[0] == '.' ? new Bypass(host, false, null, 0, port) : new Bypass("." + host, true, null, 0, port);
+            return host.Length == 0 ? null
+                : host[0] == '.' ? new Bypass(host, false, null, 0, port)
+                : new Bypass("." + host, true, null, 0, port);
         }
 
         public bool Covers(string host, IPAddress? address, int port)
@@ -145,9 +176,16 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
 
         private static (string Host, int? Port) Split(string text)
         {
-            int colon = text.LastIndexOf(':');
-            bool hasPort = colon >= 0 && (text.IndexOf(':') == colon || text[colon - 1] == ']')
-                && ushort.TryParse(text[(colon + 1)..], System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out _);
+            var colon = text.LastIndexOf(':');
+            var hasPort =
+                colon >= 0
+                && (text.IndexOf(':') == colon || text[colon - 1] == ']')
+                && ushort.TryParse(
+                    text[(colon + 1)..],
+                    System.Globalization.NumberStyles.None,
+                    System.Globalization.CultureInfo.InvariantCulture,
+                    out _
+                );
             return hasPort
                 ? (text[..colon].Trim('[', ']'), int.Parse(text[(colon + 1)..], System.Globalization.CultureInfo.InvariantCulture))
                 : (text.Trim('[', ']'), null);
@@ -157,9 +195,9 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
         {
             if (network.Length != address.Length)
                 return false;
-            for (int i = 0; i < bits; i++)
+            for (var i = 0; i < bits; i++)
             {
-                int mask = 0x80 >> (i % 8);
+                var mask = 0x80 >> (i % 8);
                 if ((network[i / 8] & mask) != (address[i / 8] & mask))
                     return false;
             }

@@ -25,8 +25,8 @@ public static partial class RemoteText
     {
         if (string.IsNullOrEmpty(text))
             return "";
-        bool cut = text.Length > MaxInputLength;
-        string shown = cut ? text[..MaxInputLength] : text;
+        var cut = text.Length > MaxInputLength;
+        var shown = cut ? text[..MaxInputLength] : text;
         shown = (secrets ?? Secrets.None).Hide(shown, cut);
         shown = Signature().Replace(UrlRedaction.Remove(shown), "$1" + Secrets.Hidden);
         return Visible(shown, cut, limit);
@@ -39,9 +39,9 @@ public static partial class RemoteText
     private static string Visible(string text, bool cut, int limit)
     {
         var visible = new StringBuilder(Math.Min(text.Length, limit) + 8);
-        foreach (Rune rune in text.EnumerateRunes())
+        foreach (var rune in text.EnumerateRunes())
         {
-            int before = visible.Length;
+            var before = visible.Length;
             if (rune.Value is '\t' or '\n' or '\r' or 0x85 or 0x2028 or 0x2029)
                 visible.Append(visible.Length > 0 && visible[^1] == ' ' ? "" : " ");
             else if (Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.PrivateUse)
@@ -61,6 +61,9 @@ public static partial class RemoteText
     }
 
     // JSON Web Tokens (RFC 7519: three parts, the first starts with '{"'), and signatures of AWS Signature Version 4.
-    [GeneratedRegex(@"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(\bSignature=)[0-9a-f]{16,}", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"()\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*|(\bSignature=)[0-9a-f]{16,}",
+        RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.NonBacktracking
+    )]
     private static partial Regex Signature();
 }

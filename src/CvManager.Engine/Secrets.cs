@@ -20,7 +20,14 @@ public sealed class Secrets
     {
         ArgumentNullException.ThrowIfNull(secrets);
         // Longest first: a shorter one may be a part of it.
-        _forms = [.. secrets.Where(s => !string.IsNullOrEmpty(s)).SelectMany(s => FormsOf(s!)).Distinct(StringComparer.OrdinalIgnoreCase).OrderByDescending(f => f.Length)];
+        _forms =
+        [
+            .. secrets
+                .Where(s => !string.IsNullOrEmpty(s))
+                .SelectMany(s => FormsOf(s!))
+                .Distinct(StringComparer.OrdinalIgnoreCase)
+                .OrderByDescending(f => f.Length),
+        ];
     }
 
     private Secrets(Secrets one, Secrets other) =>
@@ -29,7 +36,8 @@ public sealed class Secrets
     public static Secrets None { get; } = new();
 
     /// <summary>A password, by itself and as sent by HTTP basic authentication.</summary>
-    public static Secrets OfLogin(string userName, string password) => string.IsNullOrEmpty(password) ? None : new($"{userName}:{password}", password);
+    public static Secrets OfLogin(string userName, string password) =>
+        string.IsNullOrEmpty(password) ? None : new($"{userName}:{password}", password);
 
     public Secrets With(Secrets other)
     {
@@ -42,18 +50,18 @@ public sealed class Secrets
     /// <param name="cut">True if the text is truncated: its end may be the beginning of a secret.</param>
     internal string Hide(string text, bool cut = false)
     {
-        foreach (string form in _forms)
+        foreach (var form in _forms)
             text = form.Length >= ShortForm ? text.Replace(form, Hidden, StringComparison.OrdinalIgnoreCase) : HideWord(text, form);
         return cut && _forms.Length > 0 ? text[..^Math.Min(text.Length, _forms[0].Length)] : text;
     }
 
     private static string HideWord(string text, string form)
     {
-        int at = 0;
+        var at = 0;
         while ((at = text.IndexOf(form, at, StringComparison.OrdinalIgnoreCase)) >= 0)
         {
-            int end = at + form.Length;
-            bool word = (at == 0 || !char.IsLetterOrDigit(text[at - 1])) && (end == text.Length || !char.IsLetterOrDigit(text[end]));
+            var end = at + form.Length;
+            var word = (at == 0 || !char.IsLetterOrDigit(text[at - 1])) && (end == text.Length || !char.IsLetterOrDigit(text[end]));
             if (word)
                 text = string.Concat(text.AsSpan(0, at), Hidden, text.AsSpan(end));
             at += word ? Hidden.Length : 1;
@@ -64,8 +72,8 @@ public sealed class Secrets
 
     private static IEnumerable<string> FormsOf(string secret)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(secret);
-        string base64 = Convert.ToBase64String(bytes);
+        var bytes = Encoding.UTF8.GetBytes(secret);
+        var base64 = Convert.ToBase64String(bytes);
         yield return secret;
         yield return base64;
         yield return base64.TrimEnd('=');

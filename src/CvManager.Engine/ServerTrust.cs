@@ -23,11 +23,15 @@ internal static class ServerTrust
         {
             if (certificate is not X509Certificate2 server)
                 throw new CertificateRejectedException("the server sent no certificate.");
-            string? name = (sender as SslStream)?.TargetHostName;
-            if ((errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
-                || string.IsNullOrEmpty(name) || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false))
+            var name = (sender as SslStream)?.TargetHostName;
+            if (
+                (errors & ~SslPolicyErrors.RemoteCertificateChainErrors) != SslPolicyErrors.None
+                || string.IsNullOrEmpty(name)
+                || !server.MatchesHostname(name, allowWildcards: true, allowCommonName: false)
+            )
                 throw new CertificateRejectedException($"none of its subject alternative names matches '{name}'.");
-            bool isTrusted = (errors == SslPolicyErrors.None && (authorities is null || orSystem))
+            var isTrusted =
+                (errors == SslPolicyErrors.None && (authorities is null || orSystem))
                 || (authorities is not null && (IsSignedBy(authorities, server, sent) || IsSignedByOneOf(authorities, server, sent)));
             return isTrusted ? true : throw new CertificateRejectedException(FaultOf(server, sent));
         };
@@ -53,10 +57,10 @@ internal static class ServerTrust
 
     private static string FaultOf(X509Certificate2 server, X509Chain? sent)
     {
-        X509ChainStatusFlags faults = (sent?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (all, status) => all | status.Status);
+        var faults = (sent?.ChainStatus ?? []).Aggregate(X509ChainStatusFlags.NoError, (all, status) => all | status.Status);
         return faults.HasFlag(X509ChainStatusFlags.NotTimeValid)
-            ? "the certificate or one of its authorities has expired or is not yet valid; the certificate is valid from "
-                + $"{server.NotBefore.ToUniversalTime():u} to {server.NotAfter.ToUniversalTime():u}."
+                ? "the certificate or one of its authorities has expired or is not yet valid; the certificate is valid from "
+                    + $"{server.NotBefore.ToUniversalTime():u} to {server.NotAfter.ToUniversalTime():u}."
             : faults.HasFlag(X509ChainStatusFlags.NotValidForUsage) ? "its extended key usage does not allow server authentication."
             : "it is not signed by a trusted certificate authority.";
     }
@@ -81,7 +85,7 @@ internal static class ServerTrust
         chain.ChainPolicy.VerificationFlags = X509VerificationFlags.AllowUnknownCertificateAuthority;
         chain.ChainPolicy.ApplicationPolicy.Add(ServerUse);
         chain.ChainPolicy.ExtraStore.AddRange(authorities);
-        foreach (X509ChainElement element in sent?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
+        foreach (var element in sent?.ChainElements ?? Enumerable.Empty<X509ChainElement>())
             chain.ChainPolicy.ExtraStore.Add(element.Certificate);
         return chain.Build(server) && chain.ChainElements.Any(element => authorities.Contains(element.Certificate));
     }

@@ -32,8 +32,8 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
     public static TlsFault? Of(Exception failure)
     {
         AuthenticationException? handshake = null;
-        Exception last = failure;
-        for (Exception? e = failure; e is not null; e = e.InnerException)
+        var last = failure;
+        for (var e = failure; e is not null; e = e.InnerException)
         {
             if (e is CertificateRejectedException)
                 return new TlsFault(TlsFaultKind.ServerCertificate, e.Message);
@@ -41,7 +41,9 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
             last = e;
         }
 
-        int? reason = OpenSslReason().Match(last.Message) is { Success: true } match ? int.Parse(match.Groups[1].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture) : null;
+        int? reason = OpenSslReason().Match(last.Message) is { Success: true } match
+            ? int.Parse(match.Groups[1].Value, NumberStyles.HexNumber, CultureInfo.InvariantCulture)
+            : null;
         return (reason - AlertOffset) switch
         {
             // RFC 8446, 6.2: no_certificate (of SSL 3) to unknown_ca, access_denied, certificate_required.
@@ -49,7 +51,10 @@ internal sealed partial record TlsFault(TlsFaultKind Kind, string Why)
             116 => new TlsFault(TlsFaultKind.ClientCertificate, "the server requires a client certificate"),
             70 => new TlsFault(TlsFaultKind.Handshake, "the server does not support the offered TLS versions"),
             112 => new TlsFault(TlsFaultKind.Handshake, "the server does not recognize the requested name (SNI)"),
-            >= 0 and <= 255 => new TlsFault(TlsFaultKind.Handshake, "the server aborted the handshake; it may require another cipher suite or a client certificate"),
+            >= 0 and <= 255 => new TlsFault(
+                TlsFaultKind.Handshake,
+                "the server aborted the handshake; it may require another cipher suite or a client certificate"
+            ),
             _ when handshake is null => null,
             // SslStream reports data that is not TLS without an inner exception.
             _ when handshake.InnerException is null => new TlsFault(TlsFaultKind.NotTls, "the server does not use TLS on this port"),

@@ -28,16 +28,16 @@ internal sealed class CmdletPage
     /// <exception cref="InvalidDataException">The page has another heading.</exception>
     public static CmdletPage Read(string path)
     {
-        string[] lines = File.ReadAllLines(path);
+        var lines = File.ReadAllLines(path);
         CmdletPage page = new(Path.GetFileNameWithoutExtension(path));
-        string section = "";
+        var section = "";
         List<string> paragraphs = [];
-        bool fence = false;
+        var fence = false;
         StringBuilder code = new();
         StringBuilder paragraph = new();
-        for (int i = 0; i < lines.Length; i++)
+        for (var i = 0; i < lines.Length; i++)
         {
-            string line = lines[i];
+            var line = lines[i];
             if (line.StartsWith("```", StringComparison.Ordinal))
             {
                 fence = !fence;
@@ -54,8 +54,8 @@ internal sealed class CmdletPage
             else if (line.StartsWith('#'))
             {
                 End(paragraph, paragraphs);
-                int level = line.TakeWhile(c => c == '#').Count();
-                string title = line[level..].Trim();
+                var level = line.TakeWhile(c => c == '#').Count();
+                var title = line[level..].Trim();
                 (section, paragraphs) = (level, section, title) switch
                 {
                     (1, _, _) when title == page.Name || page.Name == "common-parameters" => ("", page.Synopsis),

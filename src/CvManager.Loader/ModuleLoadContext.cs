@@ -11,7 +11,7 @@ namespace CvManager.Loader;
 /// <remarks>There is one context for each folder. All runspaces of the process share it, and it is never unloaded. Thread-safe.</remarks>
 public sealed class ModuleLoadContext : AssemblyLoadContext
 {
-    private static readonly ConcurrentDictionary<string, Lazy<Assembly>> s_modules = new(StringComparer.Ordinal);
+    private static readonly ConcurrentDictionary<string, Lazy<Assembly>> Modules = new(StringComparer.Ordinal);
 
     private readonly string _folder;
 
@@ -27,10 +27,14 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
     /// <param name="folder">The absolute path of the folder.</param>
     /// <exception cref="FileNotFoundException">The folder does not contain CvManager.PowerShell.dll.</exception>
     public static Assembly LoadModule(string folder) =>
-        s_modules.GetOrAdd(
-            Path.GetFullPath(folder),
-            static path => new Lazy<Assembly>(
-                () => new ModuleLoadContext(path).LoadFromAssemblyPath(Path.Combine(path, "CvManager.PowerShell.dll")))).Value;
+        Modules
+            .GetOrAdd(
+                Path.GetFullPath(folder),
+                static path => new Lazy<Assembly>(() =>
+                    new ModuleLoadContext(path).LoadFromAssemblyPath(Path.Combine(path, "CvManager.PowerShell.dll"))
+                )
+            )
+            .Value;
 
     /// <summary>
     /// Loads assemblies that are in the folder from there; others (.NET and PowerShell) come from the default load context.

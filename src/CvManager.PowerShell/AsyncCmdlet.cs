@@ -259,7 +259,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         // A stopped pipeline does not accept warnings, but the host does.
         Host.UI.WriteWarningLine(
             $"{MyInvocation.MyCommand.Name} was cancelled but did not stop within {StopLimit.TotalSeconds:0.#} s. "
-            + "Its current operation may still complete.");
+                + "Its current operation may still complete."
+        );
     }
 
     private void Report(Exception failure, bool terminating)
@@ -268,12 +269,17 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             throw new PipelineStoppedException();
         if (_limit is { IsCancellationRequested: true } && failure is OperationCanceledException)
         {
-            ThrowTerminatingError(ErrorRecords.From(new CvException(
-                CmdletErrorIds.OperationTimedOut,
-                CvErrorKind.Timeout,
-                $"{MyInvocation.MyCommand.Name} did not finish within {TimeLimit!.Value.TotalSeconds:0.###} s (-Timeout).",
-                "Increase -Timeout, or find out why the API server or the registry responds slowly.",
-                failure)));
+            ThrowTerminatingError(
+                ErrorRecords.From(
+                    new CvException(
+                        CmdletErrorIds.OperationTimedOut,
+                        CvErrorKind.Timeout,
+                        $"{MyInvocation.MyCommand.Name} did not finish within {TimeLimit!.Value.TotalSeconds:0.###} s (-Timeout).",
+                        "Increase -Timeout, or find out why the API server or the registry responds slowly.",
+                        failure
+                    )
+                )
+            );
         }
         var isWrapped = failure is TerminatingException { InnerException: not null };
         var error = failure is TerminatingException { InnerException: { } inner } wrapped
@@ -341,7 +347,13 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        )
         {
             var text = formatter(state, exception);
             if (logLevel >= LogLevel.Warning)

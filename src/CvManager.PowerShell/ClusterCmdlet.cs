@@ -40,8 +40,9 @@ public abstract class ClusterCmdlet : AsyncCmdlet
             return _cluster;
         try
         {
-            var (session, path) = await OnPipelineAsync(
-                () => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+            var (session, path) = await OnPipelineAsync(() =>
+                (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
+            );
             if (path is null && Context is null && SessionConnection.Of(session) is { } connected)
                 return _cluster = connected.Cluster;
             _cluster = ClusterConnection.Connect(SessionConnection.Options(session, path, Context));

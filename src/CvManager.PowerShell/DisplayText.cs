@@ -12,7 +12,7 @@ namespace CvManager.PowerShell;
 /// </summary>
 internal static class DisplayText
 {
-    private static readonly ConcurrentDictionary<Type, PropertyInfo[]> s_properties = new();
+    private static readonly ConcurrentDictionary<Type, PropertyInfo[]> Properties = new();
 
     /// <summary>Escapes control and format characters as <c>\u001b</c>, except line breaks and tabs.</summary>
     public static string Of(string text)
@@ -44,7 +44,7 @@ internal static class DisplayText
             return Of(text);
         if (value is null || value.GetType().Assembly != typeof(DisplayText).Assembly)
             return value;
-        foreach (var property in s_properties.GetOrAdd(value.GetType(), PropertiesOf))
+        foreach (var property in Properties.GetOrAdd(value.GetType(), PropertiesOf))
         {
             var original = property.GetValue(value);
             var escaped = original switch
@@ -76,10 +76,14 @@ internal static class DisplayText
     }
 
     private static PropertyInfo[] PropertiesOf(Type type) =>
-    [
-        .. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
-            .Where(property => property is { CanRead: true, CanWrite: true } && property.GetIndexParameters().Length == 0 && !property.PropertyType.IsValueType),
-    ];
+        [
+            .. type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+                .Where(property =>
+                    property is { CanRead: true, CanWrite: true }
+                    && property.GetIndexParameters().Length == 0
+                    && !property.PropertyType.IsValueType
+                ),
+        ];
 
     private static bool NeedsEscaping(string text) => text.Any(IsHidden);
 

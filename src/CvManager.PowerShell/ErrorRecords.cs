@@ -41,18 +41,19 @@ internal static class ErrorRecords
     /// <summary>PowerShell shows a target that is text.</summary>
     private static object? Escaped(object? target) => target is string text ? DisplayText.Line(text) : target;
 
-    private static ErrorCategory Category(CvErrorKind kind) => kind switch
-    {
-        CvErrorKind.NotFound => ErrorCategory.ObjectNotFound,
-        CvErrorKind.Unauthenticated => ErrorCategory.AuthenticationError,
-        CvErrorKind.Forbidden => ErrorCategory.PermissionDenied,
-        CvErrorKind.Conflict => ErrorCategory.ResourceExists,
-        CvErrorKind.Invalid => ErrorCategory.InvalidData,
-        CvErrorKind.LimitExceeded => ErrorCategory.LimitsExceeded,
-        CvErrorKind.Timeout => ErrorCategory.OperationTimeout,
-        CvErrorKind.Unavailable => ErrorCategory.ConnectionError,
-        CvErrorKind.NotSupported => ErrorCategory.NotImplemented,
-        CvErrorKind.Failed => ErrorCategory.InvalidResult,
-        _ => ErrorCategory.NotSpecified,
-    };
+    private static ErrorCategory Category(CvErrorKind kind) =>
+        kind switch
+        {
+            CvErrorKind.NotFound => ErrorCategory.ObjectNotFound,
+            CvErrorKind.Unauthenticated => ErrorCategory.AuthenticationError,
+            CvErrorKind.Forbidden => ErrorCategory.PermissionDenied,
+            CvErrorKind.Conflict => ErrorCategory.ResourceExists,
+            CvErrorKind.Invalid => ErrorCategory.InvalidData,
+            CvErrorKind.LimitExceeded => ErrorCategory.LimitsExceeded,
+            CvErrorKind.Timeout => ErrorCategory.OperationTimeout,
+            CvErrorKind.Unavailable => ErrorCategory.ConnectionError,
+            CvErrorKind.NotSupported => ErrorCategory.NotImplemented,
+            CvErrorKind.Failed => ErrorCategory.InvalidResult,
+            _ => ErrorCategory.NotSpecified,
+        };
 }

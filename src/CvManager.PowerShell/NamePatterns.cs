@@ -17,7 +17,10 @@ public sealed class NamePatterns
         _names = [.. names?.Where(name => !WildcardPattern.ContainsWildcardCharacters(name)) ?? []];
         _wildcards =
         [
-            .. names?.Where(WildcardPattern.ContainsWildcardCharacters).Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase)) ?? [],
+            .. names
+                ?.Where(WildcardPattern.ContainsWildcardCharacters)
+                .Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase))
+                ?? [],
         ];
     }
 

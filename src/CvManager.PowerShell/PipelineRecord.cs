@@ -15,9 +15,7 @@ internal abstract record PipelineRecord
     public abstract void Deliver(PSCmdlet cmdlet);
 
     /// <summary>Called instead of <see cref="Deliver"/> when the pipeline is closed.</summary>
-    public virtual void Discard()
-    {
-    }
+    public virtual void Discard() { }
 }
 
 internal sealed record OutputRecord(object? Value, bool EnumerateCollection) : PipelineRecord
@@ -109,7 +107,5 @@ internal sealed record PipelineCall<T>(Func<T> Function) : PipelineRecord
 /// <summary>The last record of a hook, with the exception that the hook ended with.</summary>
 internal sealed record HookEnded(Exception? Failure) : PipelineRecord
 {
-    public override void Deliver(PSCmdlet cmdlet)
-    {
-    }
+    public override void Deliver(PSCmdlet cmdlet) { }
 }

@@ -8,7 +8,8 @@ namespace CvManager.PowerShell;
 internal sealed record SessionConnection(ClusterConnection Cluster, string? KubeConfig) : IAsyncDisposable
 {
     /// <summary>The connection of the session; null if the session is not connected.</summary>
-    public static SessionConnection? Of(SessionMemory session) => session.All<SessionConnection>() is [var connection, ..] ? connection : null;
+    public static SessionConnection? Of(SessionMemory session) =>
+        session.All<SessionConnection>() is [var connection, ..] ? connection : null;
 
     /// <summary>Replaces the connection of the session with this one, and disposes the previous one.</summary>
     public async Task ReplaceAsync(SessionMemory session)

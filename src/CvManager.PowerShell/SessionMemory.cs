@@ -9,7 +9,7 @@ namespace CvManager.PowerShell;
 /// </summary>
 internal sealed class SessionMemory
 {
-    private static readonly ConditionalWeakTable<Runspace, SessionMemory> s_sessions = [];
+    private static readonly ConditionalWeakTable<Runspace, SessionMemory> Sessions = [];
 
     private readonly object _lock = new();
     private readonly List<IAsyncDisposable> _items = [];
@@ -25,7 +25,7 @@ internal sealed class SessionMemory
         AppDomain.CurrentDomain.ProcessExit += OnProcessExit;
     }
 
-    public static SessionMemory Current => s_sessions.GetValue(Runspace.DefaultRunspace, static runspace => new SessionMemory(runspace));
+    public static SessionMemory Current => Sessions.GetValue(Runspace.DefaultRunspace, static runspace => new SessionMemory(runspace));
 
     /// <summary>The stored items of a type, oldest first.</summary>
     public IReadOnlyList<T> All<T>()

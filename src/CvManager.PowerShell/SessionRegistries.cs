@@ -25,7 +25,9 @@ internal sealed class SessionRegistries : IAsyncDisposable
             ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp)
             : _shared.With(
                 new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)),
-                credential.UserName, plainHttp);
+                credential.UserName,
+                plainHttp
+            );
 
     public ValueTask DisposeAsync()
     {

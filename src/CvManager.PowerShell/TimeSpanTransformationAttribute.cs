@@ -19,8 +19,10 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
             {
                 TimeSpan span => NotNegative(span, value),
                 string text => NotNegative(Parse(text), value),
-                sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal =>
-                    NotNegative(TimeSpan.FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)), value),
+                sbyte or byte or short or ushort or int or uint or long or ulong or float or double or decimal => NotNegative(
+                    TimeSpan.FromSeconds(Convert.ToDouble(value, CultureInfo.InvariantCulture)),
+                    value
+                ),
                 // For null and collections, the conversion of PowerShell reports the error.
                 _ => inputData,
             };
@@ -28,15 +30,19 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
         catch (Exception e) when (e is FormatException or OverflowException or ArgumentException)
         {
             throw new ArgumentTransformationMetadataException(
-                $"'{value}' is not a valid duration. Use 5m, 1h30m, 500ms, a number of seconds, or hours:minutes:seconds.", e);
+                $"'{value}' is not a valid duration. Use 5m, 1h30m, 500ms, a number of seconds, or hours:minutes:seconds.",
+                e
+            );
         }
     }
 
     /// <summary>Converts a value in the same way, for example a property of a map. Returns null for null.</summary>
     /// <exception cref="ArgumentTransformationMetadataException">The value is not a valid duration.</exception>
-    internal static TimeSpan? Read(object? value) => value is null ? null
-        : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan?
-        ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a valid duration.");
+    internal static TimeSpan? Read(object? value) =>
+        value is null
+            ? null
+            : new TimeSpanTransformationAttribute().Transform(null!, value) as TimeSpan?
+                ?? throw new ArgumentTransformationMetadataException($"'{value}' is not a valid duration.");
 
     private static TimeSpan Parse(string text)
     {
@@ -45,11 +51,16 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
         var parts = Parts().Match(text.Trim());
         if (!parts.Success || parts.Length == 0)
             return TimeSpan.Parse(text, CultureInfo.InvariantCulture);
-        return TimeSpan.FromDays(Number("d")) + TimeSpan.FromHours(Number("h")) + TimeSpan.FromMinutes(Number("m"))
-            + TimeSpan.FromSeconds(Number("s")) + TimeSpan.FromMilliseconds(Number("ms"));
+        return TimeSpan.FromDays(Number("d"))
+            + TimeSpan.FromHours(Number("h"))
+            + TimeSpan.FromMinutes(Number("m"))
+            + TimeSpan.FromSeconds(Number("s"))
+            + TimeSpan.FromMilliseconds(Number("ms"));
 
         double Number(string unit) =>
-            parts.Groups[unit] is { Success: true } part ? double.Parse(part.ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture) : 0;
+            parts.Groups[unit] is { Success: true } part
+                ? double.Parse(part.ValueSpan, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture)
+                : 0;
     }
 
     private static TimeSpan NotNegative(TimeSpan span, object value) =>
@@ -57,6 +68,7 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
 
     [GeneratedRegex(
         @"^(?:(?<d>\d+(?:\.\d+)?)d)?(?:(?<h>\d+(?:\.\d+)?)h)?(?:(?<m>\d+(?:\.\d+)?)m(?!s))?(?:(?<s>\d+(?:\.\d+)?)s)?(?:(?<ms>\d+(?:\.\d+)?)ms)?$",
-        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant)]
+        RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant
+    )]
     private static partial Regex Parts();
 }

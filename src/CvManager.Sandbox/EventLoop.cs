@@ -70,10 +70,10 @@ internal sealed class EventLoop : IDisposable
             {
                 entry.Run();
             }
-            catch (Exception error)
+            catch (Exception e)
             {
                 // A failing action must not stop the loop. SandboxCluster.Errors exposes the error.
-                errors.Enqueue(error);
+                errors.Enqueue(e);
             }
         }
     }

@@ -22,42 +22,44 @@ public sealed class FaultSchedule(int seed, double share)
     public ValueTask<RequestFault> Next(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(request);
-        string query = request.RequestUri?.Query ?? "";
-        bool isWatch = query.Contains("watch=1", StringComparison.Ordinal) || query.Contains("watch=true", StringComparison.Ordinal);
-        bool isWrite = request.Method != HttpMethod.Get;
+        var query = request.RequestUri?.Query ?? "";
+        var isWatch = query.Contains("watch=1", StringComparison.Ordinal) || query.Contains("watch=true", StringComparison.Ordinal);
+        var isWrite = request.Method != HttpMethod.Get;
         lock (gate)
         {
-            double hit = random.NextDouble();
+            var hit = random.NextDouble();
             var fault = isWatch ? DrawWatchFault() : DrawRequestFault(isWrite, query.Contains("continue=", StringComparison.Ordinal));
             return ValueTask.FromResult(IsOn && hit < share ? fault : RequestFault.None);
         }
     }
 
-    private RequestFault DrawRequestFault(bool isWrite, bool isContinued) => random.Next(9) switch
-    {
-        0 => new RequestFault { StatusCode = 429, RetryAfterSeconds = random.Next(1, 5) },
-        1 => new RequestFault { StatusCode = 500 },
-        2 => new RequestFault { StatusCode = 503 },
-        3 => new RequestFault { DropRequest = true },
-        4 or 5 when isWrite => new RequestFault { DropResponse = true },
-        6 when isWrite => new RequestFault { StatusCode = 409 },
-        6 when isContinued => new RequestFault { StatusCode = 410 },
-        7 => new RequestFault { RequestDelay = MaxDelay * random.NextDouble() },
-        _ => new RequestFault { ResponseDelay = MaxDelay * random.NextDouble() },
-    };
-
-    private RequestFault DrawWatchFault() => random.Next(7) switch
-    {
-        0 => new RequestFault { StatusCode = 410 },
-        1 => new RequestFault { StatusCode = 500 },
-        2 => new RequestFault { DropResponse = true },
-        var kind => new RequestFault
+    private RequestFault DrawRequestFault(bool isWrite, bool isContinued) =>
+        random.Next(9) switch
         {
-            Watch = new WatchFault((WatchFaultKind)(kind - 3))
+            0 => new RequestFault { StatusCode = 429, RetryAfterSeconds = random.Next(1, 5) },
+            1 => new RequestFault { StatusCode = 500 },
+            2 => new RequestFault { StatusCode = 503 },
+            3 => new RequestFault { DropRequest = true },
+            4 or 5 when isWrite => new RequestFault { DropResponse = true },
+            6 when isWrite => new RequestFault { StatusCode = 409 },
+            6 when isContinued => new RequestFault { StatusCode = 410 },
+            7 => new RequestFault { RequestDelay = MaxDelay * random.NextDouble() },
+            _ => new RequestFault { ResponseDelay = MaxDelay * random.NextDouble() },
+        };
+
+    private RequestFault DrawWatchFault() =>
+        random.Next(7) switch
+        {
+            0 => new RequestFault { StatusCode = 410 },
+            1 => new RequestFault { StatusCode = 500 },
+            2 => new RequestFault { DropResponse = true },
+            var kind => new RequestFault
             {
-                AfterEvents = random.Next(2) == 0 ? random.Next(1, 10) : null,
-                AfterTime = TimeSpan.FromSeconds(random.Next(1, 60)),
+                Watch = new WatchFault((WatchFaultKind)(kind - 3))
+                {
+                    AfterEvents = random.Next(2) == 0 ? random.Next(1, 10) : null,
+                    AfterTime = TimeSpan.FromSeconds(random.Next(1, 60)),
+                },
             },
-        },
-    };
+        };
 }

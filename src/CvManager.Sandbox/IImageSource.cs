@@ -14,9 +14,11 @@ public interface IImageSource
 public enum ImagePullOutcome
 {
     Pulled,
+
     /// <summary>No such repository, tag or digest.</summary>
     NotFound,
     Unauthorized,
+
     /// <summary>The registry did not respond, or not with a usable response.</summary>
     Unreachable,
 }

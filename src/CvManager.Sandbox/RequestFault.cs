@@ -51,10 +51,13 @@ public enum WatchFaultKind
 {
     /// <summary>The stream ends as if the server closed it.</summary>
     End,
+
     /// <summary>The connection is dropped: reading fails.</summary>
     Break,
+
     /// <summary>The connection is half open: no more data and no end of the stream arrive.</summary>
     Stall,
+
     /// <summary>An ERROR event with code 410 arrives, then the stream ends.</summary>
     Expire,
 }

@@ -55,9 +55,15 @@ public sealed class SandboxCluster : IAsyncDisposable
             kubelet = new Kubelet(cluster, events);
             InitialObjects.Create(cluster);
         }
-        server = new ApiServer(options, Token, store, catalog, reader,
+        server = new ApiServer(
+            options,
+            Token,
+            store,
+            catalog,
+            reader,
             new ObjectRequests(store, writer, reader),
-            new Subresources(writer, reader, Kubelet.Log));
+            new Subresources(writer, reader, Kubelet.Log)
+        );
         listener = options.Listen ? ApiListener.Start(options.Port, server) : null;
     }
 
@@ -68,33 +74,33 @@ public sealed class SandboxCluster : IAsyncDisposable
     public string Token { get; }
 
     /// <summary>A kubeconfig for <see cref="Server"/> with one context, <see cref="ContextName"/>.</summary>
-    public string KubeConfigYaml => $$"""
-        apiVersion: v1
-        kind: Config
-        clusters:
-        - name: {{ContextName}}
-          cluster:
-            server: {{Server?.ToString().TrimEnd('/') ?? "http://" + ContextName}}{{Authority}}
-        users:
-        - name: {{ContextName}}
-          user:
-            token: "{{Token}}"
-        contexts:
-        - name: {{ContextName}}
-          context:
-            cluster: {{ContextName}}
-            user: {{ContextName}}
-            namespace: default
-        current-context: {{ContextName}}
+    public string KubeConfigYaml =>
+        $$"""
+            apiVersion: v1
+            kind: Config
+            clusters:
+            - name: {{ContextName}}
+              cluster:
+                server: {{Server?.ToString().TrimEnd('/') ?? "http://" + ContextName}}{{Authority}}
+            users:
+            - name: {{ContextName}}
+              user:
+                token: "{{Token}}"
+            contexts:
+            - name: {{ContextName}}
+              context:
+                cluster: {{ContextName}}
+                user: {{ContextName}}
+                namespace: default
+            current-context: {{ContextName}}
 
-        """;
+            """;
 
     /// <summary>The PEM of the certificate authority of <see cref="Server"/>; null if the cluster does not listen.</summary>
     public string? AuthorityPem => listener?.AuthorityPem;
 
-    private string Authority => AuthorityPem is string pem
-        ? $"\n    certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(pem))}"
-        : "";
+    private string Authority =>
+        AuthorityPem is string pem ? $"\n    certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(pem))}" : "";
 
     /// <summary>Starts a cluster.</summary>
     /// <exception cref="System.Net.Sockets.SocketException">The port is in use.</exception>
@@ -109,7 +115,8 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// Creates a handler that sends requests to the cluster without a socket, whatever their host. Create one handler per client; each
     /// has its own faults. Requests must contain the token as over HTTP.
     /// </summary>
-    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new InProcessHandler(server, options.TimeProvider, loop, faults);
+    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) =>
+        new InProcessHandler(server, options.TimeProvider, loop, faults);
 
     /// <summary>Internal errors of the cluster. Empty unless the sandbox has a defect.</summary>
     public IReadOnlyCollection<Exception> Errors => loop.Errors;
@@ -124,15 +131,24 @@ public sealed class SandboxCluster : IAsyncDisposable
         }
     }
 
-    private void LogChange(StoreChange change) => options.ChangeLog!(new SandboxChange(
-        options.TimeProvider.GetUtcNow(), change.Revision, change.Table.Type.QualifiedName, change.Current.Namespace, change.Current.Name,
-        change.Previous?.Body, change.Kind == ChangeKind.Deleted ? null : change.Current.Body));
+    private void LogChange(StoreChange change) =>
+        options.ChangeLog!(
+            new SandboxChange(
+                options.TimeProvider.GetUtcNow(),
+                change.Revision,
+                change.Table.Type.QualifiedName,
+                change.Current.Namespace,
+                change.Current.Name,
+                change.Previous?.Body,
+                change.Kind == ChangeKind.Deleted ? null : change.Current.Body
+            )
+        );
 
     public async ValueTask DisposeAsync()
     {
         loop.Dispose();
         if (listener is not null)
-            await listener.DisposeAsync().ConfigureAwait(false);
+            await listener.DisposeAsync();
         lock (store.Gate)
         {
             kubelet.Dispose();

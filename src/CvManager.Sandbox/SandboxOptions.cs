@@ -63,7 +63,15 @@ public sealed record SandboxOptions
 /// <param name="Resource">The plural of the resource, followed by its group if any: <c>deployments.apps</c>.</param>
 /// <param name="Before">Null for a created object.</param>
 /// <param name="After">Null for a deleted object.</param>
-public sealed record SandboxChange(DateTimeOffset Time, long Revision, string Resource, string Namespace, string Name, JsonObject? Before, JsonObject? After);
+public sealed record SandboxChange(
+    DateTimeOffset Time,
+    long Revision,
+    string Resource,
+    string Namespace,
+    string Name,
+    JsonObject? Before,
+    JsonObject? After
+);
 
 /// <summary>One request and the status of its response.</summary>
 /// <param name="Time">When the response was ready.</param>

@@ -75,9 +75,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
     /// <summary>Fires all timers due by the limit.</summary>
     public void RunUntil(DateTimeOffset limit)
     {
-        while (FireNext(limit))
-        {
-        }
+        while (FireNext(limit)) { }
     }
 
     /// <summary>
@@ -93,8 +91,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
             do
             {
                 await default(PoolYield);
-            }
-            while (ThreadPool.PendingWorkItemCount > 0);
+            } while (ThreadPool.PendingWorkItemCount > 0);
             cancellationToken.ThrowIfCancellationRequested();
             if (isDone?.Invoke() == true)
                 return true;
@@ -169,9 +166,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
         public PoolYield GetAwaiter() => this;
 
-        public void GetResult()
-        {
-        }
+        public void GetResult() { }
 
         public void OnCompleted(Action continuation) =>
             ThreadPool.QueueUserWorkItem(static next => next(), continuation, preferLocal: false);

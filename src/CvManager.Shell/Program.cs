@@ -17,12 +17,13 @@ var version = typeof(Program).Assembly.GetCustomAttribute<AssemblyInformationalV
 return ConsoleShell.Start(
     bannerText: $"CvManager {version}",
     helpText: """
-        Usage: cvm [-File] FILE [arguments]     run a script
-               cvm -Command TEXT                run a command
-               cvm                              an interactive session
+    Usage: cvm [-File] FILE [arguments]     run a script
+           cvm -Command TEXT                run a command
+           cvm                              an interactive session
 
-        cvm is PowerShell with the CvManager module. It takes the options of pwsh, and has its exit codes:
-        https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_pwsh
+    cvm is PowerShell with the CvManager module. It takes the options of pwsh, and has its exit codes:
+    https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_pwsh
 
-        """,
-    args);
+    """,
+    args
+);

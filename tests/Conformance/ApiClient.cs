@@ -16,7 +16,13 @@ public sealed class ApiClient(HttpClient http) : IDisposable
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async Task<ApiResult> SendAsync(HttpMethod method, string path, JsonNode? body = null, string contentType = "application/json", string accept = "application/json")
+    public async Task<ApiResult> SendAsync(
+        HttpMethod method,
+        string path,
+        JsonNode? body = null,
+        string contentType = "application/json",
+        string accept = "application/json"
+    )
     {
         using HttpRequestMessage request = new(method, path.TrimStart('/'));
         request.Headers.TryAddWithoutValidation("Accept", accept);
@@ -27,8 +33,8 @@ public sealed class ApiClient(HttpClient http) : IDisposable
             request.Content.Headers.ContentType = new MediaTypeHeaderValue(contentType);
         }
 
-        using HttpResponseMessage response = await http.SendAsync(request, Token);
-        string text = await response.Content.ReadAsStringAsync(Token);
+        using var response = await http.SendAsync(request, Token);
+        var text = await response.Content.ReadAsStringAsync(Token);
         return new ApiResult(response.StatusCode, text.StartsWith('{') ? JsonNode.Parse(text)!.AsObject() : [], text);
     }
 
@@ -38,16 +44,20 @@ public sealed class ApiClient(HttpClient http) : IDisposable
 
     public Task<ApiResult> PutAsync(string path, JsonNode body) => SendAsync(HttpMethod.Put, path, body);
 
-    public Task<ApiResult> PatchAsync(string path, string contentType, JsonNode body) => SendAsync(HttpMethod.Patch, path, body, contentType);
+    public Task<ApiResult> PatchAsync(string path, string contentType, JsonNode body) =>
+        SendAsync(HttpMethod.Patch, path, body, contentType);
 
     public Task<ApiResult> DeleteAsync(string path, JsonNode? options = null) => SendAsync(HttpMethod.Delete, path, options);
 
     /// <summary>The events of a watch, until <paramref name="isDone"/> returns true or the server ends the watch.</summary>
-    public async Task<List<(string Type, JsonObject Object)>> WatchAsync(string path, Func<List<(string Type, JsonObject Object)>, bool> isDone)
+    public async Task<List<(string Type, JsonObject Object)>> WatchAsync(
+        string path,
+        Func<List<(string Type, JsonObject Object)>, bool> isDone
+    )
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
-        using HttpResponseMessage response = await http.GetAsync(path.TrimStart('/'), HttpCompletionOption.ResponseHeadersRead, limit.Token);
+        using var response = await http.GetAsync(path.TrimStart('/'), HttpCompletionOption.ResponseHeadersRead, limit.Token);
         List<(string, JsonObject)> events = [];
         if (response.StatusCode == HttpStatusCode.Gone)
             return [("ERROR", JsonNode.Parse(await response.Content.ReadAsStringAsync(limit.Token))!.AsObject())];
@@ -66,11 +76,11 @@ public sealed class ApiClient(HttpClient http) : IDisposable
     public async Task<JsonObject> UntilAsync(string path, Func<JsonObject, bool> condition)
     {
         JsonObject last = [];
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(TimeSpan.FromSeconds(60));
         while (!limit.IsCancellationRequested)
         {
-            ApiResult result = await GetAsync(path);
+            var result = await GetAsync(path);
             last = result.Json;
             if (condition(last))
                 return last;

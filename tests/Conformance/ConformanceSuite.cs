@@ -58,22 +58,27 @@ public abstract partial class ConformanceSuite : IAsyncLifetime
     protected Task<ApiResult> CreateConfigMapAsync(string name, string labels = "{}", string more = "") =>
         Api.PostAsync(ConfigMaps, Json($$$"""{"metadata":{"name":"{{{name}}}","labels":{{{labels}}}{{{more}}}},"data":{"a":"1"}}"""));
 
-    protected static JsonObject Deployment(string name = "app", string image = "r.example/app:1", int replicas = 2, string spec = "") => Json($$$$$"""
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{{{name}}}}}"},
-         "spec":{"replicas":{{{{{replicas}}}}},{{{{{spec}}}}}"selector":{"matchLabels":{"app":"{{{{{name}}}}}"}},
-           "template":{"metadata":{"labels":{"app":"{{{{{name}}}}}"}},"spec":{"terminationGracePeriodSeconds":1,"containers":[
-             {"name":"main","image":"{{{{{image}}}}}","env":[{"name":"A","value":"1"}]},{"name":"side","image":"r.example/side:1"}]}}}}
-        """);
+    protected static JsonObject Deployment(string name = "app", string image = "r.example/app:1", int replicas = 2, string spec = "") =>
+        Json(
+            $$$$$"""
+            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{{{name}}}}}"},
+             "spec":{"replicas":{{{{{replicas}}}}},{{{{{spec}}}}}"selector":{"matchLabels":{"app":"{{{{{name}}}}}"}},
+               "template":{"metadata":{"labels":{"app":"{{{{{name}}}}}"}},"spec":{"terminationGracePeriodSeconds":1,"containers":[
+                 {"name":"main","image":"{{{{{image}}}}}","env":[{"name":"A","value":"1"}]},{"name":"side","image":"r.example/side:1"}]}}}}
+            """
+        );
 
     protected static JsonObject? Condition(JsonObject item, string type) =>
         (item["status"]?["conditions"] as JsonArray)?.Select(c => c!.AsObject()).FirstOrDefault(c => c["type"]!.GetValue<string>() == type);
 
     protected static bool IsRolledOut(JsonObject deployment)
     {
-        JsonNode? status = deployment["status"];
-        int wanted = deployment["spec"]!["replicas"]!.GetValue<int>();
+        var status = deployment["status"];
+        var wanted = deployment["spec"]!["replicas"]!.GetValue<int>();
         int Count(string field) => status?[field]?.GetValue<int>() ?? 0;
         return (status?["observedGeneration"]?.GetValue<long>() ?? 0) >= deployment["metadata"]!["generation"]!.GetValue<long>()
-            && Count("updatedReplicas") == wanted && Count("replicas") == wanted && Count("availableReplicas") == wanted;
+            && Count("updatedReplicas") == wanted
+            && Count("replicas") == wanted
+            && Count("availableReplicas") == wanted;
     }
 }

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Xunit;
 
 namespace CvManager.Conformance;
@@ -9,19 +8,19 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task An_object_is_created_read_replaced_and_deleted()
     {
-        JsonObject created = (await CreateConfigMapAsync("one")).Ok();
+        var created = (await CreateConfigMapAsync("one")).Ok();
         Assert.Equal(("v1", "ConfigMap"), (created["apiVersion"]!.GetValue<string>(), created["kind"]!.GetValue<string>()));
         Assert.NotEmpty(created["metadata"]!["uid"]!.GetValue<string>());
         Assert.Matches(@"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$", created["metadata"]!["creationTimestamp"]!.GetValue<string>());
         Assert.Equal(Namespace, created["metadata"]!["namespace"]!.GetValue<string>());
 
         created["data"]!["a"] = "2";
-        JsonObject replaced = (await Api.PutAsync($"{ConfigMaps}/one", created)).Ok();
+        var replaced = (await Api.PutAsync($"{ConfigMaps}/one", created)).Ok();
         Assert.NotEqual(Version(created), Version(replaced));
         Assert.Equal("2", (await Api.GetAsync($"{ConfigMaps}/one")).Ok()["data"]!["a"]!.GetValue<string>());
 
         (await Api.DeleteAsync($"{ConfigMaps}/one")).Ok();
-        JsonObject gone = (await Api.GetAsync($"{ConfigMaps}/one")).Fails(404, "NotFound");
+        var gone = (await Api.GetAsync($"{ConfigMaps}/one")).Fails(404, "NotFound");
         Assert.Equal("configmaps \"one\" not found", gone["message"]!.GetValue<string>());
         Assert.Equal(("one", "configmaps"), (gone["details"]!["name"]!.GetValue<string>(), gone["details"]!["kind"]!.GetValue<string>()));
     }
@@ -29,10 +28,13 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task An_update_without_changes_keeps_the_resource_version()
     {
-        JsonObject created = (await CreateConfigMapAsync("one")).Ok();
+        var created = (await CreateConfigMapAsync("one")).Ok();
 
         Assert.Equal(Version(created), Version((await Api.PutAsync($"{ConfigMaps}/one", created.DeepClone())).Ok()));
-        Assert.Equal(Version(created), Version((await Api.PatchAsync($"{ConfigMaps}/one", ApiClient.MergePatch, Json("""{"data":{"a":"1"}}"""))).Ok()));
+        Assert.Equal(
+            Version(created),
+            Version((await Api.PatchAsync($"{ConfigMaps}/one", ApiClient.MergePatch, Json("""{"data":{"a":"1"}}"""))).Ok())
+        );
     }
 
     [Fact]
@@ -40,28 +42,32 @@ public abstract partial class ConformanceSuite
     {
         (await CreateConfigMapAsync("one")).Ok();
 
-        JsonObject status = (await CreateConfigMapAsync("one")).Fails(409, "AlreadyExists");
+        var status = (await CreateConfigMapAsync("one")).Fails(409, "AlreadyExists");
         Assert.Equal("configmaps \"one\" already exists", status["message"]!.GetValue<string>());
     }
 
     [Fact]
     public async Task An_update_with_an_old_resource_version_conflicts()
     {
-        JsonObject first = (await CreateConfigMapAsync("one")).Ok();
-        JsonObject second = first.DeepClone().AsObject();
+        var first = (await CreateConfigMapAsync("one")).Ok();
+        var second = first.DeepClone().AsObject();
         second["data"]!["a"] = "2";
         (await Api.PutAsync($"{ConfigMaps}/one", second)).Ok();
 
         first["data"]!["a"] = "3";
-        JsonObject status = (await Api.PutAsync($"{ConfigMaps}/one", first)).Fails(409, "Conflict");
-        Assert.Contains("the object has been modified; please apply your changes to the latest version and try again", status["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        var status = (await Api.PutAsync($"{ConfigMaps}/one", first)).Fails(409, "Conflict");
+        Assert.Contains(
+            "the object has been modified; please apply your changes to the latest version and try again",
+            status["message"]!.GetValue<string>(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task GenerateName_creates_unique_names()
     {
-        JsonObject one = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
-        JsonObject two = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
+        var one = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
+        var two = (await Api.PostAsync(ConfigMaps, Json("""{"metadata":{"generateName":"gen-"}}"""))).Ok();
 
         Assert.Matches("^gen-[a-z0-9]{5}$", Name(one));
         Assert.NotEqual(Name(one), Name(two));
@@ -73,7 +79,7 @@ public abstract partial class ConformanceSuite
     [InlineData("-dash")]
     public async Task An_invalid_DNS_name_is_rejected(string name)
     {
-        JsonObject status = (await CreateConfigMapAsync(name)).Fails(422, "Invalid");
+        var status = (await CreateConfigMapAsync(name)).Fails(422, "Invalid");
 
         Assert.Contains(status["details"]!["causes"]!.AsArray(), c => c!["field"]!.GetValue<string>() == "metadata.name");
     }
@@ -86,7 +92,10 @@ public abstract partial class ConformanceSuite
         (await CreateConfigMapAsync("three", """{"app":"c"}""")).Ok();
 
         async Task<string> NamesAsync(string query) =>
-            string.Join(',', Items((await Api.GetAsync($"{ConfigMaps}?{query}")).Ok()).Select(Name).Where(n => n is "one" or "two" or "three").Order());
+            string.Join(
+                ',',
+                Items((await Api.GetAsync($"{ConfigMaps}?{query}")).Ok()).Select(Name).Where(n => n is "one" or "two" or "three").Order()
+            );
         Assert.Equal("one", await NamesAsync("labelSelector=app%3Da"));
         Assert.Equal("three,two", await NamesAsync("labelSelector=app+in+(b,c)"));
         Assert.Equal("one,two", await NamesAsync("labelSelector=tier"));
@@ -99,13 +108,13 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task A_paged_list_returns_one_snapshot()
     {
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
             (await CreateConfigMapAsync($"page-{i}", """{"page":"yes"}""")).Ok();
 
-        JsonObject first = (await Api.GetAsync($"{ConfigMaps}?limit=2&labelSelector=page")).Ok();
+        var first = (await Api.GetAsync($"{ConfigMaps}?limit=2&labelSelector=page")).Ok();
         (await CreateConfigMapAsync("page-9", """{"page":"yes"}""")).Ok();
         List<string> names = [.. Items(first).Select(Name)];
-        JsonObject page = first;
+        var page = first;
         while (page["metadata"]!["continue"]?.GetValue<string>() is { Length: > 0 } next)
         {
             page = (await Api.GetAsync($"{ConfigMaps}?limit=2&labelSelector=page&continue={Uri.EscapeDataString(next)}")).Ok();
@@ -134,7 +143,7 @@ public abstract partial class ConformanceSuite
         (await CreateConfigMapAsync("one", more: ""","finalizers":["example.com/hold"]""")).Ok();
 
         (await Api.DeleteAsync($"{ConfigMaps}/one")).Ok();
-        JsonObject held = (await Api.GetAsync($"{ConfigMaps}/one")).Ok();
+        var held = (await Api.GetAsync($"{ConfigMaps}/one")).Ok();
         Assert.NotNull(held["metadata"]!["deletionTimestamp"]);
 
         (await Api.PatchAsync($"{ConfigMaps}/one", ApiClient.MergePatch, Json("""{"metadata":{"finalizers":null}}"""))).Ok();
@@ -144,10 +153,20 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task A_delete_with_a_UID_precondition_deletes_only_that_object()
     {
-        JsonObject created = (await CreateConfigMapAsync("one")).Ok();
+        var created = (await CreateConfigMapAsync("one")).Ok();
 
-        (await Api.DeleteAsync($"{ConfigMaps}/one", Json("""{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"another"}}"""))).Fails(409, "Conflict");
-        (await Api.DeleteAsync($"{ConfigMaps}/one", Json($$$"""{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"{{{created["metadata"]!["uid"]}}}"}}"""))).Ok();
+        (
+            await Api.DeleteAsync(
+                $"{ConfigMaps}/one",
+                Json("""{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"another"}}""")
+            )
+        ).Fails(409, "Conflict");
+        (
+            await Api.DeleteAsync(
+                $"{ConfigMaps}/one",
+                Json($$$"""{"kind":"DeleteOptions","apiVersion":"v1","preconditions":{"uid":"{{{created["metadata"]!["uid"]}}}"}}""")
+            )
+        ).Ok();
     }
 
     [Fact]
@@ -173,9 +192,9 @@ public abstract partial class ConformanceSuite
         await CreateConfigMapAsync("one");
         (await Api.PatchAsync($"{ConfigMaps}/one?fieldManager=somebody", ApiClient.MergePatch, Json("""{"data":{"b":"2"}}"""))).Ok();
 
-        JsonArray managers = (await Api.GetAsync($"{ConfigMaps}/one")).Ok()["metadata"]!["managedFields"]!.AsArray();
+        var managers = (await Api.GetAsync($"{ConfigMaps}/one")).Ok()["metadata"]!["managedFields"]!.AsArray();
 
-        JsonNode entry = Assert.Single(managers, m => m!["manager"]!.GetValue<string>() == "somebody")!;
+        var entry = Assert.Single(managers, m => m!["manager"]!.GetValue<string>() == "somebody")!;
         Assert.Equal("Update", entry["operation"]!.GetValue<string>());
         Assert.Equal("""{"f:data":{"f:b":{}}}""", entry["fieldsV1"]!.ToJsonString());
         Assert.Contains(managers, m => m!["manager"]!.GetValue<string>() == "conformance");
@@ -186,11 +205,15 @@ public abstract partial class ConformanceSuite
     {
         (await Api.PostAsync(Deployments, Deployment(replicas: 0))).Ok();
 
-        JsonObject table = (await Api.SendAsync(HttpMethod.Get, Deployments, accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")).Ok();
+        var table = (
+            await Api.SendAsync(HttpMethod.Get, Deployments, accept: "application/json;as=Table;v=v1;g=meta.k8s.io,application/json")
+        ).Ok();
 
         Assert.Equal("Table", table["kind"]!.GetValue<string>());
-        Assert.Equal(["Name", "Ready", "Up-to-date", "Available", "Age", "Containers", "Images", "Selector"],
-            table["columnDefinitions"]!.AsArray().Select(c => c!["name"]!.GetValue<string>()));
+        Assert.Equal(
+            ["Name", "Ready", "Up-to-date", "Available", "Age", "Containers", "Images", "Selector"],
+            table["columnDefinitions"]!.AsArray().Select(c => c!["name"]!.GetValue<string>())
+        );
         Assert.Equal("app", table["rows"]![0]!["cells"]![0]!.GetValue<string>());
         Assert.Equal("app", table["rows"]![0]!["object"]!["metadata"]!["name"]!.GetValue<string>());
     }
@@ -198,7 +221,7 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task Deleting_a_namespace_deletes_its_objects()
     {
-        string other = Namespace + "-b";
+        var other = Namespace + "-b";
         (await Api.PostAsync("/api/v1/namespaces", Json($$$"""{"metadata":{"name":"{{{other}}}"}}"""))).Ok();
         (await Api.PostAsync($"/api/v1/namespaces/{other}/configmaps", Json("""{"metadata":{"name":"a"}}"""))).Ok();
 

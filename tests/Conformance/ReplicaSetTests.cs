@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using Xunit;
 
 namespace CvManager.Conformance;
@@ -14,7 +13,7 @@ public abstract partial class ConformanceSuite
         string[] old = [.. Items((await Api.GetAsync(Pods)).Ok()).Select(Name)];
 
         await SetImageAsync(ReplicaSets, "r.example/app:2");
-        JsonObject seen = await Api.UntilAsync($"{ReplicaSets}/app", IsObserved);
+        var seen = await Api.UntilAsync($"{ReplicaSets}/app", IsObserved);
         Assert.Equal(2, Count(seen, "availableReplicas"));
         Assert.Equal(["r.example/app:1", "r.example/app:1"], await ImagesByNameAsync());
 
@@ -26,9 +25,16 @@ public abstract partial class ConformanceSuite
     [Fact]
     public async Task A_ReplicaSet_adopts_matching_pods_and_releases_others()
     {
-        (await Api.PostAsync(Pods, Json("""{"metadata":{"name":"alone","labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"r.example/app:1"}]}}"""))).Ok();
+        (
+            await Api.PostAsync(
+                Pods,
+                Json(
+                    """{"metadata":{"name":"alone","labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"r.example/app:1"}]}}"""
+                )
+            )
+        ).Ok();
         (await Api.PostAsync(ReplicaSets, Workload("ReplicaSet", "\"replicas\":1,"))).Ok();
-        JsonObject adopted = await Api.UntilAsync($"{Pods}/alone", p => p["metadata"]?["ownerReferences"] is not null);
+        var adopted = await Api.UntilAsync($"{Pods}/alone", p => p["metadata"]?["ownerReferences"] is not null);
         Assert.Equal("app", adopted["metadata"]!["ownerReferences"]![0]!["name"]!.GetValue<string>());
 
         (await Api.PatchAsync($"{Pods}/alone", ApiClient.MergePatch, Json("""{"metadata":{"labels":{"app":"other"}}}"""))).Ok();

@@ -9,26 +9,119 @@ internal sealed class Mutator(Random random)
 {
     private const int MaxInput = 256 * 1024;
 
-    private static readonly byte[][] Words = [.. new[]
-    {
-        "", "\0", " ", "\n", "\r\n", "\t", "\u001b[31m", "\u0007", "\u2019", "\u00e4", "\ud83d\ude00", "\ufeff", "null", "true", "[]", "{}", "\"", "'", "\\", "\\u0000", "%00", "%",
-        "0", "-1", "1e999", "2147483648", "9223372036854775808", "0x7f000001", "99999999999999999999999999", ".5", "1.", "&a ", "*a", "&a [*a]", "a: &a {b: *a}\n", "!!binary ", "|", ">",
-        "<<: *a", "- ", ": ", "#", ",", ";", "=", "/", "//", "..", ":", "@", "[", "]", "{", "}", "(", ")", "(a+)+$", "[^", "(?<", "{1,1000}", "https://", "http://[::1", "[::1]:99999", ":99999",
-        "sha256:", "rel=\"next\"", "Bearer ", "Basic ", "realm=", "scope=", "2026-01-01T00:00:00Z", "9999-99-99T99:99:99Z", "data:", "---\n", "...\n",
-    }.Select(Encoding.UTF8.GetBytes)];
+    private static readonly byte[][] Words =
+    [
+        .. new[]
+        {
+            "",
+            "\0",
+            " ",
+            "\n",
+            "\r\n",
+            "\t",
+            "\u001b[31m",
+            "\u0007",
+            "\u2019",
+            "\u00e4",
+            "\ud83d\ude00",
+            "\ufeff",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "\"",
+            "'",
+            "\\",
+            "\\u0000",
+            "%00",
+            "%",
+            "0",
+            "-1",
+            "1e999",
+            "2147483648",
+            "9223372036854775808",
+            "0x7f000001",
+            "99999999999999999999999999",
+            ".5",
+            "1.",
+            "&a ",
+            "*a",
+            "&a [*a]",
+            "a: &a {b: *a}\n",
+            "!!binary ",
+            "|",
+            ">",
+            "<<: *a",
+            "- ",
+            ": ",
+            "#",
+            ",",
+            ";",
+            "=",
+            "/",
+            "//",
+            "..",
+            ":",
+            "@",
+            "[",
+            "]",
+            "{",
+            "}",
+            "(",
+            ")",
+            "(a+)+$",
+            "[^",
+            "(?<",
+            "{1,1000}",
+            "https://",
+            "http://[::1",
+            "[::1]:99999",
+            ":99999",
+            "sha256:",
+            "rel=\"next\"",
+            "Bearer ",
+            "Basic ",
+            "realm=",
+            "scope=",
+            "2026-01-01T00:00:00Z",
+            "9999-99-99T99:99:99Z",
+            "data:",
+            "---\n",
+            "...\n",
+        }.Select(Encoding.UTF8.GetBytes),
+    ];
 
     private static readonly string[] Values =
-        ["null", "true", "0", "-1", "1.5", "1e30", "9223372036854775808", "\"\"", "\"x\"", "\"\\u0000\"", "\"\\ud800\"", "[]", "{}", "[null]", "[[]]", "{\"\":null}", "\"9999-12-31T23:59:59Z\"", "\"0001-01-01T00:00:00+14:00\""];
+    [
+        "null",
+        "true",
+        "0",
+        "-1",
+        "1.5",
+        "1e30",
+        "9223372036854775808",
+        "\"\"",
+        "\"x\"",
+        "\"\\u0000\"",
+        "\"\\ud800\"",
+        "[]",
+        "{}",
+        "[null]",
+        "[[]]",
+        "{\"\":null}",
+        "\"9999-12-31T23:59:59Z\"",
+        "\"0001-01-01T00:00:00+14:00\"",
+    ];
 
     public byte[] Mutate(IReadOnlyList<byte[]> samples, IReadOnlyList<byte[]> words)
     {
-        byte[] input = Pick(samples);
+        var input = Pick(samples);
         if (random.Next(3) == 0 && ReplaceValue(input) is { } replaced)
             input = replaced;
-        for (int times = random.Next(4); times > 0 && input.Length <= MaxInput; times--)
+        for (var times = random.Next(4); times > 0 && input.Length <= MaxInput; times--)
         {
-            int at = random.Next(input.Length + 1);
-            int length = Math.Min(input.Length - at, 1 + random.Next(random.Next(4) == 0 ? 200 : 8));
+            var at = random.Next(input.Length + 1);
+            var length = Math.Min(input.Length - at, 1 + random.Next(random.Next(4) == 0 ? 200 : 8));
             input = random.Next(10) switch
             {
                 0 when input.Length > 0 => Splice(input, Math.Min(at, input.Length - 1), 1, [(byte)random.Next(256)]),
@@ -50,13 +143,14 @@ internal sealed class Mutator(Random random)
 
     private byte[] Join(byte[] input, int at, byte[] other) => [.. input.AsSpan(0, at), .. other.AsSpan(random.Next(other.Length + 1))];
 
-    private static byte[] Splice(byte[] input, int at, int length, ReadOnlySpan<byte> inserted) => [.. input.AsSpan(0, at), .. inserted, .. input.AsSpan(at + length)];
+    private static byte[] Splice(byte[] input, int at, int length, ReadOnlySpan<byte> inserted) =>
+        [.. input.AsSpan(0, at), .. inserted, .. input.AsSpan(at + length)];
 
     private static byte[] Repeat(ReadOnlySpan<byte> piece, int times)
     {
         times = piece.Length == 0 ? 0 : Math.Min(times, MaxInput / piece.Length);
-        byte[] repeated = new byte[piece.Length * times];
-        for (int i = 0; i < times; i++)
+        var repeated = new byte[piece.Length * times];
+        for (var i = 0; i < times; i++)
             piece.CopyTo(repeated.AsSpan(i * piece.Length));
         return repeated;
     }
@@ -64,7 +158,7 @@ internal sealed class Mutator(Random random)
     /// <summary>Renodes one value in the JSON of a sample (in the body of an HTTP response); null if it has no JSON.</summary>
     private byte[]? ReplaceValue(byte[] input)
     {
-        int start = input.AsSpan().IndexOf("\n\n"u8) is >= 0 and var blank && input.AsSpan(0, 5).SequenceEqual("HTTP "u8) ? blank + 2 : 0;
+        var start = input.AsSpan().IndexOf("\n\n"u8) is >= 0 and var blank && input.AsSpan(0, 5).SequenceEqual("HTTP "u8) ? blank + 2 : 0;
         try
         {
             if (JsonNode.Parse(input.AsSpan(start)) is not { } root)
@@ -73,8 +167,8 @@ internal sealed class Mutator(Random random)
             Collect(root, nodes);
             if (nodes.Count == 0)
                 return null;
-            JsonNode chosen = nodes[random.Next(nodes.Count)];
-            JsonNode? value = JsonNode.Parse(Values[random.Next(Values.Length)]);
+            var chosen = nodes[random.Next(nodes.Count)];
+            var value = JsonNode.Parse(Values[random.Next(Values.Length)]);
             if (chosen.Parent is JsonObject map)
                 map[chosen.GetPropertyName()] = value;
             else
@@ -89,8 +183,11 @@ internal sealed class Mutator(Random random)
 
     private static void Collect(JsonNode node, List<JsonNode> nodes)
     {
-        IEnumerable<JsonNode?> inner = node is JsonObject map ? map.Select(pair => pair.Value) : node is JsonArray list ? list : [];
-        foreach (JsonNode child in inner.OfType<JsonNode>())
+        var inner =
+            node is JsonObject map ? map.Select(pair => pair.Value)
+            : node is JsonArray list ? list
+            : [];
+        foreach (var child in inner.OfType<JsonNode>())
         {
             nodes.Add(child);
             Collect(child, nodes);

@@ -17,15 +17,25 @@ internal sealed class ScriptedResponses(byte[] input) : HttpMessageHandler
     protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        byte[] text = _responses[Math.Min(_next++, _responses.Count - 1)];
-        int end = text.AsSpan().IndexOf("\n\n"u8);
-        string[] head = Encoding.Latin1.GetString(end < 0 ? text : text[..end]).Split('\n');
-        int code = head[0].Split(' ') is [_, var written, ..] && int.TryParse(written, out int read) && read is >= 200 and <= 599 ? read : 200;
-        HttpResponseMessage response = new((HttpStatusCode)code) { RequestMessage = request, Content = new ByteArrayContent(end < 0 || request.Method == HttpMethod.Head ? [] : text[(end + 2)..]) };
-        foreach (string line in head.Skip(1))
+        var text = _responses[Math.Min(_next++, _responses.Count - 1)];
+        var end = text.AsSpan().IndexOf("\n\n"u8);
+        var head = Encoding.Latin1.GetString(end < 0 ? text : text[..end]).Split('\n');
+        var code =
+            head[0].Split(' ') is [_, var written, ..] && int.TryParse(written, out var read) && read is >= 200 and <= 599 ? read : 200;
+        HttpResponseMessage response = new((HttpStatusCode)code)
+        {
+            RequestMessage = request,
+            Content = new ByteArrayContent(end < 0 || request.Method == HttpMethod.Head ? [] : text[(end + 2)..]),
+        };
+        foreach (var line in head.Skip(1))
         {
             // A real handler rejects invalid header fields (RFC 9110, 5.1 and 5.5).
-            if (line.Split(':', 2) is not [var name, var value] || name.Length == 0 || value.Any(c => c is '\r' or '\n' or '\0') || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '-'))
+            if (
+                line.Split(':', 2) is not [var name, var value]
+                || name.Length == 0
+                || value.Any(c => c is '\r' or '\n' or '\0')
+                || name.Any(c => !char.IsAsciiLetterOrDigit(c) && c != '-')
+            )
                 continue;
             if (!response.Headers.TryAddWithoutValidation(name, value.Trim()))
                 response.Content.Headers.TryAddWithoutValidation(name, value.Trim());

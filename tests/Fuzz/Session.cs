@@ -17,25 +17,31 @@ internal static class Session
         Mutator mutator = new(new Random(seed));
         Dictionary<string, int> kinds = [];
         long inputs = 0;
-        int findings = 0;
-        Stopwatch clock = Stopwatch.StartNew();
-        await using FileStream current = new(Path.Combine(folder, CurrentFile), FileMode.Create, FileAccess.Write, FileShare.ReadWrite, bufferSize: 0);
+        var findings = 0;
+        var clock = Stopwatch.StartNew();
+        await using FileStream current = new(
+            Path.Combine(folder, CurrentFile),
+            FileMode.Create,
+            FileAccess.Write,
+            FileShare.ReadWrite,
+            bufferSize: 0
+        );
         using Timer watchdog = new(_ => Environment.FailFast("An input did not complete in time."));
         while (clock.Elapsed < duration)
         {
-            Target target = targets[(int)(inputs % targets.Count)];
-            byte[] input = mutator.Mutate(target.Samples, target.Words);
+            var target = targets[(int)(inputs % targets.Count)];
+            var input = mutator.Mutate(target.Samples, target.Words);
             current.SetLength(0);
             current.Position = 0;
             current.Write([.. Encoding.ASCII.GetBytes(target.Name + "\n"), .. input]);
             watchdog.Change(Trial.WallLimit, Timeout.InfiniteTimeSpan);
-            Finding? found = await Trial.RunAsync(target, input);
+            var found = await Trial.RunAsync(target, input);
             watchdog.Change(Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
             inputs++;
             if (found is null || (kinds[found.Kind] = kinds.GetValueOrDefault(found.Kind) + 1) > MaxPerKind)
                 continue;
             findings++;
-            string path = Path.Combine(folder, $"{target.Name}-{Convert.ToHexStringLower(SHA256.HashData(input))[..12]}");
+            var path = Path.Combine(folder, $"{target.Name}-{Convert.ToHexStringLower(SHA256.HashData(input))[..12]}");
             await File.WriteAllBytesAsync(path, input);
             Console.WriteLine($"FINDING --target {target.Name} --input {path}: {found}");
         }

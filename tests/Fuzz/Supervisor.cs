@@ -13,11 +13,11 @@ internal static class Supervisor
     {
         Console.WriteLine($"seed {seed}, {duration.TotalMinutes:0.#} minutes, findings in {folder}");
         long inputs = 0;
-        int findings = 0;
-        Stopwatch clock = Stopwatch.StartNew();
-        for (int session = 0; clock.Elapsed < duration; session++)
+        var findings = 0;
+        var clock = Stopwatch.StartNew();
+        for (var session = 0; clock.Elapsed < duration; session++)
         {
-            using Process child = Start(args, seed + session, duration - clock.Elapsed, folder);
+            using var child = Start(args, seed + session, duration - clock.Elapsed, folder);
             while (await child.StandardOutput.ReadLineAsync() is { } line)
             {
                 if (line.Split(' ') is ["session", var count, var found])
@@ -35,9 +35,11 @@ internal static class Supervisor
             if (child.ExitCode is 0 or 1)
                 continue;
             findings++;
-            string path = Path.Combine(folder, $"died-{seed + session}");
+            var path = Path.Combine(folder, $"died-{seed + session}");
             File.Copy(Path.Combine(folder, Session.CurrentFile), path, overwrite: true);
-            Console.WriteLine($"FINDING the process exited with code {child.ExitCode} on {path} (the first line is the name of the target)");
+            Console.WriteLine(
+                $"FINDING the process exited with code {child.ExitCode} on {path} (the first line is the name of the target)"
+            );
         }
 
         Console.WriteLine($"{inputs} inputs, {findings} findings");
@@ -47,11 +49,24 @@ internal static class Supervisor
     private static Process Start(string[] args, int seed, TimeSpan remaining, string folder)
     {
         // If this process was started with `dotnet`, the child needs the path of the assembly.
-        string program = Environment.ProcessPath!;
+        var program = Environment.ProcessPath!;
         string[] assembly = Path.GetFileNameWithoutExtension(program) == "dotnet" ? [typeof(Supervisor).Assembly.Location] : [];
         string[] target = Array.IndexOf(args, "--target") is >= 0 and var at ? ["--target", args[at + 1]] : [];
-        ProcessStartInfo start = new(program, [.. assembly, "--child", "yes", "--seed", seed.ToString(CultureInfo.InvariantCulture),
-            "--minutes", remaining.TotalMinutes.ToString(CultureInfo.InvariantCulture), "--folder", folder, .. target])
+        ProcessStartInfo start = new(
+            program,
+            [
+                .. assembly,
+                "--child",
+                "yes",
+                "--seed",
+                seed.ToString(CultureInfo.InvariantCulture),
+                "--minutes",
+                remaining.TotalMinutes.ToString(CultureInfo.InvariantCulture),
+                "--folder",
+                folder,
+                .. target,
+            ]
+        )
         {
             RedirectStandardOutput = true,
         };

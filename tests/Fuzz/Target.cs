@@ -31,117 +31,251 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     public Func<Exception, bool> IsExpected { get; init; } = _ => false;
 
     public static IReadOnlyList<Target> All() =>
-    [
-        OfText("reference", text =>
-        {
-            _ = ImageReference.TryParse(text, out _);
-            if (ImageRepository.TryParse(text, out ImageRepository? repository))
-                RegistryAddress.Of(repository, new RegistryClientOptions());
-            ImageReference.Parse(text);
-        }, "nginx", "registry.example.com:5000/team/app:v1@" + Digest, "[::1]:5000/app:demo", "123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b", "127.0.0.1/a", "docker.io/library/nginx"),
-        OfText("yaml", text =>
-        {
-            foreach (JsonObject manifest in YamlDocuments.Read(text).OfType<JsonObject>())
+        [
+            OfText(
+                "reference",
+                text =>
+                {
+                    _ = ImageReference.TryParse(text, out _);
+                    if (ImageRepository.TryParse(text, out var repository))
+                        RegistryAddress.Of(repository, new RegistryClientOptions());
+                    ImageReference.Parse(text);
+                },
+                "nginx",
+                "registry.example.com:5000/team/app:v1@" + Digest,
+                "[::1]:5000/app:demo",
+                "123456789012.dkr.ecr.us-east-1.amazonaws.com/a/b",
+                "127.0.0.1/a",
+                "docker.io/library/nginx"
+            ),
+            OfText(
+                "yaml",
+                text =>
+                {
+                    foreach (var manifest in YamlDocuments.Read(text).OfType<JsonObject>())
+                    {
+                        if (ContainerVersionValidator.Validate(manifest).Count == 0)
+                            ContainerVersionManifest.Write(ContainerVersionManifest.Read(manifest));
+                    }
+                },
+                Manifest,
+                "a: [1, {b: c}]\n---\nd: &x {e: f}\ng: *x\n",
+                "- 'a'\n- \"b\\n\"\n- |\n  c\n- 1.5\n- 2026-01-01\n"
+            ),
+            OfText(
+                "resource",
+                text =>
+                {
+                    var manifest = Parse(text);
+                    if (ContainerVersionValidator.Validate(manifest).Count == 0)
+                        ContainerVersionManifest.Write(ContainerVersionManifest.Read(manifest));
+                },
+                Resource
+            ),
+            OfText(
+                "kubeconfig",
+                text =>
+                {
+                    var file = Path.Combine(Path.GetTempPath(), $"cvm-fuzz-kubeconfig-{Environment.ProcessId}");
+                    File.WriteAllText(file, text);
+                    KubeConfigFile.ReadContexts(file);
+                },
+                KubeConfig
+            ),
+            new(
+                "dockerconfig",
+                [.. DockerConfigs.Select(Encoding.UTF8.GetBytes)],
+                async (input, token) =>
+                {
+                    DockerConfigText config = new(Encoding.UTF8.GetString(input), "the secret default/login");
+                    await config.FindAsync(Repository, token);
+                }
+            ),
+            OfText(
+                "challenge",
+                text => Challenge.ParseAll(text.Split('\n')),
+                "Bearer realm=\"https://auth.test/token\",service=\"registry.test\",scope=\"repository:a:pull\"",
+                "Basic realm=x",
+                "Negotiate, Bearer realm=https://a/b, Basic"
+            ),
+            new(
+                "versions",
+                [.. Syntaxes.Select(line => Encoding.UTF8.GetBytes($"{line}\n{Tags}"))],
+                async (input, token) =>
+                {
+                    var lines = Encoding.UTF8.GetString(input).Split('\n');
+                    await VersionSyntax.Of(lines[0]).MatchingAsync(lines.Skip(1), token);
+                    if (VersionPolicy.Find(lines[0]) is { Newest: null } policy)
+                        await policy.ChooseAsync(lines[1..], token);
+                }
+            ),
+            OfText(
+                "history",
+                text =>
+                {
+                    JsonObject map = new()
+                    {
+                        ["data"] = new JsonObject { ["records"] = text, ["Info"] = text },
+                    };
+                    HistoryDocument.Read(map["data"]!.AsObject());
+                    HistoryDocument.Add(map, HistoryDocument.Read(map["data"]!.AsObject()) ?? [], out _);
+                },
+                Records
+            ),
+            OfRegistry(
+                "registry-find",
+                (registry, token) => registry.FindTagAsync(Repository, "demo", token),
+                ManifestResponse,
+                Challenged,
+                Redirected
+            ),
+            OfRegistry(
+                "registry-list",
+                async (registry, token) =>
+                {
+                    var tags = 0;
+                    await foreach (var _ in registry.ListTagsAsync(Repository, token))
+                        tags++;
+                },
+                TagResponses,
+                Challenged
+            ),
+            OfRegistry(
+                "registry-labels",
+                (registry, token) => registry.ReadLabelsAsync(Repository, Digest, token),
+                ManifestResponse,
+                IndexResponse,
+                Challenged
+            ),
+            OfRegistry(
+                "registry-add",
+                (registry, token) => registry.AddTagAsync(Repository, "v1", "demo", token),
+                ManifestResponse,
+                IndexResponse,
+                Challenged
+            ),
+            OfCluster(
+                "cluster-get",
+                (cluster, token) => cluster.GetAsync(new ResourcePath("apps", "v1", "deployments", "a", "b"), token),
+                Ok(Resource),
+                Failure
+            ),
+            OfCluster(
+                "cluster-list",
+                (cluster, token) => cluster.ListAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), null, null, token),
+                Ok("{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[" + Resource + "]}"),
+                Failure
+            ),
+            OfCluster(
+                "cluster-store",
+                (cluster, token) => new ContainerVersionStore(cluster).GetAsync("a", "b", token),
+                Ok(Resource),
+                Failure
+            ),
+            OfCluster(
+                "cluster-watch",
+                async (cluster, token) =>
+                {
+                    var events = 0;
+                    await foreach (
+                        (var _, var _) in cluster.WatchAsync(
+                            new ResourcePath("custom.k8s.io", "v1", "containerversions"),
+                            null,
+                            "1",
+                            30,
+                            token
+                        )
+                    )
+                        events++;
+                },
+                Ok(
+                    $$$$"""
+                    {"type":"ADDED","object":{{{{Resource}}}}}
+                    {"type":"BOOKMARK","object":{"kind":"ContainerVersion","metadata":{"resourceVersion":"9"}}}
+                    {"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}
+
+                    """
+                ),
+                Failure
+            ),
+            new(
+                "sandbox-protobuf",
+                [ProtobufSample],
+                (input, _) =>
+                {
+                    ProtobufBody.Parse(input, (_, kind) => BuiltInSchemas.All.GetValueOrDefault(kind));
+                    return Task.CompletedTask;
+                }
+            )
             {
-                if (ContainerVersionValidator.Validate(manifest).Count == 0)
-                    ContainerVersionManifest.Write(ContainerVersionManifest.Read(manifest));
+                IsExpected = e => e is ApiException or JsonException,
+            },
+            new(
+                "sandbox-yaml",
+                [.. new[] { Manifest, "a: &x [1]\nb: *x\n" }.Select(Encoding.UTF8.GetBytes)],
+                (input, _) =>
+                {
+                    YamlText.Parse(input);
+                    return Task.CompletedTask;
+                }
+            )
+            {
+                IsExpected = e => e is JsonException,
+            },
+        ];
+
+    private static Target OfText(string name, Action<string> read, params string[] samples) =>
+        new(
+            name,
+            [.. samples.Select(Encoding.UTF8.GetBytes)],
+            (input, _) =>
+            {
+                read(Encoding.UTF8.GetString(input));
+                return Task.CompletedTask;
             }
-        }, Manifest, "a: [1, {b: c}]\n---\nd: &x {e: f}\ng: *x\n", "- 'a'\n- \"b\\n\"\n- |\n  c\n- 1.5\n- 2026-01-01\n"),
-        OfText("resource", text =>
-        {
-            JsonObject manifest = Parse(text);
-            if (ContainerVersionValidator.Validate(manifest).Count == 0)
-                ContainerVersionManifest.Write(ContainerVersionManifest.Read(manifest));
-        }, Resource),
-        OfText("kubeconfig", text =>
-        {
-            string file = Path.Combine(Path.GetTempPath(), $"cvm-fuzz-kubeconfig-{Environment.ProcessId}");
-            File.WriteAllText(file, text);
-            KubeConfigFile.ReadContexts(file);
-        }, KubeConfig),
-        new("dockerconfig", [.. DockerConfigs.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
-        {
-            DockerConfigText config = new(Encoding.UTF8.GetString(input), "the secret default/login");
-            await config.FindAsync(Repository, token);
-        }),
-        OfText("challenge", text => Challenge.ParseAll(text.Split('\n')),
-            "Bearer realm=\"https://auth.test/token\",service=\"registry.test\",scope=\"repository:a:pull\"", "Basic realm=x", "Negotiate, Bearer realm=https://a/b, Basic"),
-        new("versions", [.. Syntaxes.Select(line => Encoding.UTF8.GetBytes($"{line}\n{Tags}"))], async (input, token) =>
-        {
-            string[] lines = Encoding.UTF8.GetString(input).Split('\n');
-            await VersionSyntax.Of(lines[0]).MatchingAsync(lines.Skip(1), token);
-            if (VersionPolicy.Find(lines[0]) is { Newest: null } policy)
-                await policy.ChooseAsync(lines[1..], token);
-        }),
-        OfText("history", text =>
-        {
-            JsonObject map = new() { ["data"] = new JsonObject { ["records"] = text, ["Info"] = text } };
-            HistoryDocument.Read(map["data"]!.AsObject());
-            HistoryDocument.Add(map, HistoryDocument.Read(map["data"]!.AsObject()) ?? [], out _);
-        }, Records),
-        OfRegistry("registry-find", (registry, token) => registry.FindTagAsync(Repository, "demo", token), ManifestResponse, Challenged, Redirected),
-        OfRegistry("registry-list", async (registry, token) =>
-        {
-            int tags = 0;
-            await foreach (RegistryTag _ in registry.ListTagsAsync(Repository, token))
-                tags++;
-        }, TagResponses, Challenged),
-        OfRegistry("registry-labels", (registry, token) => registry.ReadLabelsAsync(Repository, Digest, token), ManifestResponse, IndexResponse, Challenged),
-        OfRegistry("registry-add", (registry, token) => registry.AddTagAsync(Repository, "v1", "demo", token), ManifestResponse, IndexResponse, Challenged),
-        OfCluster("cluster-get", (cluster, token) => cluster.GetAsync(new ResourcePath("apps", "v1", "deployments", "a", "b"), token), Ok(Resource), Failure),
-        OfCluster("cluster-list", (cluster, token) => cluster.ListAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), null, null, token),
-            Ok("{\"kind\":\"List\",\"metadata\":{\"resourceVersion\":\"7\"},\"items\":[" + Resource + "]}"), Failure),
-        OfCluster("cluster-store", (cluster, token) => new ContainerVersionStore(cluster).GetAsync("a", "b", token), Ok(Resource), Failure),
-        OfCluster("cluster-watch", async (cluster, token) =>
-        {
-            int events = 0;
-            await foreach ((string _, JsonObject _) in cluster.WatchAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), null, "1", 30, token))
-                events++;
-        }, Ok($$$$"""
-            {"type":"ADDED","object":{{{{Resource}}}}}
-            {"type":"BOOKMARK","object":{"kind":"ContainerVersion","metadata":{"resourceVersion":"9"}}}
-            {"type":"ERROR","object":{"kind":"Status","code":410,"reason":"Expired","message":"too old resource version"}}
+        );
 
-            """), Failure),
-        new("sandbox-protobuf", [ProtobufSample], (input, _) =>
+    private static Target OfRegistry(string name, Func<IRegistry, CancellationToken, Task> read, params string[] samples) =>
+        new(
+            name,
+            [.. samples.Select(Encoding.UTF8.GetBytes)],
+            async (input, token) =>
+            {
+                using ScriptedResponses responses = new(input);
+                // Retries do not wait.
+                RegistryClientOptions options = new()
+                {
+                    Retries = 1,
+                    RetryDelay = TimeSpan.FromMilliseconds(1),
+                    MaxRetryAfter = TimeSpan.FromMilliseconds(1),
+                    RequestsPerSecond = 1e6,
+                };
+                using RegistryCatalog catalog = new(
+                    options,
+                    new FixedCredential(RegistryCredential.OfPassword("user", "password")),
+                    responses
+                );
+                await read(catalog.For(Repository), token);
+            }
+        )
         {
-            ProtobufBody.Parse(input, (_, kind) => BuiltInSchemas.All.GetValueOrDefault(kind));
-            return Task.CompletedTask;
-        }) { IsExpected = e => e is ApiException or JsonException },
-        new("sandbox-yaml", [.. new[] { Manifest, "a: &x [1]\nb: *x\n" }.Select(Encoding.UTF8.GetBytes)], (input, _) =>
+            Words = [.. ManifestWords.Select(Encoding.UTF8.GetBytes)],
+        };
+
+    private static Target OfCluster(string name, Func<ClusterConnection, CancellationToken, Task> read, params string[] samples) =>
+        new(
+            name,
+            [.. samples.Select(Encoding.UTF8.GetBytes)],
+            async (input, token) =>
+            {
+                using ScriptedResponses responses = new(input);
+                using var cluster = ClusterConnection.FromHandler(responses, new Uri("https://api.test"), "token");
+                await read(cluster, token);
+            }
+        )
         {
-            YamlText.Parse(input);
-            return Task.CompletedTask;
-        }) { IsExpected = e => e is JsonException },
-    ];
-
-    private static Target OfText(string name, Action<string> read, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], (input, _) =>
-    {
-        read(Encoding.UTF8.GetString(input));
-        return Task.CompletedTask;
-    });
-
-    private static Target OfRegistry(string name, Func<IRegistry, CancellationToken, Task> read, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
-    {
-        using ScriptedResponses responses = new(input);
-        // Retries do not wait.
-        RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.FromMilliseconds(1), MaxRetryAfter = TimeSpan.FromMilliseconds(1), RequestsPerSecond = 1e6 };
-        using RegistryCatalog catalog = new(options, new FixedCredential(RegistryCredential.OfPassword("user", "password")), responses);
-        await read(catalog.For(Repository), token);
-    })
-    {
-        Words = [.. ManifestWords.Select(Encoding.UTF8.GetBytes)],
-    };
-
-    private static Target OfCluster(string name, Func<ClusterConnection, CancellationToken, Task> read, params string[] samples) => new(name, [.. samples.Select(Encoding.UTF8.GetBytes)], async (input, token) =>
-    {
-        using ScriptedResponses responses = new(input);
-        using ClusterConnection cluster = ClusterConnection.FromHandler(responses, new Uri("https://api.test"), "token");
-        await read(cluster, token);
-    })
-    {
-        Words = [.. ClusterWords.Select(Encoding.UTF8.GetBytes)],
-    };
+            Words = [.. ClusterWords.Select(Encoding.UTF8.GetBytes)],
+        };
 
     /// <summary>Returns an empty object for input that is not a JSON object, because an earlier parser rejects it.</summary>
     private static JsonObject Parse(string text)
@@ -161,11 +295,32 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
 
     private static readonly string[] ManifestWords =
     [
-        "\n=====\n", "HTTP 401\n", "HTTP 404\n", "HTTP 429\nRetry-After: 7\n", "HTTP 307\nLocation: http://other.test/\n", "Link: </v2/team/app/tags/list?last=a>; rel=\"next\"\n", "Docker-Content-Digest: " + Digest + "\n",
-        "WWW-Authenticate: Bearer realm=\"https://auth.test/\"\n", "RateLimit-Remaining: 1;w=60\n", "application/vnd.oci.image.index.v1+json", "expires_in", "\"errors\":[{\"code\":\"X\",\"message\":\"y\"}]",
+        "\n=====\n",
+        "HTTP 401\n",
+        "HTTP 404\n",
+        "HTTP 429\nRetry-After: 7\n",
+        "HTTP 307\nLocation: http://other.test/\n",
+        "Link: </v2/team/app/tags/list?last=a>; rel=\"next\"\n",
+        "Docker-Content-Digest: " + Digest + "\n",
+        "WWW-Authenticate: Bearer realm=\"https://auth.test/\"\n",
+        "RateLimit-Remaining: 1;w=60\n",
+        "application/vnd.oci.image.index.v1+json",
+        "expires_in",
+        "\"errors\":[{\"code\":\"X\",\"message\":\"y\"}]",
     ];
 
-    private static readonly string[] ClusterWords = ["\n=====\n", "HTTP 500\n", "HTTP 409\n", "HTTP 429\nRetry-After: 1\n", "\"type\":\"ERROR\"", "\"reason\":\"Conflict\"", "\"details\":{\"causes\":[{}]}", "\"spec\":null", "\"code\":\"410\""];
+    private static readonly string[] ClusterWords =
+    [
+        "\n=====\n",
+        "HTTP 500\n",
+        "HTTP 409\n",
+        "HTTP 429\nRetry-After: 1\n",
+        "\"type\":\"ERROR\"",
+        "\"reason\":\"Conflict\"",
+        "\"details\":{\"causes\":[{}]}",
+        "\"spec\":null",
+        "\"code\":\"410\"",
+    ];
 
     private static readonly string[] DockerConfigs =
     [
@@ -174,7 +329,14 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     ];
 
     private static readonly string[] Syntaxes =
-        ["[0-9a-f]{7,40}", "semver:>=1.2 <2", "regex/numeric:^main-([0-9]+)$", "regex/alphabetical:main-.*", $"(a+)+b\n{new string('a', 60)}", "newest:[0-9.]+"];
+    [
+        "[0-9a-f]{7,40}",
+        "semver:>=1.2 <2",
+        "regex/numeric:^main-([0-9]+)$",
+        "regex/alphabetical:main-.*",
+        $"(a+)+b\n{new string('a', 60)}",
+        "newest:[0-9.]+",
+    ];
 
     private const string Tags = "1.2.3\n1.2.4-rc.1\nmain-17\nmain-5\nabcdef1\n2026.01.02\nv1.2.3.4\nlatest";
 
@@ -279,6 +441,29 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     /// <summary>The v1 ConfigMap named a, with data a: b, as client-go writes it.</summary>
     private static readonly byte[] ProtobufSample =
     [
-        .. "k8s\0"u8, 0x0a, 15, 0x0a, 2, .. "v1"u8, 0x12, 9, .. "ConfigMap"u8, 0x12, 13, 0x0a, 3, 0x0a, 1, (byte)'a', 0x12, 6, 0x0a, 1, (byte)'a', 0x12, 1, (byte)'b',
+        .. "k8s\0"u8,
+        0x0a,
+        15,
+        0x0a,
+        2,
+        .. "v1"u8,
+        0x12,
+        9,
+        .. "ConfigMap"u8,
+        0x12,
+        13,
+        0x0a,
+        3,
+        0x0a,
+        1,
+        (byte)'a',
+        0x12,
+        6,
+        0x0a,
+        1,
+        (byte)'a',
+        0x12,
+        1,
+        (byte)'b',
     ];
 }

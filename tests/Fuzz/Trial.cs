@@ -23,8 +23,8 @@ internal static partial class Trial
 
     public static async Task<Finding?> RunAsync(Target target, byte[] input)
     {
-        TimeSpan cpu = Environment.CpuUsage.TotalTime;
-        long allocated = GC.GetTotalAllocatedBytes();
+        var cpu = Environment.CpuUsage.TotalTime;
+        var allocated = GC.GetTotalAllocatedBytes();
         Finding? found = null;
         try
         {
@@ -39,16 +39,21 @@ internal static partial class Trial
         }
         catch (Exception e) when (!target.IsExpected(e))
         {
-            found = new Finding($"{target.Name} {e.GetType().Name} {Place(e)}", $"{e.GetType().Name} {e.Message}\n{string.Join('\n', e.StackTrace?.Split('\n').Take(12) ?? [])}");
+            found = new Finding(
+                $"{target.Name} {e.GetType().Name} {Place(e)}",
+                $"{e.GetType().Name} {e.Message}\n{string.Join('\n', e.StackTrace?.Split('\n').Take(12) ?? [])}"
+            );
         }
-        catch (Exception e) when (target.IsExpected(e))
-        {
-        }
+        catch (Exception e) when (target.IsExpected(e)) { }
 
-        TimeSpan took = Environment.CpuUsage.TotalTime - cpu;
-        long bytes = GC.GetTotalAllocatedBytes() - allocated;
+        var took = Environment.CpuUsage.TotalTime - cpu;
+        var bytes = GC.GetTotalAllocatedBytes() - allocated;
         return found
-            ?? (took > CpuLimit ? new Finding($"{target.Name} slow", $"{took.TotalSeconds:0.0} s of processor time for {input.Length} bytes") : null)
+            ?? (
+                took > CpuLimit
+                    ? new Finding($"{target.Name} slow", $"{took.TotalSeconds:0.0} s of processor time for {input.Length} bytes")
+                    : null
+            )
             ?? (bytes > MaxAllocation ? new Finding($"{target.Name} large", $"{bytes >> 20} MiB for {input.Length} bytes") : null);
     }
 

@@ -28,16 +28,19 @@ public sealed class ClusterTests : IDisposable
         await CreateNamespaceAsync();
         await _cluster.CreateAsync(new ResourcePath("apps", "v1", "deployments", _space), Deployment("r/a:1"), Token);
         WorkloadStore store = new(_cluster);
-        Workload read = Assert.Single(await store.ListAsync(_space, Token));
-        WorkloadContainer container = read.FindContainer("main")!;
+        var read = Assert.Single(await store.ListAsync(_space, Token));
+        var container = read.FindContainer("main")!;
 
         Assert.Equal(ImagePatchOutcome.Swapped, (await store.SwapImageAsync(read, container, "r/a:2", Token)).Outcome);
         Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container, "r/a:3", Token)).Outcome);
-        Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container with { Name = "other" }, "r/a:3", Token)).Outcome);
+        Assert.Equal(
+            ImagePatchOutcome.Changed,
+            (await store.SwapImageAsync(read, container with { Name = "other" }, "r/a:3", Token)).Outcome
+        );
         Assert.Equal(ImagePatchOutcome.Changed, (await store.SwapImageAsync(read, container with { Index = 7 }, "r/a:3", Token)).Outcome);
         Assert.Equal(ImagePatchOutcome.Gone, (await store.SwapImageAsync(read with { Name = "gone" }, container, "r/a:3", Token)).Outcome);
 
-        Workload after = (await store.FindAsync(read, Token))!;
+        var after = (await store.FindAsync(read, Token))!;
         Assert.Equal("r/a:2", after.FindContainer("main")!.Image);
         Assert.Equal("cvmanager", after.FindContainer("main")!.ImageManager);
     }
@@ -48,9 +51,9 @@ public sealed class ClusterTests : IDisposable
         await CreateNamespaceAsync();
         await _cluster.CreateAsync(new ResourcePath("apps", "v1", "deployments", _space), Deployment("r/a:1"), Token);
         WorkloadStore store = new(_cluster);
-        Workload read = Assert.Single(await store.ListAsync(_space, Token));
+        var read = Assert.Single(await store.ListAsync(_space, Token));
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => store.SwapImageAsync(read, read.FindContainer("main")!, "", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => store.SwapImageAsync(read, read.FindContainer("main")!, "", Token));
 
         Assert.Equal("ResourceInvalid", error.ErrorId);
         Assert.Contains("image", error.Remedy, StringComparison.Ordinal);
@@ -61,17 +64,34 @@ public sealed class ClusterTests : IDisposable
     {
         await CrdInstallation.InstallAsync(_cluster, TimeProvider.System, Token);
         await CreateNamespaceAsync();
-        await _cluster.CreateAsync(ContainerVersionStore.Path(_space), YamlDocuments.Read("""
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec: {imageRepo: r/a, tag: demo, selector: {cvapp: app}, container: {name: main}}
-            """).Single().AsObject(), Token);
+        await _cluster.CreateAsync(
+            ContainerVersionStore.Path(_space),
+            YamlDocuments
+                .Read(
+                    """
+                    apiVersion: custom.k8s.io/v1
+                    kind: ContainerVersion
+                    metadata: {name: app}
+                    spec: {imageRepo: r/a, tag: demo, selector: {cvapp: app}, container: {name: main}}
+                    """
+                )
+                .Single()
+                .AsObject(),
+            Token
+        );
         ContainerVersionStore store = new(_cluster);
-        ContainerVersion read = await store.GetAsync(_space, "app", Token);
+        var read = await store.GetAsync(_space, "app", Token);
 
-        ContainerVersion written = await store.UpdateStatusAsync(read with { Status = new ContainerVersionStatus { CurrVersion = "1", CurrStatusTime = DateTimeOffset.UnixEpoch } }, Token);
-        CvException late = await Assert.ThrowsAsync<CvException>(() => store.UpdateStatusAsync(read with { Status = new ContainerVersionStatus { CurrVersion = "2" } }, Token));
+        var written = await store.UpdateStatusAsync(
+            read with
+            {
+                Status = new ContainerVersionStatus { CurrVersion = "1", CurrStatusTime = DateTimeOffset.UnixEpoch },
+            },
+            Token
+        );
+        var late = await Assert.ThrowsAsync<CvException>(() =>
+            store.UpdateStatusAsync(read with { Status = new ContainerVersionStatus { CurrVersion = "2" } }, Token)
+        );
 
         Assert.Equal(("1", DateTimeOffset.UnixEpoch), (written.Status!.CurrVersion, written.Status.CurrStatusTime));
         Assert.Equal("ResourceConflict", late.ErrorId);
@@ -83,10 +103,10 @@ public sealed class ClusterTests : IDisposable
     {
         await CreateNamespaceAsync();
         // A new service account has no permissions.
-        using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
-        using ClusterConnection low = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
+        using var login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
+        using var low = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(low).ListAsync("default", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(low).ListAsync("default", Token));
 
         Assert.Equal(("ClusterForbidden", CvErrorKind.Forbidden), (error.ErrorId, error.Kind));
         Assert.Contains("read ", error.Remedy, StringComparison.Ordinal);
@@ -96,12 +116,16 @@ public sealed class ClusterTests : IDisposable
     public async Task A_wrong_token_is_an_error_that_does_not_contain_the_token()
     {
         await CreateNamespaceAsync();
-        using TemporaryLogin login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
-        string text = await File.ReadAllTextAsync(login.KubeConfig, Token);
-        await File.WriteAllTextAsync(login.KubeConfig, System.Text.RegularExpressions.Regex.Replace(text, "token: [^ ]+", "token: wrong-secret"), Token);
-        using ClusterConnection stranger = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
+        using var login = await TemporaryLogin.CreateAsync(_cluster, _space, "default", Token);
+        var text = await File.ReadAllTextAsync(login.KubeConfig, Token);
+        await File.WriteAllTextAsync(
+            login.KubeConfig,
+            System.Text.RegularExpressions.Regex.Replace(text, "token: [^ ]+", "token: wrong-secret"),
+            Token
+        );
+        using var stranger = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = login.KubeConfig });
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(stranger).ListAsync("default", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => new WorkloadStore(stranger).ListAsync("default", Token));
 
         Assert.Equal("ClusterUnauthorized", error.ErrorId);
         Assert.DoesNotContain("wrong-secret", error.ToString(), StringComparison.Ordinal);
@@ -112,10 +136,21 @@ public sealed class ClusterTests : IDisposable
     {
         await CreateNamespaceAsync();
         ResourcePath path = new("", "v1", "configmaps", _space);
-        string version = (await _cluster.GetRawAsync(path.ToString(), Token))["metadata"]!["resourceVersion"]!.GetValue<string>();
-        await _cluster.CreateAsync(path, new JsonObject { ["metadata"] = new JsonObject { ["name"] = "one", ["labels"] = new JsonObject { ["a"] = "b" } } }, Token);
+        var version = (await _cluster.GetRawAsync(path.ToString(), Token))["metadata"]!["resourceVersion"]!.GetValue<string>();
+        await _cluster.CreateAsync(
+            path,
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = "one",
+                    ["labels"] = new JsonObject { ["a"] = "b" },
+                },
+            },
+            Token
+        );
 
-        await foreach ((string type, JsonObject item) in _cluster.WatchAsync(path, "a=b", version, 10, Token))
+        await foreach ((var type, var item) in _cluster.WatchAsync(path, "a=b", version, 10, Token))
         {
             Assert.Equal(("ADDED", "one"), (type, item.Text("metadata", "name")));
             return;
@@ -127,17 +162,27 @@ public sealed class ClusterTests : IDisposable
     public void Dispose() => _cluster.Dispose();
 
     private Task<JsonObject> CreateNamespaceAsync() =>
-        _cluster.CreateAsync(new ResourcePath("", "v1", "namespaces"), new JsonObject { ["metadata"] = new JsonObject { ["name"] = _space } }, Token);
+        _cluster.CreateAsync(
+            new ResourcePath("", "v1", "namespaces"),
+            new JsonObject { ["metadata"] = new JsonObject { ["name"] = _space } },
+            Token
+        );
 
-    private static JsonObject Deployment(string image) => YamlDocuments.Read("""
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: app, labels: {cvapp: app}}
-        spec:
-          replicas: 1
-          selector: {matchLabels: {app: app}}
-          template:
-            metadata: {labels: {app: app}}
-            spec: {containers: [{name: main, image: IMAGE}]}
-        """.Replace("IMAGE", image, StringComparison.Ordinal)).Single().AsObject();
+    private static JsonObject Deployment(string image) =>
+        YamlDocuments
+            .Read(
+                """
+                apiVersion: apps/v1
+                kind: Deployment
+                metadata: {name: app, labels: {cvapp: app}}
+                spec:
+                  replicas: 1
+                  selector: {matchLabels: {app: app}}
+                  template:
+                    metadata: {labels: {app: app}}
+                    spec: {containers: [{name: main, image: IMAGE}]}
+                """.Replace("IMAGE", image, StringComparison.Ordinal)
+            )
+            .Single()
+            .AsObject();
 }

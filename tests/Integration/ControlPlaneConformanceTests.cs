@@ -15,7 +15,10 @@ public sealed class ControlPlaneConformanceTests : ConformanceSuite
 
     /// <summary>Enabled by default since Kubernetes 1.34.</summary>
     protected override async Task<bool> SupportsStreamingListsAsync() =>
-        int.Parse((await Api.GetAsync("/version")).Ok()["minor"]!.GetValue<string>().TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture) >= 34;
+        int.Parse(
+            (await Api.GetAsync("/version")).Ok()["minor"]!.GetValue<string>().TrimEnd('+'),
+            System.Globalization.CultureInfo.InvariantCulture
+        ) >= 34;
 
     protected override ValueTask DisconnectAsync()
     {

@@ -14,8 +14,8 @@ public sealed class FirstLightTests
     [Fact]
     public async Task A_tag_move_is_rolled_out_to_the_example_workload_and_a_second_pass_writes_nothing()
     {
-        string ns = $"first-light-{Guid.NewGuid().ToString("N")[..8]}";
-        string repository = $"{Servers.Registry}/{ns}/cvm-example";
+        var ns = $"first-light-{Guid.NewGuid().ToString("N")[..8]}";
+        var repository = $"{Servers.Registry}/{ns}/cvm-example";
         using ImageLayout former = new(Former);
         using ImageLayout next = new(Next);
         await former.PushAsync($"{repository}:{Former}");
@@ -26,12 +26,18 @@ public sealed class FirstLightTests
         session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
         session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
         await KubeCtlAsync("create", "namespace", ns);
-        string manifests = (await File.ReadAllTextAsync(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"),
-            TestContext.Current.CancellationToken)).Replace("${ECR_ENDPOINT}/nearmap/cvm-example", repository, StringComparison.Ordinal);
+        var manifests = (
+            await File.ReadAllTextAsync(
+                Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"),
+                TestContext.Current.CancellationToken
+            )
+        ).Replace("${ECR_ENDPOINT}/nearmap/cvm-example", repository, StringComparison.Ordinal);
         await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", ns, "apply", "-f", "-"], manifests);
         await KubeCtlAsync("-n", ns, "rollout", "status", "deployment/myapp", "--timeout=60s");
 
-        session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag demo", ("repository", repository), ("version", Next)).AssertNoErrors();
+        session
+            .Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag demo", ("repository", repository), ("version", Next))
+            .AssertNoErrors();
         session.Invoke("Start-CvReconcile -Namespace $ns -WhatIf", ("ns", ns)).AssertNoErrors();
         Assert.Equal($"{repository}:{Former}", await ImageAsync(ns));
 
@@ -44,11 +50,11 @@ public sealed class FirstLightTests
         Assert.Equal(Next, (await KubeCtlAsync("-n", ns, "get", "cv", "myappcv", "-o", "jsonpath={.status.currVersion}")).Trim());
         Assert.Equal("Success", (await KubeCtlAsync("-n", ns, "get", "cv", "myappcv", "-o", "jsonpath={.status.currStatus}")).Trim());
 
-        int before = (await WritesAsync(ns)).Count;
+        var before = (await WritesAsync(ns)).Count;
         session.Invoke("Start-CvReconcile -Namespace $ns", ("ns", ns)).AssertNoErrors();
         // The log is in order: if it contains this write, it contains all writes of the pass.
         await KubeCtlAsync("-n", ns, "create", "configmap", "after");
-        IReadOnlyList<string> writes = await WritesAsync(ns);
+        var writes = await WritesAsync(ns);
         while (!writes.Any(w => w.EndsWith("configmaps/after", StringComparison.Ordinal)))
         {
             TestContext.Current.CancellationToken.ThrowIfCancellationRequested();
@@ -69,7 +75,7 @@ public sealed class FirstLightTests
         {
             if (!line.EndsWith('}') || JsonNode.Parse(line) is not JsonObject entry)
                 continue;
-            string verb = entry["verb"]!.GetValue<string>();
+            var verb = entry["verb"]!.GetValue<string>();
             if (verb is "get" or "list" or "watch" || entry["objectRef"]?["namespace"]?.GetValue<string>() != ns)
                 continue;
             writes.Add($"{verb} {entry["objectRef"]!["resource"]}/{entry["objectRef"]!["name"]}");
@@ -78,8 +84,8 @@ public sealed class FirstLightTests
         return writes;
     }
 
-    private static async Task<string> ImageAsync(string ns) => (await KubeCtlAsync("-n", ns, "get", "deployment", "myapp",
-        "-o", "jsonpath={.spec.template.spec.containers[0].image}")).Trim();
+    private static async Task<string> ImageAsync(string ns) =>
+        (await KubeCtlAsync("-n", ns, "get", "deployment", "myapp", "-o", "jsonpath={.spec.template.spec.containers[0].image}")).Trim();
 
     private static Task<string> KubeCtlAsync(params string[] arguments) =>
         ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, .. arguments]);

@@ -20,7 +20,9 @@ internal sealed class ImageLayout : IDisposable
         Directory.CreateDirectory(Path.Combine(_folder.FullName, "blobs", "sha256"));
         using MemoryStream tar = new();
         using (TarWriter writer = new(tar, leaveOpen: true))
-            writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "version") { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)) });
+            writer.WriteEntry(
+                new UstarTarEntry(TarEntryType.RegularFile, "version") { DataStream = new MemoryStream(Encoding.UTF8.GetBytes(content)) }
+            );
         using MemoryStream layer = new();
         using (GZipStream gzip = new(layer, CompressionLevel.Optimal, leaveOpen: true))
             gzip.Write(tar.ToArray());
@@ -39,12 +41,14 @@ internal sealed class ImageLayout : IDisposable
             ["config"] = Blob(Bytes(config), "application/vnd.oci.image.config.v1+json"),
             ["layers"] = new JsonArray(Blob(layer.ToArray(), "application/vnd.oci.image.layer.v1.tar+gzip")),
         };
-        JsonObject descriptor = Blob(Bytes(manifest), "application/vnd.oci.image.manifest.v1+json");
+        var descriptor = Blob(Bytes(manifest), "application/vnd.oci.image.manifest.v1+json");
         ManifestDigest = descriptor["digest"]!.GetValue<string>();
         ManifestSize = descriptor["size"]!.GetValue<int>();
         File.WriteAllText(Path.Combine(_folder.FullName, "oci-layout"), """{"imageLayoutVersion":"1.0.0"}""");
-        File.WriteAllText(Path.Combine(_folder.FullName, "index.json"),
-            new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(descriptor) }.ToJsonString());
+        File.WriteAllText(
+            Path.Combine(_folder.FullName, "index.json"),
+            new JsonObject { ["schemaVersion"] = 2, ["manifests"] = new JsonArray(descriptor) }.ToJsonString()
+        );
     }
 
     public string ManifestDigest { get; }
@@ -55,17 +59,32 @@ internal sealed class ImageLayout : IDisposable
     /// <summary>Pushes the image with skopeo, without TLS.</summary>
     /// <param name="reference">host:port/repository:tag</param>
     /// <param name="credentials">user:password, or null.</param>
-    public Task PushAsync(string reference, string? credentials = null) => ExternalProgram.RunAsync("skopeo",
-        ["copy", "--quiet", "--dest-tls-verify=false", "--preserve-digests", .. credentials is null ? Array.Empty<string>() : ["--dest-creds", credentials],
-            "oci:" + _folder.FullName, "docker://" + reference]);
+    public Task PushAsync(string reference, string? credentials = null) =>
+        ExternalProgram.RunAsync(
+            "skopeo",
+            [
+                "copy",
+                "--quiet",
+                "--dest-tls-verify=false",
+                "--preserve-digests",
+                .. credentials is null ? Array.Empty<string>() : ["--dest-creds", credentials],
+                "oci:" + _folder.FullName,
+                "docker://" + reference,
+            ]
+        );
 
     public void Dispose() => _folder.Delete(recursive: true);
 
     private JsonObject Blob(byte[] bytes, string mediaType)
     {
-        string digest = Digest(bytes);
+        var digest = Digest(bytes);
         File.WriteAllBytes(Path.Combine(_folder.FullName, "blobs", "sha256", digest["sha256:".Length..]), bytes);
-        return new JsonObject { ["mediaType"] = mediaType, ["digest"] = digest, ["size"] = bytes.Length };
+        return new JsonObject
+        {
+            ["mediaType"] = mediaType,
+            ["digest"] = digest,
+            ["size"] = bytes.Length,
+        };
     }
 
     private static byte[] Bytes(JsonObject json) => Encoding.UTF8.GetBytes(json.ToJsonString());

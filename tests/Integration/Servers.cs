@@ -39,8 +39,8 @@ internal static class Servers
     /// </summary>
     public static async Task<HttpClient> ConnectAsync(string kubeConfig)
     {
-        KubeConfig file = KubeConfigFile.Read([new FileInfo(kubeConfig)]);
-        ClusterAccess access = ClusterAccess.OfContext(file, file.CurrentContext!, kubeConfig, TimeProvider.System);
+        var file = KubeConfigFile.Read([new FileInfo(kubeConfig)]);
+        var access = ClusterAccess.OfContext(file, file.CurrentContext!, kubeConfig, TimeProvider.System);
         HttpClient client = new(access.Handler) { BaseAddress = access.Server, Timeout = Timeout.InfiniteTimeSpan };
         client.DefaultRequestHeaders.Authorization = await access.Credentials.GetAsync(CancellationToken.None);
         return client;
@@ -48,6 +48,7 @@ internal static class Servers
 
     [SuppressMessage("Design", "CA1065", Justification = "A test that needs a server cannot go on without it.")]
     private static string Require(string name) =>
-        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value
-        : throw new InvalidOperationException($"{name} is not set: start the servers of tests/servers, or run .ci/run.");
+        Environment.GetEnvironmentVariable(name) is { Length: > 0 } value
+            ? value
+            : throw new InvalidOperationException($"{name} is not set: start the servers of tests/servers, or run .ci/run.");
 }

@@ -17,32 +17,41 @@ public sealed class SkopeoOnSandboxTests
     [InlineData(RegistryLoginKind.Bearer)]
     public async Task It_pushes_inspects_lists_copies_pulls_and_deletes(RegistryLoginKind? kind)
     {
-        await using SandboxRegistry registry = await StartAsync(kind is { } k ? new() { Login = Login with { Kind = k } } : new());
-        string? account = kind is null ? null : Account;
-        string[] creds = Credentials("--creds", account);
+        await using var registry = await StartAsync(kind is { } k ? new() { Login = Login with { Kind = k } } : new());
+        var account = kind is null ? null : Account;
+        var creds = Credentials("--creds", account);
         using ImageLayout image = new("6e4ae1c", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" });
-        string repository = $"{registry.Host}/nearmap/cvm-example";
+        var repository = $"{registry.Host}/nearmap/cvm-example";
 
         await image.PushAsync($"{repository}:6e4ae1c", account);
         Assert.Equal(image.ManifestDigest, registry.Digest("nearmap/cvm-example", "6e4ae1c"));
 
-        JsonNode inspected = JsonNode.Parse(await SkopeoAsync(["inspect", "--tls-verify=false", .. creds, $"docker://{repository}:6e4ae1c"]))!;
+        var inspected = JsonNode.Parse(await SkopeoAsync(["inspect", "--tls-verify=false", .. creds, $"docker://{repository}:6e4ae1c"]))!;
         Assert.Equal(image.ManifestDigest, inspected["Digest"]!.GetValue<string>());
         Assert.Equal("6e4ae1c", inspected["Labels"]!["org.opencontainers.image.version"]!.GetValue<string>());
 
         await CopyAsync(account, $"docker://{repository}:6e4ae1c", $"docker://{repository}:demo");
         await CopyAsync(account, $"docker://{repository}@{image.ManifestDigest}", $"docker://{registry.Host}/nearmap/other:demo");
         Assert.Equal(image.ManifestDigest, registry.Digest("nearmap/other", "demo"));
-        JsonNode list = JsonNode.Parse(await SkopeoAsync(["list-tags", "--tls-verify=false", .. creds, $"docker://{repository}"]))!;
+        var list = JsonNode.Parse(await SkopeoAsync(["list-tags", "--tls-verify=false", .. creds, $"docker://{repository}"]))!;
         Assert.Equal(["6e4ae1c", "demo"], list["Tags"]!.AsArray().Select(t => t!.GetValue<string>()));
 
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("cvm-pulled-");
+        var folder = Directory.CreateTempSubdirectory("cvm-pulled-");
         try
         {
-            await SkopeoAsync(["copy", "--quiet", "--preserve-digests", "--src-tls-verify=false", .. Credentials("--src-creds", account),
-                $"docker://{repository}:demo", $"oci:{folder.FullName}:demo"]);
-            Assert.Equal(image.ManifestDigest,
-                JsonNode.Parse(await SkopeoAsync("inspect", $"oci:{folder.FullName}:demo"))!["Digest"]!.GetValue<string>());
+            await SkopeoAsync([
+                "copy",
+                "--quiet",
+                "--preserve-digests",
+                "--src-tls-verify=false",
+                .. Credentials("--src-creds", account),
+                $"docker://{repository}:demo",
+                $"oci:{folder.FullName}:demo",
+            ]);
+            Assert.Equal(
+                image.ManifestDigest,
+                JsonNode.Parse(await SkopeoAsync("inspect", $"oci:{folder.FullName}:demo"))!["Digest"]!.GetValue<string>()
+            );
         }
         finally
         {
@@ -60,12 +69,21 @@ public sealed class SkopeoOnSandboxTests
     [InlineData(RegistryLoginKind.Bearer)]
     public async Task It_is_denied_without_a_valid_login(RegistryLoginKind kind)
     {
-        await using SandboxRegistry registry = await StartAsync(new() { Login = Login with { Kind = kind } });
+        await using var registry = await StartAsync(new() { Login = Login with { Kind = kind } });
         registry.PushImage("a", "demo");
 
-        foreach (string[] creds in (string[][])[["--no-creds"], ["--creds", "ci:wrong"]])
+        foreach (
+            var creds in (string[][])
+                [
+                    ["--no-creds"],
+                    ["--creds", "ci:wrong"],
+                ]
+        )
         {
-            var (code, _, error) = await ExternalProgram.TryAsync("skopeo", ["inspect", "--tls-verify=false", .. creds, $"docker://{registry.Host}/a:demo"]);
+            var (code, _, error) = await ExternalProgram.TryAsync(
+                "skopeo",
+                ["inspect", "--tls-verify=false", .. creds, $"docker://{registry.Host}/a:demo"]
+            );
 
             Assert.NotEqual(0, code);
             Assert.Matches("(?i)unauthorized|authentication required|invalid username", error);
@@ -75,13 +93,21 @@ public sealed class SkopeoOnSandboxTests
     [Fact]
     public async Task It_copies_a_multi_platform_image()
     {
-        await using SandboxRegistry registry = await StartAsync(new());
-        string digest = registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64"]);
+        await using var registry = await StartAsync(new());
+        var digest = registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64"]);
 
-        await SkopeoAsync("copy", "--quiet", "--all", "--src-tls-verify=false", "--dest-tls-verify=false",
-            $"docker://{registry.Host}/a:demo", $"docker://{registry.Host}/b:demo");
-        JsonNode config = JsonNode.Parse(await SkopeoAsync("inspect", "--config", "--tls-verify=false", "--override-arch=arm64",
-            $"docker://{registry.Host}/b:demo"))!;
+        await SkopeoAsync(
+            "copy",
+            "--quiet",
+            "--all",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            $"docker://{registry.Host}/a:demo",
+            $"docker://{registry.Host}/b:demo"
+        );
+        var config = JsonNode.Parse(
+            await SkopeoAsync("inspect", "--config", "--tls-verify=false", "--override-arch=arm64", $"docker://{registry.Host}/b:demo")
+        )!;
 
         Assert.Equal(digest, registry.Digest("b", "demo"));
         Assert.Equal("arm64", config["architecture"]!.GetValue<string>());
@@ -90,12 +116,12 @@ public sealed class SkopeoOnSandboxTests
     [Fact]
     public async Task It_lists_tags_over_several_pages()
     {
-        await using SandboxRegistry registry = await StartAsync(new() { PageSize = 3 });
+        await using var registry = await StartAsync(new() { PageSize = 3 });
         string[] tags = [.. Enumerable.Range(10, 10).Select(i => $"v{i}")];
-        foreach (string tag in tags)
+        foreach (var tag in tags)
             registry.PushImage("a", tag);
 
-        JsonNode list = JsonNode.Parse(await SkopeoAsync("list-tags", "--tls-verify=false", $"docker://{registry.Host}/a"))!;
+        var list = JsonNode.Parse(await SkopeoAsync("list-tags", "--tls-verify=false", $"docker://{registry.Host}/a"))!;
 
         Assert.Equal(tags, list["Tags"]!.AsArray().Select(t => t!.GetValue<string>()));
     }
@@ -103,13 +129,24 @@ public sealed class SkopeoOnSandboxTests
     [Fact]
     public async Task It_cannot_pull_a_broken_image_or_delete_if_deletion_is_disabled()
     {
-        await using SandboxRegistry registry = await StartAsync(new() { Deletion = RegistryDeletion.None });
+        await using var registry = await StartAsync(new() { Deletion = RegistryDeletion.None });
         registry.PushImage("a", "demo");
         registry.BreakImage("a", "demo");
 
-        var (pulled, _, missing) = await ExternalProgram.TryAsync("skopeo",
-            ["copy", "--src-tls-verify=false", "--dest-tls-verify=false", $"docker://{registry.Host}/a:demo", $"docker://{registry.Host}/b:demo"]);
-        var (deleted, _, unsupported) = await ExternalProgram.TryAsync("skopeo", ["delete", "--tls-verify=false", $"docker://{registry.Host}/a:demo"]);
+        var (pulled, _, missing) = await ExternalProgram.TryAsync(
+            "skopeo",
+            [
+                "copy",
+                "--src-tls-verify=false",
+                "--dest-tls-verify=false",
+                $"docker://{registry.Host}/a:demo",
+                $"docker://{registry.Host}/b:demo",
+            ]
+        );
+        var (deleted, _, unsupported) = await ExternalProgram.TryAsync(
+            "skopeo",
+            ["delete", "--tls-verify=false", $"docker://{registry.Host}/a:demo"]
+        );
 
         Assert.NotEqual(0, pulled);
         Assert.Contains("blob", missing, StringComparison.Ordinal);
@@ -123,8 +160,18 @@ public sealed class SkopeoOnSandboxTests
 
     private static Task<string> SkopeoAsync(params string[] arguments) => ExternalProgram.RunAsync("skopeo", arguments);
 
-    private static Task<string> CopyAsync(string? account, string from, string to) => SkopeoAsync(["copy", "--quiet", "--preserve-digests",
-        "--src-tls-verify=false", "--dest-tls-verify=false", .. Credentials("--src-creds", account), .. Credentials("--dest-creds", account), from, to]);
+    private static Task<string> CopyAsync(string? account, string from, string to) =>
+        SkopeoAsync([
+            "copy",
+            "--quiet",
+            "--preserve-digests",
+            "--src-tls-verify=false",
+            "--dest-tls-verify=false",
+            .. Credentials("--src-creds", account),
+            .. Credentials("--dest-creds", account),
+            from,
+            to,
+        ]);
 
     private static string[] Credentials(string option, string? account) => account is null ? [] : [option, account];
 }

@@ -13,15 +13,15 @@ internal static class PesterFile
     /// <summary>The number of characters of output to show for a file that did not complete.</summary>
     private const int ShownOutput = 4000;
 
-    private static readonly SemaphoreSlim s_processes = new(Environment.ProcessorCount);
+    private static readonly SemaphoreSlim Processes = new(Environment.ProcessorCount);
 
     public static string Folder { get; } = Path.Combine(Unit.RepositoryRoot.Path, "tests", "Pester");
 
     /// <summary>Returns the outcome of each test. If no test ran, it contains a failure.</summary>
     public static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, TimeSpan limit, CancellationToken cancellationToken)
     {
-        await s_processes.WaitAsync(cancellationToken);
-        DirectoryInfo folder = Directory.CreateTempSubdirectory("cvm-pester-");
+        await Processes.WaitAsync(cancellationToken);
+        var folder = Directory.CreateTempSubdirectory("cvm-pester-");
         try
         {
             return await RunAsync(path, folder.FullName, limit, cancellationToken);
@@ -29,25 +29,46 @@ internal static class PesterFile
         finally
         {
             folder.Delete(recursive: true);
-            s_processes.Release();
+            Processes.Release();
         }
     }
 
-    private static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, string folder, TimeSpan limit, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<PesterOutcome>> RunAsync(
+        string path,
+        string folder,
+        TimeSpan limit,
+        CancellationToken cancellationToken
+    )
     {
-        string name = Path.GetFileName(path);
-        string resultPath = Path.Combine(folder, "result.json");
+        var name = Path.GetFileName(path);
+        var resultPath = Path.Combine(folder, "result.json");
         StringBuilder output = new();
         using Process process = new()
         {
-            StartInfo = new ProcessStartInfo(BuildSettings.DotNetHost,
-                [BuildSettings.Pwsh, "-NoProfile", "-NonInteractive", "-File", Path.Combine(Folder, "Invoke-TestFile.ps1"), BuildSettings.Pester, path, resultPath])
+            StartInfo = new ProcessStartInfo(
+                BuildSettings.DotNetHost,
+                [
+                    BuildSettings.Pwsh,
+                    "-NoProfile",
+                    "-NonInteractive",
+                    "-File",
+                    Path.Combine(Folder, "Invoke-TestFile.ps1"),
+                    BuildSettings.Pester,
+                    path,
+                    resultPath,
+                ]
+            )
             {
                 RedirectStandardInput = true,
                 RedirectStandardOutput = true,
                 RedirectStandardError = true,
                 // A test that does not connect to its sandbox must not use the cluster of the developer.
-                Environment = { ["KUBECONFIG"] = Path.Combine(folder, "no-kubeconfig"), ["POWERSHELL_UPDATECHECK"] = "Off", ["POWERSHELL_TELEMETRY_OPTOUT"] = "1" },
+                Environment =
+                {
+                    ["KUBECONFIG"] = Path.Combine(folder, "no-kubeconfig"),
+                    ["POWERSHELL_UPDATECHECK"] = "Off",
+                    ["POWERSHELL_TELEMETRY_OPTOUT"] = "1",
+                },
             },
         };
         DataReceivedEventHandler append = (_, e) =>
@@ -61,7 +82,7 @@ internal static class PesterFile
         process.StandardInput.Close();
         process.BeginOutputReadLine();
         process.BeginErrorReadLine();
-        using CancellationTokenSource time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         time.CancelAfter(limit);
         try
         {
@@ -79,14 +100,14 @@ internal static class PesterFile
 
         if (!File.Exists(resultPath))
             return [Failure($"{name} exited with code {process.ExitCode} without a result")];
-        PesterOutcome[] outcomes = JsonSerializer.Deserialize<PesterOutcome[]>(await File.ReadAllTextAsync(resultPath, cancellationToken))!;
+        var outcomes = JsonSerializer.Deserialize<PesterOutcome[]>(await File.ReadAllTextAsync(resultPath, cancellationToken))!;
         return outcomes.Any(outcome => outcome.Ran) ? outcomes : [.. outcomes, Failure($"{name} ran no test")];
 
         PesterOutcome Failure(string what)
         {
             lock (output)
             {
-                string text = output.ToString();
+                var text = output.ToString();
                 return new PesterOutcome(name, "Failed", $"{what}. End of the output:\n{text[^Math.Min(ShownOutput, text.Length)..]}");
             }
         }

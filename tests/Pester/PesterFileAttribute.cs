@@ -13,13 +13,19 @@ internal sealed class PesterFileAttribute : DataAttribute
 
     public override async ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)
     {
-        IReadOnlyList<PesterOutcome> outcomes =
-            await PesterFile.RunAsync(Path.Combine(PesterFile.Folder, testMethod.Name + Suffix), PesterFile.Limit, TestContext.Current.CancellationToken);
-        return [.. outcomes.Select(outcome => new TheoryDataRow<PesterOutcome>(outcome)
-        {
-            TestDisplayName = $"{testMethod.Name}: {outcome.Name}",
-            Skip = outcome.Result is "Skipped" ? outcome.Message : null,
-        })];
+        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(
+            Path.Combine(PesterFile.Folder, testMethod.Name + Suffix),
+            PesterFile.Limit,
+            TestContext.Current.CancellationToken
+        );
+        return
+        [
+            .. outcomes.Select(outcome => new TheoryDataRow<PesterOutcome>(outcome)
+            {
+                TestDisplayName = $"{testMethod.Name}: {outcome.Name}",
+                Skip = outcome.Result is "Skipped" ? outcome.Message : null,
+            }),
+        ];
     }
 
     /// <summary>Pester runs during execution of the tests, not during discovery.</summary>

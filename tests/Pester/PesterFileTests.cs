@@ -12,7 +12,8 @@ public sealed class PesterFileTests : IDisposable
     [Fact]
     public async Task A_failed_test_is_reported_with_its_message()
     {
-        IReadOnlyList<PesterOutcome> outcomes = await RunAsync("""
+        var outcomes = await RunAsync(
+            """
             Describe 'Numbers' {
                 It 'are <_>' -ForEach 1, 2 { $_ | Should -Be 1 -Because 'there is one' }
                 Context 'without a setup' {
@@ -21,12 +22,25 @@ public sealed class PesterFileTests : IDisposable
                 }
                 It 'is skipped' -Skip { }
             }
-            """);
+            """
+        );
 
-        Assert.Equal(["Numbers.are 1 Passed", "Numbers.are 2 Failed", "Numbers.is skipped Skipped", "Numbers.without a setup Failed", "Numbers.without a setup.does not run Failed"],
-            outcomes.Select(outcome => $"{outcome.Name} {outcome.Result}").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            [
+                "Numbers.are 1 Passed",
+                "Numbers.are 2 Failed",
+                "Numbers.is skipped Skipped",
+                "Numbers.without a setup Failed",
+                "Numbers.without a setup.does not run Failed",
+            ],
+            outcomes.Select(outcome => $"{outcome.Name} {outcome.Result}").Order(StringComparer.Ordinal)
+        );
         Assert.Contains("there is one", outcomes.Single(outcome => outcome.Name == "Numbers.are 2").Message, StringComparison.Ordinal);
-        Assert.Contains("no setup", outcomes.Single(outcome => outcome.Name == "Numbers.without a setup").Message, StringComparison.Ordinal);
+        Assert.Contains(
+            "no setup",
+            outcomes.Single(outcome => outcome.Name == "Numbers.without a setup").Message,
+            StringComparison.Ordinal
+        );
     }
 
     [Theory]
@@ -35,7 +49,7 @@ public sealed class PesterFileTests : IDisposable
     [InlineData("Describe 'It' { It 'ends the process' { [Environment]::Exit(0) } }")]
     public async Task A_file_in_which_nothing_runs_fails(string text)
     {
-        IReadOnlyList<PesterOutcome> outcomes = await RunAsync(text);
+        var outcomes = await RunAsync(text);
 
         Assert.Contains(outcomes, outcome => outcome.Result == "Failed");
     }
@@ -43,17 +57,21 @@ public sealed class PesterFileTests : IDisposable
     [Fact]
     public async Task A_file_that_hangs_is_killed_and_fails()
     {
-        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(Write("Describe 'It' { It 'hangs' { [Threading.Thread]::Sleep(-1) } }"),
-            TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken);
+        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(
+            Write("Describe 'It' { It 'hangs' { [Threading.Thread]::Sleep(-1) } }"),
+            TimeSpan.FromSeconds(1),
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Equal("Failed", Assert.Single(outcomes).Result);
     }
 
-    private Task<IReadOnlyList<PesterOutcome>> RunAsync(string text) => PesterFile.RunAsync(Write(text), PesterFile.Limit, TestContext.Current.CancellationToken);
+    private Task<IReadOnlyList<PesterOutcome>> RunAsync(string text) =>
+        PesterFile.RunAsync(Write(text), PesterFile.Limit, TestContext.Current.CancellationToken);
 
     private string Write(string text)
     {
-        string path = Path.Combine(_folder.FullName, "Some.Tests.ps1");
+        var path = Path.Combine(_folder.FullName, "Some.Tests.ps1");
         File.WriteAllText(path, text);
         return path;
     }

@@ -44,9 +44,13 @@ public sealed class PesterTests
     [Fact]
     public void Every_file_of_Pester_tests_has_a_method()
     {
-        IEnumerable<string> files = Directory.GetFiles(PesterFile.Folder, "*" + PesterFileAttribute.Suffix, SearchOption.AllDirectories)
+        var files = Directory
+            .GetFiles(PesterFile.Folder, "*" + PesterFileAttribute.Suffix, SearchOption.AllDirectories)
             .Select(path => Path.GetFileName(path)[..^PesterFileAttribute.Suffix.Length]);
-        IEnumerable<string> methods = typeof(PesterTests).GetMethods().Where(method => method.IsDefined(typeof(PesterFileAttribute))).Select(method => method.Name);
+        var methods = typeof(PesterTests)
+            .GetMethods()
+            .Where(method => method.IsDefined(typeof(PesterFileAttribute)))
+            .Select(method => method.Name);
 
         Assert.Equal(files.Order(StringComparer.Ordinal), methods.Order(StringComparer.Ordinal));
     }

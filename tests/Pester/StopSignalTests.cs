@@ -11,7 +11,7 @@ public sealed class StopSignalTests
     private const int Terminate = 15;
 
     /// <summary>The time limit, high enough for a busy machine.</summary>
-    private static readonly TimeSpan s_limit = TimeSpan.FromMinutes(2);
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(2);
 
     public static bool HasSignals => !OperatingSystem.IsWindows();
 
@@ -24,7 +24,7 @@ public sealed class StopSignalTests
     [InlineData("cvm", "-File", Terminate)]
     public async Task A_signal_stops_the_controller_and_its_process_exits_with_0(string program, string option, int signal)
     {
-        using Process process = await StartAsync(program, option);
+        using var process = await StartAsync(program, option);
 
         Assert.Equal(0, Kill(process.Id, signal));
 
@@ -36,7 +36,7 @@ public sealed class StopSignalTests
     [Fact(SkipUnless = nameof(HasSignals), Skip = "Windows has no signals.")]
     public async Task A_session_that_continues_after_an_interrupt_has_its_own_exit_code()
     {
-        using Process process = await StartAsync("pwsh", "-NoExit", "-Command");
+        using var process = await StartAsync("pwsh", "-NoExit", "-Command");
 
         Assert.Equal(0, Kill(process.Id, Interrupt));
 
@@ -49,13 +49,13 @@ public sealed class StopSignalTests
     /// <summary>Starts a controller on a sandbox, and waits for its initial sync.</summary>
     private static async Task<Process> StartAsync(string program, params string[] options)
     {
-        string script = $"""
+        var script = $"""
             Import-Module '{Path.Combine(Unit.RepositoryRoot.Path, "module", "CvManager.psd1")}'
             $null = Start-CvSandbox
             Install-CvController -CrdOnly
             Start-CvReconcile -Watch -LogFormat Json
             """;
-        string file = Path.Combine(Directory.CreateTempSubdirectory("cvm-signal-").FullName, "watch.ps1");
+        var file = Path.Combine(Directory.CreateTempSubdirectory("cvm-signal-").FullName, "watch.ps1");
         string[] start = program == "pwsh" ? [BuildSettings.DotNetHost, BuildSettings.Pwsh] : [BuildSettings.Cvm];
         Process process = new()
         {
@@ -67,8 +67,8 @@ public sealed class StopSignalTests
         };
         await File.WriteAllTextAsync(file, script, TestContext.Current.CancellationToken);
         process.Start();
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(s_limit);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
         try
         {
             // Initial sync complete (docs/Start-CvReconcile.md).
@@ -93,8 +93,8 @@ public sealed class StopSignalTests
 
     private static async Task EndAsync(Process process)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(s_limit);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        limit.CancelAfter(Limit);
         try
         {
             await process.StandardOutput.ReadToEndAsync(limit.Token);

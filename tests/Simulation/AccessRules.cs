@@ -10,7 +10,7 @@ internal sealed class AccessRules
     /// <summary>Denies permissions, for example <c>list deployments</c> or <c>update containerversions/status</c>.</summary>
     public void Deny(params ReadOnlySpan<string> rights)
     {
-        foreach (string right in rights)
+        foreach (var right in rights)
             _denied.Add((right.Split(' ')[0], right.Split(' ')[1]));
     }
 
@@ -19,12 +19,15 @@ internal sealed class AccessRules
 
     public RequestFault Judge(HttpRequestMessage request)
     {
-        AccessRequest asked = AccessRequest.Of(request);
-        return !_denied.Contains((asked.Verb, asked.Resource)) ? RequestFault.None : new RequestFault
-        {
-            StatusCode = 403,
-            Message = $"{asked.Resource} is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot {asked.Verb} resource \"{asked.Resource}\" in API group \"{asked.Group}\"",
-        };
+        var asked = AccessRequest.Of(request);
+        return !_denied.Contains((asked.Verb, asked.Resource))
+            ? RequestFault.None
+            : new RequestFault
+            {
+                StatusCode = 403,
+                Message =
+                    $"{asked.Resource} is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot {asked.Verb} resource \"{asked.Resource}\" in API group \"{asked.Group}\"",
+            };
     }
 }
 
@@ -33,13 +36,13 @@ internal sealed record AccessRequest(string Verb, string Group, string Resource)
 {
     public static AccessRequest Of(HttpRequestMessage request)
     {
-        string[] path = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
-        bool core = path[0] == "api";
-        string[] rest = path[(core ? 2 : 3)..];
+        var path = request.RequestUri!.AbsolutePath.Trim('/').Split('/');
+        var core = path[0] == "api";
+        var rest = path[(core ? 2 : 3)..];
         if (rest.Length > 2 && rest[0] == "namespaces")
             rest = rest[2..];
-        string resource = rest.Length > 2 ? $"{rest[0]}/{rest[2]}" : rest[0];
-        string verb = request.Method.Method switch
+        var resource = rest.Length > 2 ? $"{rest[0]}/{rest[2]}" : rest[0];
+        var verb = request.Method.Method switch
         {
             "GET" when request.RequestUri.Query.Contains("watch=1", StringComparison.Ordinal) => "watch",
             "GET" => rest.Length == 1 ? "list" : "get",

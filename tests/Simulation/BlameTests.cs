@@ -35,7 +35,11 @@ public sealed class BlameTests : ControllerStage
     {
         await BeginAsync("""{"progressDeadlineSeconds":30}""");
         await EditAsync("""{"suspend":true}""");
-        await PatchAsync(Deployment, """{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"registry.sandbox/app:v9-bad"}]}}}}""", "application/strategic-merge-patch+json");
+        await PatchAsync(
+            Deployment,
+            """{"spec":{"template":{"spec":{"containers":[{"name":"main","image":"registry.sandbox/app:v9-bad"}]}}}}""",
+            "application/strategic-merge-patch+json"
+        );
         await RunAsync(TimeSpan.FromMinutes(2));
 
         await EditAsync("""{"suspend":false}""");
@@ -90,7 +94,7 @@ public sealed class BlameTests : ControllerStage
         MoveTag("v2");
 
         await IsBlockedByAsync("UpdateOnDelete");
-        foreach (string pod in (string[])["app-0", "app-1"])
+        foreach (var pod in (string[])["app-0", "app-1"])
             await SendAsync(HttpMethod.Delete, $"{Pods}/{pod}", null);
         await SettlesAsync("v2");
     }
@@ -144,13 +148,13 @@ public sealed class BlameTests : ControllerStage
     {
         await BeginAsync(resource: """{"rollback":{"failFast":true}}""");
         Push("app", "v4-crash");
-        DateTimeOffset moved = Now;
+        var moved = Now;
         MoveTag("v4-crash");
 
         await RunUntilAsync(async () => await PhaseAsync() == "RolledBack", Long, "it is rolled back");
 
-        JsonObject resource = await GetAsync();
-        string message = Fields.Text(resource, "status", "rollout", "message");
+        var resource = await GetAsync();
+        var message = Fields.Text(resource, "status", "rollout", "message");
         // The exit code, the number of crashes, and the end of the log.
         Facts.AssertIn(message, "code 1", "3 times", "error: exiting with code 1");
         // A poll (30 s), three starts of 2 s with a crash each, one immediate restart, one after a backoff of 10 s, and the rollback.
@@ -166,7 +170,7 @@ public sealed class BlameTests : ControllerStage
 
         await RunUntilAsync(async () => await PhaseAsync() == "RolledBack", Long, "it is rolled back");
 
-        JsonNode entry = (await GetAsync())["status"]!["rollout"]!["workloads"]![0]!;
+        var entry = (await GetAsync())["status"]!["rollout"]!["workloads"]![0]!;
         Assert.Contains("ErrImagePull", Fields.Text((await GetAsync())["status"]!["rollout"], "message"), StringComparison.Ordinal);
         Assert.Equal("", Fields.Text(entry, "blockedBy"));
     }
@@ -174,7 +178,7 @@ public sealed class BlameTests : ControllerStage
     [Fact]
     public async Task A_terminated_pod_does_not_delay_a_rollout()
     {
-        JsonObject once = WorkloadShape.All.Single(s => s.Kind == "Pod").Make("once", "app", $"{Names.Repository}:v1", 1, false);
+        var once = WorkloadShape.All.Single(s => s.Kind == "Pod").Make("once", "app", $"{Names.Repository}:v1", 1, false);
         once["spec"]!["restartPolicy"] = "Never";
         await SendAsync(HttpMethod.Post, Pods, once);
         await RunAsync(TimeSpan.FromMinutes(1));
@@ -188,14 +192,20 @@ public sealed class BlameTests : ControllerStage
     [Fact]
     public async Task A_bare_Pod_is_done_once_its_container_runs_the_image_by_its_digest()
     {
-        await SendAsync(HttpMethod.Post, Pods, WorkloadShape.All.Single(s => s.Kind == "Pod").Make("app", "app", $"{Names.Repository}:v1", 1, false));
+        await SendAsync(
+            HttpMethod.Post,
+            Pods,
+            WorkloadShape.All.Single(s => s.Kind == "Pod").Make("app", "app", $"{Names.Repository}:v1", 1, false)
+        );
         await CreateAsync();
         Start();
         await SettlesAsync("v1");
         MoveTag("v2");
         await SettlesAsync("v2");
 
-        JsonNode status = (await SendAsync(HttpMethod.Get, $"{Pods}/app", null))["status"]!["containerStatuses"]!.AsArray().Single(c => Fields.Text(c, "name") == "main")!;
+        var status = (await SendAsync(HttpMethod.Get, $"{Pods}/app", null))["status"]!["containerStatuses"]!
+            .AsArray()
+            .Single(c => Fields.Text(c, "name") == "main")!;
         Assert.StartsWith("sha256:", Fields.Text(status, "image"), StringComparison.Ordinal);
     }
 
@@ -210,7 +220,11 @@ public sealed class BlameTests : ControllerStage
         await IsBlockedByAsync("PodsNotScheduled");
 
         await DeleteDeploymentAsync("green");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "BlueGreenIncomplete", TimeSpan.FromMinutes(2), "it says that a colour is missing");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "BlueGreenIncomplete",
+            TimeSpan.FromMinutes(2),
+            "it says that a colour is missing"
+        );
 
         Assert.Equal(("Superseded", "blue"), (await PhaseAsync(), await ColourAsync()));
         Assert.Empty(Quarantined(await GetAsync()));
@@ -221,7 +235,7 @@ public sealed class BlameTests : ControllerStage
     {
         await BeginAsync();
         await CordonAsync(true);
-        foreach (JsonNode? pod in (await SendAsync(HttpMethod.Get, Pods, null))["items"]!.AsArray())
+        foreach (var pod in (await SendAsync(HttpMethod.Get, Pods, null))["items"]!.AsArray())
             await SendAsync(HttpMethod.Delete, $"{Pods}/{Fields.Text(pod, "metadata", "name")}", null);
 
         await RunUntilAsync(async () => (await ConditionAsync("Ready")).Status == "False", TimeSpan.FromMinutes(1), "it is not ready");
@@ -236,13 +250,23 @@ public sealed class BlameTests : ControllerStage
     [Fact]
     public async Task Pods_of_a_ReplicaSet_are_evicted_and_a_disruption_budget_is_waited_for()
     {
-        await SendAsync(HttpMethod.Post, "/apis/apps/v1/namespaces/default/replicasets", WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false));
+        await SendAsync(
+            HttpMethod.Post,
+            "/apis/apps/v1/namespaces/default/replicasets",
+            WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false)
+        );
         await CreateAsync();
         Start();
         await SettlesAsync("v1");
-        Trouble = request => request.RequestUri!.AbsolutePath.EndsWith("/eviction", StringComparison.Ordinal)
-            ? new CvManager.Sandbox.RequestFault { StatusCode = 429, Message = "Cannot evict pod as it would violate the pod's disruption budget." } : CvManager.Sandbox.RequestFault.None;
-        DateTimeOffset moved = Now;
+        Trouble = request =>
+            request.RequestUri!.AbsolutePath.EndsWith("/eviction", StringComparison.Ordinal)
+                ? new CvManager.Sandbox.RequestFault
+                {
+                    StatusCode = 429,
+                    Message = "Cannot evict pod as it would violate the pod's disruption budget.",
+                }
+                : CvManager.Sandbox.RequestFault.None;
+        var moved = Now;
         MoveTag("v2");
 
         await IsBlockedByAsync("DisruptionBudget");
@@ -261,7 +285,11 @@ public sealed class BlameTests : ControllerStage
 
     private async Task BeginStatefulSetAsync(string? set = null, string? resource = null)
     {
-        await SendAsync(HttpMethod.Post, StatefulSets, WorkloadShape.All.Single(s => s.Kind == "StatefulSet").Make("app", "app", $"{Names.Repository}:v1", 2, false));
+        await SendAsync(
+            HttpMethod.Post,
+            StatefulSets,
+            WorkloadShape.All.Single(s => s.Kind == "StatefulSet").Make("app", "app", $"{Names.Repository}:v1", 2, false)
+        );
         if (set is not null)
             await PatchAsync($"{StatefulSets}/app", $$"""{"spec":{{set}} }""");
         await StartAsync(resource);
@@ -279,7 +307,11 @@ public sealed class BlameTests : ControllerStage
     /// <summary>Waits until the resource reports the reason, and for longer than the rollout's timeout, without a failure.</summary>
     private async Task IsBlockedByAsync(string reason)
     {
-        await RunUntilAsync(async () => (await ConditionAsync("Reconciling")).Reason == reason, TimeSpan.FromMinutes(3), $"it is blocked by {reason}");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Reconciling")).Reason == reason,
+            TimeSpan.FromMinutes(3),
+            $"it is blocked by {reason}"
+        );
         await RunAsync(TimeSpan.FromMinutes(15));
         Assert.Equal(("True", reason), (await ConditionAsync("Reconciling") is var now ? (now.Status, now.Reason) : default));
         Assert.Equal("Progressing", await PhaseAsync());
@@ -288,14 +320,22 @@ public sealed class BlameTests : ControllerStage
 
     private async Task CordonAsync(bool cordon)
     {
-        foreach (JsonNode? node in (await SendAsync(HttpMethod.Get, "/api/v1/nodes", null))["items"]!.AsArray())
-            await PatchAsync($"/api/v1/nodes/{Fields.Text(node, "metadata", "name")}", $$$"""{"spec":{"unschedulable":{{{(cordon ? "true" : "false")}}} } }""");
+        foreach (var node in (await SendAsync(HttpMethod.Get, "/api/v1/nodes", null))["items"]!.AsArray())
+            await PatchAsync(
+                $"/api/v1/nodes/{Fields.Text(node, "metadata", "name")}",
+                $$$"""{"spec":{"unschedulable":{{{(cordon ? "true" : "false")}}} } }"""
+            );
     }
 
-    private Task<JsonObject> PatchAsync(string path, string patch, string type = "application/merge-patch+json") => SendAsync(HttpMethod.Patch, path, JsonNode.Parse(patch), type);
+    private Task<JsonObject> PatchAsync(string path, string patch, string type = "application/merge-patch+json") =>
+        SendAsync(HttpMethod.Patch, path, JsonNode.Parse(patch), type);
 
     private async Task<IReadOnlyList<string>> PodImagesAsync() =>
-        [.. (await SendAsync(HttpMethod.Get, Pods, null))["items"]!.AsArray().Select(pod => Fields.Text(pod!["spec"]!["containers"]![0], "image"))];
+        [
+            .. (await SendAsync(HttpMethod.Get, Pods, null))["items"]!
+                .AsArray()
+                .Select(pod => Fields.Text(pod!["spec"]!["containers"]![0], "image")),
+        ];
 
     private static IReadOnlyList<string> Quarantined(JsonObject resource) =>
         [.. (Fields.At(resource, "status", "quarantined") as JsonArray ?? []).Select(q => Fields.Text(q, "version"))];

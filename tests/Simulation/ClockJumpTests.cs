@@ -19,11 +19,15 @@ public sealed class ClockJumpTests : ControllerStage
     {
         await BeginAsync(replicas: 4);
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
 
         await SettlesAsync("v2", TimeSpan.FromMinutes(4));
-        JsonObject resource = await GetAsync();
+        var resource = await GetAsync();
         Assert.Null(resource["status"]!["quarantined"]);
         Assert.Equal("Succeeded", Fields.Text(resource, "status", "rollout", "phase"));
         Assert.Equal(["default/app v1", "default/app v2"], Images);
@@ -37,8 +41,12 @@ public sealed class ClockJumpTests : ControllerStage
         await BeginAsync();
         Push("app", "v4-notready");
         MoveTag("v4-notready");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v4", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
-        DateTimeOffset begun = Now;
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v4", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
+        var begun = Now;
         await RunAsync(TimeSpan.FromSeconds(100));
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
         await RunAsync(TimeSpan.FromSeconds(100));
@@ -58,10 +66,14 @@ public sealed class ClockJumpTests : ControllerStage
         await BeginAsync();
         Push("app", "v4-notready");
         MoveTag("v4-notready");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v4", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v4", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         await StopAsync();
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
-        DateTimeOffset begun = Now;
+        var begun = Now;
         Start();
 
         // Set forward, it cannot be distinguished from elapsed time; set back, at most one timeoutSeconds is left.
@@ -77,8 +89,16 @@ public sealed class ClockJumpTests : ControllerStage
     public async Task A_gate_runs_for_its_own_timeout(int hours)
     {
         await CreateDeploymentAsync();
-        JsonObject spec = Spec("app");
-        spec["container"]!["verify"] = new JsonArray(new JsonObject { ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = "ok", ["timeoutSeconds"] = 60 });
+        var spec = Spec("app");
+        spec["container"]!["verify"] = new JsonArray(
+            new JsonObject
+            {
+                ["kind"] = "Image",
+                ["image"] = "tests/smoke",
+                ["tag"] = "ok",
+                ["timeoutSeconds"] = 60,
+            }
+        );
         await CreateAsync(spec: spec);
         Start();
         await SettlesAsync("v1");
@@ -92,7 +112,11 @@ public sealed class ClockJumpTests : ControllerStage
         // A gate that does not end is terminated.
         await EditAsync("""{"container":{"verify":[{"kind":"Image","image":"tests/smoke","tag":"bad","timeoutSeconds":60}]}}""");
         MoveTag("v3");
-        await RunUntilAsync(async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v3", TimeSpan.FromMinutes(1), "it is verified");
+        await RunUntilAsync(
+            async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v3",
+            TimeSpan.FromMinutes(1),
+            "it is verified"
+        );
         await RunAsync(TimeSpan.FromSeconds(5));
         Clock.WallClockAhead = TimeSpan.Zero;
         await RunUntilAsync(async () => await PhaseAsync() == "Failed", TimeSpan.FromSeconds(90), "the gate fails");
@@ -108,7 +132,7 @@ public sealed class ClockJumpTests : ControllerStage
         await SettlesAsync("v1");
         MoveTag("v2");
         await RunUntilAsync(async () => await ColourAsync() == "green", TimeSpan.FromMinutes(3), "it is cut over");
-        DateTimeOffset cut = Now;
+        var cut = Now;
         await RunAsync(TimeSpan.FromSeconds(30));
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
         // A change, so that the resource is reconciled again.
@@ -127,7 +151,7 @@ public sealed class ClockJumpTests : ControllerStage
         await BeginAsync();
         await RunAsync(TimeSpan.FromMinutes(5));
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
-        DateTimeOffset set = Now;
+        var set = Now;
         await RunAsync(TimeSpan.FromMinutes(10));
         Assert.InRange(Looks.Count(look => look > set), 19, 21);
         MoveTag("v2");
@@ -138,7 +162,7 @@ public sealed class ClockJumpTests : ControllerStage
     public async Task A_registry_that_is_down_is_reported_after_livenessSeconds_whatever_the_clock_says()
     {
         await CreateDeploymentAsync();
-        JsonObject spec = Spec("app");
+        var spec = Spec("app");
         spec["livenessSeconds"] = 600;
         await CreateAsync(spec: spec);
         Start();
@@ -171,7 +195,14 @@ public sealed class ClockJumpTests : ControllerStage
         MoveTag("v2");
         await SettlesAsync("v2");
         Assert.Empty(Log.Of(LogEvents.LeaseLost));
-        Assert.Equal("0", Fields.Text(await SendAsync(HttpMethod.Get, "/apis/coordination.k8s.io/v1/namespaces/default/leases/controller", null), "spec", "leaseTransitions"));
+        Assert.Equal(
+            "0",
+            Fields.Text(
+                await SendAsync(HttpMethod.Get, "/apis/coordination.k8s.io/v1/namespaces/default/leases/controller", null),
+                "spec",
+                "leaseTransitions"
+            )
+        );
     }
 
     [Fact]
@@ -179,18 +210,32 @@ public sealed class ClockJumpTests : ControllerStage
     {
         await BeginAsync(replicas: 4);
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         // No request succeeds, and no other controller acts: the control plane is down.
         Trouble = _ => new RequestFault { StatusCode = 503, Message = "the control plane is down" };
-        DateTimeOffset down = Now;
-        await SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app", new JsonObject { ["spec"] = new JsonObject { ["paused"] = true } }, "application/merge-patch+json");
+        var down = Now;
+        await SendAsync(
+            HttpMethod.Patch,
+            "/apis/apps/v1/namespaces/default/deployments/app",
+            new JsonObject { ["spec"] = new JsonObject { ["paused"] = true } },
+            "application/merge-patch+json"
+        );
         await RunAsync(TimeSpan.FromMinutes(20));
         // Attempts become rarer.
         Assert.InRange(Asked.Count(a => a.Time > down), 10, 700);
         Trouble = null;
         // The workload's own controller needs time as well.
         await RunAsync(TimeSpan.FromMinutes(2));
-        await SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app", new JsonObject { ["spec"] = new JsonObject { ["paused"] = false } }, "application/merge-patch+json");
+        await SendAsync(
+            HttpMethod.Patch,
+            "/apis/apps/v1/namespaces/default/deployments/app",
+            new JsonObject { ["spec"] = new JsonObject { ["paused"] = false } },
+            "application/merge-patch+json"
+        );
 
         await SettlesAsync("v2", TimeSpan.FromMinutes(10));
         Assert.Null((await GetAsync())["status"]!["quarantined"]);

@@ -10,9 +10,12 @@ public sealed class ControllerFaultTests : ControllerStage
     public async Task A_status_write_that_always_conflicts_is_retried_with_backoff_and_logged_once()
     {
         await BeginAsync();
-        Trouble = request => AccessRequest.Of(request) is { Verb: "update", Resource: "containerversions/status" } ? new RequestFault { StatusCode = 409 } : RequestFault.None;
+        Trouble = request =>
+            AccessRequest.Of(request) is { Verb: "update", Resource: "containerversions/status" }
+                ? new RequestFault { StatusCode = 409 }
+                : RequestFault.None;
         MoveTag("v2");
-        DateTimeOffset begun = Now;
+        var begun = Now;
         await RunAsync(TimeSpan.FromMinutes(10));
 
         Assert.InRange(Count("update containerversions/status", begun), 5, 60);
@@ -47,7 +50,8 @@ public sealed class ControllerFaultTests : ControllerStage
     {
         await BeginAsync();
         Assert.True(Controller.IsReady);
-        Trouble = request => AccessRequest.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        Trouble = request =>
+            AccessRequest.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.False(Controller.IsReady);
 
@@ -63,12 +67,12 @@ public sealed class ControllerFaultTests : ControllerStage
     {
         await BeginAsync();
         Trouble = request => AccessRequest.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
             await CreateAsync($"gone{i}");
         await RunAsync(TimeSpan.FromSeconds(30));
         Assert.True(Controller.Remembered >= 50);
 
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
             await SendAsync(HttpMethod.Delete, $"{Resources("default")}/gone{i}", null);
         Trouble = null;
         await RunAsync(TimeSpan.FromMinutes(6));

@@ -67,19 +67,28 @@ public abstract class ControllerStage : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        ThreadPool.GetMaxThreads(out int threads, out _);
+        ThreadPool.GetMaxThreads(out var threads, out _);
         Assert.Equal(1, threads); // otherwise the order of events would differ between runs
         await Task.Yield();
-        _cluster = await SandboxCluster.StartAsync(new SandboxOptions
-        {
-            TimeProvider = Time, Listen = false, Token = "", Seed = 1, Deterministic = true, ContainerStartDelay = StartDelay, ChangeLog = Note,
-        }, Token);
+        _cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                TimeProvider = Time,
+                Listen = false,
+                Token = "",
+                Seed = 1,
+                Deterministic = true,
+                ContainerStartDelay = StartDelay,
+                ChangeLog = Note,
+            },
+            Token
+        );
         _registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { TimeProvider = Time, Listen = false }, Token);
         _user = new HttpMessageInvoker(_cluster.CreateHandler());
         if (HasDefinition)
             await DefineAsync();
         await RunAsync(TimeSpan.FromSeconds(1));
-        foreach (string version in (string[])["v1", "v2", "v3"])
+        foreach (var version in (string[])["v1", "v2", "v3"])
             Push("app", version);
         Registry.Tag("app", "demo", Digest("app", "v1"));
     }
@@ -106,18 +115,32 @@ public abstract class ControllerStage : IAsyncLifetime
         FaultInjector faults = (request, _) =>
         {
             Asked.Add((Now, AccessRequest.Of(request), request.RequestUri!.AbsolutePath));
-            RequestFault judged = Access.Judge(request);
+            var judged = Access.Judge(request);
             return ValueTask.FromResult(judged != RequestFault.None ? judged : Trouble?.Invoke(request) ?? RequestFault.None);
         };
         _connection = ClusterConnection.FromHandler(_cluster.CreateHandler(faults), new Uri("http://sandbox"), "", time: Clock);
-        _registries = new RegistryCatalog(new RegistryClientOptions { TimeProvider = Clock, Retries = 0 }, new FixedCredential(null),
-            _registry.CreateHandler((_, _) =>
+        _registries = new RegistryCatalog(
+            new RegistryClientOptions { TimeProvider = Clock, Retries = 0 },
+            new FixedCredential(null),
+            _registry.CreateHandler(
+                (_, _) =>
+                {
+                    Looks.Add(Now);
+                    return ValueTask.FromResult(RequestFault.None);
+                }
+            )
+        );
+        _controller = new ContainerVersionController(
+            _connection,
+            _registries,
+            (options ?? new ControllerOptions()) with
             {
-                Looks.Add(Now);
-                return ValueTask.FromResult(RequestFault.None);
-            }));
-        _controller = new ContainerVersionController(_connection, _registries,
-            (options ?? new ControllerOptions()) with { Random = new Random(1), AllowSynchronousContinuations = true }, Clock, Log);
+                Random = new Random(1),
+                AllowSynchronousContinuations = true,
+            },
+            Clock,
+            Log
+        );
         _ended = _controller.RunAsync(_stop.Token);
     }
 
@@ -141,7 +164,7 @@ public abstract class ControllerStage : IAsyncLifetime
     protected async Task RunUntilAsync(Func<Task<bool>> so, TimeSpan limit, string what)
     {
         ArgumentNullException.ThrowIfNull(so);
-        DateTimeOffset end = Now + limit;
+        var end = Now + limit;
         while (!await so())
         {
             if (Now >= end)
@@ -152,7 +175,11 @@ public abstract class ControllerStage : IAsyncLifetime
 
     /// <summary>Pushes an image, and stores its digest under its version.</summary>
     protected void Push(string repository, string version) =>
-        Digests[(repository, version)] = Registry.PushImage(repository, version, new Dictionary<string, string> { ["org.opencontainers.image.version"] = version });
+        Digests[(repository, version)] = Registry.PushImage(
+            repository,
+            version,
+            new Dictionary<string, string> { ["org.opencontainers.image.version"] = version }
+        );
 
     protected Dictionary<(string Repository, string Version), string> Digests { get; } = [];
 
@@ -160,25 +187,51 @@ public abstract class ControllerStage : IAsyncLifetime
 
     protected void MoveTag(string version) => Registry.Tag("app", "demo", Digest("app", version));
 
-    protected Task DefineAsync() => SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json);
+    protected Task DefineAsync() =>
+        SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json);
 
-    protected Task<JsonObject> CreateAsync(string name = "app", JsonObject? spec = null, string ns = "default") => SendAsync(HttpMethod.Post, Resources(ns), new JsonObject
-    {
-        ["apiVersion"] = "custom.k8s.io/v1", ["kind"] = "ContainerVersion", ["metadata"] = new JsonObject { ["name"] = name }, ["spec"] = spec ?? Spec(name),
-    });
+    protected Task<JsonObject> CreateAsync(string name = "app", JsonObject? spec = null, string ns = "default") =>
+        SendAsync(
+            HttpMethod.Post,
+            Resources(ns),
+            new JsonObject
+            {
+                ["apiVersion"] = "custom.k8s.io/v1",
+                ["kind"] = "ContainerVersion",
+                ["metadata"] = new JsonObject { ["name"] = name },
+                ["spec"] = spec ?? Spec(name),
+            }
+        );
 
-    protected static JsonObject Spec(string app) => new()
-    {
-        ["imageRepo"] = Names.Repository, ["tag"] = "demo", ["versionSyntax"] = "v[0-9]+(-[a-z]+)?", ["pollIntervalSeconds"] = 30, ["timeoutSeconds"] = 300,
-        ["selector"] = new JsonObject { ["cvapp"] = app }, ["container"] = new JsonObject { ["name"] = Names.Container },
-    };
+    protected static JsonObject Spec(string app) =>
+        new()
+        {
+            ["imageRepo"] = Names.Repository,
+            ["tag"] = "demo",
+            ["versionSyntax"] = "v[0-9]+(-[a-z]+)?",
+            ["pollIntervalSeconds"] = 30,
+            ["timeoutSeconds"] = 300,
+            ["selector"] = new JsonObject { ["cvapp"] = app },
+            ["container"] = new JsonObject { ["name"] = Names.Container },
+        };
 
     protected Task EditAsync(string spec, string name = "app") =>
-        SendAsync(HttpMethod.Patch, $"{Resources("default")}/{name}", new JsonObject { ["spec"] = JsonNode.Parse(spec) }, "application/merge-patch+json");
+        SendAsync(
+            HttpMethod.Patch,
+            $"{Resources("default")}/{name}",
+            new JsonObject { ["spec"] = JsonNode.Parse(spec) },
+            "application/merge-patch+json"
+        );
 
-    protected Task<JsonObject> CreateDeploymentAsync(string name = "app", string? app = null, string ns = "default", string? container = null, int replicas = 1)
+    protected Task<JsonObject> CreateDeploymentAsync(
+        string name = "app",
+        string? app = null,
+        string ns = "default",
+        string? container = null,
+        int replicas = 1
+    )
     {
-        JsonObject made = WorkloadShape.All[0].Make(name, app ?? name, $"{Names.Repository}:v1", replicas, false);
+        var made = WorkloadShape.All[0].Make(name, app ?? name, $"{Names.Repository}:v1", replicas, false);
         made["spec"]!["progressDeadlineSeconds"] = 600;
         if (container is not null)
             made["spec"]!["template"]!["spec"]!["containers"]![0]!["name"] = container;
@@ -188,54 +241,88 @@ public abstract class ControllerStage : IAsyncLifetime
     /// <summary>Creates two colours, blue with the traffic, and the resource that cuts over between them.</summary>
     protected async Task CreateColoursAsync(int scaleDownDelaySeconds)
     {
-        foreach (string colour in (string[])["blue", "green"])
+        foreach (var colour in (string[])["blue", "green"])
         {
-            JsonObject made = WorkloadShape.All[0].Make(colour, "app", $"{Names.Repository}:v1", colour == "blue" ? 2 : 0, false);
+            var made = WorkloadShape.All[0].Make(colour, "app", $"{Names.Repository}:v1", colour == "blue" ? 2 : 0, false);
             made["spec"]!["template"]!["metadata"]!["labels"]!["colour"] = colour;
             await SendAsync(HttpMethod.Post, Deployments, made);
         }
 
-        await SendAsync(HttpMethod.Post, "/api/v1/namespaces/default/services", new JsonObject
-        {
-            ["metadata"] = new JsonObject { ["name"] = "app" },
-            ["spec"] = new JsonObject { ["selector"] = new JsonObject { ["colour"] = "blue" }, ["ports"] = new JsonArray(new JsonObject { ["port"] = 80 }) },
-        });
-        JsonObject spec = Spec("app");
+        await SendAsync(
+            HttpMethod.Post,
+            "/api/v1/namespaces/default/services",
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["name"] = "app" },
+                ["spec"] = new JsonObject
+                {
+                    ["selector"] = new JsonObject { ["colour"] = "blue" },
+                    ["ports"] = new JsonArray(new JsonObject { ["port"] = 80 }),
+                },
+            }
+        );
+        var spec = Spec("app");
         spec["strategy"] = new JsonObject
         {
             ["kind"] = "ServiceBlueGreen",
             ["blueGreen"] = new JsonObject
             {
-                ["serviceName"] = "app", ["labelNames"] = new JsonArray("colour"), ["scaleDown"] = true, ["scaleDownDelaySeconds"] = scaleDownDelaySeconds,
+                ["serviceName"] = "app",
+                ["labelNames"] = new JsonArray("colour"),
+                ["scaleDown"] = true,
+                ["scaleDownDelaySeconds"] = scaleDownDelaySeconds,
             },
         };
         await CreateAsync(spec: spec);
     }
 
     /// <summary>The colour that receives the traffic.</summary>
-    protected async Task<string> ColourAsync() => Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/services/app", null), "spec", "selector", "colour");
+    protected async Task<string> ColourAsync() =>
+        Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/services/app", null), "spec", "selector", "colour");
 
     protected Task DeleteDeploymentAsync(string name = "app") => SendAsync(HttpMethod.Delete, $"{Deployments}/{name}", null);
 
     /// <summary>Renames the Deployment's container, like an edit of the manifest.</summary>
-    protected Task RenameContainerAsync(string to, string name = "app") => SendAsync(HttpMethod.Patch, $"{Deployments}/{name}",
-        new JsonArray(new JsonObject { ["op"] = "replace", ["path"] = "/spec/template/spec/containers/0/name", ["value"] = to }), "application/json-patch+json");
+    protected Task RenameContainerAsync(string to, string name = "app") =>
+        SendAsync(
+            HttpMethod.Patch,
+            $"{Deployments}/{name}",
+            new JsonArray(
+                new JsonObject
+                {
+                    ["op"] = "replace",
+                    ["path"] = "/spec/template/spec/containers/0/name",
+                    ["value"] = to,
+                }
+            ),
+            "application/json-patch+json"
+        );
 
-    protected async Task<string> ImageAsync(string name = "app", string ns = "default") => Fields.Text(
-        (await SendAsync(HttpMethod.Get, $"{Deployments.Replace("default", ns, StringComparison.Ordinal)}/{name}", null))["spec"]!["template"]!["spec"]!["containers"]![0], "image");
+    protected async Task<string> ImageAsync(string name = "app", string ns = "default") =>
+        Fields.Text(
+            (await SendAsync(HttpMethod.Get, $"{Deployments.Replace("default", ns, StringComparison.Ordinal)}/{name}", null))["spec"]![
+                "template"
+            ]!["spec"]!["containers"]![0],
+            "image"
+        );
 
-    protected Task<JsonObject> GetAsync(string name = "app", string ns = "default") => SendAsync(HttpMethod.Get, $"{Resources(ns)}/{name}", null);
+    protected Task<JsonObject> GetAsync(string name = "app", string ns = "default") =>
+        SendAsync(HttpMethod.Get, $"{Resources(ns)}/{name}", null);
 
     /// <summary>Status, reason and message of the resource's condition.</summary>
-    protected async Task<(string Status, string Reason, string Message)> ConditionAsync(string type, string name = "app", string ns = "default") =>
-        Fields.Condition(await GetAsync(name, ns), type);
+    protected async Task<(string Status, string Reason, string Message)> ConditionAsync(
+        string type,
+        string name = "app",
+        string ns = "default"
+    ) => Fields.Condition(await GetAsync(name, ns), type);
 
     protected async Task<string> PhaseAsync(string name = "app") => Fields.Text(await GetAsync(name), "status", "rollout", "phase");
 
     protected async Task<bool> IsReadyAsync(string version, string name = "app", string ns = "default")
     {
-        JsonObject resource = await GetAsync(name, ns);
-        return Fields.Condition(resource, "Ready").Status == "True" && Fields.Text(resource, "status", "successVersion") == version
+        var resource = await GetAsync(name, ns);
+        return Fields.Condition(resource, "Ready").Status == "True"
+            && Fields.Text(resource, "status", "successVersion") == version
             && Fields.Text(resource, "status", "observedGeneration") == Fields.Text(resource, "metadata", "generation");
     }
 
@@ -248,15 +335,21 @@ public abstract class ControllerStage : IAsyncLifetime
     private protected async Task StaysQuietAsync(int? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
-        int asked = Asked.Count;
-        int said = Log.Events.Count;
+        var asked = Asked.Count;
+        var said = Log.Events.Count;
         await RunAsync(TimeSpan.FromMinutes(10));
-        Assert.Empty(Asked.Skip(asked).Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts").Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}"));
+        Assert.Empty(
+            Asked
+                .Skip(asked)
+                .Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts")
+                .Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}")
+        );
         Assert.DoesNotContain(Log.Events.Skip(said), one => one.Id != except);
     }
 
     /// <summary>The number of requests that required the permission since then.</summary>
-    private protected int Count(string right, DateTimeOffset since) => Asked.Count(a => a.Time >= since && $"{a.Right.Verb} {a.Right.Resource}" == right);
+    private protected int Count(string right, DateTimeOffset since) =>
+        Asked.Count(a => a.Time >= since && $"{a.Right.Verb} {a.Right.Resource}" == right);
 
     /// <summary>A request of the user, without faults.</summary>
     protected async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonNode? body, string contentType = "application/json")
@@ -268,19 +361,31 @@ public abstract class ControllerStage : IAsyncLifetime
             request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
         }
 
-        using HttpResponseMessage response = await _user.SendAsync(request, Token);
-        string text = await response.Content.ReadAsStringAsync(Token);
-        return response.IsSuccessStatusCode ? JsonNode.Parse(text)!.AsObject() : throw new InvalidOperationException($"{method} {path}: {text}");
+        using var response = await _user.SendAsync(request, Token);
+        var text = await response.Content.ReadAsStringAsync(Token);
+        return response.IsSuccessStatusCode
+            ? JsonNode.Parse(text)!.AsObject()
+            : throw new InvalidOperationException($"{method} {path}: {text}");
     }
 
     private protected static string Resources(string ns) => $"/apis/custom.k8s.io/v1/namespaces/{ns}/containerversions";
 
     private void Note(SandboxChange change)
     {
-        if (change.Resource == "deployments.apps" && change.After is { } after && WorkloadShape.All[0].Images(after).TryGetValue(Names.Container, out string? image)
-            && (change.Before is null || !WorkloadShape.All[0].Images(change.Before).TryGetValue(Names.Container, out string? former) || former != image))
+        if (
+            change.Resource == "deployments.apps"
+            && change.After is { } after
+            && WorkloadShape.All[0].Images(after).TryGetValue(Names.Container, out var image)
+            && (
+                change.Before is null
+                || !WorkloadShape.All[0].Images(change.Before).TryGetValue(Names.Container, out var former)
+                || former != image
+            )
+        )
         {
-            Images.Add(string.Create(CultureInfo.InvariantCulture, $"{change.Namespace}/{change.Name} {image.Split('@')[0].Split(':')[^1]}"));
+            Images.Add(
+                string.Create(CultureInfo.InvariantCulture, $"{change.Namespace}/{change.Name} {image.Split('@')[0].Split(':')[^1]}")
+            );
         }
     }
 }

@@ -22,8 +22,10 @@ public sealed class DeletedResourceTests : ControllerStage
     public async Task A_deleted_resource_is_recorded_when_the_cluster_can_be_written_to_again()
     {
         await BeginAsync();
-        Trouble = request => request.Method != HttpMethod.Get && request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal)
-            ? new RequestFault { StatusCode = 503 } : RequestFault.None;
+        Trouble = request =>
+            request.Method != HttpMethod.Get && request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal)
+                ? new RequestFault { StatusCode = 503 }
+                : RequestFault.None;
         await SendAsync(HttpMethod.Delete, $"{Resources("default")}/app", null);
         await RunAsync(TimeSpan.FromMinutes(3));
         Assert.NotEqual("Abandoned", await OutcomeAsync());
@@ -39,13 +41,18 @@ public sealed class DeletedResourceTests : ControllerStage
         Start();
         await SettlesAsync("v1");
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
     }
 
     /// <summary>The outcome of the newest record.</summary>
     private async Task<string> OutcomeAsync()
     {
-        JsonNode? history = (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/configmaps", null))["items"]!.AsArray()
+        var history = (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/configmaps", null))["items"]!
+            .AsArray()
             .FirstOrDefault(c => Fields.Text(c, "metadata", "name") == "app.history");
         return history is null ? "" : Fields.Text(JsonNode.Parse(Fields.Text(history, "data", "records"))![0], "outcome");
     }

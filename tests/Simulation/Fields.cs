@@ -7,7 +7,7 @@ internal static class Fields
 {
     public static JsonNode? At(JsonNode? node, params ReadOnlySpan<string> path)
     {
-        foreach (string name in path)
+        foreach (var name in path)
             node = (node as JsonObject)?[name];
         return node;
     }
@@ -22,7 +22,7 @@ internal static class Fields
     /// <summary>Status, reason and message of a condition of a ContainerVersion.</summary>
     public static (string Status, string Reason, string Message) Condition(JsonNode? resource, string type)
     {
-        JsonNode? found = (At(resource, "status", "conditions") as JsonArray)?.FirstOrDefault(c => Text(c, "type") == type);
+        var found = (At(resource, "status", "conditions") as JsonArray)?.FirstOrDefault(c => Text(c, "type") == type);
         return (Text(found, "status"), Text(found, "reason"), Text(found, "message"));
     }
 }

@@ -51,8 +51,8 @@ internal sealed class History
         _changes.Add(happened);
         if (change.Resource != Names.Resources)
             return;
-        string uid = Fields.Text(change.After ?? change.Before, "metadata", "uid");
-        if (!_resources.TryGetValue(uid, out Timeline? timeline))
+        var uid = Fields.Text(change.After ?? change.Before, "metadata", "uid");
+        if (!_resources.TryGetValue(uid, out var timeline))
             _resources.Add(uid, timeline = new Timeline(change.Name));
         timeline.Add(happened);
     }
@@ -65,7 +65,7 @@ internal sealed class History
     public IEnumerable<string> SeenWithin(string tag, DateTimeOffset from, int before)
     {
         TagSeen? last = null;
-        foreach (TagSeen seen in _seen.Where(s => s.Tag == tag && s.Number < before))
+        foreach (var seen in _seen.Where(s => s.Tag == tag && s.Number < before))
         {
             if (seen.Time > from && last is not null)
                 yield return last.Digest;
@@ -79,20 +79,20 @@ internal sealed class History
     /// <summary>The digest of an image reference: its own, or that of its version; empty if unknown.</summary>
     public string DigestOf(string image)
     {
-        int at = image.IndexOf('@', StringComparison.Ordinal);
+        var at = image.IndexOf('@', StringComparison.Ordinal);
         return at >= 0 ? image[(at + 1)..] : Digests.GetValueOrDefault(image[(image.LastIndexOf(':') + 1)..], "");
     }
 
     /// <summary>Every change of a container's image by one of our controllers.</summary>
     public IEnumerable<ImageChange> ImageChanges()
     {
-        foreach ((ObjectChanged change, JsonObject former) in Rewritten())
+        foreach ((var change, var former) in Rewritten())
         {
-            WorkloadShape shape = WorkloadShape.Of(change.Change.Resource)!;
-            Dictionary<string, string> before = shape.Images(former);
-            foreach ((string container, string image) in shape.Images(change.Change.After!))
+            var shape = WorkloadShape.Of(change.Change.Resource)!;
+            var before = shape.Images(former);
+            foreach ((var container, var image) in shape.Images(change.Change.After!))
             {
-                if (before.TryGetValue(container, out string? old) && old != image)
+                if (before.TryGetValue(container, out var old) && old != image)
                     yield return new ImageChange(change, shape.Kind, change.Change.Name, container, old, image);
             }
         }
@@ -102,12 +102,16 @@ internal sealed class History
     public IEnumerable<(ObjectChanged Change, JsonObject Before)> Rewritten()
     {
         Dictionary<(string, string), JsonObject> last = [];
-        foreach (ObjectChanged change in _changes.Where(c => WorkloadShape.Of(c.Change.Resource) is not null))
+        foreach (var change in _changes.Where(c => WorkloadShape.Of(c.Change.Resource) is not null))
         {
             (string, string) key = (change.Change.Resource, change.Change.Name);
-            if (change.IsOurs && change.Change.After is { } after && (change.Change.Before ?? last.GetValueOrDefault(key)) is { } before
+            if (
+                change.IsOurs
+                && change.Change.After is { } after
+                && (change.Change.Before ?? last.GetValueOrDefault(key)) is { } before
                 && Fields.Text(before, "metadata", "labels", "cvapp").Length > 0
-                && (after["metadata"]!["deletionTimestamp"] is null || before["metadata"]!["deletionTimestamp"] is not null))
+                && (after["metadata"]!["deletionTimestamp"] is null || before["metadata"]!["deletionTimestamp"] is not null)
+            )
             {
                 yield return (change, before);
             }
@@ -119,16 +123,24 @@ internal sealed class History
     /// <summary>The rollouts that an image change can belong to: their intent contains the workload and the new or restored image.</summary>
     public IEnumerable<(Timeline Resource, JsonObject Rollout)> IntentsOf(ImageChange change)
     {
-        foreach (Timeline resource in _resources.Values)
+        foreach (var resource in _resources.Values)
         {
             // Also of a deleted resource: its controller may not know yet.
-            if (resource.LastBefore(change.By.Number, change.By.Time - Grace) is not { } state || state["status"]?["rollout"] is not JsonObject rollout)
+            if (
+                resource.LastBefore(change.By.Number, change.By.Time - Grace) is not { } state
+                || state["status"]?["rollout"] is not JsonObject rollout
+            )
                 continue;
             if (Names.IsFinal(Fields.Text(rollout, "phase")))
                 continue;
-            bool back = Fields.Text(rollout, "phase") == "RollingBack";
-            bool named = (rollout["workloads"] as JsonArray ?? []).OfType<JsonObject>().Any(w => Fields.Text(w, "kind") == change.Kind
-                && Fields.Text(w, "name") == change.Name && Fields.Text(w, back ? "fromImage" : "toImage") == change.To);
+            var back = Fields.Text(rollout, "phase") == "RollingBack";
+            var named = (rollout["workloads"] as JsonArray ?? [])
+                .OfType<JsonObject>()
+                .Any(w =>
+                    Fields.Text(w, "kind") == change.Kind
+                    && Fields.Text(w, "name") == change.Name
+                    && Fields.Text(w, back ? "fromImage" : "toImage") == change.To
+                );
             if (named && Fields.Text(state, "spec", "container", "name") == change.Container)
                 yield return (resource, rollout);
         }
@@ -157,7 +169,7 @@ internal sealed class Timeline(string name)
     /// <summary>The state before a change; for a deleted object the last one, if it was deleted after the given time.</summary>
     public JsonObject? LastBefore(int number, DateTimeOffset goneAfter)
     {
-        ObjectChanged? last = _states.LastOrDefault(s => s.Number < number);
+        var last = _states.LastOrDefault(s => s.Number < number);
         return last is null ? null : last.Change.After ?? (last.Time >= goneAfter ? last.Change.Before : null);
     }
 
@@ -165,7 +177,7 @@ internal sealed class Timeline(string name)
     public IEnumerable<JsonObject?> Within(DateTimeOffset from, int before)
     {
         JsonObject? last = null;
-        foreach (ObjectChanged state in _states.Where(s => s.Number < before))
+        foreach (var state in _states.Where(s => s.Number < before))
         {
             if (state.Time > from)
                 yield return last;

@@ -15,8 +15,8 @@ public sealed class IdleHourTests : ControllerStage
         MoveTag("v2");
         await SettlesAsync("v2");
         await RunAsync(TimeSpan.FromMinutes(1));
-        (int asked, int said, int looks) = (Asked.Count, Log.Events.Count, Looks.Count);
-        int poll = (int)(await GetAsync())["spec"]!["pollIntervalSeconds"]!;
+        (var asked, var said, var looks) = (Asked.Count, Log.Events.Count, Looks.Count);
+        var poll = (int)(await GetAsync())["spec"]!["pollIntervalSeconds"]!;
 
         await RunAsync(TimeSpan.FromHours(1));
 

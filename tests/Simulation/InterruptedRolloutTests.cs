@@ -36,8 +36,11 @@ public sealed class InterruptedRolloutTests : ControllerStage
         // The second version waits for a gate and never reaches the workload; the third one follows.
         MoveTag("v5-crash");
         await EditAsync("""{"container":{"verify":[{"kind":"Image","image":"tests/smoke","tag":"sleep","timeoutSeconds":3000}]}}""");
-        await RunUntilAsync(async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v5-crash",
-            TimeSpan.FromMinutes(2), "the gate runs");
+        await RunUntilAsync(
+            async () => await PhaseAsync() == "Verifying" && Fields.Text(await GetAsync(), "status", "rollout", "version") == "v5-crash",
+            TimeSpan.FromMinutes(2),
+            "the gate runs"
+        );
         Assert.EndsWith(Digest("app", "v4-notready"), await ImageAsync(), StringComparison.Ordinal);
         await EditAsync("""{"container":{"verify":null}}""");
         MoveTag("v6-notready");
@@ -48,21 +51,40 @@ public sealed class InterruptedRolloutTests : ControllerStage
     [Fact]
     public async Task Pods_of_a_ReplicaSet_are_replaced_even_if_another_client_has_set_its_template()
     {
-        await SendAsync(HttpMethod.Post, ReplicaSets, WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false));
+        await SendAsync(
+            HttpMethod.Post,
+            ReplicaSets,
+            WorkloadShape.All.Single(s => s.Kind == "ReplicaSet").Make("app", "app", $"{Names.Repository}:v1", 2, false)
+        );
         await CreateAsync();
         await EditAsync("""{"rollback":{"enabled":false}}""");
         Start();
         await SettlesAsync("v1");
         Push("app", "v4-notready");
         MoveTag("v4-notready");
-        await RunUntilAsync(async () => await PhaseAsync() == "Failed", TimeSpan.FromMinutes(20), "the bad version failed and was left in place");
+        await RunUntilAsync(
+            async () => await PhaseAsync() == "Failed",
+            TimeSpan.FromMinutes(20),
+            "the bad version failed and was left in place"
+        );
 
-        JsonNode container = (await SendAsync(HttpMethod.Get, $"{ReplicaSets}/app", null))["spec"]!["template"]!["spec"]!["containers"]![0]!.DeepClone();
+        var container = (await SendAsync(HttpMethod.Get, $"{ReplicaSets}/app", null))["spec"]!["template"]!["spec"]!["containers"]![
+            0
+        ]!.DeepClone();
         container["image"] = $"{Names.Repository}:v2";
-        await SendAsync(HttpMethod.Patch, $"{ReplicaSets}/app", new JsonArray(new JsonObject
-        {
-            ["op"] = "replace", ["path"] = "/spec/template/spec/containers/0", ["value"] = container,
-        }), "application/json-patch+json");
+        await SendAsync(
+            HttpMethod.Patch,
+            $"{ReplicaSets}/app",
+            new JsonArray(
+                new JsonObject
+                {
+                    ["op"] = "replace",
+                    ["path"] = "/spec/template/spec/containers/0",
+                    ["value"] = container,
+                }
+            ),
+            "application/json-patch+json"
+        );
         MoveTag("v2");
 
         await SettlesAsync("v2");
@@ -73,15 +95,19 @@ public sealed class InterruptedRolloutTests : ControllerStage
     {
         await BeginAsync("v2");
         await SettlesAsync("v2");
-        string id = Fields.Text(await GetAsync(), "status", "rollout", "id");
+        var id = Fields.Text(await GetAsync(), "status", "rollout", "id");
 
-        foreach (JsonNode? node in (await SendAsync(HttpMethod.Get, "/api/v1/nodes", null))["items"]!.AsArray())
+        foreach (var node in (await SendAsync(HttpMethod.Get, "/api/v1/nodes", null))["items"]!.AsArray())
         {
-            await SendAsync(HttpMethod.Patch, $"/api/v1/nodes/{Fields.Text(node, "metadata", "name")}",
-                new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } }, "application/merge-patch+json");
+            await SendAsync(
+                HttpMethod.Patch,
+                $"/api/v1/nodes/{Fields.Text(node, "metadata", "name")}",
+                new JsonObject { ["spec"] = new JsonObject { ["unschedulable"] = true } },
+                "application/merge-patch+json"
+            );
         }
 
-        foreach (JsonNode? pod in (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/pods", null))["items"]!.AsArray())
+        foreach (var pod in (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/pods", null))["items"]!.AsArray())
             await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/default/pods/{Fields.Text(pod, "metadata", "name")}", null);
         await RunAsync(TimeSpan.FromMinutes(30));
 
@@ -99,7 +125,11 @@ public sealed class InterruptedRolloutTests : ControllerStage
         if (version != "v2")
             Push("app", version);
         MoveTag(version);
-        await RunUntilAsync(async () => (await ImageAsync()).EndsWith(Digest("app", version), StringComparison.Ordinal), TimeSpan.FromMinutes(2), "the workload is set to it");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).EndsWith(Digest("app", version), StringComparison.Ordinal),
+            TimeSpan.FromMinutes(2),
+            "the workload is set to it"
+        );
         Assert.Equal("Progressing", await PhaseAsync());
     }
 

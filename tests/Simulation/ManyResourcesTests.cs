@@ -19,7 +19,7 @@ public sealed class ManyResourcesTests : ControllerStage
     {
         Start();
         await RunAsync(TimeSpan.FromSeconds(1));
-        for (int i = 0; i < Repositories; i++)
+        for (var i = 0; i < Repositories; i++)
         {
             Push($"app{i}", "v1");
             Push($"app{i}", "v2");
@@ -27,17 +27,19 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         // Every tenth cannot be patched, and every tenth follows a missing tag.
-        Trouble = request => AccessRequest.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
-            ? new RequestFault { StatusCode = 500, Message = "it breaks each time" } : RequestFault.None;
-        for (int i = 0; i < Number; i++)
+        Trouble = request =>
+            AccessRequest.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
+                ? new RequestFault { StatusCode = 500, Message = "it breaks each time" }
+                : RequestFault.None;
+        for (var i = 0; i < Number; i++)
         {
-            string name = $"app-{i}";
+            var name = $"app-{i}";
             // Only a few Deployments: their pods cost the sandbox more time than the controller.
             if (i % 10 == 1)
                 await CreateDeploymentAsync(name);
             else
                 await CreateCronJobAsync(name);
-            JsonObject spec = Spec(name);
+            var spec = Spec(name);
             spec["imageRepo"] = $"registry.sandbox/app{i % Repositories}";
             spec["pollIntervalSeconds"] = 300;
             if (i % 10 == 7)
@@ -45,27 +47,35 @@ public sealed class ManyResourcesTests : ControllerStage
             await CreateAsync(name, spec);
         }
 
-        DateTimeOffset begun = Now;
-        int looks = Looks.Count;
+        var begun = Now;
+        var looks = Looks.Count;
         await RunAsync(StartDelay + TimeSpan.FromSeconds(10));
-        JsonArray resources = (await SendAsync(HttpMethod.Get, Resources("default"), null))["items"]!.AsArray();
-        foreach (JsonNode? resource in resources)
+        var resources = (await SendAsync(HttpMethod.Get, Resources("default"), null))["items"]!.AsArray();
+        foreach (var resource in resources)
         {
-            string name = Fields.Text(resource, "metadata", "name");
-            (string status, string reason, _) = Fields.Condition(resource, "Ready");
-            (string Status, string Reason) wanted = name[^1] switch { '3' => ("False", "RolloutInProgress"), '7' => ("False", "TagNotFound"), _ => ("True", "UpToDate") };
+            var name = Fields.Text(resource, "metadata", "name");
+            (var status, var reason, _) = Fields.Condition(resource, "Ready");
+            (string Status, string Reason) wanted = name[^1] switch
+            {
+                '3' => ("False", "RolloutInProgress"),
+                '7' => ("False", "TagNotFound"),
+                _ => ("True", "UpToDate"),
+            };
             Assert.Equal((name, wanted), (name, (status, reason)));
         }
 
         // One digest per followed tag, one or two label reads per new digest: nothing per resource.
         Assert.InRange(Looks.Count - looks, Repositories, Repositories * 12);
-        int failing = Number / 10;
+        var failing = Number / 10;
         Assert.Equal(Number - (2 * failing), await CountRolledOutAsync());
         // Evidence is listed at a rate per controller, not per rollout.
         Assert.InRange(Count("list pods", begun), 1, 20 * 20);
         // Each of them is retried with its own backoff.
         Assert.InRange(Count("patch cronjobs", begun), Number - (2 * failing), Number + (failing * 10));
-        Assert.True(Log.Events.Count(e => e.Text.Contains("it breaks each time", StringComparison.Ordinal)) <= failing, "each is logged once");
+        Assert.True(
+            Log.Events.Count(e => e.Text.Contains("it breaks each time", StringComparison.Ordinal)) <= failing,
+            "each is logged once"
+        );
 
         Trouble = null;
         await RunAsync(TimeSpan.FromMinutes(6));
@@ -76,11 +86,14 @@ public sealed class ManyResourcesTests : ControllerStage
     /// <summary>A CronJob that does not run during the test.</summary>
     private Task<JsonObject> CreateCronJobAsync(string name)
     {
-        JsonObject made = CronJob.Make(name, name, "registry.sandbox/app:v1", 1, false);
+        var made = CronJob.Make(name, name, "registry.sandbox/app:v1", 1, false);
         made["spec"]!["schedule"] = "0 0 31 12 *";
         return SendAsync(HttpMethod.Post, CronJob.Collection, made);
     }
 
-    private async Task<int> CountRolledOutAsync() => Images.Count(image => image.EndsWith("v2", StringComparison.Ordinal))
-        + (await SendAsync(HttpMethod.Get, CronJob.Collection, null))["items"]!.AsArray().Count(item => CronJob.Images(item!.AsObject())[Names.Container].Contains(":v2", StringComparison.Ordinal));
+    private async Task<int> CountRolledOutAsync() =>
+        Images.Count(image => image.EndsWith("v2", StringComparison.Ordinal))
+        + (await SendAsync(HttpMethod.Get, CronJob.Collection, null))["items"]!
+            .AsArray()
+            .Count(item => CronJob.Images(item!.AsObject())[Names.Container].Contains(":v2", StringComparison.Ordinal));
 }

@@ -17,11 +17,11 @@ public sealed class MissingDefinitionTests : ControllerStage
     public async Task A_controller_that_starts_before_the_definition_exists_logs_it_once_and_starts_when_it_is_installed()
     {
         await CreateDeploymentAsync();
-        DateTimeOffset begun = Now;
+        var begun = Now;
         Start();
         await RunAsync(TimeSpan.FromMinutes(30));
         Assert.Single(Log.Of(LogEvents.InitialSyncIncomplete));
-        LoggedEvent told = Assert.Single(Log.Events, e => e.Level > LogLevel.Information && e.Id != LogEvents.InitialSyncIncomplete);
+        var told = Assert.Single(Log.Events, e => e.Level > LogLevel.Information && e.Id != LogEvents.InitialSyncIncomplete);
         Assert.Equal((LogEvents.KindNotServed, ErrorIds.CrdNotInstalled), (told.Id, told.ErrorId));
         Facts.AssertIn(told.Text, "containerversions.custom.k8s.io", "Install-CvController -CrdOnly");
         Assert.InRange(Count("list containerversions", begun), 10, 70);
@@ -44,12 +44,16 @@ public sealed class MissingDefinitionTests : ControllerStage
         Start();
         await SettlesAsync("v1");
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
-        int said = Log.Events.Count;
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
+        var said = Log.Events.Count;
 
         await SendAsync(HttpMethod.Delete, Definition, null);
         MoveTag("v3");
-        DateTimeOffset removed = Now;
+        var removed = Now;
         await RunAsync(TimeSpan.FromMinutes(30));
         Assert.Contains("v2", await ImageAsync(), StringComparison.Ordinal);
         Assert.Single(Log.Events.Skip(said), e => e.Id == LogEvents.KindNotServed);
@@ -68,8 +72,10 @@ public sealed class MissingDefinitionTests : ControllerStage
     [Fact]
     public async Task Invalid_resources_are_not_rolled_out_even_if_the_definition_accepts_everything()
     {
-        JsonObject loose = CustomResourceDefinition.Json;
-        loose["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"] = JsonNode.Parse("""{"type":"object","x-kubernetes-preserve-unknown-fields":true}""");
+        var loose = CustomResourceDefinition.Json;
+        loose["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"] = JsonNode.Parse(
+            """{"type":"object","x-kubernetes-preserve-unknown-fields":true}"""
+        );
         await SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", loose);
         await RunAsync(TimeSpan.FromSeconds(1));
         await CreateDeploymentAsync();
@@ -92,8 +98,12 @@ public sealed class MissingDefinitionTests : ControllerStage
 
         // The controller's own validation finds what the schema would have rejected.
         await EditAsync("""{"pollIntervalSeconds":1,"imageRepo":"registry.sandbox/app:v1","container":{"name":"main"}}""");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "InvalidSpec", TimeSpan.FromMinutes(1), "it says what is wrong");
-        string message = (await ConditionAsync("Stalled")).Message;
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "InvalidSpec",
+            TimeSpan.FromMinutes(1),
+            "it says what is wrong"
+        );
+        var message = (await ConditionAsync("Stalled")).Message;
         Assert.Contains("spec.pollIntervalSeconds", message, StringComparison.Ordinal);
         Assert.Contains("spec.imageRepo", message, StringComparison.Ordinal);
         await StaysQuietAsync();

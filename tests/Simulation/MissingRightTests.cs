@@ -20,9 +20,13 @@ public sealed class MissingRightTests : ControllerStage
         await BeginAsync();
         Access.Deny("patch deployments");
         MoveTag("v2");
-        DateTimeOffset begun = Now;
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is missing");
-        (_, string reason, string message) = await ConditionAsync("Stalled");
+        var begun = Now;
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Status == "True",
+            TimeSpan.FromMinutes(2),
+            "it says what is missing"
+        );
+        (_, var reason, var message) = await ConditionAsync("Stalled");
         Assert.Equal("ClusterForbidden", reason);
         // The message of the API server, and the resource in the remedy.
         Facts.AssertIn(message, "cannot patch resource \"deployments\"", "deployments.apps");
@@ -32,7 +36,7 @@ public sealed class MissingRightTests : ControllerStage
         Assert.InRange(Count("patch deployments", begun), 5, 25);
         Assert.InRange(Count("update containerversions/status", begun), 1, 4);
         Log.AssertOnce(LogEvents.ResourceFailed, ErrorIds.ClusterForbidden, "deployments.apps");
-        JsonObject resource = await GetAsync();
+        var resource = await GetAsync();
         Assert.Equal("Progressing", Fields.Text(resource, "status", "rollout", "phase"));
         Assert.Null(resource["status"]!["quarantined"]);
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
@@ -50,7 +54,7 @@ public sealed class MissingRightTests : ControllerStage
         await BeginAsync();
         Access.Deny("update containerversions/status");
         MoveTag("v2");
-        DateTimeOffset begun = Now;
+        var begun = Now;
         await RunAsync(Trial);
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
         Assert.Equal(0, Count("patch deployments", begun));
@@ -67,7 +71,11 @@ public sealed class MissingRightTests : ControllerStage
     {
         await BeginAsync(replicas: 3);
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         Access.Deny("update containerversions/status");
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.ResourceFailed, ErrorIds.ClusterForbidden, "containerversions.custom.k8s.io default/app");
@@ -87,10 +95,14 @@ public sealed class MissingRightTests : ControllerStage
         await CreateDeploymentAsync();
         await CreateAsync();
         Access.Deny(rights.Split(','));
-        DateTimeOffset begun = Now;
+        var begun = Now;
         Start();
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is missing");
-        (_, string reason, string message) = await ConditionAsync("Stalled");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Status == "True",
+            TimeSpan.FromMinutes(2),
+            "it says what is missing"
+        );
+        (_, var reason, var message) = await ConditionAsync("Stalled");
         Assert.Equal("ClusterForbidden", reason);
         Facts.AssertIn(message, mention);
         await RunAsync(Trial);
@@ -108,12 +120,16 @@ public sealed class MissingRightTests : ControllerStage
     [InlineData("watch,list", "deployments", "deployments.apps")]
     [InlineData("watch", "containerversions", "containerversions.custom.k8s.io")]
     [InlineData("watch,list", "containerversions", "containerversions.custom.k8s.io")]
-    public async Task A_watch_that_becomes_forbidden_is_logged_once_loses_nothing_and_is_resumed(string verbs, string resource, string title)
+    public async Task A_watch_that_becomes_forbidden_is_logged_once_loses_nothing_and_is_resumed(
+        string verbs,
+        string resource,
+        string title
+    )
     {
         await BeginAsync();
         Access.Deny([.. verbs.Split(',').Select(verb => $"{verb} {resource}")]);
         await RunAsync(TimeSpan.FromMinutes(6)); // open watches end on their own
-        DateTimeOffset begun = Now;
+        var begun = Now;
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.WatchFailed, ErrorIds.ClusterForbidden, title);
         Assert.InRange(Count($"watch {resource}", begun) + Count($"list {resource}", begun), 10, 90);
@@ -121,7 +137,11 @@ public sealed class MissingRightTests : ControllerStage
 
         // Known resources are still reconciled.
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(5), "the rollout begins");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(5),
+            "the rollout begins"
+        );
         Access.AllowAll();
         await SettlesAsync("v2", TimeSpan.FromMinutes(5));
         await RunAsync(TimeSpan.FromMinutes(3));
@@ -152,7 +172,7 @@ public sealed class MissingRightTests : ControllerStage
         await BeginAsync();
         Access.Deny("get configmaps", "create configmaps", "update configmaps", "patch configmaps");
         MoveTag("v2");
-        DateTimeOffset begun = Now;
+        var begun = Now;
         await SettlesAsync("v2");
         await RunAsync(Trial);
         Assert.Equal(ErrorIds.ClusterForbidden, Fields.Text(await GetAsync(), "status", "notRecorded", "reason"));
@@ -161,8 +181,16 @@ public sealed class MissingRightTests : ControllerStage
         Assert.InRange(Count("get configmaps", begun), 5, 25);
 
         Access.AllowAll();
-        await RunUntilAsync(async () => (await GetAsync())["status"]!["unrecorded"] is null, TimeSpan.FromMinutes(8), "the record is written");
-        Assert.Contains("v2", Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/configmaps/app.history", null), "data", "records"), StringComparison.Ordinal);
+        await RunUntilAsync(
+            async () => (await GetAsync())["status"]!["unrecorded"] is null,
+            TimeSpan.FromMinutes(8),
+            "the record is written"
+        );
+        Assert.Contains(
+            "v2",
+            Fields.Text(await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/configmaps/app.history", null), "data", "records"),
+            StringComparison.Ordinal
+        );
         Assert.Null((await GetAsync())["status"]!["notRecorded"]);
         await StaysQuietAsync();
     }
@@ -181,8 +209,10 @@ public sealed class MissingRightTests : ControllerStage
         Access.AllowAll();
         MoveTag("v1");
         await SettlesAsync("v1");
-        Assert.Contains((await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/events", null))["items"]!.AsArray(),
-            e => Fields.Text(e, "reason") == "RolloutSucceeded" && Fields.Text(e, "message").Contains("v1", StringComparison.Ordinal));
+        Assert.Contains(
+            (await SendAsync(HttpMethod.Get, "/api/v1/namespaces/default/events", null))["items"]!.AsArray(),
+            e => Fields.Text(e, "reason") == "RolloutSucceeded" && Fields.Text(e, "message").Contains("v1", StringComparison.Ordinal)
+        );
         await StaysQuietAsync();
     }
 
@@ -193,7 +223,7 @@ public sealed class MissingRightTests : ControllerStage
         Access.Deny("list pods");
         MoveTag("v2");
         await RunAsync(StartDelay * 2);
-        (_, string reason, string message) = await ConditionAsync("Ready");
+        (_, var reason, var message) = await ConditionAsync("Ready");
         Assert.Equal("RolloutInProgress", reason);
         Facts.AssertIn(message, "pods");
         await SettlesAsync("v2");
@@ -205,15 +235,27 @@ public sealed class MissingRightTests : ControllerStage
     public async Task A_gate_without_permission_to_create_pods_waits_and_neither_passes_nor_fails()
     {
         await CreateDeploymentAsync();
-        JsonObject spec = Spec("app");
-        spec["container"]!["verify"] = new JsonArray(new JsonObject { ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = "ok", ["timeoutSeconds"] = 120 });
+        var spec = Spec("app");
+        spec["container"]!["verify"] = new JsonArray(
+            new JsonObject
+            {
+                ["kind"] = "Image",
+                ["image"] = "tests/smoke",
+                ["tag"] = "ok",
+                ["timeoutSeconds"] = 120,
+            }
+        );
         await CreateAsync(spec: spec);
         Start();
         await SettlesAsync("v1");
         Access.Deny("create pods");
         MoveTag("v2");
-        DateTimeOffset begun = Now;
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ClusterForbidden", TimeSpan.FromMinutes(2), "it says what is missing");
+        var begun = Now;
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "ClusterForbidden",
+            TimeSpan.FromMinutes(2),
+            "it says what is missing"
+        );
         Facts.AssertIn((await ConditionAsync("Stalled")).Message, "pods");
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.ResourceFailed, ErrorIds.ClusterForbidden, "pods");
@@ -236,7 +278,11 @@ public sealed class MissingRightTests : ControllerStage
         await SettlesAsync("v1");
         Access.Deny(right);
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ClusterForbidden", TimeSpan.FromMinutes(5), "it says what is missing");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "ClusterForbidden",
+            TimeSpan.FromMinutes(5),
+            "it says what is missing"
+        );
         Facts.AssertIn((await ConditionAsync("Stalled")).Message, right.Split(' '));
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.ResourceFailed, ErrorIds.ClusterForbidden, "services");
@@ -254,7 +300,7 @@ public sealed class MissingRightTests : ControllerStage
         await CreateDeploymentAsync();
         await CreateAsync();
         Access.Deny("get leases", "create leases", "update leases");
-        DateTimeOffset begun = Now;
+        var begun = Now;
         Start(new ControllerOptions { Election = new ElectionOptions("default", "controller", "one") });
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.LeaseFailed, ErrorIds.ClusterForbidden, "leases.coordination.k8s.io default/controller");
@@ -274,10 +320,14 @@ public sealed class MissingRightTests : ControllerStage
         Start(new ControllerOptions { Election = new ElectionOptions("default", "controller", "one") });
         await SettlesAsync("v1");
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         Access.Deny("update leases", "get leases");
         await RunAsync(TimeSpan.FromSeconds(20));
-        DateTimeOffset lost = Now;
+        var lost = Now;
         MoveTag("v3");
         await RunAsync(Trial);
         Assert.Contains("v2", await ImageAsync(), StringComparison.Ordinal);
@@ -293,14 +343,24 @@ public sealed class MissingRightTests : ControllerStage
     public async Task An_admission_denial_is_distinguished_from_a_missing_permission()
     {
         await BeginAsync();
-        Trouble = request => AccessRequest.Of(request) is not { Verb: "patch", Resource: "deployments" } ? RequestFault.None
-            : new RequestFault { StatusCode = 403, Message = "admission webhook \"policy.example.com\" denied the request: not on a Friday" };
+        Trouble = request =>
+            AccessRequest.Of(request) is not { Verb: "patch", Resource: "deployments" }
+                ? RequestFault.None
+                : new RequestFault
+                {
+                    StatusCode = 403,
+                    Message = "admission webhook \"policy.example.com\" denied the request: not on a Friday",
+                };
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Status == "True", TimeSpan.FromMinutes(2), "it says what is wrong");
-        (_, string reason, string message) = await ConditionAsync("Stalled");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Status == "True",
+            TimeSpan.FromMinutes(2),
+            "it says what is wrong"
+        );
+        (_, var reason, var message) = await ConditionAsync("Stalled");
         Assert.Equal("ClusterRefused", reason);
         Assert.Contains("not on a Friday", message, StringComparison.Ordinal);
-                await RunAsync(Trial);
+        await RunAsync(Trial);
         Log.AssertOnce(LogEvents.ResourceFailed, "not on a Friday");
 
         Trouble = null;

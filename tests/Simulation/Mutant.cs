@@ -60,13 +60,18 @@ internal sealed class Mutant(Mutation mutation, string hidden)
     public int Extra => mutation == Mutation.Flood ? 20 : 0;
 
     /// <summary>Changes a request to the API server, or its response.</summary>
-    public async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, Func<HttpRequestMessage, Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
+    public async Task<HttpResponseMessage> SendAsync(
+        HttpRequestMessage request,
+        Func<HttpRequestMessage, Task<HttpResponseMessage>> send,
+        CancellationToken cancellationToken
+    )
     {
-        string path = request.RequestUri!.AbsolutePath;
-        bool isStatus = path.EndsWith("/status", StringComparison.Ordinal) && path.Contains("containerversions", StringComparison.Ordinal);
-        bool isPatch = request.Method == HttpMethod.Patch && WorkloadShape.All.Any(s => path.StartsWith(s.Collection + "/", StringComparison.Ordinal));
-        JsonNode? body = request.Content is null ? null : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false));
-        string phase = Fields.Text(body, "status", "rollout", "phase");
+        var path = request.RequestUri!.AbsolutePath;
+        var isStatus = path.EndsWith("/status", StringComparison.Ordinal) && path.Contains("containerversions", StringComparison.Ordinal);
+        var isPatch =
+            request.Method == HttpMethod.Patch && WorkloadShape.All.Any(s => path.StartsWith(s.Collection + "/", StringComparison.Ordinal));
+        var body = request.Content is null ? null : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken));
+        var phase = Fields.Text(body, "status", "rollout", "phase");
         switch (mutation)
         {
             case Mutation.NoIntent when isStatus && phase == "Progressing":
@@ -76,30 +81,48 @@ internal sealed class Mutant(Mutation mutation, string hidden)
                 request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
                 break;
             case Mutation.Boasting when isStatus:
-                foreach (JsonNode? condition in body!["status"]?["conditions"] as JsonArray ?? [])
+                foreach (var condition in body!["status"]?["conditions"] as JsonArray ?? [])
                     condition!["status"] = Fields.Text(condition, "type") == "Ready" ? "True" : "False";
                 request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
                 break;
-            case Mutation.NoRecords when body is not null && $"{path} {Fields.Text(body, "metadata", "name")}".Contains(".history", StringComparison.Ordinal):
+            case Mutation.NoRecords
+                when body is not null && $"{path} {Fields.Text(body, "metadata", "name")}".Contains(".history", StringComparison.Ordinal):
                 return Answer(body);
             case Mutation.Talkative when isStatus:
                 body!["status"]!["currVersion"] = Names.Password;
                 request.Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
                 break;
             case Mutation.BroadPatches when isPatch && body is JsonArray operations:
-                operations.Add((JsonNode)new JsonObject { ["op"] = "add", ["path"] = "/metadata/annotations", ["value"] = new JsonObject { ["touched"] = "true" } });
+                operations.Add(
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["op"] = "add",
+                            ["path"] = "/metadata/annotations",
+                            ["value"] = new JsonObject { ["touched"] = "true" },
+                        }
+                );
                 request.Content = new StringContent(operations.ToJsonString(), Encoding.UTF8, "application/json-patch+json");
                 break;
             case Mutation.Chatter when request.Method == HttpMethod.Get && path.EndsWith("/containerversions", StringComparison.Ordinal):
-                await NoteAsync(request, send).ConfigureAwait(false);
+                await NoteAsync(request, send);
                 break;
         }
 
-        HttpResponseMessage response = await send(request).ConfigureAwait(false);
-        if (mutation == Mutation.NoGates && response.IsSuccessStatusCode && path.Contains("/pods/", StringComparison.Ordinal) && !path.EndsWith("/log", StringComparison.Ordinal))
-            response.Content = await PassAsync(response.Content, cancellationToken).ConfigureAwait(false);
-        if (mutation is Mutation.NoQuarantine or Mutation.NoHolds or Mutation.NoRivals && path.Contains("containerversions", StringComparison.Ordinal) && response.IsSuccessStatusCode)
-            response.Content = await BlindAsync(request, response.Content, cancellationToken).ConfigureAwait(false);
+        var response = await send(request);
+        if (
+            mutation == Mutation.NoGates
+            && response.IsSuccessStatusCode
+            && path.Contains("/pods/", StringComparison.Ordinal)
+            && !path.EndsWith("/log", StringComparison.Ordinal)
+        )
+            response.Content = await PassAsync(response.Content, cancellationToken);
+        if (
+            mutation is Mutation.NoQuarantine or Mutation.NoHolds or Mutation.NoRivals
+            && path.Contains("containerversions", StringComparison.Ordinal)
+            && response.IsSuccessStatusCode
+        )
+            response.Content = await BlindAsync(request, response.Content, cancellationToken);
         return response;
     }
 
@@ -108,8 +131,8 @@ internal sealed class Mutant(Mutation mutation, string hidden)
     {
         if (mutation != Mutation.StaleTag)
             return;
-        string digest = response.Headers.GetValues("Docker-Content-Digest").First();
-        if (!_tags.TryGetValue(tag, out List<string>? seen))
+        var digest = response.Headers.GetValues("Docker-Content-Digest").First();
+        if (!_tags.TryGetValue(tag, out var seen))
             _tags.Add(tag, seen = []);
         if (seen.LastOrDefault() != digest)
             seen.Add(digest);
@@ -117,11 +140,12 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         response.Headers.Add("Docker-Content-Digest", seen[Math.Max(0, seen.Count - 3)]);
     }
 
-    private static HttpResponseMessage Answer(JsonNode body) => new(HttpStatusCode.OK) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
+    private static HttpResponseMessage Answer(JsonNode body) =>
+        new(HttpStatusCode.OK) { Content = new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json") };
 
     private static async Task<HttpContent> PassAsync(HttpContent content, CancellationToken cancellationToken)
     {
-        JsonNode body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false))!;
+        var body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken))!;
         if (Fields.Text(body, "metadata", "labels", Names.RolloutLabel).Length > 0)
             body["status"] = new JsonObject { ["phase"] = "Succeeded" };
         return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
@@ -131,20 +155,24 @@ internal sealed class Mutant(Mutation mutation, string hidden)
     {
         HttpRequestMessage note = new(HttpMethod.Post, new Uri(request.RequestUri!, $"/api/v1/namespaces/{Names.Namespace}/configmaps"))
         {
-            Content = new StringContent($$$"""{"metadata":{"generateName":"note-"},"data":{"n":"{{{_notes++}}}"}}""", Encoding.UTF8, "application/json"),
+            Content = new StringContent(
+                $$$"""{"metadata":{"generateName":"note-"},"data":{"n":"{{{_notes++}}}"}}""",
+                Encoding.UTF8,
+                "application/json"
+            ),
         };
         note.Headers.Authorization = request.Headers.Authorization;
-        (await send(note).ConfigureAwait(false)).Dispose();
+        (await send(note)).Dispose();
     }
 
     private async Task<HttpContent> BlindAsync(HttpRequestMessage request, HttpContent content, CancellationToken cancellationToken)
     {
         if (request.RequestUri!.Query.Contains("watch=", StringComparison.Ordinal))
-            return new StreamContent(new BlindStream(await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false), Blind));
-        JsonNode body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken).ConfigureAwait(false))!;
+            return new StreamContent(new BlindStream(await content.ReadAsStreamAsync(cancellationToken), Blind));
+        var body = JsonNode.Parse(await content.ReadAsStringAsync(cancellationToken))!;
         if (body["items"] is JsonArray items)
         {
-            foreach (JsonNode item in items.Where(item => !Blind(item!)).ToList()!)
+            foreach (var item in items.Where(item => !Blind(item!)).ToList()!)
                 items.Remove(item);
         }
         else
@@ -193,14 +221,14 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         {
             while (_rest.IsEmpty)
             {
-                if (await _lines.ReadLineAsync(cancellationToken).ConfigureAwait(false) is not { } line)
+                if (await _lines.ReadLineAsync(cancellationToken) is not { } line)
                     return 0;
-                JsonNode change = JsonNode.Parse(line)!;
+                var change = JsonNode.Parse(line)!;
                 if (blind(change["object"]!))
                     _rest = Encoding.UTF8.GetBytes(change.ToJsonString() + "\n");
             }
 
-            int size = Math.Min(_rest.Length, buffer.Length);
+            var size = Math.Min(_rest.Length, buffer.Length);
             _rest[..size].CopyTo(buffer);
             _rest = _rest[size..];
             return size;
@@ -211,9 +239,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

@@ -1,8 +1,8 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Watching;
 using CvManager.Sandbox;
 using CvManager.Unit;
+using CvManager.Watching;
 using Xunit;
 
 namespace CvManager.Simulation;
@@ -27,10 +27,18 @@ public sealed class ReflectorTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await SandboxCluster.StartAsync(new SandboxOptions
-        {
-            TimeProvider = _time, Listen = false, Token = "", Seed = 1, Deterministic = true, RequestLog = r => _requests.Add($"{r.Method} {r.PathAndQuery} {r.StatusCode}"),
-        }, Token);
+        _cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                TimeProvider = _time,
+                Listen = false,
+                Token = "",
+                Seed = 1,
+                Deterministic = true,
+                RequestLog = r => _requests.Add($"{r.Method} {r.PathAndQuery} {r.StatusCode}"),
+            },
+            Token
+        );
         _writer = ClusterConnection.FromHandler(_cluster.CreateHandler(), new Uri("http://sandbox"), null, time: _time);
         await CreateAsync("first");
     }
@@ -49,7 +57,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task Existing_objects_and_changes_are_seen_and_cost_one_list()
     {
-        Reflector<string> reflector = Reflect(null);
+        var reflector = Reflect(null);
         await RunAsync(TimeSpan.FromSeconds(5));
         Assert.True(reflector.Synced.IsCompletedSuccessfully);
         Assert.Equal(["first", "kube-root-ca.crt"], _copy.Names);
@@ -65,8 +73,12 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task An_expired_watch_is_followed_by_a_list()
     {
-        int watches = 0;
-        Reflect(request => IsWatch(request) && ++watches == 1 ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Expire) { AfterTime = TimeSpan.FromSeconds(10) } } : RequestFault.None);
+        var watches = 0;
+        Reflect(request =>
+            IsWatch(request) && ++watches == 1
+                ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Expire) { AfterTime = TimeSpan.FromSeconds(10) } }
+                : RequestFault.None
+        );
         await RunAsync(TimeSpan.FromSeconds(5));
         await CreateAsync("second");
         await WriteAsync(_writer.DeleteAsync(ConfigMaps with { Name = "first" }, Token));
@@ -79,8 +91,12 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_silent_watch_is_replaced_and_nothing_is_missed()
     {
-        int watches = 0;
-        Reflect(request => IsWatch(request) && ++watches == 1 ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Stall) { AfterEvents = 0 } } : RequestFault.None);
+        var watches = 0;
+        Reflect(request =>
+            IsWatch(request) && ++watches == 1
+                ? new RequestFault { Watch = new WatchFault(WatchFaultKind.Stall) { AfterEvents = 0 } }
+                : RequestFault.None
+        );
         await RunAsync(TimeSpan.FromSeconds(5));
         await CreateAsync("second");
 
@@ -95,18 +111,39 @@ public sealed class ReflectorTests : IAsyncLifetime
     public async Task A_kind_that_is_not_served_counts_as_empty_is_logged_once_and_is_read_when_it_is_served()
     {
         ResourcePath widgets = new("example.com", "v1", "widgets", "default");
-        Reflector<string> reflector = Reflect(null, widgets);
+        var reflector = Reflect(null, widgets);
         await RunAsync(TimeSpan.FromMinutes(20));
         Assert.True(reflector.Synced.IsCompletedSuccessfully);
         Assert.Single(_log.Of(LogEvents.KindNotServed));
 
-        await WriteAsync(_writer.CreateAsync(new ResourcePath("apiextensions.k8s.io", "v1", "customresourcedefinitions"), JsonNode.Parse("""
-            {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"widgets.example.com"},
-             "spec":{"group":"example.com","scope":"Namespaced","names":{"kind":"Widget","listKind":"WidgetList","plural":"widgets","singular":"widget"},
-             "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}
-            """)!.AsObject(), Token));
+        await WriteAsync(
+            _writer.CreateAsync(
+                new ResourcePath("apiextensions.k8s.io", "v1", "customresourcedefinitions"),
+                JsonNode
+                    .Parse(
+                        """
+                        {"apiVersion":"apiextensions.k8s.io/v1","kind":"CustomResourceDefinition","metadata":{"name":"widgets.example.com"},
+                         "spec":{"group":"example.com","scope":"Namespaced","names":{"kind":"Widget","listKind":"WidgetList","plural":"widgets","singular":"widget"},
+                         "versions":[{"name":"v1","served":true,"storage":true,"schema":{"openAPIV3Schema":{"type":"object"}}}]}}
+                        """
+                    )!
+                    .AsObject(),
+                Token
+            )
+        );
         await RunAsync(TimeSpan.FromSeconds(5));
-        await WriteAsync(_writer.CreateAsync(widgets, new JsonObject { ["apiVersion"] = "example.com/v1", ["kind"] = "Widget", ["metadata"] = new JsonObject { ["name"] = "w" } }, Token));
+        await WriteAsync(
+            _writer.CreateAsync(
+                widgets,
+                new JsonObject
+                {
+                    ["apiVersion"] = "example.com/v1",
+                    ["kind"] = "Widget",
+                    ["metadata"] = new JsonObject { ["name"] = "w" },
+                },
+                Token
+            )
+        );
         await RunAsync(TimeSpan.FromMinutes(10));
 
         Assert.Equal(["w"], _copy.Names);
@@ -115,9 +152,17 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_permission_that_is_revoked_and_restored_is_logged_and_loses_nothing()
     {
-        bool forbidden = false;
-        Reflect(request => forbidden ? new RequestFault { StatusCode = 403, Message = "configmaps is forbidden: User \"sam\" cannot list resource \"configmaps\"" }
-            : IsWatch(request) ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromMinutes(2) } } : RequestFault.None);
+        var forbidden = false;
+        Reflect(request =>
+            forbidden
+                ? new RequestFault
+                {
+                    StatusCode = 403,
+                    Message = "configmaps is forbidden: User \"sam\" cannot list resource \"configmaps\"",
+                }
+            : IsWatch(request) ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromMinutes(2) } }
+            : RequestFault.None
+        );
         await RunAsync(TimeSpan.FromSeconds(5));
 
         forbidden = true;
@@ -137,7 +182,7 @@ public sealed class ReflectorTests : IAsyncLifetime
     {
         _broken = "bad";
         await CreateAsync("bad");
-        Reflector<string> reflector = Reflect(null);
+        var reflector = Reflect(null);
         await RunAsync(TimeSpan.FromSeconds(5));
         Assert.True(reflector.IsCurrent);
         Assert.Equal(["first", "kube-root-ca.crt"], _copy.Names);
@@ -152,23 +197,48 @@ public sealed class ReflectorTests : IAsyncLifetime
     [Fact]
     public async Task A_watch_that_receives_nothing_in_its_whole_time_is_followed_by_a_list()
     {
-        bool mute = true;
-        Reflect(request => IsWatch(request) && mute ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromSeconds(59) } } : RequestFault.None,
-            options: new ReflectorOptions { Random = new Random(1), WatchTime = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(61)) });
+        var mute = true;
+        Reflect(
+            request =>
+                IsWatch(request) && mute
+                    ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromSeconds(59) } }
+                    : RequestFault.None,
+            options: new ReflectorOptions { Random = new Random(1), WatchTime = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(61)) }
+        );
         await RunAsync(TimeSpan.FromMinutes(3));
         mute = false;
 
-        Assert.InRange(_requests.Count(r => r.StartsWith("GET /api/v1/namespaces/default/configmaps?limit", StringComparison.Ordinal)), 2, 5);
+        Assert.InRange(
+            _requests.Count(r => r.StartsWith("GET /api/v1/namespaces/default/configmaps?limit", StringComparison.Ordinal)),
+            2,
+            5
+        );
     }
 
     private static bool IsWatch(HttpRequestMessage request) => request.RequestUri!.Query.Contains("watch=1", StringComparison.Ordinal);
 
-    private Reflector<string> Reflect(Func<HttpRequestMessage, RequestFault>? faults, ResourcePath? path = null, ReflectorOptions? options = null)
+    private Reflector<string> Reflect(
+        Func<HttpRequestMessage, RequestFault>? faults,
+        ResourcePath? path = null,
+        ReflectorOptions? options = null
+    )
     {
-        ClusterConnection connection = ClusterConnection.FromHandler(
-            _cluster.CreateHandler(faults is null ? null : (request, _) => ValueTask.FromResult(faults(request))), new Uri("http://sandbox"), null, time: _time);
-        Reflector<string> reflector = new(connection, [path ?? ConfigMaps], null, (json, _) => Read(json), _copy, _time, _log,
-            options ?? new ReflectorOptions { Random = new Random(1) });
+        var connection = ClusterConnection.FromHandler(
+            _cluster.CreateHandler(faults is null ? null : (request, _) => ValueTask.FromResult(faults(request))),
+            new Uri("http://sandbox"),
+            null,
+            time: _time
+        );
+        Reflector<string> reflector = new(
+            connection,
+            [path ?? ConfigMaps],
+            null,
+            (json, _) => Read(json),
+            _copy,
+            _time,
+            _log,
+            options ?? new ReflectorOptions { Random = new Random(1) }
+        );
         _running = RunThenDisposeAsync();
         return reflector;
 
@@ -181,14 +251,25 @@ public sealed class ReflectorTests : IAsyncLifetime
 
     private string Read(JsonObject json)
     {
-        string name = json["metadata"]!["name"]!.GetValue<string>();
+        var name = json["metadata"]!["name"]!.GetValue<string>();
         return name == _broken ? throw new InvalidOperationException("made to fail") : name;
     }
 
     private Task<bool> RunAsync(TimeSpan time) => _time.RunUntilAsync(_time.GetUtcNow() + time, null, Token);
 
-    private Task CreateAsync(string name) => WriteAsync(_writer.CreateAsync(ConfigMaps,
-        new JsonObject { ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = name } }, Token));
+    private Task CreateAsync(string name) =>
+        WriteAsync(
+            _writer.CreateAsync(
+                ConfigMaps,
+                new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "ConfigMap",
+                    ["metadata"] = new JsonObject { ["name"] = name },
+                },
+                Token
+            )
+        );
 
     private async Task WriteAsync(Task request)
     {

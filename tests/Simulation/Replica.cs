@@ -23,15 +23,37 @@ internal sealed class Replica : IDisposable
     private readonly RegistryCatalog _registries;
     private readonly ContainerVersionController _controller;
 
-    public Replica(World world, string name, ControllerOptions options, FaultSchedule clusterFaults, FaultSchedule registryFaults, Mutant? mutant)
+    public Replica(
+        World world,
+        string name,
+        ControllerOptions options,
+        FaultSchedule clusterFaults,
+        FaultSchedule registryFaults,
+        Mutant? mutant
+    )
     {
         Name = name;
         _life = new Lifeline(name);
-        _cluster = ClusterConnection.FromHandler(new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
-            new Uri("http://sandbox"), world.Cluster.Token, Names.Namespace, world.Time);
+        _cluster = ClusterConnection.FromHandler(
+            new ClusterLink(world.Cluster.CreateHandler(clusterFaults.Next), _life, mutant),
+            new Uri("http://sandbox"),
+            world.Cluster.Token,
+            Names.Namespace,
+            world.Time
+        );
         // The jitter of retries cannot be seeded; the poller retries anyway.
-        RegistryClientOptions registry = new() { TimeProvider = world.Time, Retries = 0, RequestsPerSecond = RequestsPerSecond, RequestBurst = RequestBurst };
-        _registries = new RegistryCatalog(registry, new FixedCredential(null), new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant));
+        RegistryClientOptions registry = new()
+        {
+            TimeProvider = world.Time,
+            Retries = 0,
+            RequestsPerSecond = RequestsPerSecond,
+            RequestBurst = RequestBurst,
+        };
+        _registries = new RegistryCatalog(
+            registry,
+            new FixedCredential(null),
+            new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant)
+        );
         _controller = new ContainerVersionController(_cluster, _registries, options, world.Time, world.Log);
         Ended = _controller.RunAsync(_stop.Token);
     }
@@ -57,8 +79,8 @@ internal sealed class Replica : IDisposable
 
         async Task EndAsync()
         {
-            await _life.Cut.ConfigureAwait(false);
-            await _stop.CancelAsync().ConfigureAwait(false);
+            await _life.Cut;
+            await _stop.CancelAsync();
         }
     }
 

@@ -32,20 +32,20 @@ internal sealed class Lifeline(string name)
     /// <summary>Counts a request. A killed process sends and receives nothing.</summary>
     public async Task<HttpResponseMessage> PassAsync(Func<Task<HttpResponseMessage>> send, CancellationToken cancellationToken)
     {
-        bool last = ++Requests == LastRequest;
+        var last = ++Requests == LastRequest;
         if (GoesInCircles)
             Sever();
         if (!_cut.Task.IsCompleted && (!last || LastHasEffect))
         {
             Actor.Current = name;
-            HttpResponseMessage response = await send().ConfigureAwait(false);
+            var response = await send();
             if (!last && !_cut.Task.IsCompleted)
                 return response;
             response.Dispose();
         }
 
         Sever();
-        await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken).ConfigureAwait(false);
+        await Task.Delay(Timeout.InfiniteTimeSpan, cancellationToken);
         throw new InvalidOperationException("The dead hear nothing.");
     }
 }
@@ -53,26 +53,40 @@ internal sealed class Lifeline(string name)
 /// <summary>The connection to the API server.</summary>
 internal sealed class ClusterLink(HttpMessageHandler server, Lifeline life, Mutant? mutant) : DelegatingHandler(server)
 {
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => life.PassAsync(
-        () => mutant is null ? base.SendAsync(request, cancellationToken) : mutant.SendAsync(request, r => base.SendAsync(r, cancellationToken), cancellationToken),
-        cancellationToken);
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        life.PassAsync(
+            () =>
+                mutant is null
+                    ? base.SendAsync(request, cancellationToken)
+                    : mutant.SendAsync(request, r => base.SendAsync(r, cancellationToken), cancellationToken),
+            cancellationToken
+        );
 }
 
 /// <summary>The connection to the registry. It notes which digest of a tag the process received.</summary>
-internal sealed class RegistryLink(HttpMessageHandler server, Lifeline life, History history, TimeProvider time, Mutant? mutant) : DelegatingHandler(server)
+internal sealed class RegistryLink(HttpMessageHandler server, Lifeline life, History history, TimeProvider time, Mutant? mutant)
+    : DelegatingHandler(server)
 {
-    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) => life.PassAsync(async () =>
-    {
-        for (int i = mutant?.Extra ?? 0; i >= 0; i--)
-            history.RegistryRequests.Add(($"{life.Name} {request.Headers.Authorization}", time.GetUtcNow()));
-        HttpResponseMessage response = await base.SendAsync(request, cancellationToken).ConfigureAwait(false);
-        string last = request.RequestUri!.Segments[^1];
-        if (response.StatusCode == HttpStatusCode.OK && last is Names.Tag or Names.OtherTag && response.Headers.TryGetValues("Docker-Content-Digest", out var digests))
-        {
-            history.Add(last, digests.First(), time.GetUtcNow());
-            mutant?.Answer(last, response);
-        }
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        life.PassAsync(
+            async () =>
+            {
+                for (var i = mutant?.Extra ?? 0; i >= 0; i--)
+                    history.RegistryRequests.Add(($"{life.Name} {request.Headers.Authorization}", time.GetUtcNow()));
+                var response = await base.SendAsync(request, cancellationToken);
+                var last = request.RequestUri!.Segments[^1];
+                if (
+                    response.StatusCode == HttpStatusCode.OK
+                    && last is Names.Tag or Names.OtherTag
+                    && response.Headers.TryGetValues("Docker-Content-Digest", out var digests)
+                )
+                {
+                    history.Add(last, digests.First(), time.GetUtcNow());
+                    mutant?.Answer(last, response);
+                }
 
-        return response;
-    }, cancellationToken);
+                return response;
+            },
+            cancellationToken
+        );
 }

@@ -26,7 +26,7 @@ internal sealed class Scenario
 
     private readonly Random _random;
     private readonly Mutation _mutation;
-    private readonly ILogger _log;
+    private readonly ILogger _logger;
     private readonly double _faults;
     private readonly int _replicaCount;
     private readonly RegistryLoginKind? _login;
@@ -39,29 +39,47 @@ internal sealed class Scenario
     private World _world = null!;
     private int _replicaNumber;
 
-    private Scenario(int seed, Mutation mutation, ILogger log)
+    private Scenario(int seed, Mutation mutation, ILogger logger)
     {
         _mutation = mutation;
-        _log = log;
+        _logger = logger;
         _random = new Random(seed);
-        _faults = _random.Next(4) switch { 0 => 0, 1 => 0.02, 2 => 0.1, _ => 0.25 };
+        _faults = _random.Next(4) switch
+        {
+            0 => 0,
+            1 => 0.02,
+            2 => 0.1,
+            _ => 0.25,
+        };
         _replicaCount = mutation == Mutation.NoRivals || _random.Next(3) == 0 ? 2 : 1;
         _login = mutation == Mutation.Talkative || _random.Next(4) == 0 ? (RegistryLoginKind)_random.Next(2) : null;
-        _gate = mutation == Mutation.NoGates ? "fail" : mutation == Mutation.NoQuarantine || _random.Next(3) != 0 ? null : _random.Next(4) == 0 ? "fail" : "ok";
+        _gate =
+            mutation == Mutation.NoGates ? "fail"
+            : mutation == Mutation.NoQuarantine || _random.Next(3) != 0 ? null
+            : _random.Next(4) == 0 ? "fail"
+            : "ok";
     }
 
     /// <summary>Runs it, and checks every invariant.</summary>
-    public static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger log, CancellationToken cancellationToken)
+    public static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger logger, CancellationToken cancellationToken)
     {
-        Scenario scenario = new(seed, mutation, log);
-        await using World world = await World.StartAsync(seed, scenario._faults > 0 ? LongestIgnorance : UsualIgnorance, scenario._login, log, cancellationToken);
+        Scenario scenario = new(seed, mutation, logger);
+        await using var world = await World.StartAsync(
+            seed,
+            scenario._faults > 0 ? LongestIgnorance : UsualIgnorance,
+            scenario._login,
+            logger,
+            cancellationToken
+        );
         scenario._world = world;
         List<Violation> violations = [];
         try
         {
             await scenario.PlayAsync(violations, cancellationToken);
-            violations.AddRange(scenario._replicas.Where(r => r.GoesInCircles).Select(r => new Violation(7, $"{r.Name} sends requests in an endless loop")));
-            foreach (Invariants.Invariant invariant in Invariants.Invariant.All)
+            violations.AddRange(
+                scenario._replicas.Where(r => r.GoesInCircles).Select(r => new Violation(7, $"{r.Name} sends requests in an endless loop"))
+            );
+            foreach (var invariant in Invariants.Invariant.All)
                 violations.AddRange(invariant.Check(world.History).Select(what => new Violation(invariant.Number, what)));
         }
         finally
@@ -79,10 +97,13 @@ internal sealed class Scenario
     private async Task PlayAsync(List<Violation> violations, CancellationToken cancellationToken)
     {
         await SetUpAsync(cancellationToken);
-        for (int i = 0; i < _replicaCount; i++)
+        for (var i = 0; i < _replicaCount; i++)
             StartReplica();
-        DateTimeOffset calm = Now + Turmoil;
-        List<DateTimeOffset> times = [.. Enumerable.Range(0, _random.Next(4, 14)).Select(_ => Now + (Turmoil * _random.NextDouble())).Order()];
+        var calm = Now + Turmoil;
+        List<DateTimeOffset> times =
+        [
+            .. Enumerable.Range(0, _random.Next(4, 14)).Select(_ => Now + (Turmoil * _random.NextDouble())).Order(),
+        ];
         if (_mutation == Mutation.NoQuarantine)
         {
             // One version that fails, without any intervention.
@@ -90,16 +111,16 @@ internal sealed class Scenario
             times.Clear();
         }
 
-        foreach (DateTimeOffset time in times)
+        foreach (var time in times)
         {
             await _world.Time.RunUntilAsync(time, null, cancellationToken);
             await DisturbAsync(cancellationToken);
         }
 
         await _world.Time.RunUntilAsync(calm, null, cancellationToken);
-        foreach (FaultSchedule schedule in _schedules)
+        foreach (var schedule in _schedules)
             schedule.IsOn = false;
-        foreach (Replica replica in _replicas)
+        foreach (var replica in _replicas)
             replica.Spare();
         _world.Registry.Available = true;
         Tell("the faults stop");
@@ -107,12 +128,14 @@ internal sealed class Scenario
             StartReplica();
 
         Invariants.Convergence convergence = new(_world.History, _world.Registry);
-        DateTimeOffset limit = Now + Settling;
-        DateTimeOffset next = Now;
+        var limit = Now + Settling;
+        var next = Now;
         await _world.Time.RunUntilAsync(limit, IsSettled, cancellationToken);
-        violations.AddRange(convergence.Problems().Select(p => new Violation(6, $"{p} {Settling.TotalMinutes} minutes after the faults stopped")));
+        violations.AddRange(
+            convergence.Problems().Select(p => new Violation(6, $"{p} {Settling.TotalMinutes} minutes after the faults stopped"))
+        );
         // Work in progress, such as a following status write, ends on its own. Changes delayed by a half-open watch count as well.
-        DateTimeOffset noticed = calm + HalfOpen;
+        var noticed = calm + HalfOpen;
         await _world.Time.RunUntilAsync((noticed > Now ? noticed : Now) + TimeSpan.FromMinutes(1), null, cancellationToken);
         Tell("the controllers have nothing to do from here on");
         _world.History.BeginIdle();
@@ -131,41 +154,48 @@ internal sealed class Scenario
 
     private async Task SetUpAsync(CancellationToken cancellationToken)
     {
-        int good = _mutation == Mutation.NoQuarantine ? 0 : 6;
-        for (int i = 1; i <= 6; i++)
+        var good = _mutation == Mutation.NoQuarantine ? 0 : 6;
+        for (var i = 1; i <= 6; i++)
             _versions.Add(i == 1 || _random.Next(10) < good ? $"v{i}" : $"v{i}-{Pick("bad", "notready", "crash")}");
-        foreach (string version in _versions)
+        foreach (var version in _versions)
             _world.Push(version);
         _world.MoveTag(Names.Tag, _versions[0]);
         _world.MoveTag(Names.OtherTag, _versions[_random.Next(2)]);
-        int count = _random.Next(1, 4);
-        for (int i = 0; i < count; i++)
+        var count = _random.Next(1, 4);
+        for (var i = 0; i < count; i++)
         {
-            WorkloadShape shape = WorkloadShape.All[_mutation == Mutation.NoQuarantine ? 0 : _random.Next(WorkloadShape.All.Count)];
+            var shape = WorkloadShape.All[_mutation == Mutation.NoQuarantine ? 0 : _random.Next(WorkloadShape.All.Count)];
             _workloads.Add((shape, $"w{i}"));
             await CreateWorkloadAsync(_workloads[^1], cancellationToken);
         }
 
-        JsonObject secret = JsonNode.Parse("""{"metadata":{"name":"pull"},"type":"kubernetes.io/dockerconfigjson"}""")!.AsObject();
-        string auth = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Names.User}:{Names.Password}"));
+        var secret = JsonNode.Parse("""{"metadata":{"name":"pull"},"type":"kubernetes.io/dockerconfigjson"}""")!.AsObject();
+        var auth = Convert.ToBase64String(Encoding.UTF8.GetBytes($"{Names.User}:{Names.Password}"));
         JsonObject registries = new() { ["auths"] = new JsonObject { ["registry.sandbox"] = new JsonObject { ["auth"] = auth } } };
         secret["stringData"] = new JsonObject { [".dockerconfigjson"] = registries.ToJsonString() };
         (await _world.SendAsync(HttpMethod.Post, $"/api/v1/namespaces/{Names.Namespace}/secrets", secret, cancellationToken)).Require();
         (await _world.CreateResourceAsync("first", Spec(), cancellationToken)).Require();
         if (_mutation == Mutation.NoRivals)
             await CreateSecondAsync(cancellationToken);
-        Tell($"{string.Join(", ", _workloads.Select(w => $"{w.Shape.Kind}/{w.Name}"))}; versions {string.Join(", ", _versions)}; faults {_faults}; {_replicaCount} controllers{(_gate is null ? "" : $"; gate {_gate}")}{(_login is null ? "" : $"; login {_login}")}");
+        Tell(
+            $"{string.Join(", ", _workloads.Select(w => $"{w.Shape.Kind}/{w.Name}"))}; versions {string.Join(", ", _versions)}; faults {_faults}; {_replicaCount} controllers{(_gate is null ? "" : $"; gate {_gate}")}{(_login is null ? "" : $"; login {_login}")}"
+        );
     }
 
     private JsonObject Spec()
     {
-        JsonObject spec = Plain();
+        var spec = Plain();
         if (_gate is not null)
         {
-            spec["container"]!["verify"] = new JsonArray(new JsonObject
-            {
-                ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = _gate, ["timeoutSeconds"] = _random.Next(15, 60),
-            });
+            spec["container"]!["verify"] = new JsonArray(
+                new JsonObject
+                {
+                    ["kind"] = "Image",
+                    ["image"] = "tests/smoke",
+                    ["tag"] = _gate,
+                    ["timeoutSeconds"] = _random.Next(15, 60),
+                }
+            );
         }
 
         if (_login is not null)
@@ -175,25 +205,26 @@ internal sealed class Scenario
         return spec;
     }
 
-    private JsonObject Plain() => new()
-    {
-        ["imageRepo"] = Names.Repository,
-        ["tag"] = Names.Tag,
-        ["versionSyntax"] = Names.VersionSyntax,
-        ["pollIntervalSeconds"] = _random.Next(5, 60),
-        ["timeoutSeconds"] = _random.Next(30, 120),
-        ["selector"] = new JsonObject { ["cvapp"] = "app" },
-        ["container"] = new JsonObject { ["name"] = Names.Container },
-        ["pinDigest"] = _random.Next(4) != 0,
-        ["rollback"] = new JsonObject { ["enabled"] = _random.Next(4) != 0 },
-    };
+    private JsonObject Plain() =>
+        new()
+        {
+            ["imageRepo"] = Names.Repository,
+            ["tag"] = Names.Tag,
+            ["versionSyntax"] = Names.VersionSyntax,
+            ["pollIntervalSeconds"] = _random.Next(5, 60),
+            ["timeoutSeconds"] = _random.Next(30, 120),
+            ["selector"] = new JsonObject { ["cvapp"] = "app" },
+            ["container"] = new JsonObject { ["name"] = Names.Container },
+            ["pinDigest"] = _random.Next(4) != 0,
+            ["rollback"] = new JsonObject { ["enabled"] = _random.Next(4) != 0 },
+        };
 
     /// <summary>A random event.</summary>
     private async Task DisturbAsync(CancellationToken cancellationToken)
     {
-        (WorkloadShape shape, string name) = _workloads[_random.Next(_workloads.Count)];
-        string version = _versions[_random.Next(_versions.Count)];
-        string resource = _random.Next(4) == 0 ? "second" : "first";
+        (var shape, var name) = _workloads[_random.Next(_workloads.Count)];
+        var version = _versions[_random.Next(_versions.Count)];
+        var resource = _random.Next(4) == 0 ? "second" : "first";
         switch (_random.Next(19))
         {
             case < 6:
@@ -218,13 +249,25 @@ internal sealed class Scenario
                 break;
             case 11:
                 Tell($"a user sets {shape.Kind}/{name} to {version}");
-                await _world.SendAsync(HttpMethod.Patch, $"{shape.Collection}/{name}?fieldManager=somebody", JsonNode.Parse(
-                    $$"""[{"op":"replace","path":"{{shape.ImagePointer(0)}}","value":"{{Names.Repository}}:{{version}}"}]"""), cancellationToken, "application/json-patch+json");
+                await _world.SendAsync(
+                    HttpMethod.Patch,
+                    $"{shape.Collection}/{name}?fieldManager=somebody",
+                    JsonNode.Parse(
+                        $$"""[{"op":"replace","path":"{{shape.ImagePointer(0)}}","value":"{{Names.Repository}}:{{version}}"}]"""
+                    ),
+                    cancellationToken,
+                    "application/json-patch+json"
+                );
                 break;
             case 12 when shape.IsScaled:
                 Tell($"{shape.Kind}/{name} is scaled");
-                await _world.SendAsync(HttpMethod.Patch, $"{shape.Collection}/{name}/scale", new JsonObject { ["spec"] = new JsonObject { ["replicas"] = _random.Next(4) } },
-                    cancellationToken, "application/merge-patch+json");
+                await _world.SendAsync(
+                    HttpMethod.Patch,
+                    $"{shape.Collection}/{name}/scale",
+                    new JsonObject { ["spec"] = new JsonObject { ["replicas"] = _random.Next(4) } },
+                    cancellationToken,
+                    "application/merge-patch+json"
+                );
                 break;
             case 13:
                 Tell($"{shape.Kind}/{name} is recreated");
@@ -261,14 +304,19 @@ internal sealed class Scenario
 
     private async Task CreateSecondAsync(CancellationToken cancellationToken)
     {
-        JsonObject spec = Spec();
+        var spec = Spec();
         spec["tag"] = Names.OtherTag;
         Tell("second is created, for the same container");
         await _world.CreateResourceAsync("second", spec, cancellationToken);
     }
 
-    private Task<Reply> CreateWorkloadAsync((WorkloadShape Shape, string Name) workload, CancellationToken cancellationToken) => _world.SendAsync(HttpMethod.Post, workload.Shape.Collection,
-        workload.Shape.Make(workload.Name, "app", $"{Names.Repository}:{_versions[0]}", _random.Next(1, 4), _random.Next(2) == 0), cancellationToken);
+    private Task<Reply> CreateWorkloadAsync((WorkloadShape Shape, string Name) workload, CancellationToken cancellationToken) =>
+        _world.SendAsync(
+            HttpMethod.Post,
+            workload.Shape.Collection,
+            workload.Shape.Make(workload.Name, "app", $"{Names.Repository}:{_versions[0]}", _random.Next(1, 4), _random.Next(2) == 0),
+            cancellationToken
+        );
 
     /// <summary>Kills or stops a controller, and starts another one later.</summary>
     private async Task EndReplicaAsync(CancellationToken cancellationToken)
@@ -276,11 +324,13 @@ internal sealed class Scenario
         List<Replica> running = [.. _replicas.Where(r => r.IsRunning)];
         if (running.Count > 0)
         {
-            Replica replica = running[_random.Next(running.Count)];
-            int how = _random.Next(4);
-            int requests = _random.Next(30);
-            bool withEffect = _random.Next(2) == 0;
-            Tell($"{replica.Name} {how switch { 0 => "is stopped", 1 => "is killed", _ => $"is killed after {requests} more requests{(withEffect ? "" : ", the last of them unsent")}" }}");
+            var replica = running[_random.Next(running.Count)];
+            var how = _random.Next(4);
+            var requests = _random.Next(30);
+            var withEffect = _random.Next(2) == 0;
+            Tell(
+                $"{replica.Name} {how switch { 0 => "is stopped", 1 => "is killed", _ => $"is killed after {requests} more requests{(withEffect ? "" : ", the last of them unsent")}" }}"
+            );
             if (how == 0)
                 replica.Stop();
             else if (how == 1)
@@ -291,18 +341,22 @@ internal sealed class Scenario
 
         await _world.Time.RunUntilAsync(Now + TimeSpan.FromSeconds(_random.Next(1, 40)), null, cancellationToken);
         // Without an election, the next controller starts after the former one has ended, like a Deployment with strategy Recreate.
-        await _world.Time.RunUntilAsync(Now + TimeSpan.FromMinutes(2), () => _replicas.TrueForAll(r => r.IsRunning || r.IsDead || r.Ended.IsCompleted), cancellationToken);
+        await _world.Time.RunUntilAsync(
+            Now + TimeSpan.FromMinutes(2),
+            () => _replicas.TrueForAll(r => r.IsRunning || r.IsDead || r.Ended.IsCompleted),
+            cancellationToken
+        );
         while (_replicas.Count(r => r.IsRunning) < _replicaCount)
             StartReplica();
     }
 
     private void StartReplica()
     {
-        string name = $"{Replica.Prefix}{++_replicaNumber}";
+        var name = $"{Replica.Prefix}{++_replicaNumber}";
         // Separate fault schedules, so that the requests of one controller do not affect the faults of another.
         FaultSchedule cluster = new(_random.Next(), _faults);
         FaultSchedule registry = new(_random.Next(), _faults);
-        bool calm = _schedules.Count > 0 && !_schedules[0].IsOn;
+        var calm = _schedules.Count > 0 && !_schedules[0].IsOn;
         cluster.IsOn = registry.IsOn = !calm;
         _schedules.AddRange([cluster, registry]);
         ControllerOptions options = new()
@@ -310,20 +364,21 @@ internal sealed class Scenario
             Namespaces = [Names.Namespace],
             Workers = 4,
             Random = new Random(_random.Next()),
-            Election = _replicaCount > 1 && _mutation != Mutation.NoRivals ? new ElectionOptions(Names.Namespace, "controller", name) : null,
+            Election =
+                _replicaCount > 1 && _mutation != Mutation.NoRivals ? new ElectionOptions(Names.Namespace, "controller", name) : null,
         };
-        Mutant? mutant = _mutation == Mutation.None ? null : new Mutant(_mutation, _replicas.Count % 2 == 0 ? "second" : "first");
+        var mutant = _mutation == Mutation.None ? null : new Mutant(_mutation, _replicas.Count % 2 == 0 ? "second" : "first");
         Tell($"{name} starts");
         _replicas.Add(new Replica(_world, name, options, cluster, registry, mutant));
     }
 
     private async Task EndAsync(CancellationToken cancellationToken)
     {
-        foreach (Replica replica in _replicas)
+        foreach (var replica in _replicas)
             replica.Kill();
-        Task all = Task.WhenAll(_replicas.Select(r => r.Ended));
+        var all = Task.WhenAll(_replicas.Select(r => r.Ended));
         await _world.Time.RunUntilAsync(Now + TimeSpan.FromMinutes(10), () => all.IsCompleted, cancellationToken);
-        foreach (Replica replica in _replicas)
+        foreach (var replica in _replicas)
             replica.Dispose();
         if (!all.IsCompleted)
             throw new InvalidOperationException("A killed controller does not end.");
@@ -332,9 +387,9 @@ internal sealed class Scenario
 
     private void Tell(string what)
     {
-        string line = $"{Now:HH:mm:ss.fff} {what}";
+        var line = $"{Now:HH:mm:ss.fff} {what}";
         _story.Add(line);
-        StoryLog.Tell(_log, line);
+        StoryLog.Tell(_logger, line);
     }
 
     private string Pick(params string[] choices) => choices[_random.Next(choices.Length)];
@@ -352,5 +407,5 @@ internal sealed record Violation(int Invariant, string What)
 internal static partial class StoryLog
 {
     [LoggerMessage(EventId = 1, Level = LogLevel.Information, Message = "--- {Line}")]
-    public static partial void Tell(ILogger log, string line);
+    public static partial void Tell(ILogger logger, string line);
 }

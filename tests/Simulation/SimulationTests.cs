@@ -23,13 +23,13 @@ public sealed class SimulationTests
     [Fact]
     public async Task Every_invariant_holds_for_every_seed()
     {
-        int first = Number("CVM_SIMULATION_SEED") ?? 1;
-        int count = Number("CVM_SIMULATION_SEEDS") ?? (Number("CVM_SIMULATION_SEED") is null ? DefaultSeeds : 1);
+        var first = Number("CVM_SIMULATION_SEED") ?? 1;
+        var count = Number("CVM_SIMULATION_SEEDS") ?? (Number("CVM_SIMULATION_SEED") is null ? DefaultSeeds : 1);
         List<string> failures = [];
-        Stopwatch watch = Stopwatch.StartNew();
-        for (int seed = first; seed < first + count && failures.Count < 5; seed++)
+        var watch = Stopwatch.StartNew();
+        for (var seed = first; seed < first + count && failures.Count < 5; seed++)
         {
-            Outcome outcome = await RunAsync(seed, Mutation.None, Logger(count == 1));
+            var outcome = await RunAsync(seed, Mutation.None, Logger(count == 1));
             if (outcome.Violations.Count > 0)
                 failures.Add(Describe(seed, outcome));
         }
@@ -41,10 +41,10 @@ public sealed class SimulationTests
     [Fact]
     public async Task A_seed_always_produces_the_same_run()
     {
-        foreach (int seed in (int[])[3, 4, 5])
+        foreach (var seed in (int[])[3, 4, 5])
         {
-            Outcome first = await RunAsync(seed, Mutation.None, NullLogger.Instance);
-            Outcome second = await RunAsync(seed, Mutation.None, NullLogger.Instance);
+            var first = await RunAsync(seed, Mutation.None, NullLogger.Instance);
+            var second = await RunAsync(seed, Mutation.None, NullLogger.Instance);
 
             Assert.Equal(first.Story, second.Story);
             Assert.Equal(Lines(first), Lines(second));
@@ -73,9 +73,9 @@ public sealed class SimulationTests
     public async Task A_broken_rule_is_detected_by_its_invariant(string mutation, int invariant)
     {
         List<string> seen = [];
-        for (int seed = 1; seed <= 40; seed++)
+        for (var seed = 1; seed <= 40; seed++)
         {
-            Outcome outcome = await RunAsync(seed, Enum.Parse<Mutation>(mutation), NullLogger.Instance);
+            var outcome = await RunAsync(seed, Enum.Parse<Mutation>(mutation), NullLogger.Instance);
             if (outcome.Violations.Any(v => v.Invariant == invariant))
                 return;
             seen.AddRange(outcome.Violations.Select(v => $"seed {seed}: {v}"));
@@ -84,27 +84,34 @@ public sealed class SimulationTests
         Assert.Fail($"{mutation} was not detected by invariant {invariant} in 40 seeds.\n{string.Join('\n', seen.Take(10))}");
     }
 
-    private static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger log)
+    private static async Task<Outcome> RunAsync(int seed, Mutation mutation, ILogger logger)
     {
-        ThreadPool.GetMaxThreads(out int threads, out _);
+        ThreadPool.GetMaxThreads(out var threads, out _);
         Assert.Equal(1, threads); // otherwise the order of events would not depend on the seed alone
-        return await Task.Run(() => Scenario.RunAsync(seed, mutation, log, Token), Token);
+        return await Task.Run(() => Scenario.RunAsync(seed, mutation, logger, Token), Token);
     }
 
-    private static string Describe(int seed, Outcome outcome) => $"""
-        Seed {seed}: {outcome.Violations.Count} violations
-          {string.Join("\n  ", outcome.Violations.Take(5))}
-        What befell it:
-          {string.Join("\n  ", outcome.Story)}
-        The resources at the end:
-          {string.Join("\n  ", outcome.History.Resources.Values.Select(r => r.States[^1].Change.After?.ToJsonString() ?? $"{r.Name}: gone"))}
-        Again: CVM_SIMULATION_SEED={seed} dotnet run --project tests/Simulation -- -method "*Every_invariant*"
-        """;
+    private static string Describe(int seed, Outcome outcome) =>
+        $"""
+            Seed {seed}: {outcome.Violations.Count} violations
+              {string.Join("\n  ", outcome.Violations.Take(5))}
+            What befell it:
+              {string.Join("\n  ", outcome.Story)}
+            The resources at the end:
+              {string.Join(
+                "\n  ",
+                outcome.History.Resources.Values.Select(r => r.States[^1].Change.After?.ToJsonString() ?? $"{r.Name}: gone")
+            )}
+            Again: CVM_SIMULATION_SEED={seed} dotnet run --project tests/Simulation -- -method "*Every_invariant*"
+            """;
 
-    private static ILogger Logger(bool verbose) => verbose && TestContext.Current.TestOutputHelper is { } output ? new OutputLogger(output) : NullLogger.Instance;
+    private static ILogger Logger(bool verbose) =>
+        verbose && TestContext.Current.TestOutputHelper is { } output ? new OutputLogger(output) : NullLogger.Instance;
 
     private static int? Number(string variable) =>
-        int.TryParse(Environment.GetEnvironmentVariable(variable), System.Globalization.CultureInfo.InvariantCulture, out int number) ? number : null;
+        int.TryParse(Environment.GetEnvironmentVariable(variable), System.Globalization.CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     /// <summary>The controllers' log, when a single seed is run.</summary>
     private sealed class OutputLogger(ITestOutputHelper output) : ILogger
@@ -114,7 +121,12 @@ public sealed class SimulationTests
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) =>
-            output.WriteLine($"{logLevel,-11} {Actor.Current} {formatter(state, exception)} {exception}");
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => output.WriteLine($"{logLevel, -11} {Actor.Current} {formatter(state, exception)} {exception}");
     }
 }

@@ -14,7 +14,11 @@ public sealed class WorkloadChangeTests : ControllerStage
         await BeginAsync();
 
         await DeleteDeploymentAsync();
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound", TimeSpan.FromMinutes(2), "it says that the workload is gone");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound",
+            TimeSpan.FromMinutes(2),
+            "it says that the workload is gone"
+        );
         Assert.Contains("cvapp=app", (await ConditionAsync("Stalled")).Message, StringComparison.Ordinal);
         Assert.Equal("Superseded", await PhaseAsync());
         Assert.Null((await GetAsync())["status"]!["quarantined"]);
@@ -51,12 +55,20 @@ public sealed class WorkloadChangeTests : ControllerStage
         await RunUntilAsync(async () => await PhaseAsync() == "RollingBack", TimeSpan.FromMinutes(10), "it is rolled back");
 
         await DeleteDeploymentAsync();
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound", TimeSpan.FromMinutes(2), "it says that the workload is gone");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "WorkloadNotFound",
+            TimeSpan.FromMinutes(2),
+            "it says that the workload is gone"
+        );
         await StaysQuietAsync();
 
         // The failed version is not rolled out again.
         await CreateDeploymentAsync();
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "Quarantined", TimeSpan.FromMinutes(2), "the failed version stays out");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "Quarantined",
+            TimeSpan.FromMinutes(2),
+            "the failed version stays out"
+        );
         MoveTag("v2");
         await SettlesAsync("v2");
     }
@@ -71,8 +83,12 @@ public sealed class WorkloadChangeTests : ControllerStage
 
         await RenameContainerAsync("web");
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound", TimeSpan.FromMinutes(2), "it says that the container is missing");
-        string message = (await ConditionAsync("Stalled")).Message;
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound",
+            TimeSpan.FromMinutes(2),
+            "it says that the container is missing"
+        );
+        var message = (await ConditionAsync("Stalled")).Message;
         Facts.AssertIn(message, "Deployment/app", "main", "web", "side", "spec.container.name");
         await StaysQuietAsync();
         Assert.Contains("v1", await ImageAsync(), StringComparison.Ordinal);
@@ -89,7 +105,11 @@ public sealed class WorkloadChangeTests : ControllerStage
         await BeginAsync();
 
         await RenameContainerAsync("web");
-        await RunUntilAsync(async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound", TimeSpan.FromMinutes(2), "it says that the container is missing");
+        await RunUntilAsync(
+            async () => (await ConditionAsync("Stalled")).Reason == "ContainerNotFound",
+            TimeSpan.FromMinutes(2),
+            "it says that the container is missing"
+        );
         Assert.Equal("Superseded", await PhaseAsync());
         Assert.Null((await GetAsync())["status"]!["quarantined"]);
         await StaysQuietAsync();
@@ -108,23 +128,44 @@ public sealed class WorkloadChangeTests : ControllerStage
         await SendAsync(HttpMethod.Post, "/api/v1/namespaces", new JsonObject { ["metadata"] = new JsonObject { ["name"] = ns } });
         await CreateDeploymentAsync(ns: ns, replicas: 3);
         await CreateDeploymentAsync("other");
-        JsonObject spec = Spec("app");
+        var spec = Spec("app");
         if (gate)
-            spec["container"]!["verify"] = new JsonArray(new JsonObject { ["kind"] = "Image", ["image"] = "tests/smoke", ["tag"] = "sleep", ["timeoutSeconds"] = 120 });
+            spec["container"]!["verify"] = new JsonArray(
+                new JsonObject
+                {
+                    ["kind"] = "Image",
+                    ["image"] = "tests/smoke",
+                    ["tag"] = "sleep",
+                    ["timeoutSeconds"] = 120,
+                }
+            );
         await CreateAsync(spec: spec, ns: ns);
         await CreateAsync("other");
         Start();
         await SettlesAsync("v1", name: "other");
         await SettlesAsync("v1", ns: ns);
         MoveTag("v2");
-        await RunUntilAsync(async () => Fields.Text(await GetAsync(ns: ns), "status", "rollout", "version") == "v2", TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => Fields.Text(await GetAsync(ns: ns), "status", "rollout", "version") == "v2",
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
 
         await SendAsync(HttpMethod.Delete, $"/api/v1/namespaces/{ns}", null);
         await SettlesAsync("v2", name: "other");
-        await RunUntilAsync(async () => !(await SendAsync(HttpMethod.Get, "/api/v1/namespaces", null))["items"]!.AsArray().Any(n => Fields.Text(n, "metadata", "name") == ns),
-            TimeSpan.FromMinutes(5), "the namespace is gone");
+        await RunUntilAsync(
+            async () =>
+                !(await SendAsync(HttpMethod.Get, "/api/v1/namespaces", null))["items"]!
+                    .AsArray()
+                    .Any(n => Fields.Text(n, "metadata", "name") == ns),
+            TimeSpan.FromMinutes(5),
+            "the namespace is gone"
+        );
         await StaysQuietAsync();
-        Assert.DoesNotContain(Log.Events, e => e.ErrorId == ErrorIds.ClusterForbidden || e.Text.Contains("Exception", StringComparison.Ordinal));
+        Assert.DoesNotContain(
+            Log.Events,
+            e => e.ErrorId == ErrorIds.ClusterForbidden || e.Text.Contains("Exception", StringComparison.Ordinal)
+        );
         Assert.True(Log.Events.Count(e => e.Level > LogLevel.Information) <= 4, string.Join('\n', Log.Events));
 
         // New objects with the same names.
@@ -143,11 +184,20 @@ public sealed class WorkloadChangeTests : ControllerStage
         Start();
         await SettlesAsync("v1");
         MoveTag("v2");
-        await RunUntilAsync(async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal), TimeSpan.FromMinutes(1), "the rollout has begun");
+        await RunUntilAsync(
+            async () => (await ImageAsync()).Contains("v2", StringComparison.Ordinal),
+            TimeSpan.FromMinutes(1),
+            "the rollout has begun"
+        );
         await RunAsync(StartDelay * 1.5);
         Assert.Equal("Progressing", await PhaseAsync());
     }
 
-    private Task<JsonObject> EditDeadlineAsync() => SendAsync(HttpMethod.Patch, "/apis/apps/v1/namespaces/default/deployments/app",
-        new JsonObject { ["spec"] = new JsonObject { ["progressDeadlineSeconds"] = 60 } }, "application/merge-patch+json");
+    private Task<JsonObject> EditDeadlineAsync() =>
+        SendAsync(
+            HttpMethod.Patch,
+            "/apis/apps/v1/namespaces/default/deployments/app",
+            new JsonObject { ["spec"] = new JsonObject { ["progressDeadlineSeconds"] = 60 } },
+            "application/merge-patch+json"
+        );
 }

@@ -24,7 +24,11 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
 
     /// <summary>The images of an object's containers, by name.</summary>
     public Dictionary<string, string> Images(JsonObject item) =>
-        (Fields.At(item, [.. PodSpec, "containers"]) as JsonArray ?? []).ToDictionary(c => Fields.Text(c, "name"), c => Fields.Text(c, "image"), StringComparer.Ordinal);
+        (Fields.At(item, [.. PodSpec, "containers"]) as JsonArray ?? []).ToDictionary(
+            c => Fields.Text(c, "name"),
+            c => Fields.Text(c, "image"),
+            StringComparer.Ordinal
+        );
 
     public string ImagePointer(int container) => $"/{string.Join('/', PodSpec)}/containers/{container}/image";
 
@@ -35,11 +39,20 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
             ["terminationGracePeriodSeconds"] = 1,
             ["containers"] = new JsonArray(
                 new JsonObject { ["name"] = Names.Container, ["image"] = image },
-                new JsonObject { ["name"] = "side", ["image"] = "registry.sandbox/side:v1" }),
+                new JsonObject { ["name"] = "side", ["image"] = "registry.sandbox/side:v1" }
+            ),
         };
         JsonObject labels = new() { ["app"] = name };
-        JsonObject template = new() { ["metadata"] = new JsonObject { ["labels"] = labels.DeepClone() }, ["spec"] = pod };
-        JsonObject spec = new() { ["selector"] = new JsonObject { ["matchLabels"] = labels }, ["template"] = template };
+        JsonObject template = new()
+        {
+            ["metadata"] = new JsonObject { ["labels"] = labels.DeepClone() },
+            ["spec"] = pod,
+        };
+        JsonObject spec = new()
+        {
+            ["selector"] = new JsonObject { ["matchLabels"] = labels },
+            ["template"] = template,
+        };
         switch (Kind)
         {
             case "Deployment":
@@ -56,14 +69,21 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
                 break;
             case "Job":
                 pod["restartPolicy"] = "Never";
-                spec = new JsonObject { ["backoffLimit"] = 1, ["template"] = new JsonObject { ["spec"] = pod.DeepClone() } };
+                spec = new JsonObject
+                {
+                    ["backoffLimit"] = 1,
+                    ["template"] = new JsonObject { ["spec"] = pod.DeepClone() },
+                };
                 break;
             case "CronJob":
                 pod["restartPolicy"] = "Never";
                 spec = new JsonObject
                 {
                     ["schedule"] = "*/7 * * * *",
-                    ["jobTemplate"] = new JsonObject { ["spec"] = new JsonObject { ["template"] = new JsonObject { ["spec"] = pod.DeepClone() } } },
+                    ["jobTemplate"] = new JsonObject
+                    {
+                        ["spec"] = new JsonObject { ["template"] = new JsonObject { ["spec"] = pod.DeepClone() } },
+                    },
                 };
                 break;
             case "Pod":
@@ -71,6 +91,14 @@ internal sealed record WorkloadShape(string Kind, string Resource, string Collec
                 break;
         }
 
-        return new JsonObject { ["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["cvapp"] = app } }, ["spec"] = spec };
+        return new JsonObject
+        {
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = name,
+                ["labels"] = new JsonObject { ["cvapp"] = app },
+            },
+            ["spec"] = spec,
+        };
     }
 }

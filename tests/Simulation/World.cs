@@ -17,9 +17,9 @@ internal sealed class World : IAsyncDisposable
 
     private readonly HttpMessageInvoker _user;
 
-    private World(VirtualTime time, History history, SandboxCluster cluster, SandboxRegistry registry, ILogger log)
+    private World(VirtualTime time, History history, SandboxCluster cluster, SandboxRegistry registry, ILogger logger)
     {
-        (Time, History, Cluster, Registry, Log) = (time, history, cluster, registry, log);
+        (Time, History, Cluster, Registry, Log) = (time, history, cluster, registry, logger);
         _user = new HttpMessageInvoker(cluster.CreateHandler());
     }
 
@@ -33,57 +33,104 @@ internal sealed class World : IAsyncDisposable
 
     public ILogger Log { get; }
 
-    public static async Task<World> StartAsync(int seed, TimeSpan grace, RegistryLoginKind? login, ILogger log, CancellationToken cancellationToken)
+    public static async Task<World> StartAsync(
+        int seed,
+        TimeSpan grace,
+        RegistryLoginKind? login,
+        ILogger logger,
+        CancellationToken cancellationToken
+    )
     {
         VirtualTime time = new(Start);
         History history = new() { Grace = grace };
-        SandboxCluster cluster = await SandboxCluster.StartAsync(new SandboxOptions
-        {
-            TimeProvider = time,
-            Listen = false,
-            Seed = seed,
-            Token = "",
-            Deterministic = true,
-            ChangeLog = change => history.Add(Actor.Current, change),
-        }, cancellationToken);
-        SandboxRegistry registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions
-        {
-            TimeProvider = time,
-            Listen = false,
-            Login = login is { } kind ? new RegistryLogin(Names.User, Names.Password) { Kind = kind } : null,
-        }, cancellationToken);
-        World world = new(time, history, cluster, registry, new DiscreetLogger(log, history));
-        (await world.SendAsync(HttpMethod.Post, "/apis/apiextensions.k8s.io/v1/customresourcedefinitions", CustomResourceDefinition.Json, cancellationToken)).Require();
+        var cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                TimeProvider = time,
+                Listen = false,
+                Seed = seed,
+                Token = "",
+                Deterministic = true,
+                ChangeLog = change => history.Add(Actor.Current, change),
+            },
+            cancellationToken
+        );
+        var registry = await SandboxRegistry.StartAsync(
+            new SandboxRegistryOptions
+            {
+                TimeProvider = time,
+                Listen = false,
+                Login = login is { } kind ? new RegistryLogin(Names.User, Names.Password) { Kind = kind } : null,
+            },
+            cancellationToken
+        );
+        World world = new(time, history, cluster, registry, new DiscreetLogger(logger, history));
+        (
+            await world.SendAsync(
+                HttpMethod.Post,
+                "/apis/apiextensions.k8s.io/v1/customresourcedefinitions",
+                CustomResourceDefinition.Json,
+                cancellationToken
+            )
+        ).Require();
         await time.RunUntilAsync(Start.AddSeconds(1), null, cancellationToken);
         return world;
     }
 
     /// <summary>Pushes the image of a version.</summary>
     public void Push(string version) =>
-        History.Digests[version] = Registry.PushImage("app", version, new Dictionary<string, string> { ["org.opencontainers.image.version"] = version });
+        History.Digests[version] = Registry.PushImage(
+            "app",
+            version,
+            new Dictionary<string, string> { ["org.opencontainers.image.version"] = version }
+        );
 
     public void MoveTag(string tag, string version) => Registry.Tag("app", tag, History.Digests[version]);
 
-    public Task<Reply> CreateResourceAsync(string name, JsonObject spec, CancellationToken cancellationToken) => SendAsync(HttpMethod.Post, Resources, new JsonObject
-    {
-        ["apiVersion"] = "custom.k8s.io/v1",
-        ["kind"] = "ContainerVersion",
-        ["metadata"] = new JsonObject { ["name"] = name },
-        ["spec"] = spec,
-    }, cancellationToken);
+    public Task<Reply> CreateResourceAsync(string name, JsonObject spec, CancellationToken cancellationToken) =>
+        SendAsync(
+            HttpMethod.Post,
+            Resources,
+            new JsonObject
+            {
+                ["apiVersion"] = "custom.k8s.io/v1",
+                ["kind"] = "ContainerVersion",
+                ["metadata"] = new JsonObject { ["name"] = name },
+                ["spec"] = spec,
+            },
+            cancellationToken
+        );
 
     public Task<Reply> EditResourceAsync(string name, JsonObject spec, CancellationToken cancellationToken) =>
-        SendAsync(HttpMethod.Patch, $"{Resources}/{name}", new JsonObject { ["spec"] = spec }, cancellationToken, "application/merge-patch+json");
+        SendAsync(
+            HttpMethod.Patch,
+            $"{Resources}/{name}",
+            new JsonObject { ["spec"] = spec },
+            cancellationToken,
+            "application/merge-patch+json"
+        );
 
-    public Task<Reply> DeleteResourceAsync(string name, CancellationToken cancellationToken) => SendAsync(HttpMethod.Delete, $"{Resources}/{name}", null, cancellationToken);
+    public Task<Reply> DeleteResourceAsync(string name, CancellationToken cancellationToken) =>
+        SendAsync(HttpMethod.Delete, $"{Resources}/{name}", null, cancellationToken);
 
     public async Task<IReadOnlyList<JsonObject>> ListAsync(string collection, CancellationToken cancellationToken) =>
-        [.. (await SendAsync(HttpMethod.Get, collection, null, cancellationToken)).Require()["items"]!.AsArray().Select(i => i!.AsObject())];
+        [
+            .. (await SendAsync(HttpMethod.Get, collection, null, cancellationToken)).Require()["items"]!
+                .AsArray()
+                .Select(i => i!.AsObject()),
+        ];
 
-    public Task<IReadOnlyList<JsonObject>> ListResourcesAsync(CancellationToken cancellationToken) => ListAsync(Resources, cancellationToken);
+    public Task<IReadOnlyList<JsonObject>> ListResourcesAsync(CancellationToken cancellationToken) =>
+        ListAsync(Resources, cancellationToken);
 
     /// <summary>A request of the user.</summary>
-    public async Task<Reply> SendAsync(HttpMethod method, string path, JsonNode? body, CancellationToken cancellationToken, string contentType = "application/json")
+    public async Task<Reply> SendAsync(
+        HttpMethod method,
+        string path,
+        JsonNode? body,
+        CancellationToken cancellationToken,
+        string contentType = "application/json"
+    )
     {
         Actor.Current = "user";
         using HttpRequestMessage request = new(method, $"http://sandbox{path}");
@@ -93,7 +140,7 @@ internal sealed class World : IAsyncDisposable
             request.Content.Headers.ContentType = MediaTypeHeaderValue.Parse(contentType);
         }
 
-        using HttpResponseMessage response = await _user.SendAsync(request, cancellationToken);
+        using var response = await _user.SendAsync(request, cancellationToken);
         return new Reply((int)response.StatusCode, JsonNode.Parse(await response.Content.ReadAsStringAsync(cancellationToken))!.AsObject());
     }
 
@@ -113,9 +160,15 @@ internal sealed class DiscreetLogger(ILogger inner, History history) : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => true;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
-        string text = $"{formatter(state, exception)} {exception}";
+        var text = $"{formatter(state, exception)} {exception}";
         if (Invariants.NoSecretsShown.IsSecret(text))
             history.Leaks.Add($"the log contains: {text}");
         inner.Log(logLevel, eventId, state, exception, formatter);

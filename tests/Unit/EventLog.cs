@@ -35,7 +35,7 @@ internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
     /// <summary>The event whose text contains these facts.</summary>
     public LoggedEvent AssertOnce(int id, params string[] facts)
     {
-        LoggedEvent one = Assert.Single(Events, e => e.Id == id && Facts.AreIn(e.Text, facts));
+        var one = Assert.Single(Events, e => e.Id == id && Facts.AreIn(e.Text, facts));
         Assert.DoesNotContain("   at ", string.Concat(Events), StringComparison.Ordinal);
         return one;
     }
@@ -45,22 +45,36 @@ internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
 
     public bool IsEnabled(LogLevel logLevel) => logLevel >= least;
 
-    public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
+    public void Log<TState>(
+        LogLevel logLevel,
+        EventId eventId,
+        TState state,
+        Exception? exception,
+        Func<TState, Exception?, string> formatter
+    )
     {
         if (!IsEnabled(logLevel))
             return;
         Dictionary<string, string> fields = new(StringComparer.Ordinal);
-        foreach ((string name, object? value) in state as IEnumerable<KeyValuePair<string, object?>> ?? [])
+        foreach ((var name, var value) in state as IEnumerable<KeyValuePair<string, object?>> ?? [])
             fields[name] = Convert.ToString(value, System.Globalization.CultureInfo.InvariantCulture) ?? "";
         lock (_events)
-            _events.Add(new LoggedEvent(logLevel, eventId.Id, fields, $"{logLevel} {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}"));
+            _events.Add(
+                new LoggedEvent(
+                    logLevel,
+                    eventId.Id,
+                    fields,
+                    $"{logLevel} {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}"
+                )
+            );
     }
 }
 
 /// <summary>Facts in a text: names of fields, values, commands, remote messages. Tests must not depend on other words.</summary>
 internal static class Facts
 {
-    public static bool AreIn(string? text, params IEnumerable<string> facts) => text is not null && facts.All(fact => text.Contains(fact, StringComparison.Ordinal));
+    public static bool AreIn(string? text, params IEnumerable<string> facts) =>
+        text is not null && facts.All(fact => text.Contains(fact, StringComparison.Ordinal));
 
     /// <summary>Fails unless the text contains all of them.</summary>
     public static void AssertIn(string? text, params IEnumerable<string> facts)

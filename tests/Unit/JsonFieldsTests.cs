@@ -19,7 +19,7 @@ public sealed class JsonFieldsTests
     [InlineData("[7]", null, 0L)]
     public void A_number_that_is_not_an_integer_in_range_is_missing(string json, int? number, long value)
     {
-        JsonNode? node = JsonNode.Parse($$"""{"spec":{"replicas":{{json}}} }""");
+        var node = JsonNode.Parse($$"""{"spec":{"replicas":{{json}}} }""");
 
         Assert.Equal(number, node.Number("spec", "replicas"));
         Assert.Equal(value, node.Long("spec", "replicas"));
@@ -40,7 +40,7 @@ public sealed class JsonFieldsTests
     [InlineData("null")]
     public void A_path_through_another_type_is_missing(string json)
     {
-        JsonNode? node = JsonNode.Parse($$"""{"status":{{json}}}""");
+        var node = JsonNode.Parse($$"""{"status":{{json}}}""");
 
         Assert.Null(node.Text("status", "name"));
         Assert.Empty(node.Items("status", "conditions"));

@@ -21,7 +21,20 @@ public sealed partial class LayoutTests
         ["Watching"] = ["Resources", "Cluster", "Scheduling", "Workloads", "Records"],
         ["Following"] = ["Resources", "Cluster", "Scheduling", "Registries", "Versions", "Workloads", "Watching"],
         ["Leading"] = ["Cluster", "Scheduling"],
-        ["Controller"] = ["Resources", "Cluster", "Scheduling", "Registries", "Versions", "Workloads", "Records", "Rollouts", "Watching", "Following", "Leading"],
+        ["Controller"] =
+        [
+            "Resources",
+            "Cluster",
+            "Scheduling",
+            "Registries",
+            "Versions",
+            "Workloads",
+            "Records",
+            "Rollouts",
+            "Watching",
+            "Following",
+            "Leading",
+        ],
     };
 
     private static readonly string Source = Path.Combine(RepositoryRoot.Path, "src");
@@ -30,9 +43,9 @@ public sealed partial class LayoutTests
     public void A_folder_of_the_engine_uses_only_the_folders_below_it()
     {
         List<string> wrong = [];
-        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
+        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")))
         {
-            string[] path = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), file).Split(Path.DirectorySeparatorChar);
+            var path = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), file).Split(Path.DirectorySeparatorChar);
             if (path.Length == 1)
                 continue;
             Assert.True(MayUse.ContainsKey(path[0]), $"{path[0]} is not a folder of the engine");
@@ -47,10 +60,10 @@ public sealed partial class LayoutTests
     public void Namespaces_match_folders()
     {
         List<string> wrong = [];
-        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")))
+        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")))
         {
-            string folder = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), Path.GetDirectoryName(file)!);
-            string expected = folder == "." ? "CvManager" : "CvManager." + folder.Replace(Path.DirectorySeparatorChar, '.');
+            var folder = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), Path.GetDirectoryName(file)!);
+            var expected = folder == "." ? "CvManager" : "CvManager." + folder.Replace(Path.DirectorySeparatorChar, '.');
             if (Namespace().Match(File.ReadAllText(file)).Groups[1].Value is { Length: > 0 } found && found != expected)
                 wrong.Add($"{file}: {found}");
         }
@@ -62,9 +75,9 @@ public sealed partial class LayoutTests
     [Fact]
     public void Error_ids_and_log_events_are_constants()
     {
-        foreach (string file in Files(Path.Combine(Source, "CvManager.Engine")).Concat(Files(Path.Combine(Source, "CvManager.PowerShell"))))
+        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")).Concat(Files(Path.Combine(Source, "CvManager.PowerShell"))))
         {
-            string text = File.ReadAllText(file);
+            var text = File.ReadAllText(file);
             Assert.False(LiteralErrorId().IsMatch(text), $"{file} has an error id of its own: {LiteralErrorId().Match(text).Value}");
             Assert.Equal((file, LoggerMessage().Count(text)), (file, LogEvent().Count(text)));
         }
@@ -77,11 +90,17 @@ public sealed partial class LayoutTests
     [Fact]
     public void The_engine_uses_neither_PowerShell_nor_the_sandbox_and_the_sandbox_not_the_engine()
     {
-        IEnumerable<string> engine = Files(Path.Combine(Source, "CvManager.Engine"))
-            .Where(f => File.ReadAllText(f) is string text && (text.Contains("System.Management.Automation", StringComparison.Ordinal)
-                || text.Contains("CvManager.PowerShell", StringComparison.Ordinal) || text.Contains("CvManager.Sandbox", StringComparison.Ordinal)
-                || text.Contains("Console.Write", StringComparison.Ordinal)));
-        IEnumerable<string> sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => FoldersNamedIn(f).Any());
+        var engine = Files(Path.Combine(Source, "CvManager.Engine"))
+            .Where(f =>
+                File.ReadAllText(f) is string text
+                && (
+                    text.Contains("System.Management.Automation", StringComparison.Ordinal)
+                    || text.Contains("CvManager.PowerShell", StringComparison.Ordinal)
+                    || text.Contains("CvManager.Sandbox", StringComparison.Ordinal)
+                    || text.Contains("Console.Write", StringComparison.Ordinal)
+                )
+            );
+        var sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => FoldersNamedIn(f).Any());
 
         Assert.Empty(engine);
         Assert.Empty(sandbox);
@@ -91,7 +110,8 @@ public sealed partial class LayoutTests
         FolderName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(MayUse.ContainsKey).Distinct();
 
     private static IEnumerable<string> Files(string folder) =>
-        Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
+        Directory
+            .EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories)
             .Where(f => !f.Contains($"{Path.DirectorySeparatorChar}obj{Path.DirectorySeparatorChar}", StringComparison.Ordinal));
 
     [GeneratedRegex(@"\bCvManager\.(\w+)")]

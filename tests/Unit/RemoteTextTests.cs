@@ -12,13 +12,24 @@ public sealed class RemoteTextTests
 
     public static TheoryData<string> FormsOfALogin()
     {
-        string pair = Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:" + Password));
-        string alone = Convert.ToBase64String(Encoding.UTF8.GetBytes(Password));
+        var pair = Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:" + Password));
+        var alone = Convert.ToBase64String(Encoding.UTF8.GetBytes(Password));
         return
         [
-            Password, "robot:" + Password, pair, "Basic " + pair, pair.TrimEnd('='), pair.Replace('+', '-').Replace('/', '_'), alone, alone.ToUpperInvariant(),
-            Uri.EscapeDataString(Password), Uri.EscapeDataString(Password).ToLowerInvariant(), WebUtility.UrlEncode(Password), WebUtility.HtmlEncode(Password),
-            Uri.EscapeDataString(pair), System.Text.Json.JsonSerializer.Serialize(Password).Trim('"'),
+            Password,
+            "robot:" + Password,
+            pair,
+            "Basic " + pair,
+            pair.TrimEnd('='),
+            pair.Replace('+', '-').Replace('/', '_'),
+            alone,
+            alone.ToUpperInvariant(),
+            Uri.EscapeDataString(Password),
+            Uri.EscapeDataString(Password).ToLowerInvariant(),
+            WebUtility.UrlEncode(Password),
+            WebUtility.HtmlEncode(Password),
+            Uri.EscapeDataString(pair),
+            System.Text.Json.JsonSerializer.Serialize(Password).Trim('"'),
             Convert.ToHexString(Encoding.UTF8.GetBytes(Password)),
         ];
     }
@@ -27,7 +38,7 @@ public sealed class RemoteTextTests
     [MemberData(nameof(FormsOfALogin))]
     public void A_secret_is_hidden_in_all_encodings(string form)
     {
-        string shown = RemoteText.Show($"denied for <{form}>, really", Secrets.OfLogin("robot", Password));
+        var shown = RemoteText.Show($"denied for <{form}>, really", Secrets.OfLogin("robot", Password));
 
         Assert.DoesNotContain(form, shown, StringComparison.OrdinalIgnoreCase);
         Assert.StartsWith("denied for <", shown, StringComparison.Ordinal);
@@ -63,9 +74,9 @@ public sealed class RemoteTextTests
         Assert.Equal(RemoteText.DefaultLimit, RemoteText.Show(new string('x', 200_000)).Length);
         Assert.Equal("🙂…", RemoteText.Show("🙂🙂🙂", limit: 4));
         // The processed part ends within the secret, whatever its prefix.
-        for (int before = 0; before < 24; before++)
+        for (var before = 0; before < 24; before++)
         {
-            string echoes = new string('-', before) + string.Concat(Enumerable.Repeat("tok-SECRET-bearer-777", 10_000));
+            var echoes = new string('-', before) + string.Concat(Enumerable.Repeat("tok-SECRET-bearer-777", 10_000));
             Assert.DoesNotContain("SECRET", RemoteText.Show(echoes, secrets, limit: 100_000), StringComparison.Ordinal);
         }
     }
@@ -73,7 +84,10 @@ public sealed class RemoteTextTests
     [Fact]
     public void Errors_have_no_control_characters_and_a_limited_length()
     {
-        var error = new CvException("X", CvErrorKind.Invalid, "it says \u001b[31m\n" + new string('y', 100_000), "\a", null) { Target = "a\rb" };
+        var error = new CvException("X", CvErrorKind.Invalid, "it says \u001b[31m\n" + new string('y', 100_000), "\a", null)
+        {
+            Target = "a\rb",
+        };
 
         Assert.InRange(error.Message.Length, 1000, 2000);
         Assert.DoesNotContain($"{error.Message}{error.Remedy}{error.Target}", c => char.GetUnicodeCategory(c) == UnicodeCategory.Control);

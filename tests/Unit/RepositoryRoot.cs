@@ -6,6 +6,10 @@ internal static class RepositoryRoot
     public static string Path { get; } = Find(AppContext.BaseDirectory);
 
     private static string Find(string folder) =>
-        File.Exists(System.IO.Path.Combine(folder, "CvManager.sln")) ? folder
-        : Find(Directory.GetParent(folder)?.FullName ?? throw new DirectoryNotFoundException("No folder above the tests holds CvManager.sln."));
+        File.Exists(System.IO.Path.Combine(folder, "CvManager.sln"))
+            ? folder
+            : Find(
+                Directory.GetParent(folder)?.FullName
+                    ?? throw new DirectoryNotFoundException("No folder above the tests holds CvManager.sln.")
+            );
 }

@@ -28,10 +28,14 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
     /// <param name="time">The clock.</param>
     /// <exception cref="CryptographicException">They are not a certificate and its key.</exception>
     /// <exception cref="IOException">A file could not be read.</exception>
-    public CertificateFileHandler(Func<(string Certificate, string Key)> read, Func<SslStreamCertificateContext, SocketsHttpHandler> open, TimeProvider time)
+    public CertificateFileHandler(
+        Func<(string Certificate, string Key)> read,
+        Func<SslStreamCertificateContext, SocketsHttpHandler> open,
+        TimeProvider time
+    )
     {
         (_read, _open, _time) = (read, open, time);
-        (string certificate, string key) = read();
+        (var certificate, var key) = read();
         _current = Connect(certificate, key);
         _readAt = time.GetTimestamp();
     }
@@ -45,7 +49,7 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
     {
         try
         {
-            HttpResponseMessage response = await Current().Invoker.SendAsync(request, cancellationToken).ConfigureAwait(false);
+            var response = await Current().Invoker.SendAsync(request, cancellationToken);
             if (response.StatusCode == HttpStatusCode.Unauthorized)
                 Refused();
             return response;
@@ -86,10 +90,10 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
             (_readAt, _isRefused) = (_time.GetTimestamp(), false);
             try
             {
-                (string certificate, string key) = _read();
+                (var certificate, var key) = _read();
                 if (certificate != _current.Certificate || key != _current.Key)
                 {
-                    Connections next = Connect(certificate, key);
+                    var next = Connect(certificate, key);
                     // Watches on the former connections continue until they end or the certificate changes once more.
                     _former?.Dispose();
                     (_former, _current) = (_current, next);
@@ -106,7 +110,7 @@ internal sealed class CertificateFileHandler : HttpMessageHandler
 
     private Connections Connect(string certificate, string key)
     {
-        X509Certificate2 own = ClusterAccess.ReadCertificate(certificate, key);
+        var own = ClusterAccess.ReadCertificate(certificate, key);
         try
         {
             return new Connections(new HttpMessageInvoker(_open(Context(own, certificate))), own, certificate, key);

@@ -36,22 +36,30 @@ internal sealed class ClusterAccess
     /// <exception cref="CvException"><c>ServiceAccountTokenNotFound</c>, <c>ServiceAccountInvalid</c>.</exception>
     public static ClusterAccess OfPod(Func<string, string?> environment, TimeProvider time, string folder = ServiceAccount)
     {
-        string token = Path.Combine(folder, "token");
+        var token = Path.Combine(folder, "token");
         if (!File.Exists(token))
         {
-            throw new CvException(ErrorIds.ServiceAccountTokenNotFound, CvErrorKind.NotFound,
+            throw new CvException(
+                ErrorIds.ServiceAccountTokenNotFound,
+                CvErrorKind.NotFound,
                 $"No kubeconfig found, and this pod has no service account token: '{token}' does not exist.",
-                "Set automountServiceAccountToken: true for the pod or its service account, or specify -KubeConfig.") { Target = token };
+                "Set automountServiceAccountToken: true for the pod or its service account, or specify -KubeConfig."
+            )
+            {
+                Target = token,
+            };
         }
 
-        string host = environment("KUBERNETES_SERVICE_HOST")!;
-        string authority = Path.Combine(folder, "ca.crt");
-        string ns = Path.Combine(folder, "namespace");
+        var host = environment("KUBERNETES_SERVICE_HOST")!;
+        var authority = Path.Combine(folder, "ca.crt");
+        var ns = Path.Combine(folder, "namespace");
         try
         {
             return new ClusterAccess
             {
-                Server = new Uri($"https://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{environment("KUBERNETES_SERVICE_PORT")}"),
+                Server = new Uri(
+                    $"https://{(host.Contains(':', StringComparison.Ordinal) ? $"[{host}]" : host)}:{environment("KUBERNETES_SERVICE_PORT")}"
+                ),
                 Namespace = File.Exists(ns) && File.ReadAllText(ns).Trim() is { Length: > 0 } name ? name : "default",
                 Credentials = new TokenFileCredentials(token, time),
                 Handler = Open(ServerTrust.Of(ServerTrust.ReadFile(authority), orSystem: false), ProxySettings.OfEnvironment()),
@@ -59,9 +67,16 @@ internal sealed class ClusterAccess
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
         {
-            throw new CvException(ErrorIds.ServiceAccountInvalid, CvErrorKind.Invalid,
+            throw new CvException(
+                ErrorIds.ServiceAccountInvalid,
+                CvErrorKind.Invalid,
                 $"Could not use this pod's service account: {e.Message}",
-                $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.", e) { Target = folder };
+                $"Check KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT, and '{authority}'.",
+                e
+            )
+            {
+                Target = folder,
+            };
         }
     }
 
@@ -72,18 +87,30 @@ internal sealed class ClusterAccess
     /// <exception cref="CvException"><c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>.</exception>
     public static ClusterAccess OfContext(KubeConfig file, string name, string source, TimeProvider time)
     {
-        KubeContextDetails context = file.Contexts!.First(c => c.Name == name).Context ?? new KubeContextDetails();
+        var context = file.Contexts!.First(c => c.Name == name).Context ?? new KubeContextDetails();
         try
         {
-            KubeCluster cluster = file.Clusters!.FirstOrDefault(c => c.Name == context.Cluster)?.Cluster ?? throw new InvalidDataException($"cluster '{context.Cluster}' not found");
-            KubeUser user = file.Users!.FirstOrDefault(u => u.Name == context.User)?.User ?? throw new InvalidDataException($"user '{context.User}' not found");
+            var cluster =
+                file.Clusters!.FirstOrDefault(c => c.Name == context.Cluster)?.Cluster
+                ?? throw new InvalidDataException($"cluster '{context.Cluster}' not found");
+            var user =
+                file.Users!.FirstOrDefault(u => u.Name == context.User)?.User
+                ?? throw new InvalidDataException($"user '{context.User}' not found");
             return Of(cluster, user, context, time);
         }
-        catch (Exception e) when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
+        catch (Exception e)
+            when (e is InvalidDataException or IOException or UnauthorizedAccessException or CryptographicException or FormatException)
         {
-            throw new CvException(ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid,
+            throw new CvException(
+                ErrorIds.KubeConfigInvalid,
+                CvErrorKind.Invalid,
                 $"Context '{name}' in {source} is not valid: {e.Message}.",
-                "Fix the context's cluster and user; 'kubectl config view' shows them.", e) { Target = name };
+                "Fix the context's cluster and user; 'kubectl config view' shows them.",
+                e
+            )
+            {
+                Target = name,
+            };
         }
     }
 
@@ -93,7 +120,7 @@ internal sealed class ClusterAccess
     {
         try
         {
-            using X509Certificate2 pair = X509Certificate2.CreateFromPem(certificate, key);
+            using var pair = X509Certificate2.CreateFromPem(certificate, key);
             // TLS on Windows requires a key from a key store, not an ephemeral one.
             return new X509Certificate2(pair.Export(X509ContentType.Pkcs12));
         }
@@ -105,20 +132,22 @@ internal sealed class ClusterAccess
 
     private static ClusterAccess Of(KubeCluster cluster, KubeUser user, KubeContextDetails context, TimeProvider time)
     {
-        string? authority = Base64(cluster.CertificateAuthorityData, "certificate-authority-data") ?? Read(cluster.CertificateAuthority);
-        bool insecure = cluster.InsecureSkipTlsVerify == true;
+        var authority = Base64(cluster.CertificateAuthorityData, "certificate-authority-data") ?? Read(cluster.CertificateAuthority);
+        var insecure = cluster.InsecureSkipTlsVerify == true;
         if (insecure && authority is not null)
             throw new InvalidDataException("insecure-skip-tls-verify cannot be combined with certificate-authority");
-        (Uri server, string? login) = Address(cluster.Server, isSecure: insecure || authority is not null);
-        RemoteCertificateValidationCallback trust = insecure
+        (var server, var login) = Address(cluster.Server, isSecure: insecure || authority is not null);
+        var trust = insecure
 #pragma warning disable CA5359 // Requested explicitly (insecure-skip-tls-verify).
             ? (_, _, _, _) => true
 #pragma warning restore CA5359
             : ServerTrust.Of(authority is null ? null : ServerTrust.Parse(authority), orSystem: authority is null);
-        IWebProxy proxy = string.IsNullOrEmpty(cluster.ProxyUrl) ? ProxySettings.OfEnvironment() : ProxySettings.Always(cluster.ProxyUrl, "proxy-url");
+        IWebProxy proxy = string.IsNullOrEmpty(cluster.ProxyUrl)
+            ? ProxySettings.OfEnvironment()
+            : ProxySettings.Always(cluster.ProxyUrl, "proxy-url");
         IReadOnlyList<KeyValuePair<string, string>> headers = Impersonation(user);
-        bool severalLines = headers.GroupBy(h => h.Key, StringComparer.OrdinalIgnoreCase).Any(h => h.Count() > 1);
-        ClusterCredentials credentials = Credential(user, cluster, authority, login, time);
+        var severalLines = headers.GroupBy(h => h.Key, StringComparer.OrdinalIgnoreCase).Any(h => h.Count() > 1);
+        var credentials = Credential(user, cluster, authority, login, time);
         try
         {
             return new ClusterAccess
@@ -139,7 +168,7 @@ internal sealed class ClusterAccess
 
         SocketsHttpHandler Handler(SslStreamCertificateContext? certificate)
         {
-            SocketsHttpHandler handler = Open(trust, proxy);
+            var handler = Open(trust, proxy);
             handler.SslOptions.ClientCertificateContext = certificate;
             if (severalLines)
                 SeparateHeaderLines.Enable(handler);
@@ -147,58 +176,95 @@ internal sealed class ClusterAccess
         }
     }
 
-    private static SocketsHttpHandler Open(RemoteCertificateValidationCallback trust, IWebProxy proxy) => new()
-    {
-        // An API server never redirects; whatever does must not receive credentials or a body.
-        AllowAutoRedirect = false,
-        UseCookies = false,
-        ConnectTimeout = TimeSpan.FromSeconds(10),
-        PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-        Proxy = proxy,
-        RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
-        SslOptions = { RemoteCertificateValidationCallback = trust },
-    };
+    private static SocketsHttpHandler Open(RemoteCertificateValidationCallback trust, IWebProxy proxy) =>
+        new()
+        {
+            // An API server never redirects; whatever does must not receive credentials or a body.
+            AllowAutoRedirect = false,
+            UseCookies = false,
+            ConnectTimeout = TimeSpan.FromSeconds(10),
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            Proxy = proxy,
+            RequestHeaderEncodingSelector = (_, _) => Encoding.UTF8,
+            SslOptions = { RemoteCertificateValidationCallback = trust },
+        };
 
     /// <summary>User info in the URL is used for basic authentication, as Go's HTTP client does.</summary>
     private static (Uri Server, string? Login) Address(string? text, bool isSecure)
     {
         if (string.IsNullOrEmpty(text))
             throw new InvalidDataException("the cluster has no server");
-        string full = text.Contains("://", StringComparison.Ordinal) ? text : (isSecure ? "https://" : "http://") + text;
-        if (!Uri.TryCreate(full, UriKind.Absolute, out Uri? uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
+        var full = text.Contains("://", StringComparison.Ordinal) ? text : (isSecure ? "https://" : "http://") + text;
+        if (!Uri.TryCreate(full, UriKind.Absolute, out var uri) || uri.Scheme is not ("http" or "https") || uri.Host.Length == 0)
             throw new InvalidDataException("the cluster's server is not a valid URL (https://HOST:PORT)");
-        string? login = uri.UserInfo.Length == 0 ? null : Uri.UnescapeDataString(uri.UserInfo);
-        return (new UriBuilder(uri) { UserName = "", Password = "", Path = uri.AbsolutePath.TrimEnd('/') + "/", Query = "", Fragment = "" }.Uri, login);
+        var login = uri.UserInfo.Length == 0 ? null : Uri.UnescapeDataString(uri.UserInfo);
+        return (
+            new UriBuilder(uri)
+            {
+                UserName = "",
+                Password = "",
+                Path = uri.AbsolutePath.TrimEnd('/') + "/",
+                Query = "",
+                Fragment = "",
+            }.Uri,
+            login
+        );
     }
 
     /// <summary>
     /// A handler that sends the user's client certificate, which comes from the kubeconfig, from files or from an exec plugin.
     /// </summary>
-    private static HttpMessageHandler OpenWithCertificate(KubeUser user, ClusterCredentials credentials, Func<SslStreamCertificateContext?, SocketsHttpHandler> open, TimeProvider time)
+    private static HttpMessageHandler OpenWithCertificate(
+        KubeUser user,
+        ClusterCredentials credentials,
+        Func<SslStreamCertificateContext?, SocketsHttpHandler> open,
+        TimeProvider time
+    )
     {
-        string? certificate = Base64(user.ClientCertificateData, "client-certificate-data");
-        string? key = Base64(user.ClientKeyData, "client-key-data");
-        (bool hasCertificate, bool hasKey) = (certificate is not null || !string.IsNullOrEmpty(user.ClientCertificate), key is not null || !string.IsNullOrEmpty(user.ClientKey));
+        var certificate = Base64(user.ClientCertificateData, "client-certificate-data");
+        var key = Base64(user.ClientKeyData, "client-key-data");
+        (var hasCertificate, var hasKey) = (
+            certificate is not null || !string.IsNullOrEmpty(user.ClientCertificate),
+            key is not null || !string.IsNullOrEmpty(user.ClientKey)
+        );
         if (hasCertificate != hasKey)
-            throw new InvalidDataException(hasKey ? "the user has a client-key but no client-certificate" : "the user has a client-certificate but no client-key");
+            throw new InvalidDataException(
+                hasKey ? "the user has a client-key but no client-certificate" : "the user has a client-certificate but no client-key"
+            );
         if (hasCertificate && (certificate is null || key is null))
-            return new CertificateFileHandler(() => (certificate ?? Read(user.ClientCertificate)!, key ?? Read(user.ClientKey)!), open, time);
-        SocketsHttpHandler handler = open(hasCertificate ? CertificateFileHandler.Context(ReadCertificate(certificate!, key!), certificate!) : null);
+            return new CertificateFileHandler(
+                () => (certificate ?? Read(user.ClientCertificate)!, key ?? Read(user.ClientKey)!),
+                open,
+                time
+            );
+        var handler = open(hasCertificate ? CertificateFileHandler.Context(ReadCertificate(certificate!, key!), certificate!) : null);
         if (!hasCertificate && credentials is ExecPlugin plugin)
             handler.SslOptions.LocalCertificateSelectionCallback = (_, _, _, _, _) => plugin.Certificate!;
         return handler;
     }
 
     /// <summary>Same precedence as client-go: a token or user name takes precedence over an exec plugin.</summary>
-    private static ClusterCredentials Credential(KubeUser user, KubeCluster cluster, string? authority, string? loginOfAddress, TimeProvider time)
+    private static ClusterCredentials Credential(
+        KubeUser user,
+        KubeCluster cluster,
+        string? authority,
+        string? loginOfAddress,
+        TimeProvider time
+    )
     {
-        bool hasToken = !string.IsNullOrEmpty(user.Token) || !string.IsNullOrEmpty(user.TokenFile);
-        bool hasLogin = !string.IsNullOrEmpty(user.Username) || !string.IsNullOrEmpty(user.Password);
+        var hasToken = !string.IsNullOrEmpty(user.Token) || !string.IsNullOrEmpty(user.TokenFile);
+        var hasLogin = !string.IsNullOrEmpty(user.Username) || !string.IsNullOrEmpty(user.Password);
         if (user.AuthProvider is { } provider)
         {
-            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported,
+            throw new CvException(
+                ErrorIds.KubeConfigNotSupported,
+                CvErrorKind.NotSupported,
                 $"The user's auth-provider '{provider.Name}' is not supported.",
-                "Use an exec plugin instead (kubelogin, gke-gcloud-auth-plugin): 'kubectl config set-credentials --exec-command'.") { Target = "auth-provider" };
+                "Use an exec plugin instead (kubelogin, gke-gcloud-auth-plugin): 'kubectl config set-credentials --exec-command'."
+            )
+            {
+                Target = "auth-provider",
+            };
         }
 
         if (hasToken && hasLogin)
@@ -212,8 +278,13 @@ internal sealed class ClusterAccess
         if (hasLogin)
             return new FixedCredentials(FixedCredentials.Basic(user.Username ?? "", user.Password ?? ""));
         if (user.Exec is not null)
-            return new ExecPlugin(user.Exec, cluster, authority is null ? null : Convert.ToBase64String(Encoding.UTF8.GetBytes(authority)), time);
-        string[] login = loginOfAddress?.Split(':', 2) ?? [];
+            return new ExecPlugin(
+                user.Exec,
+                cluster,
+                authority is null ? null : Convert.ToBase64String(Encoding.UTF8.GetBytes(authority)),
+                time
+            );
+        var login = loginOfAddress?.Split(':', 2) ?? [];
         return new FixedCredentials(login.Length == 0 ? null : FixedCredentials.Basic(login[0], login.ElementAtOrDefault(1) ?? ""));
     }
 
@@ -222,16 +293,27 @@ internal sealed class ClusterAccess
         if (string.IsNullOrEmpty(exec.Command))
             throw new InvalidDataException("the user's exec has no command");
         if (exec.ApiVersion is not (ExecPlugin.V1 or ExecPlugin.V1Beta1))
-            throw new InvalidDataException($"the user's exec has apiVersion '{exec.ApiVersion}'; must be {ExecPlugin.V1} or {ExecPlugin.V1Beta1}");
+            throw new InvalidDataException(
+                $"the user's exec has apiVersion '{exec.ApiVersion}'; must be {ExecPlugin.V1} or {ExecPlugin.V1Beta1}"
+            );
         if (exec.Env?.Any(variable => string.IsNullOrEmpty(variable?.Name) || variable.Name.AsSpan().IndexOfAny('=', '\0') >= 0) == true)
             throw new InvalidDataException("the user's exec has an environment variable without a valid name");
-        if (exec.InteractiveMode is not ("Never" or "IfAvailable" or "Always" or null or "") || (exec.ApiVersion == ExecPlugin.V1 && string.IsNullOrEmpty(exec.InteractiveMode)))
+        if (
+            exec.InteractiveMode is not ("Never" or "IfAvailable" or "Always" or null or "")
+            || (exec.ApiVersion == ExecPlugin.V1 && string.IsNullOrEmpty(exec.InteractiveMode))
+        )
             throw new InvalidDataException("the user's exec has an invalid interactiveMode; must be Never, IfAvailable or Always");
         if (exec.InteractiveMode == "Always")
         {
-            throw new CvException(ErrorIds.KubeConfigNotSupported, CvErrorKind.NotSupported,
+            throw new CvException(
+                ErrorIds.KubeConfigNotSupported,
+                CvErrorKind.NotSupported,
                 "The user's exec plugin requires a terminal (interactiveMode: Always), which is not supported.",
-                "Use another user, or a plugin that does not require a terminal (interactiveMode: IfAvailable).") { Target = "interactiveMode" };
+                "Use another user, or a plugin that does not require a terminal (interactiveMode: IfAvailable)."
+            )
+            {
+                Target = "interactiveMode",
+            };
         }
     }
 
@@ -250,7 +332,7 @@ internal sealed class ClusterAccess
         if (!string.IsNullOrEmpty(user.AsUid))
             headers.Add(new("Impersonate-Uid", user.AsUid));
         headers.AddRange((user.AsGroups ?? []).Select(group => KeyValuePair.Create("Impersonate-Group", group)));
-        foreach ((string key, IReadOnlyList<string> values) in user.AsUserExtra ?? new Dictionary<string, IReadOnlyList<string>>())
+        foreach ((var key, var values) in user.AsUserExtra ?? new Dictionary<string, IReadOnlyList<string>>())
             headers.AddRange((values ?? []).Select(value => KeyValuePair.Create("Impersonate-Extra-" + Escape(key), value)));
         if (headers.Any(header => header.Value is null || header.Value.Any(char.IsControl)))
             throw new InvalidDataException("an impersonation value of the user is missing or contains control characters");
@@ -258,8 +340,16 @@ internal sealed class ClusterAccess
     }
 
     /// <summary>Percent-encodes characters that are not allowed in a header name (RFC 9110, "token").</summary>
-    private static string Escape(string key) => string.Concat(Encoding.UTF8.GetBytes(key).Select(b =>
-        char.IsAsciiLetterOrDigit((char)b) || "!#$&'*+-.^_`|~".Contains((char)b, StringComparison.Ordinal) ? ((char)b).ToString() : string.Create(CultureInfo.InvariantCulture, $"%{b:X2}")));
+    private static string Escape(string key) =>
+        string.Concat(
+            Encoding
+                .UTF8.GetBytes(key)
+                .Select(b =>
+                    char.IsAsciiLetterOrDigit((char)b) || "!#$&'*+-.^_`|~".Contains((char)b, StringComparison.Ordinal)
+                        ? ((char)b).ToString()
+                        : string.Create(CultureInfo.InvariantCulture, $"%{b:X2}")
+                )
+        );
 
     private static string? Base64(string? text, string field)
     {
@@ -281,6 +371,8 @@ internal sealed class ClusterAccess
         if (string.IsNullOrEmpty(path))
             return null;
         FileInfo file = new(path);
-        return file.Exists && file.Length > MaxFileBytes ? throw new IOException($"'{path}' exceeds {MaxFileBytes} bytes") : File.ReadAllText(path);
+        return file.Exists && file.Length > MaxFileBytes
+            ? throw new IOException($"'{path}' exceeds {MaxFileBytes} bytes")
+            : File.ReadAllText(path);
     }
 }

@@ -45,7 +45,10 @@ public sealed class ClusterConnection : IDisposable
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
-    private static readonly ProductInfoHeaderValue UserAgent = new(FieldManager, typeof(ClusterConnection).Assembly.GetName().Version?.ToString(3));
+    private static readonly ProductInfoHeaderValue UserAgent = new(
+        FieldManager,
+        typeof(ClusterConnection).Assembly.GetName().Version?.ToString(3)
+    );
 
     private readonly HttpClient _http;
     private readonly ClusterCredentials _credentials;
@@ -64,7 +67,12 @@ public sealed class ClusterConnection : IDisposable
     internal ClusterConnection(ClusterAccess access, string context, TimeProvider time)
         : this(new HttpClient(access.Handler), access.Credentials, access.Server, context, access.Namespace, time)
     {
-        _headers = [.. access.Headers.GroupBy(header => header.Key, header => header.Value).Select(header => KeyValuePair.Create(header.Key, SeparateHeaderLines.Join(header.Key, header)))];
+        _headers =
+        [
+            .. access
+                .Headers.GroupBy(header => header.Key, header => header.Value)
+                .Select(header => KeyValuePair.Create(header.Key, SeparateHeaderLines.Join(header.Key, header))),
+        ];
         _tlsServerName = access.TlsServerName;
     }
 
@@ -89,31 +97,56 @@ public sealed class ClusterConnection : IDisposable
     public static ClusterConnection Connect(ClusterOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        IReadOnlyList<FileInfo> files = KubeConfigFile.Locate(options.KubeConfigPath);
+        var files = KubeConfigFile.Locate(options.KubeConfigPath);
         if (files.Count == 0)
         {
             if (options.Context is null && ClusterAccess.IsInPod(Environment.GetEnvironmentVariable))
-                return new ClusterConnection(ClusterAccess.OfPod(Environment.GetEnvironmentVariable, TimeProvider.System), "", TimeProvider.System);
-            throw new CvException(ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound, "No kubeconfig found, and not running in a pod.",
-                "Specify -KubeConfig, set KUBECONFIG or create ~/.kube/config. To try CvManager without a cluster, run Start-CvSandbox.");
+                return new ClusterConnection(
+                    ClusterAccess.OfPod(Environment.GetEnvironmentVariable, TimeProvider.System),
+                    "",
+                    TimeProvider.System
+                );
+            throw new CvException(
+                ErrorIds.KubeConfigNotFound,
+                CvErrorKind.NotFound,
+                "No kubeconfig found, and not running in a pod.",
+                "Specify -KubeConfig, set KUBECONFIG or create ~/.kube/config. To try CvManager without a cluster, run Start-CvSandbox."
+            );
         }
 
-        KubeConfig file = KubeConfigFile.Read(files);
-        string paths = string.Join(", ", files.Select(f => f.FullName));
-        string context = options.Context ?? file.CurrentContext ?? "";
+        var file = KubeConfigFile.Read(files);
+        var paths = string.Join(", ", files.Select(f => f.FullName));
+        var context = options.Context ?? file.CurrentContext ?? "";
         if (context.Length == 0)
         {
-            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"{paths} has no current context.",
-                "Specify -Context; Get-CvContext lists the contexts.") { Target = paths };
+            throw new CvException(
+                ErrorIds.KubeContextNotFound,
+                CvErrorKind.NotFound,
+                $"{paths} has no current context.",
+                "Specify -Context; Get-CvContext lists the contexts."
+            )
+            {
+                Target = paths,
+            };
         }
 
         if (!file.Contexts!.Any(c => c.Name == context))
         {
-            throw new CvException(ErrorIds.KubeContextNotFound, CvErrorKind.NotFound, $"Context '{context}' not found in {paths}.",
-                "Specify an existing context; Get-CvContext lists them.") { Target = context };
+            throw new CvException(
+                ErrorIds.KubeContextNotFound,
+                CvErrorKind.NotFound,
+                $"Context '{context}' not found in {paths}.",
+                "Specify an existing context; Get-CvContext lists them."
+            )
+            {
+                Target = context,
+            };
         }
 
-        return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System) { UserName = ClusterUser.NameIn(file, context) };
+        return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System)
+        {
+            UserName = ClusterUser.NameIn(file, context),
+        };
     }
 
     /// <summary>A connection through a message handler, for an API server in this process.</summary>
@@ -122,16 +155,29 @@ public sealed class ClusterConnection : IDisposable
     /// <param name="token">A bearer token; null or empty for none.</param>
     /// <param name="ns">The default namespace.</param>
     /// <param name="time">The clock for timeouts; null for the system clock.</param>
-    public static ClusterConnection FromHandler(HttpMessageHandler handler, Uri server, string? token, string ns = "default", TimeProvider? time = null)
+    public static ClusterConnection FromHandler(
+        HttpMessageHandler handler,
+        Uri server,
+        string? token,
+        string ns = "default",
+        TimeProvider? time = null
+    )
     {
-        AuthenticationHeaderValue? login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
-        return new ClusterConnection(new HttpClient(handler, disposeHandler: false), new FixedCredentials(login), server, "", ns, time ?? TimeProvider.System);
+        var login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
+        return new ClusterConnection(
+            new HttpClient(handler, disposeHandler: false),
+            new FixedCredentials(login),
+            server,
+            "",
+            ns,
+            time ?? TimeProvider.System
+        );
     }
 
     /// <summary>The same connection with a guard that is called before each change and may prevent it. Must not be disposed.</summary>
     internal ClusterConnection GuardedBy(Action guard)
     {
-        ClusterConnection guarded = (ClusterConnection)MemberwiseClone();
+        var guarded = (ClusterConnection)MemberwiseClone();
         guarded.BeforeChange = guard;
         return guarded;
     }
@@ -141,15 +187,29 @@ public sealed class ClusterConnection : IDisposable
         await SendAsync(HttpMethod.Get, path, "", null, null, cancellationToken);
 
     /// <summary>All objects of a collection, read in pages; restarted if the continue token expires.</summary>
-    public async Task<IReadOnlyList<JsonObject>> ListAsync(ResourcePath path, string? labelSelector, string? fieldSelector, CancellationToken cancellationToken) =>
-        (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Whole, cancellationToken)).ThrowIfUnreadable();
+    public async Task<IReadOnlyList<JsonObject>> ListAsync(
+        ResourcePath path,
+        string? labelSelector,
+        string? fieldSelector,
+        CancellationToken cancellationToken
+    ) => (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Whole, cancellationToken)).ThrowIfUnreadable();
 
     /// <summary>The same, with the resource version to start a watch from. Objects are converted page by page.</summary>
     /// <param name="read">Converts an object. Objects that it cannot read are in <see cref="ObjectList{T}.Unreadable"/>.</param>
-    internal async Task<ObjectList<T>> ListAsync<T>(ResourcePath path, string? labelSelector, string? fieldSelector, Func<JsonObject, T> read, CancellationToken cancellationToken)
+    internal async Task<ObjectList<T>> ListAsync<T>(
+        ResourcePath path,
+        string? labelSelector,
+        string? fieldSelector,
+        Func<JsonObject, T> read,
+        CancellationToken cancellationToken
+    )
     {
-        string filter = Query(("labelSelector", labelSelector), ("fieldSelector", fieldSelector), ("limit", PageSize.ToString(CultureInfo.InvariantCulture)));
-        for (int attempt = 1; ; attempt++)
+        var filter = Query(
+            ("labelSelector", labelSelector),
+            ("fieldSelector", fieldSelector),
+            ("limit", PageSize.ToString(CultureInfo.InvariantCulture))
+        );
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
@@ -162,20 +222,34 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    private async Task<ObjectList<T>> ListOnceAsync<T>(ResourcePath path, string filter, Func<JsonObject, T> read, CancellationToken cancellationToken)
+    private async Task<ObjectList<T>> ListOnceAsync<T>(
+        ResourcePath path,
+        string filter,
+        Func<JsonObject, T> read,
+        CancellationToken cancellationToken
+    )
     {
         List<T> items = [];
         List<UnreadableObject> unreadable = [];
         string? next = null;
-        for (int pages = 1; ; pages++)
+        for (var pages = 1; ; pages++)
         {
-            JsonObject page = await SendAsync(HttpMethod.Get, path.ToString(), path.Title, next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}", null, null, ObjectShape.Envelope, cancellationToken);
-            (JsonArray? list, string version, string? more) = ObjectShape.Page(page, path.Title);
-            foreach (JsonNode? item in list?.ToList() ?? [])
+            var page = await SendAsync(
+                HttpMethod.Get,
+                path.ToString(),
+                path.Title,
+                next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}",
+                null,
+                null,
+                ObjectShape.Envelope,
+                cancellationToken
+            );
+            (var list, var version, var more) = ObjectShape.Page(page, path.Title);
+            foreach (var item in list?.ToList() ?? [])
             {
                 // A detached item does not keep the rest of the page in memory.
                 list!.Remove(item);
-                if (ObjectShape.TryRead(item, path, read, out T? kept, out UnreadableObject? bad))
+                if (ObjectShape.TryRead(item, path, read, out var kept, out var bad))
                     items.Add(kept);
                 else
                     unreadable.Add(bad);
@@ -198,19 +272,43 @@ public sealed class ClusterConnection : IDisposable
         SendAsync(HttpMethod.Put, path, Query(("fieldManager", FieldManager)), body, "application/json", cancellationToken);
 
     /// <param name="force">For <see cref="PatchKind.Apply"/>: take over fields that other managers own.</param>
-    public Task<JsonObject> PatchAsync(ResourcePath path, PatchKind kind, JsonNode body, CancellationToken cancellationToken, string fieldManager = FieldManager, bool force = false) =>
-        SendAsync(HttpMethod.Patch, path, Query(("fieldManager", fieldManager), ("force", force ? "true" : null)), body, kind switch
-        {
-            PatchKind.Json => "application/json-patch+json",
-            PatchKind.Merge => "application/merge-patch+json",
-            PatchKind.StrategicMerge => "application/strategic-merge-patch+json",
-            _ => "application/apply-patch+yaml",
-        }, cancellationToken);
+    public Task<JsonObject> PatchAsync(
+        ResourcePath path,
+        PatchKind kind,
+        JsonNode body,
+        CancellationToken cancellationToken,
+        string fieldManager = FieldManager,
+        bool force = false
+    ) =>
+        SendAsync(
+            HttpMethod.Patch,
+            path,
+            Query(("fieldManager", fieldManager), ("force", force ? "true" : null)),
+            body,
+            kind switch
+            {
+                PatchKind.Json => "application/json-patch+json",
+                PatchKind.Merge => "application/merge-patch+json",
+                PatchKind.StrategicMerge => "application/strategic-merge-patch+json",
+                _ => "application/apply-patch+yaml",
+            },
+            cancellationToken
+        );
 
     /// <param name="uid">If not null, delete the object only if it has this UID.</param>
-    public Task<JsonObject> DeleteAsync(ResourcePath path, CancellationToken cancellationToken, string? uid = null, string propagation = "Background")
+    public Task<JsonObject> DeleteAsync(
+        ResourcePath path,
+        CancellationToken cancellationToken,
+        string? uid = null,
+        string propagation = "Background"
+    )
     {
-        JsonObject options = new() { ["apiVersion"] = "v1", ["kind"] = "DeleteOptions", ["propagationPolicy"] = propagation };
+        JsonObject options = new()
+        {
+            ["apiVersion"] = "v1",
+            ["kind"] = "DeleteOptions",
+            ["propagationPolicy"] = propagation,
+        };
         if (uid is not null)
             options["preconditions"] = new JsonObject { ["uid"] = uid };
         return SendAsync(HttpMethod.Delete, path, "", options, "application/json", cancellationToken);
@@ -223,14 +321,33 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>The last lines of a container's log; empty if there is none.</summary>
     /// <param name="lines">The maximum number of lines; at most 16 KiB are returned.</param>
     /// <param name="container">Null if the pod has only one.</param>
-    public async Task<string> ReadPodLogAsync(string ns, string pod, int lines, CancellationToken cancellationToken, string? container = null)
+    public async Task<string> ReadPodLogAsync(
+        string ns,
+        string pod,
+        int lines,
+        CancellationToken cancellationToken,
+        string? container = null
+    )
     {
         ResourcePath path = new("", "v1", "pods", ns, pod, "log");
-        string query = Query(("tailLines", lines.ToString(CultureInfo.InvariantCulture)), ("limitBytes", MaxLogBytes.ToString(CultureInfo.InvariantCulture)), ("container", container));
+        var query = Query(
+            ("tailLines", lines.ToString(CultureInfo.InvariantCulture)),
+            ("limitBytes", MaxLogBytes.ToString(CultureInfo.InvariantCulture)),
+            ("container", container)
+        );
         try
         {
-            return await ExchangeAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null,
-                async (response, token) => Encoding.UTF8.GetString((await ReadAsync(response, MaxLogBytes, truncate: true, token)).Span).TrimEnd(), cancellationToken);
+            return await ExchangeAsync(
+                HttpMethod.Get,
+                path.ToString(),
+                path.Title,
+                query,
+                null,
+                null,
+                async (response, token) =>
+                    Encoding.UTF8.GetString((await ReadAsync(response, MaxLogBytes, truncate: true, token)).Span).TrimEnd(),
+                cancellationToken
+            );
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Invalid)
         {
@@ -244,31 +361,63 @@ public sealed class ClusterConnection : IDisposable
     /// </summary>
     /// <param name="timeoutSeconds">After this time the server ends the watch; if it does not within another 30 s, that is an
     /// error.</param>
-    public async IAsyncEnumerable<(string Type, JsonObject Object)> WatchAsync(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<(string Type, JsonObject Object)> WatchAsync(
+        ResourcePath path,
+        string? labelSelector,
+        string resourceVersion,
+        int timeoutSeconds,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        await foreach (WatchChange<JsonObject> change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
-            yield return (change.Type, change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.InvalidResponse(path.Title, "a bookmark that is not an object"));
+        await foreach (var change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
+            yield return (
+                change.Type,
+                change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.InvalidResponse(path.Title, "a bookmark that is not an object")
+            );
     }
 
     /// <summary>The same with each object converted by <paramref name="read"/>. An unreadable object does not end the watch.</summary>
     /// <param name="read">Not called for bookmarks, which contain only a resource version.</param>
-    internal async IAsyncEnumerable<WatchChange<T>> WatchAsync<T>(ResourcePath path, string? labelSelector, string resourceVersion, int timeoutSeconds,
-        Func<JsonObject, T> read, [EnumeratorCancellation] CancellationToken cancellationToken)
+    internal async IAsyncEnumerable<WatchChange<T>> WatchAsync<T>(
+        ResourcePath path,
+        string? labelSelector,
+        string resourceVersion,
+        int timeoutSeconds,
+        Func<JsonObject, T> read,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        string query = Query(("watch", "1"), ("allowWatchBookmarks", "true"), ("labelSelector", labelSelector), ("resourceVersion", resourceVersion),
-            ("timeoutSeconds", timeoutSeconds.ToString(CultureInfo.InvariantCulture)));
+        var query = Query(
+            ("watch", "1"),
+            ("allowWatchBookmarks", "true"),
+            ("labelSelector", labelSelector),
+            ("resourceVersion", resourceVersion),
+            ("timeoutSeconds", timeoutSeconds.ToString(CultureInfo.InvariantCulture))
+        );
         // Detects a half-open connection; a healthy server ends the watch before.
-        TimeSpan longest = TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout;
-        AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
+        var longest = TimeSpan.FromSeconds(timeoutSeconds) + RequestTimeout;
+        var login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource watchdog = new(longest, _time);
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
-        using HttpResponseMessage response = await GuardAsync(
-            OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, login, limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watchdog.Token);
+        using var response = await GuardAsync(
+            OpenAsync(HttpMethod.Get, path.ToString(), path.Title, query, null, null, login, limit.Token),
+            $"did not end the watch of {path.Title}",
+            path.Title,
+            longest,
+            watchdog.Token,
+            cancellationToken
+        );
         using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), MaxLineBytes);
         while (true)
         {
-            ReadOnlyMemory<byte>? line = await GuardAsync(lines.ReadAsync(limit.Token), $"did not end the watch of {path.Title}", path.Title, longest, watchdog.Token, cancellationToken);
+            var line = await GuardAsync(
+                lines.ReadAsync(limit.Token),
+                $"did not end the watch of {path.Title}",
+                path.Title,
+                longest,
+                watchdog.Token,
+                cancellationToken
+            );
             if (line is not { } text)
                 yield break;
             if (text.Length > 0)
@@ -282,29 +431,74 @@ public sealed class ClusterConnection : IDisposable
         _credentials.Dispose();
     }
 
-    private Task<JsonObject> SendAsync(HttpMethod method, ResourcePath path, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
-        SendAsync(method, path.ToString(), path.Title, query, body, contentType, cancellationToken);
+    private Task<JsonObject> SendAsync(
+        HttpMethod method,
+        ResourcePath path,
+        string query,
+        JsonNode? body,
+        string? contentType,
+        CancellationToken cancellationToken
+    ) => SendAsync(method, path.ToString(), path.Title, query, body, contentType, cancellationToken);
 
-    private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, CancellationToken cancellationToken) =>
-        SendAsync(method, path, title, query, body, contentType, ObjectShape.Whole, cancellationToken);
+    private Task<JsonObject> SendAsync(
+        HttpMethod method,
+        string path,
+        string title,
+        string query,
+        JsonNode? body,
+        string? contentType,
+        CancellationToken cancellationToken
+    ) => SendAsync(method, path, title, query, body, contentType, ObjectShape.Whole, cancellationToken);
 
-    private Task<JsonObject> SendAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, Func<JsonObject, JsonObject> check, CancellationToken cancellationToken) =>
-        ExchangeAsync(method, path, title, query, body, contentType,
-            async (response, token) => Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, title, check), cancellationToken);
+    private Task<JsonObject> SendAsync(
+        HttpMethod method,
+        string path,
+        string title,
+        string query,
+        JsonNode? body,
+        string? contentType,
+        Func<JsonObject, JsonObject> check,
+        CancellationToken cancellationToken
+    ) =>
+        ExchangeAsync(
+            method,
+            path,
+            title,
+            query,
+            body,
+            contentType,
+            async (response, token) => Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, title, check),
+            cancellationToken
+        );
 
     /// <summary>One request and its response, within the request timeout.</summary>
-    private async Task<T> ExchangeAsync<T>(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType,
-        Func<HttpResponseMessage, CancellationToken, Task<T>> read, CancellationToken cancellationToken)
+    private async Task<T> ExchangeAsync<T>(
+        HttpMethod method,
+        string path,
+        string title,
+        string query,
+        JsonNode? body,
+        string? contentType,
+        Func<HttpResponseMessage, CancellationToken, Task<T>> read,
+        CancellationToken cancellationToken
+    )
     {
         // Outside of the request timeout: an exec plugin has its own.
-        AuthenticationHeaderValue? login = await _credentials.GetAsync(cancellationToken);
+        var login = await _credentials.GetAsync(cancellationToken);
         using CancellationTokenSource timeout = new(RequestTimeout, _time);
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
-        return await GuardAsync(SendAndReadAsync(), $"did not respond to {method} {title}", title, RequestTimeout, timeout.Token, cancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, timeout.Token);
+        return await GuardAsync(
+            SendAndReadAsync(),
+            $"did not respond to {method} {title}",
+            title,
+            RequestTimeout,
+            timeout.Token,
+            cancellationToken
+        );
 
         async Task<T> SendAndReadAsync()
         {
-            using HttpResponseMessage response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token);
+            using var response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token);
             return await read(response, limit.Token);
         }
     }
@@ -313,7 +507,14 @@ public sealed class ClusterConnection : IDisposable
     /// Turns failures of the server or the network into <see cref="CvException"/>. Cancellation by the caller is not changed.
     /// </summary>
     /// <param name="late">The predicate of the timeout message: "did not respond to …".</param>
-    private async Task<T> GuardAsync<T>(Task<T> step, string late, string title, TimeSpan limit, CancellationToken timeout, CancellationToken cancellationToken)
+    private async Task<T> GuardAsync<T>(
+        Task<T> step,
+        string late,
+        string title,
+        TimeSpan limit,
+        CancellationToken timeout,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
@@ -322,7 +523,13 @@ public sealed class ClusterConnection : IDisposable
         catch (OperationCanceledException e) when (!cancellationToken.IsCancellationRequested)
         {
             // If our timeout has not elapsed, it was the handler's connect timeout.
-            throw ClusterErrors.TimedOut(timeout.IsCancellationRequested ? $"{Server} {late} within {limit.TotalSeconds:0} s." : $"Connecting to {Server} timed out.", title, e);
+            throw ClusterErrors.TimedOut(
+                timeout.IsCancellationRequested
+                    ? $"{Server} {late} within {limit.TotalSeconds:0} s."
+                    : $"Connecting to {Server} timed out.",
+                title,
+                e
+            );
         }
         catch (Exception e) when (ClusterErrors.IsRemoteFailure(e))
         {
@@ -330,15 +537,27 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
-    private async Task<HttpResponseMessage> OpenAsync(HttpMethod method, string path, string title, string query, JsonNode? body, string? contentType, AuthenticationHeaderValue? login, CancellationToken cancellationToken)
+    private async Task<HttpResponseMessage> OpenAsync(
+        HttpMethod method,
+        string path,
+        string title,
+        string query,
+        JsonNode? body,
+        string? contentType,
+        AuthenticationHeaderValue? login,
+        CancellationToken cancellationToken
+    )
     {
-        using HttpRequestMessage request = new(method, new Uri(new Uri(Server.AbsoluteUri.TrimEnd('/') + "/"), query.Length == 0 ? path : $"{path}?{query}"));
+        using HttpRequestMessage request = new(
+            method,
+            new Uri(new Uri(Server.AbsoluteUri.TrimEnd('/') + "/"), query.Length == 0 ? path : $"{path}?{query}")
+        );
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
         request.Headers.UserAgent.Add(UserAgent);
         request.Headers.Authorization = login;
         // SocketsHttpHandler takes the TLS server name from this header.
         request.Headers.Host = _tlsServerName;
-        foreach ((string name, string value) in _headers)
+        foreach ((var name, var value) in _headers)
             request.Headers.TryAddWithoutValidation(name, value);
         if (body is not null)
         {
@@ -348,7 +567,7 @@ public sealed class ClusterConnection : IDisposable
 
         if (method != HttpMethod.Get)
             BeforeChange?.Invoke();
-        HttpResponseMessage response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         if (response.IsSuccessStatusCode)
             return response;
         if (response.StatusCode == System.Net.HttpStatusCode.Unauthorized)
@@ -371,18 +590,23 @@ public sealed class ClusterConnection : IDisposable
     }
 
     /// <param name="truncate">True to truncate at the limit; false to throw.</param>
-    private static async Task<ReadOnlyMemory<byte>> ReadAsync(HttpResponseMessage response, int limit, bool truncate, CancellationToken cancellationToken)
+    private static async Task<ReadOnlyMemory<byte>> ReadAsync(
+        HttpResponseMessage response,
+        int limit,
+        bool truncate,
+        CancellationToken cancellationToken
+    )
     {
-        await using Stream stream = await response.Content.ReadAsStreamAsync(cancellationToken);
+        await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         // The Content-Length header is not trusted for more than 1 MiB.
         using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, Math.Min(limit, 1024 * 1024)));
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
         try
         {
             int count;
             while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
             {
-                bool tooLong = text.Length + count > limit;
+                var tooLong = text.Length + count > limit;
                 if (tooLong && !truncate)
                     throw ClusterErrors.TooLarge("response", limit);
                 text.Write(buffer, 0, tooLong ? limit - (int)text.Length : count);
@@ -406,7 +630,9 @@ public sealed class ClusterConnection : IDisposable
             throw ClusterErrors.NotJson(title, null);
         try
         {
-            return check(JsonNode.Parse(text, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw ClusterErrors.NotJson(title, null));
+            return check(
+                JsonNode.Parse(text, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw ClusterErrors.NotJson(title, null)
+            );
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
@@ -417,7 +643,7 @@ public sealed class ClusterConnection : IDisposable
     private static string Query(params ReadOnlySpan<(string Name, string? Value)> parameters)
     {
         List<string> parts = [];
-        foreach ((string name, string? value) in parameters)
+        foreach ((var name, var value) in parameters)
         {
             if (value is not null)
                 parts.Add($"{name}={Uri.EscapeDataString(value)}");

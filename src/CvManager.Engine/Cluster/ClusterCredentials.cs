@@ -11,9 +11,7 @@ internal abstract class ClusterCredentials : IDisposable
     public abstract ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken);
 
     /// <summary>The server rejected the credential (401): it must not be returned from the cache again.</summary>
-    public virtual void Invalidate()
-    {
-    }
+    public virtual void Invalidate() { }
 
     public virtual void Dispose() => GC.SuppressFinalize(this);
 
@@ -21,10 +19,13 @@ internal abstract class ClusterCredentials : IDisposable
     public static AuthenticationHeaderValue Bearer(string token, string source)
     {
         // Checked here because .NET's exception would quote the token. More permissive than RFC 6750, 2.1, as servers are.
-        string trimmed = token.Trim();
+        var trimmed = token.Trim();
         return trimmed.Length > 0 && trimmed.All(c => c is > ' ' and < '\u007f')
             ? new AuthenticationHeaderValue("Bearer", trimmed)
-            : throw ClusterErrors.NoCredential($"{source} does not contain a valid token.", "Log in again, and check the user in the kubeconfig.");
+            : throw ClusterErrors.NoCredential(
+                $"{source} does not contain a valid token.",
+                "Log in again, and check the user in the kubeconfig."
+            );
     }
 }
 
@@ -56,7 +57,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
 
     public override async ValueTask<AuthenticationHeaderValue?> GetAsync(CancellationToken cancellationToken)
     {
-        Reading? last = _last;
+        var last = _last;
         if (last is not null && last.At >= 0 && time.GetElapsedTime(last.At) < RereadInterval)
             return last.Header;
         try
@@ -64,7 +65,7 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
             FileInfo file = new(path);
             if (file.Exists && file.Length > MaxFileBytes)
                 throw new IOException($"file exceeds {MaxFileBytes} bytes");
-            string token = await File.ReadAllTextAsync(path, cancellationToken).ConfigureAwait(false);
+            var token = await File.ReadAllTextAsync(path, cancellationToken);
             last = new Reading(Bearer(token, $"The token file '{path}'"), time.GetTimestamp());
             _last = last;
             return last.Header;
@@ -76,8 +77,12 @@ internal sealed class TokenFileCredentials(string path, TimeProvider time, strin
                 return last.Header;
             if (!string.IsNullOrEmpty(fallback))
                 return Bearer(fallback, "The user's token");
-            throw e as CvException ?? ClusterErrors.NoCredential($"Could not read the token file '{path}': {e.Message}",
-                "Check the user's tokenFile in the kubeconfig, and the file's permissions.", e);
+            throw e as CvException
+                ?? ClusterErrors.NoCredential(
+                    $"Could not read the token file '{path}': {e.Message}",
+                    "Check the user's tokenFile in the kubeconfig, and the file's permissions.",
+                    e
+                );
         }
     }
 

@@ -22,7 +22,7 @@ public static class ClusterUser
     public static async Task<string> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(cluster);
-        string name = await ReviewAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
+        var name = await ReviewAsync(cluster, cancellationToken) ?? cluster.UserName ?? Environment.UserName;
         name = new string([.. name.Where(c => !char.IsControl(c))]);
         return name.Length <= MaxNameLength ? name : name[..MaxNameLength];
     }
@@ -30,22 +30,23 @@ public static class ClusterUser
     /// <summary>The impersonated user, the common name of the client certificate, the user name, or the name of the user entry.</summary>
     internal static string? NameIn(KubeConfig file, string context)
     {
-        string? entry = file.Contexts?.FirstOrDefault(c => c.Name == context)?.Context?.User;
-        KubeUser? user = file.Users?.FirstOrDefault(u => u.Name == entry)?.User;
-        string? name = user?.As ?? CommonName(user?.ClientCertificateData) ?? user?.Username ?? entry;
+        var entry = file.Contexts?.FirstOrDefault(c => c.Name == context)?.Context?.User;
+        var user = file.Users?.FirstOrDefault(u => u.Name == entry)?.User;
+        var name = user?.As ?? CommonName(user?.ClientCertificateData) ?? user?.Username ?? entry;
         return string.IsNullOrEmpty(name) ? null : name;
     }
 
     private static async Task<string?> ReviewAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {
-        foreach (string version in Versions)
+        foreach (var version in Versions)
         {
             try
             {
-                JsonObject review = await cluster.CreateAsync(new ResourcePath("authentication.k8s.io", version, "selfsubjectreviews"), new JsonObject
-                {
-                    ["apiVersion"] = $"authentication.k8s.io/{version}", ["kind"] = "SelfSubjectReview",
-                }, cancellationToken);
+                var review = await cluster.CreateAsync(
+                    new ResourcePath("authentication.k8s.io", version, "selfsubjectreviews"),
+                    new JsonObject { ["apiVersion"] = $"authentication.k8s.io/{version}", ["kind"] = "SelfSubjectReview" },
+                    cancellationToken
+                );
                 return review.Text("status", "userInfo", "username") is { Length: > 0 } name ? name : null;
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
@@ -67,8 +68,8 @@ public static class ClusterUser
             return null;
         try
         {
-            string pem = System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(base64));
-            using X509Certificate2 certificate = X509Certificate2.CreateFromPem(pem);
+            var pem = System.Text.Encoding.UTF8.GetString(Convert.FromBase64String(base64));
+            using var certificate = X509Certificate2.CreateFromPem(pem);
             return certificate.GetNameInfo(X509NameType.SimpleName, forIssuer: false) is { Length: > 0 } name ? name : null;
         }
         catch (Exception e) when (e is FormatException or CryptographicException or ArgumentException)

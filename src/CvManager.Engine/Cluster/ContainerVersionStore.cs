@@ -10,7 +10,15 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     /// <summary>A separate field manager, so that the next manifest does not remove fields that the controller wrote.</summary>
     private const string ApplyManager = "cvmanager-import";
 
-    private static readonly string[] ServerFields = ["managedFields", "resourceVersion", "uid", "creationTimestamp", "generation", "selfLink"];
+    private static readonly string[] ServerFields =
+    [
+        "managedFields",
+        "resourceVersion",
+        "uid",
+        "creationTimestamp",
+        "generation",
+        "selfLink",
+    ];
 
     /// <exception cref="CvException"><c>ResourceNotFound</c>, <c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<ContainerVersion> GetAsync(string ns, string name, CancellationToken cancellationToken) =>
@@ -20,7 +28,7 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     /// <exception cref="CvException"><c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? ns, string? labelSelector, CancellationToken cancellationToken)
     {
-        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Path(ns), labelSelector, null, cancellationToken);
+        var items = await cluster.ListAsync(Path(ns), labelSelector, null, cancellationToken);
         return items.Select(Read).ToList();
     }
 
@@ -33,15 +41,24 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     public async Task<ContainerVersion> ApplyAsync(string ns, JsonObject manifest, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(manifest);
-        JsonObject body = (JsonObject)manifest.DeepClone();
+        var body = (JsonObject)manifest.DeepClone();
         body.Remove("status");
-        JsonObject metadata = (JsonObject)body["metadata"]!;
-        foreach (string field in ServerFields)
+        var metadata = (JsonObject)body["metadata"]!;
+        foreach (var field in ServerFields)
             metadata.Remove(field);
         metadata["namespace"] = ns;
         if (metadata["name"] is null)
             return Read(await cluster.CreateAsync(Path(ns), body, cancellationToken));
-        return Read(await cluster.PatchAsync(Path(ns, metadata["name"]!.GetValue<string>()), PatchKind.Apply, body, cancellationToken, ApplyManager, force: true));
+        return Read(
+            await cluster.PatchAsync(
+                Path(ns, metadata["name"]!.GetValue<string>()),
+                PatchKind.Apply,
+                body,
+                cancellationToken,
+                ApplyManager,
+                force: true
+            )
+        );
     }
 
     /// <exception cref="CvException"><c>ResourceAlreadyExists</c>, <c>ResourceInvalid</c>, <c>CrdNotInstalled</c>, or a connection
@@ -54,8 +71,10 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     public async Task<ContainerVersion> UpdateStatusAsync(ContainerVersion resource, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        JsonObject body = ContainerVersionManifest.Write(resource);
-        return Read(await cluster.ReplaceAsync(Path(resource.Metadata.Namespace, resource.Metadata.Name, "status"), body, cancellationToken));
+        var body = ContainerVersionManifest.Write(resource);
+        return Read(
+            await cluster.ReplaceAsync(Path(resource.Metadata.Namespace, resource.Metadata.Name, "status"), body, cancellationToken)
+        );
     }
 
     /// <summary>Changes fields of metadata and spec by a merge patch (RFC 7396); null removes a field.</summary>
@@ -79,17 +98,26 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
         try
         {
             (json["metadata"] as JsonObject)?.Remove("managedFields");
-            ContainerVersion read = json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
-            return read.Metadata is { Name.Length: > 0, Namespace.Length: > 0 } ? read : throw new JsonException("name or namespace is missing");
+            var read = json.Deserialize<ContainerVersion>(ResourceJson.Options)!;
+            return read.Metadata is { Name.Length: > 0, Namespace.Length: > 0 }
+                ? read
+                : throw new JsonException("name or namespace is missing");
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
             // Possible only if the installed CRD is older or more permissive than ours.
-            string name = ObjectShape.NameOf(json);
-            string where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
-            throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid,
+            var name = ObjectShape.NameOf(json);
+            var where = (e as JsonException)?.Path is { Length: > 0 } path ? $" at {path}" : "";
+            throw new CvException(
+                ErrorIds.ContainerVersionInvalid,
+                CvErrorKind.Invalid,
                 $"ContainerVersion {name} does not match its schema{where}: {e.Message}",
-                "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.", e) { Target = name };
+                "Update the custom resource definition (Install-CvController -CrdOnly) and fix the object.",
+                e
+            )
+            {
+                Target = name,
+            };
         }
     }
 }

@@ -18,23 +18,39 @@ public static class CrdInstallation
     private static readonly string[] Maps = ["labels", "annotations"];
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(100);
     private static readonly TimeSpan Limit = TimeSpan.FromSeconds(30);
-    private static readonly ResourcePath Path = new("apiextensions.k8s.io", "v1", "customresourcedefinitions", null, CustomResourceDefinition.Name);
+    private static readonly ResourcePath Path = new(
+        "apiextensions.k8s.io",
+        "v1",
+        "customresourcedefinitions",
+        null,
+        CustomResourceDefinition.Name
+    );
 
     /// <exception cref="CvException"><c>ClusterForbidden</c>, <c>CrdNotEstablished</c>, or a connection error.</exception>
-    public static async Task<CrdInstallationOutcome> InstallAsync(ClusterConnection cluster, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<CrdInstallationOutcome> InstallAsync(
+        ClusterConnection cluster,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(time);
-        (JsonObject after, CrdInstallationOutcome outcome) = await WriteAsync(cluster, time, cancellationToken);
+        (var after, var outcome) = await WriteAsync(cluster, time, cancellationToken);
         // The condition Established precedes discovery by a moment: wait for both.
-        long started = time.GetTimestamp();
+        var started = time.GetTimestamp();
         while (!IsEstablished(after) || !await IsServedAsync(cluster, cancellationToken))
         {
             if (time.GetElapsedTime(started) >= Limit)
             {
-                throw new CvException(ErrorIds.CrdNotEstablished, CvErrorKind.Timeout,
+                throw new CvException(
+                    ErrorIds.CrdNotEstablished,
+                    CvErrorKind.Timeout,
                     $"{CustomResourceDefinition.Name} was not established within {Limit.TotalSeconds:0} s.",
-                    "Check its conditions: kubectl describe crd containerversions.custom.k8s.io.") { Target = CustomResourceDefinition.Name };
+                    "Check its conditions: kubectl describe crd containerversions.custom.k8s.io."
+                )
+                {
+                    Target = CustomResourceDefinition.Name,
+                };
             }
 
             await Task.Delay(Interval, time, cancellationToken);
@@ -44,15 +60,22 @@ public static class CrdInstallation
         return outcome;
     }
 
-    private static async Task<(JsonObject Definition, CrdInstallationOutcome Outcome)> WriteAsync(ClusterConnection cluster, TimeProvider time, CancellationToken cancellationToken)
+    private static async Task<(JsonObject Definition, CrdInstallationOutcome Outcome)> WriteAsync(
+        ClusterConnection cluster,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
             try
             {
                 if (await FindAsync(cluster, cancellationToken) is not { } before)
-                    return (await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken), CrdInstallationOutcome.Created);
-                JsonObject after = await cluster.ReplaceAsync(Path, Merge(before), cancellationToken);
+                    return (
+                        await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken),
+                        CrdInstallationOutcome.Created
+                    );
+                var after = await cluster.ReplaceAsync(Path, Merge(before), cancellationToken);
                 return (after, IsSame(before, after) ? CrdInstallationOutcome.Unchanged : CrdInstallationOutcome.Updated);
             }
             catch (CvException e) when (e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists && attempt < MaxAttempts)
@@ -70,12 +93,12 @@ public static class CrdInstallation
     /// </summary>
     private static JsonObject Merge(JsonObject before)
     {
-        JsonObject manifest = CustomResourceDefinition.Json;
-        JsonObject merged = (JsonObject)before.DeepClone();
+        var manifest = CustomResourceDefinition.Json;
+        var merged = (JsonObject)before.DeepClone();
         merged["spec"] = manifest["spec"]!.DeepClone();
-        foreach (string map in Maps)
+        foreach (var map in Maps)
         {
-            foreach ((string key, JsonNode? value) in manifest["metadata"]![map] as JsonObject ?? [])
+            foreach ((var key, var value) in manifest["metadata"]![map] as JsonObject ?? [])
             {
                 if (merged["metadata"]![map] is not JsonObject)
                     merged["metadata"]![map] = new JsonObject();

@@ -51,11 +51,11 @@ internal sealed class ExecPlugin : ClusterCredentials
     {
         if (_last is { } last && IsValid(last))
             return last.Header;
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken);
         try
         {
             if (_last is not { } now || !IsValid(now))
-                _last = now = await RunAsync(cancellationToken).ConfigureAwait(false);
+                _last = now = await RunAsync(cancellationToken);
             return now.Header;
         }
         finally
@@ -81,13 +81,25 @@ internal sealed class ExecPlugin : ClusterCredentials
 
     private async Task<Credential> RunAsync(CancellationToken cancellationToken)
     {
-        string name = Path.GetFileName(_exec.Command!);
+        var name = Path.GetFileName(_exec.Command!);
         ProgramResult result;
         try
         {
             IEnumerable<KeyValuePair<string, string>> environment =
-                [.. (_exec.Env ?? []).Select(variable => KeyValuePair.Create(variable.Name, variable.Value ?? "")), KeyValuePair.Create("KUBERNETES_EXEC_INFO", ExecInfo().ToJsonString())];
-            result = await ChildProgram.RunAsync(_exec.Command!, _exec.Args ?? [], environment, "", Timeout, MaxOutputLength, _time, cancellationToken).ConfigureAwait(false);
+            [
+                .. (_exec.Env ?? []).Select(variable => KeyValuePair.Create(variable.Name, variable.Value ?? "")),
+                KeyValuePair.Create("KUBERNETES_EXEC_INFO", ExecInfo().ToJsonString()),
+            ];
+            result = await ChildProgram.RunAsync(
+                _exec.Command!,
+                _exec.Args ?? [],
+                environment,
+                "",
+                Timeout,
+                MaxOutputLength,
+                _time,
+                cancellationToken
+            );
         }
         catch (ProgramException e)
         {
@@ -106,25 +118,31 @@ internal sealed class ExecPlugin : ClusterCredentials
             throw Failed("its output is not an ExecCredential with a token or a client certificate");
         }
 
-        CvException Failed(string why, string? hint = null, Exception? inner = null) => ClusterErrors.NoCredential(
-            $"The exec plugin '{name}' of the kubeconfig returned no credential: {why}.",
-            hint ?? $"Run '{name}' in a terminal to see its output, and log in with it if necessary.", inner);
+        CvException Failed(string why, string? hint = null, Exception? inner = null) =>
+            ClusterErrors.NoCredential(
+                $"The exec plugin '{name}' of the kubeconfig returned no credential: {why}.",
+                hint ?? $"Run '{name}' in a terminal to see its output, and log in with it if necessary.",
+                inner
+            );
     }
 
     private Credential Read(string output)
     {
-        JsonObject json = ObjectShape.Whole(JsonNode.Parse(output, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw new JsonException());
+        var json = ObjectShape.Whole(
+            JsonNode.Parse(output, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw new JsonException()
+        );
         if (json["kind"]?.GetValue<string>() != "ExecCredential" || json["apiVersion"]?.GetValue<string>() != _exec.ApiVersion)
             throw new JsonException();
-        JsonObject status = json["status"]!.AsObject();
-        string? token = status["token"]?.GetValue<string>();
-        (string? certificate, string? key) = (status["clientCertificateData"]?.GetValue<string>(), status["clientKeyData"]?.GetValue<string>());
+        var status = json["status"]!.AsObject();
+        var token = status["token"]?.GetValue<string>();
+        (var certificate, var key) = (status["clientCertificateData"]?.GetValue<string>(), status["clientKeyData"]?.GetValue<string>());
         if (string.IsNullOrEmpty(token) && (string.IsNullOrEmpty(certificate) || string.IsNullOrEmpty(key)))
             throw new JsonException();
         return new Credential(
             string.IsNullOrEmpty(token) ? null : Bearer(token, $"The output of the exec plugin '{Path.GetFileName(_exec.Command)}'"),
             string.IsNullOrEmpty(certificate) ? null : ClusterAccess.ReadCertificate(certificate, key ?? ""),
-            status["expirationTimestamp"]?.Deserialize<DateTimeOffset>());
+            status["expirationTimestamp"]?.Deserialize<DateTimeOffset>()
+        );
     }
 
     private JsonObject ExecInfo()
@@ -145,7 +163,12 @@ internal sealed class ExecPlugin : ClusterCredentials
             spec["cluster"] = cluster;
         }
 
-        return new JsonObject { ["kind"] = "ExecCredential", ["apiVersion"] = _exec.ApiVersion, ["spec"] = spec };
+        return new JsonObject
+        {
+            ["kind"] = "ExecCredential",
+            ["apiVersion"] = _exec.ApiVersion,
+            ["spec"] = spec,
+        };
     }
 
     private static void Add(JsonObject map, string name, string? value)

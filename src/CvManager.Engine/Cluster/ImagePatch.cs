@@ -22,17 +22,48 @@ internal static class ImagePatch
     /// <param name="replicas">The new spec.replicas in the same patch; null to leave it unchanged.</param>
     /// <exception cref="CvException">The API server rejected the patch for another reason than its tests, or a connection
     /// error.</exception>
-    public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(this ClusterConnection cluster, ResourcePath path, string containers, int index,
-        string container, string from, string to, CancellationToken cancellationToken, int? replicas = null)
+    public static async Task<(ImagePatchOutcome Outcome, JsonObject? Now)> SwapImageAsync(
+        this ClusterConnection cluster,
+        ResourcePath path,
+        string containers,
+        int index,
+        string container,
+        string from,
+        string to,
+        CancellationToken cancellationToken,
+        int? replicas = null
+    )
     {
         JsonArray patch =
         [
-            new JsonObject { ["op"] = "test", ["path"] = $"{containers}/{index}/name", ["value"] = container },
-            new JsonObject { ["op"] = "test", ["path"] = $"{containers}/{index}/image", ["value"] = from },
-            new JsonObject { ["op"] = "replace", ["path"] = $"{containers}/{index}/image", ["value"] = to },
+            new JsonObject
+            {
+                ["op"] = "test",
+                ["path"] = $"{containers}/{index}/name",
+                ["value"] = container,
+            },
+            new JsonObject
+            {
+                ["op"] = "test",
+                ["path"] = $"{containers}/{index}/image",
+                ["value"] = from,
+            },
+            new JsonObject
+            {
+                ["op"] = "replace",
+                ["path"] = $"{containers}/{index}/image",
+                ["value"] = to,
+            },
         ];
         if (replicas is { } count)
-            patch.Add(new JsonObject { ["op"] = "replace", ["path"] = "/spec/replicas", ["value"] = count });
+            patch.Add(
+                new JsonObject
+                {
+                    ["op"] = "replace",
+                    ["path"] = "/spec/replicas",
+                    ["value"] = count,
+                }
+            );
         try
         {
             return (ImagePatchOutcome.Swapped, await cluster.PatchAsync(path, PatchKind.Json, patch, cancellationToken));
@@ -50,7 +81,7 @@ internal static class ImagePatch
             // Both a failed test and a validation error return 422: the current object tells which it was.
             if (await FindAsync(cluster, path, cancellationToken) is not { } now)
                 return (ImagePatchOutcome.Gone, null);
-            bool same = ValueAt(now, $"{containers}/{index}/name") == container && ValueAt(now, $"{containers}/{index}/image") == from;
+            var same = ValueAt(now, $"{containers}/{index}/name") == container && ValueAt(now, $"{containers}/{index}/image") == from;
             if (same)
                 throw;
             return (ImagePatchOutcome.Changed, now);
@@ -72,7 +103,7 @@ internal static class ImagePatch
     /// <summary>The string at a JSON pointer; null if there is none.</summary>
     private static string? ValueAt(JsonNode? node, string pointer)
     {
-        foreach (string step in pointer.Split('/', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var step in pointer.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
             node = node switch
             {

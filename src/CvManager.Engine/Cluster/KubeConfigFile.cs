@@ -12,7 +12,11 @@ public static class KubeConfigFile
     /// <summary>In bytes; about ten times the size of a kubeconfig with hundreds of clusters.</summary>
     private const int MaximumLength = 8 * 1024 * 1024;
 
-    private static readonly JsonSerializerOptions Options = new() { PropertyNamingPolicy = JsonNamingPolicy.CamelCase, MaxDepth = YamlDocuments.MaxDepth + 8 };
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+        MaxDepth = YamlDocuments.MaxDepth + 8,
+    };
 
     /// <summary>The existing kubeconfig files in order of precedence; empty if there are none (for example in a pod).</summary>
     /// <param name="path">If not empty, the only file to read.</param>
@@ -22,13 +26,20 @@ public static class KubeConfigFile
         if (!string.IsNullOrEmpty(path))
         {
             var given = new FileInfo(path);
-            return given.Exists ? [given] : throw new CvException(
-                ErrorIds.KubeConfigNotFound, CvErrorKind.NotFound,
-                $"Kubeconfig '{path}' not found.", "Specify the path of an existing file with -KubeConfig.")
-            { Target = path };
+            return given.Exists
+                ? [given]
+                : throw new CvException(
+                    ErrorIds.KubeConfigNotFound,
+                    CvErrorKind.NotFound,
+                    $"Kubeconfig '{path}' not found.",
+                    "Specify the path of an existing file with -KubeConfig."
+                )
+                {
+                    Target = path,
+                };
         }
         var listed = Environment.GetEnvironmentVariable("KUBECONFIG");
-        IEnumerable<string> paths = string.IsNullOrEmpty(listed)
+        var paths = string.IsNullOrEmpty(listed)
             ? [Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".kube", "config")]
             : listed.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Distinct();
         return [.. paths.Select(p => new FileInfo(p)).Where(file => file.Exists)];
@@ -48,9 +59,12 @@ public static class KubeConfigFile
                 context.Name,
                 context.Name == config.CurrentContext,
                 context.Context?.Cluster ?? "",
-                UrlRedaction.Remove(config.Clusters!.FirstOrDefault(cluster => cluster.Name == context.Context?.Cluster)?.Cluster?.Server ?? ""),
+                UrlRedaction.Remove(
+                    config.Clusters!.FirstOrDefault(cluster => cluster.Name == context.Context?.Cluster)?.Cluster?.Server ?? ""
+                ),
                 string.IsNullOrEmpty(context.Context?.Namespace) ? "default" : context.Context.Namespace,
-                context.Context?.User ?? "")),
+                context.Context?.User ?? ""
+            )),
         ];
     }
 
@@ -91,7 +105,11 @@ public static class KubeConfigFile
         catch (Exception e) when (ObjectShape.IsFault(e))
         {
             // The exception is not included: the value may be a secret.
-            throw Invalid(path, $"{(e as JsonException)?.Path ?? "a field"} has the wrong type (quote a token or name that consists of digits)", null);
+            throw Invalid(
+                path,
+                $"{(e as JsonException)?.Path ?? "a field"} has the wrong type (quote a token or name that consists of digits)",
+                null
+            );
         }
 
         if (config.Kind is not (null or "" or "Config"))
@@ -99,15 +117,21 @@ public static class KubeConfigFile
         CheckNames("contexts", config.Contexts?.Select(context => context?.Name));
         CheckNames("clusters", config.Clusters?.Select(cluster => cluster?.Name));
         CheckNames("users", config.Users?.Select(user => user?.Name));
-        foreach (KubeCluster cluster in (config.Clusters ?? []).Select(cluster => cluster.Cluster).OfType<KubeCluster>())
+        foreach (var cluster in (config.Clusters ?? []).Select(cluster => cluster.Cluster).OfType<KubeCluster>())
             cluster.CertificateAuthority = Absolute(cluster.CertificateAuthority);
-        foreach (KubeUser user in (config.Users ?? []).Select(user => user.User).OfType<KubeUser>())
+        foreach (var user in (config.Users ?? []).Select(user => user.User).OfType<KubeUser>())
         {
             user.ClientCertificate = Absolute(user.ClientCertificate);
             user.ClientKey = Absolute(user.ClientKey);
             user.TokenFile = Absolute(user.TokenFile);
             // A name is searched for on the PATH; one with a separator is a path.
-            if (user.Exec is { Command: { } command } exec && (command.Contains('/', StringComparison.Ordinal) || command.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)))
+            if (
+                user.Exec is { Command: { } command } exec
+                && (
+                    command.Contains('/', StringComparison.Ordinal)
+                    || command.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal)
+                )
+            )
                 exec.Command = Absolute(command);
         }
 
@@ -118,7 +142,7 @@ public static class KubeConfigFile
         void CheckNames(string list, IEnumerable<string?>? names)
         {
             HashSet<string> seen = [];
-            foreach (string? name in names ?? [])
+            foreach (var name in names ?? [])
             {
                 if (name is null)
                     throw Invalid(path, $"an entry of {list} has no name", null);
@@ -135,25 +159,43 @@ public static class KubeConfigFile
             if (file.Length > MaximumLength)
             {
                 throw new CvException(
-                    ErrorIds.KubeConfigTooLarge, CvErrorKind.LimitExceeded,
+                    ErrorIds.KubeConfigTooLarge,
+                    CvErrorKind.LimitExceeded,
                     $"'{file.FullName}' has {file.Length} bytes, which exceeds the limit of {MaximumLength} for a kubeconfig.",
-                    "Check that the path is that of a kubeconfig.")
-                { Target = file.FullName };
+                    "Check that the path is that of a kubeconfig."
+                )
+                {
+                    Target = file.FullName,
+                };
             }
             return Parse(File.ReadAllText(file.FullName), file.FullName, file.DirectoryName!);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new CvException(ErrorIds.KubeConfigUnreadable, CvErrorKind.Forbidden,
-                $"Could not read '{file.FullName}': {e.Message}", "Check the file's permissions.", e)
-            { Target = file.FullName };
+            throw new CvException(
+                ErrorIds.KubeConfigUnreadable,
+                CvErrorKind.Forbidden,
+                $"Could not read '{file.FullName}': {e.Message}",
+                "Check the file's permissions.",
+                e
+            )
+            {
+                Target = file.FullName,
+            };
         }
     }
 
-    private static CvException Invalid(string path, string what, Exception? inner) => new(
-        ErrorIds.KubeConfigInvalid, CvErrorKind.Invalid,
-        $"'{path}' is not a valid kubeconfig: {what}", "Fix the file; 'kubectl config view' shows and checks it.", inner)
-    { Target = path };
+    private static CvException Invalid(string path, string what, Exception? inner) =>
+        new(
+            ErrorIds.KubeConfigInvalid,
+            CvErrorKind.Invalid,
+            $"'{path}' is not a valid kubeconfig: {what}",
+            "Fix the file; 'kubectl config view' shows and checks it.",
+            inner
+        )
+        {
+            Target = path,
+        };
 }
 
 /// <summary>One context of a kubeconfig.</summary>

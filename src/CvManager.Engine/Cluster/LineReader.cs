@@ -13,17 +13,17 @@ internal sealed class LineReader(Stream stream, int maxLength) : IDisposable
     /// <exception cref="CvException"><c>ClusterAnswerTooLarge</c>.</exception>
     public async Task<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
     {
-        int searched = _begin;
+        var searched = _begin;
         while (true)
         {
-            int at = _buffer.AsSpan(searched, _end - searched).IndexOf((byte)'\n');
+            var at = _buffer.AsSpan(searched, _end - searched).IndexOf((byte)'\n');
             if (at >= 0)
                 return Take(searched + at, 1);
             searched = _end;
             if (_end - _begin > maxLength)
                 throw ClusterErrors.TooLarge("watch event", maxLength);
             searched -= Compact();
-            int count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken).ConfigureAwait(false);
+            var count = await stream.ReadAsync(_buffer.AsMemory(_end), cancellationToken);
             if (count == 0)
                 return _begin == _end ? default(ReadOnlyMemory<byte>?) : Take(_end, 0);
             _end += count;
@@ -43,9 +43,12 @@ internal sealed class LineReader(Stream stream, int maxLength) : IDisposable
     /// <returns>The number of bytes by which they were moved.</returns>
     private int Compact()
     {
-        int moved = _begin;
-        int unread = _end - _begin;
-        byte[] target = unread == _buffer.Length ? new byte[_buffer.Length * 2] : unread < InitialSize && _buffer.Length > InitialSize ? new byte[InitialSize] : _buffer;
+        var moved = _begin;
+        var unread = _end - _begin;
+        var target =
+            unread == _buffer.Length ? new byte[_buffer.Length * 2]
+            : unread < InitialSize && _buffer.Length > InitialSize ? new byte[InitialSize]
+            : _buffer;
         _buffer.AsSpan(_begin, unread).CopyTo(target);
         (_buffer, _begin, _end) = (target, 0, unread);
         return moved;

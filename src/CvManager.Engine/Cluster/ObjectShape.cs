@@ -14,7 +14,13 @@ internal static class ObjectShape
 
     /// <summary>True for what System.Text.Json throws on a value of the wrong type, a number out of range or a duplicate name.</summary>
     public static bool IsFault(Exception e) =>
-        e is JsonException or InvalidOperationException or FormatException or ArgumentException or OverflowException or NullReferenceException;
+        e
+            is JsonException
+                or InvalidOperationException
+                or FormatException
+                or ArgumentException
+                or OverflowException
+                or NullReferenceException;
 
     /// <summary>Checks that no object in it has a duplicate name, and returns it.</summary>
     public static JsonObject Whole(JsonObject json)
@@ -29,12 +35,12 @@ internal static class ObjectShape
         {
             if (node is JsonObject map)
             {
-                foreach ((string _, JsonNode? value) in map)
+                foreach ((var _, var value) in map)
                     Materialize(value);
             }
             else if (node is JsonArray list)
             {
-                foreach (JsonNode? value in list)
+                foreach (var value in list)
                     Materialize(value);
             }
         }
@@ -52,30 +58,54 @@ internal static class ObjectShape
     /// </summary>
     public static (JsonArray? Items, string ResourceVersion, string? Continue) Page(JsonObject page, string title)
     {
-        if (page["metadata"] is not JsonObject metadata || !page.TryGetPropertyValue("items", out JsonNode? items) || items is not (null or JsonArray))
+        if (
+            page["metadata"] is not JsonObject metadata
+            || !page.TryGetPropertyValue("items", out var items)
+            || items is not (null or JsonArray)
+        )
             throw ClusterErrors.InvalidResponse(title, "it is not a list");
-        return (items as JsonArray, TextOf(metadata, "resourceVersion", title) ?? "", TextOf(metadata, "continue", title) is { Length: > 0 } more ? more : null);
+        return (
+            items as JsonArray,
+            TextOf(metadata, "resourceVersion", title) ?? "",
+            TextOf(metadata, "continue", title) is { Length: > 0 } more ? more : null
+        );
     }
 
     /// <exception cref="CvException">The status of an event of type ERROR, or <c>ClusterAnswerInvalid</c>.</exception>
     public static WatchChange<T> Change<T>(JsonObject line, ResourcePath path, Func<JsonObject, T> read)
     {
-        string type = TextOf(line, "type", path.Title) ?? throw ClusterErrors.InvalidResponse(path.Title, "a watch event without a type");
-        JsonNode? item = line["object"];
+        var type = TextOf(line, "type", path.Title) ?? throw ClusterErrors.InvalidResponse(path.Title, "a watch event without a type");
+        var item = line["object"];
         if (type == "ERROR")
         {
-            JsonObject? status = AsObject(item);
-            throw ClusterErrors.FromStatus(status?["code"] is JsonValue code && code.TryGetValue(out int number) ? number : 500, status, HttpMethod.Get, path.Title);
+            var status = AsObject(item);
+            throw ClusterErrors.FromStatus(
+                status?["code"] is JsonValue code && code.TryGetValue(out int number) ? number : 500,
+                status,
+                HttpMethod.Get,
+                path.Title
+            );
         }
 
         line.Remove("object");
-        string? version = AsObject(AsObject(item)?["metadata"]) is { } metadata && metadata["resourceVersion"] is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+        var version =
+            AsObject(AsObject(item)?["metadata"]) is { } metadata
+            && metadata["resourceVersion"] is JsonValue value
+            && value.TryGetValue(out string? text)
+                ? text
+                : null;
         if (type == "BOOKMARK")
             return new WatchChange<T>(type, item is T whole ? whole : default, version);
-        return TryRead(item, path, read, out T? kept, out UnreadableObject? bad) ? new(type, kept, version) : new(type, default, version, bad);
+        return TryRead(item, path, read, out var kept, out var bad) ? new(type, kept, version) : new(type, default, version, bad);
     }
 
-    public static bool TryRead<T>(JsonNode? item, ResourcePath path, Func<JsonObject, T> read, [NotNullWhen(true)] out T? kept, [NotNullWhen(false)] out UnreadableObject? bad)
+    public static bool TryRead<T>(
+        JsonNode? item,
+        ResourcePath path,
+        Func<JsonObject, T> read,
+        [NotNullWhen(true)] out T? kept,
+        [NotNullWhen(false)] out UnreadableObject? bad
+    )
     {
         (kept, bad) = (default, null);
         try
@@ -89,10 +119,20 @@ internal static class ObjectShape
         }
         catch (Exception e) when (IsFault(e))
         {
-            string name = NameOf(item);
-            bad = new UnreadableObject(name, new CvException(ErrorIds.ObjectUnreadable, CvErrorKind.Invalid,
-                $"The object {name} of {path.Title} could not be read: {e.Message}",
-                "Fix the object. If its custom resource definition is outdated or too permissive, update it.", e) { Target = name });
+            var name = NameOf(item);
+            bad = new UnreadableObject(
+                name,
+                new CvException(
+                    ErrorIds.ObjectUnreadable,
+                    CvErrorKind.Invalid,
+                    $"The object {name} of {path.Title} could not be read: {e.Message}",
+                    "Fix the object. If its custom resource definition is outdated or too permissive, update it.",
+                    e
+                )
+                {
+                    Target = name,
+                }
+            );
         }
 
         return false;
@@ -101,11 +141,12 @@ internal static class ObjectShape
     /// <summary>namespace/name, as far as present.</summary>
     public static string NameOf(JsonNode? item)
     {
-        JsonObject? metadata = AsObject(AsObject(item)?["metadata"]);
-        string name = Name("name") ?? "(without a name)";
+        var metadata = AsObject(AsObject(item)?["metadata"]);
+        var name = Name("name") ?? "(without a name)";
         return Name("namespace") is { } ns ? $"{ns}/{name}" : name;
 
-        string? Name(string field) => metadata?[field] is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;
+        string? Name(string field) =>
+            metadata?[field] is JsonValue value && value.TryGetValue(out string? text) && text.Length > 0 ? text : null;
     }
 
     /// <summary>The node as an object; null if it is not an object or has duplicate names.</summary>
@@ -123,10 +164,11 @@ internal static class ObjectShape
         }
     }
 
-    private static string? TextOf(JsonObject map, string field, string title) => map[field] switch
-    {
-        null => null,
-        JsonValue value when value.TryGetValue(out string? text) => text,
-        _ => throw ClusterErrors.InvalidResponse(title, $"{field} is not a string"),
-    };
+    private static string? TextOf(JsonObject map, string field, string title) =>
+        map[field] switch
+        {
+            null => null,
+            JsonValue value when value.TryGetValue(out string? text) => text,
+            _ => throw ClusterErrors.InvalidResponse(title, $"{field} is not a string"),
+        };
 }

@@ -9,7 +9,14 @@ namespace CvManager.Cluster;
 /// <param name="Namespace">Null for all namespaces, and for cluster-scoped resources.</param>
 /// <param name="Name">Null for the collection.</param>
 /// <param name="Subresource">For example status.</param>
-public sealed record ResourcePath(string Group, string Version, string Plural, string? Namespace = null, string? Name = null, string? Subresource = null)
+public sealed record ResourcePath(
+    string Group,
+    string Version,
+    string Plural,
+    string? Namespace = null,
+    string? Name = null,
+    string? Subresource = null
+)
 {
     /// <summary>The path of the request, without a leading slash.</summary>
     public override string ToString()
@@ -30,8 +37,14 @@ public sealed record ResourcePath(string Group, string Version, string Plural, s
     {
         get
         {
-            string kind = Group.Length == 0 ? Plural : $"{Plural}.{Group}";
-            return Name is null ? Namespace is null ? kind : $"{kind} in namespace {Namespace}" : Namespace is null ? $"{kind} {Name}" : $"{kind} {Namespace}/{Name}";
+            var kind = Group.Length == 0 ? Plural : $"{Plural}.{Group}";
+            return Name is null
+                ? Namespace is null
+                    ? kind
+                    : $"{kind} in namespace {Namespace}"
+                : Namespace is null
+                    ? $"{kind} {Name}"
+                    : $"{kind} {Namespace}/{Name}";
         }
     }
 }

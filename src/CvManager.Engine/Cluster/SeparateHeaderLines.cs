@@ -31,14 +31,15 @@ internal sealed class SeparateHeaderLines(Stream inner) : Stream
     public static string Join(string name, IEnumerable<string> values) => string.Join($"{CarriageReturn}{LineFeed}{name}: ", values);
 
     public override async ValueTask WriteAsync(ReadOnlyMemory<byte> buffer, CancellationToken cancellationToken = default) =>
-        await inner.WriteAsync(Decode(buffer.Span), cancellationToken).ConfigureAwait(false);
+        await inner.WriteAsync(Decode(buffer.Span), cancellationToken);
 
     public override Task WriteAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         WriteAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
     public override void Write(byte[] buffer, int offset, int count) => inner.Write(Decode(buffer.AsSpan(offset, count)));
 
-    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => inner.ReadAsync(buffer, cancellationToken);
+    public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) =>
+        inner.ReadAsync(buffer, cancellationToken);
 
     public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
         inner.ReadAsync(buffer, offset, count, cancellationToken);
@@ -55,8 +56,8 @@ internal sealed class SeparateHeaderLines(Stream inner) : Stream
 
     public override async ValueTask DisposeAsync()
     {
-        await inner.DisposeAsync().ConfigureAwait(false);
-        await base.DisposeAsync().ConfigureAwait(false);
+        await inner.DisposeAsync();
+        await base.DisposeAsync();
     }
 
     protected override void Dispose(bool disposing)
@@ -68,7 +69,7 @@ internal sealed class SeparateHeaderLines(Stream inner) : Stream
 
     private static byte[] Decode(ReadOnlySpan<byte> bytes)
     {
-        byte[] text = bytes.ToArray();
+        var text = bytes.ToArray();
         text.AsSpan().Replace((byte)CarriageReturn, (byte)'\r');
         text.AsSpan().Replace((byte)LineFeed, (byte)'\n');
         return text;

@@ -51,8 +51,14 @@ public sealed partial class ContainerVersionController : IDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logger">The log.</param>
     /// <param name="output">Receives every result that changed something; called concurrently. May be null.</param>
-    public ContainerVersionController(ClusterConnection cluster, RegistryCatalog registries, ControllerOptions options, TimeProvider time,
-        ILogger logger, Func<ReconcileResult, CancellationToken, Task>? output = null)
+    public ContainerVersionController(
+        ClusterConnection cluster,
+        RegistryCatalog registries,
+        ControllerOptions options,
+        TimeProvider time,
+        ILogger logger,
+        Func<ReconcileResult, CancellationToken, Task>? output = null
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         _cluster = cluster;
@@ -67,17 +73,51 @@ public sealed partial class ContainerVersionController : IDisposable
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
         _supervisor = new Supervisor(time, logger, _random);
-        foreach (string? ns in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
+        foreach (var ns in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
         {
-            Watch([ContainerVersionStore.Path(ns)], null, (json, _) => ContainerVersionStore.Read(json), _view.ForResources(ns), isRequired: true);
+            Watch(
+                [ContainerVersionStore.Path(ns)],
+                null,
+                (json, _) => ContainerVersionStore.Read(json),
+                _view.ForResources(ns),
+                isRequired: true
+            );
             if (_selected is not null)
-                Watch([ContainerVersionStore.Path(ns)], options.LabelSelector, (json, _) => ContainerVersionStore.Read(json), _selected.In(ns), isRequired: true);
-            foreach (WorkloadKind kind in WorkloadKind.All)
-                Watch(WorkloadStore.PathsOf(kind, ns), ContainerVersion.SelectorKey, (json, path) => kind.Read(json, path.Version), _view.ForWorkloads(kind.Name, ns));
+                Watch(
+                    [ContainerVersionStore.Path(ns)],
+                    options.LabelSelector,
+                    (json, _) => ContainerVersionStore.Read(json),
+                    _selected.In(ns),
+                    isRequired: true
+                );
+            foreach (var kind in WorkloadKind.All)
+                Watch(
+                    WorkloadStore.PathsOf(kind, ns),
+                    ContainerVersion.SelectorKey,
+                    (json, path) => kind.Read(json, path.Version),
+                    _view.ForWorkloads(kind.Name, ns)
+                );
         }
 
-        void Watch<T>(IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<System.Text.Json.Nodes.JsonObject, ResourcePath, T> read, IReflection<T> reflection, bool isRequired = false) =>
-            _reflectors.Add(new Reflector<T>(cluster, paths, labelSelector, read, reflection, time, logger, new ReflectorOptions { Random = _random, IsRequired = isRequired }));
+        void Watch<T>(
+            IReadOnlyList<ResourcePath> paths,
+            string? labelSelector,
+            Func<System.Text.Json.Nodes.JsonObject, ResourcePath, T> read,
+            IReflection<T> reflection,
+            bool isRequired = false
+        ) =>
+            _reflectors.Add(
+                new Reflector<T>(
+                    cluster,
+                    paths,
+                    labelSelector,
+                    read,
+                    reflection,
+                    time,
+                    logger,
+                    new ReflectorOptions { Random = _random, IsRequired = isRequired }
+                )
+            );
     }
 
     /// <summary>True once everything that is watched has been read, or is known not to be readable; also on a standby.</summary>
@@ -116,7 +156,7 @@ public sealed partial class ContainerVersionController : IDisposable
     /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a task ended unexpectedly. Restart the process.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
-        using CancellationTokenSource all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task[] tasks =
         [
             .. _reflectors.Select(reflector => _supervisor.RunAsync($"watch of {reflector.Name}", reflector.RunAsync, all.Token)),
@@ -132,13 +172,13 @@ public sealed partial class ContainerVersionController : IDisposable
         if (!all.IsCancellationRequested)
             await Task.WhenAny(tasks);
         await all.CancelAsync();
-        Task ended = Task.WhenAll(tasks);
+        var ended = Task.WhenAll(tasks);
         using CancellationTokenSource limit = new();
-        Task<bool> pause = _time.PauseAsync(longest, limit.Token);
+        var pause = _time.PauseAsync(longest, limit.Token);
         if (await Task.WhenAny(ended, pause) == pause)
             LogAbandoned(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
         await limit.CancelAsync();
-        foreach (Task task in tasks.Where(task => task.IsCompleted))
+        foreach (var task in tasks.Where(task => task.IsCompleted))
             await task;
     }
 
@@ -167,7 +207,13 @@ public sealed partial class ContainerVersionController : IDisposable
             return;
         }
 
-        LeaderElectionOptions options = new() { Namespace = election.Namespace, Name = election.Name, Identity = election.Identity, Random = _random };
+        LeaderElectionOptions options = new()
+        {
+            Namespace = election.Namespace,
+            Name = election.Name,
+            Identity = election.Identity,
+            Random = _random,
+        };
         LeaderElection elector = new(_cluster, options, _time, _logger);
         await _supervisor.RunAsync("leader election", token => elector.RunAsync(LeadAsync, token), cancellationToken);
     }
@@ -182,9 +228,9 @@ public sealed partial class ContainerVersionController : IDisposable
         _term = term;
         try
         {
-            foreach (ContainerVersion resource in _view.Resources)
+            foreach (var resource in _view.Resources)
                 Wake(resource.Key);
-            foreach (string gone in _view.PendingDeletions)
+            foreach (var gone in _view.PendingDeletions)
                 Wake(gone);
             await term.RunAsync(cancellationToken);
         }
@@ -211,38 +257,67 @@ public sealed partial class ContainerVersionController : IDisposable
         if (_reflectors.Exists(reflector => reflector.IsRelisting))
             return;
         LogRestored(_logger, resource.Key, resource.Metadata.ResourceVersion, version);
-        foreach (IReflector reflector in _reflectors)
+        foreach (var reflector in _reflectors)
             reflector.Relist();
     }
 
     private bool IsOurs(string key) => _selected?.Contains(key) ?? true;
 
-    [LoggerMessage(EventId = LogEvents.InitialSyncComplete, EventName = nameof(LogEvents.InitialSyncComplete), Level = LogLevel.Information,
-        Message = "Initial sync complete: {Count} ContainerVersions")]
+    [LoggerMessage(
+        EventId = LogEvents.InitialSyncComplete,
+        EventName = nameof(LogEvents.InitialSyncComplete),
+        Level = LogLevel.Information,
+        Message = "Initial sync complete: {Count} ContainerVersions"
+    )]
     private static partial void LogSynced(ILogger logger, int count);
 
-    [LoggerMessage(EventId = LogEvents.ResourceFailed, EventName = nameof(LogEvents.ResourceFailed), Level = LogLevel.Error, Message = "{Resource} ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.ResourceFailed,
+        EventName = nameof(LogEvents.ResourceFailed),
+        Level = LogLevel.Error,
+        Message = "{Resource} ({ErrorId}): {Reason} {Remedy}"
+    )]
     private static partial void LogFailed(ILogger logger, string resource, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.ResourceRecovered, EventName = nameof(LogEvents.ResourceRecovered), Level = LogLevel.Information,
-        Message = "{Resource}: recovered; reconciling again")]
+    [LoggerMessage(
+        EventId = LogEvents.ResourceRecovered,
+        EventName = nameof(LogEvents.ResourceRecovered),
+        Level = LogLevel.Information,
+        Message = "{Resource}: recovered; reconciling again"
+    )]
     private static partial void LogRecovered(ILogger logger, string resource);
 
-    [LoggerMessage(EventId = LogEvents.InitialSyncIncomplete, EventName = nameof(LogEvents.InitialSyncIncomplete), Level = LogLevel.Warning,
-        Message = "Initial sync incomplete: {Unread} could not be read ({Count} ContainerVersions were). The controller is not ready until everything can be read.")]
+    [LoggerMessage(
+        EventId = LogEvents.InitialSyncIncomplete,
+        EventName = nameof(LogEvents.InitialSyncIncomplete),
+        Level = LogLevel.Warning,
+        Message = "Initial sync incomplete: {Unread} could not be read ({Count} ContainerVersions were). The controller is not ready until everything can be read."
+    )]
     private static partial void LogPartlySynced(ILogger logger, string unread, int count);
 
-    [LoggerMessage(EventId = LogEvents.ClusterRestored, EventName = nameof(LogEvents.ClusterRestored), Level = LogLevel.Warning,
+    [LoggerMessage(
+        EventId = LogEvents.ClusterRestored,
+        EventName = nameof(LogEvents.ClusterRestored),
+        Level = LogLevel.Warning,
         Message = "{Resource}: the resource version decreased from {Former} to {Version} because the cluster was restored from a backup. "
-            + "Everything is read again. No action required.")]
+            + "Everything is read again. No action required."
+    )]
     private static partial void LogRestored(ILogger logger, string resource, string? former, string? version);
 
-    [LoggerMessage(EventId = LogEvents.RepeatedConflicts, EventName = nameof(LogEvents.RepeatedConflicts), Level = LogLevel.Warning,
-        Message = "{Resource}: {Count} consecutive updates failed with a conflict ({ErrorId}); retrying less often: {Reason} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.RepeatedConflicts,
+        EventName = nameof(LogEvents.RepeatedConflicts),
+        Level = LogLevel.Warning,
+        Message = "{Resource}: {Count} consecutive updates failed with a conflict ({ErrorId}); retrying less often: {Reason} {Remedy}"
+    )]
     private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.TasksLeftBehind, EventName = nameof(LogEvents.TasksLeftBehind), Level = LogLevel.Warning,
-        Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything")]
+    [LoggerMessage(
+        EventId = LogEvents.TasksLeftBehind,
+        EventName = nameof(LogEvents.TasksLeftBehind),
+        Level = LogLevel.Warning,
+        Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything"
+    )]
     private static partial void LogAbandoned(ILogger logger, int count, double seconds);
 
     /// <summary>The work of one term as leader: the queue, the tag poller and the reconciler.</summary>
@@ -260,12 +335,44 @@ public sealed partial class ContainerVersionController : IDisposable
         public Term(ContainerVersionController owner, Leadership? leadership)
         {
             _owner = owner;
-            ClusterConnection cluster = leadership is null ? owner._cluster : owner._cluster.GuardedBy(leadership.ThrowIfLost);
-            Queue = new WorkQueue(owner._time, new WorkQueueOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
-            Poller = new TagPoller(new RegistryTagLookup(owner._logins, owner._time), Queue.Enqueue, owner._time, owner._logger,
-                new TagPollerOptions { Random = owner._random, AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations });
-            _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, owner._time, owner._random, owner._logger);
-            _reconciler = new Reconciler(cluster, _versions, owner._time, owner._logger, owner._view.Update, owner._options.Random, owner._clock);
+            var cluster = leadership is null ? owner._cluster : owner._cluster.GuardedBy(leadership.ThrowIfLost);
+            Queue = new WorkQueue(
+                owner._time,
+                new WorkQueueOptions
+                {
+                    Random = owner._random,
+                    AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations,
+                }
+            );
+            Poller = new TagPoller(
+                new RegistryTagLookup(owner._logins, owner._time),
+                Queue.Enqueue,
+                owner._time,
+                owner._logger,
+                new TagPollerOptions
+                {
+                    Random = owner._random,
+                    AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations,
+                }
+            );
+            _versions = new FollowedVersions(
+                Poller,
+                owner._logins,
+                Queue.Enqueue,
+                Queue.EnqueueAfter,
+                owner._time,
+                owner._random,
+                owner._logger
+            );
+            _reconciler = new Reconciler(
+                cluster,
+                _versions,
+                owner._time,
+                owner._logger,
+                owner._view.Update,
+                owner._options.Random,
+                owner._clock
+            );
         }
 
         public WorkQueue Queue { get; }
@@ -277,13 +384,16 @@ public sealed partial class ContainerVersionController : IDisposable
 
         public async Task RunAsync(CancellationToken cancellationToken)
         {
-            using CancellationTokenSource all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-            Supervisor supervisor = _owner._supervisor;
+            using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var supervisor = _owner._supervisor;
             Task[] tasks =
             [
                 supervisor.RunAsync("tag poller", Poller.RunAsync, all.Token),
-                .. Enumerable.Range(0, _owner._options.Workers).Select(_ =>
-                    supervisor.RunAsync("worker", token => Workers.RunAsync(Queue, 1, WorkAsync, _owner._logger, token), all.Token)),
+                .. Enumerable
+                    .Range(0, _owner._options.Workers)
+                    .Select(_ =>
+                        supervisor.RunAsync("worker", token => Workers.RunAsync(Queue, 1, WorkAsync, _owner._logger, token), all.Token)
+                    ),
             ];
             try
             {
@@ -319,29 +429,29 @@ public sealed partial class ContainerVersionController : IDisposable
                 return WorkResult.Done;
             try
             {
-                ReconcileResult result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
+                var result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
                 _owner._view.Update(result.Resource);
-                bool conflicted = _conflicts.TryRemove(key, out int conflicts) && conflicts >= ReportedConflicts;
+                var conflicted = _conflicts.TryRemove(key, out var conflicts) && conflicts >= ReportedConflicts;
                 if (_loggedErrors.TryRemove(key, out _) || conflicted)
                     LogRecovered(_owner._logger, key);
                 if ((result.Finished is not null || !IsSameReport(resource.Status, result.Resource.Status)) && _owner._output is { } output)
                     await output(result, cancellationToken);
                 return ToWorkResult(result);
             }
-            catch (CvException error) when (error.ErrorId == ErrorIds.ResourceConflict)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceConflict)
             {
-                int conflicts = _conflicts.AddOrUpdate(key, 1, (_, before) => before + 1);
+                var conflicts = _conflicts.AddOrUpdate(key, 1, (_, before) => before + 1);
                 if (conflicts == ReportedConflicts)
-                    LogConflicts(_owner._logger, key, conflicts, error.ErrorId, error.Message, error.Remedy);
-                WorkResult result = await RereadAsync(resource, cancellationToken);
+                    LogConflicts(_owner._logger, key, conflicts, e.ErrorId, e.Message, e.Remedy);
+                var result = await RereadAsync(resource, cancellationToken);
                 // Retry at once after one conflict; back off if the conflict repeats.
                 return conflicts == 1 || !result.IsRequeued ? result : WorkResult.Failed;
             }
-            catch (CvException error)
+            catch (CvException e)
             {
-                LogOnce(key, error);
+                LogOnce(key, e);
                 // The resource itself may have been deleted before the watch reported it.
-                if (error.Kind == CvErrorKind.NotFound)
+                if (e.Kind == CvErrorKind.NotFound)
                     await RereadAsync(resource, cancellationToken);
                 return WorkResult.Failed;
             }
@@ -355,10 +465,10 @@ public sealed partial class ContainerVersionController : IDisposable
             {
                 await _reconciler.EndAsync(gone, cancellationToken);
             }
-            catch (CvException error)
+            catch (CvException e)
             {
-                LogOnce(gone.Key, error);
-                if (error.Kind != CvErrorKind.NotFound)
+                LogOnce(gone.Key, e);
+                if (e.Kind != CvErrorKind.NotFound)
                     return false;
             }
 
@@ -375,12 +485,15 @@ public sealed partial class ContainerVersionController : IDisposable
             if (result.Problem is not { } problem)
                 return WorkResult.Done;
             // The poller wakes the resource when a tag moves. It does not notice a version that is pushed after its tag, or a corrected login.
-            return problem.IsTransient ? WorkResult.Failed : WorkResult.RequeueAfter(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
+            return problem.IsTransient
+                ? WorkResult.Failed
+                : WorkResult.RequeueAfter(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));
         }
 
         /// <summary>True if nothing changed that is worth reporting (only a time or a count).</summary>
         private static bool IsSameReport(ContainerVersionStatus? before, ContainerVersionStatus? after) =>
-            before?.Rollout?.Id == after?.Rollout?.Id && before?.Rollout?.Phase == after?.Rollout?.Phase
+            before?.Rollout?.Id == after?.Rollout?.Id
+            && before?.Rollout?.Phase == after?.Rollout?.Phase
             && (before?.Conditions ?? []).Select(Describe).SequenceEqual((after?.Conditions ?? []).Select(Describe));
 
         private static (string Type, string Status, string Reason, string Message) Describe(Condition condition) =>
@@ -391,22 +504,25 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             try
             {
-                ContainerVersion now = await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
+                var now = await _owner._resources.GetAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
                 // Read later, but with an older version.
-                if (now.Metadata.Uid == resource.Metadata.Uid && ClusterView.IsNewer(resource.Metadata.ResourceVersion, now.Metadata.ResourceVersion))
+                if (
+                    now.Metadata.Uid == resource.Metadata.Uid
+                    && ClusterView.IsNewer(resource.Metadata.ResourceVersion, now.Metadata.ResourceVersion)
+                )
                     _owner.RelistAll(resource, now.Metadata.ResourceVersion);
                 else
                     _owner._view.Set(now);
                 return WorkResult.RequeueAfter(TimeSpan.Zero);
             }
-            catch (CvException error) when (error.Kind == CvErrorKind.NotFound)
+            catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
                 _owner._view.Remove(resource.Key);
                 return WorkResult.Done;
             }
-            catch (CvException error)
+            catch (CvException e)
             {
-                LogOnce(resource.Key, error);
+                LogOnce(resource.Key, e);
                 return WorkResult.Failed;
             }
         }
@@ -452,10 +568,15 @@ public sealed partial class ContainerVersionController : IDisposable
                 HashSet<string> left = new(all.Select(resource => resource.Key), StringComparer.Ordinal);
                 List<string> gone;
                 lock (owner._gate)
-                    gone = [.. owner._keys.Where(key => !left.Contains(key) && (ns is null || key.StartsWith(ns + "/", StringComparison.Ordinal)))];
-                foreach (string key in gone)
+                    gone =
+                    [
+                        .. owner._keys.Where(key =>
+                            !left.Contains(key) && (ns is null || key.StartsWith(ns + "/", StringComparison.Ordinal))
+                        ),
+                    ];
+                foreach (var key in gone)
                     owner.Change(key, false);
-                foreach (string key in left)
+                foreach (var key in left)
                     owner.Change(key, true);
             }
 

@@ -34,7 +34,7 @@ public sealed record ControllerOptions
         {
             if (Namespaces.Count == 0 && LabelSelector is null)
                 return "cvmanager-controller";
-            string task = $"{string.Join(',', Namespaces.Order(StringComparer.Ordinal))};{LabelSelector}";
+            var task = $"{string.Join(',', Namespaces.Order(StringComparer.Ordinal))};{LabelSelector}";
             return "cvmanager-controller-" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(task)), 0, 4).ToLowerInvariant();
         }
     }

@@ -40,17 +40,22 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
     /// <param name="options">The options and callbacks.</param>
     /// <param name="cancellationToken">Stops between two requests; the next pass continues what was started.</param>
     /// <exception cref="CvException">The cluster could not be read.</exception>
-    public async Task RunAsync(string? ns, Func<NamespaceSnapshot, Task<IReadOnlyList<ContainerVersion>>> choose, ReconcilePassOptions options,
-        CancellationToken cancellationToken)
+    public async Task RunAsync(
+        string? ns,
+        Func<NamespaceSnapshot, Task<IReadOnlyList<ContainerVersion>>> choose,
+        ReconcilePassOptions options,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(choose);
         ArgumentNullException.ThrowIfNull(options);
-        NamespaceSnapshot snapshot = await reconciler.ReadAsync(ns, cancellationToken);
-        Dictionary<string, Entry> entries = (await choose(snapshot)).ToDictionary(r => r.Key, r => new Entry(r));
+        var snapshot = await reconciler.ReadAsync(ns, cancellationToken);
+        var entries = (await choose(snapshot)).ToDictionary(r => r.Key, r => new Entry(r));
         while (true)
         {
             ConcurrentBag<TimeSpan> waits = [];
-            await Parallel.ForEachAsync(entries.Values.Where(e => !e.IsDone),
+            await Parallel.ForEachAsync(
+                entries.Values.Where(e => !e.IsDone),
                 new ParallelOptions { MaxDegreeOfParallelism = MaxParallelism, CancellationToken = cancellationToken },
                 async (entry, token) =>
                 {
@@ -58,7 +63,8 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
                         waits.Add(wait);
                     else
                         entry.IsDone = true;
-                });
+                }
+            );
             if (waits.IsEmpty)
                 return;
             if (waits.Min() is { Ticks: > 0 } least)
@@ -68,9 +74,14 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
     }
 
     /// <summary>Returns the time until the next step; null if the resource is done.</summary>
-    private async Task<TimeSpan?> StepAsync(Entry entry, NamespaceSnapshot snapshot, ReconcilePassOptions options, CancellationToken cancellationToken)
+    private async Task<TimeSpan?> StepAsync(
+        Entry entry,
+        NamespaceSnapshot snapshot,
+        ReconcilePassOptions options,
+        CancellationToken cancellationToken
+    )
     {
-        ContainerVersion? resource = snapshot.Resources.FirstOrDefault(r => r.Key == entry.Resource.Key && r.Metadata.Uid == entry.Resource.Metadata.Uid);
+        var resource = snapshot.Resources.FirstOrDefault(r => r.Key == entry.Resource.Key && r.Metadata.Uid == entry.Resource.Metadata.Uid);
         if (resource is null)
         {
             try
@@ -83,15 +94,24 @@ public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
                 return null;
             }
 
-            await options.Failed(entry.Resource, new CvException(ErrorIds.ContainerVersionNotFound, CvErrorKind.NotFound,
-                $"ContainerVersion {entry.Resource.Key} was deleted while it was being reconciled.",
-                "No action required if the deletion was intended; otherwise create it again.") { Target = entry.Resource.Key });
+            await options.Failed(
+                entry.Resource,
+                new CvException(
+                    ErrorIds.ContainerVersionNotFound,
+                    CvErrorKind.NotFound,
+                    $"ContainerVersion {entry.Resource.Key} was deleted while it was being reconciled.",
+                    "No action required if the deletion was intended; otherwise create it again."
+                )
+                {
+                    Target = entry.Resource.Key,
+                }
+            );
             return null;
         }
 
         try
         {
-            ReconcileResult result = await reconciler.ReconcileAsync(resource, snapshot.Around(resource), options.Approve, cancellationToken);
+            var result = await reconciler.ReconcileAsync(resource, snapshot.Around(resource), options.Approve, cancellationToken);
             entry.Resource = result.Resource;
             if (result.RequeueAfter is { } wait && (options.Wait || wait == TimeSpan.Zero))
             {

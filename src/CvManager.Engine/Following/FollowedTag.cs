@@ -23,9 +23,7 @@ internal readonly record struct FollowedTag(TagRepository Repository, string Tag
 /// <summary>The result of one read of a tag: a digest, or why it is unknown.</summary>
 internal sealed record TagObservation
 {
-    private TagObservation()
-    {
-    }
+    private TagObservation() { }
 
     /// <summary>What the tag points at; null if it could not be read.</summary>
     public TagDigest? Found { get; private init; }
@@ -66,5 +64,8 @@ internal interface ITagLookup
     /// </summary>
     /// <exception cref="CvException">None of the tags could be read.</exception>
     Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
-        TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken);
+        TagRepository repository,
+        IReadOnlyList<string> tags,
+        CancellationToken cancellationToken
+    );
 }

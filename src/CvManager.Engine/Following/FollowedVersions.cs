@@ -21,7 +21,15 @@ internal sealed class FollowedVersions : IResourceVersions
 
     /// <param name="wake">Reconciles a resource again.</param>
     /// <param name="wakeAfter">Reconciles a resource again after a time.</param>
-    public FollowedVersions(TagPoller poller, RegistryLogins logins, Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
+    public FollowedVersions(
+        TagPoller poller,
+        RegistryLogins logins,
+        Action<string> wake,
+        Action<string, TimeSpan> wakeAfter,
+        TimeProvider time,
+        Random random,
+        ILogger logger
+    )
     {
         _poller = poller;
         _logins = logins;
@@ -33,9 +41,9 @@ internal sealed class FollowedVersions : IResourceVersions
 
     public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
-        ContainerVersionSpec spec = resource.Spec;
-        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
-        TagState? state = Follow(resource, repository, login);
+        var spec = resource.Spec;
+        (var repository, var login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
+        var state = Follow(resource, repository, login);
         if (IsRefused(state?.Error))
         {
             (repository, login) = await LoginOfAsync(resource, context, refresh: true, cancellationToken);
@@ -46,23 +54,33 @@ internal sealed class FollowedVersions : IResourceVersions
             return null;
         if (state.Error is { } error && !IsFreshEnough(resource, state, error))
             throw error;
-        TagDigest found = state.Found!;
-        DateTimeOffset seenAt = state.SeenAt!.Value;
+        var found = state.Found!;
+        var seenAt = state.SeenAt!.Value;
         if (found.ChosenTag is { } chosen)
             return new ResolvedVersion(spec.Follows, found.Digest, chosen, seenAt);
-        string? hint = HintOf(resource, found.Digest);
-        ResolvedVersion? version = _tags.Find(resource.Key, new Question(login.Name, repository, spec.Follows, found.Digest, spec.VersionSyntax), Patience(resource),
+        var hint = HintOf(resource, found.Digest);
+        var version = _tags.Find(
+            resource.Key,
+            new Question(login.Name, repository, spec.Follows, found.Digest, spec.VersionSyntax),
+            Patience(resource),
             answer => !context.FollowedTags.Contains(answer.Version),
-            token => login.Versions.ResolveAsync(repository, spec.Follows, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token));
+            token =>
+                login.Versions.ResolveAsync(repository, spec.Follows, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token)
+        );
         return version is null ? null : version with { SeenAt = seenAt };
     }
 
     public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
-        ContainerVersionSpec spec = resource.Spec;
-        (ImageRepository repository, RegistryLogin login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
-        return _pins.Find(resource.Key, new Question(login.Name, repository, spec.Follows, spec.PinVersion, null), Patience(resource), _ => true,
-            token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token));
+        var spec = resource.Spec;
+        (var repository, var login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
+        return _pins.Find(
+            resource.Key,
+            new Question(login.Name, repository, spec.Follows, spec.PinVersion, null),
+            Patience(resource),
+            _ => true,
+            token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token)
+        );
     }
 
     /// <summary>Forgets a deleted resource.</summary>
@@ -85,10 +103,23 @@ internal sealed class FollowedVersions : IResourceVersions
     }
 
     private async ValueTask<(ImageRepository Repository, RegistryLogin Login)> LoginOfAsync(
-        ContainerVersion resource, PlanContext context, bool refresh, CancellationToken cancellationToken)
+        ContainerVersion resource,
+        PlanContext context,
+        bool refresh,
+        CancellationToken cancellationToken
+    )
     {
-        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        return (repository, await _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh, cancellationToken));
+        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        return (
+            repository,
+            await _logins.OfAsync(
+                resource,
+                repository,
+                context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)),
+                refresh,
+                cancellationToken
+            )
+        );
     }
 
     /// <summary>
@@ -96,8 +127,12 @@ internal sealed class FollowedVersions : IResourceVersions
     /// resource, and the registry has to confirm it.
     /// </summary>
     private static string? HintOf(ContainerVersion resource, string digest) =>
-        resource.Status is { Latest: { } latest } status && latest.Tag == resource.Spec.Follows && latest.Digest == digest
-        && status.ObservedGeneration == resource.Metadata.Generation ? latest.Version : null;
+        resource.Status is { Latest: { } latest } status
+        && latest.Tag == resource.Spec.Follows
+        && latest.Digest == digest
+        && status.ObservedGeneration == resource.Metadata.Generation
+            ? latest.Version
+            : null;
 
     /// <summary>How long the status may stay unchanged while the version is unknown.</summary>
     private static TimeSpan Patience(ContainerVersion resource) => TimeSpan.FromSeconds(resource.Spec.LivenessSeconds);
@@ -109,7 +144,7 @@ internal sealed class FollowedVersions : IResourceVersions
     {
         if (!error.IsTransient || state.Found is null)
             return false;
-        TimeSpan left = TimeSpan.FromSeconds(resource.Spec.LivenessSeconds) - _time.GetElapsedTime(state.SeenAtTimestamp);
+        var left = TimeSpan.FromSeconds(resource.Spec.LivenessSeconds) - _time.GetElapsedTime(state.SeenAtTimestamp);
         if (left <= TimeSpan.Zero)
             return false;
         _wakeAfter(resource.Key, left);

@@ -33,33 +33,56 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(context);
-        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        RegistryLogin login = await LoginOfAsync(resource, repository, context, cancellationToken);
+        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        var login = await LoginOfAsync(resource, repository, context, cancellationToken);
         FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
-        TagDigest found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken)).WaitAsync(cancellationToken);
-        return await login.Versions.ResolveAsync(repository, resource.Spec.Follows, found, _time.GetUtcNow(), resource.Spec.VersionSyntax, context.FollowedTags, null, cancellationToken);
+        var found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken))
+            .WaitAsync(cancellationToken);
+        return await login.Versions.ResolveAsync(
+            repository,
+            resource.Spec.Follows,
+            found,
+            _time.GetUtcNow(),
+            resource.Spec.VersionSyntax,
+            context.FollowedTags,
+            null,
+            cancellationToken
+        );
     }
 
     public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(context);
-        ImageRepository repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        RegistryLogin login = await LoginOfAsync(resource, repository, context, cancellationToken);
+        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
+        var login = await LoginOfAsync(resource, repository, context, cancellationToken);
         return await login.Versions.ResolvePinAsync(repository, resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();
 
-    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, ImageRepository repository, PlanContext context, CancellationToken cancellationToken) =>
-        _logins.OfAsync(resource, repository, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh: false, cancellationToken);
+    private ValueTask<RegistryLogin> LoginOfAsync(
+        ContainerVersion resource,
+        ImageRepository repository,
+        PlanContext context,
+        CancellationToken cancellationToken
+    ) =>
+        _logins.OfAsync(
+            resource,
+            repository,
+            context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)),
+            refresh: false,
+            cancellationToken
+        );
 
     private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
     {
-        long now = _time.GetTimestamp();
-        (Lazy<Task<TagDigest>> answer, _) = _answers.AddOrUpdate(followed,
+        var now = _time.GetTimestamp();
+        (var answer, _) = _answers.AddOrUpdate(
+            followed,
             _ => (new Lazy<Task<TagDigest>>(ask), now),
-            (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now));
+            (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now)
+        );
         return answer.Value;
     }
 }

@@ -27,14 +27,25 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
 
     /// <summary>The credentials of the Secrets for a repository, in the order of the Secrets.</summary>
     /// <param name="refresh">True if the registry rejected the cached login.</param>
-    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAsync(string ns, IEnumerable<string> names, ImageRepository repository, bool refresh, CancellationToken cancellationToken)
+    public async ValueTask<IReadOnlyList<RegistryCredential>> FindAsync(
+        string ns,
+        IEnumerable<string> names,
+        ImageRepository repository,
+        bool refresh,
+        CancellationToken cancellationToken
+    )
     {
         List<RegistryCredential> credentials = [];
-        foreach (string name in names)
+        foreach (var name in names)
         {
             try
             {
-                DockerConfigText? secret = await _secrets.GetAsync($"{ns}/{name}", refresh ? MinAge : Lifetime, token => ReadAsync(ns, name, token), cancellationToken);
+                var secret = await _secrets.GetAsync(
+                    $"{ns}/{name}",
+                    refresh ? MinAge : Lifetime,
+                    token => ReadAsync(ns, name, token),
+                    cancellationToken
+                );
                 if (secret is not null)
                     credentials.AddRange(await secret.FindAllAsync(repository, cancellationToken));
             }
@@ -55,7 +66,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
     {
         try
         {
-            JsonObject read = await cluster.GetAsync(new ResourcePath("", "v1", "serviceaccounts", ns, account), cancellationToken);
+            var read = await cluster.GetAsync(new ResourcePath("", "v1", "serviceaccounts", ns, account), cancellationToken);
             return [.. read.Items("imagePullSecrets").Select(secret => secret.Text("name")).OfType<string>()];
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden)
@@ -101,20 +112,39 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         }
         catch (FormatException)
         {
-            throw new CvException(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"Key {key} of {source} is not valid base64.",
-                "Delete the Secret and create it again with kubectl create secret docker-registry.") { Target = source };
+            throw new CvException(
+                ErrorIds.RegistryCredentialInvalid,
+                CvErrorKind.Invalid,
+                $"Key {key} of {source} is not valid base64.",
+                "Delete the Secret and create it again with kubectl create secret docker-registry."
+            )
+            {
+                Target = source,
+            };
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.PullSecretNotFound, EventName = nameof(LogEvents.PullSecretNotFound), Level = LogLevel.Debug,
-        Message = "Secret {Namespace}/{Name} not found; skipping it")]
+    [LoggerMessage(
+        EventId = LogEvents.PullSecretNotFound,
+        EventName = nameof(LogEvents.PullSecretNotFound),
+        Level = LogLevel.Debug,
+        Message = "Secret {Namespace}/{Name} not found; skipping it"
+    )]
     private static partial void LogMissing(ILogger logger, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.PullSecretUnusable, EventName = nameof(LogEvents.PullSecretUnusable), Level = LogLevel.Warning,
-        Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.PullSecretUnusable,
+        EventName = nameof(LogEvents.PullSecretUnusable),
+        Level = LogLevel.Warning,
+        Message = "Secret {Namespace}/{Name} cannot be used to pull images: {Reason} {Remedy}"
+    )]
     private static partial void LogUnusable(ILogger logger, string @namespace, string name, string reason, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.ServiceAccountSkipped, EventName = nameof(LogEvents.ServiceAccountSkipped), Level = LogLevel.Debug,
-        Message = "Service account {Namespace}/{Account} is skipped: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.ServiceAccountSkipped,
+        EventName = nameof(LogEvents.ServiceAccountSkipped),
+        Level = LogLevel.Debug,
+        Message = "Service account {Namespace}/{Account} is skipped: {Reason}"
+    )]
     private static partial void LogUnreadable(ILogger logger, string @namespace, string account, string reason);
 }

@@ -11,21 +11,26 @@ internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
     private readonly KeyedLock<string> _turns = new();
 
     /// <param name="maxAge">An older value is read again.</param>
-    public async ValueTask<TValue> GetAsync(string key, TimeSpan maxAge, Func<CancellationToken, Task<TValue>> read, CancellationToken cancellationToken)
+    public async ValueTask<TValue> GetAsync(
+        string key,
+        TimeSpan maxAge,
+        Func<CancellationToken, Task<TValue>> read,
+        CancellationToken cancellationToken
+    )
     {
-        if (TryGet(key, maxAge, out TValue? known))
+        if (TryGet(key, maxAge, out var known))
             return known;
-        using KeyedLock<string>.Turn turn = await _turns.TakeAsync(key, cancellationToken).ConfigureAwait(false);
+        using var turn = await _turns.TakeAsync(key, cancellationToken);
         if (TryGet(key, maxAge, out known))
             return known;
-        TValue value = await read(cancellationToken).ConfigureAwait(false);
+        var value = await read(cancellationToken);
         _values.Set(key, (value, time.GetTimestamp()));
         return value;
     }
 
     private bool TryGet(string key, TimeSpan maxAge, [MaybeNullWhen(false)] out TValue value)
     {
-        bool found = _values.TryGetValue(key, out (TValue Value, long ReadAt) known) && time.GetElapsedTime(known.ReadAt) < maxAge;
+        var found = _values.TryGetValue(key, out var known) && time.GetElapsedTime(known.ReadAt) < maxAge;
         value = known.Value;
         return found;
     }

@@ -21,7 +21,8 @@ internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, I
 /// </summary>
 /// <param name="cluster">The cluster that contains the Secrets; null to use no Secrets.</param>
 /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
-internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger) : IDisposable
+internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
+    : IDisposable
 {
     private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new VersionTagCache(), time, logger));
     private readonly PullSecrets? _secrets = cluster is null ? null : new PullSecrets(cluster, time, logger);
@@ -48,22 +49,32 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     /// <param name="workloads">The workloads that the resource selects.</param>
     /// <param name="refresh">True if the registry rejected the login: the Secrets may have changed.</param>
     /// <param name="cancellationToken">Cancels the requests.</param>
-    public async ValueTask<RegistryLogin> OfAsync(ContainerVersion resource, ImageRepository repository, IEnumerable<Workload> workloads, bool refresh, CancellationToken cancellationToken)
+    public async ValueTask<RegistryLogin> OfAsync(
+        ContainerVersion resource,
+        ImageRepository repository,
+        IEnumerable<Workload> workloads,
+        bool refresh,
+        CancellationToken cancellationToken
+    )
     {
         if (_secrets is null)
             return _usual;
-        string ns = resource.Metadata.Namespace!;
+        var ns = resource.Metadata.Namespace!;
         List<string> names = [.. resource.Spec.ImagePullSecrets];
         HashSet<string> accounts = new(StringComparer.Ordinal);
-        foreach (Workload workload in workloads)
+        foreach (var workload in workloads)
         {
             names.AddRange(workload.ImagePullSecrets);
             accounts.Add(workload.ServiceAccount);
         }
 
-        foreach (string account in accounts.Order(StringComparer.Ordinal))
+        foreach (var account in accounts.Order(StringComparer.Ordinal))
             names.AddRange(await _secrets.OfAccountAsync(ns, account, cancellationToken));
-        return Use(resource.Key, repository.Registry, await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, refresh, cancellationToken));
+        return Use(
+            resource.Key,
+            repository.Registry,
+            await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, refresh, cancellationToken)
+        );
     }
 
     /// <summary>Releases the login of a resource.</summary>
@@ -88,7 +99,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     {
         lock (_gate)
         {
-            foreach (Used used in _logins.Values)
+            foreach (var used in _logins.Values)
                 used.Catalog.Dispose();
             _logins.Clear();
             _users.Clear();
@@ -101,11 +112,11 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
         RegistryLogin login;
         lock (_gate)
         {
-            string name = credentials.Count == 0 ? "" : Fingerprint(registry, credentials);
-            if (_users.TryGetValue(key, out Used? present) && present.Login.Name == name)
+            var name = credentials.Count == 0 ? "" : Fingerprint(registry, credentials);
+            if (_users.TryGetValue(key, out var present) && present.Login.Name == name)
                 return present.Login;
             // Before the former login is released, because it may be the same.
-            Used? next = name.Length == 0 ? null : _logins.GetValueOrDefault(name) ?? Make(name, registry, credentials);
+            var next = name.Length == 0 ? null : _logins.GetValueOrDefault(name) ?? Make(name, registry, credentials);
             unused = Leave(key);
             if (next is not null)
             {
@@ -122,7 +133,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
 
     private Used Make(string name, string registry, IReadOnlyList<RegistryCredential> credentials)
     {
-        RegistryCatalog catalog = registries.AlsoWith(new CredentialChain([.. credentials.Select(c => new CredentialOfRegistry(registry, c))]), name);
+        var catalog = registries.AlsoWith(new CredentialChain([.. credentials.Select(c => new CredentialOfRegistry(registry, c))]), name);
         Used used = new(catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, new VersionTagCache(), time, logger)));
         _logins.Add(name, used);
         return used;
@@ -130,7 +141,7 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
 
     private RegistryCatalog? Leave(string key)
     {
-        if (!_users.Remove(key, out Used? used) || --used.Users > 0)
+        if (!_users.Remove(key, out var used) || --used.Users > 0)
             return null;
         _logins.Remove(used.Login.Name);
         return used.Catalog;
@@ -139,9 +150,15 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     private string Fingerprint(string registry, IReadOnlyList<RegistryCredential> credentials)
     {
         StringBuilder text = new(registry);
-        foreach (RegistryCredential credential in credentials)
-            text.Append('\n').Append(credential.UserName).Append('\0').Append(credential.Password).Append('\0').Append(credential.IdentityToken);
-        return "pull-secret-" + Convert.ToHexString(HMACSHA256.HashData(_fingerprintKey, Encoding.UTF8.GetBytes(text.ToString())), 0, 8).ToLowerInvariant();
+        foreach (var credential in credentials)
+            text.Append('\n')
+                .Append(credential.UserName)
+                .Append('\0')
+                .Append(credential.Password)
+                .Append('\0')
+                .Append(credential.IdentityToken);
+        return "pull-secret-"
+            + Convert.ToHexString(HMACSHA256.HashData(_fingerprintKey, Encoding.UTF8.GetBytes(text.ToString())), 0, 8).ToLowerInvariant();
     }
 
     private sealed record Used(RegistryCatalog Catalog, RegistryLogin Login)

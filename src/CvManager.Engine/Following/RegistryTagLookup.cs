@@ -13,30 +13,43 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
 
     public int TagsPerRequest(TagRepository repository) => Find(repository).Registry.TagsPerRequest;
 
-    public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+    public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
+        TagRepository repository,
+        IReadOnlyList<string> tags,
+        CancellationToken cancellationToken
+    )
     {
-        (RegistryLogin login, IRegistry registry, ImageRepository named) = Find(repository);
+        (var login, var registry, var named) = Find(repository);
         using CancellationTokenSource late = new(Limit, time);
-        using CancellationTokenSource ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
+        using var ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
         ConcurrentDictionary<string, TagObservation> answers = new(StringComparer.Ordinal);
         string[] plain = [.. tags.Where(tag => !IsPolicy(tag))];
         if (registry.TagsPerRequest > 1 && plain.Length > 0)
         {
-            await GuardAsync(plain, async () =>
-            {
-                IReadOnlyDictionary<string, TagDigest> found = await registry.FindTagsAsync(named, plain, ended.Token);
-                foreach (string tag in plain)
-                    answers[tag] = Observed(named, tag, found.GetValueOrDefault(tag));
-            });
+            await GuardAsync(
+                plain,
+                async () =>
+                {
+                    var found = await registry.FindTagsAsync(named, plain, ended.Token);
+                    foreach (var tag in plain)
+                        answers[tag] = Observed(named, tag, found.GetValueOrDefault(tag));
+                }
+            );
         }
 
         // The failure of one tag does not affect the others.
         Queue<Task> ahead = [];
-        foreach (string tag in tags.Where(tag => !answers.ContainsKey(tag)))
+        foreach (var tag in tags.Where(tag => !answers.ContainsKey(tag)))
         {
-            ahead.Enqueue(GuardAsync([tag], async () => answers[tag] = IsPolicy(tag)
-                ? TagObservation.Of(await login.Versions.FindTagAsync(named, tag, ended.Token))
-                : Observed(named, tag, await registry.FindTagAsync(named, tag, ended.Token))));
+            ahead.Enqueue(
+                GuardAsync(
+                    [tag],
+                    async () =>
+                        answers[tag] = IsPolicy(tag)
+                            ? TagObservation.Of(await login.Versions.FindTagAsync(named, tag, ended.Token))
+                            : Observed(named, tag, await registry.FindTagAsync(named, tag, ended.Token))
+                )
+            );
             if (ahead.Count >= ParallelLookups)
                 await ahead.Dequeue();
         }
@@ -61,7 +74,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
                 error = RegistryErrors.TimedOut(named, Limit, e);
             }
 
-            foreach (string tag in asked)
+            foreach (var tag in asked)
                 answers[tag] = TagObservation.Failed(error);
         }
     }
@@ -71,12 +84,18 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
 
     private (RegistryLogin Login, IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
     {
-        ImageRepository named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
-        RegistryLogin login = logins.Find(repository.Login) ?? throw new CvException(ErrorIds.RegistryLoginChanged, CvErrorKind.Unavailable,
-            $"The credentials for '{named}' changed while its tags were being read.", "No action required: the tags are read again with the new credentials.")
-        {
-            Target = named.ToString(),
-        };
+        var named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
+        var login =
+            logins.Find(repository.Login)
+            ?? throw new CvException(
+                ErrorIds.RegistryLoginChanged,
+                CvErrorKind.Unavailable,
+                $"The credentials for '{named}' changed while its tags were being read.",
+                "No action required: the tags are read again with the new credentials."
+            )
+            {
+                Target = named.ToString(),
+            };
         return (login, login.Registries.For(named), named);
     }
 

@@ -64,11 +64,10 @@ internal sealed partial class TagPoller : IDisposable
         _time = time;
         _logger = logger;
         _options = options ?? new TagPollerOptions();
-        _queue = new WorkQueue(_time, new WorkQueueOptions
-        {
-            Random = _options.Random,
-            AllowSynchronousContinuations = _options.AllowSynchronousContinuations,
-        });
+        _queue = new WorkQueue(
+            _time,
+            new WorkQueueOptions { Random = _options.Random, AllowSynchronousContinuations = _options.AllowSynchronousContinuations }
+        );
     }
 
     /// <summary>The number of distinct followed tags.</summary>
@@ -97,14 +96,14 @@ internal sealed partial class TagPoller : IDisposable
                     Leave(follower, former.Tag);
             }
 
-            string key = KeyOf(followed);
-            if (!_repositories.TryGetValue(key, out Repository? repository))
+            var key = KeyOf(followed);
+            if (!_repositories.TryGetValue(key, out var repository))
                 _repositories.Add(key, repository = new Repository(key, followed.Repository));
-            if (!repository.Tags.TryGetValue(followed.Tag, out Tag? tag))
+            if (!repository.Tags.TryGetValue(followed.Tag, out var tag))
                 repository.Tags.Add(followed.Tag, tag = new Tag(followed, repository, _time.GetTimestamp()));
             tag.Followers[follower] = interval;
             _following[follower] = (tag, interval);
-            TimeSpan shortest = tag.Followers.Values.Min();
+            var shortest = tag.Followers.Values.Min();
             if (tag.Interval != shortest)
             {
                 tag.Interval = shortest;
@@ -131,8 +130,7 @@ internal sealed partial class TagPoller : IDisposable
     {
         lock (_gate)
         {
-            return _repositories.TryGetValue(KeyOf(followed), out Repository? repository)
-                && repository.Tags.TryGetValue(followed.Tag, out Tag? tag)
+            return _repositories.TryGetValue(KeyOf(followed), out var repository) && repository.Tags.TryGetValue(followed.Tag, out var tag)
                 ? tag.State
                 : null;
         }
@@ -145,19 +143,19 @@ internal sealed partial class TagPoller : IDisposable
     /// <returns>The number of matching followed tags.</returns>
     public int PollNow(string registryHost, string repositoryPath, string? tagName)
     {
-        int count = 0;
+        var count = 0;
         lock (_gate)
         {
-            foreach (Repository repository in _repositories.Values)
+            foreach (var repository in _repositories.Values)
             {
                 if (repository.Id.Registry != registryHost || repository.Id.Repository != repositoryPath)
                     continue;
-                foreach (Tag tag in repository.Tags.Values)
+                foreach (var tag in repository.Tags.Values)
                 {
                     if (tagName is not null && tag.Followed.Tag != tagName)
                         continue;
                     count++;
-                    long now = _time.GetTimestamp();
+                    var now = _time.GetTimestamp();
                     tag.Due = Math.Min(tag.Due, tag.PolledAt is { } last ? Math.Max(now, Later(last, _options.MinPollSpacing)) : now);
                 }
 
@@ -174,36 +172,33 @@ internal sealed partial class TagPoller : IDisposable
         try
         {
             // The number of concurrent polls is not limited here: the registry's budget limits requests, and a slow repository must not block others.
-            while (await _queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
+            while (await _queue.DequeueAsync(cancellationToken) is { } key)
                 _ = PollAsync(key, cancellationToken);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
 
         // Not after an exception: the poller is restarted then, and needs its queue.
-        await _queue.ShutDownAsync(CancellationToken.None).ConfigureAwait(false);
+        await _queue.ShutDownAsync(CancellationToken.None);
     }
 
     public void Dispose() => _queue.Dispose();
 
     /// <summary>Version policies are polled separately. A repository name cannot contain a space.</summary>
-    private static string KeyOf(FollowedTag followed) => RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
+    private static string KeyOf(FollowedTag followed) =>
+        RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
 
     /// <summary>Polls the due tags of one repository. Never throws; always completes the key.</summary>
     private async Task PollAsync(string key, CancellationToken cancellationToken)
     {
-        WorkResult result = WorkResult.Failed;
+        var result = WorkResult.Failed;
         try
         {
-            result = await PollRepositoryAsync(key, cancellationToken).ConfigureAwait(false);
+            result = await PollRepositoryAsync(key, cancellationToken);
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
+        catch (Exception e)
         {
-        }
-        catch (Exception error)
-        {
-            LogUnexpected(_logger, key, error);
+            LogUnexpected(_logger, key, e);
         }
         finally
         {
@@ -220,10 +215,11 @@ internal sealed partial class TagPoller : IDisposable
                 return WorkResult.Done;
         }
 
-        List<Tag> tags = Begin(repository, AnswersForSeveral(repository.Id));
-        IReadOnlyDictionary<string, TagObservation> answers = tags.Count == 0
-            ? new Dictionary<string, TagObservation>()
-            : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Followed.Tag)], cancellationToken).ConfigureAwait(false);
+        var tags = Begin(repository, AnswersForSeveral(repository.Id));
+        var answers =
+            tags.Count == 0
+                ? new Dictionary<string, TagObservation>()
+                : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Followed.Tag)], cancellationToken);
         return End(repository, tags, answers);
     }
 
@@ -241,28 +237,45 @@ internal sealed partial class TagPoller : IDisposable
     }
 
     private async Task<IReadOnlyDictionary<string, TagObservation>> AskAsync(
-        TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+        TagRepository repository,
+        IReadOnlyList<string> tags,
+        CancellationToken cancellationToken
+    )
     {
         CvException shown;
         try
         {
-            return await TimeLimit.RunAsync(token => _registry.ReadTagsAsync(repository, tags, token), _options.PollLimit, _time, cancellationToken).ConfigureAwait(false);
+            return await TimeLimit.RunAsync(
+                token => _registry.ReadTagsAsync(repository, tags, token),
+                _options.PollLimit,
+                _time,
+                cancellationToken
+            );
         }
-        catch (CvException error)
+        catch (CvException e)
         {
-            shown = error;
+            shown = e;
         }
-        catch (TimeoutException error)
+        catch (TimeoutException e)
         {
-            shown = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout,
+            shown = new CvException(
+                ErrorIds.RegistryTimeout,
+                CvErrorKind.Timeout,
                 $"The registry did not return the tags of {repository} within {_options.PollLimit.TotalSeconds:0} s.",
-                "No action required: the request is retried.", error);
+                "No action required: the request is retried.",
+                e
+            );
         }
-        catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
-            LogUnexpected(_logger, repository.ToString(), error);
-            shown = new CvException(ErrorIds.RegistryLookFailed, CvErrorKind.Unavailable, $"The tags of {repository} could not be read: {error.Message}",
-                "No action required: the request is retried.", error);
+            LogUnexpected(_logger, repository.ToString(), e);
+            shown = new CvException(
+                ErrorIds.RegistryLookFailed,
+                CvErrorKind.Unavailable,
+                $"The tags of {repository} could not be read: {e.Message}",
+                "No action required: the request is retried.",
+                e
+            );
         }
 
         return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
@@ -273,12 +286,12 @@ internal sealed partial class TagPoller : IDisposable
     {
         lock (_gate)
         {
-            long now = _time.GetTimestamp();
+            var now = _time.GetTimestamp();
             List<Tag> tags = [.. repository.Tags.Values.Where(tag => tag.Due <= now)];
             if (together && tags.Count > 0)
                 tags.AddRange(repository.Tags.Values.Where(tag => tag.Due > now && tag.Due <= Later(now, tag.Interval / 2)));
 
-            foreach (Tag tag in tags)
+            foreach (var tag in tags)
             {
                 // After a pause of the process all tags are due at once; spread them again.
                 tag.Spread = tag.PolledAt is null || Later(tag.Due, tag.Interval / 10) < now;
@@ -296,50 +309,72 @@ internal sealed partial class TagPoller : IDisposable
         WorkResult result;
         lock (_gate)
         {
-            long now = _time.GetTimestamp();
+            var now = _time.GetTimestamp();
             // One random value for all of them, so that tags that are polled together stay together.
-            double phase = _options.Random.NextDouble();
-            foreach (Tag tag in tags)
+            var phase = _options.Random.NextDouble();
+            foreach (var tag in tags)
             {
-                if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out TagObservation? answer) ? answer : NotReturned(tag)))
+                if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out var answer) ? answer : NotReturned(tag)))
                     woken.AddRange(tag.Followers.Keys);
-                long due = tag.Failures > 0
-                    ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _options.Random), tag.Interval))
-                    : Later(tag.PolledAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
+                var due =
+                    tag.Failures > 0
+                        ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _options.Random), tag.Interval))
+                        : Later(tag.PolledAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
                 tag.Due = Math.Min(tag.Due, due);
             }
 
-            result = repository.Tags.Count == 0
-                ? WorkResult.Done
-                : WorkResult.RequeueAfter(_time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
+            result =
+                repository.Tags.Count == 0
+                    ? WorkResult.Done
+                    : WorkResult.RequeueAfter(_time.GetElapsedTime(now, repository.Tags.Values.Min(tag => tag.Due)));
         }
 
-        foreach (string follower in woken)
+        foreach (var follower in woken)
             _wake(follower);
         return result;
     }
 
-    private static TagObservation NotReturned(Tag tag) => TagObservation.Failed(new CvException(ErrorIds.RegistryAnswerIncomplete,
-        CvErrorKind.Unavailable, $"The registry's response does not contain {tag.Followed}.", "No action required: the request is retried."));
+    private static TagObservation NotReturned(Tag tag) =>
+        TagObservation.Failed(
+            new CvException(
+                ErrorIds.RegistryAnswerIncomplete,
+                CvErrorKind.Unavailable,
+                $"The registry's response does not contain {tag.Followed}.",
+                "No action required: the request is retried."
+            )
+        );
 
     /// <summary>Stores an observation; true if it is new to the followers.</summary>
     private bool Note(Tag tag, TagObservation seen)
     {
-        TagState? former = tag.State;
+        var former = tag.State;
         if (seen.Error is not { } error)
         {
             tag.Failures = 0;
-            tag.State = new TagState { Found = seen.Found, SeenAt = _time.GetUtcNow(), SeenAtTimestamp = _time.GetTimestamp() };
+            tag.State = new TagState
+            {
+                Found = seen.Found,
+                SeenAt = _time.GetUtcNow(),
+                SeenAtTimestamp = _time.GetTimestamp(),
+            };
             if (former?.Error is not null)
                 LogRecovered(_logger, tag.Followed);
-            return former?.Found?.Digest != seen.Found?.Digest || former?.Found?.ChosenTag != seen.Found?.ChosenTag || former?.Error is not null;
+            return former?.Found?.Digest != seen.Found?.Digest
+                || former?.Found?.ChosenTag != seen.Found?.ChosenTag
+                || former?.Error is not null;
         }
 
         // A permanent error needs a person; polling more often than the interval does not help.
         tag.Failures = error.IsTransient ? Math.Min(tag.Failures + 1, 1000) : 0;
-        bool gone = error.Kind is CvErrorKind.NotFound;
-        tag.State = new TagState { Found = gone ? null : former?.Found, SeenAt = gone ? null : former?.SeenAt, SeenAtTimestamp = former?.SeenAtTimestamp ?? 0, Error = error };
-        bool news = former?.Error is not { } known || known.ErrorId != error.ErrorId || known.Kind != error.Kind;
+        var gone = error.Kind is CvErrorKind.NotFound;
+        tag.State = new TagState
+        {
+            Found = gone ? null : former?.Found,
+            SeenAt = gone ? null : former?.SeenAt,
+            SeenAtTimestamp = former?.SeenAtTimestamp ?? 0,
+            Error = error,
+        };
+        var news = former?.Error is not { } known || known.ErrorId != error.ErrorId || known.Kind != error.Kind;
         if (news)
             LogFails(_logger, tag.Followed, error.Message);
         return news;
@@ -362,7 +397,7 @@ internal sealed partial class TagPoller : IDisposable
 
     private void Schedule(Repository repository)
     {
-        long due = repository.Tags.Values.Min(tag => tag.Due);
+        var due = repository.Tags.Values.Min(tag => tag.Due);
         if (due != long.MaxValue)
             _queue.EnqueueAfter(repository.Key, _time.GetElapsedTime(_time.GetTimestamp(), due));
     }
@@ -371,16 +406,28 @@ internal sealed partial class TagPoller : IDisposable
 
     private static TimeSpan Shorter(TimeSpan one, TimeSpan other) => one < other ? one : other;
 
-    [LoggerMessage(EventId = LogEvents.TagUnreadable, EventName = nameof(LogEvents.TagUnreadable), Level = LogLevel.Warning,
-        Message = "{Tag} could not be read from the registry: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.TagUnreadable,
+        EventName = nameof(LogEvents.TagUnreadable),
+        Level = LogLevel.Warning,
+        Message = "{Tag} could not be read from the registry: {Reason}"
+    )]
     private static partial void LogFails(ILogger logger, FollowedTag tag, string reason);
 
-    [LoggerMessage(EventId = LogEvents.TagReadableAgain, EventName = nameof(LogEvents.TagReadableAgain), Level = LogLevel.Information,
-        Message = "{Tag} can be read from the registry again")]
+    [LoggerMessage(
+        EventId = LogEvents.TagReadableAgain,
+        EventName = nameof(LogEvents.TagReadableAgain),
+        Level = LogLevel.Information,
+        Message = "{Tag} can be read from the registry again"
+    )]
     private static partial void LogRecovered(ILogger logger, FollowedTag tag);
 
-    [LoggerMessage(EventId = LogEvents.TagPollFailed, EventName = nameof(LogEvents.TagPollFailed), Level = LogLevel.Error,
-        Message = "{Repository}: unexpected error while reading its tags; retrying")]
+    [LoggerMessage(
+        EventId = LogEvents.TagPollFailed,
+        EventName = nameof(LogEvents.TagPollFailed),
+        Level = LogLevel.Error,
+        Message = "{Repository}: unexpected error while reading its tags; retrying"
+    )]
     private static partial void LogUnexpected(ILogger logger, string repository, Exception error);
 
     private sealed class Repository(string key, TagRepository id)

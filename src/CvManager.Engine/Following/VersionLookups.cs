@@ -10,7 +10,13 @@ namespace CvManager.Following;
 /// </summary>
 /// <param name="wake">Called with the key whose search has ended; must be fast and must not throw.</param>
 /// <param name="wakeAfter">Reconciles a key again after a time.</param>
-internal sealed partial class VersionLookups(Action<string> wake, Action<string, TimeSpan> wakeAfter, TimeProvider time, Random random, ILogger logger)
+internal sealed partial class VersionLookups(
+    Action<string> wake,
+    Action<string, TimeSpan> wakeAfter,
+    TimeProvider time,
+    Random random,
+    ILogger logger
+)
 {
     /// <summary>The time limit of one search. The version tags that it read are kept, and the next search continues from there.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
@@ -33,20 +39,34 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
     /// <param name="search">Finds the answer.</param>
     /// <returns>Null while the search runs; the key is woken when it has ended.</returns>
     /// <exception cref="CvException">The last search failed (it is retried after a backoff), or there has been no answer for too long.</exception>
-    public ResolvedVersion? Find(string key, object question, TimeSpan patience, Func<ResolvedVersion, bool> stands, Func<CancellationToken, Task<ResolvedVersion>> search)
+    public ResolvedVersion? Find(
+        string key,
+        object question,
+        TimeSpan patience,
+        Func<ResolvedVersion, bool> stands,
+        Func<CancellationToken, Task<ResolvedVersion>> search
+    )
     {
         Lookup? lookup;
         Lookup? former = null;
         bool begin;
         lock (_gate)
         {
-            if (!_lookups.TryGetValue(key, out lookup) || !lookup.Question.Equals(question) || (lookup.Answer is { } answer && !stands(answer)))
+            if (
+                !_lookups.TryGetValue(key, out lookup)
+                || !lookup.Question.Equals(question)
+                || (lookup.Answer is { } answer && !stands(answer))
+            )
             {
                 former = lookup;
                 _lookups[key] = lookup = new Lookup(key, question, time.GetTimestamp());
             }
 
-            begin = lookup.Cancel is null && lookup.Answer is null && !_stopped && (lookup.Error is null || time.GetTimestamp() >= lookup.RetryAt);
+            begin =
+                lookup.Cancel is null
+                && lookup.Answer is null
+                && !_stopped
+                && (lookup.Error is null || time.GetTimestamp() >= lookup.RetryAt);
             if (begin)
                 lookup.Begin();
         }
@@ -61,12 +81,16 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
                 return answer;
             if (lookup.Error is { } error)
                 throw error;
-            TimeSpan waited = time.GetElapsedTime(lookup.AskedAt);
+            var waited = time.GetElapsedTime(lookup.AskedAt);
             if (waited >= patience)
             {
-                throw new CvException(ErrorIds.VersionLookupSlow, CvErrorKind.Timeout, $"The version lookup has not finished after {waited.TotalSeconds:0} s.",
+                throw new CvException(
+                    ErrorIds.VersionLookupSlow,
+                    CvErrorKind.Timeout,
+                    $"The version lookup has not finished after {waited.TotalSeconds:0} s.",
                     "No action required: the lookup continues. If this persists, check the registry. "
-                    + "Images with the label org.opencontainers.image.version do not need a search of the tag list.");
+                        + "Images with the label org.opencontainers.image.version do not need a search of the tag list."
+                );
             }
 
             wakeAfter(key, patience - waited);
@@ -95,14 +119,14 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             running = [.. _running];
         }
 
-        foreach (Lookup lookup in lookups)
+        foreach (var lookup in lookups)
             lookup.End();
-        await Task.WhenAll(running).ConfigureAwait(false);
+        await Task.WhenAll(running);
     }
 
     private void Start(Lookup lookup, Func<CancellationToken, Task<ResolvedVersion>> search)
     {
-        Task running = RunAsync(lookup, search);
+        var running = RunAsync(lookup, search);
         if (running.IsCompleted)
             return;
         lock (_gate)
@@ -114,23 +138,32 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
                 lock (self._gate)
                     self._running.Remove(ended);
             },
-            this, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            this,
+            CancellationToken.None,
+            TaskContinuationOptions.ExecuteSynchronously,
+            TaskScheduler.Default
+        );
     }
 
     /// <summary>Searches. Never throws.</summary>
     private async Task RunAsync(Lookup lookup, Func<CancellationToken, Task<ResolvedVersion>> search)
     {
-        CancellationToken cancellationToken = lookup.Cancel!.Token;
+        var cancellationToken = lookup.Cancel!.Token;
         ResolvedVersion? answer = null;
         CvException? error = null;
         try
         {
-            answer = await TimeLimit.RunAsync(search, Limit, time, cancellationToken).ConfigureAwait(false);
+            answer = await TimeLimit.RunAsync(search, Limit, time, cancellationToken);
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
-            error = new CvException(ErrorIds.RegistryTimeout, CvErrorKind.Timeout, $"The version lookup did not finish within {Limit.TotalMinutes:0} min.",
-                "The lookup is retried. Images with the label org.opencontainers.image.version do not need a search of the tag list.", e);
+            error = new CvException(
+                ErrorIds.RegistryTimeout,
+                CvErrorKind.Timeout,
+                $"The version lookup did not finish within {Limit.TotalMinutes:0} min.",
+                "The lookup is retried. Images with the label org.opencontainers.image.version do not need a search of the tag list.",
+                e
+            );
         }
         catch (CvException e)
         {
@@ -139,8 +172,13 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
         catch (Exception e)
         {
             LogUnexpected(logger, lookup.Key, e);
-            error = new CvException(ErrorIds.VersionLookupFailed, CvErrorKind.Unavailable, $"The version lookup failed unexpectedly: {e.Message}",
-                "The lookup is retried. Report this defect.", e);
+            error = new CvException(
+                ErrorIds.VersionLookupFailed,
+                CvErrorKind.Unavailable,
+                $"The version lookup failed unexpectedly: {e.Message}",
+                "The lookup is retried. Report this defect.",
+                e
+            );
         }
 
         bool tell;
@@ -151,7 +189,10 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             lookup.Cancel = null;
             (lookup.Answer, lookup.Error) = (answer, error);
             lookup.Failures = error is null ? 0 : Math.Min(lookup.Failures + 1, 1000);
-            TimeSpan pause = error is null ? TimeSpan.Zero : error.ErrorId == ErrorIds.VersionSyntaxTimeout ? AfterExpensive : Backoff.After(lookup.Failures, random);
+            var pause =
+                error is null ? TimeSpan.Zero
+                : error.ErrorId == ErrorIds.VersionSyntaxTimeout ? AfterExpensive
+                : Backoff.After(lookup.Failures, random);
             lookup.RetryAt = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
         }
 
@@ -159,8 +200,12 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
             wake(lookup.Key);
     }
 
-    [LoggerMessage(EventId = LogEvents.VersionLookupFailed, EventName = nameof(LogEvents.VersionLookupFailed), Level = LogLevel.Error,
-        Message = "{Resource}: unexpected error while looking up its version; retrying")]
+    [LoggerMessage(
+        EventId = LogEvents.VersionLookupFailed,
+        EventName = nameof(LogEvents.VersionLookupFailed),
+        Level = LogLevel.Error,
+        Message = "{Resource}: unexpected error while looking up its version; retrying"
+    )]
     private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
 
     /// <summary>A question and its result. All members but <see cref="End"/> are used under the lock.</summary>

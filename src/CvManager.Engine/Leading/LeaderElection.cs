@@ -62,12 +62,12 @@ internal sealed partial class LeaderElection
     /// <param name="cancellationToken">Ends the election, without an exception.</param>
     public async Task RunAsync(Func<Leadership, CancellationToken, Task> lead, CancellationToken cancellationToken)
     {
-        bool ended = false;
-        while (!ended && await AcquireAsync(cancellationToken).ConfigureAwait(false) is { } renewedAt)
-            ended = await LeadAsync(lead, renewedAt, cancellationToken).ConfigureAwait(false);
+        var ended = false;
+        while (!ended && await AcquireAsync(cancellationToken) is { } renewedAt)
+            ended = await LeadAsync(lead, renewedAt, cancellationToken);
         // Stopped while a write was in progress: release the lease in case it was acquired, so that the next leader need not wait.
         if (_writeUnderWay)
-            await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
+            await AttemptAsync(ReleaseAsync, CancellationToken.None);
     }
 
     /// <returns>The moment from which the term is measured; null if the token was cancelled.</returns>
@@ -75,47 +75,53 @@ internal sealed partial class LeaderElection
     {
         while (!cancellationToken.IsCancellationRequested)
         {
-            if (await AttemptAsync(TryAcquireAsync, cancellationToken).ConfigureAwait(false) is { Outcome: Outcome.Held } won)
+            if (await AttemptAsync(TryAcquireAsync, cancellationToken) is { Outcome: Outcome.Held } won)
                 return won.Since;
             // With jitter, so that replicas do not send their requests in step.
-            await _time.PauseAsync(_options.RetryPeriod * (1 + (0.2 * _options.Random.NextDouble())), cancellationToken).ConfigureAwait(false);
+            await _time.PauseAsync(_options.RetryPeriod * (1 + (0.2 * _options.Random.NextDouble())), cancellationToken);
         }
 
         return null;
     }
 
     /// <returns>True if the work ended on its own or was cancelled; false if the lease was lost.</returns>
-    private async Task<bool> LeadAsync(Func<Leadership, CancellationToken, Task> lead, LeaseMoment renewedAt, CancellationToken cancellationToken)
+    private async Task<bool> LeadAsync(
+        Func<Leadership, CancellationToken, Task> lead,
+        LeaseMoment renewedAt,
+        CancellationToken cancellationToken
+    )
     {
         using CancellationTokenSource lost = new();
-        using CancellationTokenSource acting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lost.Token);
-        using CancellationTokenSource renewing = CancellationTokenSource.CreateLinkedTokenSource(lost.Token);
+        using var acting = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, lost.Token);
+        using var renewing = CancellationTokenSource.CreateLinkedTokenSource(lost.Token);
         Leadership leadership = new(_time, renewedAt, _options.RenewDeadline, lost);
         // Declared after the source that it cancels, and so disposed before it.
-        await using ITimer deadline = _time.CreateTimer(
-            static state => ((Leadership)state!).End(), leadership, UntilDeadlineOf(renewedAt), Timeout.InfiniteTimeSpan);
+        await using var deadline = _time.CreateTimer(
+            static state => ((Leadership)state!).End(),
+            leadership,
+            UntilDeadlineOf(renewedAt),
+            Timeout.InfiniteTimeSpan
+        );
         LogAcquired(_logger, _options.Identity, _options.Namespace, _options.Name);
 
-        Task renewal = RenewAsync(leadership, deadline, renewing.Token);
-        bool toldToEnd = true;
+        var renewal = RenewAsync(leadership, deadline, renewing.Token);
+        var toldToEnd = true;
         try
         {
-            await lead(leadership, acting.Token).ConfigureAwait(false);
+            await lead(leadership, acting.Token);
         }
-        catch (OperationCanceledException) when (acting.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (acting.IsCancellationRequested) { }
         finally
         {
             Cancel(renewing);
-            await renewal.ConfigureAwait(false);
+            await renewal;
             if (lost.IsCancellationRequested)
                 LogLost(_logger, _options.Identity, _options.Namespace, _options.Name);
             toldToEnd = cancellationToken.IsCancellationRequested || !lost.IsCancellationRequested;
             // Work that did not end in time can no longer change anything: the next leader may start.
             leadership.End();
             if (toldToEnd)
-                await AttemptAsync(ReleaseAsync, CancellationToken.None).ConfigureAwait(false);
+                await AttemptAsync(ReleaseAsync, CancellationToken.None);
         }
 
         return toldToEnd;
@@ -123,11 +129,11 @@ internal sealed partial class LeaderElection
 
     private async Task RenewAsync(Leadership leadership, ITimer deadline, CancellationToken cancellationToken)
     {
-        TimeSpan wait = _options.RenewPeriod;
-        while (await _time.PauseAsync(wait, cancellationToken).ConfigureAwait(false))
+        var wait = _options.RenewPeriod;
+        while (await _time.PauseAsync(wait, cancellationToken))
         {
-            long begun = _time.GetTimestamp();
-            Attempt attempt = await AttemptAsync(TryRenewAsync, cancellationToken).ConfigureAwait(false);
+            var begun = _time.GetTimestamp();
+            var attempt = await AttemptAsync(TryRenewAsync, cancellationToken);
             if (attempt.Outcome == Outcome.Taken)
                 leadership.End();
             // After an attempt that hung, retry at once.
@@ -143,32 +149,35 @@ internal sealed partial class LeaderElection
 
     private async Task<Attempt> TryAcquireAsync(CancellationToken cancellationToken)
     {
-        Lease? current = await ReadAsync(cancellationToken).ConfigureAwait(false);
-        bool mayBeHeld = current is null
+        var current = await ReadAsync(cancellationToken);
+        var mayBeHeld = current is null
             ? _missing is { } missing && _time.GetElapsedTime(missing.Since) < _options.LeaseDuration
             : current is { Holder: not null } && !IsOurs(current) && !HasRunOut(current);
         if (mayBeHeld)
             return new Attempt(Outcome.Taken);
-        return await HoldAsync(current, cancellationToken).ConfigureAwait(false);
+        return await HoldAsync(current, cancellationToken);
     }
 
     private async Task<Attempt> TryRenewAsync(CancellationToken cancellationToken)
     {
         // The lease is nearly always unchanged: one request.
-        Attempt attempt = await HoldAsync(_observed, cancellationToken).ConfigureAwait(false);
+        var attempt = await HoldAsync(_observed, cancellationToken);
         if (attempt.Outcome == Outcome.Held)
             return attempt;
-        Lease? current = await ReadAsync(cancellationToken).ConfigureAwait(false);
+        var current = await ReadAsync(cancellationToken);
         return current is { Holder: not null } && !IsOurs(current)
             ? new Attempt(Outcome.Taken)
-            : await HoldAsync(current, cancellationToken).ConfigureAwait(false);
+            : await HoldAsync(current, cancellationToken);
     }
 
     private async Task<Attempt> ReleaseAsync(CancellationToken cancellationToken)
     {
         // Like client-go: an empty holder, and a duration of one second for clients that do not treat an empty holder as none.
-        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is { } current && IsOurs(current)
-            && await WriteAsync(current, "", 1, Now(), current.Transitions, cancellationToken).ConfigureAwait(false))
+        if (
+            await ReadAsync(cancellationToken) is { } current
+            && IsOurs(current)
+            && await WriteAsync(current, "", 1, Now(), current.Transitions, cancellationToken)
+        )
         {
             LogReleased(_logger, _options.Identity, _options.Namespace, _options.Name);
         }
@@ -179,20 +188,33 @@ internal sealed partial class LeaderElection
     /// <summary>Writes the lease as ours, if it still has the given state.</summary>
     private async Task<Attempt> HoldAsync(Lease? current, CancellationToken cancellationToken)
     {
-        bool ours = current is not null && IsOurs(current);
-        LeaseMoment before = LeaseMoment.Now(_time);
-        string acquired = ours && current!.AcquireTime is { Length: > 0 } since ? since : Now();
-        int transitions = current is null ? 0 : current.Transitions + (ours ? 0 : 1);
-        return await WriteAsync(current, _options.Identity, (int)_options.LeaseDuration.TotalSeconds, acquired, transitions, cancellationToken).ConfigureAwait(false)
+        var ours = current is not null && IsOurs(current);
+        var before = LeaseMoment.Now(_time);
+        var acquired = ours && current!.AcquireTime is { Length: > 0 } since ? since : Now();
+        var transitions = current is null ? 0 : current.Transitions + (ours ? 0 : 1);
+        return await WriteAsync(
+            current,
+            _options.Identity,
+            (int)_options.LeaseDuration.TotalSeconds,
+            acquired,
+            transitions,
+            cancellationToken
+        )
             ? new Attempt(Outcome.Held, before)
             : new Attempt(Outcome.Failed);
     }
 
     /// <returns>False if the lease no longer has that state.</returns>
     private async Task<bool> WriteAsync(
-        Lease? current, string holder, int durationSeconds, string acquired, int transitions, CancellationToken cancellationToken)
+        Lease? current,
+        string holder,
+        int durationSeconds,
+        string acquired,
+        int transitions,
+        CancellationToken cancellationToken
+    )
     {
-        string renewed = Now();
+        var renewed = Now();
         // An earlier write whose response was lost may still take effect.
         if (_ownRenewals.Count >= MaxOwnRenewals)
             _ownRenewals.Clear();
@@ -214,11 +236,15 @@ internal sealed partial class LeaderElection
         _writeUnderWay = true;
         try
         {
-            Observe(Lease.Read(current is null
-                ? await _cluster.CreateAsync(_path with { Name = null }, wanted, cancellationToken).ConfigureAwait(false)
-                : await _cluster.ReplaceAsync(_path, wanted, cancellationToken).ConfigureAwait(false)));
+            Observe(
+                Lease.Read(
+                    current is null
+                        ? await _cluster.CreateAsync(_path with { Name = null }, wanted, cancellationToken)
+                        : await _cluster.ReplaceAsync(_path, wanted, cancellationToken)
+                )
+            );
         }
-        catch (CvException error) when (error.Kind is CvErrorKind.Conflict || (error.Kind is CvErrorKind.NotFound && current is not null))
+        catch (CvException e) when (e.Kind is CvErrorKind.Conflict || (e.Kind is CvErrorKind.NotFound && current is not null))
         {
             _writeUnderWay = false;
             return false;
@@ -232,17 +258,17 @@ internal sealed partial class LeaderElection
     {
         try
         {
-            Lease current = Lease.Read(await _cluster.GetAsync(_path, cancellationToken).ConfigureAwait(false));
+            var current = Lease.Read(await _cluster.GetAsync(_path, cancellationToken));
             Observe(current);
             return current;
         }
-        catch (CvException error) when (error.Kind is CvErrorKind.NotFound)
+        catch (CvException e) when (e.Kind is CvErrorKind.NotFound)
         {
             if (_observed is not null)
             {
                 // It may have existed between two reads that are too far apart.
-                long now = _time.GetTimestamp();
-                bool again = _missing is { } before && _time.GetElapsedTime(before.Seen) <= _options.RenewPeriod;
+                var now = _time.GetTimestamp();
+                var again = _missing is { } before && _time.GetElapsedTime(before.Seen) <= _options.RenewPeriod;
                 _missing = (again ? _missing!.Value.Since : now, now);
             }
 
@@ -255,8 +281,12 @@ internal sealed partial class LeaderElection
     {
         _missing = null;
         // Changes of other fields (a label, for example) are not a renewal.
-        bool renewed = _observed is not { } known || known.Holder != current.Holder || known.RenewTime != current.RenewTime
-            || known.AcquireTime != current.AcquireTime || known.Transitions != current.Transitions;
+        var renewed =
+            _observed is not { } known
+            || known.Holder != current.Holder
+            || known.RenewTime != current.RenewTime
+            || known.AcquireTime != current.AcquireTime
+            || known.Transitions != current.Transitions;
         if (renewed)
         {
             if (current.Holder is { } holder && holder != _options.Identity && holder != _observed?.Holder)
@@ -271,23 +301,32 @@ internal sealed partial class LeaderElection
     private async Task<Attempt> AttemptAsync(Func<CancellationToken, Task<Attempt>> attempt, CancellationToken cancellationToken)
     {
         using CancellationTokenSource limit = new(_options.AttemptLimit, _time);
-        using CancellationTokenSource either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
-            Attempt result = await attempt(either.Token).ConfigureAwait(false);
+            var result = await attempt(either.Token);
             _loggedError = null;
             return result;
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
+        catch (Exception e)
         {
-        }
-        catch (Exception error)
-        {
-            CvException shown = limit.IsCancellationRequested
-                ? new CvException(ErrorIds.ClusterTimeout, CvErrorKind.Timeout, $"no response within {_options.AttemptLimit.TotalSeconds} s.",
-                    "Check whether the API server is overloaded.", error)
-                : error as CvException ?? new CvException(ErrorIds.LeaseInvalid, CvErrorKind.Invalid, error.Message,
-                    "Delete the Lease. The controller recreates it.", error);
+            var shown = limit.IsCancellationRequested
+                ? new CvException(
+                    ErrorIds.ClusterTimeout,
+                    CvErrorKind.Timeout,
+                    $"no response within {_options.AttemptLimit.TotalSeconds} s.",
+                    "Check whether the API server is overloaded.",
+                    e
+                )
+                : e as CvException
+                    ?? new CvException(
+                        ErrorIds.LeaseInvalid,
+                        CvErrorKind.Invalid,
+                        e.Message,
+                        "Delete the Lease. The controller recreates it.",
+                        e
+                    );
             if (shown.ErrorId != _loggedError)
                 LogError(_logger, _options.Namespace, _options.Name, shown.Message, _loggedError = shown.ErrorId, shown.Remedy);
         }
@@ -299,13 +338,14 @@ internal sealed partial class LeaderElection
     private static void Cancel(CancellationTokenSource source) => source.Cancel();
 
     /// <summary>True if this process wrote the lease or, as long as it has written nothing, an earlier process with its identity did.</summary>
-    private bool IsOurs(Lease lease) => lease.Holder == _options.Identity && (_ownRenewals.Count == 0 || _ownRenewals.Contains(lease.RenewTime ?? ""));
+    private bool IsOurs(Lease lease) =>
+        lease.Holder == _options.Identity && (_ownRenewals.Count == 0 || _ownRenewals.Contains(lease.RenewTime ?? ""));
 
     private bool HasRunOut(Lease lease) => _time.GetElapsedTime(_observedAt) >= TimeSpan.FromSeconds(lease.DurationSeconds);
 
     private TimeSpan UntilDeadlineOf(LeaseMoment renewedAt)
     {
-        TimeSpan left = _options.RenewDeadline - renewedAt.Elapsed(_time);
+        var left = _options.RenewDeadline - renewedAt.Elapsed(_time);
         return left > TimeSpan.Zero ? left : TimeSpan.Zero;
     }
 
@@ -324,40 +364,67 @@ internal sealed partial class LeaderElection
 
     /// <summary>The fields of a Lease that the election uses.</summary>
     private sealed record Lease(
-        JsonObject Metadata, string? Holder, int DurationSeconds, string? AcquireTime, string? RenewTime, int Transitions)
+        JsonObject Metadata,
+        string? Holder,
+        int DurationSeconds,
+        string? AcquireTime,
+        string? RenewTime,
+        int Transitions
+    )
     {
         public static Lease Read(JsonObject json)
         {
-            JsonObject? spec = json["spec"] as JsonObject;
+            var spec = json["spec"] as JsonObject;
             return new Lease(
                 json["metadata"] as JsonObject ?? [],
                 spec?["holderIdentity"]?.GetValue<string>() is { Length: > 0 } holder ? holder : null,
                 spec?["leaseDurationSeconds"]?.GetValue<int>() ?? 0,
                 spec?["acquireTime"]?.GetValue<string>(),
                 spec?["renewTime"]?.GetValue<string>(),
-                spec?["leaseTransitions"]?.GetValue<int>() ?? 0);
+                spec?["leaseTransitions"]?.GetValue<int>() ?? 0
+            );
         }
     }
 
     private readonly record struct Attempt(Outcome Outcome, LeaseMoment Since = default);
 
-    [LoggerMessage(EventId = LogEvents.LeaseAcquired, EventName = nameof(LogEvents.LeaseAcquired), Level = LogLevel.Information,
-        Message = "{Identity} became the leader (Lease {Namespace}/{Name})")]
+    [LoggerMessage(
+        EventId = LogEvents.LeaseAcquired,
+        EventName = nameof(LogEvents.LeaseAcquired),
+        Level = LogLevel.Information,
+        Message = "{Identity} became the leader (Lease {Namespace}/{Name})"
+    )]
     private static partial void LogAcquired(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseLost, EventName = nameof(LogEvents.LeaseLost), Level = LogLevel.Warning,
-        Message = "{Identity} is no longer the leader: it lost Lease {Namespace}/{Name}")]
+    [LoggerMessage(
+        EventId = LogEvents.LeaseLost,
+        EventName = nameof(LogEvents.LeaseLost),
+        Level = LogLevel.Warning,
+        Message = "{Identity} is no longer the leader: it lost Lease {Namespace}/{Name}"
+    )]
     private static partial void LogLost(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseReleased, EventName = nameof(LogEvents.LeaseReleased), Level = LogLevel.Information,
-        Message = "{Identity} released Lease {Namespace}/{Name}")]
+    [LoggerMessage(
+        EventId = LogEvents.LeaseReleased,
+        EventName = nameof(LogEvents.LeaseReleased),
+        Level = LogLevel.Information,
+        Message = "{Identity} released Lease {Namespace}/{Name}"
+    )]
     private static partial void LogReleased(ILogger logger, string identity, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaderObserved, EventName = nameof(LogEvents.LeaderObserved), Level = LogLevel.Information,
-        Message = "{Holder} is the leader (Lease {Namespace}/{Name})")]
+    [LoggerMessage(
+        EventId = LogEvents.LeaderObserved,
+        EventName = nameof(LogEvents.LeaderObserved),
+        Level = LogLevel.Information,
+        Message = "{Holder} is the leader (Lease {Namespace}/{Name})"
+    )]
     private static partial void LogLeader(ILogger logger, string holder, string @namespace, string name);
 
-    [LoggerMessage(EventId = LogEvents.LeaseFailed, EventName = nameof(LogEvents.LeaseFailed), Level = LogLevel.Error,
-        Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.LeaseFailed,
+        EventName = nameof(LogEvents.LeaseFailed),
+        Level = LogLevel.Error,
+        Message = "Lease {Namespace}/{Name} could not be read or written ({ErrorId}): {Reason} {Remedy}"
+    )]
     private static partial void LogError(ILogger logger, string @namespace, string name, string reason, string errorId, string remedy);
 }

@@ -39,12 +39,15 @@ internal sealed record LeaderElectionOptions
         if (LeaseDuration.Ticks % TimeSpan.TicksPerSecond != 0)
             throw new ArgumentException($"{nameof(LeaseDuration)} ({LeaseDuration}) must be a whole number of seconds.");
         if (RenewDeadline >= LeaseDuration)
-            throw new ArgumentException($"{nameof(RenewDeadline)} ({RenewDeadline}) must be less than {nameof(LeaseDuration)} ({LeaseDuration}).");
+            throw new ArgumentException(
+                $"{nameof(RenewDeadline)} ({RenewDeadline}) must be less than {nameof(LeaseDuration)} ({LeaseDuration})."
+            );
         if (RenewPeriod > RenewDeadline / 2 || RetryPeriod > RenewPeriod || RetryPeriod <= TimeSpan.Zero)
         {
             throw new ArgumentException(
                 $"{nameof(RetryPeriod)} ({RetryPeriod}) must be positive and at most {nameof(RenewPeriod)} ({RenewPeriod}), "
-                + $"which must be at most half of {nameof(RenewDeadline)} ({RenewDeadline}).");
+                    + $"which must be at most half of {nameof(RenewDeadline)} ({RenewDeadline})."
+            );
         }
     }
 }

@@ -82,8 +82,8 @@ internal readonly record struct LeaseMoment(long Timestamp, DateTimeOffset Wall)
     /// <summary>The elapsed time: the larger of the two clocks' values.</summary>
     public TimeSpan Elapsed(TimeProvider time)
     {
-        TimeSpan monotonic = time.GetElapsedTime(Timestamp);
-        TimeSpan wall = time.GetUtcNow() - Wall;
+        var monotonic = time.GetElapsedTime(Timestamp);
+        var wall = time.GetUtcNow() - Wall;
         return wall > monotonic ? wall : monotonic;
     }
 }

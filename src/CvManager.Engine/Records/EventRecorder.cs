@@ -15,14 +15,26 @@ public sealed record EventSubject(string ApiVersion, string Kind, string Namespa
     public static EventSubject Of(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        return new EventSubject(resource.ApiVersion, resource.Kind, resource.Metadata.Namespace ?? "", resource.Metadata.Name, resource.Metadata.Uid ?? "");
+        return new EventSubject(
+            resource.ApiVersion,
+            resource.Kind,
+            resource.Metadata.Namespace ?? "",
+            resource.Metadata.Name,
+            resource.Metadata.Uid ?? ""
+        );
     }
 
     public static EventSubject Of(Workload workload)
     {
         ArgumentNullException.ThrowIfNull(workload);
-        string group = WorkloadKind.Find(workload.Kind).Group;
-        return new EventSubject(group.Length == 0 ? workload.ApiVersion : $"{group}/{workload.ApiVersion}", workload.Kind, workload.Namespace, workload.Name, workload.Uid);
+        var group = WorkloadKind.Find(workload.Kind).Group;
+        return new EventSubject(
+            group.Length == 0 ? workload.ApiVersion : $"{group}/{workload.ApiVersion}",
+            workload.Kind,
+            workload.Namespace,
+            workload.Name,
+            workload.Uid
+        );
     }
 }
 
@@ -38,7 +50,7 @@ public sealed record ClusterEvent(EventSubject Subject, bool IsWarning, string R
 /// count of the same object: its name is derived from its content, so that no state is needed.
 /// </summary>
 /// <remarks>Thread-safe. An event that cannot be written is logged; it never fails the caller.</remarks>
-public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger log)
+public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger logger)
 {
     private const int MaxMessageLength = 1024;
     private const int MaxAttempts = 4;
@@ -52,7 +64,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         ResourcePath path = new("", "v1", "events", happened.Subject.Namespace, NameOf(happened));
         try
         {
-            for (int attempt = 1; ; attempt++)
+            for (var attempt = 1; ; attempt++)
             {
                 try
                 {
@@ -69,7 +81,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
         catch (CvException e)
         {
             // A missing permission affects every event; log it once.
-            string logged = $"{e.ErrorId} {happened.Subject.Namespace}";
+            var logged = $"{e.ErrorId} {happened.Subject.Namespace}";
             if (e.Kind == CvErrorKind.Forbidden && _loggedError == logged)
                 return;
             _loggedError = logged;
@@ -79,54 +91,69 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
 
     private async Task CreateOrCountAsync(ResourcePath path, ClusterEvent happened, CancellationToken cancellationToken)
     {
-        string now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         try
         {
             await cluster.CreateAsync(path with { Name = null }, Body(path, happened, now), cancellationToken);
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            JsonObject present = await cluster.GetAsync(path, cancellationToken);
-            await cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
-            {
-                ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") },
-                ["count"] = (present.Number("count") ?? 1) + 1,
-                ["lastTimestamp"] = now,
-            }, cancellationToken);
+            var present = await cluster.GetAsync(path, cancellationToken);
+            await cluster.PatchAsync(
+                path,
+                PatchKind.Merge,
+                new JsonObject
+                {
+                    ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") },
+                    ["count"] = (present.Number("count") ?? 1) + 1,
+                    ["lastTimestamp"] = now,
+                },
+                cancellationToken
+            );
         }
     }
 
-    private static JsonObject Body(ResourcePath path, ClusterEvent happened, string now) => new()
-    {
-        ["apiVersion"] = "v1",
-        ["kind"] = "Event",
-        ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
-        ["involvedObject"] = new JsonObject
+    private static JsonObject Body(ResourcePath path, ClusterEvent happened, string now) =>
+        new()
         {
-            ["apiVersion"] = happened.Subject.ApiVersion,
-            ["kind"] = happened.Subject.Kind,
-            ["namespace"] = happened.Subject.Namespace,
-            ["name"] = happened.Subject.Name,
-            ["uid"] = happened.Subject.Uid,
-        },
-        ["type"] = happened.IsWarning ? "Warning" : "Normal",
-        ["reason"] = happened.Reason,
-        ["message"] = happened.Message.Length <= MaxMessageLength ? happened.Message : string.Concat(happened.Message.AsSpan(0, MaxMessageLength - 1), "…"),
-        ["source"] = new JsonObject { ["component"] = ClusterConnection.FieldManager },
-        ["firstTimestamp"] = now,
-        ["lastTimestamp"] = now,
-        ["count"] = 1,
-    };
+            ["apiVersion"] = "v1",
+            ["kind"] = "Event",
+            ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+            ["involvedObject"] = new JsonObject
+            {
+                ["apiVersion"] = happened.Subject.ApiVersion,
+                ["kind"] = happened.Subject.Kind,
+                ["namespace"] = happened.Subject.Namespace,
+                ["name"] = happened.Subject.Name,
+                ["uid"] = happened.Subject.Uid,
+            },
+            ["type"] = happened.IsWarning ? "Warning" : "Normal",
+            ["reason"] = happened.Reason,
+            ["message"] =
+                happened.Message.Length <= MaxMessageLength
+                    ? happened.Message
+                    : string.Concat(happened.Message.AsSpan(0, MaxMessageLength - 1), "…"),
+            ["source"] = new JsonObject { ["component"] = ClusterConnection.FieldManager },
+            ["firstTimestamp"] = now,
+            ["lastTimestamp"] = now,
+            ["count"] = 1,
+        };
 
     private static string NameOf(ClusterEvent happened)
     {
-        byte[] hash = SHA256.HashData(Encoding.UTF8.GetBytes($"{happened.Subject.Uid}\n{happened.IsWarning}\n{happened.Reason}\n{happened.Message}"));
+        var hash = SHA256.HashData(
+            Encoding.UTF8.GetBytes($"{happened.Subject.Uid}\n{happened.IsWarning}\n{happened.Reason}\n{happened.Message}")
+        );
         // At most 253 characters in all.
-        string name = happened.Subject.Name.Length <= 230 ? happened.Subject.Name : happened.Subject.Name[..230].TrimEnd('.', '-');
+        var name = happened.Subject.Name.Length <= 230 ? happened.Subject.Name : happened.Subject.Name[..230].TrimEnd('.', '-');
         return $"{name}.{Convert.ToHexString(hash, 0, 8).ToLowerInvariant()}";
     }
 
-    [LoggerMessage(EventId = LogEvents.EventNotWritten, EventName = nameof(LogEvents.EventNotWritten), Level = LogLevel.Warning,
-        Message = "Event {Reason} for {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.EventNotWritten,
+        EventName = nameof(LogEvents.EventNotWritten),
+        Level = LogLevel.Warning,
+        Message = "Event {Reason} for {Kind} {Namespace}/{Name} could not be written: {Why} {Remedy}"
+    )]
     private partial void LogNotWritten(string reason, string kind, string @namespace, string name, string why, string remedy);
 }

@@ -34,7 +34,10 @@ internal static class HistoryDocument
     private const string EntryStart = "Update occurred at:";
 
     // The text is not embedded in HTML: do not escape characters such as '+' and 'ü'.
-    private static readonly JsonSerializerOptions Json = new(ResourceJson.Options) { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping };
+    private static readonly JsonSerializerOptions Json = new(ResourceJson.Options)
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+    };
 
     /// <summary>Parses the records of a ConfigMap's data, newest first.</summary>
     /// <returns>Null if they cannot be parsed, because someone edited them.</returns>
@@ -51,7 +54,7 @@ internal static class HistoryDocument
         if (configMap["data"] is not JsonObject data)
             configMap["data"] = data = [];
         setAsideKey = null;
-        List<(JsonObject Node, RolloutRecord Record)>? entries = Entries(data);
+        var entries = Entries(data);
         if (entries is null)
         {
             setAsideKey = SetAside(data);
@@ -59,20 +62,33 @@ internal static class HistoryDocument
         }
 
         HashSet<(string, string, string, string, string)> known = [.. entries.Select(entry => entry.Record.Key)];
-        List<RolloutRecord> added = records.Where(record => known.Add(record.Key)).ToList();
+        var added = records.Where(record => known.Add(record.Key)).ToList();
         if (added.Count == 0 && setAsideKey is null)
             return false;
         entries.AddRange(added.Select(record => (JsonSerializer.SerializeToNode(record, Json)!.AsObject(), record)));
 
-        int space = Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
-        string info = Cut(string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
-            Math.Min(MaxInfoBytes, space / 4));
-        string? kept = Write(entries.OrderByDescending(e => e.Record.Finished).ThenByDescending(e => e.Record.Id, StringComparer.Ordinal)
-            .ThenBy(e => e.Record.Kind, StringComparer.Ordinal).ThenBy(e => e.Record.Name, StringComparer.Ordinal).Select(e => e.Node), space - Bytes(info));
+        var space = Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
+        var info = Cut(
+            string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
+            Math.Min(MaxInfoBytes, space / 4)
+        );
+        var kept = Write(
+            entries
+                .OrderByDescending(e => e.Record.Finished)
+                .ThenByDescending(e => e.Record.Id, StringComparer.Ordinal)
+                .ThenBy(e => e.Record.Kind, StringComparer.Ordinal)
+                .ThenBy(e => e.Record.Name, StringComparer.Ordinal)
+                .Select(e => e.Node),
+            space - Bytes(info)
+        );
         if (kept is null)
         {
-            throw new CvException(ErrorIds.HistoryFull, CvErrorKind.LimitExceeded, "The history ConfigMap is full: its other keys leave no space for a record.",
-                $"Remove keys that are not needed from the ConfigMap, for example {BrokenKey}.");
+            throw new CvException(
+                ErrorIds.HistoryFull,
+                CvErrorKind.LimitExceeded,
+                "The history ConfigMap is full: its other keys leave no space for a record.",
+                $"Remove keys that are not needed from the ConfigMap, for example {BrokenKey}."
+            );
         }
 
         data[RecordsKey] = kept;
@@ -84,10 +100,16 @@ internal static class HistoryDocument
     internal static string Text(RolloutRecord record)
     {
         StringBuilder text = new();
-        text.Append(EntryStart).Append(record.Finished.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture)).Append(":\n");
+        text.Append(EntryStart)
+            .Append(record.Finished.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture))
+            .Append(":\n");
         text.Append("Workload:").Append(record.Name).Append(" to version:").Append(record.ToVersion).Append('\n');
         if (record.Outcome != RolloutPhase.Succeeded || record.Reason.Length > 0)
-            text.Append("Outcome:").Append(record.Outcome).Append(record.Reason.Length > 0 ? " (" : "").Append(record.Reason.ReplaceLineEndings(" ")).Append(record.Reason.Length > 0 ? ")\n" : "\n");
+            text.Append("Outcome:")
+                .Append(record.Outcome)
+                .Append(record.Reason.Length > 0 ? " (" : "")
+                .Append(record.Reason.ReplaceLineEndings(" "))
+                .Append(record.Reason.Length > 0 ? ")\n" : "\n");
         return text.ToString();
     }
 
@@ -100,7 +122,7 @@ internal static class HistoryDocument
             List<(JsonObject, RolloutRecord)> entries = [];
             if (JsonNode.Parse(value.GetValue<string>()) is not JsonArray array)
                 return null;
-            foreach (JsonNode? node in array)
+            foreach (var node in array)
             {
                 if (node is not JsonObject entry)
                     return null;
@@ -117,8 +139,8 @@ internal static class HistoryDocument
 
     private static string SetAside(JsonObject data)
     {
-        string key = BrokenKey;
-        for (int number = 2; data.ContainsKey(key); number++)
+        var key = BrokenKey;
+        for (var number = 2; data.ContainsKey(key); number++)
             key = $"{BrokenKey}.{number}";
         data[key] = data[RecordsKey]!.DeepClone();
         data.Remove(RecordsKey);
@@ -129,11 +151,11 @@ internal static class HistoryDocument
     private static string? Write(IEnumerable<JsonObject> records, int space)
     {
         StringBuilder text = new("[");
-        int count = 0;
-        int left = space - 3;
-        foreach (JsonObject record in records.Take(MaxRecords))
+        var count = 0;
+        var left = space - 3;
+        foreach (var record in records.Take(MaxRecords))
         {
-            string line = record.ToJsonString(Json);
+            var line = record.ToJsonString(Json);
             left -= Bytes(line) + 2;
             if (left < 0)
                 break;
@@ -146,20 +168,20 @@ internal static class HistoryDocument
     /// <summary>Truncates to whole entries.</summary>
     private static string Cut(string info, int space)
     {
-        byte[] bytes = Encoding.UTF8.GetBytes(info);
+        var bytes = Encoding.UTF8.GetBytes(info);
         if (bytes.Length <= space)
             return info;
-        string head = Encoding.UTF8.GetString(bytes, 0, Math.Max(0, space));
-        int end = head.LastIndexOf('\n' + EntryStart, StringComparison.Ordinal);
+        var head = Encoding.UTF8.GetString(bytes, 0, Math.Max(0, space));
+        var end = head.LastIndexOf('\n' + EntryStart, StringComparison.Ordinal);
         return end < 0 ? "" : head[..(end + 1)];
     }
 
     private static int BytesOfOthers(JsonObject configMap)
     {
         long bytes = 0;
-        foreach (string field in new[] { "data", "binaryData" })
+        foreach (var field in new[] { "data", "binaryData" })
         {
-            foreach ((string key, JsonNode? value) in configMap[field] as JsonObject ?? [])
+            foreach ((var key, var value) in configMap[field] as JsonObject ?? [])
             {
                 if (field != "data" || key is not (RecordsKey or InfoKey))
                     bytes += Bytes(key) + Bytes(value?.ToString() ?? "");

@@ -7,6 +7,10 @@ namespace CvManager.Records;
 internal static class ManagedKeys
 {
     /// <summary>True if our field manager wrote the key last (Kubernetes documentation, "Server-Side Apply", "Field management").</summary>
-    public static bool Has(JsonObject configMap, string key) => configMap.Items("metadata", "managedFields")
-        .Any(entry => entry.Text("manager") == ClusterConnection.FieldManager && entry.At("fieldsV1", "f:data", $"f:{key}") is not null);
+    public static bool Has(JsonObject configMap, string key) =>
+        configMap
+            .Items("metadata", "managedFields")
+            .Any(entry =>
+                entry.Text("manager") == ClusterConnection.FieldManager && entry.At("fieldsV1", "f:data", $"f:{key}") is not null
+            );
 }

@@ -8,12 +8,12 @@ internal static class RolloutEvents
 {
     public static IReadOnlyList<ClusterEvent> Between(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads)
     {
-        EventSubject subject = EventSubject.Of(after);
+        var subject = EventSubject.Of(after);
         List<ClusterEvent> events = [];
-        RolloutStatus? former = before.Status?.Rollout;
+        var former = before.Status?.Rollout;
         if (after.Status?.Rollout is { } rollout)
         {
-            bool isNew = former?.Id != rollout.Id;
+            var isNew = former?.Id != rollout.Id;
             if (isNew && !RolloutPhase.IsFinal(rollout.Phase))
                 AddForAll("RolloutStarted", false, $"Rolling out version {rollout.Version}{RequestedBy(rollout)}");
             if ((isNew || former!.Phase != rollout.Phase) && Describe(rollout) is { } said)
@@ -22,15 +22,26 @@ internal static class RolloutEvents
             void AddForAll(string reason, bool isWarning, string message)
             {
                 events.Add(new ClusterEvent(subject, isWarning, reason, message));
-                events.AddRange(workloads.Where(w => rollout.Workloads.Any(r => r.Kind == w.Kind && r.Name == w.Name))
-                    .Select(w => new ClusterEvent(EventSubject.Of(w), isWarning, reason, $"ContainerVersion {after.Metadata.Name}: {message}")));
+                events.AddRange(
+                    workloads
+                        .Where(w => rollout.Workloads.Any(r => r.Kind == w.Kind && r.Name == w.Name))
+                        .Select(w => new ClusterEvent(
+                            EventSubject.Of(w),
+                            isWarning,
+                            reason,
+                            $"ContainerVersion {after.Metadata.Name}: {message}"
+                        ))
+                );
             }
         }
 
         // The outcome of a rollout already has an event.
-        if (ConditionList.Find(after.Status?.Conditions, ConditionTypes.Stalled) is { Status: "True" } stalled && stalled.Reason != ConditionReasons.RolloutFailed
+        if (
+            ConditionList.Find(after.Status?.Conditions, ConditionTypes.Stalled) is { Status: "True" } stalled
+            && stalled.Reason != ConditionReasons.RolloutFailed
             && ConditionList.Find(before.Status?.Conditions, ConditionTypes.Stalled) is var stalledBefore
-            && (stalledBefore?.Status != "True" || stalledBefore.Reason != stalled.Reason || stalledBefore.Message != stalled.Message))
+            && (stalledBefore?.Status != "True" || stalledBefore.Reason != stalled.Reason || stalledBefore.Message != stalled.Message)
+        )
         {
             events.Add(new ClusterEvent(subject, true, stalled.Reason, stalled.Message));
         }
@@ -38,16 +49,27 @@ internal static class RolloutEvents
         return events;
     }
 
-    private static (string Reason, bool IsWarning, string Message)? Describe(RolloutStatus rollout) => rollout.Phase switch
-    {
-        RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} was rolled out{RequestedBy(rollout)}"),
-        RolloutPhase.RollingBack => ("RollingBack", true, $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"),
-        RolloutPhase.RolledBack => ("RolledBack", true, $"Version {rollout.Version} failed and was rolled back: {rollout.Message}"),
-        RolloutPhase.Failed => (ConditionReasons.RolloutFailed, true, $"Version {rollout.Version} failed: {rollout.Message}"),
-        RolloutPhase.Superseded => ("RolloutSuperseded", false, $"The rollout of version {rollout.Version} was superseded: {rollout.Message}"),
-        _ => null,
-    };
+    private static (string Reason, bool IsWarning, string Message)? Describe(RolloutStatus rollout) =>
+        rollout.Phase switch
+        {
+            RolloutPhase.Succeeded => ("RolloutSucceeded", false, $"Version {rollout.Version} was rolled out{RequestedBy(rollout)}"),
+            RolloutPhase.RollingBack => (
+                "RollingBack",
+                true,
+                $"Version {rollout.Version} failed and is being rolled back: {rollout.Message}"
+            ),
+            RolloutPhase.RolledBack => ("RolledBack", true, $"Version {rollout.Version} failed and was rolled back: {rollout.Message}"),
+            RolloutPhase.Failed => (ConditionReasons.RolloutFailed, true, $"Version {rollout.Version} failed: {rollout.Message}"),
+            RolloutPhase.Superseded => (
+                "RolloutSuperseded",
+                false,
+                $"The rollout of version {rollout.Version} was superseded: {rollout.Message}"
+            ),
+            _ => null,
+        };
 
-    private static string RequestedBy(RolloutStatus rollout) => rollout.StartedBy is null ? ""
-        : rollout.StartedFor is null ? $" (requested by {rollout.StartedBy})" : $" (requested by {rollout.StartedBy}: {rollout.StartedFor})";
+    private static string RequestedBy(RolloutStatus rollout) =>
+        rollout.StartedBy is null ? ""
+        : rollout.StartedFor is null ? $" (requested by {rollout.StartedBy})"
+        : $" (requested by {rollout.StartedBy}: {rollout.StartedFor})";
 }

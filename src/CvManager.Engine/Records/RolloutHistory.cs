@@ -21,20 +21,21 @@ public sealed partial class RolloutHistory
         ["app.kubernetes.io/component"] = "history",
     };
 
-    private static readonly string Selector = $"app.kubernetes.io/managed-by={ClusterConnection.FieldManager},app.kubernetes.io/component=history";
+    private static readonly string Selector =
+        $"app.kubernetes.io/managed-by={ClusterConnection.FieldManager},app.kubernetes.io/component=history";
 
     private readonly ClusterConnection _cluster;
-    private readonly ILogger _log;
+    private readonly ILogger _logger;
     private readonly ResiliencePipeline _retries;
 
     /// <param name="cluster">The cluster with the ConfigMaps.</param>
     /// <param name="time">The clock of the delays between attempts.</param>
-    /// <param name="log">Logs ConfigMaps that cannot be parsed.</param>
+    /// <param name="logger">Logs ConfigMaps that cannot be parsed.</param>
     /// <param name="random">The source of jitter; null for the default.</param>
-    public RolloutHistory(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
+    public RolloutHistory(ClusterConnection cluster, TimeProvider time, ILogger logger, Random? random = null)
     {
         _cluster = cluster;
-        _log = log;
+        _logger = logger;
         _retries = RecordRetries.Create(time, random ?? Random.Shared);
     }
 
@@ -56,10 +57,13 @@ public sealed partial class RolloutHistory
         ArgumentNullException.ThrowIfNull(records);
         if (!history.Enabled)
             return;
-        foreach (IGrouping<string, RolloutRecord> one in records.GroupBy(record => NameOf(history, record.Name), StringComparer.Ordinal))
+        foreach (var one in records.GroupBy(record => NameOf(history, record.Name), StringComparer.Ordinal))
         {
-            List<RolloutRecord> added = one.ToList();
-            await _retries.ExecuteAsync(async token => await TryAppendAsync(new ResourcePath("", "v1", "configmaps", ns, one.Key), added, token), cancellationToken);
+            var added = one.ToList();
+            await _retries.ExecuteAsync(
+                async token => await TryAppendAsync(new ResourcePath("", "v1", "configmaps", ns, one.Key), added, token),
+                cancellationToken
+            );
         }
     }
 
@@ -70,42 +74,55 @@ public sealed partial class RolloutHistory
     public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
         List<(string Namespace, RolloutRecord Record)> all = [];
-        foreach (JsonObject configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", ns), Selector, null, cancellationToken))
+        foreach (var configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", ns), Selector, null, cancellationToken))
         {
-            string within = configMap.Text("metadata", "namespace") ?? "";
+            var within = configMap.Text("metadata", "namespace") ?? "";
             if (HistoryDocument.Read(configMap["data"] as JsonObject) is { } records)
                 all.AddRange(records.Select(record => (within, record)));
             else
                 LogUnreadable(within, configMap.Text("metadata", "name") ?? "");
         }
 
-        return [.. all.OrderByDescending(one => one.Record.Finished).ThenByDescending(one => one.Record.Id, StringComparer.Ordinal)
-            .ThenBy(one => one.Namespace, StringComparer.Ordinal).ThenBy(one => one.Record.Kind, StringComparer.Ordinal).ThenBy(one => one.Record.Name, StringComparer.Ordinal)];
+        return
+        [
+            .. all.OrderByDescending(one => one.Record.Finished)
+                .ThenByDescending(one => one.Record.Id, StringComparer.Ordinal)
+                .ThenBy(one => one.Namespace, StringComparer.Ordinal)
+                .ThenBy(one => one.Record.Kind, StringComparer.Ordinal)
+                .ThenBy(one => one.Record.Name, StringComparer.Ordinal),
+        ];
     }
 
     private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)
     {
-        JsonObject? present = await FindAsync(path, cancellationToken);
+        var present = await FindAsync(path, cancellationToken);
         if (present is not null && !IsHistory(present))
         {
-            throw new CvException(ErrorIds.HistoryNotOwned, CvErrorKind.Forbidden,
+            throw new CvException(
+                ErrorIds.HistoryNotOwned,
+                CvErrorKind.Forbidden,
                 $"ConfigMap {path.Namespace}/{path.Name} exists, but is not a rollout history; it was not changed.",
-                $"Set another spec.history.name, or mark the ConfigMap as a history: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager")
+                $"Set another spec.history.name, or mark the ConfigMap as a history: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager"
+            )
             {
                 Target = $"{path.Namespace}/{path.Name}",
             };
         }
 
-        JsonObject configMap = present ?? new JsonObject
-        {
-            ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
-        };
-        if (!HistoryDocument.Add(configMap, records, out string? setAsideKey))
+        var configMap =
+            present
+            ?? new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "ConfigMap",
+                ["metadata"] = new JsonObject { ["name"] = path.Name, ["namespace"] = path.Namespace },
+            };
+        if (!HistoryDocument.Add(configMap, records, out var setAsideKey))
             return;
-        JsonObject metadata = (JsonObject)configMap["metadata"]!;
+        var metadata = (JsonObject)configMap["metadata"]!;
         if (metadata["labels"] is not JsonObject labels)
             metadata["labels"] = labels = [];
-        foreach ((string key, string value) in Labels)
+        foreach ((var key, var value) in Labels)
             labels[key] = value;
         if (present is null)
             await _cluster.CreateAsync(path with { Name = null }, configMap, cancellationToken);
@@ -118,8 +135,9 @@ public sealed partial class RolloutHistory
     /// <summary>Recognized by the labels of any version, including the original program's; or, if the labels were removed, by our field manager.</summary>
     private static bool IsHistory(JsonObject configMap)
     {
-        IReadOnlyDictionary<string, string> labels = configMap.Map("metadata", "labels");
-        return Labels.Any(label => labels.GetValueOrDefault(label.Key) == label.Value && label.Key != "app.kubernetes.io/component") || ManagedKeys.Has(configMap, HistoryDocument.RecordsKey);
+        var labels = configMap.Map("metadata", "labels");
+        return Labels.Any(label => labels.GetValueOrDefault(label.Key) == label.Value && label.Key != "app.kubernetes.io/component")
+            || ManagedKeys.Has(configMap, HistoryDocument.RecordsKey);
     }
 
     private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
@@ -134,11 +152,19 @@ public sealed partial class RolloutHistory
         }
     }
 
-    [LoggerMessage(EventId = LogEvents.HistorySetAside, EventName = nameof(LogEvents.HistorySetAside), Level = LogLevel.Warning,
-        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. It was renamed to {Key}, and a new history was started.")]
+    [LoggerMessage(
+        EventId = LogEvents.HistorySetAside,
+        EventName = nameof(LogEvents.HistorySetAside),
+        Level = LogLevel.Warning,
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. It was renamed to {Key}, and a new history was started."
+    )]
     private partial void LogSetAside(string @namespace, string name, string key);
 
-    [LoggerMessage(EventId = LogEvents.HistoryUnreadable, EventName = nameof(LogEvents.HistoryUnreadable), Level = LogLevel.Warning,
-        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. The next rollout renames it and starts a new history.")]
+    [LoggerMessage(
+        EventId = LogEvents.HistoryUnreadable,
+        EventName = nameof(LogEvents.HistoryUnreadable),
+        Level = LogLevel.Warning,
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. The next rollout renames it and starts a new history."
+    )]
     private partial void LogUnreadable(string @namespace, string name);
 }

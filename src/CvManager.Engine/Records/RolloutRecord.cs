@@ -59,31 +59,37 @@ public sealed record RolloutRecord
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(rollout);
-        return [.. rollout.Workloads.Select(workload => new RolloutRecord
-        {
-            Id = rollout.Id,
-            CV = resource.Metadata.Name,
-            Kind = workload.Kind,
-            Name = workload.Name,
-            Container = resource.Spec.Container.Name,
-            FromVersion = RunningVersion.VersionOf(workload.FromImage),
-            ToVersion = rollout.Version,
-            FromImage = workload.FromImage,
-            ToImage = workload.ToImage,
-            Digest = rollout.Digest,
-            Started = rollout.StartedAt,
-            Finished = rollout.FinishedAt ?? rollout.StartedAt,
-            // A workload that was deleted or changed by another client does not share the rollout's outcome.
-            Outcome = workload.Phase == RolloutPhase.Superseded && rollout.Phase != RolloutPhase.Abandoned ? RolloutPhase.Superseded : rollout.Phase,
-            Reason = Why(rollout, workload),
-            Who = rollout.StartedBy ?? Controller,
-        })];
+        return
+        [
+            .. rollout.Workloads.Select(workload => new RolloutRecord
+            {
+                Id = rollout.Id,
+                CV = resource.Metadata.Name,
+                Kind = workload.Kind,
+                Name = workload.Name,
+                Container = resource.Spec.Container.Name,
+                FromVersion = RunningVersion.VersionOf(workload.FromImage),
+                ToVersion = rollout.Version,
+                FromImage = workload.FromImage,
+                ToImage = workload.ToImage,
+                Digest = rollout.Digest,
+                Started = rollout.StartedAt,
+                Finished = rollout.FinishedAt ?? rollout.StartedAt,
+                // A workload that was deleted or changed by another client does not share the rollout's outcome.
+                Outcome =
+                    workload.Phase == RolloutPhase.Superseded && rollout.Phase != RolloutPhase.Abandoned
+                        ? RolloutPhase.Superseded
+                        : rollout.Phase,
+                Reason = Why(rollout, workload),
+                Who = rollout.StartedBy ?? Controller,
+            }),
+        ];
     }
 
     private static string Why(RolloutStatus rollout, WorkloadRolloutStatus workload)
     {
-        string why = workload.Phase == RolloutPhase.Superseded && workload.Message is { Length: > 0 } gone ? gone : rollout.Message ?? "";
-        string whole = string.Join("; ", new[] { rollout.StartedFor ?? "", why }.Where(text => text.Length > 0));
+        var why = workload.Phase == RolloutPhase.Superseded && workload.Message is { Length: > 0 } gone ? gone : rollout.Message ?? "";
+        var whole = string.Join("; ", new[] { rollout.StartedFor ?? "", why }.Where(text => text.Length > 0));
         return whole.Length <= MaxReasonLength ? whole : string.Concat(whole.AsSpan(0, MaxReasonLength - 1), "…");
     }
 }

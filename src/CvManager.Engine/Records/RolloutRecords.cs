@@ -18,18 +18,18 @@ public sealed partial class RolloutRecords
     private readonly RolloutHistory _history;
     private readonly VersionConfigMap _config;
     private readonly EventRecorder _events;
-    private readonly ILogger _log;
+    private readonly ILogger _logger;
 
     /// <param name="cluster">The cluster to write to.</param>
     /// <param name="time">The clock.</param>
-    /// <param name="log">Logs what could not be written.</param>
+    /// <param name="logger">Logs what could not be written.</param>
     /// <param name="random">The source of jitter; null for the default.</param>
-    public RolloutRecords(ClusterConnection cluster, TimeProvider time, ILogger log, Random? random = null)
+    public RolloutRecords(ClusterConnection cluster, TimeProvider time, ILogger logger, Random? random = null)
     {
-        _history = new RolloutHistory(cluster, time, log, random);
+        _history = new RolloutHistory(cluster, time, logger, random);
         _config = new VersionConfigMap(cluster, time, random);
-        _events = new EventRecorder(cluster, time, log);
-        _log = log;
+        _events = new EventRecorder(cluster, time, logger);
+        _logger = logger;
     }
 
     /// <summary>True if a status contains records that are still to be written: reconcile again.</summary>
@@ -48,14 +48,19 @@ public sealed partial class RolloutRecords
     /// <param name="finished">The rollout that ended with this status; null for none.</param>
     /// <param name="cancellationToken">Stops between two requests; the next step writes the rest.</param>
     /// <returns>The status, including what could not be written.</returns>
-    public async Task<ContainerVersionStatus> WriteAsync(ContainerVersion resource, ContainerVersionStatus status, RolloutStatus? finished, CancellationToken cancellationToken)
+    public async Task<ContainerVersionStatus> WriteAsync(
+        ContainerVersion resource,
+        ContainerVersionStatus status,
+        RolloutStatus? finished,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(status);
-        string ns = resource.Metadata.Namespace ?? "";
+        var ns = resource.Metadata.Namespace ?? "";
         List<RolloutStatus> left = [];
         RecordProblem? problem = null;
-        foreach (RolloutStatus ended in (status.Unrecorded ?? []).Concat(finished is null ? [] : [finished]))
+        foreach (var ended in (status.Unrecorded ?? []).Concat(finished is null ? [] : [finished]))
         {
             try
             {
@@ -91,14 +96,19 @@ public sealed partial class RolloutRecords
             }
         }
 
-        return status with { Unrecorded = left.Count == 0 ? null : left, NotRecorded = problem };
+        return status with
+        {
+            Unrecorded = left.Count == 0 ? null : left,
+            NotRecorded = problem,
+        };
     }
 
     /// <summary>True if a deleted resource needs final records: for a rollout in progress, or for records that are still to be written.</summary>
     public static bool NeedsFinalRecord(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        return resource.Status is { } status && (status.Unrecorded is { Count: > 0 } || (status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase)));
+        return resource.Status is { } status
+            && (status.Unrecorded is { Count: > 0 } || (status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase)));
     }
 
     /// <summary>
@@ -116,27 +126,44 @@ public sealed partial class RolloutRecords
         List<RolloutStatus> ended = [.. resource.Status!.Unrecorded ?? []];
         if (resource.Status.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase))
         {
-            ended.Add(rollout with
-            {
-                Phase = RolloutPhase.Abandoned, FinishedAt = now,
-                Message = $"The ContainerVersion was deleted during the rollout (phase {rollout.Phase}); its workloads were left unchanged.",
-            });
+            ended.Add(
+                rollout with
+                {
+                    Phase = RolloutPhase.Abandoned,
+                    FinishedAt = now,
+                    Message =
+                        $"The ContainerVersion was deleted during the rollout (phase {rollout.Phase}); its workloads were left unchanged.",
+                }
+            );
         }
 
-        await _history.AppendAsync(resource.Metadata.Namespace ?? "", resource.Spec.History, [.. ended.SelectMany(one => RolloutRecord.Of(resource, one))], cancellationToken);
+        await _history.AppendAsync(
+            resource.Metadata.Namespace ?? "",
+            resource.Spec.History,
+            [.. ended.SelectMany(one => RolloutRecord.Of(resource, one))],
+            cancellationToken
+        );
     }
 
     /// <summary>Writes the events of a status change. Throws only when it is cancelled.</summary>
     /// <param name="before">The resource before the change.</param>
     /// <param name="after">The resource as written.</param>
     /// <param name="workloads">The workloads that it selects.</param>
-    public Task PublishEventsAsync(ContainerVersion before, ContainerVersion after, IReadOnlyList<Workload> workloads, CancellationToken cancellationToken) =>
-        Task.WhenAll(RolloutEvents.Between(before, after, workloads).Select(happened => _events.WriteAsync(happened, cancellationToken)));
+    public Task PublishEventsAsync(
+        ContainerVersion before,
+        ContainerVersion after,
+        IReadOnlyList<Workload> workloads,
+        CancellationToken cancellationToken
+    ) => Task.WhenAll(RolloutEvents.Between(before, after, workloads).Select(happened => _events.WriteAsync(happened, cancellationToken)));
 
     /// <summary>The version to write to the ConfigMap; null if it is up to date.</summary>
     private static ConfigStatus? ConfigToWrite(ContainerVersion resource, ContainerVersionStatus status)
     {
-        if (resource.Spec.Config is not { } config || status.CurrStatus != CurrentStatus.Success || status.SuccessVersion is not { } version)
+        if (
+            resource.Spec.Config is not { } config
+            || status.CurrStatus != CurrentStatus.Success
+            || status.SuccessVersion is not { } version
+        )
             return null;
         ConfigStatus wanted = new(config.Name, config.Key, version);
         return wanted == status.Config ? null : wanted;
@@ -152,11 +179,19 @@ public sealed partial class RolloutRecords
         return problem;
     }
 
-    [LoggerMessage(EventId = LogEvents.RecordNotWritten, EventName = nameof(LogEvents.RecordNotWritten), Level = LogLevel.Warning,
-        Message = "{Resource}: the {What} could not be written; retrying ({ErrorId}): {Why}")]
+    [LoggerMessage(
+        EventId = LogEvents.RecordNotWritten,
+        EventName = nameof(LogEvents.RecordNotWritten),
+        Level = LogLevel.Warning,
+        Message = "{Resource}: the {What} could not be written; retrying ({ErrorId}): {Why}"
+    )]
     private partial void LogNotKept(string resource, string what, string why, string errorId);
 
-    [LoggerMessage(EventId = LogEvents.RecordsGivenUp, EventName = nameof(LogEvents.RecordsGivenUp), Level = LogLevel.Error,
-        Message = "{Resource}: the oldest {Count} records that could not be written were dropped")]
+    [LoggerMessage(
+        EventId = LogEvents.RecordsGivenUp,
+        EventName = nameof(LogEvents.RecordsGivenUp),
+        Level = LogLevel.Error,
+        Message = "{Resource}: the oldest {Count} records that could not be written were dropped"
+    )]
     private partial void LogDropped(string resource, int count);
 }

@@ -43,41 +43,63 @@ public sealed class VersionConfigMap
         JsonObject data = new() { [key] = version };
         try
         {
-            JsonObject present = await _cluster.GetAsync(path, cancellationToken);
+            var present = await _cluster.GetAsync(path, cancellationToken);
             if (present.Text("data", key) == version)
                 return;
             if (!MayWrite(present, key))
             {
-                throw new CvException(ErrorIds.ConfigMapNotOwned, CvErrorKind.Forbidden,
+                throw new CvException(
+                    ErrorIds.ConfigMapNotOwned,
+                    CvErrorKind.Forbidden,
                     $"Key {key} of ConfigMap {path.Namespace}/{path.Name} was not written by CvManager; it was not changed.",
                     "Set another ConfigMap or key in spec.config, or allow CvManager to write the key: "
-                    + $"kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}")
+                        + $"kubectl annotate configmap {path.Name} -n {path.Namespace} {KeysAnnotation}={key}"
+                )
                 {
                     Target = $"{path.Namespace}/{path.Name}",
                 };
             }
 
             // Only if it has not changed since it was read.
-            await _cluster.PatchAsync(path, PatchKind.Merge, new JsonObject
-            {
-                ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") }, ["data"] = data,
-            }, cancellationToken);
+            await _cluster.PatchAsync(
+                path,
+                PatchKind.Merge,
+                new JsonObject
+                {
+                    ["metadata"] = new JsonObject { ["resourceVersion"] = present.Text("metadata", "resourceVersion") },
+                    ["data"] = data,
+                },
+                cancellationToken
+            );
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
         {
-            await _cluster.CreateAsync(path with { Name = null }, new JsonObject
-            {
-                ["apiVersion"] = "v1", ["kind"] = "ConfigMap",
-                ["metadata"] = new JsonObject
+            await _cluster.CreateAsync(
+                path with
                 {
-                    ["name"] = path.Name, ["namespace"] = path.Namespace, ["annotations"] = new JsonObject { [KeysAnnotation] = key },
+                    Name = null,
                 },
-                ["data"] = data.DeepClone(),
-            }, cancellationToken);
+                new JsonObject
+                {
+                    ["apiVersion"] = "v1",
+                    ["kind"] = "ConfigMap",
+                    ["metadata"] = new JsonObject
+                    {
+                        ["name"] = path.Name,
+                        ["namespace"] = path.Namespace,
+                        ["annotations"] = new JsonObject { [KeysAnnotation] = key },
+                    },
+                    ["data"] = data.DeepClone(),
+                },
+                cancellationToken
+            );
         }
     }
 
     private static bool MayWrite(JsonObject configMap, string key) =>
         ManagedKeys.Has(configMap, key)
-        || configMap.Text("metadata", "annotations", KeysAnnotation)?.Split(',', StringSplitOptions.TrimEntries).Contains(key, StringComparer.Ordinal) == true;
+        || configMap
+            .Text("metadata", "annotations", KeysAnnotation)
+            ?.Split(',', StringSplitOptions.TrimEntries)
+            .Contains(key, StringComparer.Ordinal) == true;
 }

@@ -16,7 +16,7 @@ internal static class AddressRules
     /// </summary>
     public static bool IsBlocked(IPAddress address)
     {
-        IPAddress plain = Plain(address);
+        var plain = Plain(address);
         if (plain.AddressFamily == AddressFamily.InterNetwork)
         {
             Span<byte> bytes = stackalloc byte[4];
@@ -24,7 +24,10 @@ internal static class AddressRules
             return bytes is [0, ..] or [169, 254, ..] or [>= 224, ..] || plain.Equals(AlibabaMetadata) || plain.Equals(OracleMetadata);
         }
 
-        return plain.IsIPv6LinkLocal || plain.IsIPv6SiteLocal || plain.IsIPv6Multicast || plain.Equals(IPAddress.IPv6Any)
+        return plain.IsIPv6LinkLocal
+            || plain.IsIPv6SiteLocal
+            || plain.IsIPv6Multicast
+            || plain.Equals(IPAddress.IPv6Any)
             || new IPAddress(plain.GetAddressBytes()).Equals(AmazonMetadata);
     }
 
@@ -33,14 +36,18 @@ internal static class AddressRules
     /// <summary>True if the host name or address is a loopback one, without name resolution.</summary>
     public static bool NamesLoopback(Uri address)
     {
-        string host = address.IdnHost.TrimEnd('.');
-        return host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
+        var host = address.IdnHost.TrimEnd('.');
+        return host.Equals("localhost", StringComparison.OrdinalIgnoreCase)
+            || host.EndsWith(".localhost", StringComparison.OrdinalIgnoreCase)
             || (Literal(address) is { } literal && IsLoopback(literal));
     }
 
     /// <summary>The IP address in a URL; null if it has a host name.</summary>
     public static IPAddress? Literal(Uri address) =>
-        address.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6 && IPAddress.TryParse(address.IdnHost.Trim('[', ']').TrimEnd('.'), out IPAddress? literal) ? literal : null;
+        address.HostNameType is UriHostNameType.IPv4 or UriHostNameType.IPv6
+        && IPAddress.TryParse(address.IdnHost.Trim('[', ']').TrimEnd('.'), out var literal)
+            ? literal
+            : null;
 
     /// <summary>The IPv4 address in an IPv6 address that is mapped, compatible (RFC 4291, 2.5.5) or NAT64 (RFC 6052).</summary>
     private static IPAddress Plain(IPAddress address)
@@ -49,15 +56,19 @@ internal static class AddressRules
             return address;
         if (address.IsIPv4MappedToIPv6)
             return address.MapToIPv4();
-        byte[] bytes = address.GetAddressBytes();
-        bool compatible = bytes.AsSpan(0, 12).IndexOfAnyExcept((byte)0) < 0 && !address.Equals(IPAddress.IPv6Any) && !address.Equals(IPAddress.IPv6Loopback);
-        bool translated = bytes.AsSpan(0, 12).SequenceEqual((ReadOnlySpan<byte>)[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]);
+        var bytes = address.GetAddressBytes();
+        var compatible =
+            bytes.AsSpan(0, 12).IndexOfAnyExcept((byte)0) < 0
+            && !address.Equals(IPAddress.IPv6Any)
+            && !address.Equals(IPAddress.IPv6Loopback);
+        var translated = bytes.AsSpan(0, 12).SequenceEqual((ReadOnlySpan<byte>)[0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0]);
         return compatible || translated ? new IPAddress(bytes.AsSpan(12)) : address;
     }
 }
 
 /// <summary>A connection was blocked because of its address.</summary>
-internal sealed class AddressRefusedException(string host, IPAddress address) : Exception($"The address {address} of {host} is not allowed.")
+internal sealed class AddressRefusedException(string host, IPAddress address)
+    : Exception($"The address {address} of {host} is not allowed.")
 {
     public string Host => host;
 

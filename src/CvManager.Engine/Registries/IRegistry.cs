@@ -17,7 +17,10 @@ public interface IRegistry
 
     /// <summary>The same for several tags, in as few requests as possible. Tags that do not exist are not in the result.</summary>
     Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken);
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>
     /// All tags, page by page. Only an enumeration that ends without an exception is complete: never act on a partial one.
@@ -28,7 +31,11 @@ public interface IRegistry
     /// The labels of an image; empty if there are none. For an index, its annotations and the labels of its first image for a platform,
     /// which take precedence. Includes the build time from the image configuration as <c>org.opencontainers.image.created</c>.
     /// </summary>
-    Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
+    Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>
     /// Checks that a digest is an image's and no other artifact's, or an index's whose images of all platforms are there. A request for the
@@ -66,7 +73,13 @@ public interface IRegistryCatalog
 /// <param name="ChosenTag">The version tag that a policy selected; null without a policy.</param>
 /// <param name="ArtifactType">The type of an artifact that is not an image (for example a chart), if the same response contains it;
 /// otherwise null.</param>
-public sealed record TagDigest(string Digest, IReadOnlyList<string>? ImageTags = null, bool IsIndex = false, string? ChosenTag = null, string? ArtifactType = null);
+public sealed record TagDigest(
+    string Digest,
+    IReadOnlyList<string>? ImageTags = null,
+    bool IsIndex = false,
+    string? ChosenTag = null,
+    string? ArtifactType = null
+);
 
 /// <summary>A tag of a list.</summary>
 /// <param name="Digest">Null if the registry's list has none; then use <see cref="IRegistry.FindTagAsync"/>.</param>
@@ -77,4 +90,11 @@ public sealed record RegistryTag(string Tag, string? Digest, DateTimeOffset? Pus
 /// <summary>The result of moving a tag.</summary>
 /// <param name="FormerDigest">The digest before; null if the tag did not exist.</param>
 /// <param name="AlreadyThere">True if no change was necessary.</param>
-public sealed record TagMove(ImageRepository Repository, string Tag, string Version, string Digest, string? FormerDigest, bool AlreadyThere);
+public sealed record TagMove(
+    ImageRepository Repository,
+    string Tag,
+    string Version,
+    string Digest,
+    string? FormerDigest,
+    bool AlreadyThere
+);

@@ -36,7 +36,7 @@ public sealed partial record ImageReference
     public static ImageReference Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        return TryParse(text, out ImageReference? reference) ? reference : throw Invalid(text);
+        return TryParse(text, out var reference) ? reference : throw Invalid(text);
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageReference? reference)
@@ -47,8 +47,8 @@ public sealed partial record ImageReference
 
         string? digest = null;
         string? tag = null;
-        string name = text;
-        int at = name.IndexOf('@', StringComparison.Ordinal);
+        var name = text;
+        var at = name.IndexOf('@', StringComparison.Ordinal);
         if (at >= 0)
         {
             digest = name[(at + 1)..];
@@ -56,15 +56,18 @@ public sealed partial record ImageReference
         }
 
         // A colon before the last slash belongs to the port.
-        int colon = name.LastIndexOf(':');
+        var colon = name.LastIndexOf(':');
         if (colon > name.LastIndexOf('/'))
         {
             tag = name[(colon + 1)..];
             name = name[..colon];
         }
 
-        if ((tag is not null && !IsTag(tag)) || (digest is not null && !IsDigest(digest))
-            || !ImageRepository.TryParse(name, out ImageRepository? repository))
+        if (
+            (tag is not null && !IsTag(tag))
+            || (digest is not null && !IsDigest(digest))
+            || !ImageRepository.TryParse(name, out var repository)
+        )
             return false;
         reference = new ImageReference(repository, tag, digest);
         return true;
@@ -86,8 +89,15 @@ public sealed partial record ImageReference
         };
 
     private static CvException Invalid(string text) =>
-        new(ErrorIds.ImageReferenceInvalid, CvErrorKind.Invalid, $"'{text}' is not a valid image reference.",
-            "Use [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'.") { Target = text };
+        new(
+            ErrorIds.ImageReferenceInvalid,
+            CvErrorKind.Invalid,
+            $"'{text}' is not a valid image reference.",
+            "Use [host[:port]/]path[:tag][@digest], for example 'registry.example.com:5000/team/app:1.4.2'."
+        )
+        {
+            Target = text,
+        };
 
     [GeneratedRegex(@"\A[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}\z", RegexOptions.CultureInvariant)]
     private static partial Regex TagPattern();

@@ -34,13 +34,15 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     public static ImageRepository Parse(string text)
     {
         ArgumentNullException.ThrowIfNull(text);
-        if (TryParse(text, out ImageRepository? repository))
+        if (TryParse(text, out var repository))
             return repository;
-        string remedy = ImageReference.TryParse(text, out ImageReference? reference)
+        var remedy = ImageReference.TryParse(text, out var reference)
             ? $"Remove the tag and digest: '{reference.Repository}'."
             : "Use [host[:port]/]path with the path in lower case, for example 'nginx' or 'registry.example.com:5000/team/app'.";
-        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid,
-            $"'{text}' is not a valid image repository.", remedy) { Target = text };
+        throw new CvException(ErrorIds.ImageRepositoryInvalid, CvErrorKind.Invalid, $"'{text}' is not a valid image repository.", remedy)
+        {
+            Target = text,
+        };
     }
 
     public static bool TryParse([NotNullWhen(true)] string? text, [NotNullWhen(true)] out ImageRepository? repository)
@@ -49,9 +51,9 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         if (string.IsNullOrEmpty(text) || text.Length > MaxNameLength + 64)
             return false;
 
-        int slash = text.IndexOf('/', StringComparison.Ordinal);
-        string host = DockerHub;
-        string path = text;
+        var slash = text.IndexOf('/', StringComparison.Ordinal);
+        var host = DockerHub;
+        var path = text;
         if (slash > 0 && IsHost(text[..slash]))
         {
             host = text[..slash];
@@ -61,7 +63,12 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
         host = CanonicalHost(host);
         if (host == DockerHub && !path.Contains('/', StringComparison.Ordinal))
             path = OfficialPrefix + path;
-        if (!HostPattern().IsMatch(host) || !IsCanonical(ref host) || !PathPattern().IsMatch(path) || host.Length + 1 + path.Length > MaxNameLength)
+        if (
+            !HostPattern().IsMatch(host)
+            || !IsCanonical(ref host)
+            || !PathPattern().IsMatch(path)
+            || host.Length + 1 + path.Length > MaxNameLength
+        )
             return false;
         repository = new ImageRepository(text, host, path);
         return true;
@@ -72,7 +79,7 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     /// </summary>
     internal static string CanonicalHost(string host)
     {
-        string lower = host.ToLowerInvariant();
+        var lower = host.ToLowerInvariant();
         return lower is "index.docker.io" or "registry-1.docker.io" or "registry.hub.docker.com" ? DockerHub : lower;
     }
 
@@ -82,21 +89,22 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     /// </summary>
     private static bool IsCanonical(ref string host)
     {
-        if (!Uri.TryCreate($"https://{host}/", UriKind.Absolute, out Uri? address) || address.Port == 0)
+        if (!Uri.TryCreate($"https://{host}/", UriKind.Absolute, out var address) || address.Port == 0)
             return false;
-        string name = address.Host;
+        var name = address.Host;
         if (address.HostNameType == UriHostNameType.IPv6)
         {
-            if (!System.Net.IPAddress.TryParse(name.Trim('[', ']'), out System.Net.IPAddress? parsed) || parsed.IsIPv4MappedToIPv6)
+            if (!System.Net.IPAddress.TryParse(name.Trim('[', ']'), out var parsed) || parsed.IsIPv4MappedToIPv6)
                 return false;
             host = name + host[(host.IndexOf(']', StringComparison.Ordinal) + 1)..];
             return true;
         }
 
         // A numeric last label makes it an IPv4 address (WHATWG URL, "ends in a number"), which must have four numbers.
-        string written = host[..(host.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0 ? colon : host.Length)];
-        string last = written[(written.LastIndexOf('.') + 1)..];
-        bool numeric = last.All(char.IsAsciiDigit) || (last.StartsWith("0x", StringComparison.Ordinal) && last[2..].All(char.IsAsciiHexDigit));
+        var written = host[..(host.IndexOf(':', StringComparison.Ordinal) is var colon and >= 0 ? colon : host.Length)];
+        var last = written[(written.LastIndexOf('.') + 1)..];
+        var numeric =
+            last.All(char.IsAsciiDigit) || (last.StartsWith("0x", StringComparison.Ordinal) && last[2..].All(char.IsAsciiHexDigit));
         return name == written && (!numeric || address.HostNameType == UriHostNameType.IPv4);
     }
 
@@ -121,9 +129,15 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     private static bool IsHost(string first) =>
         first.AsSpan().IndexOfAny('.', ':') >= 0 || first == "localhost" || first.Any(char.IsAsciiLetterUpper);
 
-    [GeneratedRegex(@"\A(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"\A(?:(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])(?:\.(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9]))*|\[[a-fA-F0-9:]+\])(?::[0-9]{1,5})?\z",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking
+    )]
     private static partial Regex HostPattern();
 
-    [GeneratedRegex(@"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"\A[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*\z",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking
+    )]
     private static partial Regex PathPattern();
 }

@@ -25,13 +25,23 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     /// <param name="handler">Sends the requests, without redirects and cookies; null for the network. Owned by the caller.</param>
     /// <exception cref="CvException"><c>RegistryCertificatesInvalid</c>.</exception>
     public RegistryCatalog(RegistryClientOptions options, ICredentialSource credentials, HttpMessageHandler? handler = null)
-        : this(options, credentials, new HttpMessageInvoker(handler ?? RegistryConnections.Open(options), disposeHandler: handler is null), ownsHttp: true, "", new RequestBudgets(options))
-    {
-    }
+        : this(
+            options,
+            credentials,
+            new HttpMessageInvoker(handler ?? RegistryConnections.Open(options), disposeHandler: handler is null),
+            ownsHttp: true,
+            "",
+            new RequestBudgets(options)
+        ) { }
 
     private RegistryCatalog(
-        RegistryClientOptions options, ICredentialSource credentials, HttpMessageInvoker http, bool ownsHttp, string login,
-        RequestBudgets budgets)
+        RegistryClientOptions options,
+        ICredentialSource credentials,
+        HttpMessageInvoker http,
+        bool ownsHttp,
+        string login,
+        RequestBudgets budgets
+    )
     {
         ArgumentNullException.ThrowIfNull(options);
         ArgumentNullException.ThrowIfNull(credentials);
@@ -54,7 +64,8 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
     /// <summary>The same, trying these credentials before those of this catalog.</summary>
     /// <inheritdoc cref="With" path="/param"/>
-    public RegistryCatalog AlsoWith(ICredentialSource credentials, string login) => With(new CredentialChain(credentials, _credentials), login);
+    public RegistryCatalog AlsoWith(ICredentialSource credentials, string login) =>
+        With(new CredentialChain(credentials, _credentials), login);
 
     public IRegistry For(ImageRepository repository)
     {
@@ -124,16 +135,16 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
         private IRegistry Create(string name)
         {
-            RequestBudget budget = Budget(name);
-            if (EcrHost.TryParse(name, out EcrHost? ecr))
+            var budget = Budget(name);
+            if (EcrHost.TryParse(name, out var ecr))
                 return CreateEcr(name, ecr, budget);
-            OciRegistry registry = CreateOci(_owner._credentials, budget);
+            var registry = CreateOci(_owner._credentials, budget);
             return name == ImageRepository.DockerHub ? CreateDockerHub(registry) : registry;
         }
 
         private RequestBudget Budget(string host)
         {
-            RequestBudget budget = _owner._budgets.Take(host, _owner._login);
+            var budget = _owner._budgets.Take(host, _owner._login);
             _hosts.Add(host);
             return budget;
         }
@@ -152,13 +163,19 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         private EcrRegistryChoice CreateEcr(string name, EcrHost host, RequestBudget budget)
         {
             EcrCredentials credentials = new(_owner._credentials, name);
-            AmazonECRClient client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout, _owner._options.TimeProvider);
+            var client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout, _owner._options.TimeProvider);
             EcrCaller caller = new(client, credentials, budget, _owner._options);
             EcrLogin login = new(caller, name, _owner._options.TimeProvider);
             _owned.Add(client);
             _owned.Add(login);
             EcrRegistry api = new(caller, host.AccountId, CreateOci(login, budget), _owner._options);
-            return new EcrRegistryChoice(api, CreateOci(_owner._credentials, budget), credentials, client.Config, _owner._options.TimeProvider);
+            return new EcrRegistryChoice(
+                api,
+                CreateOci(_owner._credentials, budget),
+                credentials,
+                client.Config,
+                _owner._options.TimeProvider
+            );
         }
     }
 }

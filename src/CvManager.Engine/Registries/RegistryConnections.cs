@@ -26,31 +26,48 @@ internal static class RegistryConnections
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             ConnectCallback = (context, cancellationToken) => ConnectAsync(context, options.LinkLocalRegistries, cancellationToken),
             Proxy = ProxySettings.OfEnvironment(),
-            SslOptions = { RemoteCertificateValidationCallback = ServerTrust.Of(options.AuthorityFile is null ? null : Read(options.AuthorityFile), orSystem: true) },
+            SslOptions =
+            {
+                RemoteCertificateValidationCallback = ServerTrust.Of(
+                    options.AuthorityFile is null ? null : Read(options.AuthorityFile),
+                    orSystem: true
+                ),
+            },
         };
     }
 
     /// <summary>Like the default, but blocks addresses that are not allowed, regardless of the host name that resolves to them.</summary>
-    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, IReadOnlySet<string> linkLocal, CancellationToken cancellationToken)
+    private static async ValueTask<Stream> ConnectAsync(
+        SocketsHttpConnectionContext context,
+        IReadOnlySet<string> linkLocal,
+        CancellationToken cancellationToken
+    )
     {
-        DnsEndPoint server = context.DnsEndPoint;
-        IPAddress[] addresses = IPAddress.TryParse(server.Host.Trim('[', ']'), out IPAddress? literal)
+        var server = context.DnsEndPoint;
+        var addresses = IPAddress.TryParse(server.Host.Trim('[', ']'), out var literal)
             ? [literal]
-            : await Dns.GetHostAddressesAsync(server.Host, cancellationToken).ConfigureAwait(false);
+            : await Dns.GetHostAddressesAsync(server.Host, cancellationToken);
         // If they differ, the server is the proxy.
-        HttpRequestMessage request = context.InitialRequestMessage;
-        if (request.RequestUri is { } asked && asked.Port == server.Port && asked.IdnHost.Trim('[', ']').Equals(server.Host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase))
+        var request = context.InitialRequestMessage;
+        if (
+            request.RequestUri is { } asked
+            && asked.Port == server.Port
+            && asked.IdnHost.Trim('[', ']').Equals(server.Host.Trim('[', ']'), StringComparison.OrdinalIgnoreCase)
+        )
         {
-            bool allowed = linkLocal.Contains(asked.Authority) || linkLocal.Contains($"{asked.Host}:{asked.Port}");
-            bool notToLoopback = request.Options.TryGetValue(NotToLoopback, out bool set) && set;
-            if (Array.Find(addresses, a => (!allowed && AddressRules.IsBlocked(a)) || (notToLoopback && AddressRules.IsLoopback(a))) is { } refused)
+            var allowed = linkLocal.Contains(asked.Authority) || linkLocal.Contains($"{asked.Host}:{asked.Port}");
+            var notToLoopback = request.Options.TryGetValue(NotToLoopback, out var set) && set;
+            if (
+                Array.Find(addresses, a => (!allowed && AddressRules.IsBlocked(a)) || (notToLoopback && AddressRules.IsLoopback(a))) is
+                { } refused
+            )
                 throw new AddressRefusedException(server.Host, refused);
         }
 
         Socket socket = new(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
         try
         {
-            await socket.ConnectAsync(addresses, server.Port, cancellationToken).ConfigureAwait(false);
+            await socket.ConnectAsync(addresses, server.Port, cancellationToken);
             return new NetworkStream(socket, ownsSocket: true);
         }
         catch
@@ -73,7 +90,14 @@ internal static class RegistryConnections
     }
 
     private static CvException Invalid(string path, string what, Exception? inner = null) =>
-        new(ErrorIds.RegistryCertificatesInvalid, CvErrorKind.Invalid,
+        new(
+            ErrorIds.RegistryCertificatesInvalid,
+            CvErrorKind.Invalid,
             $"Could not read the registries' CA certificates from '{path}': {what}.",
-            $"Set {RegistryClientOptions.AuthorityVariable} to a readable file with PEM certificates ('-----BEGIN CERTIFICATE-----').", inner) { Target = path };
+            $"Set {RegistryClientOptions.AuthorityVariable} to a readable file with PEM certificates ('-----BEGIN CERTIFICATE-----').",
+            inner
+        )
+        {
+            Target = path,
+        };
 }

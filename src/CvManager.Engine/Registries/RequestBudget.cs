@@ -72,10 +72,10 @@ public sealed class RequestBudget
                 _waiting++;
             }
 
-            bool waited = false;
+            var waited = false;
             try
             {
-                await Task.Delay(wait, _time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(wait, _time, cancellationToken);
                 waited = true;
             }
             finally
@@ -105,17 +105,24 @@ public sealed class RequestBudget
     /// </remarks>
     internal void Observe(HttpResponseMessage response)
     {
-        DateTimeOffset now = Now();
-        DateTimeOffset clock = _time.GetUtcNow();
-        long? remaining = Number(response.Headers, "ratelimit-remaining") ?? Number(response.Headers, "x-ratelimit-remaining");
-        long? limit = Number(response.Headers, "ratelimit-limit") ?? Number(response.Headers, "x-ratelimit-limit");
+        var now = Now();
+        var clock = _time.GetUtcNow();
+        var remaining = Number(response.Headers, "ratelimit-remaining") ?? Number(response.Headers, "x-ratelimit-remaining");
+        var limit = Number(response.Headers, "ratelimit-limit") ?? Number(response.Headers, "x-ratelimit-limit");
         lock (_lock)
         {
             if (limit is not null)
                 (_limit, _remaining) = limit > 0 ? (limit, remaining) : (null, null);
             if ((int)response.StatusCode == 429)
-                Throttle(now, RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit));
-            else if (limit > 0 && remaining == 0 && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset)
+                Throttle(
+                    now,
+                    RetryAfter(response.Headers.RetryAfter, clock) ?? Reset(response.Headers, clock) ?? Share(response.Headers, limit)
+                );
+            else if (
+                limit > 0
+                && remaining == 0
+                && (Reset(response.Headers, clock) ?? (Counts(response) ? Share(response.Headers, limit) : null)) is { } reset
+            )
                 Pause(now, reset);
             else if ((int)response.StatusCode < 400)
                 _nextPause = FirstPause;
@@ -136,7 +143,7 @@ public sealed class RequestBudget
         {
             lock (_lock)
             {
-                DateTimeOffset now = Now();
+                var now = Now();
                 Fill(now);
                 return _waiting == 0 && _tokens >= _burst && _pausedUntil <= now;
             }
@@ -150,10 +157,20 @@ public sealed class RequestBudget
         {
             lock (_lock)
             {
-                DateTimeOffset now = Now();
+                var now = Now();
                 Fill(now);
-                return new RequestBudgetState(_since, _spent, _refused, _waiting, (int)Math.Max(0, Math.Floor(_tokens)), _burst, _perSecond,
-                    _pausedUntil > now ? _time.GetUtcNow() + (_pausedUntil - now) : null, _limit, _remaining);
+                return new RequestBudgetState(
+                    _since,
+                    _spent,
+                    _refused,
+                    _waiting,
+                    (int)Math.Max(0, Math.Floor(_tokens)),
+                    _burst,
+                    _perSecond,
+                    _pausedUntil > now ? _time.GetUtcNow() + (_pausedUntil - now) : null,
+                    _limit,
+                    _remaining
+                );
             }
         }
     }
@@ -166,7 +183,7 @@ public sealed class RequestBudget
     {
         Fill(now);
         _tokens--;
-        TimeSpan wait = _filledAt > now ? _filledAt - now : TimeSpan.Zero;
+        var wait = _filledAt > now ? _filledAt - now : TimeSpan.Zero;
         return _tokens >= 0 ? wait : wait + TimeSpan.FromSeconds(-_tokens / _perSecond);
     }
 
@@ -199,7 +216,7 @@ public sealed class RequestBudget
 
     private void Pause(DateTimeOffset now, TimeSpan rest)
     {
-        DateTimeOffset until = now + TimeSpan.FromTicks(Math.Clamp(rest.Ticks, 0, MaxRequestedPause.Ticks));
+        var until = now + TimeSpan.FromTicks(Math.Clamp(rest.Ticks, 0, MaxRequestedPause.Ticks));
         if (until <= _pausedUntil)
             return;
         Fill(now);
@@ -209,7 +226,8 @@ public sealed class RequestBudget
         _filledAt = until;
     }
 
-    private static TimeSpan? RetryAfter(RetryConditionHeaderValue? value, DateTimeOffset now) => value?.Delta ?? (value?.Date is { } date ? date - now : null);
+    private static TimeSpan? RetryAfter(RetryConditionHeaderValue? value, DateTimeOffset now) =>
+        value?.Delta ?? (value?.Date is { } date ? date - now : null);
 
     /// <summary>The header has seconds from now, or a Unix time in seconds (GitHub, GitLab) or milliseconds.</summary>
     private static TimeSpan? Reset(HttpResponseHeaders headers, DateTimeOffset now)
@@ -230,10 +248,17 @@ public sealed class RequestBudget
     /// </summary>
     private static TimeSpan? Share(HttpResponseHeaders headers, long? limit)
     {
-        if (limit is not > 0 || !headers.TryGetValues("ratelimit-remaining", out IEnumerable<string>? values) || values.FirstOrDefault() is not string value)
+        if (limit is not > 0 || !headers.TryGetValues("ratelimit-remaining", out var values) || values.FirstOrDefault() is not string value)
             return null;
-        int at = value.IndexOf(";w=", StringComparison.Ordinal);
-        return at >= 0 && uint.TryParse(value.AsSpan(at + 3), System.Globalization.NumberStyles.None, System.Globalization.CultureInfo.InvariantCulture, out uint seconds)
+        var at = value.IndexOf(";w=", StringComparison.Ordinal);
+        return
+            at >= 0
+            && uint.TryParse(
+                value.AsSpan(at + 3),
+                System.Globalization.NumberStyles.None,
+                System.Globalization.CultureInfo.InvariantCulture,
+                out var seconds
+            )
             ? TimeSpan.FromSeconds((double)seconds / limit.Value)
             : null;
     }
@@ -243,9 +268,15 @@ public sealed class RequestBudget
 
     /// <summary>Docker Hub appends the window: <c>100;w=21600</c>.</summary>
     private static long? Number(HttpResponseHeaders headers, string name) =>
-        headers.TryGetValues(name, out IEnumerable<string>? values) && values.FirstOrDefault() is string value
-        && long.TryParse(value.AsSpan(0, value.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : value.Length),
-            System.Globalization.NumberStyles.Integer, System.Globalization.CultureInfo.InvariantCulture, out long number) && number >= 0
+        headers.TryGetValues(name, out var values)
+        && values.FirstOrDefault() is string value
+        && long.TryParse(
+            value.AsSpan(0, value.IndexOf(';', StringComparison.Ordinal) is var end and >= 0 ? end : value.Length),
+            System.Globalization.NumberStyles.Integer,
+            System.Globalization.CultureInfo.InvariantCulture,
+            out var number
+        )
+        && number >= 0
             ? number
             : null;
 }
@@ -262,4 +293,14 @@ public sealed class RequestBudget
 /// <param name="RegistryLimit">The registry's own limit (<c>ratelimit-limit</c>); null if unknown.</param>
 /// <param name="RegistryRemaining">The remaining requests according to the registry; null if unknown.</param>
 public sealed record RequestBudgetState(
-    DateTimeOffset Since, long Spent, long Refused, int Waiting, int Available, int Burst, double PerSecond, DateTimeOffset? PausedUntil, long? RegistryLimit, long? RegistryRemaining);
+    DateTimeOffset Since,
+    long Spent,
+    long Refused,
+    int Waiting,
+    int Available,
+    int Burst,
+    double PerSecond,
+    DateTimeOffset? PausedUntil,
+    long? RegistryLimit,
+    long? RegistryRemaining
+);

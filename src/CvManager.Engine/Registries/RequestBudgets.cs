@@ -23,8 +23,13 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
         {
             lock (_gate)
             {
-                return [.. _entries.Select(e => new RegistryBudget(e.Key.Registry, e.Key.Login, e.Value.Budget.State))
-                    .OrderBy(b => b.Registry, StringComparer.Ordinal).ThenBy(b => b.Login, StringComparer.Ordinal)];
+                return
+                [
+                    .. _entries
+                        .Select(e => new RegistryBudget(e.Key.Registry, e.Key.Login, e.Value.Budget.State))
+                        .OrderBy(b => b.Registry, StringComparer.Ordinal)
+                        .ThenBy(b => b.Login, StringComparer.Ordinal),
+                ];
             }
         }
     }
@@ -35,7 +40,7 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
         (string, string) key = (registry.ToLowerInvariant(), login);
         lock (_gate)
         {
-            if (!_entries.TryGetValue(key, out Entry? entry))
+            if (!_entries.TryGetValue(key, out var entry))
             {
                 if (_entries.Count >= MaxShown)
                     Sweep();
@@ -51,28 +56,36 @@ internal sealed class RequestBudgets(RegistryClientOptions options)
     {
         lock (_gate)
         {
-            if (_entries.TryGetValue((registry.ToLowerInvariant(), login), out Entry? entry))
+            if (_entries.TryGetValue((registry.ToLowerInvariant(), login), out var entry))
                 entry.Users--;
         }
     }
 
     private void Sweep()
     {
-        foreach (((string, string) key, Entry entry) in _entries.Where(e => e.Value.Users == 0 && (e.Value.Budget.IsIdle || _entries.Count >= MaxKept)).ToList())
+        foreach (
+            ((string, string) key, var entry) in _entries
+                .Where(e => e.Value.Users == 0 && (e.Value.Budget.IsIdle || _entries.Count >= MaxKept))
+                .ToList()
+        )
             _entries.Remove(key);
     }
 
     private RequestBudget Create(string registry)
     {
         // Docker Hub blocks clients with much higher rates for minutes; its API allows 180 requests per minute.
-        (double perSecond, int burst) = registry switch
+        (var perSecond, var burst) = registry switch
         {
             ImageRepository.DockerHub => (10, 40),
             HubApi.Host => (2.5, 30),
             _ => (options.RequestsPerSecond, options.RequestBurst),
         };
         return new RequestBudget(
-            Math.Min(perSecond, options.RequestsPerSecond), Math.Min(burst, options.RequestBurst), options.MaxRetryAfter, options.TimeProvider);
+            Math.Min(perSecond, options.RequestsPerSecond),
+            Math.Min(burst, options.RequestBurst),
+            options.MaxRetryAfter,
+            options.TimeProvider
+        );
     }
 
     private sealed class Entry(RequestBudget budget)

@@ -17,41 +17,46 @@ public static class TagListing
     /// <param name="unreadable">Receives the error of each tag that cannot be read (an artifact, a blocked image); the other tags are still
     /// listed.</param>
     public static async IAsyncEnumerable<KeyValuePair<string, string>> ListWithDigestsAsync(
-        this IRegistry registry, ImageRepository repository, Func<string, bool> wanted, Func<CvException, Task> unreadable, [EnumeratorCancellation] CancellationToken cancellationToken)
+        this IRegistry registry,
+        ImageRepository repository,
+        Func<string, bool> wanted,
+        Func<CvException, Task> unreadable,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(registry);
         ArgumentNullException.ThrowIfNull(wanted);
         ArgumentNullException.ThrowIfNull(unreadable);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var ahead = new Queue<Task<Lookup>>();
-        int failures = 0;
+        var failures = 0;
         try
         {
-            await foreach (RegistryTag tag in registry.ListTagsAsync(repository, ended.Token).ConfigureAwait(false))
+            await foreach (var tag in registry.ListTagsAsync(repository, ended.Token))
             {
                 if (!wanted(tag.Tag))
                     continue;
                 ahead.Enqueue(LookUpAsync(registry, repository, tag, ended.Token));
-                if (ahead.Count >= LookupsAhead && await NextAsync().ConfigureAwait(false) is { } early)
+                if (ahead.Count >= LookupsAhead && await NextAsync() is { } early)
                     yield return early;
             }
 
             while (ahead.Count > 0)
             {
-                if (await NextAsync().ConfigureAwait(false) is { } late)
+                if (await NextAsync() is { } late)
                     yield return late;
             }
         }
         finally
         {
             // The caller stopped or a lookup failed: cancel the remaining lookups.
-            await ended.CancelAsync().ConfigureAwait(false);
+            await ended.CancelAsync();
             await ((Task)Task.WhenAll(ahead)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
         async Task<KeyValuePair<string, string>?> NextAsync()
         {
-            Lookup lookup = await ahead.Dequeue().ConfigureAwait(false);
+            var lookup = await ahead.Dequeue();
             if (lookup.Error is not { } error)
             {
                 failures = 0;
@@ -60,16 +65,21 @@ public static class TagListing
 
             if (error.IsTransient && ++failures == MaxFailures)
                 throw error;
-            await unreadable(RegistryErrors.ForTag(repository, lookup.Tag, error)).ConfigureAwait(false);
+            await unreadable(RegistryErrors.ForTag(repository, lookup.Tag, error));
             return null;
         }
     }
 
-    private static async Task<Lookup> LookUpAsync(IRegistry registry, ImageRepository repository, RegistryTag tag, CancellationToken cancellationToken)
+    private static async Task<Lookup> LookUpAsync(
+        IRegistry registry,
+        ImageRepository repository,
+        RegistryTag tag,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return new(tag.Tag, tag.Digest ?? (await registry.FindTagAsync(repository, tag.Tag, cancellationToken).ConfigureAwait(false))?.Digest);
+            return new(tag.Tag, tag.Digest ?? (await registry.FindTagAsync(repository, tag.Tag, cancellationToken))?.Digest);
         }
         catch (CvException e) when (e.Kind is not (CvErrorKind.Unauthenticated or CvErrorKind.LimitExceeded))
         {

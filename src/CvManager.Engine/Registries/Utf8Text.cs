@@ -6,7 +6,8 @@ namespace CvManager.Registries;
 internal static class Utf8Text
 {
     /// <summary>The text without a UTF-8 byte order mark.</summary>
-    public static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text) => text.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? text[3..] : text;
+    public static ReadOnlySpan<byte> WithoutMark(ReadOnlySpan<byte> text) =>
+        text.StartsWith((ReadOnlySpan<byte>)[0xEF, 0xBB, 0xBF]) ? text[3..] : text;
 
     /// <summary>The text as UTF-8; converts UTF-16 with a byte order mark (the output of <c>&gt;</c> in Windows PowerShell).</summary>
     public static ReadOnlySpan<byte> Of(ReadOnlySpan<byte> text) =>

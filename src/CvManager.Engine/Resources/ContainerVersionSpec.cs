@@ -59,14 +59,15 @@ public sealed record ContainerVersionSpec
     /// Tags cannot contain a colon.
     /// </summary>
     [JsonIgnore]
-    public string Follows => VersionPolicy switch
-    {
-        null => Tag ?? "",
-        { Semver: { } range } => $"semver:{range}",
-        { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
-        // A single asterisk is not a valid regular expression.
-        _ => $"newest:{VersionSyntax ?? "*"}",
-    };
+    public string Follows =>
+        VersionPolicy switch
+        {
+            null => Tag ?? "",
+            { Semver: { } range } => $"semver:{range}",
+            { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
+            // A single asterisk is not a valid regular expression.
+            _ => $"newest:{VersionSyntax ?? "*"}",
+        };
 }
 
 /// <summary>Selects a version tag: exactly one of the three.</summary>

@@ -235,6 +235,7 @@ public static class RolloutPhase
     public const string Succeeded = nameof(Succeeded);
     public const string Failed = nameof(Failed);
     public const string RolledBack = nameof(RolledBack);
+
     /// <summary>Replaced by a newer version before it finished.</summary>
     public const string Superseded = nameof(Superseded);
 

@@ -41,14 +41,18 @@ public static class ContainerVersionValidator
     /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with every field, value and remedy.</exception>
     public static void ThrowIfInvalid(JsonObject manifest, Func<string, string>? fieldName = null)
     {
-        IReadOnlyList<ValidationError> errors = Validate(manifest);
+        var errors = Validate(manifest);
         if (fieldName is not null)
             errors = [.. errors.Select(error => error with { Field = fieldName(error.Field) })];
         if (errors.Count == 0)
             return;
-        string name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";
-        throw new CvException(ErrorIds.ContainerVersionInvalid, CvErrorKind.Invalid,
-            $"ContainerVersion {name} is not valid: {string.Join("; ", errors)}", string.Join(" ", errors.Select(e => $"{e.Field}: {e.Remedy}").Distinct()))
+        var name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";
+        throw new CvException(
+            ErrorIds.ContainerVersionInvalid,
+            CvErrorKind.Invalid,
+            $"ContainerVersion {name} is not valid: {string.Join("; ", errors)}",
+            string.Join(" ", errors.Select(e => $"{e.Field}: {e.Remedy}").Distinct())
+        )
         {
             Target = name,
         };
@@ -56,7 +60,7 @@ public static class ContainerVersionValidator
 
     private static void RequireText(JsonObject manifest, string field, string expected, List<ValidationError> errors)
     {
-        string? found = Text(manifest[field]);
+        var found = Text(manifest[field]);
         if (found is null && manifest[field] is null)
             errors.Add(new ValidationError(field, "", "is required", $"Set {field}: {expected}."));
         else if (found is not null && found != expected)
@@ -70,8 +74,13 @@ public static class ContainerVersionValidator
         {
             errors.Add(new ValidationError("metadata.name", "", "is required", remedy));
         }
-        else if (map["name"] is { } node && !(Text(node) is { Length: <= 253 } name
-            && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)))
+        else if (
+            map["name"] is { } node
+            && !(
+                Text(node) is { Length: <= 253 } name
+                && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)
+            )
+        )
         {
             errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a valid Kubernetes name", remedy));
         }
@@ -87,8 +96,14 @@ public static class ContainerVersionValidator
         }
         catch (ArgumentException e)
         {
-            errors.Add(new ValidationError(field, $"\"{expression}\"", $"is not a valid regular expression: {e.Message}",
-                $"Correct the expression, for example '{example}'; in YAML, put it in single quotes."));
+            errors.Add(
+                new ValidationError(
+                    field,
+                    $"\"{expression}\"",
+                    $"is not a valid regular expression: {e.Message}",
+                    $"Correct the expression, for example '{example}'; in YAML, put it in single quotes."
+                )
+            );
         }
     }
 
@@ -103,20 +118,54 @@ public static class ContainerVersionValidator
 
         if (spec["tag"] is not null)
             errors.Add(new ValidationError("spec.versionPolicy", "", "cannot be combined with spec.tag", "Remove one of the two."));
-        string[] given = [.. PolicyNames.Where(name => policy[name] is { } value && value.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False))];
+        string[] given =
+        [
+            .. PolicyNames.Where(name =>
+                policy[name] is { } value && value.GetValueKind() is not (JsonValueKind.Null or JsonValueKind.False)
+            ),
+        ];
         if (given.Length != 1)
-            errors.Add(new ValidationError("spec.versionPolicy", $"\"{string.Join(", ", given)}\"", "must have exactly one of semver, regex and newest: true",
-                "Set exactly one of them."));
+            errors.Add(
+                new ValidationError(
+                    "spec.versionPolicy",
+                    $"\"{string.Join(", ", given)}\"",
+                    "must have exactly one of semver, regex and newest: true",
+                    "Set exactly one of them."
+                )
+            );
         if (policy["order"] is not null && !given.Contains("regex"))
-            errors.Add(new ValidationError("spec.versionPolicy.order", "", "is only allowed with regex", "Remove it: semver and newest define their own order."));
+            errors.Add(
+                new ValidationError(
+                    "spec.versionPolicy.order",
+                    "",
+                    "is only allowed with regex",
+                    "Remove it: semver and newest define their own order."
+                )
+            );
         if (Text(policy["semver"]) is { } range && !VersionRange.TryParse(range, out _))
-            errors.Add(new ValidationError("spec.versionPolicy.semver", $"\"{range}\"", "is not a valid version range",
-                "Use an npm version range, for example '>=1.2 <2', '^1.4' or '~2.1'."));
-        int before = errors.Count;
+            errors.Add(
+                new ValidationError(
+                    "spec.versionPolicy.semver",
+                    $"\"{range}\"",
+                    "is not a valid version range",
+                    "Use an npm version range, for example '>=1.2 <2', '^1.4' or '~2.1'."
+                )
+            );
+        var before = errors.Count;
         ValidateExpression("spec.versionPolicy.regex", policy["regex"], "main-([0-9]+)", errors);
-        if (errors.Count == before && Text(policy["regex"]) is { Length: > 0 } expression && TagExpression.WhyNoFirstGroup(expression) is { } why)
-            errors.Add(new ValidationError("spec.versionPolicy.regex", $"\"{expression}\"", why,
-                "Use one capturing group, the one that orders the tags, and write other groups as (?:…)."));
+        if (
+            errors.Count == before
+            && Text(policy["regex"]) is { Length: > 0 } expression
+            && TagExpression.WhyNoFirstGroup(expression) is { } why
+        )
+            errors.Add(
+                new ValidationError(
+                    "spec.versionPolicy.regex",
+                    $"\"{expression}\"",
+                    why,
+                    "Use one capturing group, the one that orders the tags, and write other groups as (?:…)."
+                )
+            );
     }
 
     private static void ValidateSelector(JsonObject spec, List<ValidationError> errors)
@@ -125,16 +174,23 @@ public static class ContainerVersionValidator
             return;
         if (Text(selector[ContainerVersion.SelectorKey]) is "")
         {
-            errors.Add(new ValidationError("spec.selector.cvapp", "\"\"", "must not be empty",
-                "Set the value of the workloads' cvapp label."));
+            errors.Add(
+                new ValidationError("spec.selector.cvapp", "\"\"", "must not be empty", "Set the value of the workloads' cvapp label.")
+            );
         }
 
-        foreach ((string key, _) in selector)
+        foreach ((var key, _) in selector)
         {
             if (!Regex.IsMatch(key, @"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z"))
             {
-                errors.Add(new ValidationError($"spec.selector.{key}", $"\"{key}\"", "is not a valid label key",
-                    "Use letters, digits, '-', '_' and '.', at most 63 characters, after an optional prefix such as example.com/."));
+                errors.Add(
+                    new ValidationError(
+                        $"spec.selector.{key}",
+                        $"\"{key}\"",
+                        "is not a valid label key",
+                        "Use letters, digits, '-', '_' and '.', at most 63 characters, after an optional prefix such as example.com/."
+                    )
+                );
             }
         }
     }
@@ -143,23 +199,34 @@ public static class ContainerVersionValidator
     {
         if (spec["strategy"] is not JsonObject strategy)
             return;
-        bool blueGreen = Text(strategy["kind"]) == StrategySpec.ServiceBlueGreen;
+        var blueGreen = Text(strategy["kind"]) == StrategySpec.ServiceBlueGreen;
         if (blueGreen && strategy["blueGreen"] is null)
         {
-            errors.Add(new ValidationError("spec.strategy.blueGreen", "", "is required when spec.strategy.kind is ServiceBlueGreen",
-                "Set serviceName and labelNames, or use kind Rolling."));
+            errors.Add(
+                new ValidationError(
+                    "spec.strategy.blueGreen",
+                    "",
+                    "is required when spec.strategy.kind is ServiceBlueGreen",
+                    "Set serviceName and labelNames, or use kind Rolling."
+                )
+            );
         }
 
-        foreach (string gates in (string[])["verify", "postVerify"])
+        foreach (var gates in (string[])["verify", "postVerify"])
         {
             if (!blueGreen && strategy[gates] is JsonArray { Count: > 0 })
             {
-                errors.Add(new ValidationError($"spec.strategy.{gates}", "", "is only allowed when spec.strategy.kind is ServiceBlueGreen",
-                    "Move the gates to spec.container.verify, which runs before any workload is changed, or use kind ServiceBlueGreen."));
+                errors.Add(
+                    new ValidationError(
+                        $"spec.strategy.{gates}",
+                        "",
+                        "is only allowed when spec.strategy.kind is ServiceBlueGreen",
+                        "Move the gates to spec.container.verify, which runs before any workload is changed, or use kind ServiceBlueGreen."
+                    )
+                );
             }
         }
     }
 
-    private static string? Text(JsonNode? node) =>
-        node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+    private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
 }

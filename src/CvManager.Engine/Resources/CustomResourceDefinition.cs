@@ -21,7 +21,8 @@ public static class CustomResourceDefinition
 
     private static string ReadManifest()
     {
-        using Stream stream = typeof(CustomResourceDefinition).Assembly.GetManifestResourceStream("crd.yaml")
+        using var stream =
+            typeof(CustomResourceDefinition).Assembly.GetManifestResourceStream("crd.yaml")
             ?? throw new InvalidOperationException("The assembly does not contain crd.yaml.");
         using StreamReader reader = new(stream);
         return reader.ReadToEnd();

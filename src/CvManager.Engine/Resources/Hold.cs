@@ -15,8 +15,12 @@ public sealed record Hold(string? By, string? Reason)
     public static Hold? Of(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        return resource.Spec is { Suspend: false, PinVersion.Length: 0 } ? null
-            : new Hold(resource.Metadata.Annotations?.GetValueOrDefault(ByAnnotation), resource.Metadata.Annotations?.GetValueOrDefault(ReasonAnnotation));
+        return resource.Spec is { Suspend: false, PinVersion.Length: 0 }
+            ? null
+            : new Hold(
+                resource.Metadata.Annotations?.GetValueOrDefault(ByAnnotation),
+                resource.Metadata.Annotations?.GetValueOrDefault(ReasonAnnotation)
+            );
     }
 
     /// <summary>A suffix for messages: <c> by sam: too slow</c>, as far as known.</summary>

@@ -33,14 +33,20 @@ public static class ResourceJson
     private static void RejectNulls(JsonTypeInfo type)
     {
         NullabilityInfoContext nullability = new();
-        foreach (JsonPropertyInfo property in type.Properties)
+        foreach (var property in type.Properties)
         {
-            if (property is not { Set: { } set, IsExtensionData: false, AttributeProvider: PropertyInfo member } || member.PropertyType.IsValueType)
+            if (
+                property is not { Set: { } set, IsExtensionData: false, AttributeProvider: PropertyInfo member }
+                || member.PropertyType.IsValueType
+            )
                 continue;
-            bool required = nullability.Create(member).WriteState == NullabilityState.NotNull;
+            var required = nullability.Create(member).WriteState == NullabilityState.NotNull;
             property.Set = (target, value) =>
             {
-                bool holds = value is null ? required : value is IList list ? list.Contains(null) : value is IDictionary map && map.Values.Cast<object?>().Contains(null);
+                var holds =
+                    value is null ? required
+                    : value is IList list ? list.Contains(null)
+                    : value is IDictionary map && map.Values.Cast<object?>().Contains(null);
                 if (holds)
                     throw new JsonException($"{property.Name} must not be or contain null");
                 set(target, value);

@@ -15,10 +15,12 @@ internal static class SchemaValidator
 
     public static void Validate(JsonNode? value, JsonObject schema, string path, List<ValidationError> errors)
     {
-        string type = schema["type"]!.GetValue<string>();
+        var type = schema["type"]!.GetValue<string>();
         if (!HasType(value, type))
         {
-            errors.Add(Error(path, value, $"must be {Article(type)}{(type == "string" && value is JsonValue ? " (quote it)" : "")}", schema));
+            errors.Add(
+                Error(path, value, $"must be {Article(type)}{(type == "string" && value is JsonValue ? " (quote it)" : "")}", schema)
+            );
             return;
         }
 
@@ -43,9 +45,9 @@ internal static class SchemaValidator
     {
         if (schema["required"] is JsonArray required)
         {
-            foreach (string name in required.Select(n => n!.GetValue<string>()).Where(n => map[n] is null))
+            foreach (var name in required.Select(n => n!.GetValue<string>()).Where(n => map[n] is null))
             {
-                JsonObject about = schema["properties"]?[name] as JsonObject ?? schema;
+                var about = schema["properties"]?[name] as JsonObject ?? schema;
                 errors.Add(new ValidationError(Join(path, name), "", "is required", Remedy(about, Join(path, name))));
             }
         }
@@ -53,11 +55,11 @@ internal static class SchemaValidator
         if (schema["maxProperties"] is JsonValue most && map.Count > most.GetValue<int>())
             errors.Add(Error(path, map, $"has {map.Count} entries; at most {most} are allowed", schema));
 
-        JsonObject? properties = schema["properties"] as JsonObject;
-        JsonObject? additional = schema["additionalProperties"] as JsonObject;
-        foreach ((string name, JsonNode? item) in map)
+        var properties = schema["properties"] as JsonObject;
+        var additional = schema["additionalProperties"] as JsonObject;
+        foreach ((var name, var item) in map)
         {
-            JsonObject? field = properties?[name] as JsonObject ?? additional;
+            var field = properties?[name] as JsonObject ?? additional;
             if (field is not null)
             {
                 // The API server drops null for a field that is not nullable.
@@ -66,8 +68,14 @@ internal static class SchemaValidator
             }
             else if (properties is not null)
             {
-                errors.Add(new ValidationError(Join(path, name), Show(item), "unknown field",
-                    $"Remove it or correct its name; known fields: {string.Join(", ", properties.Select(p => p.Key))}."));
+                errors.Add(
+                    new ValidationError(
+                        Join(path, name),
+                        Show(item),
+                        "unknown field",
+                        $"Remove it or correct its name; known fields: {string.Join(", ", properties.Select(p => p.Key))}."
+                    )
+                );
             }
         }
     }
@@ -78,7 +86,7 @@ internal static class SchemaValidator
             errors.Add(Error(path, array, $"has {array.Count} items; at most {most} are allowed", schema));
         if (schema["minItems"] is JsonValue least && array.Count < least.GetValue<int>())
             errors.Add(Error(path, array, $"has {array.Count} items; at least {least} are required", schema));
-        for (int i = 0; i < array.Count; i++)
+        for (var i = 0; i < array.Count; i++)
             Validate(array[i], (JsonObject)schema["items"]!, $"{path}[{i}]", errors);
     }
 
@@ -92,7 +100,10 @@ internal static class SchemaValidator
             errors.Add(Error(path, value, $"has {Characters(text)} characters; at most {most} are allowed", schema));
         else if (schema["pattern"] is JsonValue pattern && !Matches(text, pattern.GetValue<string>()))
             errors.Add(Error(path, value, "does not match the required pattern", schema));
-        else if (schema["format"]?.GetValue<string>() == "date-time" && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _))
+        else if (
+            schema["format"]?.GetValue<string>() == "date-time"
+            && !DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _)
+        )
             errors.Add(Error(path, value, "must be an RFC 3339 time", schema));
     }
 
@@ -105,24 +116,26 @@ internal static class SchemaValidator
 
     private static void ValidateInteger(JsonValue value, JsonObject schema, string path, List<ValidationError> errors)
     {
-        long number = (long)value.Deserialize<decimal>();
-        long least = schema["minimum"]?.Deserialize<long>() ?? long.MinValue;
-        long most = schema["maximum"]?.Deserialize<long>() ?? long.MaxValue;
+        var number = (long)value.Deserialize<decimal>();
+        var least = schema["minimum"]?.Deserialize<long>() ?? long.MinValue;
+        var most = schema["maximum"]?.Deserialize<long>() ?? long.MaxValue;
         if (number < least || number > most)
             errors.Add(Error(path, value, $"must be between {least} and {most}", schema));
     }
 
-    private static bool HasType(JsonNode? value, string type) => type switch
-    {
-        "object" => value is JsonObject,
-        "array" => value is JsonArray,
-        "string" => value?.GetValueKind() == JsonValueKind.String,
-        "boolean" => value?.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
-        "integer" => value?.GetValueKind() == JsonValueKind.Number
-            && decimal.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out decimal number)
-            && number == decimal.Truncate(number) && number is >= long.MinValue and <= long.MaxValue,
-        _ => throw new InvalidOperationException($"Unsupported schema type {type}."),
-    };
+    private static bool HasType(JsonNode? value, string type) =>
+        type switch
+        {
+            "object" => value is JsonObject,
+            "array" => value is JsonArray,
+            "string" => value?.GetValueKind() == JsonValueKind.String,
+            "boolean" => value?.GetValueKind() is JsonValueKind.True or JsonValueKind.False,
+            "integer" => value?.GetValueKind() == JsonValueKind.Number
+                && decimal.TryParse(value.ToJsonString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+                && number == decimal.Truncate(number)
+                && number is >= long.MinValue and <= long.MaxValue,
+            _ => throw new InvalidOperationException($"Unsupported schema type {type}."),
+        };
 
     private static ValidationError Error(string path, JsonNode? value, string message, JsonObject schema) =>
         new(path, Show(value), message, Remedy(schema, path));
@@ -132,7 +145,7 @@ internal static class SchemaValidator
 
     private static string Show(JsonNode? value)
     {
-        string text = value?.ToJsonString() ?? "null";
+        var text = value?.ToJsonString() ?? "null";
         return text.Length <= 80 ? text : string.Concat(text.AsSpan(0, 79), "…");
     }
 

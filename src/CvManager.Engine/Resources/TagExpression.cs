@@ -40,10 +40,14 @@ internal sealed class TagExpression
     /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static TagExpression Compile(string field, string expression)
     {
-        string whole = Whole(expression);
+        var whole = Whole(expression);
         try
         {
-            return new TagExpression(new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, LinearMatchLimit), field, expression);
+            return new TagExpression(
+                new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, LinearMatchLimit),
+                field,
+                expression
+            );
         }
         catch (NotSupportedException)
         {
@@ -68,7 +72,10 @@ internal sealed class TagExpression
     {
         string[] names = [.. Parse(expression).GetGroupNames().Where(name => name != "0")];
         bool Numbered(string name) => name.All(char.IsAsciiDigit);
-        if (expression.Contains("(?<", StringComparison.Ordinal) && Regex.IsMatch(expression, @"\(\?<[0-9]", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking))
+        if (
+            expression.Contains("(?<", StringComparison.Ordinal)
+            && Regex.IsMatch(expression, @"\(\?<[0-9]", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)
+        )
             return "has a group with an explicit number";
         return names.Any(Numbered) && !names.All(Numbered) ? "has both named and unnamed groups" : null;
     }
@@ -92,12 +99,12 @@ internal sealed class TagExpression
     {
         List<TagMatch> matches = [];
         // Real time, not that of a TimeProvider: this limits processor time.
-        TimeSpan spent = TimeSpan.Zero;
-        long started = Stopwatch.GetTimestamp();
-        foreach (string tag in tags)
+        var spent = TimeSpan.Zero;
+        var started = Stopwatch.GetTimestamp();
+        foreach (var tag in tags)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            Match match = Match(tag);
+            var match = Match(tag);
             if (match.Success)
                 matches.Add(new TagMatch(tag, match.Groups.Count > 1 ? match.Groups[1].Value : tag));
             if (!Backtracks || Stopwatch.GetElapsedTime(started) is var slice && slice < Slice)
@@ -127,8 +134,13 @@ internal sealed class TagExpression
     private static string ToDotNetSyntax(string expression) => expression.Replace("(?P<", "(?<", StringComparison.Ordinal);
 
     private CvException TooExpensive(string limit, Exception? inner = null) =>
-        new(ErrorIds.VersionSyntaxTimeout, CvErrorKind.Invalid, $"{_field} '{_written}' takes more than {limit}.",
-            "Avoid look-around, back-references and nested repetition: write 'a+' instead of '(a+)+'.", inner);
+        new(
+            ErrorIds.VersionSyntaxTimeout,
+            CvErrorKind.Invalid,
+            $"{_field} '{_written}' takes more than {limit}.",
+            "Avoid look-around, back-references and nested repetition: write 'a+' instead of '(a+)+'.",
+            inner
+        );
 }
 
 /// <summary>A tag that an expression matches.</summary>

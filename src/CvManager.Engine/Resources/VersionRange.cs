@@ -25,10 +25,11 @@ internal sealed partial class VersionRange
 
     public static bool TryParse(string text, [NotNullWhen(true)] out VersionRange? range)
     {
-        string npm = VersionPrefix().Replace(text.Replace(',', ' '), "");
-        range = SemVersionRange.TryParseNpm(npm, out SemVersionRange? plain) && SemVersionRange.TryParseNpm(npm, includeAllPrerelease: true, out SemVersionRange? all)
-            ? new VersionRange(plain, all, PrereleaseInRange().IsMatch(npm))
-            : null;
+        var npm = VersionPrefix().Replace(text.Replace(',', ' '), "");
+        range =
+            SemVersionRange.TryParseNpm(npm, out var plain) && SemVersionRange.TryParseNpm(npm, includeAllPrerelease: true, out var all)
+                ? new VersionRange(plain, all, PrereleaseInRange().IsMatch(npm))
+                : null;
         return range is not null;
     }
 
@@ -44,7 +45,15 @@ internal sealed partial class VersionRange
         why = "";
         if (numbers.Where(Contains).Max() is { } highest)
             return highest.Tag;
-        List<string> prereleases = [.. numbers.Where(n => n.Version.IsPrerelease && _withPrereleases.Contains(n.Version) && _range.Contains(n.Version.WithoutPrerelease())).Order().Select(n => n.Tag)];
+        List<string> prereleases =
+        [
+            .. numbers
+                .Where(n =>
+                    n.Version.IsPrerelease && _withPrereleases.Contains(n.Version) && _range.Contains(n.Version.WithoutPrerelease())
+                )
+                .Order()
+                .Select(n => n.Tag),
+        ];
         why = (numbers.Count, prereleases.Count) switch
         {
             (0, _) => "None of them is a version number (an optional 'v', two to four numbers separated by dots, an optional suffix).",
@@ -58,7 +67,12 @@ internal sealed partial class VersionRange
     /// <summary>Unlike npm, a range with a prerelease in a bound includes all prereleases between its bounds.</summary>
     private bool Contains(Number number) =>
         _range.Contains(number.Version)
-        || (_wantsPrereleases && number.Version.IsPrerelease && _withPrereleases.Contains(number.Version) && _range.Contains(number.Version.WithoutPrerelease()));
+        || (
+            _wantsPrereleases
+            && number.Version.IsPrerelease
+            && _withPrereleases.Contains(number.Version)
+            && _range.Contains(number.Version.WithoutPrerelease())
+        );
 
     [GeneratedRegex(@"(?<![0-9A-Za-z.+-])[vV](?=[0-9])", RegexOptions.CultureInvariant)]
     private static partial Regex VersionPrefix();
@@ -71,20 +85,36 @@ internal sealed partial class VersionRange
     {
         public bool HasRevisionSuffix => Version.PrereleaseIdentifiers is [{ NumericValue: not null }];
 
-        public Number WithSuffixAsRevision() => this with { Version = Version.WithoutPrerelease(), Revision = Version.PrereleaseIdentifiers[0].NumericValue!.Value };
+        public Number WithSuffixAsRevision() =>
+            this with
+            {
+                Version = Version.WithoutPrerelease(),
+                Revision = Version.PrereleaseIdentifiers[0].NumericValue!.Value,
+            };
 
         public static Number? Parse(string tag)
         {
-            Match match = Parts().Match(tag);
+            var match = Parts().Match(tag);
             if (!match.Success)
                 return null;
-            string third = match.Groups["third"] is { Success: true } patch ? patch.Value : "0";
-            string suffix = match.Groups["pre"].Value;
+            var third = match.Groups["third"] is { Success: true } patch ? patch.Value : "0";
+            var suffix = match.Groups["pre"].Value;
             // Tags cannot contain a plus sign: an underscore replaces it.
             if (match.Groups["build"] is { Success: true } build)
                 suffix += "+" + build.Value.Replace('_', '-');
-            return SemVersion.TryParse($"{match.Groups["first"].Value}.{match.Groups["second"].Value}.{third}{suffix}", SemVersionStyles.Any, out SemVersion? version)
-                ? new Number(tag, version, match.Groups["fourth"] is { Success: true } fourth ? BigInteger.Parse(fourth.Value, System.Globalization.CultureInfo.InvariantCulture) : -1, -1)
+            return SemVersion.TryParse(
+                $"{match.Groups["first"].Value}.{match.Groups["second"].Value}.{third}{suffix}",
+                SemVersionStyles.Any,
+                out var version
+            )
+                ? new Number(
+                    tag,
+                    version,
+                    match.Groups["fourth"] is { Success: true } fourth
+                        ? BigInteger.Parse(fourth.Value, System.Globalization.CultureInfo.InvariantCulture)
+                        : -1,
+                    -1
+                )
                 : null;
         }
 
@@ -92,7 +122,7 @@ internal sealed partial class VersionRange
         {
             if (other is null)
                 return 1;
-            int order = Version.WithoutPrereleaseOrMetadata().ComparePrecedenceTo(other.Version.WithoutPrereleaseOrMetadata());
+            var order = Version.WithoutPrereleaseOrMetadata().ComparePrecedenceTo(other.Version.WithoutPrereleaseOrMetadata());
             order = order != 0 ? order : Fourth.CompareTo(other.Fourth);
             order = order != 0 ? order : Version.ComparePrecedenceTo(other.Version);
             order = order != 0 ? order : Revision.CompareTo(other.Revision);
@@ -101,7 +131,10 @@ internal sealed partial class VersionRange
             return order != 0 ? order : string.CompareOrdinal(other.Tag, Tag);
         }
 
-        [GeneratedRegex(@"\A[vV]?(?<first>[0-9]+)\.(?<second>[0-9]+)(?:\.(?<third>[0-9]+)(?:\.(?<fourth>[0-9]+))?)?(?<pre>-[0-9A-Za-z.-]+)?(?:_(?<build>[0-9A-Za-z._-]+))?\z", RegexOptions.CultureInvariant)]
+        [GeneratedRegex(
+            @"\A[vV]?(?<first>[0-9]+)\.(?<second>[0-9]+)(?:\.(?<third>[0-9]+)(?:\.(?<fourth>[0-9]+))?)?(?<pre>-[0-9A-Za-z.-]+)?(?:_(?<build>[0-9A-Za-z._-]+))?\z",
+            RegexOptions.CultureInvariant
+        )]
         private static partial Regex Parts();
     }
 }

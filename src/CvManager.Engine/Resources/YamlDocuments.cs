@@ -53,7 +53,8 @@ public static class YamlDocuments
         {
             throw Invalid(e.Start, e.InnerException?.Message ?? e.Message, e);
         }
-        catch (Exception e) when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        catch (Exception e)
+            when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
             // Unexpected exceptions of the parser for text that is not YAML.
             throw Invalid(parser.Current?.Start ?? Mark.Empty, "it could not be parsed", e);
@@ -62,9 +63,14 @@ public static class YamlDocuments
         return documents;
     }
 
-    private static CvException Invalid(Mark at, string what, Exception? inner = null) => new(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
-        $"Invalid YAML at line {at.Line}, column {at.Column}: {what}",
-        "Fix the YAML at that position: indent with spaces, and quote strings that contain ': ' or '#'.", inner);
+    private static CvException Invalid(Mark at, string what, Exception? inner = null) =>
+        new(
+            ErrorIds.ManifestInvalid,
+            CvErrorKind.Invalid,
+            $"Invalid YAML at line {at.Line}, column {at.Column}: {what}",
+            "Fix the YAML at that position: indent with spaces, and quote strings that contain ': ' or '#'.",
+            inner
+        );
 
     private static CvException TooLarge(string message) =>
         new(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded, message, "Split it into several files.");
@@ -87,14 +93,14 @@ public static class YamlDocuments
         /// <returns>The node and its own depth.</returns>
         private (JsonNode? Node, int Depth) Read(int depth)
         {
-            if (parser.TryConsume<AnchorAlias>(out AnchorAlias? alias))
+            if (parser.TryConsume<AnchorAlias>(out var alias))
                 return Resolve(alias, depth);
-            NodeEvent start = parser.Current as NodeEvent ?? throw Invalid(parser.Current?.Start ?? Mark.Empty, "a value is missing");
-            (int nodes, long characters) = (_nodes, _characters);
+            var start = parser.Current as NodeEvent ?? throw Invalid(parser.Current?.Start ?? Mark.Empty, "a value is missing");
+            (var nodes, var characters) = (_nodes, _characters);
             if (!start.Anchor.IsEmpty)
                 _anchors[start.Anchor] = null;
             Spend(1, 0);
-            (JsonNode? node, int own) = start switch
+            (var node, var own) = start switch
             {
                 Scalar => (Value(parser.Consume<Scalar>()), 0),
                 MappingStart => ReadMap(Deeper(start, depth)),
@@ -108,7 +114,7 @@ public static class YamlDocuments
 
         private (JsonNode? Node, int Depth) Resolve(AnchorAlias alias, int depth)
         {
-            if (!_anchors.TryGetValue(alias.Value, out Anchored? anchored))
+            if (!_anchors.TryGetValue(alias.Value, out var anchored))
                 throw Invalid(alias.Start, $"alias '{alias.Value}' refers to an undefined anchor");
             if (anchored is null)
                 throw Invalid(alias.Start, $"alias '{alias.Value}' refers to itself");
@@ -122,16 +128,17 @@ public static class YamlDocuments
         {
             CheckTag(parser.Consume<MappingStart>(), "map");
             JsonObject map = [];
-            int deepest = 0;
+            var deepest = 0;
             while (!parser.TryConsume<MappingEnd>(out _))
             {
-                Scalar key = parser.TryConsume<Scalar>(out Scalar? scalar) ? scalar : throw Invalid(
-                    parser.Current?.Start ?? Mark.Empty, "a key must be a string, not a list, a map or an alias");
+                var key = parser.TryConsume<Scalar>(out var scalar)
+                    ? scalar
+                    : throw Invalid(parser.Current?.Start ?? Mark.Empty, "a key must be a string, not a list, a map or an alias");
                 Spend(0, key.Value.Length);
-                string name = Text(key);
+                var name = Text(key);
                 if (map.ContainsKey(name))
                     throw Invalid(key.Start, $"duplicate key '{name}'");
-                (map[name], int below) = Read(depth);
+                (map[name], var below) = Read(depth);
                 deepest = Math.Max(deepest, below);
             }
 
@@ -142,10 +149,10 @@ public static class YamlDocuments
         {
             CheckTag(parser.Consume<SequenceStart>(), "seq");
             JsonArray list = [];
-            int deepest = 0;
+            var deepest = 0;
             while (!parser.TryConsume<SequenceEnd>(out _))
             {
-                (JsonNode? item, int below) = Read(depth);
+                (var item, var below) = Read(depth);
                 list.Add(item);
                 deepest = Math.Max(deepest, below);
             }
@@ -157,13 +164,16 @@ public static class YamlDocuments
         private JsonValue? Value(Scalar scalar)
         {
             Spend(0, scalar.Value.Length);
-            bool isPlain = scalar.Tag.IsEmpty ? scalar.Style is ScalarStyle.Plain : scalar.Tag.IsNonSpecific ? false : CoreTag(scalar) != "str";
+            var isPlain =
+                scalar.Tag.IsEmpty ? scalar.Style is ScalarStyle.Plain
+                : scalar.Tag.IsNonSpecific ? false
+                : CoreTag(scalar) != "str";
             return isPlain ? Core(scalar) : JsonValue.Create(Text(scalar));
         }
 
         private static JsonValue? Core(Scalar scalar)
         {
-            string text = scalar.Value;
+            var text = scalar.Value;
             switch (text)
             {
                 case "" or "~" or "null" or "Null" or "NULL":
@@ -176,18 +186,27 @@ public static class YamlDocuments
                     throw Invalid(scalar.Start, $"the number {text} is not supported");
             }
 
-            if (text.StartsWith("0x", StringComparison.Ordinal) && ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out ulong hexadecimal))
+            if (
+                text.StartsWith("0x", StringComparison.Ordinal)
+                && ulong.TryParse(text.AsSpan(2), NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out var hexadecimal)
+            )
                 return Number(hexadecimal);
-            if (text.Length is > 2 and < 23 && text.StartsWith("0o", StringComparison.Ordinal) && text.AsSpan(2).IndexOfAnyExceptInRange('0', '7') < 0)
+            if (
+                text.Length is > 2 and < 23
+                && text.StartsWith("0o", StringComparison.Ordinal)
+                && text.AsSpan(2).IndexOfAnyExceptInRange('0', '7') < 0
+            )
                 return Number(text[2..].Aggregate(0UL, (sum, digit) => (sum * 8) + (ulong)(digit - '0')));
             if (!YamlNumber.Pattern.IsMatch(text))
                 return JsonValue.Create(Text(scalar));
-            if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long whole))
+            if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var whole))
                 return Number(whole);
-            if (ulong.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out ulong large))
+            if (ulong.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var large))
                 return Number(large);
-            double number = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
-            return double.IsFinite(number) ? Number(number) : throw Invalid(scalar.Start, $"the number {text[..Math.Min(text.Length, 40)]} is too large");
+            var number = double.Parse(text, NumberStyles.Float, CultureInfo.InvariantCulture);
+            return double.IsFinite(number)
+                ? Number(number)
+                : throw Invalid(scalar.Start, $"the number {text[..Math.Min(text.Length, 40)]} is too large");
         }
 
         /// <summary>A JSON number that can be read as int, long or double.</summary>
@@ -195,8 +214,8 @@ public static class YamlDocuments
 
         private static string Text(Scalar scalar)
         {
-            string text = scalar.Value;
-            for (int i = 0; i < text.Length; i++)
+            var text = scalar.Value;
+            for (var i = 0; i < text.Length; i++)
             {
                 if (char.IsSurrogate(text[i]) && (i + 1 == text.Length || !char.IsSurrogatePair(text[i], text[++i])))
                     throw Invalid(scalar.Start, "invalid Unicode: a lone surrogate");
@@ -208,9 +227,12 @@ public static class YamlDocuments
         private static string CoreTag(NodeEvent node)
         {
             const string Prefix = "tag:yaml.org,2002:";
-            string tag = node.Tag.Value;
-            return tag.StartsWith(Prefix, StringComparison.Ordinal) && tag[Prefix.Length..] is "str" or "int" or "float" or "bool" or "null" or "map" or "seq" or "timestamp"
-                ? tag[Prefix.Length..] : throw Invalid(node.Start, "unsupported tag: only the types of JSON are supported");
+            var tag = node.Tag.Value;
+            return
+                tag.StartsWith(Prefix, StringComparison.Ordinal)
+                && tag[Prefix.Length..] is "str" or "int" or "float" or "bool" or "null" or "map" or "seq" or "timestamp"
+                ? tag[Prefix.Length..]
+                : throw Invalid(node.Start, "unsupported tag: only the types of JSON are supported");
         }
 
         private static void CheckTag(NodeEvent node, string expected)
@@ -237,6 +259,9 @@ internal static partial class YamlNumber
 {
     public static Regex Pattern { get; } = Expression();
 
-    [GeneratedRegex(@"\A[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"\A[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?\z",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking
+    )]
     private static partial Regex Expression();
 }

@@ -13,10 +13,10 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
     public async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        BlueGreenSpec spec = _resource.Spec.Strategy.BlueGreen!;
+        var spec = _resource.Spec.Strategy.BlueGreen!;
         while (true)
         {
-            BlueGreenStatus pair = rollout.BlueGreen!;
+            var pair = rollout.BlueGreen!;
             if (Find(pair.Idle) is not { } idle)
                 return await AbandonAsync(rollout, pair.Idle, cancellationToken);
             // After the cut-over, the former colour is only needed for a rollback.
@@ -31,20 +31,27 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
             switch (pair.Step)
             {
                 case BlueGreenPhase.Prepare:
-                    DeliveryOrder order = step.Order(rollout, rollout.Workloads[0]);
+                    var order = step.Order(rollout, rollout.Workloads[0]);
                     if (idle.DesiredPods == 0 && step.Find(order.Entry) is { } found && !order.Has(found.Container.Image))
                     {
-                        DeliveryProgress swapped = await step.Parts.Delivery.SwapAsync(idle, found.Container, order, replicas: 1, cancellationToken);
+                        var swapped = await step.Parts.Delivery.SwapAsync(idle, found.Container, order, replicas: 1, cancellationToken);
                         rollout = step.With(rollout, order.Entry, swapped);
                         return swapped.State == DeliveryState.Overruled
-                            ? await step.EndContendedAsync(rollout with { Repeats = Planner.MaxRepeats }, rollout.Workloads[0], cancellationToken)
+                            ? await step.EndContendedAsync(
+                                rollout with
+                                {
+                                    Repeats = Planner.MaxRepeats,
+                                },
+                                rollout.Workloads[0],
+                                cancellationToken
+                            )
                             : await step.WaitAsync(rollout, $"{pair.Idle}: {swapped.Message}", cancellationToken);
                     }
 
-                    (rollout, WorkloadRolloutStatus? contended) = await step.DeliverAsync(rollout, cancellationToken);
+                    (rollout, var contended) = await step.DeliverAsync(rollout, cancellationToken);
                     if (contended is not null)
                         return await step.EndContendedAsync(rollout, contended, cancellationToken);
-                    WorkloadRolloutStatus entry = rollout.Workloads[0];
+                    var entry = rollout.Workloads[0];
                     if (entry.Phase == RolloutPhase.Failed)
                         return await step.FailAsync(rollout, step.FailedMessage(rollout, entry), cancellationToken);
                     if (entry.Phase == RolloutPhase.Superseded)
@@ -62,9 +69,12 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 case BlueGreenPhase.Verify:
-                    if (spec.VerificationServiceName.Length > 0 && !await PointAsync(spec.VerificationServiceName, pair, idle, cancellationToken))
+                    if (
+                        spec.VerificationServiceName.Length > 0
+                        && !await PointAsync(spec.VerificationServiceName, pair, idle, cancellationToken)
+                    )
                         return await step.WaitAsync(rollout, NotPointed(spec.VerificationServiceName, pair.Idle), cancellationToken);
-                    (rollout, bool? verified, string gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
+                    (rollout, var verified, var gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
                     if (verified == false)
                         return await step.FailAsync(rollout, gate, cancellationToken);
                     if (verified is null)
@@ -74,7 +84,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                 case BlueGreenPhase.Scale:
                     // The live workload's current size: an autoscaler may have changed it since the start.
-                    int wanted = Math.Max(1, live.DesiredPods ?? 1);
+                    var wanted = Math.Max(1, live.DesiredPods ?? 1);
                     if (idle.DesiredPods < wanted)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, wanted, cancellationToken);
@@ -86,8 +96,17 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         // The additional pods may fail or may not be scheduled.
                         if (step.Find(rollout.Workloads[0]) is not { } scaled)
                             return await AbandonAsync(rollout, pair.Idle, cancellationToken);
-                        rollout = step.With(rollout, rollout.Workloads[0], await step.Parts.Delivery.ObserveAsync(scaled.Workload, scaled.Container, step.Order(rollout, rollout.Workloads[0]), cancellationToken));
-                        WorkloadRolloutStatus more = rollout.Workloads[0];
+                        rollout = step.With(
+                            rollout,
+                            rollout.Workloads[0],
+                            await step.Parts.Delivery.ObserveAsync(
+                                scaled.Workload,
+                                scaled.Container,
+                                step.Order(rollout, rollout.Workloads[0]),
+                                cancellationToken
+                            )
+                        );
+                        var more = rollout.Workloads[0];
                         if (more.Phase == RolloutPhase.Failed)
                             return await step.FailAsync(rollout, step.FailedMessage(rollout, more), cancellationToken);
                         return await step.WaitAsync(rollout, $"{pair.Idle}: {more.Message}", cancellationToken);
@@ -104,7 +123,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 case BlueGreenPhase.PostVerify:
-                    (rollout, bool? confirmed, string postGate) = await step.RunGatesAsync(rollout, GateStage.PostStrategy, cancellationToken);
+                    (rollout, var confirmed, var postGate) = await step.RunGatesAsync(rollout, GateStage.PostStrategy, cancellationToken);
                     if (confirmed == false)
                         return await step.FailAsync(rollout, postGate, cancellationToken);
                     if (confirmed is null)
@@ -115,11 +134,19 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     break;
 
                 default:
-                    TimeSpan left = pair.CutOverAt!.Value.AddSeconds(spec.ScaleDownDelaySeconds) - step.Now;
+                    var left = pair.CutOverAt!.Value.AddSeconds(spec.ScaleDownDelaySeconds) - step.Now;
                     if (left > TimeSpan.Zero)
-                        return step.WaitFor(rollout, $"{pair.Idle} receives the traffic; {pair.Live} is scaled down at {step.Now + left:u}", left);
+                        return step.WaitFor(
+                            rollout,
+                            $"{pair.Idle} receives the traffic; {pair.Live} is scaled down at {step.Now + left:u}",
+                            left
+                        );
                     if (live.DesiredPods > 0 && !await step.Parts.Workloads.ScaleAsync(live, 0, cancellationToken))
-                        return step.WaitFor(rollout, $"waiting to scale down {pair.Live}: another client is changing it", TimeSpan.FromSeconds(1));
+                        return step.WaitFor(
+                            rollout,
+                            $"waiting to scale down {pair.Live}: another client is changing it",
+                            TimeSpan.FromSeconds(1)
+                        );
                     return await step.SucceedAsync(rollout, cancellationToken);
             }
         }
@@ -129,10 +156,14 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     /// <returns>Whether that is done, and otherwise what is missing.</returns>
     public async Task<(bool IsBack, string Message)> CutBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        BlueGreenStatus pair = rollout.BlueGreen!;
+        var pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
             return (false, NotPointed(pair.Service, pair.Live));
-        if (Find(pair.Idle) is { } idle && idle.DesiredPods != pair.IdleReplicas && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken))
+        if (
+            Find(pair.Idle) is { } idle
+            && idle.DesiredPods != pair.IdleReplicas
+            && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken)
+        )
             return (false, $"waiting to scale {pair.Idle} back to {pair.IdleReplicas} replicas");
         return (true, "");
     }
@@ -140,10 +171,18 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     /// <summary>Ends the rollout because a colour was deleted or lost its label, which is not a failure. Traffic is pointed back.</summary>
     private async Task<StepResult> AbandonAsync(RolloutStatus rollout, string missing, CancellationToken cancellationToken)
     {
-        BlueGreenStatus pair = rollout.BlueGreen!;
+        var pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
-            return step.WaitFor(rollout, $"{missing} was deleted or is no longer selected; {NotPointed(pair.Service, pair.Live)}", TimeSpan.FromSeconds(1));
-        return await step.SupersedeAsync(rollout, $"{missing}, one of its two workloads, was deleted or is no longer selected.", cancellationToken);
+            return step.WaitFor(
+                rollout,
+                $"{missing} was deleted or is no longer selected; {NotPointed(pair.Service, pair.Live)}",
+                TimeSpan.FromSeconds(1)
+            );
+        return await step.SupersedeAsync(
+            rollout,
+            $"{missing}, one of its two workloads, was deleted or is no longer selected.",
+            cancellationToken
+        );
     }
 
     private async Task<RolloutStatus> NextAsync(RolloutStatus rollout, string next, CancellationToken cancellationToken)

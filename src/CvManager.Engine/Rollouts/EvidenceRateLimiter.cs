@@ -18,7 +18,7 @@ internal sealed class EvidenceRateLimiter(TimeProvider time)
     {
         lock (_gate)
         {
-            long now = time.GetTimestamp();
+            var now = time.GetTimestamp();
             _left = Math.Min(PerSecond, _left + (time.GetElapsedTime(_filledAt, now).TotalSeconds * PerSecond));
             _filledAt = now;
             if (_left < 1)

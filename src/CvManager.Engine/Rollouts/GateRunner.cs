@@ -8,7 +8,10 @@ namespace CvManager.Rollouts;
 /// <param name="random">See <see cref="ImageGate"/>.</param>
 internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 {
-    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, random) }.ToDictionary(gate => gate.Kind, StringComparer.Ordinal);
+    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, random) }.ToDictionary(
+        gate => gate.Kind,
+        StringComparer.Ordinal
+    );
 
     /// <summary>The initial gate status of a rollout; null if there are no gates.</summary>
     public static IReadOnlyList<GateStatus>? Plan(ContainerVersionSpec spec)
@@ -24,33 +27,58 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
 
     /// <summary>Whether the gates were changed since the start of a rollout that still has to pass one.</summary>
     public static bool HaveChanged(ContainerVersionSpec spec, RolloutStatus rollout) =>
-        rollout.Gates is { } gates && gates.Any(gate => gate.Phase != RolloutPhase.Succeeded)
+        rollout.Gates is { } gates
+        && gates.Any(gate => gate.Phase != RolloutPhase.Succeeded)
         && !gates.Select(Key).SequenceEqual((Plan(spec) ?? []).Select(Key));
 
     /// <summary>Advances the first gate of a stage that has not ended.</summary>
     /// <param name="write">Writes the rollout to the status before a pod is created.</param>
     /// <returns>The updated rollout; whether all gates of the stage have passed (null while one runs); and a message.</returns>
-    public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(ContainerVersion resource, RolloutStatus rollout, string stage,
-        IReadOnlyList<string> pullSecrets, DateTimeOffset now, Func<RolloutStatus, string, CancellationToken, Task> write, CancellationToken cancellationToken)
+    public async Task<(RolloutStatus Rollout, bool? IsPassed, string Message)> AdvanceAsync(
+        ContainerVersion resource,
+        RolloutStatus rollout,
+        string stage,
+        IReadOnlyList<string> pullSecrets,
+        DateTimeOffset now,
+        Func<RolloutStatus, string, CancellationToken, Task> write,
+        CancellationToken cancellationToken
+    )
     {
-        IReadOnlyList<GateStatus> gates = rollout.Gates ?? [];
-        for (int index = 0; index < gates.Count; index++)
+        var gates = rollout.Gates ?? [];
+        for (var index = 0; index < gates.Count; index++)
         {
-            GateStatus gate = gates[index];
+            var gate = gates[index];
             if (gate.Stage != stage || gate.Phase == RolloutPhase.Succeeded)
                 continue;
             if (gate.Phase == RolloutPhase.Failed)
                 return (rollout, false, gate.Message ?? "");
-            int place = index;
-            string title = $"gate {gate.Image}";
-            VerifySpec asked = Find(resource.Spec, gates, index);
-            string image = rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
-            GateRun run = new(resource, rollout, asked, gate with { StartedAt = gate.StartedAt ?? now }, index, image, pullSecrets,
-                begun => write(With(begun), $"starting {title}", cancellationToken));
-            (GateStatus seen, string message) = await _gates[gate.Kind].AdvanceAsync(run, cancellationToken);
-            bool? passed = seen.Phase switch { RolloutPhase.Succeeded => true, RolloutPhase.Failed => false, _ => null };
+            var place = index;
+            var title = $"gate {gate.Image}";
+            var asked = Find(resource.Spec, gates, index);
+            var image =
+                rollout.Workloads.Count > 0 ? rollout.Workloads[0].ToImage : TargetImage.Of(resource.Spec, rollout.Version, rollout.Digest);
+            GateRun run = new(
+                resource,
+                rollout,
+                asked,
+                gate with
+                {
+                    StartedAt = gate.StartedAt ?? now,
+                },
+                index,
+                image,
+                pullSecrets,
+                begun => write(With(begun), $"starting {title}", cancellationToken)
+            );
+            (var seen, var message) = await _gates[gate.Kind].AdvanceAsync(run, cancellationToken);
+            bool? passed = seen.Phase switch
+            {
+                RolloutPhase.Succeeded => true,
+                RolloutPhase.Failed => false,
+                _ => null,
+            };
             rollout = With(passed is null ? seen with { Phase = RolloutPhase.Progressing } : seen with { Message = Shortened(message) });
-            bool last = !rollout.Gates!.Any(g => g.Stage == stage && g.Phase != RolloutPhase.Succeeded);
+            var last = !rollout.Gates!.Any(g => g.Stage == stage && g.Phase != RolloutPhase.Succeeded);
             return (rollout, passed == true && !last ? null : passed, $"{title}: {message}");
 
             RolloutStatus With(GateStatus changed) => rollout with { Gates = [.. gates.Take(place), changed, .. gates.Skip(place + 1)] };
@@ -64,19 +92,25 @@ internal sealed class GateRunner(ClusterConnection cluster, Random? random)
     {
         if (rollout.Gates?.Any(gate => gate.StartedAt is not null) != true)
             return;
-        foreach (IGate gate in _gates.Values)
+        foreach (var gate in _gates.Values)
             await gate.CleanUpAsync(resource, rollout.Id, index, cancellationToken);
     }
 
-    private static GateStatus Pending(string stage, VerifySpec gate) => new() { Stage = stage, Kind = gate.Kind, Image = $"{gate.Image}:{gate.Tag}" };
+    private static GateStatus Pending(string stage, VerifySpec gate) =>
+        new()
+        {
+            Stage = stage,
+            Kind = gate.Kind,
+            Image = $"{gate.Image}:{gate.Tag}",
+        };
 
     private static (string Stage, string Kind, string Image) Key(GateStatus gate) => (gate.Stage, gate.Kind, gate.Image);
 
     /// <summary>The gate's specification: unchanged since the rollout started (<see cref="HaveChanged"/>).</summary>
     private static VerifySpec Find(ContainerVersionSpec spec, IReadOnlyList<GateStatus> gates, int index)
     {
-        GateStatus gate = gates[index];
-        IReadOnlyList<VerifySpec> asked = gate.Stage switch
+        var gate = gates[index];
+        var asked = gate.Stage switch
         {
             GateStage.Container => spec.Container.Verify,
             GateStage.Strategy => spec.Strategy.Verify,

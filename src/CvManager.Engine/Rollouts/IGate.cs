@@ -24,8 +24,16 @@ internal interface IGate
 /// <param name="Image">The image to verify.</param>
 /// <param name="PullSecrets">The workloads' image pull Secrets.</param>
 /// <param name="RecordAsync">Writes the gate's status before a pod is created.</param>
-internal sealed record GateRun(ContainerVersion Resource, RolloutStatus Rollout, VerifySpec Gate, GateStatus Status, int Index, string Image, IReadOnlyList<string> PullSecrets,
-    Func<GateStatus, Task> RecordAsync);
+internal sealed record GateRun(
+    ContainerVersion Resource,
+    RolloutStatus Rollout,
+    VerifySpec Gate,
+    GateStatus Status,
+    int Index,
+    string Image,
+    IReadOnlyList<string> PullSecrets,
+    Func<GateStatus, Task> RecordAsync
+);
 
 /// <summary>The progress of a gate.</summary>
 /// <param name="Gate">The gate's status; its phase is Succeeded or Failed when it has ended.</param>

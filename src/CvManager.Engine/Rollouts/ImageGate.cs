@@ -33,8 +33,23 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     /// <summary>Fields that the API server adds to a pod's specification.</summary>
     private static readonly HashSet<string> DefaultedFields = new(StringComparer.Ordinal)
     {
-        "restartPolicy", "terminationGracePeriodSeconds", "dnsPolicy", "serviceAccountName", "serviceAccount", "securityContext", "nodeName", "schedulerName", "tolerations",
-        "priorityClassName", "priority", "preemptionPolicy", "enableServiceLinks", "imagePullSecrets", "terminationMessagePath", "terminationMessagePolicy", "resources",
+        "restartPolicy",
+        "terminationGracePeriodSeconds",
+        "dnsPolicy",
+        "serviceAccountName",
+        "serviceAccount",
+        "securityContext",
+        "nodeName",
+        "schedulerName",
+        "tolerations",
+        "priorityClassName",
+        "priority",
+        "preemptionPolicy",
+        "enableServiceLinks",
+        "imagePullSecrets",
+        "terminationMessagePath",
+        "terminationMessagePolicy",
+        "resources",
     };
 
     /// <summary>Fields that it adds for the token of a service account.</summary>
@@ -46,35 +61,57 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     {
         if (run.Status.Pod is not { } known)
             return await StartAsync(run, run.Status, "", cancellationToken);
-        JsonObject? pod = await FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
+        var pod = await FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
         if (known.Uid is null)
         {
             // The process stopped between the creation and the next status write.
             if (pod is null)
                 return await CreateAsync(run, run.Status, cancellationToken);
             if (!IsOurPod(pod, run))
-                return await StartAsync(run, run.Status, $"pod {known.Name} was created by another client; running the gate in a new pod", cancellationToken);
+                return await StartAsync(
+                    run,
+                    run.Status,
+                    $"pod {known.Name} was created by another client; running the gate in a new pod",
+                    cancellationToken
+                );
             return await JudgeAsync(run, Created(run.Status, pod), pod, cancellationToken);
         }
 
         if (pod is null || pod.Text("metadata", "uid") != known.Uid)
             return await StartAsync(run, run.Status, $"pod {known.Name} was deleted; running the gate again", cancellationToken);
         if (pod.Text("metadata", "annotations", SpecAnnotation) is { } asked && asked != HashOf(run.Gate))
-            return await StartAsync(run, run.Status, $"the gate was changed while pod {known.Name} was running; running the gate again", cancellationToken);
+            return await StartAsync(
+                run,
+                run.Status,
+                $"the gate was changed while pod {known.Name} was running; running the gate again",
+                cancellationToken
+            );
         return ImageOf(pod) != known.Image
-            ? await StartAsync(run, run.Status, $"the image of pod {known.Name} was changed by another client; running the gate again", cancellationToken)
+            ? await StartAsync(
+                run,
+                run.Status,
+                $"the image of pod {known.Name} was changed by another client; running the gate again",
+                cancellationToken
+            )
             : await JudgeAsync(run, run.Status, pod, cancellationToken);
     }
 
     public async Task CleanUpAsync(ContainerVersion resource, string rolloutId, int? index, CancellationToken cancellationToken)
     {
         ResourcePath pods = new("", "v1", "pods", resource.Metadata.Namespace);
-        string selector = $"{RolloutLabel}={rolloutId}{(index is null ? "" : $",{IndexLabel}={index}")}";
-        foreach (JsonObject pod in (await cluster.ListAsync(pods, selector, null, cancellationToken)).Where(pod => IsOwned(pod, resource)))
+        var selector = $"{RolloutLabel}={rolloutId}{(index is null ? "" : $",{IndexLabel}={index}")}";
+        foreach (var pod in (await cluster.ListAsync(pods, selector, null, cancellationToken)).Where(pod => IsOwned(pod, resource)))
         {
             try
             {
-                await cluster.DeleteAsync(pods with { Name = pod.Text("metadata", "name") }, cancellationToken, pod.Text("metadata", "uid"));
+                await cluster.DeleteAsync(
+                    pods with
+                    {
+                        Name = pod.Text("metadata", "name"),
+                    },
+                    cancellationToken,
+                    pod.Text("metadata", "uid")
+                );
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
@@ -88,18 +125,24 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     {
         if (gate.Pod is not null)
             await CleanUpAsync(run.Resource, run.Rollout.Id, run.Index, cancellationToken);
-        gate = gate with { Phase = RolloutPhase.Progressing, Message = null, Reason = null, Pod = new GatePodStatus { Name = NewName(run.Resource.Metadata.Name) } };
+        gate = gate with
+        {
+            Phase = RolloutPhase.Progressing,
+            Message = null,
+            Reason = null,
+            Pod = new GatePodStatus { Name = NewName(run.Resource.Metadata.Name) },
+        };
         await run.RecordAsync(gate);
-        GateProgress begun = await CreateAsync(run, gate, cancellationToken);
+        var begun = await CreateAsync(run, gate, cancellationToken);
         return why.Length == 0 ? begun : begun with { Message = $"{why}: {begun.Message}" };
     }
 
     private async Task<GateProgress> CreateAsync(GateRun run, GateStatus gate, CancellationToken cancellationToken)
     {
-        string name = gate.Pod!.Name;
+        var name = gate.Pod!.Name;
         try
         {
-            JsonObject pod = await cluster.CreateAsync(PathOf(run.Resource, null), Manifest(run, name), cancellationToken);
+            var pod = await cluster.CreateAsync(PathOf(run.Resource, null), Manifest(run, name), cancellationToken);
             return new GateProgress(Created(gate, pod), $"pod {name} was created");
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
@@ -109,39 +152,58 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid or CvErrorKind.NotFound)
         {
-            throw new CvException(e.ErrorId, e.Kind, $"The pod of gate {gate.Image} could not be created: {e.Message}", e.Remedy, e) { Target = e.Target };
+            throw new CvException(e.ErrorId, e.Kind, $"The pod of gate {gate.Image} could not be created: {e.Message}", e.Remedy, e)
+            {
+                Target = e.Target,
+            };
         }
     }
 
     private async Task<GateProgress> JudgeAsync(GateRun run, GateStatus gate, JsonObject pod, CancellationToken cancellationToken)
     {
-        JsonObject? container = pod.Items("status", "containerStatuses").FirstOrDefault(c => c.Text("name") == ContainerName);
-        string phase = pod.Text("status", "phase") ?? "";
-        string? reason = pod.Text("status", "reason");
-        int? exitCode = container.Number("state", "terminated", "exitCode");
+        var container = pod.Items("status", "containerStatuses").FirstOrDefault(c => c.Text("name") == ContainerName);
+        var phase = pod.Text("status", "phase") ?? "";
+        var reason = pod.Text("status", "reason");
+        var exitCode = container.Number("state", "terminated", "exitCode");
         // The gate's own container decides: an injected sidecar may never end.
         if (phase == "Succeeded" || exitCode == 0)
             return await EndAsync(run, gate, RolloutPhase.Succeeded, "passed", cancellationToken);
 
-        (string? cause, string? message) = Cause(pod, container, gate);
+        (var cause, var message) = Cause(pod, container, gate);
         gate = gate with { Reason = cause, Message = message };
         if (Disruption(pod, phase, reason) is { } disruption)
-            return await StartAsync(run, gate, $"pod {gate.Pod!.Name} was terminated by the cluster ({disruption}); running the gate again", cancellationToken);
+            return await StartAsync(
+                run,
+                gate,
+                $"pod {gate.Pod!.Name} was terminated by the cluster ({disruption}); running the gate again",
+                cancellationToken
+            );
         if (phase != "Failed" && exitCode is null)
         {
-            string state = phase.Length == 0 ? "Pending" : phase;
+            var state = phase.Length == 0 ? "Pending" : phase;
             return new GateProgress(gate, $"pod {gate.Pod!.Name} is {state}{(gate.Message is null ? "" : $": {gate.Message}")}");
         }
 
         if (reason == DeadlineExceeded && exitCode is null && cause is not null)
         {
             return ConfigurationErrors.Contains(cause)
-                ? await StartAsync(run, gate, $"pod {gate.Pod!.Name} could not start ({message}); running the gate again", cancellationToken)
-                : await EndAsync(run, gate, RolloutPhase.Failed,
-                    $"failed: the container did not start within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s): {message}", cancellationToken);
+                ? await StartAsync(
+                    run,
+                    gate,
+                    $"pod {gate.Pod!.Name} could not start ({message}); running the gate again",
+                    cancellationToken
+                )
+                : await EndAsync(
+                    run,
+                    gate,
+                    RolloutPhase.Failed,
+                    $"failed: the container did not start within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s): {message}",
+                    cancellationToken
+                );
         }
 
-        string why = reason == DeadlineExceeded ? $"not completed within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
+        var why =
+            reason == DeadlineExceeded ? $"not completed within the gate's timeoutSeconds ({run.Gate.TimeoutSeconds} s)"
             : exitCode is null ? RemoteText.Show(pod.Text("status", "message") ?? reason ?? "the pod failed")
             : $"exit code {exitCode}{(container.Text("state", "terminated", "reason") is { } how ? $" ({how})" : "")}";
         return await EndAsync(run, gate, RolloutPhase.Failed, $"failed: {why}", cancellationToken);
@@ -152,7 +214,13 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
         string log;
         try
         {
-            string written = await cluster.ReadPodLogAsync(run.Resource.Metadata.Namespace!, gate.Pod!.Name, LogLines, cancellationToken, ContainerName);
+            var written = await cluster.ReadPodLogAsync(
+                run.Resource.Metadata.Namespace!,
+                gate.Pod!.Name,
+                LogLines,
+                cancellationToken,
+                ContainerName
+            );
             log = string.Join('\n', written.Split('\n').Select(line => RemoteText.Show(line)));
         }
         catch (CvException e)
@@ -162,13 +230,23 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             log = "";
         }
 
-        return new GateProgress(gate with { Phase = phase, Message = null, Reason = null }, log.Length == 0 ? end : $"{end}; end of the log:\n{log}");
+        return new GateProgress(
+            gate with
+            {
+                Phase = phase,
+                Message = null,
+                Reason = null,
+            },
+            log.Length == 0 ? end : $"{end}; end of the log:\n{log}"
+        );
     }
 
     /// <summary>Why the cluster terminated a pod; null if it did not.</summary>
     /// <remarks>Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier versions set only the reason.</remarks>
     private static string? Disruption(JsonObject pod, string phase, string? reason) =>
-        pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "DisruptionTarget" && c.Text("status") == "True") is { } target ? target.Text("reason") ?? "disrupted"
+        pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "DisruptionTarget" && c.Text("status") == "True")
+            is { } target
+            ? target.Text("reason") ?? "disrupted"
         : pod.At("metadata", "deletionTimestamp") is not null ? "deleted"
         : phase == "Failed" && reason is not (null or DeadlineExceeded) ? reason
         : null;
@@ -178,25 +256,37 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     {
         if (container.At("state", "running") is not null || container.At("state", "terminated") is not null)
             return (null, null);
-        JsonObject? status = pod.Items("status", "initContainerStatuses").Where(c => c.At("state", "waiting") is not null).Append(container).FirstOrDefault();
-        string? reason = status.Text("state", "waiting", "reason");
+        var status = pod.Items("status", "initContainerStatuses")
+            .Where(c => c.At("state", "waiting") is not null)
+            .Append(container)
+            .FirstOrDefault();
+        var reason = status.Text("state", "waiting", "reason");
         if (reason is null or "ContainerCreating" or "PodInitializing")
         {
-            JsonObject? scheduled = pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False");
-            return scheduled is null ? (former.Reason, former.Message) : (scheduled.Text("reason"), RemoteText.Show($"{scheduled.Text("reason")}: {scheduled.Text("message")}"));
+            var scheduled = pod.Items("status", "conditions")
+                .FirstOrDefault(c => c.Text("type") == "PodScheduled" && c.Text("status") == "False");
+            return scheduled is null
+                ? (former.Reason, former.Message)
+                : (scheduled.Text("reason"), RemoteText.Show($"{scheduled.Text("reason")}: {scheduled.Text("message")}"));
         }
 
         if (reason == "ImagePullBackOff" && former.Reason == "ErrImagePull")
             return (former.Reason, former.Message);
-        string message = status.Text("state", "waiting", "message") ?? "";
-        string remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal) ? "; set the gate's runAsUser to a user ID, or to 0 to run it as root" : "";
+        var message = status.Text("state", "waiting", "message") ?? "";
+        var remedy = message.Contains("runAsNonRoot", StringComparison.Ordinal)
+            ? "; set the gate's runAsUser to a user ID, or to 0 to run it as root"
+            : "";
         return (reason, RemoteText.Show(message.Length == 0 ? reason : $"{reason}: {message}") + remedy);
     }
 
     private static GateStatus Created(GateStatus gate, JsonObject pod) =>
-        gate with { Pod = gate.Pod! with { Uid = pod.Text("metadata", "uid"), Image = ImageOf(pod) } };
+        gate with
+        {
+            Pod = gate.Pod! with { Uid = pod.Text("metadata", "uid"), Image = ImageOf(pod) },
+        };
 
-    private static string? ImageOf(JsonObject pod) => pod.Items("spec", "containers").FirstOrDefault(c => c.Text("name") == ContainerName).Text("image");
+    private static string? ImageOf(JsonObject pod) =>
+        pod.Items("spec", "containers").FirstOrDefault(c => c.Text("name") == ContainerName).Text("image");
 
     private static bool IsOwned(JsonObject pod, ContainerVersion resource) =>
         pod.Items("metadata", "ownerReferences").Any(owner => owner.Flag("controller") && owner.Text("uid") == resource.Metadata.Uid);
@@ -207,23 +297,26 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     /// </summary>
     private static bool IsOurPod(JsonObject pod, GateRun run)
     {
-        JsonObject made = JsonNode.Parse(Manifest(run, run.Status.Pod!.Name).ToJsonString())!["spec"]!.AsObject();
+        var made = JsonNode.Parse(Manifest(run, run.Status.Pod!.Name).ToJsonString())!["spec"]!.AsObject();
         // The API server normalizes quantities ("1000m" becomes "1").
         made["containers"]![0]!.AsObject().Remove("resources");
         if (!IsOwned(pod, run.Resource) || pod["spec"] is not JsonObject spec || !Covers(made, spec))
             return false;
-        IEnumerable<string> own = made.Select(field => field.Key).Concat(made["containers"]![0]!.AsObject().Select(field => field.Key));
+        var own = made.Select(field => field.Key).Concat(made["containers"]![0]!.AsObject().Select(field => field.Key));
         HashSet<string> expected = [.. own, .. DefaultedFields, .. run.Gate.ServiceAccountName is null ? [] : TokenFields];
         return spec.Concat(spec["containers"]![0]!.AsObject()).All(field => expected.Contains(field.Key));
     }
 
     /// <summary>True if <paramref name="found"/> contains everything of <paramref name="made"/>.</summary>
-    private static bool Covers(JsonNode? made, JsonNode? found) => made switch
-    {
-        JsonObject map => found is JsonObject other && map.All(field => Covers(field.Value, other[field.Key])),
-        JsonArray list => found is JsonArray other && list.Count == other.Count && list.Zip(other).All(pair => Covers(pair.First, pair.Second)),
-        _ => JsonNode.DeepEquals(made, found),
-    };
+    private static bool Covers(JsonNode? made, JsonNode? found) =>
+        made switch
+        {
+            JsonObject map => found is JsonObject other && map.All(field => Covers(field.Value, other[field.Key])),
+            JsonArray list => found is JsonArray other
+                && list.Count == other.Count
+                && list.Zip(other).All(pair => Covers(pair.First, pair.Second)),
+            _ => JsonNode.DeepEquals(made, found),
+        };
 
     private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
     {
@@ -242,18 +335,24 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     /// <summary>At most 63 characters, the limit of a pod's host name.</summary>
     private string NewName(string resource)
     {
-        string suffix = random is null ? RandomNumberGenerator.GetString(NameLetters, RandomLetters) : new string(random.GetItems<char>(NameLetters, RandomLetters));
-        int limit = 63 - 1 - RandomLetters;
+        var suffix = random is null
+            ? RandomNumberGenerator.GetString(NameLetters, RandomLetters)
+            : new string(random.GetItems<char>(NameLetters, RandomLetters));
+        var limit = 63 - 1 - RandomLetters;
         return $"{(resource.Length > limit ? resource[..limit].TrimEnd('-', '.') : resource)}-{suffix}";
     }
 
     private static JsonObject Manifest(GateRun run, string name)
     {
-        ContainerVersion resource = run.Resource;
-        VerifySpec gate = run.Gate;
+        var resource = run.Resource;
+        var gate = run.Gate;
         // An image without a registry is from the same registry as the image that the gate verifies.
-        string image = ImageReference.TryParse(gate.Image, out _) && gate.Image.Split('/')[0] is { } first && (first.Contains('.', StringComparison.Ordinal) || first.Contains(':', StringComparison.Ordinal) || first == "localhost")
-            ? gate.Image : $"{resource.Spec.ImageRepo.Split('/')[0]}/{gate.Image}";
+        var image =
+            ImageReference.TryParse(gate.Image, out _)
+            && gate.Image.Split('/')[0] is { } first
+            && (first.Contains('.', StringComparison.Ordinal) || first.Contains(':', StringComparison.Ordinal) || first == "localhost")
+                ? gate.Image
+                : $"{resource.Spec.ImageRepo.Split('/')[0]}/{gate.Image}";
         // Kubernetes documentation, "Pod Security Standards", Restricted: a namespace that enforces it accepts the pod.
         JsonObject security = new()
         {
@@ -269,8 +368,11 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             // The tag may have moved since a node last pulled it.
             ["imagePullPolicy"] = "Always",
             ["env"] = new JsonArray(
-                Variable("NAMESPACE", resource.Metadata.Namespace), Variable("CV_NAME", resource.Metadata.Name),
-                Variable("CV_VERSION", run.Rollout.Version), Variable("CV_IMAGE", run.Image)),
+                Variable("NAMESPACE", resource.Metadata.Namespace),
+                Variable("CV_NAME", resource.Metadata.Name),
+                Variable("CV_VERSION", run.Rollout.Version),
+                Variable("CV_IMAGE", run.Image)
+            ),
             ["securityContext"] = new JsonObject
             {
                 ["allowPrivilegeEscalation"] = false,
@@ -299,16 +401,23 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
             ["metadata"] = new JsonObject
             {
                 ["name"] = name,
-                ["labels"] = new JsonObject { [RolloutLabel] = run.Rollout.Id, [IndexLabel] = $"{run.Index}", ["app.kubernetes.io/managed-by"] = ClusterConnection.FieldManager },
-                ["annotations"] = new JsonObject { [SpecAnnotation] = HashOf(gate) },
-                ["ownerReferences"] = new JsonArray(new JsonObject
+                ["labels"] = new JsonObject
                 {
-                    ["apiVersion"] = resource.ApiVersion,
-                    ["kind"] = resource.Kind,
-                    ["name"] = resource.Metadata.Name,
-                    ["uid"] = resource.Metadata.Uid,
-                    ["controller"] = true,
-                }),
+                    [RolloutLabel] = run.Rollout.Id,
+                    [IndexLabel] = $"{run.Index}",
+                    ["app.kubernetes.io/managed-by"] = ClusterConnection.FieldManager,
+                },
+                ["annotations"] = new JsonObject { [SpecAnnotation] = HashOf(gate) },
+                ["ownerReferences"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["apiVersion"] = resource.ApiVersion,
+                        ["kind"] = resource.Kind,
+                        ["name"] = resource.Metadata.Name,
+                        ["uid"] = resource.Metadata.Uid,
+                        ["controller"] = true,
+                    }
+                ),
             },
             ["spec"] = spec,
         };

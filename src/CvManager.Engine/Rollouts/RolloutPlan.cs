@@ -65,12 +65,16 @@ public sealed record PlannedChange(Workload Workload, WorkloadContainer Containe
 
     public override string ToString() => CutOver is null ? Change() : $"{Change()}, then point Service {CutOver} at it";
 
-    private string Change() => WorkloadKind.Find(Workload.Kind).Delivery switch
-    {
-        Delivery.PatchTemplateAndReplacePods when RunningImage.AreSame(Container.Image, ToImage) => $"Replace the pods of {Workload.Reference} one by one until all run {ToImage}",
-        _ when RunningImage.AreSame(Container.Image, ToImage) => $"Wait until {Workload.Reference} runs {ToImage}, which is already set",
-        Delivery.Recreate => $"Recreate {Workload.Reference} with {Container.Name} = {ToImage} (was {Container.Image})",
-        Delivery.PatchTemplateAndReplacePods => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image}) and replace its pods one by one",
-        _ => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image})",
-    };
+    private string Change() =>
+        WorkloadKind.Find(Workload.Kind).Delivery switch
+        {
+            Delivery.PatchTemplateAndReplacePods when RunningImage.AreSame(Container.Image, ToImage) =>
+                $"Replace the pods of {Workload.Reference} one by one until all run {ToImage}",
+            _ when RunningImage.AreSame(Container.Image, ToImage) =>
+                $"Wait until {Workload.Reference} runs {ToImage}, which is already set",
+            Delivery.Recreate => $"Recreate {Workload.Reference} with {Container.Name} = {ToImage} (was {Container.Image})",
+            Delivery.PatchTemplateAndReplacePods =>
+                $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image}) and replace its pods one by one",
+            _ => $"Set {Workload.Reference} {Container.Name} = {ToImage} (was {Container.Image})",
+        };
 }

@@ -21,7 +21,12 @@ public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? Requeue
 /// <param name="random">The source of the gate pods' names in tests; null for unpredictable names.</param>
 public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, Random? random = null)
 {
-    private readonly RolloutParts _parts = new(workloads, new WorkloadDelivery(cluster, workloads, new EvidenceRateLimiter(clock.Time)), new GateRunner(cluster, random), new ServiceStore(cluster));
+    private readonly RolloutParts _parts = new(
+        workloads,
+        new WorkloadDelivery(cluster, workloads, new EvidenceRateLimiter(clock.Time)),
+        new GateRunner(cluster, random),
+        new ServiceStore(cluster)
+    );
 
     /// <summary>Runs what can be done now.</summary>
     /// <param name="plan">The current plan.</param>
@@ -29,13 +34,17 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
     /// <param name="writeStatus">Writes the status before a change that requires it; a conflict ends the step.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     /// <exception cref="CvException">The cluster refused or was unavailable; run the step again.</exception>
-    public async Task<StepResult> StepAsync(RolloutPlan plan, ContainerVersionStatus status,
-        Func<ContainerVersionStatus, CancellationToken, Task> writeStatus, CancellationToken cancellationToken)
+    public async Task<StepResult> StepAsync(
+        RolloutPlan plan,
+        ContainerVersionStatus status,
+        Func<ContainerVersionStatus, CancellationToken, Task> writeStatus,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(plan);
         ArgumentNullException.ThrowIfNull(status);
         ArgumentNullException.ThrowIfNull(writeStatus);
-        DateTimeOffset now = clock.Now();
+        var now = clock.Now();
         if (status.Rollout is not { } rollout || RolloutPhase.IsFinal(rollout.Phase))
         {
             clock.Forget(plan.Resource.Key);
@@ -50,7 +59,11 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         if (rollout.Phase == RolloutPhase.RollingBack)
             return await step.AdvanceAsync(rollout, cancellationToken);
         if (plan.Reason == ConditionReasons.InvalidSpec)
-            return await step.SupersedeAsync(rollout, "The ContainerVersion was changed to an invalid specification during the rollout.", cancellationToken);
+            return await step.SupersedeAsync(
+                rollout,
+                "The ContainerVersion was changed to an invalid specification during the rollout.",
+                cancellationToken
+            );
         if (rollout.BlueGreen is { } pair && !IsStill(pair, plan.Resource.Spec.Strategy))
             return await step.SupersedeAsync(rollout, "spec.strategy was changed during the rollout.", cancellationToken);
         if (GateRunner.HaveChanged(plan.Resource.Spec, rollout))
@@ -60,8 +73,11 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         return await step.AdvanceAsync(rollout, cancellationToken);
     }
 
-    private static bool IsStill(BlueGreenStatus pair, StrategySpec strategy) => strategy.Kind == StrategySpec.ServiceBlueGreen
-        && strategy.BlueGreen is { } asked && asked.ServiceName == pair.Service && asked.LabelNames.SequenceEqual(pair.LabelNames);
+    private static bool IsStill(BlueGreenStatus pair, StrategySpec strategy) =>
+        strategy.Kind == StrategySpec.ServiceBlueGreen
+        && strategy.BlueGreen is { } asked
+        && asked.ServiceName == pair.Service
+        && asked.LabelNames.SequenceEqual(pair.LabelNames);
 }
 
 /// <summary>The services that a step uses.</summary>

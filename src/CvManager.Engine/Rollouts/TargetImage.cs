@@ -22,8 +22,11 @@ internal static class TargetImage
     {
         if (image == Of(spec, version, digest))
             return true;
-        if (!ImageReference.TryParse(image, out ImageReference? running) || !ImageReference.TryParse(spec.ImageRepo, out ImageReference? wanted)
-            || running.Repository != wanted.Repository)
+        if (
+            !ImageReference.TryParse(image, out var running)
+            || !ImageReference.TryParse(spec.ImageRepo, out var wanted)
+            || running.Repository != wanted.Repository
+        )
         {
             return false;
         }

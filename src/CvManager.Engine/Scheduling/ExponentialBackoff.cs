@@ -14,7 +14,7 @@ internal readonly record struct ExponentialBackoff(TimeSpan Initial, TimeSpan Ca
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(failures, 1);
         // 2^62 does not overflow a double, and exceeds every cap.
-        double nominal = Math.Min(Initial.Ticks * Math.Pow(2, Math.Min(failures - 1, 62)), Cap.Ticks);
+        var nominal = Math.Min(Initial.Ticks * Math.Pow(2, Math.Min(failures - 1, 62)), Cap.Ticks);
         return TimeSpan.FromTicks((long)(nominal * (0.5 + (random.NextDouble() / 2))));
     }
 }

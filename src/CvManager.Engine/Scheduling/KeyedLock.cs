@@ -16,7 +16,7 @@ internal sealed class KeyedLock<TKey>
             Task other;
             lock (_taken)
             {
-                if (!_taken.TryGetValue(key, out TaskCompletionSource? taken))
+                if (!_taken.TryGetValue(key, out var taken))
                 {
                     _taken.Add(key, new TaskCompletionSource());
                     return new Turn(this, key);
@@ -25,7 +25,7 @@ internal sealed class KeyedLock<TKey>
                 other = taken.Task;
             }
 
-            await other.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await other.WaitAsync(cancellationToken);
         }
     }
 

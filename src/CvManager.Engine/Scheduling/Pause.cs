@@ -16,11 +16,14 @@ internal static class Pause
         if (wait <= TimeSpan.Zero || cancellationToken.IsCancellationRequested)
             return !cancellationToken.IsCancellationRequested;
         TaskCompletionSource<bool> end = new();
-        using ITimer timer = time.CreateTimer(
-            static state => ((TaskCompletionSource<bool>)state!).TrySetResult(true), end, wait, Timeout.InfiniteTimeSpan);
-        CancellationTokenRegistration cancelled = cancellationToken.UnsafeRegister(
-            static state => ((TaskCompletionSource<bool>)state!).TrySetResult(false), end);
-        bool elapsed = await end.Task.ConfigureAwait(false);
+        using var timer = time.CreateTimer(
+            static state => ((TaskCompletionSource<bool>)state!).TrySetResult(true),
+            end,
+            wait,
+            Timeout.InfiniteTimeSpan
+        );
+        var cancelled = cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource<bool>)state!).TrySetResult(false), end);
+        var elapsed = await end.Task;
         cancelled.Unregister();
         return elapsed;
     }

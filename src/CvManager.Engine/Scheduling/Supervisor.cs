@@ -24,37 +24,44 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
     /// <exception cref="CvException"><c>ControllerTaskEnded</c>: the task returned before it was cancelled.</exception>
     public async Task RunAsync(string name, Func<CancellationToken, Task> task, CancellationToken cancellationToken)
     {
-        int failures = 0;
+        var failures = 0;
         while (!cancellationToken.IsCancellationRequested)
         {
-            long begun = time.GetTimestamp();
+            var begun = time.GetTimestamp();
             try
             {
-                await task(cancellationToken).ConfigureAwait(false);
+                await task(cancellationToken);
                 if (cancellationToken.IsCancellationRequested)
                     return;
-                throw new CvException(ErrorIds.ControllerTaskEnded, CvErrorKind.Failed, $"The controller's {name} ended unexpectedly.",
-                    "Restart the controller, and report this defect.") { Target = name };
+                throw new CvException(
+                    ErrorIds.ControllerTaskEnded,
+                    CvErrorKind.Failed,
+                    $"The controller's {name} ended unexpectedly.",
+                    "Restart the controller, and report this defect."
+                )
+                {
+                    Target = name,
+                };
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
                 return;
             }
-            catch (Exception error) when (error is not CvException { ErrorId: ErrorIds.ControllerTaskEnded })
+            catch (Exception e) when (e is not CvException { ErrorId: ErrorIds.ControllerTaskEnded })
             {
-                bool ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
+                var ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
                 Interlocked.Increment(ref _restarts);
-                LogOnce(name, error, ranWell);
+                LogOnce(name, e, ranWell);
             }
 
-            await time.PauseAsync(Backoff.After(failures, random), cancellationToken).ConfigureAwait(false);
+            await time.PauseAsync(Backoff.After(failures, random), cancellationToken);
         }
     }
 
     private void LogOnce(string name, Exception error, bool isNews)
     {
-        string cause = $"{error.GetType()}: {error.Message}";
+        var cause = $"{error.GetType()}: {error.Message}";
         lock (_loggedErrors)
         {
             if (!isNews && _loggedErrors.GetValueOrDefault(name) == cause)
@@ -65,7 +72,11 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
         LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", error);
     }
 
-    [LoggerMessage(EventId = LogEvents.TaskFailed, EventName = nameof(LogEvents.TaskFailed), Level = LogLevel.Error,
-        Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.TaskFailed,
+        EventName = nameof(LogEvents.TaskFailed),
+        Level = LogLevel.Error,
+        Message = "The controller's {Task} failed unexpectedly ({ErrorId}). {Remedy}"
+    )]
     private static partial void LogFailed(ILogger logger, string task, string errorId, string remedy, Exception error);
 }

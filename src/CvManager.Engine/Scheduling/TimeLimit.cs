@@ -9,25 +9,45 @@ internal static class TimeLimit
     /// </summary>
     /// <exception cref="TimeoutException">The time was up first.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled first.</exception>
-    public static async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work, TimeSpan limit, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<T> RunAsync<T>(
+        Func<CancellationToken, Task<T>> work,
+        TimeSpan limit,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
-        using CancellationTokenSource end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task<T> task = work(end.Token);
+        using var end = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var task = work(end.Token);
         if (!task.IsCompleted)
         {
             TaskCompletionSource ended = new();
-            using ITimer timer = time.CreateTimer(static state => ((TaskCompletionSource)state!).TrySetResult(), ended, limit, Timeout.InfiniteTimeSpan);
-            using CancellationTokenRegistration cancelled = cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), ended);
-            _ = task.ContinueWith(static (_, state) => ((TaskCompletionSource)state!).TrySetResult(), ended,
-                CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-            await ended.Task.ConfigureAwait(false);
+            using var timer = time.CreateTimer(
+                static state => ((TaskCompletionSource)state!).TrySetResult(),
+                ended,
+                limit,
+                Timeout.InfiniteTimeSpan
+            );
+            using var cancelled = cancellationToken.UnsafeRegister(static state => ((TaskCompletionSource)state!).TrySetResult(), ended);
+            _ = task.ContinueWith(
+                static (_, state) => ((TaskCompletionSource)state!).TrySetResult(),
+                ended,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
+            await ended.Task;
         }
 
         if (task.IsCompleted)
-            return await task.ConfigureAwait(false);
+            return await task;
         Cancel(end);
         // Nothing uses the outcome any more; observe the exception.
-        _ = task.ContinueWith(static ended => ended.Exception, CancellationToken.None, TaskContinuationOptions.OnlyOnFaulted, TaskScheduler.Default);
+        _ = task.ContinueWith(
+            static ended => ended.Exception,
+            CancellationToken.None,
+            TaskContinuationOptions.OnlyOnFaulted,
+            TaskScheduler.Default
+        );
         cancellationToken.ThrowIfCancellationRequested();
         throw new TimeoutException();
     }

@@ -88,9 +88,7 @@ internal sealed class WorkQueue : IDisposable
         {
             lock (_gate)
             {
-                return _schedule.Min is { } next && next.Due < _time.GetTimestamp()
-                    ? _time.GetElapsedTime(next.Due)
-                    : TimeSpan.Zero;
+                return _schedule.Min is { } next && next.Due < _time.GetTimestamp() ? _time.GetElapsedTime(next.Due) : TimeSpan.Zero;
             }
         }
     }
@@ -112,7 +110,7 @@ internal sealed class WorkQueue : IDisposable
             if (_drained is not null)
                 return Task.FromResult<string?>(null);
             // If there are waiters, no key is due.
-            if (_waiters.Count == 0 && TryTake(out string? key))
+            if (_waiters.Count == 0 && TryTake(out var key))
                 return Task.FromResult<string?>(key);
             waiter = new Waiter(this, _options.AllowSynchronousContinuations);
             _waiters.AddLast(waiter.Node);
@@ -132,7 +130,7 @@ internal sealed class WorkQueue : IDisposable
         TaskCompletionSource? end = null;
         lock (_gate)
         {
-            if (!_entries.TryGetValue(key, out Entry? entry) || !entry.Working)
+            if (!_entries.TryGetValue(key, out var entry) || !entry.Working)
                 throw new InvalidOperationException($"The key '{key}' is not in work.");
             entry.Working = false;
             _working--;
@@ -166,7 +164,7 @@ internal sealed class WorkQueue : IDisposable
             if (_drained is null)
             {
                 _drained = new TaskCompletionSource(ContinuationOptions);
-                foreach (Entry entry in _schedule)
+                foreach (var entry in _schedule)
                     _entries.Remove(entry.Key);
                 _schedule.Clear();
                 if (_working == 0)
@@ -178,7 +176,7 @@ internal sealed class WorkQueue : IDisposable
             end = _drained.Task;
         }
 
-        foreach (Waiter waiter in released)
+        foreach (var waiter in released)
             waiter.SetResult(null);
         return end.WaitAsync(cancellationToken);
     }
@@ -197,7 +195,7 @@ internal sealed class WorkQueue : IDisposable
         {
             if (_drained is not null)
                 return;
-            if (!_entries.TryGetValue(key, out Entry? entry))
+            if (!_entries.TryGetValue(key, out var entry))
                 _entries.Add(key, entry = new Entry(key));
             Request(entry, Math.Max(DueIn(delay), entry.NotBefore));
             handed = Hand();
@@ -267,7 +265,7 @@ internal sealed class WorkQueue : IDisposable
     private List<(Waiter, string)>? Hand()
     {
         List<(Waiter, string)>? handed = null;
-        while (_waiters.First is { } first && TryTake(out string? key))
+        while (_waiters.First is { } first && TryTake(out var key))
         {
             _waiters.RemoveFirst();
             (handed ??= []).Add((first.Value, key));
@@ -281,7 +279,7 @@ internal sealed class WorkQueue : IDisposable
     {
         if (handed is null)
             return;
-        foreach ((Waiter waiter, string key) in handed)
+        foreach ((var waiter, var key) in handed)
             waiter.SetResult(key);
     }
 
@@ -291,7 +289,7 @@ internal sealed class WorkQueue : IDisposable
         if (_waiters.Count == 0 || _schedule.Min is not { } next || next.Due == _armedFor)
             return;
         _armedFor = next.Due;
-        TimeSpan wait = _time.GetElapsedTime(_time.GetTimestamp(), next.Due);
+        var wait = _time.GetElapsedTime(_time.GetTimestamp(), next.Due);
         // Timers truncate to whole milliseconds; round up, so that the timer does not fire too early.
         wait = TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(wait.TotalMilliseconds)));
         _timer.Change(wait < MaxTimer ? wait : MaxTimer, Timeout.InfiniteTimeSpan);
@@ -311,10 +309,10 @@ internal sealed class WorkQueue : IDisposable
 
     private long DueIn(TimeSpan delay)
     {
-        long now = _time.GetTimestamp();
+        var now = _time.GetTimestamp();
         if (delay <= TimeSpan.Zero)
             return now;
-        double ticks = Math.Ceiling(delay.TotalSeconds * _time.TimestampFrequency);
+        var ticks = Math.Ceiling(delay.TotalSeconds * _time.TimestampFrequency);
         // long.MaxValue means "not requested". Integer addition: a timestamp has more digits than a double.
         return ticks < long.MaxValue / 2 - now ? now + (long)ticks : long.MaxValue / 2;
     }
@@ -342,7 +340,7 @@ internal sealed class WorkQueue : IDisposable
 
         public int Compare(Entry? x, Entry? y)
         {
-            int byDue = x!.Due.CompareTo(y!.Due);
+            var byDue = x!.Due.CompareTo(y!.Due);
             return byDue != 0 ? byDue : x.Sequence.CompareTo(y.Sequence);
         }
     }
@@ -357,7 +355,8 @@ internal sealed class WorkQueue : IDisposable
         {
             _queue = queue;
             _source = new TaskCompletionSource<string?>(
-                synchronous ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously);
+                synchronous ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously
+            );
             Node = new LinkedListNode<Waiter>(this);
         }
 
@@ -367,8 +366,7 @@ internal sealed class WorkQueue : IDisposable
 
         public void CancelWith(CancellationToken cancellationToken)
         {
-            CancellationTokenRegistration registered = cancellationToken.UnsafeRegister(
-                static (state, token) => ((Waiter)state!).Cancel(token), this);
+            var registered = cancellationToken.UnsafeRegister(static (state, token) => ((Waiter)state!).Cancel(token), this);
             lock (_queue._gate)
             {
                 if (Node.List is not null)

@@ -20,7 +20,8 @@ internal static partial class Workers
         int count,
         Func<string, CancellationToken, Task<WorkResult>> work,
         ILogger logger,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(count, 1);
         return Task.WhenAll(Enumerable.Range(0, count).Select(_ => RunOneAsync(queue, work, logger, cancellationToken)).ToArray());
@@ -30,25 +31,26 @@ internal static partial class Workers
         WorkQueue queue,
         Func<string, CancellationToken, Task<WorkResult>> work,
         ILogger logger,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            while (await queue.DequeueAsync(cancellationToken).ConfigureAwait(false) is { } key)
+            while (await queue.DequeueAsync(cancellationToken) is { } key)
             {
-                WorkResult result = WorkResult.Failed;
+                var result = WorkResult.Failed;
                 try
                 {
-                    result = await work(key, cancellationToken).ConfigureAwait(false);
+                    result = await work(key, cancellationToken);
                 }
                 catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
                 {
                     // A cancellation is not a failure of the key.
                     result = WorkResult.RequeueAfter(TimeSpan.Zero);
                 }
-                catch (Exception error)
+                catch (Exception e)
                 {
-                    LogFailed(logger, key, ErrorIds.UnexpectedError, "It is retried. Report this defect.", error);
+                    LogFailed(logger, key, ErrorIds.UnexpectedError, "It is retried. Report this defect.", e);
                 }
                 finally
                 {
@@ -56,11 +58,14 @@ internal static partial class Workers
                 }
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
     }
 
-    [LoggerMessage(EventId = LogEvents.WorkFailed, EventName = nameof(LogEvents.WorkFailed), Level = LogLevel.Error, Message = "{Resource}: unexpected error ({ErrorId}). {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.WorkFailed,
+        EventName = nameof(LogEvents.WorkFailed),
+        Level = LogLevel.Error,
+        Message = "{Resource}: unexpected error ({ErrorId}). {Remedy}"
+    )]
     private static partial void LogFailed(ILogger logger, string resource, string errorId, string remedy, Exception error);
 }

@@ -31,7 +31,7 @@ internal sealed class BoundedMap<TKey, TValue>(int capacity)
     {
         lock (_lock)
         {
-            bool isNew = !_values.ContainsKey(key);
+            var isNew = !_values.ContainsKey(key);
             _values[key] = value;
             if (isNew)
                 _oldestFirst.Enqueue(key);

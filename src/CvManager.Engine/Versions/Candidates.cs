@@ -16,7 +16,7 @@ internal readonly record struct Candidate(string? Digest, CvException? Error = n
 }
 
 /// <summary>Reads the candidate tags of a search. An unreadable tag does not prevent the others from being read. Thread-safe.</summary>
-internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log)
+internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? logger)
 {
     private readonly BoundedSet<(ImageRepository Repository, string Tag)> _reported = new(10_000);
 
@@ -27,14 +27,21 @@ internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log
     {
         try
         {
-            TagDigest? found = await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
+            var found = await registry.FindTagAsync(repository, tag, cancellationToken);
             if (found is null)
                 tagCache.Forget(repository, tag);
             else
                 tagCache.Learn(repository, tag, found.Digest);
             return new Candidate(found?.Digest);
         }
-        catch (CvException e) when (e.Kind is CvErrorKind.Invalid or CvErrorKind.NotSupported or CvErrorKind.Forbidden or CvErrorKind.Unavailable or CvErrorKind.Timeout)
+        catch (CvException e)
+            when (e.Kind
+                    is CvErrorKind.Invalid
+                        or CvErrorKind.NotSupported
+                        or CvErrorKind.Forbidden
+                        or CvErrorKind.Unavailable
+                        or CvErrorKind.Timeout
+            )
         {
             Skip(repository, tag, e);
             return new Candidate(null, e);
@@ -44,11 +51,15 @@ internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log
     /// <summary>Logs once that a tag is skipped.</summary>
     public void Skip(ImageRepository repository, string tag, CvException why)
     {
-        if (log is not null && _reported.Add((repository, tag)))
-            LogTagSkipped(log, repository, tag, why.Message);
+        if (logger is not null && _reported.Add((repository, tag)))
+            LogTagSkipped(logger, repository, tag, why.Message);
     }
 
-    [LoggerMessage(EventId = LogEvents.TagSkipped, EventName = nameof(LogEvents.TagSkipped), Level = LogLevel.Warning,
-        Message = "Could not read {Repository}:{Tag}; it is skipped when searching for versions: {Reason}")]
+    [LoggerMessage(
+        EventId = LogEvents.TagSkipped,
+        EventName = nameof(LogEvents.TagSkipped),
+        Level = LogLevel.Warning,
+        Message = "Could not read {Repository}:{Tag}; it is skipped when searching for versions: {Reason}"
+    )]
     private static partial void LogTagSkipped(ILogger logger, ImageRepository repository, string tag, string reason);
 }

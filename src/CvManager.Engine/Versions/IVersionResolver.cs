@@ -22,7 +22,12 @@ public interface IVersionResolver
     /// <c>RegistryImageIncomplete</c> (an index with missing images is not rolled out), and those of <see cref="IRegistry"/>.
     /// </exception>
     Task<ResolvedVersion> ResolveAsync(
-        ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken);
+        ImageRepository repository,
+        string tag,
+        string? versionSyntax,
+        IReadOnlyCollection<string> followedTags,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>The same for a tag whose digest was already read: no request if the version of the digest is known.</summary>
     /// <param name="found">The digest of the tag.</param>
@@ -32,8 +37,16 @@ public interface IVersionResolver
     /// hint that is the digest itself needs no confirmation. Hints are not cached.
     /// </param>
     /// <inheritdoc cref="ResolveAsync(ImageRepository, string, string?, IReadOnlyCollection{string}, CancellationToken)" path="/param|/exception"/>
-    Task<ResolvedVersion> ResolveAsync(ImageRepository repository, string tag, TagDigest found, DateTimeOffset seenAt, string? versionSyntax,
-        IReadOnlyCollection<string> followedTags, string? hint, CancellationToken cancellationToken);
+    Task<ResolvedVersion> ResolveAsync(
+        ImageRepository repository,
+        string tag,
+        TagDigest found,
+        DateTimeOffset seenAt,
+        string? versionSyntax,
+        IReadOnlyCollection<string> followedTags,
+        string? hint,
+        CancellationToken cancellationToken
+    );
 
     /// <summary>The version that a person pinned (R7): a version tag or a digest. No request if it is cached.</summary>
     /// <param name="tag">The followed tag.</param>

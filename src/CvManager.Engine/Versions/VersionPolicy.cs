@@ -31,13 +31,13 @@ internal sealed class VersionPolicy
     /// <exception cref="CvException"><c>VersionPolicyInvalid</c>, <c>VersionSyntaxInvalid</c>.</exception>
     public static VersionPolicy? Find(string follows)
     {
-        int colon = follows.IndexOf(':', StringComparison.Ordinal);
+        var colon = follows.IndexOf(':', StringComparison.Ordinal);
         if (colon < 0)
             return null;
-        string rest = follows[(colon + 1)..];
+        var rest = follows[(colon + 1)..];
         return follows[..colon] switch
         {
-            "semver" => VersionRange.TryParse(rest, out VersionRange? range)
+            "semver" => VersionRange.TryParse(rest, out var range)
                 ? new VersionPolicy(follows, range, null, false, null)
                 : throw Invalid(follows, $"'{rest}' is not a valid version range"),
             "regex/numeric" => new VersionPolicy(follows, null, Compile(follows, rest), true, null),
@@ -52,8 +52,8 @@ internal sealed class VersionPolicy
     public async Task<PolicyChoice> ChooseAsync(IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
     {
         if (_range is not null)
-            return _range.Highest(tags, out string why) is { } highest ? new PolicyChoice([highest], "") : new PolicyChoice([], why);
-        List<TagMatch> matches = await _expression!.MatchesAsync(tags, cancellationToken).ConfigureAwait(false);
+            return _range.Highest(tags, out var why) is { } highest ? new PolicyChoice([highest], "") : new PolicyChoice([], why);
+        var matches = await _expression!.MatchesAsync(tags, cancellationToken);
         if (matches.Count == 0)
             return new PolicyChoice([], "None of them matches the complete expression.");
         return _isNumeric ? Greatest(matches) : new PolicyChoice(Best(matches.Select(m => (m.Tag, m.Text)), StringComparer.Ordinal), "");
@@ -64,24 +64,27 @@ internal sealed class VersionPolicy
     private static PolicyChoice Greatest(List<TagMatch> matches)
     {
         List<(string Tag, BigInteger Number)> numbers = [];
-        foreach (TagMatch match in matches)
+        foreach (var match in matches)
         {
-            if (BigInteger.TryParse(match.Text, NumberStyles.None, CultureInfo.InvariantCulture, out BigInteger number))
+            if (BigInteger.TryParse(match.Text, NumberStyles.None, CultureInfo.InvariantCulture, out var number))
                 numbers.Add((match.Tag, number));
         }
 
         return numbers.Count > 0
             ? new PolicyChoice(Best(numbers, Comparer<BigInteger>.Default), "")
-            : new PolicyChoice([], $"{matches.Count} match, but the first group captures no number, for example '{matches[0].Text}' in '{matches[0].Tag}'.");
+            : new PolicyChoice(
+                [],
+                $"{matches.Count} match, but the first group captures no number, for example '{matches[0].Text}' in '{matches[0].Tag}'."
+            );
     }
 
     private static List<string> Best<TKey>(IEnumerable<(string Tag, TKey Key)> tags, IComparer<TKey> comparer)
     {
         List<string> best = [];
         TKey greatest = default!;
-        foreach ((string tag, TKey key) in tags)
+        foreach ((var tag, var key) in tags)
         {
-            int order = best.Count == 0 ? 1 : comparer.Compare(key, greatest);
+            var order = best.Count == 0 ? 1 : comparer.Compare(key, greatest);
             if (order > 0)
             {
                 best.Clear();
@@ -99,7 +102,9 @@ internal sealed class VersionPolicy
     {
         try
         {
-            return TagExpression.WhyNoFirstGroup(expression) is { } why ? throw Invalid(follows, $"the expression {why}") : TagExpression.Compile("versionPolicy.regex", expression);
+            return TagExpression.WhyNoFirstGroup(expression) is { } why
+                ? throw Invalid(follows, $"the expression {why}")
+                : TagExpression.Compile("versionPolicy.regex", expression);
         }
         catch (ArgumentException e)
         {
@@ -108,8 +113,13 @@ internal sealed class VersionPolicy
     }
 
     private static CvException Invalid(string follows, string why, Exception? inner = null) =>
-        new(ErrorIds.VersionPolicyInvalid, CvErrorKind.Invalid, $"Invalid version policy '{follows}': {why}.",
-            "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.", inner);
+        new(
+            ErrorIds.VersionPolicyInvalid,
+            CvErrorKind.Invalid,
+            $"Invalid version policy '{follows}': {why}.",
+            "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.",
+            inner
+        );
 }
 
 /// <summary>The tags that a policy selected by name.</summary>

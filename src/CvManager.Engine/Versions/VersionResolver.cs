@@ -9,8 +9,9 @@ namespace CvManager.Versions;
 /// </summary>
 /// <param name="registries">The registries with one credential; results are not shared with other credentials.</param>
 /// <param name="tagCache">The cache of version tags for this credential.</param>
-/// <param name="log">Receives each unreadable tag once; null for no logging.</param>
-public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCache tagCache, TimeProvider time, ILogger? log = null) : IVersionResolver
+/// <param name="logger">Receives each unreadable tag once; null for no logging.</param>
+public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCache tagCache, TimeProvider time, ILogger? logger = null)
+    : IVersionResolver
 {
     /// <summary>Each matching tag takes a request: with more than this, the version syntax is considered a mistake.</summary>
     private const int MaxCandidates = 20_000;
@@ -22,8 +23,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
 
     private static readonly string[] VersionLabels = ["org.opencontainers.image.version", "org.opencontainers.image.revision"];
 
-    private readonly Candidates _candidates = new(tagCache, log);
-    private readonly PolicyResolver _policies = new(tagCache, new Candidates(tagCache, log));
+    private readonly Candidates _candidates = new(tagCache, logger);
+    private readonly PolicyResolver _policies = new(tagCache, new Candidates(tagCache, logger));
 
     // Cached versions of digests; null if the image has no version tag and the default syntax applies.
     private readonly BoundedMap<(ImageRepository Repository, string Digest, string Syntax), string?> _versions = new(50_000);
@@ -43,26 +44,39 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
     public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
-        IRegistry registry = registries.For(repository);
+        var registry = registries.For(repository);
         if (VersionPolicy.Find(tag) is { } policy)
-            return await _policies.FindAsync(registry, repository, policy, cancellationToken).ConfigureAwait(false);
-        if (await registry.FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) is { } found)
+            return await _policies.FindAsync(registry, repository, policy, cancellationToken);
+        if (await registry.FindTagAsync(repository, tag, cancellationToken) is { } found)
             return found;
-        await ThrowIfRepositoryMissingAsync(registry, repository, cancellationToken).ConfigureAwait(false);
+        await ThrowIfRepositoryMissingAsync(registry, repository, cancellationToken);
         throw RegistryErrors.TagNotFound(repository, tag);
     }
 
     public async Task<ResolvedVersion> ResolveAsync(
-        ImageRepository repository, string tag, string? versionSyntax, IReadOnlyCollection<string> followedTags, CancellationToken cancellationToken)
+        ImageRepository repository,
+        string tag,
+        string? versionSyntax,
+        IReadOnlyCollection<string> followedTags,
+        CancellationToken cancellationToken
+    )
     {
         // Validate before any request.
         _ = VersionSyntax.Of(versionSyntax);
-        TagDigest found = await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
-        return await ResolveAsync(repository, tag, found, time.GetUtcNow(), versionSyntax, followedTags, null, cancellationToken).ConfigureAwait(false);
+        var found = await FindTagAsync(repository, tag, cancellationToken);
+        return await ResolveAsync(repository, tag, found, time.GetUtcNow(), versionSyntax, followedTags, null, cancellationToken);
     }
 
-    public async Task<ResolvedVersion> ResolveAsync(ImageRepository repository, string tag, TagDigest found, DateTimeOffset seenAt, string? versionSyntax,
-        IReadOnlyCollection<string> followedTags, string? hint, CancellationToken cancellationToken)
+    public async Task<ResolvedVersion> ResolveAsync(
+        ImageRepository repository,
+        string tag,
+        TagDigest found,
+        DateTimeOffset seenAt,
+        string? versionSyntax,
+        IReadOnlyCollection<string> followedTags,
+        string? hint,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(repository);
         ArgumentNullException.ThrowIfNull(found);
@@ -71,31 +85,31 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             return new ResolvedVersion(tag, found.Digest, chosen, seenAt);
         if (found.ArtifactType is { } type)
             throw RegistryErrors.NoImageConfiguration(repository, tag, type);
-        VersionSyntax syntax = VersionSyntax.Of(versionSyntax);
+        var syntax = VersionSyntax.Of(versionSyntax);
         if (hint == found.Digest && syntax.IsDefault && found.ImageTags is null)
             return new ResolvedVersion(tag, found.Digest, found.Digest, seenAt);
-        IRegistry registry = registries.For(repository);
+        var registry = registries.For(repository);
 
         var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
         var search = new Search(registry, repository, found.Digest, syntax, moving);
-        Known known = await FindKnownAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
+        var known = await FindKnownAsync(search, found.ImageTags, cancellationToken);
         if (!IsComplete(repository, found) || !known.IsKnown)
         {
-            using KeyedLock<(ImageRepository, string)>.Turn turn = await _locks.TakeAsync((repository, found.Digest), cancellationToken).ConfigureAwait(false);
+            using KeyedLock<(ImageRepository, string)>.Turn turn = await _locks.TakeAsync((repository, found.Digest), cancellationToken);
             // A confirmed hint was checked for completeness when it was first found.
-            if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken).ConfigureAwait(false))
+            if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken))
                 return new ResolvedVersion(tag, found.Digest, hint, seenAt);
             // A tag may be moved before the images of all platforms are pushed, or after they were deleted.
             if (!IsComplete(repository, found))
             {
-                await registry.RequireCompleteAsync(repository, found.Digest, cancellationToken).ConfigureAwait(false);
+                await registry.RequireCompleteAsync(repository, found.Digest, cancellationToken);
                 _complete.Add((repository, found.Digest));
             }
 
             // The previous holder of the lock may have found it.
-            known = await FindKnownAsync(search, found.ImageTags, cancellationToken).ConfigureAwait(false);
+            known = await FindKnownAsync(search, found.ImageTags, cancellationToken);
             if (!known.IsKnown)
-                known = new Known(true, await FindVersionAsync(search, cancellationToken).ConfigureAwait(false));
+                known = new Known(true, await FindVersionAsync(search, cancellationToken));
         }
 
         if (known.Version is null && !syntax.IsDefault)
@@ -107,19 +121,31 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         return new ResolvedVersion(tag, found.Digest, known.Version ?? found.Digest, seenAt);
     }
 
-    public async Task<ResolvedVersion> ResolvePinAsync(ImageRepository repository, string tag, string pinned, CancellationToken cancellationToken)
+    public async Task<ResolvedVersion> ResolvePinAsync(
+        ImageRepository repository,
+        string tag,
+        string pinned,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(repository);
         ArgumentNullException.ThrowIfNull(pinned);
-        DateTimeOffset seenAt = time.GetUtcNow();
+        var seenAt = time.GetUtcNow();
         if (pinned.StartsWith("sha256:", StringComparison.Ordinal))
             return new ResolvedVersion(tag, pinned, pinned, seenAt);
         if (tagCache.DigestOf(repository, pinned) is not { } digest)
         {
-            TagDigest found = await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken).ConfigureAwait(false)
-                ?? throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound,
+            var found =
+                await registries.For(repository).FindTagAsync(repository, pinned, cancellationToken)
+                ?? throw new CvException(
+                    ErrorIds.RegistryVersionNotFound,
+                    CvErrorKind.NotFound,
                     $"Version '{pinned}' of spec.pinVersion not found in '{repository}'.",
-                    "Pin an existing version, or follow the tag again: Resume-ContainerVersion.") { Target = $"{repository}:{pinned}" };
+                    "Pin an existing version, or follow the tag again: Resume-ContainerVersion."
+                )
+                {
+                    Target = $"{repository}:{pinned}",
+                };
             digest = found.Digest;
             tagCache.Learn(repository, pinned, digest);
         }
@@ -127,15 +153,16 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         return new ResolvedVersion(tag, digest, pinned, seenAt);
     }
 
-    private bool IsComplete(ImageRepository repository, TagDigest found) => !found.IsIndex || _complete.Contains((repository, found.Digest));
+    private bool IsComplete(ImageRepository repository, TagDigest found) =>
+        !found.IsIndex || _complete.Contains((repository, found.Digest));
 
     /// <summary>The version as far as it is known without requests; null if it is known that there is none.</summary>
     private async ValueTask<Known> FindKnownAsync(Search search, IReadOnlyList<string>? imageTags, CancellationToken cancellationToken)
     {
         // If the response contains all tags of the image, no search is necessary.
         if (imageTags is not null)
-            return new Known(true, await search.CandidatesAsync(imageTags, cancellationToken).ConfigureAwait(false) is [string best, ..] ? best : null);
-        if (_versions.TryGetValue(VersionKey(search), out string? version) && (version is null || !search.Moving.Contains(version)))
+            return new Known(true, await search.CandidatesAsync(imageTags, cancellationToken) is [string best, ..] ? best : null);
+        if (_versions.TryGetValue(VersionKey(search), out var version) && (version is null || !search.Moving.Contains(version)))
             return new Known(true, version);
         return new Known(!search.Syntax.IsDefault && _withoutVersion.Contains(WithoutVersionKey(search)), null);
     }
@@ -148,7 +175,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             return true;
         try
         {
-            if ((await search.Registry.FindTagAsync(search.Repository, hint, cancellationToken).ConfigureAwait(false))?.Digest != search.Digest)
+            if ((await search.Registry.FindTagAsync(search.Repository, hint, cancellationToken))?.Digest != search.Digest)
                 return false;
         }
         catch (CvException e) when (!e.IsTransient)
@@ -162,28 +189,27 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
 
     private async Task<string?> FindVersionAsync(Search search, CancellationToken cancellationToken)
     {
-        string? version = await FindByLabelsAsync(search, cancellationToken).ConfigureAwait(false)
-            ?? await FindInListAsync(search, cancellationToken).ConfigureAwait(false);
+        var version = await FindByLabelsAsync(search, cancellationToken) ?? await FindInListAsync(search, cancellationToken);
         if (version is not null || search.Syntax.IsDefault)
             _versions.Set(VersionKey(search), version);
         return version;
     }
 
     // The default syntax has its own key: unlike the same expression specified explicitly, it allows the result "no version".
-    private static (ImageRepository, string, string) VersionKey(Search search) => (search.Repository, search.Digest, search.Syntax.IsDefault ? "" : search.Syntax.Pattern);
+    private static (ImageRepository, string, string) VersionKey(Search search) =>
+        (search.Repository, search.Digest, search.Syntax.IsDefault ? "" : search.Syntax.Pattern);
 
     private (ImageRepository, string, string, long) WithoutVersionKey(Search search) =>
         (search.Repository, search.Digest, search.Syntax.Pattern, time.GetUtcNow().Ticks / TimeSpan.TicksPerMinute);
 
     private async Task<string?> FindByLabelsAsync(Search search, CancellationToken cancellationToken)
     {
-        IReadOnlyDictionary<string, string> labels =
-            await search.Registry.ReadLabelsAsync(search.Repository, search.Digest, cancellationToken).ConfigureAwait(false);
-        IEnumerable<string> named = VersionLabels.Select(l => labels.GetValueOrDefault(l)).OfType<string>().Where(ImageReference.IsTag);
-        foreach (string candidate in await search.CandidatesAsync(named.Distinct(StringComparer.Ordinal), cancellationToken).ConfigureAwait(false))
+        var labels = await search.Registry.ReadLabelsAsync(search.Repository, search.Digest, cancellationToken);
+        var named = VersionLabels.Select(l => labels.GetValueOrDefault(l)).OfType<string>().Where(ImageReference.IsTag);
+        foreach (var candidate in await search.CandidatesAsync(named.Distinct(StringComparer.Ordinal), cancellationToken))
         {
             // A label states how the image was built, not how it was tagged: verify the digest.
-            if ((await _candidates.ReadAsync(search.Registry, search.Repository, candidate, cancellationToken).ConfigureAwait(false)).Digest == search.Digest)
+            if ((await _candidates.ReadAsync(search.Registry, search.Repository, candidate, cancellationToken)).Digest == search.Digest)
                 return candidate;
         }
 
@@ -196,31 +222,45 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         Dictionary<string, string?> tags = new(StringComparer.Ordinal);
         try
         {
-            await foreach (RegistryTag tag in search.Registry.ListTagsAsync(search.Repository, cancellationToken).ConfigureAwait(false))
+            await foreach (var tag in search.Registry.ListTagsAsync(search.Repository, cancellationToken))
                 tags[tag.Tag] = tag.Digest;
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported)
         {
-            throw new CvException(e.ErrorId, e.Kind, $"Could not list the tags, which is required to find the image's version: {e.Message}",
-                $"{e.Remedy} Or build images with the label {VersionLabels[0]}, which makes the list unnecessary.", e) { Target = e.Target };
+            throw new CvException(
+                e.ErrorId,
+                e.Kind,
+                $"Could not list the tags, which is required to find the image's version: {e.Message}",
+                $"{e.Remedy} Or build images with the label {VersionLabels[0]}, which makes the list unnecessary.",
+                e
+            )
+            {
+                Target = e.Target,
+            };
         }
 
-        IReadOnlyList<string> candidates = await search.CandidatesAsync(tags.Keys, cancellationToken).ConfigureAwait(false);
-        foreach (string candidate in candidates)
+        var candidates = await search.CandidatesAsync(tags.Keys, cancellationToken);
+        foreach (var candidate in candidates)
         {
             if (tags[candidate] is { } digest)
                 tagCache.Learn(search.Repository, candidate, digest);
         }
 
-        int unseen = candidates.Count(t => tagCache.DigestOf(search.Repository, t) is null);
+        var unseen = candidates.Count(t => tagCache.DigestOf(search.Repository, t) is null);
         if (unseen > MaxCandidates)
         {
-            throw new CvException(ErrorIds.VersionSyntaxTooBroad, CvErrorKind.Invalid,
+            throw new CvException(
+                ErrorIds.VersionSyntaxTooBroad,
+                CvErrorKind.Invalid,
                 $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; at most {MaxCandidates} are read, one request each.",
-                $"Set a narrower versionSyntax, delete old tags, or build images with the label {VersionLabels[0]}.") { Target = search.Repository.ToString() };
+                $"Set a narrower versionSyntax, delete old tags, or build images with the label {VersionLabels[0]}."
+            )
+            {
+                Target = search.Repository.ToString(),
+            };
         }
 
-        return await FindFirstAsync(search, candidates, cancellationToken).ConfigureAwait(false);
+        return await FindFirstAsync(search, candidates, cancellationToken);
     }
 
     /// <summary>
@@ -228,29 +268,29 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
     /// </summary>
     private async Task<string?> FindFirstAsync(Search search, IReadOnlyList<string> bestFirst, CancellationToken cancellationToken)
     {
-        using CancellationTokenSource found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using var found = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Queue<(string Tag, Task<Candidate> Read)> ahead = [];
         CvException? firstError = null;
-        int failures = 0;
+        var failures = 0;
         try
         {
-            foreach (string tag in bestFirst)
+            foreach (var tag in bestFirst)
             {
                 ahead.Enqueue((tag, ReadAsync(search, tag, found.Token)));
-                if (ahead.Count >= ParallelLookups && await NextAsync().ConfigureAwait(false) is { } early)
+                if (ahead.Count >= ParallelLookups && await NextAsync() is { } early)
                     return early;
             }
 
             while (ahead.Count > 0)
             {
-                if (await NextAsync().ConfigureAwait(false) is { } late)
+                if (await NextAsync() is { } late)
                     return late;
             }
         }
         finally
         {
             // Cancel the remaining lookups.
-            await found.CancelAsync().ConfigureAwait(false);
+            await found.CancelAsync();
             await ((Task)Task.WhenAll(ahead.Select(a => a.Read))).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
 
@@ -258,8 +298,8 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
 
         async Task<string?> NextAsync()
         {
-            (string tag, Task<Candidate> read) = ahead.Dequeue();
-            Candidate candidate = await read.ConfigureAwait(false);
+            (var tag, var read) = ahead.Dequeue();
+            var candidate = await read;
             if (candidate.Error is { } error && !candidate.IsNotAnImage)
                 firstError ??= error;
             if (candidate.Error is { IsTransient: true } failure && ++failures >= MaxFailures)
@@ -271,32 +311,47 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
     private async Task<Candidate> ReadAsync(Search search, string tag, CancellationToken cancellationToken) =>
         tagCache.DigestOf(search.Repository, tag) is { } digest
             ? new Candidate(digest)
-            : await _candidates.ReadAsync(search.Registry, search.Repository, tag, cancellationToken).ConfigureAwait(false);
+            : await _candidates.ReadAsync(search.Registry, search.Repository, tag, cancellationToken);
 
     /// <summary>
     /// HEAD returns the same status for a missing tag and a missing repository; listing distinguishes them, if it is permitted.
     /// </summary>
-    private static async Task ThrowIfRepositoryMissingAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
+    private static async Task ThrowIfRepositoryMissingAsync(
+        IRegistry registry,
+        ImageRepository repository,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            await foreach (RegistryTag _ in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
+            await foreach (var _ in registry.ListTagsAsync(repository, cancellationToken))
                 return;
         }
-        catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported or CvErrorKind.Invalid)
-        {
-        }
+        catch (CvException e)
+            when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported or CvErrorKind.Invalid) { }
     }
 
     private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
-        new(ErrorIds.VersionNotFound, CvErrorKind.NotFound,
+        new(
+            ErrorIds.VersionNotFound,
+            CvErrorKind.NotFound,
             $"The image behind tag '{tag}' of '{repository}' has no tag that matches versionSyntax '{syntax.Pattern}'.",
-            "Also push the image under a version tag, or correct versionSyntax.") { Target = $"{repository}:{tag}" };
+            "Also push the image under a version tag, or correct versionSyntax."
+        )
+        {
+            Target = $"{repository}:{tag}",
+        };
 
     /// <param name="Version">Null if it is known that there is none.</param>
     private readonly record struct Known(bool IsKnown, string? Version);
 
-    private sealed record Search(IRegistry Registry, ImageRepository Repository, string Digest, VersionSyntax Syntax, HashSet<string> Moving)
+    private sealed record Search(
+        IRegistry Registry,
+        ImageRepository Repository,
+        string Digest,
+        VersionSyntax Syntax,
+        HashSet<string> Moving
+    )
     {
         public Task<IReadOnlyList<string>> CandidatesAsync(IEnumerable<string> tags, CancellationToken cancellationToken) =>
             Syntax.MatchingAsync(tags.Where(t => !Moving.Contains(t)), cancellationToken);

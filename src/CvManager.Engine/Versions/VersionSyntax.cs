@@ -40,16 +40,25 @@ public sealed partial class VersionSyntax
         }
         catch (ArgumentException e)
         {
-            throw new CvException(ErrorIds.VersionSyntaxInvalid, CvErrorKind.Invalid,
+            throw new CvException(
+                ErrorIds.VersionSyntaxInvalid,
+                CvErrorKind.Invalid,
                 $"versionSyntax '{pattern}' is not a valid regular expression: {e.Message}",
-                "Correct the expression, or omit versionSyntax: by default, git SHAs and full version numbers are versions.", e);
+                "Correct the expression, or omit versionSyntax: by default, git SHAs and full version numbers are versions.",
+                e
+            );
         }
     }
 
     /// <summary>The tags that are versions, best first: the longest, then in ordinal order.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
     public async Task<IReadOnlyList<string>> MatchingAsync(IEnumerable<string> tags, CancellationToken cancellationToken) =>
-        [.. (await _expression.MatchesAsync(tags, cancellationToken).ConfigureAwait(false)).Select(m => m.Tag).OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal)];
+        [
+            .. (await _expression.MatchesAsync(tags, cancellationToken))
+                .Select(m => m.Tag)
+                .OrderByDescending(t => t.Length)
+                .ThenBy(t => t, StringComparer.Ordinal),
+        ];
 
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
     public bool IsVersion(string tag) => _expression.Match(tag).Success;

@@ -15,20 +15,20 @@ public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapaci
     public string? DigestOf(ImageRepository repository, string versionTag)
     {
         lock (_lock)
-            return _byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? node) ? node.Value.Digest : null;
+            return _byTag.TryGetValue((repository, versionTag), out var node) ? node.Value.Digest : null;
     }
 
     public IReadOnlyList<string> TagsOf(ImageRepository repository, string digest)
     {
         lock (_lock)
-            return _byDigest.TryGetValue((repository, digest), out List<string>? tags) ? [.. tags] : [];
+            return _byDigest.TryGetValue((repository, digest), out var tags) ? [.. tags] : [];
     }
 
     public void Learn(ImageRepository repository, string versionTag, string digest)
     {
         lock (_lock)
         {
-            if (_byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? present))
+            if (_byTag.TryGetValue((repository, versionTag), out var present))
             {
                 if (present.Value.Digest == digest)
                     return;
@@ -37,7 +37,7 @@ public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapaci
 
             var known = new Known(repository, versionTag, digest);
             _byTag.Add((repository, versionTag), _oldestFirst.AddLast(known));
-            if (!_byDigest.TryGetValue((repository, digest), out List<string>? tags))
+            if (!_byDigest.TryGetValue((repository, digest), out var tags))
                 _byDigest.Add((repository, digest), tags = []);
             tags.Add(versionTag);
             if (_byTag.Count > capacity)
@@ -49,17 +49,17 @@ public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapaci
     {
         lock (_lock)
         {
-            if (_byTag.TryGetValue((repository, versionTag), out LinkedListNode<Known>? node))
+            if (_byTag.TryGetValue((repository, versionTag), out var node))
                 Remove(node);
         }
     }
 
     private void Remove(LinkedListNode<Known> node)
     {
-        Known known = node.Value;
+        var known = node.Value;
         _oldestFirst.Remove(node);
         _byTag.Remove((known.Repository, known.Tag));
-        List<string> tags = _byDigest[(known.Repository, known.Digest)];
+        var tags = _byDigest[(known.Repository, known.Digest)];
         tags.Remove(known.Tag);
         if (tags.Count == 0)
             _byDigest.Remove((known.Repository, known.Digest));

@@ -75,13 +75,16 @@ internal sealed class ClusterView(Action<string> wake)
     {
         lock (_gate)
         {
-            string app = AppOf(resource);
+            var app = AppOf(resource);
             return new PlanContext(
-                _workloadsOfApp.TryGetValue(app, out HashSet<string>? workloads) ? [.. workloads.Select(key => _workloads[key])] : [],
-                _resourcesOfApp.TryGetValue(app, out HashSet<string>? resources) ? [.. resources.Select(key => _resources[key])] : [],
-                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags) ? [.. tags.Keys] : [])
+                _workloadsOfApp.TryGetValue(app, out var workloads) ? [.. workloads.Select(key => _workloads[key])] : [],
+                _resourcesOfApp.TryGetValue(app, out var resources) ? [.. resources.Select(key => _resources[key])] : [],
+                _tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out var tags) ? [.. tags.Keys] : []
+            )
             {
-                WorkloadsError = _readErrors.Values.FirstOrDefault(error => error.Namespace is null || error.Namespace == resource.Metadata.Namespace).Why,
+                WorkloadsError = _readErrors
+                    .Values.FirstOrDefault(error => error.Namespace is null || error.Namespace == resource.Metadata.Namespace)
+                    .Why,
             };
         }
     }
@@ -103,13 +106,20 @@ internal sealed class ClusterView(Action<string> wake)
         HashSet<string> woken = [];
         lock (_gate)
         {
-            _resources.TryGetValue(resource.Key, out ContainerVersion? former);
+            _resources.TryGetValue(resource.Key, out var former);
             if (source == Source.Answer && former?.Metadata.Uid != resource.Metadata.Uid)
                 return;
-            if (former is not null && former.Metadata.Uid == resource.Metadata.Uid && !IsNews(source, resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion))
+            if (
+                former is not null
+                && former.Metadata.Uid == resource.Metadata.Uid
+                && !IsNews(source, resource.Metadata.ResourceVersion, former.Metadata.ResourceVersion)
+            )
                 return;
             // A change of only the status does not concern other resources.
-            bool asBefore = former is not null && former.Metadata.Uid == resource.Metadata.Uid && former.Metadata.Generation == resource.Metadata.Generation
+            var asBefore =
+                former is not null
+                && former.Metadata.Uid == resource.Metadata.Uid
+                && former.Metadata.Generation == resource.Metadata.Generation
                 && former.Metadata.DeletionTimestamp == resource.Metadata.DeletionTimestamp;
             if (former is not null)
                 Unlist(former, asBefore ? [] : woken);
@@ -126,7 +136,7 @@ internal sealed class ClusterView(Action<string> wake)
         HashSet<string> woken = [key];
         lock (_gate)
         {
-            if (_resources.TryGetValue(key, out ContainerVersion? former))
+            if (_resources.TryGetValue(key, out var former))
                 Unlist(former, woken);
             // Bounded: a standby writes no records, and so never removes an entry.
             if ((last ?? former) is { } gone && RolloutRecords.NeedsFinalRecord(gone) && _pendingDeletions.Count < MaxPendingDeletions)
@@ -144,20 +154,23 @@ internal sealed class ClusterView(Action<string> wake)
         HashSet<string> woken = [];
         lock (_gate)
         {
-            string key = KeyOf(workload);
-            _workloads.TryGetValue(key, out Workload? former);
+            var key = KeyOf(workload);
+            _workloads.TryGetValue(key, out var former);
             if (source == Source.Answer && former is null)
                 return;
             if (former is not null)
             {
                 // An object that replaced another one of the same name (a recreated Job) counts as a newer state.
-                if ((source == Source.Answer || former.Uid == workload.Uid) && !IsNews(source, workload.ResourceVersion, former.ResourceVersion))
+                if (
+                    (source == Source.Answer || former.Uid == workload.Uid)
+                    && !IsNews(source, workload.ResourceVersion, former.ResourceVersion)
+                )
                     return;
                 Unlist(former, woken);
             }
 
             _workloads.Add(key, workload);
-            string app = AppOf(workload);
+            var app = AppOf(workload);
             In(_workloadsOfApp, app).Add(key);
             AddResourcesOf(app, woken);
         }
@@ -172,7 +185,7 @@ internal sealed class ClusterView(Action<string> wake)
         HashSet<string> woken = [];
         lock (_gate)
         {
-            if (_workloads.TryGetValue(key, out Workload? former))
+            if (_workloads.TryGetValue(key, out var former))
                 Unlist(former, woken);
         }
 
@@ -184,12 +197,19 @@ internal sealed class ClusterView(Action<string> wake)
         string[] woken;
         lock (_gate)
         {
-            string key = $"{kind}/{ns}";
-            bool changed = why is null ? _readErrors.Remove(key) : !_readErrors.ContainsKey(key);
+            var key = $"{kind}/{ns}";
+            var changed = why is null ? _readErrors.Remove(key) : !_readErrors.ContainsKey(key);
             if (why is not null)
                 _readErrors[key] = (ns, why);
             // Resources with known workloads continue with those.
-            woken = changed ? [.. _resources.Values.Where(r => (ns is null || r.Metadata.Namespace == ns) && !_workloadsOfApp.ContainsKey(AppOf(r))).Select(r => r.Key)] : [];
+            woken = changed
+                ?
+                [
+                    .. _resources
+                        .Values.Where(r => (ns is null || r.Metadata.Namespace == ns) && !_workloadsOfApp.ContainsKey(AppOf(r)))
+                        .Select(r => r.Key),
+                ]
+                : [];
         }
 
         Wake(woken);
@@ -206,10 +226,10 @@ internal sealed class ClusterView(Action<string> wake)
     private void List(ContainerVersion resource, HashSet<string> woken)
     {
         _resources.Add(resource.Key, resource);
-        string app = AppOf(resource);
+        var app = AppOf(resource);
         In(_resourcesOfApp, app).Add(resource.Key);
         AddResourcesOf(app, woken);
-        if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out Dictionary<string, int>? tags))
+        if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out var tags))
             _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
         tags[resource.Spec.Follows] = tags.GetValueOrDefault(resource.Spec.Follows) + 1;
     }
@@ -217,10 +237,10 @@ internal sealed class ClusterView(Action<string> wake)
     private void Unlist(ContainerVersion resource, HashSet<string> woken)
     {
         _resources.Remove(resource.Key);
-        string app = AppOf(resource);
+        var app = AppOf(resource);
         AddResourcesOf(app, woken);
         Out(_resourcesOfApp, app, resource.Key);
-        Dictionary<string, int> tags = _tagsOfRepository[resource.Spec.ImageRepo];
+        var tags = _tagsOfRepository[resource.Spec.ImageRepo];
         if (--tags[resource.Spec.Follows] == 0)
             tags.Remove(resource.Spec.Follows);
         if (tags.Count == 0)
@@ -229,22 +249,22 @@ internal sealed class ClusterView(Action<string> wake)
 
     private void Unlist(Workload workload, HashSet<string> woken)
     {
-        string key = KeyOf(workload);
+        var key = KeyOf(workload);
         _workloads.Remove(key);
-        string app = AppOf(workload);
+        var app = AppOf(workload);
         AddResourcesOf(app, woken);
         Out(_workloadsOfApp, app, key);
     }
 
     private void AddResourcesOf(string app, HashSet<string> woken)
     {
-        if (_resourcesOfApp.TryGetValue(app, out HashSet<string>? keys))
+        if (_resourcesOfApp.TryGetValue(app, out var keys))
             woken.UnionWith(keys);
     }
 
     private void Wake(IEnumerable<string> keys)
     {
-        foreach (string key in keys.Order(StringComparer.Ordinal))
+        foreach (var key in keys.Order(StringComparer.Ordinal))
             wake(key);
     }
 
@@ -253,28 +273,32 @@ internal sealed class ClusterView(Action<string> wake)
     /// Kubernetes 1.35 (KEP-5504). If they are not numbers, a different version counts as newer.
     /// </summary>
     internal static bool IsNewer(string? version, string? former) =>
-        ulong.TryParse(version, CultureInfo.InvariantCulture, out ulong one) && ulong.TryParse(former, CultureInfo.InvariantCulture, out ulong other)
-            ? one > other : version != former;
+        ulong.TryParse(version, CultureInfo.InvariantCulture, out var one)
+        && ulong.TryParse(former, CultureInfo.InvariantCulture, out var other)
+            ? one > other
+            : version != former;
 
-    private static bool IsNews(Source source, string? version, string? former) => source == Source.List ? version != former : IsNewer(version, former);
+    private static bool IsNews(Source source, string? version, string? former) =>
+        source == Source.List ? version != former : IsNewer(version, former);
 
     private static HashSet<string> In(Dictionary<string, HashSet<string>> index, string app)
     {
-        if (!index.TryGetValue(app, out HashSet<string>? keys))
+        if (!index.TryGetValue(app, out var keys))
             index.Add(app, keys = new HashSet<string>(StringComparer.Ordinal));
         return keys;
     }
 
     private static void Out(Dictionary<string, HashSet<string>> index, string app, string key)
     {
-        if (index.TryGetValue(app, out HashSet<string>? keys) && keys.Remove(key) && keys.Count == 0)
+        if (index.TryGetValue(app, out var keys) && keys.Remove(key) && keys.Count == 0)
             index.Remove(app);
     }
 
     private static string AppOf(ContainerVersion resource) =>
         $"{resource.Metadata.Namespace}/{resource.Spec.Selector.GetValueOrDefault(ContainerVersion.SelectorKey)}";
 
-    private static string AppOf(Workload workload) => $"{workload.Namespace}/{workload.Labels.GetValueOrDefault(ContainerVersion.SelectorKey)}";
+    private static string AppOf(Workload workload) =>
+        $"{workload.Namespace}/{workload.Labels.GetValueOrDefault(ContainerVersion.SelectorKey)}";
 
     private static string KeyOf(Workload workload) => $"{workload.Kind}/{workload.Namespace}/{workload.Name}";
 
@@ -291,9 +315,9 @@ internal sealed class ClusterView(Action<string> wake)
         public void Replace(IReadOnlyList<ContainerVersion> all)
         {
             HashSet<string> left = new(all.Select(resource => resource.Key), StringComparer.Ordinal);
-            foreach (ContainerVersion gone in view.Resources.Where(r => (ns is null || r.Metadata.Namespace == ns) && !left.Contains(r.Key)))
+            foreach (var gone in view.Resources.Where(r => (ns is null || r.Metadata.Namespace == ns) && !left.Contains(r.Key)))
                 view.Remove(gone.Key);
-            foreach (ContainerVersion resource in all)
+            foreach (var resource in all)
                 view.Set(resource, Source.List);
         }
 
@@ -316,10 +340,13 @@ internal sealed class ClusterView(Action<string> wake)
             HashSet<string> left = new(all.Select(KeyOf), StringComparer.Ordinal);
             List<Workload> gone;
             lock (view._gate)
-                gone = [.. view._workloads.Values.Where(w => w.Kind == kind && (ns is null || w.Namespace == ns) && !left.Contains(KeyOf(w)))];
-            foreach (Workload workload in gone)
+                gone =
+                [
+                    .. view._workloads.Values.Where(w => w.Kind == kind && (ns is null || w.Namespace == ns) && !left.Contains(KeyOf(w))),
+                ];
+            foreach (var workload in gone)
                 view.Remove(workload);
-            foreach (Workload workload in all)
+            foreach (var workload in all)
                 view.Set(workload, Source.List);
         }
 

@@ -7,7 +7,11 @@ namespace CvManager.Watching;
 /// <param name="Workloads">The workloads of its namespace with its cvapp label; may contain others.</param>
 /// <param name="Neighbours">The ContainerVersions that could select the same workloads (R9); may contain the resource itself.</param>
 /// <param name="FollowedTags">Every followed tag of its repository: none of them is a version (R1).</param>
-public sealed record PlanContext(IReadOnlyList<Workload> Workloads, IReadOnlyList<ContainerVersion> Neighbours, IReadOnlyCollection<string> FollowedTags)
+public sealed record PlanContext(
+    IReadOnlyList<Workload> Workloads,
+    IReadOnlyList<ContainerVersion> Neighbours,
+    IReadOnlyCollection<string> FollowedTags
+)
 {
     /// <summary>Why workloads of a kind may be missing from <see cref="Workloads"/>; null if none are.</summary>
     public CvException? WorkloadsError { get; init; }
@@ -20,6 +24,10 @@ public sealed record NamespaceSnapshot(IReadOnlyList<ContainerVersion> Resources
     public PlanContext Around(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
-        return new PlanContext(Workloads, Resources, Resources.Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo).Select(r => r.Spec.Follows).Distinct().ToList());
+        return new PlanContext(
+            Workloads,
+            Resources,
+            Resources.Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo).Select(r => r.Spec.Follows).Distinct().ToList()
+        );
     }
 }

@@ -46,8 +46,16 @@ internal sealed partial class Reflector<T> : IReflector
     /// <param name="time">The clock.</param>
     /// <param name="logger">Logs each problem once.</param>
     /// <param name="options">Null for the defaults.</param>
-    public Reflector(ClusterConnection cluster, IReadOnlyList<ResourcePath> paths, string? labelSelector, Func<JsonObject, ResourcePath, T> read, IReflection<T> reflection,
-        TimeProvider time, ILogger logger, ReflectorOptions? options = null)
+    public Reflector(
+        ClusterConnection cluster,
+        IReadOnlyList<ResourcePath> paths,
+        string? labelSelector,
+        Func<JsonObject, ResourcePath, T> read,
+        IReflection<T> reflection,
+        TimeProvider time,
+        ILogger logger,
+        ReflectorOptions? options = null
+    )
     {
         _cluster = cluster;
         _paths = paths;
@@ -88,13 +96,11 @@ internal sealed partial class Reflector<T> : IReflector
         {
             while (!cancellationToken.IsCancellationRequested)
             {
-                if (await ListAsync(cancellationToken).ConfigureAwait(false) is { } from)
-                    await WatchAsync(from, cancellationToken).ConfigureAwait(false);
+                if (await ListAsync(cancellationToken) is { } from)
+                    await WatchAsync(from, cancellationToken);
             }
         }
-        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }
         finally
         {
             _isHealthy = false;
@@ -106,16 +112,16 @@ internal sealed partial class Reflector<T> : IReflector
     /// <summary>Lists the collection; null, after a backoff, if that failed.</summary>
     private async Task<Position?> ListAsync(CancellationToken cancellationToken)
     {
-        bool asked = _isRelisting;
+        var asked = _isRelisting;
         CvException? failure = null;
-        foreach (ResourcePath path in _paths)
+        foreach (var path in _paths)
         {
             try
             {
-                ObjectList<T> list = await _cluster.ListAsync(path, _labelSelector, null, item => _read(item, path), cancellationToken).ConfigureAwait(false);
-                foreach (string readable in _unreadable.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
+                var list = await _cluster.ListAsync(path, _labelSelector, null, item => _read(item, path), cancellationToken);
+                foreach (var readable in _unreadable.Except(list.Unreadable.Select(bad => bad.Name)).ToList())
                     _unreadable.Remove(readable);
-                foreach (UnreadableObject bad in list.Unreadable)
+                foreach (var bad in list.Unreadable)
                     LogOnce(bad, path);
                 _reflection.Replace(list.Items);
                 if (asked)
@@ -131,33 +137,41 @@ internal sealed partial class Reflector<T> : IReflector
                 _synced.TrySetResult();
                 return new Position(path, list.ResourceVersion);
             }
-            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
-                failure = Described(error);
+                failure = Described(e);
                 if (failure.Kind != CvErrorKind.NotFound)
                     break;
             }
         }
 
-        await FailedAsync(failure!, cancellationToken).ConfigureAwait(false);
+        await FailedAsync(failure!, cancellationToken);
         return null;
     }
 
     /// <summary>Watches until the collection has to be listed again.</summary>
     private async Task WatchAsync(Position from, CancellationToken cancellationToken)
     {
-        string version = from.ResourceVersion;
-        using CancellationTokenSource watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var version = from.ResourceVersion;
+        using var watching = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         _watching = watching;
         while (!_isRelisting)
         {
-            long begun = _time.GetTimestamp();
-            TimeSpan length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
-            bool told = false;
+            var begun = _time.GetTimestamp();
+            var length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
+            var told = false;
             try
             {
-                await foreach (WatchChange<T> change in _cluster.WatchAsync(
-                    from.Path, _labelSelector, version, (int)length.TotalSeconds, item => _read(item, from.Path), watching.Token).ConfigureAwait(false))
+                await foreach (
+                    var change in _cluster.WatchAsync(
+                        from.Path,
+                        _labelSelector,
+                        version,
+                        (int)length.TotalSeconds,
+                        item => _read(item, from.Path),
+                        watching.Token
+                    )
+                )
                 {
                     told = true;
                     MarkActivity();
@@ -166,7 +180,7 @@ internal sealed partial class Reflector<T> : IReflector
                     Take(change, from.Path);
                 }
 
-                TimeSpan lasted = _time.GetElapsedTime(begun);
+                var lasted = _time.GetElapsedTime(begun);
                 // The server ended the watch as requested. Back off from a server that ends every watch at once.
                 _failures = lasted < _options.WatchTime.Least / 2 ? _failures + 1 : 0;
                 // Not even a bookmark in the whole time: after a restore from a backup, the API server silently waits for a resource version
@@ -176,15 +190,15 @@ internal sealed partial class Reflector<T> : IReflector
                 MarkActivity();
                 MarkHealthy(from.Path);
                 if (_failures > 1)
-                    await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token).ConfigureAwait(false);
+                    await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token);
                 cancellationToken.ThrowIfCancellationRequested();
             }
-            catch (CvException error) when (error.ErrorId == ErrorIds.ResourceExpired)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceExpired)
             {
                 LogExpired(_logger, from.Path.Title);
                 return;
             }
-            catch (CvException error) when (error.ErrorId == ErrorIds.ClusterTimeout && _time.GetElapsedTime(begun) >= length)
+            catch (CvException e) when (e.ErrorId == ErrorIds.ClusterTimeout && _time.GetElapsedTime(begun) >= length)
             {
                 // Probably a half-open connection; the next watch continues from the same version.
                 LogSilent(_logger, from.Path.Title);
@@ -193,12 +207,12 @@ internal sealed partial class Reflector<T> : IReflector
             {
                 return;
             }
-            catch (Exception error) when (!cancellationToken.IsCancellationRequested)
+            catch (Exception e) when (!cancellationToken.IsCancellationRequested)
             {
                 _watchFailed = true;
-                await FailedAsync(Described(error), cancellationToken).ConfigureAwait(false);
+                await FailedAsync(Described(e), cancellationToken);
                 // An unexpected exception may have interrupted the processing of a change.
-                if (_absent || error is not CvException)
+                if (_absent || e is not CvException)
                     return;
             }
         }
@@ -232,7 +246,7 @@ internal sealed partial class Reflector<T> : IReflector
         _isHealthy = error.Kind == CvErrorKind.NotFound && !_options.IsRequired;
         if (_isHealthy)
             MarkActivity();
-        bool absent = error.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden;
+        var absent = error.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden;
         if (_loggedError != error.ErrorId)
         {
             _loggedError = error.ErrorId;
@@ -255,7 +269,7 @@ internal sealed partial class Reflector<T> : IReflector
             _synced.TrySetResult();
         }
 
-        await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _options.Random), cancellationToken).ConfigureAwait(false);
+        await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _options.Random), cancellationToken);
     }
 
     private void MarkActivity() => Interlocked.Exchange(ref _activeAt, _time.GetTimestamp());
@@ -280,36 +294,74 @@ internal sealed partial class Reflector<T> : IReflector
             LogUnreadable(_logger, path.Title, bad.Name, bad.Why.ErrorId, bad.Why.Message, bad.Why.Remedy);
     }
 
-    private CvException Described(Exception error) => error as CvException ?? new CvException(ErrorIds.WatchFailed, CvErrorKind.Unavailable,
-        $"a response could not be parsed: {error.Message}", "Check whether a proxy answers instead of the API server. The watch is retried.", error)
-    {
-        Target = Name,
-    };
+    private CvException Described(Exception error) =>
+        error as CvException
+        ?? new CvException(
+            ErrorIds.WatchFailed,
+            CvErrorKind.Unavailable,
+            $"a response could not be parsed: {error.Message}",
+            "Check whether a proxy answers instead of the API server. The watch is retried.",
+            error
+        )
+        {
+            Target = Name,
+        };
 
     /// <summary>Where a watch starts.</summary>
     private sealed record Position(ResourcePath Path, string ResourceVersion);
 
-    [LoggerMessage(EventId = LogEvents.KindNotServed, EventName = nameof(LogEvents.KindNotServed), Level = LogLevel.Warning,
-        Message = "{Collection} is not served by this cluster ({ErrorId}); it is ignored until it is served. {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.KindNotServed,
+        EventName = nameof(LogEvents.KindNotServed),
+        Level = LogLevel.Warning,
+        Message = "{Collection} is not served by this cluster ({ErrorId}); it is ignored until it is served. {Remedy}"
+    )]
     private static partial void LogNotServed(ILogger logger, string collection, string errorId, string remedy);
 
-    [LoggerMessage(EventId = LogEvents.WatchFailed, EventName = nameof(LogEvents.WatchFailed), Level = LogLevel.Error,
-        Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}")]
+    [LoggerMessage(
+        EventId = LogEvents.WatchFailed,
+        EventName = nameof(LogEvents.WatchFailed),
+        Level = LogLevel.Error,
+        Message = "{Collection} cannot be watched ({ErrorId}): {Reason} {Remedy}"
+    )]
     private static partial void LogFails(ILogger logger, string collection, string errorId, string reason, string remedy, Exception? error);
 
-    [LoggerMessage(EventId = LogEvents.WatchRecovered, EventName = nameof(LogEvents.WatchRecovered), Level = LogLevel.Information,
-        Message = "{Collection}: watch restored")]
+    [LoggerMessage(
+        EventId = LogEvents.WatchRecovered,
+        EventName = nameof(LogEvents.WatchRecovered),
+        Level = LogLevel.Information,
+        Message = "{Collection}: watch restored"
+    )]
     private static partial void LogRecovered(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.WatchExpired, EventName = nameof(LogEvents.WatchExpired), Level = LogLevel.Debug,
-        Message = "{Collection}: the watch's resource version expired; listing again")]
+    [LoggerMessage(
+        EventId = LogEvents.WatchExpired,
+        EventName = nameof(LogEvents.WatchExpired),
+        Level = LogLevel.Debug,
+        Message = "{Collection}: the watch's resource version expired; listing again"
+    )]
     private static partial void LogExpired(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.WatchSilent, EventName = nameof(LogEvents.WatchSilent), Level = LogLevel.Warning,
-        Message = "{Collection}: the watch timed out without receiving anything; starting a new watch")]
+    [LoggerMessage(
+        EventId = LogEvents.WatchSilent,
+        EventName = nameof(LogEvents.WatchSilent),
+        Level = LogLevel.Warning,
+        Message = "{Collection}: the watch timed out without receiving anything; starting a new watch"
+    )]
     private static partial void LogSilent(ILogger logger, string collection);
 
-    [LoggerMessage(EventId = LogEvents.ObjectUnreadable, EventName = nameof(LogEvents.ObjectUnreadable), Level = LogLevel.Error,
-        Message = "{Collection}: {Resource} could not be read and is ignored ({ErrorId}): {Reason} {Remedy}")]
-    private static partial void LogUnreadable(ILogger logger, string collection, string resource, string errorId, string reason, string remedy);
+    [LoggerMessage(
+        EventId = LogEvents.ObjectUnreadable,
+        EventName = nameof(LogEvents.ObjectUnreadable),
+        Level = LogLevel.Error,
+        Message = "{Collection}: {Resource} could not be read and is ignored ({ErrorId}): {Reason} {Remedy}"
+    )]
+    private static partial void LogUnreadable(
+        ILogger logger,
+        string collection,
+        string resource,
+        string errorId,
+        string reason,
+        string remedy
+    );
 }

@@ -16,24 +16,29 @@ internal sealed class DaemonSetKind : WorkloadKind
     {
         if (!IsObserved(json))
             return WorkloadProgress.Waiting("waiting for the spec update to be observed");
-        int desired = json.Number("status", "desiredNumberScheduled") ?? 0;
-        int updated = json.Number("status", "updatedNumberScheduled") ?? 0;
-        int available = json.Number("status", "numberAvailable") ?? 0;
+        var desired = json.Number("status", "desiredNumberScheduled") ?? 0;
+        var updated = json.Number("status", "updatedNumberScheduled") ?? 0;
+        var available = json.Number("status", "numberAvailable") ?? 0;
         if (updated < desired)
         {
             return json.Text("spec", "updateStrategy", "type") == "OnDelete"
-                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete,
-                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted")
+                ? WorkloadProgress.Blocked(
+                    ConditionReasons.UpdateOnDelete,
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted"
+                )
                 : WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated");
         }
 
-        return available < desired ? WorkloadProgress.Waiting($"{available} of {desired} updated pods are available")
+        return available < desired
+            ? WorkloadProgress.Waiting($"{available} of {desired} updated pods are available")
             : WorkloadProgress.Done($"{available} of {desired} pods are available");
     }
 
     /// <summary>The label by which the DaemonSet controller identifies updated pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).</summary>
-    protected override PodRevision? Revision(JsonObject json) => json.Text("metadata", "annotations", "deprecated.daemonset.template.generation") is { } generation
-        ? new PodRevision("pod-template-generation", generation) : null;
+    protected override PodRevision? Revision(JsonObject json) =>
+        json.Text("metadata", "annotations", "deprecated.daemonset.template.generation") is { } generation
+            ? new PodRevision("pod-template-generation", generation)
+            : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("status", "desiredNumberScheduled") ?? 0;
 

@@ -21,17 +21,21 @@ internal sealed class DeploymentKind : WorkloadKind
     {
         if (!IsObserved(json))
             return WorkloadProgress.Waiting("waiting for the spec update to be observed");
-        int desired = json.Number("spec", "replicas") ?? 1;
-        int updated = json.Number("status", "updatedReplicas") ?? 0;
-        int all = json.Number("status", "replicas") ?? 0;
-        int available = json.Number("status", "availableReplicas") ?? 0;
-        string? missing = updated < desired ? $"{updated} of {desired} new replicas have been updated"
+        var desired = json.Number("spec", "replicas") ?? 1;
+        var updated = json.Number("status", "updatedReplicas") ?? 0;
+        var all = json.Number("status", "replicas") ?? 0;
+        var available = json.Number("status", "availableReplicas") ?? 0;
+        var missing =
+            updated < desired ? $"{updated} of {desired} new replicas have been updated"
             : all > updated ? $"{all - updated} old replicas are pending termination"
             : available < updated ? $"{available} of {updated} updated replicas are available"
             : null;
         return missing is null ? WorkloadProgress.Done($"{available} of {desired} replicas are available")
-            : json.Flag("spec", "paused") ? WorkloadProgress.Blocked(ConditionReasons.WorkloadPaused,
-                $"the Deployment is paused (spec.paused), {missing}; run kubectl rollout resume to continue")
+            : json.Flag("spec", "paused")
+                ? WorkloadProgress.Blocked(
+                    ConditionReasons.WorkloadPaused,
+                    $"the Deployment is paused (spec.paused), {missing}; run kubectl rollout resume to continue"
+                )
             : WaitingForPods(json, missing);
     }
 
@@ -40,8 +44,13 @@ internal sealed class DeploymentKind : WorkloadKind
     /// (kubernetes/pkg/controller/deployment/progress.go).
     /// </summary>
     protected override DeadlineExceeded? DeadlineExceeded(JsonObject json) =>
-        json.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "Progressing" && c.Text("reason") == "ProgressDeadlineExceeded") is { } condition
-            ? new DeadlineExceeded(condition.Text("lastUpdateTime") ?? condition.Text("lastTransitionTime") ?? "", condition.Text("message") ?? "the Deployment exceeded its progress deadline")
+        json.Items("status", "conditions")
+            .FirstOrDefault(c => c.Text("type") == "Progressing" && c.Text("reason") == "ProgressDeadlineExceeded")
+            is { } condition
+            ? new DeadlineExceeded(
+                condition.Text("lastUpdateTime") ?? condition.Text("lastTransitionTime") ?? "",
+                condition.Text("message") ?? "the Deployment exceeded its progress deadline"
+            )
             : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;

@@ -18,7 +18,13 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     private const string SavedParallelism = "cvmanager.custom.k8s.io/kept-parallelism";
 
     /// <summary>Labels that the Job controller sets on a Job's template, and that the API server rejects from other clients.</summary>
-    private static readonly string[] ControllerLabels = ["controller-uid", "job-name", "batch.kubernetes.io/controller-uid", "batch.kubernetes.io/job-name"];
+    private static readonly string[] ControllerLabels =
+    [
+        "controller-uid",
+        "job-name",
+        "batch.kubernetes.io/controller-uid",
+        "batch.kubernetes.io/job-name",
+    ];
 
     /// <param name="ns">The Job's namespace.</param>
     /// <param name="name">The Job's name.</param>
@@ -29,11 +35,17 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     /// The progress, and after the creation the image that the API server stored; null if neither the Job nor a saved specification exists.
     /// </returns>
     /// <exception cref="CvException">The cluster was unavailable.</exception>
-    public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(string ns, string name, string container, string to, Func<string, bool> has,
-        CancellationToken cancellationToken)
+    public async Task<(WorkloadProgress Progress, string? Answered)?> AdvanceAsync(
+        string ns,
+        string name,
+        string container,
+        string to,
+        Func<string, bool> has,
+        CancellationToken cancellationToken
+    )
     {
-        JsonObject? job = await FindAsync(ns, name, cancellationToken);
-        JsonObject? kept = await FindAsync(ns, SavedName(name), cancellationToken);
+        var job = await FindAsync(ns, name, cancellationToken);
+        var kept = await FindAsync(ns, SavedName(name), cancellationToken);
         if (kept is not null && kept.Text("metadata", "annotations", SavedFor) != name)
             kept = null;
         if (job is null)
@@ -67,18 +79,35 @@ internal sealed class JobRecreation(ClusterConnection cluster)
 
     /// <summary>Continues with a Job that is not selected because it does not exist; null if we did not delete it.</summary>
     /// <inheritdoc cref="AdvanceAsync" path="/param|/exception"/>
-    public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(string ns, string name, string container, string to, Func<string, bool> has,
-        CancellationToken cancellationToken)
+    public async Task<(WorkloadProgress Progress, string? Answered)?> ResumeAsync(
+        string ns,
+        string name,
+        string container,
+        string to,
+        Func<string, bool> has,
+        CancellationToken cancellationToken
+    )
     {
         if (await FindAsync(ns, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
-            return job.At("metadata", "deletionTimestamp") is null ? null : (WorkloadProgress.Waiting("the Job is being deleted and will be recreated"), null);
+            return job.At("metadata", "deletionTimestamp") is null
+                ? null
+                : (WorkloadProgress.Waiting("the Job is being deleted and will be recreated"), null);
         return await AdvanceAsync(ns, name, container, to, has, cancellationToken);
     }
 
-    private async Task<(WorkloadProgress Progress, string? Answered)> CreateAsync(string ns, string name, JsonObject kept, string container, string to, CancellationToken cancellationToken)
+    private async Task<(WorkloadProgress Progress, string? Answered)> CreateAsync(
+        string ns,
+        string name,
+        JsonObject kept,
+        string container,
+        string to,
+        CancellationToken cancellationToken
+    )
     {
-        JsonObject job = Restore(name, kept);
-        foreach (JsonObject entry in job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers")))
+        var job = Restore(name, kept);
+        foreach (
+            var entry in job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers"))
+        )
         {
             if (entry.Text("name") == container)
                 entry["image"] = to;
@@ -102,8 +131,8 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     /// <summary>The saved specification: the same Job under another name, without its labels, and with parallelism 0.</summary>
     private static JsonObject SavedCopy(string name, JsonObject job)
     {
-        JsonObject spec = SpecOf(job);
-        int? parallelism = spec.Number("parallelism");
+        var spec = SpecOf(job);
+        var parallelism = spec.Number("parallelism");
         spec["parallelism"] = 0;
         return new JsonObject
         {
@@ -131,25 +160,34 @@ internal sealed class JobRecreation(ClusterConnection cluster)
 
     private static JsonObject Restore(string name, JsonObject kept)
     {
-        JsonObject metadata = JsonNode.Parse(kept.Text("metadata", "annotations", SavedMetadata)!)!.AsObject();
-        foreach (string nothing in metadata.Where(field => field.Value is null).Select(field => field.Key).ToList())
+        var metadata = JsonNode.Parse(kept.Text("metadata", "annotations", SavedMetadata)!)!.AsObject();
+        foreach (var nothing in metadata.Where(field => field.Value is null).Select(field => field.Key).ToList())
             metadata.Remove(nothing);
         metadata["name"] = name;
-        JsonObject spec = SpecOf(kept);
-        spec["parallelism"] = int.Parse(kept.Text("metadata", "annotations", SavedParallelism)!, System.Globalization.CultureInfo.InvariantCulture);
-        return new JsonObject { ["apiVersion"] = "batch/v1", ["kind"] = "Job", ["metadata"] = metadata, ["spec"] = spec };
+        var spec = SpecOf(kept);
+        spec["parallelism"] = int.Parse(
+            kept.Text("metadata", "annotations", SavedParallelism)!,
+            System.Globalization.CultureInfo.InvariantCulture
+        );
+        return new JsonObject
+        {
+            ["apiVersion"] = "batch/v1",
+            ["kind"] = "Job",
+            ["metadata"] = metadata,
+            ["spec"] = spec,
+        };
     }
 
     /// <summary>The specification without the selector and labels that the API server generated.</summary>
     private static JsonObject SpecOf(JsonObject job)
     {
-        JsonObject spec = job["spec"]!.DeepClone().AsObject();
+        var spec = job["spec"]!.DeepClone().AsObject();
         if (spec.Flag("manualSelector"))
             return spec;
         spec.Remove("selector");
-        foreach (JsonObject labels in new[] { spec.At("template", "metadata", "labels") }.OfType<JsonObject>())
+        foreach (var labels in new[] { spec.At("template", "metadata", "labels") }.OfType<JsonObject>())
         {
-            foreach (string label in ControllerLabels)
+            foreach (var label in ControllerLabels)
                 labels.Remove(label);
         }
 
@@ -161,13 +199,15 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     {
         if (job.Number("status", "active") > 0)
             return true;
-        bool ended = job.Items("status", "conditions").Any(c => c.Text("type") is "Complete" or "Failed" && c.Text("status") == "True");
+        var ended = job.Items("status", "conditions").Any(c => c.Text("type") is "Complete" or "Failed" && c.Text("status") == "True");
         return !ended && !job.Flag("spec", "suspend") && job.Number("spec", "parallelism") != 0;
     }
 
     private static string? ImageOf(JsonObject job, string container) =>
-        job.Items("spec", "template", "spec", "containers").Concat(job.Items("spec", "template", "spec", "initContainers"))
-            .FirstOrDefault(c => c.Text("name") == container)?.Text("image");
+        job.Items("spec", "template", "spec", "containers")
+            .Concat(job.Items("spec", "template", "spec", "initContainers"))
+            .FirstOrDefault(c => c.Text("name") == container)
+            ?.Text("image");
 
     /// <summary>At most 63 characters: a Job's name is also a label value of its pods.</summary>
     private static string SavedName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";

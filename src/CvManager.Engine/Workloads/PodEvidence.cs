@@ -45,34 +45,64 @@ internal static class PodEvidence
     /// <summary>A kubelet acknowledges a pod within seconds, and a deleted pod disappears soon after its grace period.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    private static readonly HashSet<string> Pulls = new(StringComparer.Ordinal) { "ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable", "SignatureValidationFailed" };
-    private static readonly HashSet<string> Configurations = new(StringComparer.Ordinal) { "CreateContainerConfigError", "CreateContainerError", "RunContainerError" };
-    private static readonly HashSet<string> DecisivePulls = new(StringComparer.Ordinal) { "ImagePullBackOff", "InvalidImageName", "SignatureValidationFailed" };
+    private static readonly HashSet<string> Pulls = new(StringComparer.Ordinal)
+    {
+        "ErrImagePull",
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "ErrImageNeverPull",
+        "ImageInspectError",
+        "RegistryUnavailable",
+        "SignatureValidationFailed",
+    };
+    private static readonly HashSet<string> Configurations = new(StringComparer.Ordinal)
+    {
+        "CreateContainerConfigError",
+        "CreateContainerError",
+        "RunContainerError",
+    };
+    private static readonly HashSet<string> DecisivePulls = new(StringComparer.Ordinal)
+    {
+        "ImagePullBackOff",
+        "InvalidImageName",
+        "SignatureValidationFailed",
+    };
 
     /// <summary>The trouble that the kubelet reports for a pod's containers; null if there is none. Init containers first, because they run first.</summary>
     /// <param name="restartsBefore">The restarts of the former image (of a Pod that is changed in place).</param>
     public static Trouble? FindTrouble(JsonObject pod, int restartsBefore = 0)
     {
-        foreach (JsonObject status in pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses")))
+        foreach (var status in pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses")))
         {
-            string where = $"pod {pod.Text("metadata", "name")}, container {status.Text("name")}";
-            string? reason = status.Text("state", "waiting", "reason");
+            var where = $"pod {pod.Text("metadata", "name")}, container {status.Text("name")}";
+            var reason = status.Text("state", "waiting", "reason");
             if (reason is not null && Pulls.Contains(reason))
-                return new Trouble(TroubleKind.ImagePull, Describe(where, reason, status), DecisivePulls.Contains(reason), reason != "ImagePullBackOff");
+                return new Trouble(
+                    TroubleKind.ImagePull,
+                    Describe(where, reason, status),
+                    DecisivePulls.Contains(reason),
+                    reason != "ImagePullBackOff"
+                );
             if (reason is not null && Configurations.Contains(reason))
                 return new Trouble(TroubleKind.Configuration, Describe(where, reason, status), IsDecisive: false, NamesCause: true);
             // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount covers
             // all of these states.
-            int restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
-            bool isDown = status.At("state", "running") is null;
-            JsonNode? ended = status.At("state", "terminated") ?? (restarts > 0 || reason == "CrashLoopBackOff" ? status.At("lastState", "terminated") : null);
-            bool again = pod.Text("spec", "restartPolicy") is null or "Always" || ended.Number("exitCode") != 0;
-            bool isInit = pod.Items("status", "initContainerStatuses").Contains(status);
+            var restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
+            var isDown = status.At("state", "running") is null;
+            var ended =
+                status.At("state", "terminated")
+                ?? (restarts > 0 || reason == "CrashLoopBackOff" ? status.At("lastState", "terminated") : null);
+            var again = pod.Text("spec", "restartPolicy") is null or "Always" || ended.Number("exitCode") != 0;
+            var isInit = pod.Items("status", "initContainerStatuses").Contains(status);
             if (ended is null || !isDown || !again || (isInit && ended.Number("exitCode") == 0))
                 continue;
-            int crashes = restarts + 1;
-            return new Trouble(TroubleKind.Crash, $"{where}: {HowEnded(ended)}, {crashes.ToString(CultureInfo.InvariantCulture)} {(crashes == 1 ? "time" : "times")}",
-                crashes >= DecisiveCrashes, NamesCause: true)
+            var crashes = restarts + 1;
+            return new Trouble(
+                TroubleKind.Crash,
+                $"{where}: {HowEnded(ended)}, {crashes.ToString(CultureInfo.InvariantCulture)} {(crashes == 1 ? "time" : "times")}",
+                crashes >= DecisiveCrashes,
+                NamesCause: true
+            )
             {
                 Crashed = (pod.Text("metadata", "name")!, status.Text("name")!),
             };
@@ -84,35 +114,54 @@ internal static class PodEvidence
     /// <summary>What prevents a pod from running and is not its image's fault; null for nothing.</summary>
     public static Blockage? FindBlockage(JsonObject pod, DateTimeOffset now)
     {
-        string? name = pod.Text("metadata", "name");
+        var name = pod.Text("metadata", "name");
         if (Condition(pod, "PodScheduled") is { } scheduled && scheduled.Text("status") == "False")
-            return new Blockage(ConditionReasons.PodsNotScheduled, $"pod {name} is not scheduled: {Shown(scheduled.Text("message") ?? scheduled.Text("reason"))}");
-        string? node = pod.Text("spec", "nodeName");
+            return new Blockage(
+                ConditionReasons.PodsNotScheduled,
+                $"pod {name} is not scheduled: {Shown(scheduled.Text("message") ?? scheduled.Text("reason"))}"
+            );
+        var node = pod.Text("spec", "nodeName");
         if (node is null)
             return null;
         if (pod.Text("status", "startTime") is null)
         {
             return IsOver(Condition(pod, "PodScheduled").Text("lastTransitionTime") ?? pod.Text("metadata", "creationTimestamp"), now)
-                ? new Blockage(ConditionReasons.NodeNotReady, $"the kubelet of node {node} has not acknowledged pod {name}") : null;
+                ? new Blockage(ConditionReasons.NodeNotReady, $"the kubelet of node {node} has not acknowledged pod {name}")
+                : null;
         }
 
         // If a node stops reporting, the node controller sets its pods to not ready, and leaves everything else as the kubelet last wrote it.
-        bool taken = Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && ready.Text("reason") is null
-            && Condition(pod, "ContainersReady").Text("status") == "True" && pod.Items("spec", "readinessGates").FirstOrDefault() is null;
-        return taken ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready because its node {node} is not reporting") : null;
+        var taken =
+            Condition(pod, "Ready") is { } ready
+            && ready.Text("status") == "False"
+            && ready.Text("reason") is null
+            && Condition(pod, "ContainersReady").Text("status") == "True"
+            && pod.Items("spec", "readinessGates").FirstOrDefault() is null;
+        return taken
+            ? new Blockage(ConditionReasons.NodeNotReady, $"pod {name} is not ready because its node {node} is not reporting")
+            : null;
     }
 
     /// <summary>A deleted pod that still exists long after its grace period; null otherwise.</summary>
-    public static Blockage? FindStuckDeletion(JsonObject pod, DateTimeOffset now) => IsOver(pod.Text("metadata", "deletionTimestamp"), now)
-        ? new Blockage(ConditionReasons.PodsTerminating, $"pod {pod.Text("metadata", "name")} was deleted but still exists: "
-            + $"its node {pod.Text("spec", "nodeName")} is not reporting, or a finalizer blocks the deletion")
-        : null;
+    public static Blockage? FindStuckDeletion(JsonObject pod, DateTimeOffset now) =>
+        IsOver(pod.Text("metadata", "deletionTimestamp"), now)
+            ? new Blockage(
+                ConditionReasons.PodsTerminating,
+                $"pod {pod.Text("metadata", "name")} was deleted but still exists: "
+                    + $"its node {pod.Text("spec", "nodeName")} is not reporting, or a finalizer blocks the deletion"
+            )
+            : null;
 
     /// <summary>True if a pod waits for its node to set up volumes or network; only events show what it waits for.</summary>
     public static bool IsBeingSetUp(JsonObject pod, DateTimeOffset now) =>
-        pod.Items("status", "containerStatuses").Any() && IsOver(pod.Text("status", "startTime"), now)
-        && pod.Items("status", "initContainerStatuses").Concat(pod.Items("status", "containerStatuses"))
-            .All(status => status.Text("state", "waiting", "reason") is "ContainerCreating" or "PodInitializing" && status.At("lastState", "terminated") is null);
+        pod.Items("status", "containerStatuses").Any()
+        && IsOver(pod.Text("status", "startTime"), now)
+        && pod.Items("status", "initContainerStatuses")
+            .Concat(pod.Items("status", "containerStatuses"))
+            .All(status =>
+                status.Text("state", "waiting", "reason") is "ContainerCreating" or "PodInitializing"
+                && status.At("lastState", "terminated") is null
+            );
 
     public static bool IsReady(JsonObject pod) => Condition(pod, "Ready").Text("status") == "True";
 
@@ -120,11 +169,14 @@ internal static class PodEvidence
     public static bool IsLongUnready(JsonObject pod, DateTimeOffset now) =>
         Condition(pod, "Ready") is { } ready && ready.Text("status") == "False" && IsOver(ready.Text("lastTransitionTime"), now - Patience);
 
-    public static bool IsOwnedBy(JsonObject pod, string uid) => pod.Items("metadata", "ownerReferences").Any(owner => owner.Text("uid") == uid);
+    public static bool IsOwnedBy(JsonObject pod, string uid) =>
+        pod.Items("metadata", "ownerReferences").Any(owner => owner.Text("uid") == uid);
 
     /// <summary>The image of a pod's container; null if it has no such container.</summary>
     public static string? ImageOf(JsonObject pod, WorkloadContainer container) =>
-        pod.Items("spec", container.IsInit ? "initContainers" : "containers").FirstOrDefault(c => c.Text("name") == container.Name)?.Text("image");
+        pod.Items("spec", container.IsInit ? "initContainers" : "containers")
+            .FirstOrDefault(c => c.Text("name") == container.Name)
+            ?.Text("image");
 
     /// <summary>Whether a pod's container has an image, by name or, if a webhook changed the name, by digest.</summary>
     public static bool HasImage(JsonObject pod, WorkloadContainer container, string image, string? digest)
@@ -134,22 +186,26 @@ internal static class PodEvidence
         if (RunningImage.AreSame(present, image))
             return true;
         digest ??= RunningImage.DigestOf(image);
-        string? running = pod.Items("status", container.IsInit ? "initContainerStatuses" : "containerStatuses").FirstOrDefault(c => c.Text("name") == container.Name)?.Text("imageID");
-        return digest is not null && (RunningImage.DigestOf(present) == digest || (running is not null && RunningImage.DigestOf(running) == digest));
+        var running = pod.Items("status", container.IsInit ? "initContainerStatuses" : "containerStatuses")
+            .FirstOrDefault(c => c.Text("name") == container.Name)
+            ?.Text("imageID");
+        return digest is not null
+            && (RunningImage.DigestOf(present) == digest || (running is not null && RunningImage.DigestOf(running) == digest));
     }
 
-    private static JsonObject? Condition(JsonObject pod, string type) => pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == type);
+    private static JsonObject? Condition(JsonObject pod, string type) =>
+        pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == type);
 
     private static bool IsOver(string? time, DateTimeOffset now) =>
-        DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out DateTimeOffset at) && now - at > Patience;
+        DateTimeOffset.TryParse(time, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var at) && now - at > Patience;
 
     private static string Describe(string where, string reason, JsonObject status) =>
         status.Text("state", "waiting", "message") is { } message ? $"{where}: {reason} ({Shown(message)})" : $"{where}: {reason}";
 
     private static string HowEnded(JsonNode ended)
     {
-        string how = $"exited with code {(ended.Number("exitCode") ?? 0).ToString(CultureInfo.InvariantCulture)}";
-        string reason = ended.Text("reason") is { } why && why is not ("Error" or "Completed") ? $"{how} ({why})" : how;
+        var how = $"exited with code {(ended.Number("exitCode") ?? 0).ToString(CultureInfo.InvariantCulture)}";
+        var reason = ended.Text("reason") is { } why && why is not ("Error" or "Completed") ? $"{how} ({why})" : how;
         return ended.Text("message") is { Length: > 0 } message ? $"{reason}: {Shown(message)}" : reason;
     }
 

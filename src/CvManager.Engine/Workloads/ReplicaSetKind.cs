@@ -19,9 +19,9 @@ internal sealed class ReplicaSetKind : WorkloadKind
     {
         if (!IsObserved(json))
             return WorkloadProgress.Waiting("waiting for the spec update to be observed");
-        int desired = json.Number("spec", "replicas") ?? 1;
-        int all = json.Number("status", "replicas") ?? 0;
-        int available = json.Number("status", "availableReplicas") ?? 0;
+        var desired = json.Number("spec", "replicas") ?? 1;
+        var all = json.Number("status", "replicas") ?? 0;
+        var available = json.Number("status", "availableReplicas") ?? 0;
         return all != desired ? WaitingForPods(json, $"{all} of {desired} pods exist")
             : available < desired ? WorkloadProgress.Waiting($"{available} of {desired} pods are available")
             : WorkloadProgress.Done($"{available} of {desired} pods are available");

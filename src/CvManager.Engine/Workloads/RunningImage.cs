@@ -12,7 +12,7 @@ internal static class RunningImage
     {
         if (one == other)
             return true;
-        if (!ImageReference.TryParse(one, out ImageReference? a) || !ImageReference.TryParse(other, out ImageReference? b) || a.Repository != b.Repository)
+        if (!ImageReference.TryParse(one, out var a) || !ImageReference.TryParse(other, out var b) || a.Repository != b.Repository)
             return false;
         return a.Digest is not null || b.Digest is not null ? a.Digest == b.Digest : (a.Tag ?? "latest") == (b.Tag ?? "latest");
     }
@@ -20,7 +20,7 @@ internal static class RunningImage
     /// <summary>The digest in a reference or an imageID (<c>docker-pullable://repo@sha256:…</c>); null if there is none.</summary>
     public static string? DigestOf(string image)
     {
-        int at = image.LastIndexOf('@');
+        var at = image.LastIndexOf('@');
         return at >= 0 && ImageReference.IsDigest(image[(at + 1)..]) ? image[(at + 1)..] : null;
     }
 
@@ -33,7 +33,12 @@ internal static class RunningImage
     /// <param name="former">The imageID before the change; null if unknown.</param>
     public static bool IsStarted(WorkloadContainer container, string? digest, string? former) =>
         container.ImageId.Length > 0
-        && ((digest is not null && DigestOf(container.ImageId) == digest) || AreSame(container.Image, container.RunningImage) || former is null || container.ImageId != former);
+        && (
+            (digest is not null && DigestOf(container.ImageId) == digest)
+            || AreSame(container.Image, container.RunningImage)
+            || former is null
+            || container.ImageId != former
+        );
 
     /// <summary>
     /// Whether the image that the API server stored is an acceptable rewrite of the requested one: the same content, or the same tag in another
@@ -45,7 +50,10 @@ internal static class RunningImage
             return true;
         if (DigestOf(answered) is { } present)
             return present == (DigestOf(asked) ?? digest);
-        return !AreSame(answered, former) && ImageReference.TryParse(answered, out ImageReference? reference) && ImageReference.TryParse(asked, out ImageReference? wanted)
-            && wanted.Tag is { } tag && reference.Tag == tag;
+        return !AreSame(answered, former)
+            && ImageReference.TryParse(answered, out var reference)
+            && ImageReference.TryParse(asked, out var wanted)
+            && wanted.Tag is { } tag
+            && reference.Tag == tag;
     }
 }

@@ -19,7 +19,7 @@ public sealed record RunningVersion(ContainerVersion Resource, Workload Workload
         {
             if (Container is null)
                 return "";
-            string version = VersionOf(Container.Image);
+            var version = VersionOf(Container.Image);
             return Resource.Status?.Latest is { } latest && version == latest.Digest ? latest.Version : version;
         }
     }
@@ -29,21 +29,27 @@ public sealed record RunningVersion(ContainerVersion Resource, Workload Workload
     /// reference.
     /// </summary>
     public static string VersionOf(string image) =>
-        ImageReference.TryParse(image, out ImageReference? reference) ? reference.Tag ?? reference.Digest ?? "latest" : image;
+        ImageReference.TryParse(image, out var reference) ? reference.Tag ?? reference.Digest ?? "latest" : image;
 
     /// <summary>
     /// Every workload that a resource selects and that has no controller, sorted by namespace, name, kind and resource. Pure.
     /// </summary>
     public static IReadOnlyList<RunningVersion> Find(IEnumerable<ContainerVersion> resources, IEnumerable<Workload> workloads)
     {
-        ILookup<(string?, string?), ContainerVersion> byLabel = resources.ToLookup(r =>
-            ((string?)r.Metadata.Namespace, r.Spec.Selector.GetValueOrDefault(ContainerVersion.SelectorKey)));
-        return workloads.Where(w => w.Controller is null)
-            .SelectMany(w => byLabel[(w.Namespace, w.Labels.GetValueOrDefault(ContainerVersion.SelectorKey))]
-                .Where(r => w.IsSelectedBy(r.Spec.Selector))
-                .Select(r => new RunningVersion(r, w, w.FindContainer(r.Spec.Container.Name))))
-            .OrderBy(r => r.Workload.Namespace, StringComparer.Ordinal).ThenBy(r => r.Workload.Name, StringComparer.Ordinal)
-            .ThenBy(r => r.Workload.Kind, StringComparer.Ordinal).ThenBy(r => r.Resource.Metadata.Name, StringComparer.Ordinal)
+        var byLabel = resources.ToLookup(r =>
+            ((string?)r.Metadata.Namespace, r.Spec.Selector.GetValueOrDefault(ContainerVersion.SelectorKey))
+        );
+        return workloads
+            .Where(w => w.Controller is null)
+            .SelectMany(w =>
+                byLabel[(w.Namespace, w.Labels.GetValueOrDefault(ContainerVersion.SelectorKey))]
+                    .Where(r => w.IsSelectedBy(r.Spec.Selector))
+                    .Select(r => new RunningVersion(r, w, w.FindContainer(r.Spec.Container.Name)))
+            )
+            .OrderBy(r => r.Workload.Namespace, StringComparer.Ordinal)
+            .ThenBy(r => r.Workload.Name, StringComparer.Ordinal)
+            .ThenBy(r => r.Workload.Kind, StringComparer.Ordinal)
+            .ThenBy(r => r.Resource.Metadata.Name, StringComparer.Ordinal)
             .ToList();
     }
 }

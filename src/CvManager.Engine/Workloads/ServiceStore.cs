@@ -11,7 +11,9 @@ public sealed record ServiceSelector(string Namespace, string Name, IReadOnlyDic
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(labelNames);
-        return labelNames.All(label => Selector.TryGetValue(label, out string? value) && workload.PodLabels.TryGetValue(label, out string? other) && value == other);
+        return labelNames.All(label =>
+            Selector.TryGetValue(label, out var value) && workload.PodLabels.TryGetValue(label, out var other) && value == other
+        );
     }
 }
 
@@ -23,7 +25,7 @@ internal sealed class ServiceStore(ClusterConnection cluster)
     {
         try
         {
-            JsonObject service = await cluster.GetAsync(Path(ns, name), cancellationToken);
+            var service = await cluster.GetAsync(Path(ns, name), cancellationToken);
             return new ServiceSelector(ns, name, service.Map("spec", "selector"));
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
@@ -34,17 +36,36 @@ internal sealed class ServiceStore(ClusterConnection cluster)
 
     /// <summary>Sets the given labels of the selector to the values of a workload's pods; other labels are kept.</summary>
     /// <returns>False if the Service changed or was deleted, or if the pods lack a label: read everything again.</returns>
-    public async Task<bool> PointAsync(ServiceSelector service, Workload at, IReadOnlyList<string> labelNames, CancellationToken cancellationToken)
+    public async Task<bool> PointAsync(
+        ServiceSelector service,
+        Workload at,
+        IReadOnlyList<string> labelNames,
+        CancellationToken cancellationToken
+    )
     {
         if (labelNames.Any(label => !at.PodLabels.ContainsKey(label)))
             return false;
         JsonArray patch = [];
-        foreach (string label in labelNames)
+        foreach (var label in labelNames)
         {
-            string path = $"/spec/selector/{label.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
-            if (service.Selector.TryGetValue(label, out string? former))
-                patch.Add(new JsonObject { ["op"] = "test", ["path"] = path, ["value"] = former });
-            patch.Add(new JsonObject { ["op"] = "add", ["path"] = path, ["value"] = at.PodLabels[label] });
+            var path = $"/spec/selector/{label.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            if (service.Selector.TryGetValue(label, out var former))
+                patch.Add(
+                    new JsonObject
+                    {
+                        ["op"] = "test",
+                        ["path"] = path,
+                        ["value"] = former,
+                    }
+                );
+            patch.Add(
+                new JsonObject
+                {
+                    ["op"] = "add",
+                    ["path"] = path,
+                    ["value"] = at.PodLabels[label],
+                }
+            );
         }
 
         try

@@ -21,25 +21,31 @@ internal sealed class StatefulSetKind : WorkloadKind
     {
         if (!IsObserved(json) || json.Long("status", "observedGeneration") == 0)
             return WorkloadProgress.Waiting("waiting for the spec update to be observed");
-        int desired = json.Number("spec", "replicas") ?? 1;
-        int updated = json.Number("status", "updatedReplicas") ?? 0;
-        int ready = json.Number("status", "readyReplicas") ?? 0;
-        bool same = json.Text("status", "updateRevision") == json.Text("status", "currentRevision");
-        int partition = json.Number("spec", "updateStrategy", "rollingUpdate", "partition") ?? 0;
+        var desired = json.Number("spec", "replicas") ?? 1;
+        var updated = json.Number("status", "updatedReplicas") ?? 0;
+        var ready = json.Number("status", "readyReplicas") ?? 0;
+        var same = json.Text("status", "updateRevision") == json.Text("status", "currentRevision");
+        var partition = json.Number("spec", "updateStrategy", "rollingUpdate", "partition") ?? 0;
         if (json.Text("spec", "updateStrategy", "type") == "OnDelete")
         {
             return updated < desired
-                ? WorkloadProgress.Blocked(ConditionReasons.UpdateOnDelete,
-                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted")
+                ? WorkloadProgress.Blocked(
+                    ConditionReasons.UpdateOnDelete,
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted"
+                )
                 : ReadyOrWaiting(ready, desired);
         }
 
         if (partition > 0 && !same)
         {
-            int wanted = Math.Max(0, desired - partition);
+            var wanted = Math.Max(0, desired - partition);
             return wanted == 0 && desired > 0
-                ? WorkloadProgress.Blocked(ConditionReasons.UpdatePartitioned, $"the partition {partition} keeps all {desired} pods on the previous version")
-                : updated < wanted ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated")
+                    ? WorkloadProgress.Blocked(
+                        ConditionReasons.UpdatePartitioned,
+                        $"the partition {partition} keeps all {desired} pods on the previous version"
+                    )
+                : updated < wanted
+                    ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated")
                 : ReadyOrWaiting(ready, desired, $"; the partition {partition} keeps {desired - updated} on the previous version");
         }
 
@@ -48,13 +54,16 @@ internal sealed class StatefulSetKind : WorkloadKind
             : WorkloadProgress.Waiting("waiting for the update to complete");
     }
 
-    protected override PodRevision? Revision(JsonObject json) => json.Text("status", "updateRevision") is { Length: > 0 } revision ? new PodRevision("controller-revision-hash", revision) : null;
+    protected override PodRevision? Revision(JsonObject json) =>
+        json.Text("status", "updateRevision") is { Length: > 0 } revision ? new PodRevision("controller-revision-hash", revision) : null;
 
     protected override int? DesiredPods(JsonObject json) => json.Number("spec", "replicas") ?? 1;
 
     protected override int AvailablePods(JsonObject json) =>
         json.Number("status", "availableReplicas") ?? json.Number("status", "readyReplicas") ?? 0;
 
-    private static WorkloadProgress ReadyOrWaiting(int ready, int desired, string note = "") => ready < desired
-        ? WorkloadProgress.Waiting($"{ready} of {desired} pods are ready") : WorkloadProgress.Done($"{ready} of {desired} pods are ready{note}");
+    private static WorkloadProgress ReadyOrWaiting(int ready, int desired, string note = "") =>
+        ready < desired
+            ? WorkloadProgress.Waiting($"{ready} of {desired} pods are ready")
+            : WorkloadProgress.Done($"{ready} of {desired} pods are ready{note}");
 }

@@ -76,7 +76,7 @@ public sealed record Workload
 
     /// <summary>True if the workload has every label of a selector.</summary>
     public bool IsSelectedBy(IReadOnlyDictionary<string, string> selector) =>
-        selector.Count > 0 && selector.All(label => Labels.TryGetValue(label.Key, out string? value) && value == label.Value);
+        selector.Count > 0 && selector.All(label => Labels.TryGetValue(label.Key, out var value) && value == label.Value);
 }
 
 /// <summary>A container of a pod template.</summary>

@@ -22,7 +22,13 @@ public abstract class WorkloadKind
 {
     public static IReadOnlyList<WorkloadKind> All { get; } =
     [
-        new DeploymentKind(), new StatefulSetKind(), new DaemonSetKind(), new ReplicaSetKind(), new PodKind(), new JobKind(), new CronJobKind(),
+        new DeploymentKind(),
+        new StatefulSetKind(),
+        new DaemonSetKind(),
+        new ReplicaSetKind(),
+        new PodKind(),
+        new JobKind(),
+        new CronJobKind(),
     ];
 
     public abstract string Name { get; }
@@ -46,15 +52,15 @@ public abstract class WorkloadKind
     /// <summary>Whether the kind has pods that can be checked for evidence of trouble.</summary>
     public virtual bool HasPods => true;
 
-    public static WorkloadKind Find(string name) => All.FirstOrDefault(k => k.Name == name)
-        ?? throw new ArgumentException($"{name} is not a supported workload kind.", nameof(name));
+    public static WorkloadKind Find(string name) =>
+        All.FirstOrDefault(k => k.Name == name) ?? throw new ArgumentException($"{name} is not a supported workload kind.", nameof(name));
 
     /// <summary>Reads an object of this kind.</summary>
     /// <param name="json">The object; list items contain neither kind nor apiVersion.</param>
     /// <param name="version">The API version in which it was read; null for the preferred one.</param>
     public Workload Read(JsonObject json, string? version = null)
     {
-        JsonNode? podSpec = json.At([.. PodSpecPath]);
+        var podSpec = json.At([.. PodSpecPath]);
         return new Workload
         {
             Kind = Name,
@@ -66,7 +72,8 @@ public abstract class WorkloadKind
             Generation = json.Long("metadata", "generation"),
             Labels = json.Map("metadata", "labels"),
             Containers = [.. Containers(json, podSpec, "containers", false), .. Containers(json, podSpec, "initContainers", true)],
-            PodLabels = PodSpecPath.Count == 1 ? json.Map("metadata", "labels") : json.At([.. PodSpecPath.SkipLast(1)]).Map("metadata", "labels"),
+            PodLabels =
+                PodSpecPath.Count == 1 ? json.Map("metadata", "labels") : json.At([.. PodSpecPath.SkipLast(1)]).Map("metadata", "labels"),
             ImagePullSecrets = [.. podSpec.Items("imagePullSecrets").Select(s => s.Text("name")).OfType<string>()],
             ServiceAccount = podSpec.Text("serviceAccountName") ?? "default",
             PodSelector = PodSelector(json),
@@ -74,8 +81,10 @@ public abstract class WorkloadKind
             AvailablePods = AvailablePods(json),
             UpdatedPods = UpdatedPods(json),
             ReadyPods = ReadyPods(json),
-            Controller = json.Items("metadata", "ownerReferences").Where(o => o.Flag("controller"))
-                .Select(o => $"{o.Text("kind")}/{o.Text("name")}").FirstOrDefault(),
+            Controller = json.Items("metadata", "ownerReferences")
+                .Where(o => o.Flag("controller"))
+                .Select(o => $"{o.Text("kind")}/{o.Text("name")}")
+                .FirstOrDefault(),
             Progress = Progress(json),
             IsObserved = IsObserved(json),
             IsFinished = IsFinished(json),
@@ -111,44 +120,65 @@ public abstract class WorkloadKind
 
     /// <summary>Waiting, or blocked if the kind's controller reports that it cannot create pods or their ReplicaSet.</summary>
     protected static WorkloadProgress WaitingForPods(JsonObject json, string message) =>
-        json.Items("status", "conditions").FirstOrDefault(c => (c.Text("type") == "ReplicaFailure" && c.Text("status") == "True") || c.Text("reason") == "ReplicaSetCreateError") is { } failure
-            ? WorkloadProgress.Blocked(ConditionReasons.PodsNotCreated, $"{message}; pods cannot be created: {PodEvidence.Shown(failure.Text("message") ?? failure.Text("reason"))}")
+        json.Items("status", "conditions")
+            .FirstOrDefault(c =>
+                (c.Text("type") == "ReplicaFailure" && c.Text("status") == "True") || c.Text("reason") == "ReplicaSetCreateError"
+            )
+            is { } failure
+            ? WorkloadProgress.Blocked(
+                ConditionReasons.PodsNotCreated,
+                $"{message}; pods cannot be created: {PodEvidence.Shown(failure.Text("message") ?? failure.Text("reason"))}"
+            )
             : WorkloadProgress.Waiting(message);
 
     /// <summary>spec.selector in the format of a list request.</summary>
     private static string PodSelector(JsonObject json)
     {
-        IEnumerable<string> labels = json.Map("spec", "selector", "matchLabels").Select(l => $"{l.Key}={l.Value}");
-        IEnumerable<string> expressions = json.Items("spec", "selector", "matchExpressions").Select(e =>
-        {
-            string values = string.Join(',', (e["values"] as JsonArray)?.Select(v => v?.ToString()) ?? []);
-            return e.Text("operator") switch
+        var labels = json.Map("spec", "selector", "matchLabels").Select(l => $"{l.Key}={l.Value}");
+        var expressions = json.Items("spec", "selector", "matchExpressions")
+            .Select(e =>
             {
-                "In" => $"{e.Text("key")} in ({values})",
-                "NotIn" => $"{e.Text("key")} notin ({values})",
-                "Exists" => e.Text("key")!,
-                _ => $"!{e.Text("key")}",
-            };
-        });
+                var values = string.Join(',', (e["values"] as JsonArray)?.Select(v => v?.ToString()) ?? []);
+                return e.Text("operator") switch
+                {
+                    "In" => $"{e.Text("key")} in ({values})",
+                    "NotIn" => $"{e.Text("key")} notin ({values})",
+                    "Exists" => e.Text("key")!,
+                    _ => $"!{e.Text("key")}",
+                };
+            });
         return string.Join(',', labels.Concat(expressions));
     }
 
     private IEnumerable<WorkloadContainer> Containers(JsonObject json, JsonNode? podSpec, string list, bool init) =>
-        podSpec.Items(list).Select((c, i) =>
-        {
-            string name = c.Text("name") ?? "";
-            JsonObject? status = PodSpecPath.Count > 1 ? null : json.Items("status", init ? "initContainerStatuses" : "containerStatuses").FirstOrDefault(s => s.Text("name") == name);
-            return new WorkloadContainer(name, c.Text("image") ?? "", init, i, ImageManager(json, list, name))
-            {
-                ImageId = status.Text("imageID") ?? "", RunningImage = status.Text("image") ?? "", Restarts = status.Number("restartCount") ?? 0,
-            };
-        });
+        podSpec
+            .Items(list)
+            .Select(
+                (c, i) =>
+                {
+                    var name = c.Text("name") ?? "";
+                    var status =
+                        PodSpecPath.Count > 1
+                            ? null
+                            : json.Items("status", init ? "initContainerStatuses" : "containerStatuses")
+                                .FirstOrDefault(s => s.Text("name") == name);
+                    return new WorkloadContainer(name, c.Text("image") ?? "", init, i, ImageManager(json, list, name))
+                    {
+                        ImageId = status.Text("imageID") ?? "",
+                        RunningImage = status.Text("image") ?? "",
+                        Restarts = status.Number("restartCount") ?? 0,
+                    };
+                }
+            );
 
     /// <summary>The field manager that last wrote a container's image, from managedFields (reported by R3).</summary>
     private string? ImageManager(JsonObject json, string list, string container)
     {
         string[] path = ["fieldsV1", .. PodSpecPath.Select(p => "f:" + p), "f:" + list, $$"""k:{"name":"{{container}}"}""", "f:image"];
-        return json.Items("metadata", "managedFields").Where(m => m.At(path) is not null)
-            .OrderBy(m => m.Text("time"), StringComparer.Ordinal).LastOrDefault()?.Text("manager");
+        return json.Items("metadata", "managedFields")
+            .Where(m => m.At(path) is not null)
+            .OrderBy(m => m.Text("time"), StringComparer.Ordinal)
+            .LastOrDefault()
+            ?.Text("manager");
     }
 }

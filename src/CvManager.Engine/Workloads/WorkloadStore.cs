@@ -13,7 +13,14 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     private const int MaxPods = 50;
 
     /// <summary>Reasons that nodes report only as events.</summary>
-    private static readonly string[] SetUpFailures = ["FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox", "NetworkNotReady"];
+    private static readonly string[] SetUpFailures =
+    [
+        "FailedMount",
+        "FailedAttachVolume",
+        "FailedMapVolume",
+        "FailedCreatePodSandBox",
+        "NetworkNotReady",
+    ];
 
     /// <summary>Events have the time of the writer's clock.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
@@ -23,7 +30,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// <exception cref="CvException">A kind that is served could not be read.</exception>
     public async Task<IReadOnlyList<Workload>> ListAsync(string? ns, CancellationToken cancellationToken)
     {
-        IReadOnlyList<Workload>[] lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, ns, cancellationToken)));
+        var lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, ns, cancellationToken)));
         return lists.SelectMany(list => list).ToList();
     }
 
@@ -48,7 +55,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         ArgumentNullException.ThrowIfNull(kind);
         ArgumentNullException.ThrowIfNull(manifest);
         // Use the manifest's API version, for which its fields were written.
-        string version = manifest.Text("apiVersion")?.Split('/')[^1] ?? kind.Versions[0];
+        var version = manifest.Text("apiVersion")?.Split('/')[^1] ?? kind.Versions[0];
         return cluster.CreateAsync(new ResourcePath(kind.Group, version, kind.Plural, ns), manifest, cancellationToken);
     }
 
@@ -58,14 +65,27 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// keep it.
     /// </param>
     /// <returns>The outcome, and the workload in the response (an admission webhook may have changed the image); null without one.</returns>
-    public async Task<(ImagePatchOutcome Outcome, Workload? Now)> SwapImageAsync(Workload workload, WorkloadContainer container, string to, CancellationToken cancellationToken,
-        int? replicas = null)
+    public async Task<(ImagePatchOutcome Outcome, Workload? Now)> SwapImageAsync(
+        Workload workload,
+        WorkloadContainer container,
+        string to,
+        CancellationToken cancellationToken,
+        int? replicas = null
+    )
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(container);
-        WorkloadKind kind = WorkloadKind.Find(workload.Kind);
-        (ImagePatchOutcome outcome, JsonObject? now) = await cluster.SwapImageAsync(PathOf(workload), kind.ContainersPointer(container.IsInit), container.Index,
-            container.Name, container.Image, to, cancellationToken, replicas);
+        var kind = WorkloadKind.Find(workload.Kind);
+        (var outcome, var now) = await cluster.SwapImageAsync(
+            PathOf(workload),
+            kind.ContainersPointer(container.IsInit),
+            container.Index,
+            container.Name,
+            container.Image,
+            to,
+            cancellationToken,
+            replicas
+        );
         return (outcome, now is null ? null : Read(kind, now, workload.ApiVersion));
     }
 
@@ -76,12 +96,26 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         ArgumentNullException.ThrowIfNull(workload);
         JsonArray patch =
         [
-            new JsonObject { ["op"] = "test", ["path"] = "/spec/replicas", ["value"] = workload.DesiredPods },
-            new JsonObject { ["op"] = "replace", ["path"] = "/spec/replicas", ["value"] = to },
+            new JsonObject
+            {
+                ["op"] = "test",
+                ["path"] = "/spec/replicas",
+                ["value"] = workload.DesiredPods,
+            },
+            new JsonObject
+            {
+                ["op"] = "replace",
+                ["path"] = "/spec/replicas",
+                ["value"] = to,
+            },
         ];
         try
         {
-            Read(WorkloadKind.Find(workload.Kind), await cluster.PatchAsync(PathOf(workload), PatchKind.Json, patch, cancellationToken), workload.ApiVersion);
+            Read(
+                WorkloadKind.Find(workload.Kind),
+                await cluster.PatchAsync(PathOf(workload), PatchKind.Json, patch, cancellationToken),
+                workload.ApiVersion
+            );
             return true;
         }
         catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
@@ -99,53 +133,100 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// <param name="since">The start of the rollout: earlier events are ignored.</param>
     /// <param name="now">The time.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    internal async Task<Evidence> FindEvidenceAsync(Workload workload, WorkloadContainer container, string? digest, WorkloadBaseline? baseline, DateTimeOffset since,
-        DateTimeOffset now, CancellationToken cancellationToken)
+    internal async Task<Evidence> FindEvidenceAsync(
+        Workload workload,
+        WorkloadContainer container,
+        string? digest,
+        WorkloadBaseline? baseline,
+        DateTimeOffset since,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(workload);
         ArgumentNullException.ThrowIfNull(container);
-        WorkloadKind kind = WorkloadKind.Find(workload.Kind);
+        var kind = WorkloadKind.Find(workload.Kind);
         if (kind is PodKind)
         {
-            JsonObject pod = await cluster.GetAsync(PathOf(workload), cancellationToken);
+            var pod = await cluster.GetAsync(PathOf(workload), cancellationToken);
             return new Evidence(PodEvidence.FindTrouble(pod, baseline?.Restarts ?? 0), PodEvidence.FindBlockage(pod, now));
         }
 
         if (!kind.HasPods || workload.PodSelector.Length == 0)
             return Evidence.None;
-        List<JsonObject> pods = [.. (await cluster.ListAsync(new ResourcePath("", "v1", "pods", workload.Namespace), workload.PodSelector, null, cancellationToken))
-            .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
-            .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal)];
+        List<JsonObject> pods =
+        [
+            .. (
+                await cluster.ListAsync(
+                    new ResourcePath("", "v1", "pods", workload.Namespace),
+                    workload.PodSelector,
+                    null,
+                    cancellationToken
+                )
+            )
+                .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
+                .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal),
+        ];
         List<JsonObject> present = [.. pods.Where(pod => pod.At("metadata", "deletionTimestamp") is null)];
         // Find out the revision only of unhealthy pods.
-        List<JsonObject> unwell = [.. present.Where(pod => PodEvidence.FindTrouble(pod) is not null || PodEvidence.FindBlockage(pod, now) is not null || PodEvidence.IsBeingSetUp(pod, now))];
+        List<JsonObject> unwell =
+        [
+            .. present.Where(pod =>
+                PodEvidence.FindTrouble(pod) is not null
+                || PodEvidence.FindBlockage(pod, now) is not null
+                || PodEvidence.IsBeingSetUp(pod, now)
+            ),
+        ];
         if (unwell.Count > 0)
         {
-            Func<JsonObject, bool> isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
+            var isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
             unwell = [.. unwell.Where(isOfVersion).Take(MaxPods)];
             // Trouble with the version takes precedence over anything that blocks other pods.
             if (unwell.Select(pod => PodEvidence.FindTrouble(pod)).FirstOrDefault(trouble => trouble is not null) is { } trouble)
                 return new Evidence(trouble, null);
             if (unwell.Select(pod => PodEvidence.FindBlockage(pod, now)).FirstOrDefault(blockage => blockage is not null) is { } blockage)
                 return new Evidence(null, blockage);
-            if (unwell.Find(pod => PodEvidence.IsBeingSetUp(pod, now)) is { } waiting && await FindEventAsync(waiting, SetUpFailures, since, cancellationToken) is { } why)
-                return new Evidence(null, new Blockage(ConditionReasons.PodsNotStarted, $"pod {waiting.Text("metadata", "name")} has not started: {PodEvidence.Shown(why)}"));
+            if (
+                unwell.Find(pod => PodEvidence.IsBeingSetUp(pod, now)) is { } waiting
+                && await FindEventAsync(waiting, SetUpFailures, since, cancellationToken) is { } why
+            )
+                return new Evidence(
+                    null,
+                    new Blockage(
+                        ConditionReasons.PodsNotStarted,
+                        $"pod {waiting.Text("metadata", "name")} has not started: {PodEvidence.Shown(why)}"
+                    )
+                );
         }
 
-        if (pods.Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)).Select(pod => PodEvidence.FindStuckDeletion(pod, now)).FirstOrDefault(stuck => stuck is not null) is { } stays)
+        if (
+            pods.Where(pod => PodEvidence.IsOwnedBy(pod, workload.Uid))
+                .Select(pod => PodEvidence.FindStuckDeletion(pod, now))
+                .FirstOrDefault(stuck => stuck is not null) is
+            { } stays
+        )
             return new Evidence(null, stays);
         // StatefulSets and DaemonSets report this only as events.
-        return kind is StatefulSetKind or DaemonSetKind && present.Count(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)) < workload.DesiredPods
+        return
+            kind is StatefulSetKind or DaemonSetKind
+            && present.Count(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)) < workload.DesiredPods
             && await FindEventAsync(workload.Namespace, workload.Uid, ["FailedCreate"], since, cancellationToken) is { } refused
-            ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {PodEvidence.Shown(refused)}")) : Evidence.None;
+            ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {PodEvidence.Shown(refused)}"))
+            : Evidence.None;
     }
 
     /// <summary>Whether an exceeded deadline belongs to the current image, according to the ReplicaSet in its message.</summary>
-    internal async Task<bool> IsOfVersionAsync(DeadlineExceeded exceeded, Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
+    internal async Task<bool> IsOfVersionAsync(
+        DeadlineExceeded exceeded,
+        Workload workload,
+        WorkloadContainer container,
+        CancellationToken cancellationToken
+    )
     {
         ArgumentNullException.ThrowIfNull(exceeded);
         return !exceeded.Message.Contains("ReplicaSet", StringComparison.Ordinal)
-            || (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "name") is not { } name || exceeded.Message.Contains($"\"{name}\"", StringComparison.Ordinal);
+            || (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "name") is not { } name
+            || exceeded.Message.Contains($"\"{name}\"", StringComparison.Ordinal);
     }
 
     /// <summary>The last lines of a crashed container's log.</summary>
@@ -153,56 +234,105 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         cluster.ReadPodLogAsync(ns, crashed.Pod, lines, cancellationToken, crashed.Container);
 
     /// <summary>Identifies a workload's pods of the current image by owner and revision, because webhooks may rewrite pod images.</summary>
-    private async Task<Func<JsonObject, bool>> OfVersionAsync(Workload workload, WorkloadKind kind, WorkloadContainer container, string? digest, CancellationToken cancellationToken)
+    private async Task<Func<JsonObject, bool>> OfVersionAsync(
+        Workload workload,
+        WorkloadKind kind,
+        WorkloadContainer container,
+        string? digest,
+        CancellationToken cancellationToken
+    )
     {
         if (kind is DeploymentKind)
         {
-            string? set = (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "uid");
+            var set = (await NewReplicaSetAsync(workload, container, cancellationToken))?.Text("metadata", "uid");
             return pod => set is not null && PodEvidence.IsOwnedBy(pod, set);
         }
 
-        return pod => PodEvidence.IsOwnedBy(pod, workload.Uid)
-            && (workload.Revision is { } revision ? pod.Text("metadata", "labels", revision.Label) == revision.Value : PodEvidence.HasImage(pod, container, container.Image, digest));
+        return pod =>
+            PodEvidence.IsOwnedBy(pod, workload.Uid)
+            && (
+                workload.Revision is { } revision
+                    ? pod.Text("metadata", "labels", revision.Label) == revision.Value
+                    : PodEvidence.HasImage(pod, container, container.Image, digest)
+            );
     }
 
     /// <summary>The ReplicaSet of a Deployment's current template; null if it does not exist yet.</summary>
     private async Task<JsonObject?> NewReplicaSetAsync(Workload workload, WorkloadContainer container, CancellationToken cancellationToken)
     {
-        string list = container.IsInit ? "initContainers" : "containers";
-        return (await cluster.ListAsync(new ResourcePath("apps", "v1", "replicasets", workload.Namespace), workload.PodSelector, null, cancellationToken))
-            .Where(set => PodEvidence.IsOwnedBy(set, workload.Uid)
-                && set.Items("spec", "template", "spec", list).Any(c => c.Text("name") == container.Name && c.Text("image") == container.Image))
-            .MaxBy(set => long.TryParse(set.Text("metadata", "annotations", "deployment.kubernetes.io/revision"), out long revision) ? revision : 0);
+        var list = container.IsInit ? "initContainers" : "containers";
+        return (
+            await cluster.ListAsync(
+                new ResourcePath("apps", "v1", "replicasets", workload.Namespace),
+                workload.PodSelector,
+                null,
+                cancellationToken
+            )
+        )
+            .Where(set =>
+                PodEvidence.IsOwnedBy(set, workload.Uid)
+                && set.Items("spec", "template", "spec", list)
+                    .Any(c => c.Text("name") == container.Name && c.Text("image") == container.Image)
+            )
+            .MaxBy(set =>
+                long.TryParse(set.Text("metadata", "annotations", "deployment.kubernetes.io/revision"), out var revision) ? revision : 0
+            );
     }
 
-    private Task<string?> FindEventAsync(JsonObject pod, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken) =>
-        FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
+    private Task<string?> FindEventAsync(
+        JsonObject pod,
+        IReadOnlyCollection<string> reasons,
+        DateTimeOffset since,
+        CancellationToken cancellationToken
+    ) => FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
 
     /// <summary>The message of the last event about an object with one of the reasons; null if there is none, or events may not be read.</summary>
-    private async Task<string?> FindEventAsync(string ns, string uid, IReadOnlyCollection<string> reasons, DateTimeOffset since, CancellationToken cancellationToken)
+    private async Task<string?> FindEventAsync(
+        string ns,
+        string uid,
+        IReadOnlyCollection<string> reasons,
+        DateTimeOffset since,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
             return (await cluster.ListAsync(new ResourcePath("", "v1", "events", ns), null, $"involvedObject.uid={uid}", cancellationToken))
                 .Where(e => reasons.Contains(e.Text("reason") ?? "") && TimeOf(e) >= since - ClockTolerance)
-                .MaxBy(TimeOf)?.Text("message");
+                .MaxBy(TimeOf)
+                ?.Text("message");
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
             return null;
         }
 
-        static DateTimeOffset TimeOf(JsonObject e) => DateTimeOffset.TryParse(e.Text("lastTimestamp") ?? e.Text("eventTime") ?? e.Text("firstTimestamp") ?? e.Text("metadata", "creationTimestamp"),
-            System.Globalization.CultureInfo.InvariantCulture, System.Globalization.DateTimeStyles.AssumeUniversal, out DateTimeOffset at) ? at : default;
+        static DateTimeOffset TimeOf(JsonObject e) =>
+            DateTimeOffset.TryParse(
+                e.Text("lastTimestamp") ?? e.Text("eventTime") ?? e.Text("firstTimestamp") ?? e.Text("metadata", "creationTimestamp"),
+                System.Globalization.CultureInfo.InvariantCulture,
+                System.Globalization.DateTimeStyles.AssumeUniversal,
+                out var at
+            )
+                ? at
+                : default;
     }
 
     private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? ns, CancellationToken cancellationToken)
     {
-        foreach (ResourcePath path in PathsOf(kind, ns))
+        foreach (var path in PathsOf(kind, ns))
         {
             try
             {
-                return (await cluster.ListAsync(path, ContainerVersion.SelectorKey, null, item => kind.Read(item, path.Version), cancellationToken)).Items;
+                return (
+                    await cluster.ListAsync(
+                        path,
+                        ContainerVersion.SelectorKey,
+                        null,
+                        item => kind.Read(item, path.Version),
+                        cancellationToken
+                    )
+                ).Items;
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {
@@ -220,13 +350,13 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
 
     private static ResourcePath PathOf(Workload workload)
     {
-        WorkloadKind kind = WorkloadKind.Find(workload.Kind);
+        var kind = WorkloadKind.Find(workload.Kind);
         return new ResourcePath(kind.Group, workload.ApiVersion, kind.Plural, workload.Namespace, workload.Name);
     }
 
     private Workload Read(WorkloadKind kind, JsonObject json, string version)
     {
-        Workload workload = kind.Read(json, version);
+        var workload = kind.Read(json, version);
         seen?.Invoke(workload);
         return workload;
     }

@@ -5,7 +5,10 @@ namespace CvManager.PowerShell.Completion;
 /// <summary>The base class of completers that read a cluster: the one on the command line, or the default one of the session.</summary>
 public abstract class ClusterCompleter : Completer
 {
-    internal sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)
+    internal sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var (kubeConfig, context) = (request.Text("KubeConfig"), request.Text("Context"));
         if (kubeConfig is null && context is null && SessionConnection.Of(request.Session) is { } connected)
@@ -15,5 +18,8 @@ public abstract class ClusterCompleter : Completer
     }
 
     private protected abstract Task<IReadOnlyList<CompletionCandidate>> FindAsync(
-        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken);
+        ClusterConnection cluster,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    );
 }

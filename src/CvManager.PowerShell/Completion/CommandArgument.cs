@@ -11,21 +11,27 @@ internal static class CommandArgument
     /// <summary>
     /// Returns the value unquoted if possible, in double quotes with escapes if it has control characters, else in single quotes.
     /// </summary>
-    public static string Quote(string value) => value.Any(IsHidden) ? DoubleQuoted(value)
+    public static string Quote(string value) =>
+        value.Any(IsHidden) ? DoubleQuoted(value)
         : IsWord(value) ? value
         : $"'{CodeGeneration.EscapeSingleQuotedStringContent(value)}'";
 
     /// <summary>Removes leading and trailing quotes: all characters that PowerShell accepts as quotes.</summary>
-    public static string Unquote(string word) =>
-        word.Trim('\'', '"', '\u2018', '\u2019', '\u201a', '\u201b', '\u201c', '\u201d', '\u201e');
+    public static string Unquote(string word) => word.Trim('\'', '"', '\u2018', '\u2019', '\u201a', '\u201b', '\u201c', '\u201d', '\u201e');
 
     /// <summary>True if the value needs no quotes. A leading '-' would start a parameter.</summary>
     private static bool IsWord(string value) =>
         value.Length > 0 && value[0] != '-' && value.All(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '_' or '.' or '/' or ':');
 
     /// <summary>Control characters, and characters that are invisible or change the direction of the text around them.</summary>
-    private static bool IsHidden(char c) => char.GetUnicodeCategory(c) is UnicodeCategory.Control or UnicodeCategory.Format
-        or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator or UnicodeCategory.Surrogate or UnicodeCategory.PrivateUse;
+    private static bool IsHidden(char c) =>
+        char.GetUnicodeCategory(c)
+            is UnicodeCategory.Control
+                or UnicodeCategory.Format
+                or UnicodeCategory.LineSeparator
+                or UnicodeCategory.ParagraphSeparator
+                or UnicodeCategory.Surrogate
+                or UnicodeCategory.PrivateUse;
 
     private static string DoubleQuoted(string value)
     {

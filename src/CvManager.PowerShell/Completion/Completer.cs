@@ -10,11 +10,16 @@ namespace CvManager.PowerShell.Completion;
 /// </summary>
 public abstract class Completer : IArgumentCompleter
 {
-    private static readonly TimeSpan s_limit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
 
     /// <summary>Called on the pipeline thread.</summary>
     public IEnumerable<CompletionResult> CompleteArgument(
-        string commandName, string parameterName, string wordToComplete, CommandAst commandAst, IDictionary fakeBoundParameters)
+        string commandName,
+        string parameterName,
+        string wordToComplete,
+        CommandAst commandAst,
+        IDictionary fakeBoundParameters
+    )
     {
         var request = new CompletionRequest(fakeBoundParameters, SessionMemory.Current);
         var prefix = CommandArgument.Unquote(wordToComplete);
@@ -23,7 +28,10 @@ public abstract class Completer : IArgumentCompleter
             .OrderBy(candidate => candidate.Value, StringComparer.OrdinalIgnoreCase)
             .Select(candidate => new CompletionResult(
                 CommandArgument.Quote(TakesWildcards ? WildcardPattern.Escape(candidate.Value) : candidate.Value),
-                DisplayText.Line(candidate.Value), CompletionResultType.ParameterValue, DisplayText.Line(candidate.Description ?? candidate.Value)));
+                DisplayText.Line(candidate.Value),
+                CompletionResultType.ParameterValue,
+                DisplayText.Line(candidate.Description ?? candidate.Value)
+            ));
     }
 
     /// <summary>True if the parameter takes wildcards, so that special characters in a value must be escaped.</summary>
@@ -34,7 +42,7 @@ public abstract class Completer : IArgumentCompleter
 
     private IReadOnlyList<CompletionCandidate> Candidates(CompletionRequest request)
     {
-        using var limit = new CancellationTokenSource(s_limit);
+        using var limit = new CancellationTokenSource(Limit);
         // Completion is synchronous, so the result is passed through a collection. A late result is ignored.
         var result = new BlockingCollection<IReadOnlyList<CompletionCandidate>>(1);
         _ = Task.Run(async () =>
@@ -50,7 +58,7 @@ public abstract class Completer : IArgumentCompleter
                 result.CompleteAdding();
             }
         });
-        return result.TryTake(out var candidates, s_limit) ? candidates : [];
+        return result.TryTake(out var candidates, Limit) ? candidates : [];
     }
 }
 
@@ -60,10 +68,11 @@ internal sealed record CompletionCandidate(string Value, string? Description = n
 internal sealed record CompletionRequest(IDictionary Bound, SessionMemory Session)
 {
     /// <summary>The value of a parameter as text; null if it is missing or not text.</summary>
-    public string? Text(string parameter) => Bound[parameter] switch
-    {
-        null => null,
-        PSObject wrapped => wrapped.BaseObject as string,
-        object value => value as string,
-    };
+    public string? Text(string parameter) =>
+        Bound[parameter] switch
+        {
+            null => null,
+            PSObject wrapped => wrapped.BaseObject as string,
+            object value => value as string,
+        };
 }

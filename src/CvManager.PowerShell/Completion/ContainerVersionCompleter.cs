@@ -8,14 +8,18 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
     private protected override bool TakesWildcards => true;
 
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
-        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
+        ClusterConnection cluster,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var allNamespaces = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
         var ns = allNamespaces ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
         var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
         return
         [
-            .. resources.DistinctBy(resource => resource.Metadata.Name)
+            .. resources
+                .DistinctBy(resource => resource.Metadata.Name)
                 .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Spec.Follows}")),
         ];
     }

@@ -6,9 +6,9 @@ namespace CvManager.PowerShell.Completion;
 public sealed class ContextCompleter : Completer
 {
     internal override Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken) =>
-        Task.FromResult<IReadOnlyList<CompletionCandidate>>(
-        [
-            .. KubeConfigFile.ReadContexts(request.Text("KubeConfig"))
+        Task.FromResult<IReadOnlyList<CompletionCandidate>>([
+            .. KubeConfigFile
+                .ReadContexts(request.Text("KubeConfig"))
                 .Select(context => new CompletionCandidate(context.Name, $"{context.Server} ({context.Namespace})")),
         ]);
 }

@@ -6,7 +6,10 @@ namespace CvManager.PowerShell.Completion;
 public sealed class NamespaceCompleter : ClusterCompleter
 {
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
-        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
+        ClusterConnection cluster,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var namespaces = await cluster.ListAsync(new ResourcePath("", "v1", "namespaces"), null, null, cancellationToken);
         return [.. namespaces.Select(item => new CompletionCandidate($"{item["metadata"]?["name"]}"))];

@@ -7,7 +7,10 @@ public sealed class RegistryTagCompleter : Completer
 {
     private const int MaxTags = 1000;
 
-    internal override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken)
+    internal override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         if (!ImageRepository.TryParse(request.Text("Repository") ?? request.Text("ImageRepo"), out var repository))
             return [];

@@ -11,14 +11,18 @@ namespace CvManager.PowerShell.Completion;
 public abstract class RollbackCompleter : ClusterCompleter
 {
     private protected sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
-        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
+        ClusterConnection cluster,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var ns = request.Text("Namespace") ?? cluster.DefaultNamespace;
         var history = await new RolloutHistory(cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(ns, cancellationToken);
         var names = new NamePatterns(request.Text("Name") is { } name ? [name] : []);
         return
         [
-            .. history.Select(entry => entry.Record)
+            .. history
+                .Select(entry => entry.Record)
                 .Where(record => record.Outcome == RolloutPhase.Succeeded && names.Matches(record.CV))
                 .Select(ToCandidate)
                 .DistinctBy(candidate => candidate.Value),

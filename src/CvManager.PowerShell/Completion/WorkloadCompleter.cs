@@ -9,7 +9,10 @@ public sealed class WorkloadCompleter : ClusterCompleter
     private protected override bool TakesWildcards => true;
 
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
-        ClusterConnection cluster, CompletionRequest request, CancellationToken cancellationToken)
+        ClusterConnection cluster,
+        CompletionRequest request,
+        CancellationToken cancellationToken
+    )
     {
         var allNamespaces = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
         var ns = allNamespaces ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
@@ -17,9 +20,13 @@ public sealed class WorkloadCompleter : ClusterCompleter
         var workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         return
         [
-            .. RunningVersion.Find(resources, workloads).DistinctBy(running => running.Workload.Name)
+            .. RunningVersion
+                .Find(resources, workloads)
+                .DistinctBy(running => running.Workload.Name)
                 .Select(running => new CompletionCandidate(
-                    running.Workload.Name, $"{running.Workload.Kind} on version {running.Version}, followed by {running.Resource.Metadata.Name}")),
+                    running.Workload.Name,
+                    $"{running.Workload.Kind} on version {running.Version}, followed by {running.Resource.Metadata.Name}"
+                )),
         ];
     }
 }

@@ -101,7 +101,8 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
         var status = resource.Status;
         var conditions = status?.Conditions ?? [];
         // While Stalled or Reconciling is true, its reason is more specific than that of Ready.
-        var deciding = conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+        var deciding =
+            conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
             ?? conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
         return new ContainerVersionInfo
         {

@@ -20,13 +20,27 @@ internal sealed class ContainerVersionSelection
     /// <param name="notFound">Called with an error for each exact name that does not exist.</param>
     /// <param name="cancellationToken">Cancels the requests.</param>
     /// <exception cref="CvException">The cluster could not be read.</exception>
-    public async Task<IReadOnlyList<Resource>> FindAsync(ClusterConnection cluster, string? ns, string? workloadCV, string[] names, string? labelSelector,
-        Func<CvException, Task> notFound, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Resource>> FindAsync(
+        ClusterConnection cluster,
+        string? ns,
+        string? workloadCV,
+        string[] names,
+        string? labelSelector,
+        Func<CvException, Task> notFound,
+        CancellationToken cancellationToken
+    )
     {
         // Checked before the read: an earlier object may have led to its removal.
         if (workloadCV is { Length: > 0 } && ns is not null && _selected.Contains($"{ns}/{workloadCV}"))
             return [];
-        var found = await ContainerVersionLookup.FindAsync(cluster, ns, NamePatterns.Of(workloadCV, names), labelSelector, notFound, cancellationToken);
+        var found = await ContainerVersionLookup.FindAsync(
+            cluster,
+            ns,
+            NamePatterns.Of(workloadCV, names),
+            labelSelector,
+            notFound,
+            cancellationToken
+        );
         return [.. found.Where(resource => _selected.Add(resource.Key))];
     }
 }

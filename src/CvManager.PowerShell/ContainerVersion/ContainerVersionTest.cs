@@ -38,6 +38,5 @@ public sealed record ContainerVersionProblem
 
     public string Remedy { get; init; } = "";
 
-    public override string ToString() =>
-        string.Join(": ", new[] { Field, Value, Message }.Where(part => part.Length > 0));
+    public override string ToString() => string.Join(": ", new[] { Field, Value, Message }.Where(part => part.Length > 0));
 }

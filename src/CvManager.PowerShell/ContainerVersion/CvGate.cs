@@ -35,13 +35,19 @@ public sealed record CvGate
     public override string ToString() => $"{Image}:{Tag}";
 
     internal static IReadOnlyList<CvGate> Of(IEnumerable<VerifySpec> gates) =>
-    [
-        .. gates.Select(gate => new CvGate
-        {
-            Kind = gate.Kind, Image = gate.Image, Tag = gate.Tag, Timeout = TimeSpan.FromSeconds(gate.TimeoutSeconds),
-            ServiceAccount = gate.ServiceAccountName, RunAsUser = gate.RunAsUser, Limits = gate.Resources?.Limits, Requests = gate.Resources?.Requests,
-        }),
-    ];
+        [
+            .. gates.Select(gate => new CvGate
+            {
+                Kind = gate.Kind,
+                Image = gate.Image,
+                Tag = gate.Tag,
+                Timeout = TimeSpan.FromSeconds(gate.TimeoutSeconds),
+                ServiceAccount = gate.ServiceAccountName,
+                RunAsUser = gate.RunAsUser,
+                Limits = gate.Resources?.Limits,
+                Requests = gate.Resources?.Requests,
+            }),
+        ];
 
     /// <param name="value">A gate, <c>repository:tag</c>, or a map with the property names of this class or of a manifest.</param>
     /// <exception cref="FormatException">The value is not a gate. Limits are validated later, with the whole resource.</exception>
@@ -59,13 +65,22 @@ public sealed record CvGate
 
     internal JsonObject ToJson()
     {
-        JsonObject gate = new() { ["kind"] = Kind, ["image"] = Image, ["tag"] = Tag, ["timeoutSeconds"] = (long)Math.Ceiling(Timeout.TotalSeconds) };
+        JsonObject gate = new()
+        {
+            ["kind"] = Kind,
+            ["image"] = Image,
+            ["tag"] = Tag,
+            ["timeoutSeconds"] = (long)Math.Ceiling(Timeout.TotalSeconds),
+        };
         if (ServiceAccount is not null)
             gate["serviceAccountName"] = ServiceAccount;
         if (RunAsUser is not null)
             gate["runAsUser"] = RunAsUser;
         if (Limits is not null || Requests is not null)
-            gate["resources"] = JsonSerializer.SerializeToNode(new GateResourcesSpec { Limits = Limits, Requests = Requests }, ResourceJson.Options);
+            gate["resources"] = JsonSerializer.SerializeToNode(
+                new GateResourcesSpec { Limits = Limits, Requests = Requests },
+                ResourceJson.Options
+            );
         return gate;
     }
 
@@ -79,14 +94,19 @@ public sealed record CvGate
     }
 
     /// <summary>The entries of a map, or the properties of an object.</summary>
-    private static IEnumerable<(string Name, object? Value)> Properties(object? value) => value is PSObject { BaseObject: PSCustomObject } custom
-        ? custom.Properties.Select(property => (property.Name, (object?)property.Value))
-        : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is not a map"))
-            .Cast<DictionaryEntry>().Select(entry => ($"{entry.Key}", entry.Value));
+    private static IEnumerable<(string Name, object? Value)> Properties(object? value) =>
+        value is PSObject { BaseObject: PSCustomObject } custom
+            ? custom.Properties.Select(property => (property.Name, (object?)property.Value))
+            : (((value as PSObject)?.BaseObject ?? value) as IDictionary ?? throw new FormatException($"'{value}' is not a map"))
+                .Cast<DictionaryEntry>()
+                .Select(entry => ($"{entry.Key}", entry.Value));
 
-    private static IReadOnlyDictionary<string, string>? Quantities(object? value) => value is null ? null
-        : value as IReadOnlyDictionary<string, string> ?? (value as PSObject)?.BaseObject as IReadOnlyDictionary<string, string>
-        ?? Properties(value).ToDictionary(part => part.Name, part => $"{part.Value}", StringComparer.Ordinal);
+    private static IReadOnlyDictionary<string, string>? Quantities(object? value) =>
+        value is null
+            ? null
+            : value as IReadOnlyDictionary<string, string>
+                ?? (value as PSObject)?.BaseObject as IReadOnlyDictionary<string, string>
+                ?? Properties(value).ToDictionary(part => part.Name, part => $"{part.Value}", StringComparer.Ordinal);
 
     private static CvGate FromProperties(IEnumerable<(string Name, object? Value)> properties)
     {
@@ -101,12 +121,17 @@ public sealed record CvGate
                 "TIMEOUT" or "TIMEOUTSECONDS" => gate with { Timeout = TimeSpanTransformationAttribute.Read(value) ?? gate.Timeout },
                 "SERVICEACCOUNT" or "SERVICEACCOUNTNAME" => gate with { ServiceAccount = value is null ? null : $"{value}" },
                 "RUNASUSER" => gate with { RunAsUser = value is null ? null : LanguagePrimitives.ConvertTo<long>(value) },
-                "RESOURCES" => Properties(value).Aggregate(gate, (with, part) => part.Name.ToUpperInvariant() switch
-                {
-                    "LIMITS" => with with { Limits = Quantities(part.Value) },
-                    "REQUESTS" => with with { Requests = Quantities(part.Value) },
-                    _ => throw new FormatException($"Unknown property '{part.Name}' in the resources of a gate"),
-                }),
+                "RESOURCES" => Properties(value)
+                    .Aggregate(
+                        gate,
+                        (with, part) =>
+                            part.Name.ToUpperInvariant() switch
+                            {
+                                "LIMITS" => with with { Limits = Quantities(part.Value) },
+                                "REQUESTS" => with with { Requests = Quantities(part.Value) },
+                                _ => throw new FormatException($"Unknown property '{part.Name}' in the resources of a gate"),
+                            }
+                    ),
                 "LIMITS" => gate with { Limits = Quantities(value) },
                 "REQUESTS" => gate with { Requests = Quantities(value) },
                 _ => throw new FormatException($"Unknown gate property '{name}'"),

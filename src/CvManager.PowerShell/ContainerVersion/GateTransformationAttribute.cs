@@ -18,7 +18,9 @@ public sealed class GateTransformationAttribute : ArgumentTransformationAttribut
         catch (Exception e) when (e is FormatException or PSInvalidCastException or ArgumentTransformationMetadataException)
         {
             throw new ArgumentTransformationMetadataException(
-                $"{e.Message.TrimEnd('.')}. Specify a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.", e);
+                $"{e.Message.TrimEnd('.')}. Specify a gate as 'repository:tag', or as @{{ Image = 'repository'; Tag = 'tag'; Timeout = '10m' }}.",
+                e
+            );
         }
     }
 }

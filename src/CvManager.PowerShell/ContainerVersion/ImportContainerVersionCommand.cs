@@ -23,7 +23,9 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
         else if (IncludeWorkload)
             await CreateAsync(document, kind, cancellationToken);
         else
-            WriteWarning($"{document.Source}: skipped {document.Kind} {document.Name}. Use -IncludeWorkload to create workloads that do not exist.");
+            WriteWarning(
+                $"{document.Source}: skipped {document.Kind} {document.Name}. Use -IncludeWorkload to create workloads that do not exist."
+            );
     }
 
     private async Task ApplyAsync(ManifestDocument document, CancellationToken cancellationToken)

@@ -19,7 +19,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     /// <summary>In bytes. A character takes up to four bytes in UTF-8.</summary>
     private const long LargestFile = 4L * YamlDocuments.MaxTextLength;
 
-    private static readonly string[] s_extensions = [".yaml", ".yml", ".json"];
+    private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
 
     private readonly List<string> _lines = [];
 
@@ -67,11 +67,14 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         var literal = ParameterSetName == LiteralPathSet;
         foreach (var path in literal ? LiteralPath : Path)
         {
-            await GuardAsync(path, async () =>
-            {
-                foreach (var file in await OnPipelineAsync(() => Resolve(path, literal)))
-                    await ReadFileAsync(file, cancellationToken);
-            });
+            await GuardAsync(
+                path,
+                async () =>
+                {
+                    foreach (var file in await OnPipelineAsync(() => Resolve(path, literal)))
+                        await ReadFileAsync(file, cancellationToken);
+                }
+            );
         }
     }
 
@@ -83,9 +86,12 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     {
         if (Namespace is not null && document.Namespace is { } own && own != Namespace)
         {
-            throw new CvException(CmdletErrorIds.NamespaceMismatch, CvErrorKind.Invalid,
+            throw new CvException(
+                CmdletErrorIds.NamespaceMismatch,
+                CvErrorKind.Invalid,
                 $"{document.Kind} {document.Name} is in namespace '{own}', but -Namespace is '{Namespace}'.",
-                "Omit -Namespace, or remove metadata.namespace from the manifest.")
+                "Omit -Namespace, or remove metadata.namespace from the manifest."
+            )
             {
                 Target = $"{own}/{document.Name}",
             };
@@ -102,14 +108,19 @@ public abstract class ManifestCmdlet : ClusterCmdlet
 
     private List<string> Resolve(string path, bool literal)
     {
-        IEnumerable<string> resolved = literal ? [GetUnresolvedProviderPathFromPSPath(path)] : GetResolvedProviderPathFromPSPath(path, out _);
+        IEnumerable<string> resolved = literal
+            ? [GetUnresolvedProviderPathFromPSPath(path)]
+            : GetResolvedProviderPathFromPSPath(path, out _);
         return [.. resolved.SelectMany(FilesOf)];
     }
 
-    private static IEnumerable<string> FilesOf(string path) => Directory.Exists(path)
-        ? Directory.EnumerateFiles(path).Where(f => s_extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
-            .Order(StringComparer.Ordinal)
-        : [path];
+    private static IEnumerable<string> FilesOf(string path) =>
+        Directory.Exists(path)
+            ? Directory
+                .EnumerateFiles(path)
+                .Where(f => Extensions.Contains(System.IO.Path.GetExtension(f), StringComparer.OrdinalIgnoreCase))
+                .Order(StringComparer.Ordinal)
+            : [path];
 
     private async Task ReadFileAsync(string file, CancellationToken cancellationToken)
     {
@@ -119,20 +130,35 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             var length = new FileInfo(file).Length;
             if (length > LargestFile)
             {
-                throw new CvException(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded,
-                    $"{file} has {length} bytes; the limit is {LargestFile} bytes.", "Split it into several files.") { Target = file };
+                throw new CvException(
+                    ErrorIds.ManifestTooLarge,
+                    CvErrorKind.LimitExceeded,
+                    $"{file} has {length} bytes; the limit is {LargestFile} bytes.",
+                    "Split it into several files."
+                )
+                {
+                    Target = file,
+                };
             }
 
             text = await File.ReadAllTextAsync(file, cancellationToken);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
-            throw new CvException(CmdletErrorIds.ManifestNotFound, CvErrorKind.NotFound, $"File '{file}' not found.", "Check the path.", e) { Target = file };
+            throw new CvException(CmdletErrorIds.ManifestNotFound, CvErrorKind.NotFound, $"File '{file}' not found.", "Check the path.", e)
+            {
+                Target = file,
+            };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException(
-                CmdletErrorIds.ManifestUnreadable, CvErrorKind.Forbidden, $"Could not read '{file}': {e.Message}", "Check the permissions of the file.", e)
+                CmdletErrorIds.ManifestUnreadable,
+                CvErrorKind.Forbidden,
+                $"Could not read '{file}': {e.Message}",
+                "Check the permissions of the file.",
+                e
+            )
             {
                 Target = file,
             };
@@ -141,20 +167,35 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         await ReadAsync(text, file, cancellationToken);
     }
 
-    private Task ReadAsync(string text, string source, CancellationToken cancellationToken) => GuardAsync(source, async () =>
-    {
-        foreach (var node in YamlDocuments.Read(text).SelectMany(ItemsOf))
-        {
-            var document = node as JsonObject ?? throw new CvException(ErrorIds.ManifestInvalid, CvErrorKind.Invalid,
-                $"{source} contains a JSON {node.GetValueKind()} instead of a Kubernetes object.", "Write each document as an object with apiVersion and kind.") { Target = source };
-            await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document), cancellationToken));
-        }
-    });
+    private Task ReadAsync(string text, string source, CancellationToken cancellationToken) =>
+        GuardAsync(
+            source,
+            async () =>
+            {
+                foreach (var node in YamlDocuments.Read(text).SelectMany(ItemsOf))
+                {
+                    var document =
+                        node as JsonObject
+                        ?? throw new CvException(
+                            ErrorIds.ManifestInvalid,
+                            CvErrorKind.Invalid,
+                            $"{source} contains a JSON {node.GetValueKind()} instead of a Kubernetes object.",
+                            "Write each document as an object with apiVersion and kind."
+                        )
+                        {
+                            Target = source,
+                        };
+                    await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document), cancellationToken));
+                }
+            }
+        );
 
     /// <summary>Expands a List, which <c>kubectl get -o yaml</c> writes for several objects.</summary>
     private static IEnumerable<JsonNode> ItemsOf(JsonNode node) =>
-        node is JsonObject map && map["items"] is JsonArray items && map["kind"]?.GetValueKind() == JsonValueKind.String
-            && map["kind"]!.GetValue<string>().EndsWith("List", StringComparison.Ordinal)
+        node is JsonObject map
+        && map["items"] is JsonArray items
+        && map["kind"]?.GetValueKind() == JsonValueKind.String
+        && map["kind"]!.GetValue<string>().EndsWith("List", StringComparison.Ordinal)
             ? items.OfType<JsonNode>()
             : [node];
 
@@ -183,7 +224,10 @@ internal sealed record ManifestDocument(string Source, JsonObject Json)
     public string Kind => Text(Json["kind"]) ?? "object without a kind";
 
     /// <summary>Empty for the core group.</summary>
-    public string ApiGroup => Text(Json["apiVersion"]) is { } version && version.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash ? version[..slash] : "";
+    public string ApiGroup =>
+        Text(Json["apiVersion"]) is { } version && version.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash
+            ? version[..slash]
+            : "";
 
     public string? Name => Text(Json["metadata"]?["name"]);
 

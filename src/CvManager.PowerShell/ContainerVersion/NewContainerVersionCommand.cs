@@ -48,7 +48,14 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
             ["spec"] = spec,
         };
         ThrowIfInvalid(manifest);
-        if (await ShouldProcessAsync($"{ns}/{Name}", $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Follows} of {ImageRepo}"))
-            await WriteObjectAsync(ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(ns, manifest, cancellationToken)));
+        if (
+            await ShouldProcessAsync(
+                $"{ns}/{Name}",
+                $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Follows} of {ImageRepo}"
+            )
+        )
+            await WriteObjectAsync(
+                ContainerVersionInfo.Of(await new ContainerVersionStore(cluster).CreateAsync(ns, manifest, cancellationToken))
+            );
     }
 }

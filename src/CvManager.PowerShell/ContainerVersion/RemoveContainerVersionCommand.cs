@@ -28,7 +28,11 @@ public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
                 continue;
             try
             {
-                await new ContainerVersionStore(cluster).DeleteAsync(resource.Metadata.Namespace!, resource.Metadata.Name, cancellationToken);
+                await new ContainerVersionStore(cluster).DeleteAsync(
+                    resource.Metadata.Namespace!,
+                    resource.Metadata.Name,
+                    cancellationToken
+                );
                 if (PassThru)
                     await WriteObjectAsync(ContainerVersionInfo.Of(resource));
             }

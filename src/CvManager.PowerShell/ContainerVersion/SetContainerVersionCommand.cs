@@ -51,8 +51,12 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
         var spec = Specification(ImageRepo, Tag, Container);
         if (spec.Count == 0)
         {
-            throw new CvException(CmdletErrorIds.NothingToSet, CvErrorKind.Invalid, "No field to change was specified.",
-                "Specify a parameter for each field to change, for example -Tag.");
+            throw new CvException(
+                CmdletErrorIds.NothingToSet,
+                CvErrorKind.Invalid,
+                "No field to change was specified.",
+                "Specify a parameter for each field to change, for example -Tag."
+            );
         }
 
         foreach (var resource in await _selection.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
@@ -86,11 +90,21 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
         var changed = ContainerVersionManifest.Write(resource);
         var hasChanges = Merge((JsonObject)changed["spec"]!, spec);
         ThrowIfInvalid(changed);
-        if (hasChanges && !await ShouldProcessAsync(resource.Key,
-                $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString() ?? "null"}"))}"))
+        if (
+            hasChanges
+            && !await ShouldProcessAsync(
+                resource.Key,
+                $"Set {string.Join(", ", spec.Select(field => $"{field.Key} = {field.Value?.ToJsonString() ?? "null"}"))}"
+            )
+        )
             return;
         if (hasChanges)
-            resource = await new ContainerVersionStore(cluster).PatchAsync(resource.Metadata.Namespace!, resource.Metadata.Name, new JsonObject { ["spec"] = spec }, cancellationToken);
+            resource = await new ContainerVersionStore(cluster).PatchAsync(
+                resource.Metadata.Namespace!,
+                resource.Metadata.Name,
+                new JsonObject { ["spec"] = spec },
+                cancellationToken
+            );
         if (PassThru)
             await WriteObjectAsync(ContainerVersionInfo.Of(resource));
     }

@@ -18,7 +18,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     public const string NewestSet = "Newest";
 
     /// <summary>Maps fields to parameters. The first entry that is a prefix of the path of the field applies.</summary>
-    private static readonly (string Field, string Parameter)[] s_parameters =
+    private static readonly (string Field, string Parameter)[] FieldParameters =
     [
         ("metadata.name", "Name"),
         ("spec.imageRepo", "ImageRepo"),
@@ -175,14 +175,25 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     {
         string[] blueGreen =
         [
-            nameof(ServiceName), nameof(VerificationServiceName), nameof(LabelName), nameof(ScaleDown), nameof(ScaleDownDelay),
-            nameof(VerifyBeforeCutOver), nameof(VerifyAfterCutOver),
+            nameof(ServiceName),
+            nameof(VerificationServiceName),
+            nameof(LabelName),
+            nameof(ScaleDown),
+            nameof(ScaleDownDelay),
+            nameof(VerifyBeforeCutOver),
+            nameof(VerifyAfterCutOver),
         ];
         var parameter = blueGreen.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey);
         if (parameter is not null && Strategy == RolloutStrategy.Rolling)
         {
-            throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, $"-{parameter} cannot be combined with -Strategy Rolling.",
-                "Omit it, or use -Strategy ServiceBlueGreen. To run gates before a rolling update, use -Verify."));
+            throw Terminating(
+                new CvException(
+                    CmdletErrorIds.ParameterNotApplicable,
+                    CvErrorKind.Invalid,
+                    $"-{parameter} cannot be combined with -Strategy Rolling.",
+                    "Omit it, or use -Strategy ServiceBlueGreen. To run gates before a rolling update, use -Verify."
+                )
+            );
         }
 
         if (parameter is not null)
@@ -196,16 +207,24 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         JsonObject spec = [];
         Set(spec, "imageRepo", imageRepo);
         Set(spec, "tag", tag);
-        Set(spec, "versionPolicy", ParameterSetName switch
-        {
-            SemVerSet => Policy(semver: SemVer),
-            PatternSet => Policy(regex: VersionPattern, order: VersionOrder?.ToString().ToLowerInvariant()),
-            NewestSet when Newest => Policy(newest: true),
-            _ => null,
-        });
+        Set(
+            spec,
+            "versionPolicy",
+            ParameterSetName switch
+            {
+                SemVerSet => Policy(semver: SemVer),
+                PatternSet => Policy(regex: VersionPattern, order: VersionOrder?.ToString().ToLowerInvariant()),
+                NewestSet when Newest => Policy(newest: true),
+                _ => null,
+            }
+        );
         Set(spec, "container", Part(("name", container), ("verify", Gates(Verify))));
         if (Selector is not null)
-            spec["selector"] = new JsonObject(Selector.Cast<DictionaryEntry>().Select(label => KeyValuePair.Create(label.Key.ToString()!, (JsonNode?)label.Value?.ToString())));
+            spec["selector"] = new JsonObject(
+                Selector
+                    .Cast<DictionaryEntry>()
+                    .Select(label => KeyValuePair.Create(label.Key.ToString()!, (JsonNode?)label.Value?.ToString()))
+            );
         if (VersionSyntax is not null)
             spec["versionSyntax"] = VersionSyntax.Length > 0 ? VersionSyntax : null;
         Set(spec, "pollIntervalSeconds", Seconds(PollInterval));
@@ -226,8 +245,13 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with the parameters next to the fields.</exception>
     private protected static void ThrowIfInvalid(JsonObject manifest) =>
-        ContainerVersionValidator.ThrowIfInvalid(manifest, field =>
-            s_parameters.FirstOrDefault(pair => field.StartsWith(pair.Field, StringComparison.Ordinal)).Parameter is { } parameter ? $"-{parameter} ({field})" : field);
+        ContainerVersionValidator.ThrowIfInvalid(
+            manifest,
+            field =>
+                FieldParameters.FirstOrDefault(pair => field.StartsWith(pair.Field, StringComparison.Ordinal)).Parameter is { } parameter
+                    ? $"-{parameter} ({field})"
+                    : field
+        );
 
     /// <summary>Applies a merge patch (RFC 7396). Returns true if it changes the target.</summary>
     private protected static bool Merge(JsonObject target, JsonObject patch)
@@ -254,25 +278,43 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         return !JsonNode.DeepEquals(before, target);
     }
 
-    private JsonObject? StrategyPart() => Strategy switch
-    {
-        RolloutStrategy.ServiceBlueGreen => Part(
-            ("kind", nameof(RolloutStrategy.ServiceBlueGreen)),
-            ("blueGreen", Part(
-                ("serviceName", ServiceName),
-                ("verificationServiceName", VerificationServiceName),
-                ("labelNames", LabelName is null ? null : Names(LabelName)),
-                ("scaleDown", ScaleDown),
-                ("scaleDownDelaySeconds", Seconds(ScaleDownDelay)))),
-            ("verify", Gates(VerifyBeforeCutOver)),
-            ("postVerify", Gates(VerifyAfterCutOver))),
-        RolloutStrategy.Rolling => new JsonObject { ["kind"] = nameof(RolloutStrategy.Rolling), ["blueGreen"] = null, ["verify"] = null, ["postVerify"] = null },
-        _ => null,
-    };
+    private JsonObject? StrategyPart() =>
+        Strategy switch
+        {
+            RolloutStrategy.ServiceBlueGreen => Part(
+                ("kind", nameof(RolloutStrategy.ServiceBlueGreen)),
+                (
+                    "blueGreen",
+                    Part(
+                        ("serviceName", ServiceName),
+                        ("verificationServiceName", VerificationServiceName),
+                        ("labelNames", LabelName is null ? null : Names(LabelName)),
+                        ("scaleDown", ScaleDown),
+                        ("scaleDownDelaySeconds", Seconds(ScaleDownDelay))
+                    )
+                ),
+                ("verify", Gates(VerifyBeforeCutOver)),
+                ("postVerify", Gates(VerifyAfterCutOver))
+            ),
+            RolloutStrategy.Rolling => new JsonObject
+            {
+                ["kind"] = nameof(RolloutStrategy.Rolling),
+                ["blueGreen"] = null,
+                ["verify"] = null,
+                ["postVerify"] = null,
+            },
+            _ => null,
+        };
 
     /// <summary>Sets or removes all fields, because a policy is replaced as a whole.</summary>
     private static JsonObject Policy(string? semver = null, string? regex = null, string? order = null, bool? newest = null) =>
-        new() { ["semver"] = semver, ["regex"] = regex, ["order"] = order, ["newest"] = newest };
+        new()
+        {
+            ["semver"] = semver,
+            ["regex"] = regex,
+            ["order"] = order,
+            ["newest"] = newest,
+        };
 
     /// <summary>Null if none of the fields is set.</summary>
     private static JsonObject? Part(params (string Field, JsonNode? Value)[] fields)
@@ -289,7 +331,8 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
             target[field] = value;
     }
 
-    private static JsonArray? Gates(CvGate[]? gates) => gates is null ? null : new JsonArray([.. gates.Select(gate => (JsonNode)gate.ToJson())]);
+    private static JsonArray? Gates(CvGate[]? gates) =>
+        gates is null ? null : new JsonArray([.. gates.Select(gate => (JsonNode)gate.ToJson())]);
 
     private static JsonArray Names(string[] names) => new([.. names.Select(name => (JsonNode)name)]);
 

@@ -53,21 +53,38 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
         var ns = allNamespaces ? null : inNamespace ?? cluster.DefaultNamespace;
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var snapshot = await scope.Reconciler.ReadAsync(ns, cancellationToken);
-        var found = await ContainerVersionLookup.SelectAsync(snapshot.Resources, new NamePatterns(names), ns, async e =>
-        {
-            _anyInvalid = true;
-            await WriteErrorAsync(e);
-        });
+        var found = await ContainerVersionLookup.SelectAsync(
+            snapshot.Resources,
+            new NamePatterns(names),
+            ns,
+            async e =>
+            {
+                _anyInvalid = true;
+                await WriteErrorAsync(e);
+            }
+        );
         foreach (var resource in found)
             await WriteAsync(await TestAsync(scope.Reconciler, resource, snapshot, cancellationToken));
     }
 
-    private static async Task<ContainerVersionTest> TestAsync(Reconciler reconciler, Resource resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
+    private static async Task<ContainerVersionTest> TestAsync(
+        Reconciler reconciler,
+        Resource resource,
+        NamespaceSnapshot snapshot,
+        CancellationToken cancellationToken
+    )
     {
         var problems = ProblemsOf(ContainerVersionValidator.Validate(resource));
         var plan = await reconciler.PlanAsync(resource, snapshot.Around(resource), cancellationToken);
         if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
-            problems = [new ContainerVersionProblem { Message = plan.Message, Remedy = $"{plan.Problem?.Remedy ?? "Fix the problem that the message describes."} ({plan.Reason})" }];
+            problems =
+            [
+                new ContainerVersionProblem
+                {
+                    Message = plan.Message,
+                    Remedy = $"{plan.Problem?.Remedy ?? "Fix the problem that the message describes."} ({plan.Reason})",
+                },
+            ];
         return new ContainerVersionTest
         {
             Namespace = resource.Metadata.Namespace ?? "",
@@ -87,13 +104,15 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             return;
         }
 
-        await WriteAsync(new ContainerVersionTest
-        {
-            Namespace = document.Namespace ?? "",
-            Name = document.Name ?? "",
-            Source = document.Source,
-            Problems = ProblemsOf(ContainerVersionValidator.Validate(document.Json)),
-        });
+        await WriteAsync(
+            new ContainerVersionTest
+            {
+                Namespace = document.Namespace ?? "",
+                Name = document.Name ?? "",
+                Source = document.Source,
+                Problems = ProblemsOf(ContainerVersionValidator.Validate(document.Json)),
+            }
+        );
     }
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
@@ -111,7 +130,13 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     }
 
     private static IReadOnlyList<ContainerVersionProblem> ProblemsOf(IEnumerable<ValidationError> errors) =>
-    [
-        .. errors.Select(error => new ContainerVersionProblem { Field = error.Field, Value = error.Value, Message = error.Message, Remedy = error.Remedy }),
-    ];
+        [
+            .. errors.Select(error => new ContainerVersionProblem
+            {
+                Field = error.Field,
+                Value = error.Value,
+                Message = error.Message,
+                Remedy = error.Remedy,
+            }),
+        ];
 }

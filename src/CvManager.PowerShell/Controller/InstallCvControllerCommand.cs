@@ -40,13 +40,15 @@ public sealed class InstallCvControllerCommand : ClusterCmdlet
         WriteVerbose($"{CustomResourceDefinition.Name}: {outcome}.");
         if (PassThru)
         {
-            await WriteObjectAsync(new CvControllerObject
-            {
-                Kind = "CustomResourceDefinition",
-                Name = CustomResourceDefinition.Name,
-                Outcome = outcome.ToString(),
-                Server = server,
-            });
+            await WriteObjectAsync(
+                new CvControllerObject
+                {
+                    Kind = "CustomResourceDefinition",
+                    Name = CustomResourceDefinition.Name,
+                    Outcome = outcome.ToString(),
+                    Server = server,
+                }
+            );
         }
     }
 }

@@ -35,8 +35,9 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var (session, path) = await OnPipelineAsync(
-            () => (SessionMemory.Current, string.IsNullOrEmpty(KubeConfig) ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var (session, path) = await OnPipelineAsync(() =>
+            (SessionMemory.Current, string.IsNullOrEmpty(KubeConfig) ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
+        );
         var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path, Context = Context });
         try
         {
@@ -60,9 +61,8 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
 
     private static CvContext Describe(ClusterConnection cluster, string? path)
     {
-        var context = cluster.ContextName.Length == 0
-            ? null
-            : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
+        var context =
+            cluster.ContextName.Length == 0 ? null : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
         return new CvContext
         {
             Name = cluster.ContextName,

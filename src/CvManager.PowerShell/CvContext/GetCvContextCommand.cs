@@ -21,37 +21,46 @@ public sealed class GetCvContextCommand : AsyncCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var (session, specified) = await OnPipelineAsync(
-            () => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var (session, specified) = await OnPipelineAsync(() =>
+            (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
+        );
         var connected = SessionConnection.Of(session);
         var path = specified ?? connected?.KubeConfig;
         var contexts = KubeConfigFile.ReadContexts(path);
-        var current = connected is not null && connected.KubeConfig == path
-            ? connected.Cluster.ContextName
-            : contexts.FirstOrDefault(context => context.IsCurrent)?.Name;
+        var current =
+            connected is not null && connected.KubeConfig == path
+                ? connected.Cluster.ContextName
+                : contexts.FirstOrDefault(context => context.IsCurrent)?.Name;
 
         var patterns = new NamePatterns(Name);
         foreach (var context in contexts.Where(context => patterns.Matches(context.Name)))
         {
-            await WriteObjectAsync(new CvContext
-            {
-                Name = context.Name,
-                IsCurrent = context.Name == current,
-                Cluster = context.Cluster,
-                Server = context.Server,
-                Namespace = context.Namespace,
-                User = context.User,
-                KubeConfig = path,
-            });
+            await WriteObjectAsync(
+                new CvContext
+                {
+                    Name = context.Name,
+                    IsCurrent = context.Name == current,
+                    Cluster = context.Cluster,
+                    Server = context.Server,
+                    Namespace = context.Namespace,
+                    User = context.User,
+                    KubeConfig = path,
+                }
+            );
         }
         foreach (var missing in patterns.ExactNames.Where(name => contexts.All(context => context.Name != name)))
         {
-            await WriteErrorAsync(new CvException(
-                CmdletErrorIds.ContextNotFound,
-                CvErrorKind.NotFound,
-                $"Context '{missing}' not found in {path ?? "the kubeconfig"}.",
-                "Run Get-CvContext to list the contexts.")
-            { Target = missing });
+            await WriteErrorAsync(
+                new CvException(
+                    CmdletErrorIds.ContextNotFound,
+                    CvErrorKind.NotFound,
+                    $"Context '{missing}' not found in {path ?? "the kubeconfig"}.",
+                    "Run Get-CvContext to list the contexts."
+                )
+                {
+                    Target = missing,
+                }
+            );
         }
     }
 }

@@ -29,9 +29,9 @@ internal sealed class ControllerIdentity : IDisposable
     /// <param name="podUid">For tests; null for the UID of the pod that runs this process.</param>
     public static ControllerIdentity Claim(string lease, string? podUid = null)
     {
-        string unique = Guid.NewGuid().ToString("N")[..8];
+        var unique = Guid.NewGuid().ToString("N")[..8];
         podUid ??= Environment.GetEnvironmentVariable("POD_UID") is { Length: > 0 } value ? value : PodOf(TokenPath);
-        Socket? claim = podUid is null ? null : TryClaim($"cvmanager-controller/{podUid}/{lease}");
+        var claim = podUid is null ? null : TryClaim($"cvmanager-controller/{podUid}/{lease}");
         return new ControllerIdentity($"{Environment.MachineName}_{(claim is null ? unique : podUid)}", claim);
     }
 
@@ -42,12 +42,12 @@ internal sealed class ControllerIdentity : IDisposable
     {
         try
         {
-            string[] parts = File.Exists(tokenPath) ? File.ReadAllText(tokenPath).Split('.') : [];
+            var parts = File.Exists(tokenPath) ? File.ReadAllText(tokenPath).Split('.') : [];
             if (parts.Length != 3)
                 return null;
-            string payload = parts[1].Replace('-', '+').Replace('_', '/');
-            JsonNode? claims = JsonNode.Parse(Convert.FromBase64String(payload.PadRight((payload.Length + 3) / 4 * 4, '=')));
-            JsonNode? uid = ((claims as JsonObject)?["kubernetes.io"] as JsonObject)?["pod"] is JsonObject pod ? pod["uid"] : null;
+            var payload = parts[1].Replace('-', '+').Replace('_', '/');
+            var claims = JsonNode.Parse(Convert.FromBase64String(payload.PadRight((payload.Length + 3) / 4 * 4, '=')));
+            var uid = ((claims as JsonObject)?["kubernetes.io"] as JsonObject)?["pod"] is JsonObject pod ? pod["uid"] : null;
             return uid?.GetValueKind() == JsonValueKind.String && uid.GetValue<string>() is { Length: > 0 } text ? text : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or FormatException or JsonException or ArgumentException)
@@ -66,7 +66,7 @@ internal sealed class ControllerIdentity : IDisposable
         try
         {
             // sun_path is 108 bytes long, and an abstract name starts with a zero byte. The hash makes the name fit.
-            string hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)));
+            var hash = Convert.ToHexString(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(name)));
             socket.Bind(new UnixDomainSocketEndPoint($"\0cvmanager-{hash}"));
             return socket;
         }

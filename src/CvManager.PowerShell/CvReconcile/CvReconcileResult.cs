@@ -36,14 +36,24 @@ public sealed record CvReconcileResult : IContainerVersionReference
     internal CvException? Problem { get; init; }
 
     /// <summary>The error to report; null unless the outcome is Failed, RolledBack or Stalled.</summary>
-    internal CvException? Error => Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
-        ? Failure(ConditionReasons.RolloutFailed, "Fix the image, push it as a new version, and move the tag to that version.")
+    internal CvException? Error =>
+        Outcome is RolloutPhase.Failed or RolloutPhase.RolledBack
+            ? Failure(ConditionReasons.RolloutFailed, "Fix the image, push it as a new version, and move the tag to that version.")
         : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
-            ? Failure(Reason, $"Move the tag to a version that works. To try this version again, run Resume-ContainerVersion {Name} -Namespace {Namespace}.")
+            ? Failure(
+                Reason,
+                $"Move the tag to a version that works. To try this version again, run Resume-ContainerVersion {Name} -Namespace {Namespace}."
+            )
         : Outcome == nameof(PlanVerdict.Stalled) && Problem is { } problem
-            ? new CvException(problem.ErrorId, problem.Kind, $"{Namespace}/{Name}: {problem.Message}", problem.Remedy, problem) { Target = $"{Namespace}/{Name}" }
+            ? new CvException(problem.ErrorId, problem.Kind, $"{Namespace}/{Name}: {problem.Message}", problem.Remedy, problem)
+            {
+                Target = $"{Namespace}/{Name}",
+            }
         : Outcome == nameof(PlanVerdict.Stalled)
-            ? Failure(Reason, $"Fix the problem that the message describes. To see the status, run Get-ContainerVersion {Name} -Namespace {Namespace}.")
+            ? Failure(
+                Reason,
+                $"Fix the problem that the message describes. To see the status, run Get-ContainerVersion {Name} -Namespace {Namespace}."
+            )
         : null;
 
     public override string ToString() => $"{Namespace}/{Name}";
@@ -58,8 +68,10 @@ public sealed record CvReconcileResult : IContainerVersionReference
             { Plan.Verdict: PlanVerdict.RollOut } => ("Planned", null),
             _ => (plan.Verdict.ToString(), null),
         };
-        var deciding = resource.Status?.Conditions?.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
-            ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
+        var deciding =
+            resource.Status?.Conditions?.FirstOrDefault(c =>
+                c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True"
+            ) ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
         return new CvReconcileResult
         {
             Namespace = resource.Metadata.Namespace ?? "",
@@ -74,16 +86,18 @@ public sealed record CvReconcileResult : IContainerVersionReference
         };
     }
 
-    private CvException Failure(string reason, string remedy) => new(reason, Kind(reason), Message, remedy) { Target = $"{Namespace}/{Name}" };
+    private CvException Failure(string reason, string remedy) =>
+        new(reason, Kind(reason), Message, remedy) { Target = $"{Namespace}/{Name}" };
 
-    private static CvErrorKind Kind(string reason) => reason switch
-    {
-        ConditionReasons.WorkloadNotFound or ConditionReasons.ContainerNotFound => CvErrorKind.NotFound,
-        ConditionReasons.InvalidSpec => CvErrorKind.Invalid,
-        ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
-        ConditionReasons.BlueGreenAmbiguous or ConditionReasons.BlueGreenIncomplete => CvErrorKind.Invalid,
-        _ => CvErrorKind.Failed,
-    };
+    private static CvErrorKind Kind(string reason) =>
+        reason switch
+        {
+            ConditionReasons.WorkloadNotFound or ConditionReasons.ContainerNotFound => CvErrorKind.NotFound,
+            ConditionReasons.InvalidSpec => CvErrorKind.Invalid,
+            ConditionReasons.Conflict or ConditionReasons.Contended => CvErrorKind.Conflict,
+            ConditionReasons.BlueGreenAmbiguous or ConditionReasons.BlueGreenIncomplete => CvErrorKind.Invalid,
+            _ => CvErrorKind.Failed,
+        };
 }
 
 /// <summary>A planned change of the image of one container.</summary>
@@ -103,17 +117,17 @@ public sealed record CvPlannedChange
     public string Action { get; init; } = "";
 
     internal static IReadOnlyList<CvPlannedChange> Of(RolloutPlan plan) =>
-    [
-        .. plan.Changes.Select(change => new CvPlannedChange
-        {
-            Kind = change.Workload.Kind,
-            Workload = change.Workload.Name,
-            Container = change.Container.Name,
-            FromImage = change.Container.Image,
-            ToImage = change.ToImage,
-            Action = change.ToString(),
-        }),
-    ];
+        [
+            .. plan.Changes.Select(change => new CvPlannedChange
+            {
+                Kind = change.Workload.Kind,
+                Workload = change.Workload.Name,
+                Container = change.Container.Name,
+                FromImage = change.Container.Image,
+                ToImage = change.ToImage,
+                Action = change.ToString(),
+            }),
+        ];
 
     public override string ToString() => Action;
 }

@@ -69,9 +69,14 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"]
             : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
-            ? throw Terminating(new CvException(CmdletErrorIds.ParameterNotApplicable, CvErrorKind.Invalid, 
-                Watch ? $"-{wrong} cannot be combined with -Watch." : $"-{wrong} requires -Watch.",
-                Watch ? "Omit it. Use -Namespace and -LabelSelector to limit what is watched." : "Omit it, or add -Watch."))
+            ? throw Terminating(
+                new CvException(
+                    CmdletErrorIds.ParameterNotApplicable,
+                    CvErrorKind.Invalid,
+                    Watch ? $"-{wrong} cannot be combined with -Watch." : $"-{wrong} requires -Watch.",
+                    Watch ? "Omit it. Use -Namespace and -LabelSelector to limit what is watched." : "Omit it, or add -Watch."
+                )
+            )
             : Task.CompletedTask;
     }
 
@@ -92,12 +97,15 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             var all = inputs.Any(input => input.Names.Length == 0);
             await RunAsync(inputs.Key, new NamePatterns(all ? [] : [.. inputs.SelectMany(input => input.Names)]), cancellationToken);
         }
-
     }
 
     private async Task WatchAsync(CancellationToken cancellationToken)
     {
-        using StopSignals signals = new(await OnPipelineAsync(() => System.Management.Automation.Runspaces.Runspace.DefaultRunspace), StartShutdownTimer, cancellationToken);
+        using StopSignals signals = new(
+            await OnPipelineAsync(() => System.Management.Automation.Runspaces.Runspace.DefaultRunspace),
+            StartShutdownTimer,
+            cancellationToken
+        );
         try
         {
             await RunControllerAsync(signals.Token);
@@ -118,20 +126,35 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
             Namespaces = [.. _inputs.Select(input => input.Namespace).OfType<string>().Distinct(StringComparer.Ordinal)],
             LabelSelector = LabelSelector,
         };
-        string leaseNamespace = LeaseNamespace ?? cluster.DefaultNamespace;
-        string leaseName = LeaseName ?? options.DefaultLeaseName;
+        var leaseNamespace = LeaseNamespace ?? cluster.DefaultNamespace;
+        var leaseName = LeaseName ?? options.DefaultLeaseName;
         using var identity = NoLeaderElection ? null : ControllerIdentity.Claim($"{leaseNamespace}/{leaseName}");
         if (identity is not null)
             options = options with { Election = new ElectionOptions(leaseNamespace, leaseName, identity.Name) };
 
         using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
-        using ContainerVersionController controller = LogFormat == LogFormat.Json
-            ? new(cluster, registries, options, TimeProvider.System, _log, (result, _) =>
-            {
-                _log.Log(result);
-                return Task.CompletedTask;
-            })
-            : new(cluster, registries, options, TimeProvider.System, Logger, (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token));
+        using ContainerVersionController controller =
+            LogFormat == LogFormat.Json
+                ? new(
+                    cluster,
+                    registries,
+                    options,
+                    TimeProvider.System,
+                    _log,
+                    (result, _) =>
+                    {
+                        _log.Log(result);
+                        return Task.CompletedTask;
+                    }
+                )
+                : new(
+                    cluster,
+                    registries,
+                    options,
+                    TimeProvider.System,
+                    Logger,
+                    (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token)
+                );
         await controller.RunAsync(cancellationToken);
     }
 
@@ -168,7 +191,12 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
 
     /// <summary>Called on SIGTERM: limits the duration of the shutdown.</summary>
     private void StartShutdownTimer() =>
-        _shutdownTimer = TimeProvider.System.CreateTimer(static _ => Environment.Exit(0), null, ShutdownLimit, System.Threading.Timeout.InfiniteTimeSpan);
+        _shutdownTimer = TimeProvider.System.CreateTimer(
+            static _ => Environment.Exit(0),
+            null,
+            ShutdownLimit,
+            System.Threading.Timeout.InfiniteTimeSpan
+        );
 
     private async Task RunAsync(string? ns, NamePatterns names, CancellationToken cancellationToken)
     {
@@ -180,9 +208,10 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         await pass.RunAsync(
             ns,
-            snapshot => LabelSelector is null
-                ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, ns, e => WriteErrorAsync(e))
-                : ContainerVersionLookup.FindAsync(cluster, ns, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
+            snapshot =>
+                LabelSelector is null
+                    ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, ns, e => WriteErrorAsync(e))
+                    : ContainerVersionLookup.FindAsync(cluster, ns, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
             new ReconcilePassOptions
             {
                 Wait = Wait,
@@ -191,7 +220,8 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
                 Failed = (resource, error) => WriteErrorAsync(error, resource.Key),
                 Progressed = ShowProgress,
             },
-            cancellationToken);
+            cancellationToken
+        );
     }
 
     /// <summary>Asks once for each resource whose rollout would start. With -WhatIf, nothing is written.</summary>
@@ -200,7 +230,8 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         var inProgress = plan.Resource.Status?.Rollout is { } rollout && !RolloutPhase.IsFinal(rollout.Phase);
         if (plan.Verdict != PlanVerdict.RollOut || inProgress)
             return !whatIf;
-        return await ShouldProcessAsync(plan.Resource.Key, $"Roll out version {plan.Version}: {string.Join("; ", plan.Changes)}") && !whatIf;
+        return await ShouldProcessAsync(plan.Resource.Key, $"Roll out version {plan.Version}: {string.Join("; ", plan.Changes)}")
+            && !whatIf;
     }
 
     private async Task EndAsync(ReconcileResult result)
@@ -208,10 +239,12 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
         var shown = CvReconcileResult.Of(result);
         if (Wait)
         {
-            WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome)
-            {
-                RecordType = ProgressRecordType.Completed,
-            });
+            WriteProgress(
+                new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome)
+                {
+                    RecordType = ProgressRecordType.Completed,
+                }
+            );
         }
 
         await WriteObjectAsync(shown);
@@ -222,10 +255,12 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     private Task ShowProgress(ReconcileResult result)
     {
         var shown = CvReconcileResult.Of(result);
-        WriteProgress(new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", result.Resource.Key)
-        {
-            CurrentOperation = shown.Message,
-        });
+        WriteProgress(
+            new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", result.Resource.Key)
+            {
+                CurrentOperation = shown.Message,
+            }
+        );
         return Task.CompletedTask;
     }
 

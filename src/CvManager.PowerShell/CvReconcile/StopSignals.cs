@@ -43,7 +43,7 @@ internal sealed class StopSignals : IDisposable
     {
         if (!IsInterrupted || _runspace is null)
             return;
-        int pipelines = 0;
+        var pipelines = 0;
         EventHandler onExit = static (_, _) =>
         {
             if (Environment.ExitCode == 1)

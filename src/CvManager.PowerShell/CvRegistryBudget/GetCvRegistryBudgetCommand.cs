@@ -20,31 +20,38 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
         foreach (var budget in budgets.Where(budget => patterns.Matches(budget.Registry)))
         {
             var state = budget.State;
-            await WriteObjectAsync(new CvRegistryBudget
-            {
-                Registry = budget.Registry,
-                Login = budget.Login,
-                Spent = state.Spent,
-                Refused = state.Refused,
-                Waiting = state.Waiting,
-                Available = state.Available,
-                Burst = state.Burst,
-                PerSecond = state.PerSecond,
-                Since = state.Since.LocalDateTime,
-                PausedUntil = state.PausedUntil?.LocalDateTime,
-                Limit = state.RegistryLimit,
-                Remaining = state.RegistryRemaining,
-            });
+            await WriteObjectAsync(
+                new CvRegistryBudget
+                {
+                    Registry = budget.Registry,
+                    Login = budget.Login,
+                    Spent = state.Spent,
+                    Refused = state.Refused,
+                    Waiting = state.Waiting,
+                    Available = state.Available,
+                    Burst = state.Burst,
+                    PerSecond = state.PerSecond,
+                    Since = state.Since.LocalDateTime,
+                    PausedUntil = state.PausedUntil?.LocalDateTime,
+                    Limit = state.RegistryLimit,
+                    Remaining = state.RegistryRemaining,
+                }
+            );
         }
 
         foreach (var missing in patterns.ExactNames.Where(name => budgets.All(budget => budget.Registry != name)))
         {
-            await WriteErrorAsync(new CvException(
-                CmdletErrorIds.RegistryBudgetNotFound,
-                CvErrorKind.NotFound,
-                $"No request was sent to registry '{missing}' in this session.",
-                "Run Get-CvRegistryBudget without -Registry to list the registries. Write a registry as 'host[:port]', and Docker Hub as 'docker.io'.")
-            { Target = missing });
+            await WriteErrorAsync(
+                new CvException(
+                    CmdletErrorIds.RegistryBudgetNotFound,
+                    CvErrorKind.NotFound,
+                    $"No request was sent to registry '{missing}' in this session.",
+                    "Run Get-CvRegistryBudget without -Registry to list the registries. Write a registry as 'host[:port]', and Docker Hub as 'docker.io'."
+                )
+                {
+                    Target = missing,
+                }
+            );
         }
     }
 }

@@ -42,13 +42,23 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
     private async Task AddAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         var move = await Registries.For(repository).AddTagAsync(repository, Version, tag, cancellationToken);
-        WriteVerbose(move switch
-        {
-            { AlreadyThere: true } => $"{repository}:{tag} already points at {Version} ({move.Digest}).",
-            { FormerDigest: null } => $"Created {repository}:{tag}, pointing at {Version} ({move.Digest}).",
-            _ => $"Moved {repository}:{tag} from {move.FormerDigest} to {Version} ({move.Digest}).",
-        });
+        WriteVerbose(
+            move switch
+            {
+                { AlreadyThere: true } => $"{repository}:{tag} already points at {Version} ({move.Digest}).",
+                { FormerDigest: null } => $"Created {repository}:{tag}, pointing at {Version} ({move.Digest}).",
+                _ => $"Moved {repository}:{tag} from {move.FormerDigest} to {Version} ({move.Digest}).",
+            }
+        );
         if (PassThru)
-            await WriteObjectAsync(new CvRegistryTag { Repository = Repository, Tag = tag, Digest = move.Digest, Version = Version });
+            await WriteObjectAsync(
+                new CvRegistryTag
+                {
+                    Repository = Repository,
+                    Tag = tag,
+                    Digest = move.Digest,
+                    Version = Version,
+                }
+            );
     }
 }

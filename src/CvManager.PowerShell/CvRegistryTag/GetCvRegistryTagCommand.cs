@@ -55,10 +55,17 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     /// <summary>
     /// Writes version tags immediately, and other tags at the end of the list, because their version can be its last entry.
     /// </summary>
-    private async Task ListAllAsync(IRegistry registry, ImageRepository repository, VersionSyntax syntax, CancellationToken cancellationToken)
+    private async Task ListAllAsync(
+        IRegistry registry,
+        ImageRepository repository,
+        VersionSyntax syntax,
+        CancellationToken cancellationToken
+    )
     {
         List<KeyValuePair<string, string>> others = [];
-        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken))
+        await foreach (
+            var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken)
+        )
         {
             if (syntax.IsVersion(tag))
             {
@@ -73,17 +80,23 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
         foreach (var (tag, digest) in others)
         {
-            var version = await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..]
-                ? best
-                : syntax.IsDefault ? digest : null;
+            var version =
+                await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best
+                : syntax.IsDefault ? digest
+                : null;
             await WriteTagAsync(tag, digest, version);
         }
     }
 
     private async Task ResolveAsync(
-        IRegistry registry, ImageRepository repository, NamePatterns patterns, VersionSyntax syntax, CancellationToken cancellationToken)
+        IRegistry registry,
+        ImageRepository repository,
+        NamePatterns patterns,
+        VersionSyntax syntax,
+        CancellationToken cancellationToken
+    )
     {
-        IReadOnlyList<string> tags = patterns.ExactNames;
+        var tags = patterns.ExactNames;
         if (!patterns.OnlyExact)
         {
             List<string> listed = [];
@@ -104,9 +117,10 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
             {
                 // A version tag is its own version.
                 var isVersion = syntax.IsVersion(tag);
-                var resolved = isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
-                    ? new ResolvedVersion(tag, found.Digest, tag, default)
-                    : await resolver.ResolveAsync(repository, tag, VersionSyntax, [], cancellationToken);
+                var resolved =
+                    isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
+                        ? new ResolvedVersion(tag, found.Digest, tag, default)
+                        : await resolver.ResolveAsync(repository, tag, VersionSyntax, [], cancellationToken);
                 await WriteTagAsync(tag, resolved.Digest, resolved.Version);
             });
         }
@@ -114,14 +128,25 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
     private async Task ListImageAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
     {
-        var image = ImageReference.IsDigest(Version) ? Version : (await registry.FindTagAsync(repository, Version, cancellationToken))?.Digest;
+        var image = ImageReference.IsDigest(Version)
+            ? Version
+            : (await registry.FindTagAsync(repository, Version, cancellationToken))?.Digest;
         if (image is null)
         {
-            throw new CvException(ErrorIds.RegistryVersionNotFound, CvErrorKind.NotFound, $"Version '{Version}' not found in '{repository}'.",
-                "Run Get-CvRegistryTag without -Version to list the tags.") { Target = $"{repository}:{Version}" };
+            throw new CvException(
+                ErrorIds.RegistryVersionNotFound,
+                CvErrorKind.NotFound,
+                $"Version '{Version}' not found in '{repository}'.",
+                "Run Get-CvRegistryTag without -Version to list the tags."
+            )
+            {
+                Target = $"{repository}:{Version}",
+            };
         }
 
-        await foreach (var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken))
+        await foreach (
+            var (tag, digest) in registry.ListWithDigestsAsync(repository, _ => true, e => WriteErrorAsync(e), cancellationToken)
+        )
         {
             if (digest == image)
                 await WriteTagAsync(tag, digest, Version);
@@ -129,5 +154,13 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     }
 
     private Task WriteTagAsync(string tag, string digest, string? version) =>
-        WriteObjectAsync(new CvRegistryTag { Repository = Repository, Tag = tag, Digest = digest, Version = version });
+        WriteObjectAsync(
+            new CvRegistryTag
+            {
+                Repository = Repository,
+                Tag = tag,
+                Digest = digest,
+                Version = version,
+            }
+        );
 }

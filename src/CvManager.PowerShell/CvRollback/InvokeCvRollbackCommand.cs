@@ -90,10 +90,20 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             RollbackTarget.ThrowIfQuarantined(resource, version, found!.Digest);
         }
 
-        if (!await ShouldProcessAsync(resource.Key, $"Pin to version {version} (current version: {RollbackTarget.Present(resource) ?? "none"})"))
+        if (
+            !await ShouldProcessAsync(
+                resource.Key,
+                $"Pin to version {version} (current version: {RollbackTarget.Present(resource) ?? "none"})"
+            )
+        )
             return;
         var who = await ClusterUser.FindAsync(cluster, cancellationToken);
-        var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, who).PinAsync(resource, version, Reason, cancellationToken);
+        var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, who).PinAsync(
+            resource,
+            version,
+            Reason,
+            cancellationToken
+        );
         if (Wait)
             changed = await RolloutProgress.WaitAsync(cluster, changed, version, WriteProgress, cancellationToken);
         if (PassThru)
@@ -104,8 +114,13 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     {
         if (ParameterSetName == VersionSet)
             return ToVersion;
-        var history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(resource.Metadata.Namespace, cancellationToken);
+        var history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(
+            resource.Metadata.Namespace,
+            cancellationToken
+        );
         var records = history.Select(entry => entry.Record).Where(record => record.CV == resource.Metadata.Name).ToList();
-        return ParameterSetName == RecordSet ? RollbackTarget.OfRecord(resource, records, ToRecord) : RollbackTarget.Previous(resource, records);
+        return ParameterSetName == RecordSet
+            ? RollbackTarget.OfRecord(resource, records, ToRecord)
+            : RollbackTarget.Previous(resource, records);
     }
 }

@@ -71,7 +71,9 @@ public sealed record CvRollout : IContainerVersionReference
             yield break;
         foreach (var entry in rollout.Workloads)
         {
-            var workload = workloads.FirstOrDefault(w => w.Namespace == resource.Metadata.Namespace && w.Kind == entry.Kind && w.Name == entry.Name);
+            var workload = workloads.FirstOrDefault(w =>
+                w.Namespace == resource.Metadata.Namespace && w.Kind == entry.Kind && w.Name == entry.Name
+            );
             yield return new CvRollout
             {
                 Namespace = resource.Metadata.Namespace ?? "",

@@ -20,19 +20,30 @@ internal static class RolloutProgress
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <exception cref="CvException">See <see cref="RolloutWait.UntilDoneAsync"/>.</exception>
     public static async Task<Resource> WaitAsync(
-        ClusterConnection cluster, Resource resource, string? version, Action<ProgressRecord> write, CancellationToken cancellationToken)
+        ClusterConnection cluster,
+        Resource resource,
+        string? version,
+        Action<ProgressRecord> write,
+        CancellationToken cancellationToken
+    )
     {
         var activity = resource.Key.GetHashCode(StringComparison.Ordinal) & int.MaxValue;
         var last = Of(activity, resource);
         try
         {
-            return await new RolloutWait(cluster, TimeProvider.System).UntilDoneAsync(resource.Metadata.Namespace!, resource.Metadata.Name, version, seen =>
-            {
-                last = Of(activity, seen);
-                if (!IsQuiet)
-                    write(last);
-                return Task.CompletedTask;
-            }, cancellationToken);
+            return await new RolloutWait(cluster, TimeProvider.System).UntilDoneAsync(
+                resource.Metadata.Namespace!,
+                resource.Metadata.Name,
+                version,
+                seen =>
+                {
+                    last = Of(activity, seen);
+                    if (!IsQuiet)
+                        write(last);
+                    return Task.CompletedTask;
+                },
+                cancellationToken
+            );
         }
         finally
         {
@@ -47,12 +58,17 @@ internal static class RolloutProgress
         var rollout = resource.Status?.Rollout;
         var inProgress = rollout is not null && !RolloutPhase.IsFinal(rollout.Phase);
         var message = ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Message;
-        var record = new ProgressRecord(activity, resource.Key, inProgress ? $"{rollout!.Phase}: version {rollout.Version}" : "Waiting for the controller")
+        var record = new ProgressRecord(
+            activity,
+            resource.Key,
+            inProgress ? $"{rollout!.Phase}: version {rollout.Version}" : "Waiting for the controller"
+        )
         {
             CurrentOperation = string.IsNullOrEmpty(message) ? null : message,
         };
         if (inProgress && rollout!.Workloads.Count > 0)
-            record.PercentComplete = 100 * rollout.Workloads.Count(workload => RolloutPhase.IsFinal(workload.Phase)) / rollout.Workloads.Count;
+            record.PercentComplete =
+                100 * rollout.Workloads.Count(workload => RolloutPhase.IsFinal(workload.Phase)) / rollout.Workloads.Count;
         return record;
     }
 }

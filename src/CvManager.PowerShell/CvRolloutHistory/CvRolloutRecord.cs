@@ -48,23 +48,24 @@ public sealed record CvRolloutRecord : IContainerVersionReference
 
     public override string ToString() => $"{Namespace}/{Name}";
 
-    internal static CvRolloutRecord Of(string ns, RolloutRecord record) => new()
-    {
-        Namespace = ns,
-        Name = record.CV,
-        Id = record.Id,
-        Workload = record.Name,
-        Kind = record.Kind,
-        Container = record.Container,
-        FromVersion = record.FromVersion,
-        ToVersion = record.ToVersion,
-        FromImage = record.FromImage,
-        ToImage = record.ToImage,
-        Digest = record.Digest,
-        Outcome = record.Outcome,
-        Started = record.Started,
-        Finished = record.Finished,
-        Reason = record.Reason,
-        Who = record.Who,
-    };
+    internal static CvRolloutRecord Of(string ns, RolloutRecord record) =>
+        new()
+        {
+            Namespace = ns,
+            Name = record.CV,
+            Id = record.Id,
+            Workload = record.Name,
+            Kind = record.Kind,
+            Container = record.Container,
+            FromVersion = record.FromVersion,
+            ToVersion = record.ToVersion,
+            FromImage = record.FromImage,
+            ToImage = record.ToImage,
+            Digest = record.Digest,
+            Outcome = record.Outcome,
+            Started = record.Started,
+            Finished = record.Finished,
+            Reason = record.Reason,
+            Who = record.Who,
+        };
 }

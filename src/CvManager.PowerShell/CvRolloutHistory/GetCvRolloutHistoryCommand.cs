@@ -44,17 +44,36 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         var ns = await ResolveNamespaceAsync(cancellationToken);
         if (!_histories.TryGetValue(ns ?? "", out var history))
-            _histories[ns ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(ns, cancellationToken);
+            _histories[ns ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(
+                ns,
+                cancellationToken
+            );
 
         var (names, workloads, versions) = (NamePatterns.Of(CV, Name), new NamePatterns(Workload), new NamePatterns(Version));
-        var selected = LabelSelector is null ? null
-            : (await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns([]), LabelSelector, e => WriteErrorAsync(e), cancellationToken))
-                .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name)).ToHashSet();
+        var selected = LabelSelector is null
+            ? null
+            : (
+                await ContainerVersionLookup.FindAsync(
+                    cluster,
+                    ns,
+                    new NamePatterns([]),
+                    LabelSelector,
+                    e => WriteErrorAsync(e),
+                    cancellationToken
+                )
+            )
+                .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name))
+                .ToHashSet();
         foreach (var (recordNamespace, record) in history)
         {
-            if (names.Matches(record.CV) && selected?.Contains((recordNamespace, record.CV)) != false
-                && workloads.Matches(record.Name) && versions.Matches(record.ToVersion)
-                && (Since is null || record.Finished >= Since) && _written.Add(record))
+            if (
+                names.Matches(record.CV)
+                && selected?.Contains((recordNamespace, record.CV)) != false
+                && workloads.Matches(record.Name)
+                && versions.Matches(record.ToVersion)
+                && (Since is null || record.Finished >= Since)
+                && _written.Add(record)
+            )
             {
                 await WriteObjectAsync(CvRolloutRecord.Of(recordNamespace, record));
             }
@@ -63,6 +82,13 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
         // A removed ContainerVersion still has its history. An exact name without history must be the name of an existing one.
         var unknown = names.ExactNames.Where(name => !history.Any(entry => entry.Record.CV == name)).ToList();
         if (unknown.Count > 0)
-            await ContainerVersionLookup.FindAsync(cluster, ns, new NamePatterns(unknown), null, e => WriteErrorAsync(e), cancellationToken);
+            await ContainerVersionLookup.FindAsync(
+                cluster,
+                ns,
+                new NamePatterns(unknown),
+                null,
+                e => WriteErrorAsync(e),
+                cancellationToken
+            );
     }
 }

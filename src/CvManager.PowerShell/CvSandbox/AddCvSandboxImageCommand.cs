@@ -36,23 +36,38 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var session = await OnPipelineAsync(() => SessionMemory.Current);
-        var sandbox = session.All<RunningSandbox>().LastOrDefault(running => Sandbox is null || running.Description == Sandbox)
+        var sandbox =
+            session.All<RunningSandbox>().LastOrDefault(running => Sandbox is null || running.Description == Sandbox)
             ?? throw RunningSandbox.NotRunning(Sandbox?.Server);
         var registry = sandbox.Registry;
-        var name = Repository.StartsWith(registry.Host + "/", StringComparison.Ordinal) ? Repository[(registry.Host.Length + 1)..] : Repository;
+        var name = Repository.StartsWith(registry.Host + "/", StringComparison.Ordinal)
+            ? Repository[(registry.Host.Length + 1)..]
+            : Repository;
         var repository = $"{registry.Host}/{name}";
         if (!await ShouldProcessAsync($"{repository}:{string.Join(',', Tag)}", Broken ? "Add image that cannot be pulled" : "Add image"))
             return;
         var digest = Push(registry, name);
-        await WriteObjectAsync(new CvSandboxImage { Repository = repository, Tag = Tag, Digest = digest, Pullable = !Broken });
+        await WriteObjectAsync(
+            new CvSandboxImage
+            {
+                Repository = repository,
+                Tag = Tag,
+                Digest = digest,
+                Pullable = !Broken,
+            }
+        );
     }
 
     private string Push(SandboxRegistry registry, string name)
     {
         try
         {
-            var labels = Label.Cast<DictionaryEntry>().ToDictionary(
-                entry => Convert.ToString(entry.Key, CultureInfo.InvariantCulture)!, entry => Convert.ToString(entry.Value, CultureInfo.InvariantCulture) ?? "");
+            var labels = Label
+                .Cast<DictionaryEntry>()
+                .ToDictionary(
+                    entry => Convert.ToString(entry.Key, CultureInfo.InvariantCulture)!,
+                    entry => Convert.ToString(entry.Value, CultureInfo.InvariantCulture) ?? ""
+                );
             var digest = registry.PushImage(name, Tag[0], labels);
             foreach (var tag in Tag.Skip(1))
                 registry.Tag(name, tag, digest);
@@ -62,9 +77,16 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
         }
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
-            throw new CvException(CmdletErrorIds.SandboxImageInvalid, CvErrorKind.Invalid, e.Message,
-                $"Use a valid lower-case repository name and valid tags. If the repository includes a registry, it must be {registry.Host}.", e)
-            { Target = name };
+            throw new CvException(
+                CmdletErrorIds.SandboxImageInvalid,
+                CvErrorKind.Invalid,
+                e.Message,
+                $"Use a valid lower-case repository name and valid tags. If the repository includes a registry, it must be {registry.Host}.",
+                e
+            )
+            {
+                Target = name,
+            };
         }
     }
 }

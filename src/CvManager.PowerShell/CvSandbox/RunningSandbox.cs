@@ -50,12 +50,16 @@ internal sealed class RunningSandbox : IAsyncDisposable
     }
 
     /// <param name="server">The server of the sandbox; null for any sandbox.</param>
-    public static CvException NotRunning(string? server) => new(
-        CmdletErrorIds.SandboxNotRunning,
-        CvErrorKind.NotFound,
-        server is null ? "No sandbox is running in this session." : $"Sandbox {server} is not running in this session.",
-        "Run Start-CvSandbox to start one.")
-    { Target = server };
+    public static CvException NotRunning(string? server) =>
+        new(
+            CmdletErrorIds.SandboxNotRunning,
+            CvErrorKind.NotFound,
+            server is null ? "No sandbox is running in this session." : $"Sandbox {server} is not running in this session.",
+            "Run Start-CvSandbox to start one."
+        )
+        {
+            Target = server,
+        };
 
     public async ValueTask DisposeAsync()
     {

@@ -34,7 +34,9 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var (session, path) = await OnPipelineAsync(() => (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig)));
+        var (session, path) = await OnPipelineAsync(() =>
+            (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
+        );
         if (!await ShouldProcessAsync(path ?? "a cluster and a registry on loopback", "Start sandbox"))
             return;
         var sandbox = await StartAsync(path, cancellationToken);
@@ -56,15 +58,25 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxPortTaken, CvErrorKind.Conflict, $"Port {Port} or {RegistryPort} on 127.0.0.1 is already in use: {e.Message}",
-                "Specify other ports, or omit -Port and -RegistryPort to use free ports.", e);
+                CmdletErrorIds.SandboxPortTaken,
+                CvErrorKind.Conflict,
+                $"Port {Port} or {RegistryPort} on 127.0.0.1 is already in use: {e.Message}",
+                "Specify other ports, or omit -Port and -RegistryPort to use free ports.",
+                e
+            );
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxKubeConfigNotWritten, CvErrorKind.Conflict, $"Could not write '{path}': {e.Message}",
-                "Specify a writable path of a file that does not exist.", e)
-            { Target = path };
+                CmdletErrorIds.SandboxKubeConfigNotWritten,
+                CvErrorKind.Conflict,
+                $"Could not write '{path}': {e.Message}",
+                "Specify a writable path of a file that does not exist.",
+                e
+            )
+            {
+                Target = path,
+            };
         }
     }
 }

@@ -29,7 +29,11 @@ public sealed class StopCvSandboxCommand : AsyncCmdlet
     {
         if (!await ShouldProcessAsync(sandbox.Description.Server, "Stop sandbox") || !session.Remove(sandbox))
             return;
-        if (SessionConnection.Of(session) is { } connection && connection.KubeConfig == sandbox.Description.KubeConfig && session.Remove(connection))
+        if (
+            SessionConnection.Of(session) is { } connection
+            && connection.KubeConfig == sandbox.Description.KubeConfig
+            && session.Remove(connection)
+        )
             await connection.DisposeAsync();
         await sandbox.DisposeAsync();
     }

@@ -40,19 +40,22 @@ public sealed record CvWorkload
 
     public override string ToString() => $"{Namespace}/{Kind}/{Name}";
 
-    internal static CvWorkload Of(RunningVersion running) => new()
-    {
-        Namespace = running.Workload.Namespace,
-        Name = running.Workload.Name,
-        Kind = running.Workload.Kind,
-        Container = running.Resource.Spec.Container.Name,
-        Version = running.Version,
-        AvailablePods = running.Workload.AvailablePods,
-        DesiredPods = running.Workload.DesiredPods,
-        CV = running.Resource.Metadata.Name,
-        Tag = running.Resource.Spec.Follows,
-        Image = running.Container?.Image ?? "",
-        LatestVersion = running.Resource.Status?.Latest?.Version,
-        Progress = running.Container is null ? $"Container {running.Resource.Spec.Container.Name} not found" : running.Workload.Progress.Message,
-    };
+    internal static CvWorkload Of(RunningVersion running) =>
+        new()
+        {
+            Namespace = running.Workload.Namespace,
+            Name = running.Workload.Name,
+            Kind = running.Workload.Kind,
+            Container = running.Resource.Spec.Container.Name,
+            Version = running.Version,
+            AvailablePods = running.Workload.AvailablePods,
+            DesiredPods = running.Workload.DesiredPods,
+            CV = running.Resource.Metadata.Name,
+            Tag = running.Resource.Spec.Follows,
+            Image = running.Container?.Image ?? "",
+            LatestVersion = running.Resource.Status?.Latest?.Version,
+            Progress = running.Container is null
+                ? $"Container {running.Resource.Spec.Container.Name} not found"
+                : running.Workload.Progress.Message,
+        };
 }

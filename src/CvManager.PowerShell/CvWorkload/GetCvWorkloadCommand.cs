@@ -44,21 +44,37 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
         var byInputObject = ParameterSetName == InputObjectSet;
         var ns = byInputObject ? InputObject.Namespace : await ResolveNamespaceAsync(cancellationToken);
         var owners = new NamePatterns(byInputObject ? [InputObject.Name] : CV);
-        var resources = await ContainerVersionLookup.FindAsync(cluster, ns, owners, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        var resources = await ContainerVersionLookup.FindAsync(
+            cluster,
+            ns,
+            owners,
+            LabelSelector,
+            e => WriteErrorAsync(e),
+            cancellationToken
+        );
         if (!_workloads.TryGetValue(ns ?? "", out var workloads))
             _workloads[ns ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         var names = new NamePatterns(Name);
         var found = RunningVersion.Find(resources, workloads).Where(running => names.Matches(running.Workload.Name)).ToList();
-        foreach (var running in found.Where(running => _written.Add((running.Workload.Namespace, running.Workload.Kind, running.Workload.Name, running.Resource.Metadata.Name))))
+        foreach (
+            var running in found.Where(running =>
+                _written.Add((running.Workload.Namespace, running.Workload.Kind, running.Workload.Name, running.Resource.Metadata.Name))
+            )
+        )
             await WriteObjectAsync(CvWorkload.Of(running));
         foreach (var name in names.ExactNames.Where(name => found.TrueForAll(running => running.Workload.Name != name)))
         {
-            await WriteErrorAsync(new CvException(
-                CmdletErrorIds.WorkloadNotFound,
-                CvErrorKind.NotFound,
-                $"No ContainerVersion {(ns is null ? "" : $"in namespace '{ns}' ")}selects a workload named '{name}'.",
-                "Check that the labels of the workload match spec.selector of the ContainerVersion.")
-            { Target = name });
+            await WriteErrorAsync(
+                new CvException(
+                    CmdletErrorIds.WorkloadNotFound,
+                    CvErrorKind.NotFound,
+                    $"No ContainerVersion {(ns is null ? "" : $"in namespace '{ns}' ")}selects a workload named '{name}'.",
+                    "Check that the labels of the workload match spec.selector of the ContainerVersion."
+                )
+                {
+                    Target = name,
+                }
+            );
         }
     }
 }

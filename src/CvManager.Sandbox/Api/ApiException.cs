@@ -60,13 +60,12 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
         };
 
     /// <summary>409 with the standard optimistic-locking message, which clients recognize.</summary>
-    public static ApiException Modified(string group, string resource, string name) => Conflict(group, resource, name,
-        "the object has been modified; please apply your changes to the latest version and try again");
+    public static ApiException Modified(string group, string resource, string name) =>
+        Conflict(group, resource, name, "the object has been modified; please apply your changes to the latest version and try again");
 
     public static ApiException Expired(string message) => new(410, "Expired", message);
 
-    public static ApiException TooLarge(long limit) =>
-        new(413, "RequestEntityTooLarge", $"Request entity too large: limit is {limit}");
+    public static ApiException TooLarge(long limit) => new(413, "RequestEntityTooLarge", $"Request entity too large: limit is {limit}");
 
     public static ApiException UnsupportedMediaType(string message) =>
         new(415, "UnsupportedMediaType", message) { Details = new("", "", "") };
@@ -74,7 +73,7 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
     /// <summary>422 with the causes joined in the API server's format.</summary>
     public static ApiException Invalid(string group, string kind, string name, IReadOnlyList<StatusCause> causes)
     {
-        string list = causes.Count == 1 ? Line(causes[0]) : $"[{string.Join(", ", causes.Select(Line))}]";
+        var list = causes.Count == 1 ? Line(causes[0]) : $"[{string.Join(", ", causes.Select(Line))}]";
         return new(422, "Invalid", $"{Qualified(kind, group)} \"{name}\" is invalid: {list}")
         {
             Details = new(name, group, kind) { Causes = causes },
@@ -85,22 +84,26 @@ internal sealed class ApiException(int code, string reason, string message) : Ex
 
     /// <summary>A simulated error that replaces the server's own response.</summary>
     public static ApiException Injected(int code, RequestFault fault) =>
-        new(code, fault.Reason ?? ReasonOf(code), fault.Message ?? $"injected fault: {code}") { RetryAfterSeconds = fault.RetryAfterSeconds };
+        new(code, fault.Reason ?? ReasonOf(code), fault.Message ?? $"injected fault: {code}")
+        {
+            RetryAfterSeconds = fault.RetryAfterSeconds,
+        };
 
-    private static string ReasonOf(int code) => code switch
-    {
-        400 => "BadRequest",
-        401 => "Unauthorized",
-        403 => "Forbidden",
-        404 => "NotFound",
-        409 => "Conflict",
-        410 => "Expired",
-        429 => "TooManyRequests",
-        500 => "InternalError",
-        503 => "ServiceUnavailable",
-        504 => "Timeout",
-        _ => "Unknown",
-    };
+    private static string ReasonOf(int code) =>
+        code switch
+        {
+            400 => "BadRequest",
+            401 => "Unauthorized",
+            403 => "Forbidden",
+            404 => "NotFound",
+            409 => "Conflict",
+            410 => "Expired",
+            429 => "TooManyRequests",
+            500 => "InternalError",
+            503 => "ServiceUnavailable",
+            504 => "Timeout",
+            _ => "Unknown",
+        };
 
     private static string Qualified(string resource, string group) => group.Length == 0 ? resource : $"{resource}.{group}";
 }
@@ -125,12 +128,17 @@ internal sealed record StatusDetails(string Name, string Group, string Kind)
             details["uid"] = Uid;
         if (Causes.Count > 0)
         {
-            details["causes"] = new JsonArray([.. Causes.Select(cause => (JsonNode)new JsonObject
-            {
-                ["reason"] = cause.Reason,
-                ["message"] = cause.Message,
-                ["field"] = cause.Field,
-            })]);
+            details["causes"] = new JsonArray([
+                .. Causes.Select(cause =>
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["reason"] = cause.Reason,
+                            ["message"] = cause.Message,
+                            ["field"] = cause.Field,
+                        }
+                ),
+            ]);
         }
         if (retryAfterSeconds is int seconds)
             details["retryAfterSeconds"] = seconds;

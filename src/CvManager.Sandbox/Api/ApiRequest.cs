@@ -26,10 +26,10 @@ internal sealed record ApiRequest
     /// <summary>Splits a raw request target (<c>/api/v1/pods?watch=1</c>) into decoded segments and parameters.</summary>
     public static (string[] Path, QueryParameters Query) ParseTarget(string target)
     {
-        int question = target.IndexOf('?', StringComparison.Ordinal);
-        string path = question < 0 ? target : target[..question];
+        var question = target.IndexOf('?', StringComparison.Ordinal);
+        var path = question < 0 ? target : target[..question];
         var segments = path.Split('/', StringSplitOptions.RemoveEmptyEntries);
-        for (int i = 0; i < segments.Length; i++)
+        for (var i = 0; i < segments.Length; i++)
             segments[i] = Uri.UnescapeDataString(segments[i]);
         return (segments, QueryParameters.Parse(question < 0 ? "" : target[(question + 1)..]));
     }

@@ -26,12 +26,18 @@ internal sealed class ApiResponse
         new() { StatusCode = statusCode, Body = JsonText.Utf8(node) };
 
     public static ApiResponse FromText(string text, int statusCode = 200) =>
-        new() { StatusCode = statusCode, ContentType = "text/plain; charset=utf-8", Body = Encoding.UTF8.GetBytes(text) };
+        new()
+        {
+            StatusCode = statusCode,
+            ContentType = "text/plain; charset=utf-8",
+            Body = Encoding.UTF8.GetBytes(text),
+        };
 
-    public static ApiResponse FromError(ApiException error) => new()
-    {
-        StatusCode = error.Code,
-        Body = JsonText.Utf8(error.ToStatus()),
-        RetryAfterSeconds = error.RetryAfterSeconds,
-    };
+    public static ApiResponse FromError(ApiException error) =>
+        new()
+        {
+            StatusCode = error.Code,
+            Body = JsonText.Utf8(error.ToStatus()),
+            RetryAfterSeconds = error.RetryAfterSeconds,
+        };
 }

@@ -11,7 +11,14 @@ namespace CvManager.Sandbox.Api;
 /// lock. Client errors are returned as responses, never thrown.
 /// </summary>
 internal sealed class ApiServer(
-    SandboxOptions options, string token, ObjectStore store, KindCatalog catalog, ObjectReader reader, ObjectRequests objects, Subresources subresources)
+    SandboxOptions options,
+    string token,
+    ObjectStore store,
+    KindCatalog catalog,
+    ObjectReader reader,
+    ObjectRequests objects,
+    Subresources subresources
+)
 {
     /// <summary>The API server's own limit on request bodies, 3 MiB.</summary>
     public const int BodyLimit = 3 * 1024 * 1024;
@@ -19,7 +26,17 @@ internal sealed class ApiServer(
     public const string KubernetesVersion = "v1.31.4";
 
     private static readonly string[] RootPaths =
-        ["/api", "/api/v1", "/apis", "/healthz", "/livez", "/openapi/v2", "/openapi/v3", "/readyz", "/version"];
+    [
+        "/api",
+        "/api/v1",
+        "/apis",
+        "/healthz",
+        "/livez",
+        "/openapi/v2",
+        "/openapi/v3",
+        "/readyz",
+        "/version",
+    ];
 
     private readonly DiscoveryDocuments discovery = new(catalog);
     private readonly OpenApiDocuments openApi = new(catalog);
@@ -30,16 +47,23 @@ internal sealed class ApiServer(
         try
         {
             Authenticate(request);
-            byte[] body = request.Body is null ? [] : await ReadBodyAsync(request.Body, cancellationToken).ConfigureAwait(false);
+            var body = request.Body is null ? [] : await ReadBodyAsync(request.Body, cancellationToken);
             lock (store.Gate)
                 response = Route(request, body);
         }
-        catch (ApiException error)
+        catch (ApiException e)
         {
-            response = ApiResponse.FromError(error);
+            response = ApiResponse.FromError(e);
         }
-        options.RequestLog?.Invoke(new SandboxRequestRecord(
-            options.TimeProvider.GetUtcNow(), request.Method, request.RawPathAndQuery, request.UserAgent, response.StatusCode));
+        options.RequestLog?.Invoke(
+            new SandboxRequestRecord(
+                options.TimeProvider.GetUtcNow(),
+                request.Method,
+                request.RawPathAndQuery,
+                request.UserAgent,
+                response.StatusCode
+            )
+        );
         return response;
     }
 
@@ -80,15 +104,17 @@ internal sealed class ApiServer(
 
     private ApiResponse RouteObjects(ApiRequest http, byte[] body, string group, string version, string[] path)
     {
-        string ns = "";
-        bool inNamespace = path is ["namespaces", _, not ("status" or "finalize"), ..];
+        var ns = "";
+        var inNamespace = path is ["namespaces", _, not ("status" or "finalize"), ..];
         if (inNamespace)
         {
             ns = path[1];
             path = path[2..];
         }
         if (catalog.Find(group, version, path[0]) is not var (type, served))
-            return catalog.GroupVersions().Contains((group, version)) && !IsCustomGroup(group) ? throw ApiException.NoSuchPath() : PageNotFound();
+            return catalog.GroupVersions().Contains((group, version)) && !IsCustomGroup(group)
+                ? throw ApiException.NoSuchPath()
+                : PageNotFound();
         // A path to a single object of a namespaced resource must contain its namespace; a cluster-scoped resource must not have one.
         if (path.Length > 3 || (path.Length > 1 && type.Namespaced != inNamespace) || (inNamespace && !type.Namespaced))
             throw ApiException.NoSuchPath();
@@ -107,7 +133,7 @@ internal sealed class ApiServer(
 
     private ApiResponse HandleCollection(ObjectRequest request)
     {
-        bool scoped = !request.Type.Namespaced || request.Namespace.Length > 0;
+        var scoped = !request.Type.Namespaced || request.Namespace.Length > 0;
         return request.Http.Method switch
         {
             "GET" when request.Query.Flag("watch") => reader.Watch(request),
@@ -118,27 +144,38 @@ internal sealed class ApiServer(
         };
     }
 
-    private ApiResponse HandleObject(ObjectRequest request) => request.Http.Method switch
-    {
-        "GET" when request.Query.Flag("watch") && request.Subresource.Length == 0 => reader.Watch(request),
-        "GET" => reader.Get(request),
-        "PUT" => objects.Update(request),
-        "PATCH" => objects.Patch(request),
-        "DELETE" when request.Subresource.Length == 0 => objects.Delete(request),
-        _ => throw ApiException.MethodNotAllowed(),
-    };
+    private ApiResponse HandleObject(ObjectRequest request) =>
+        request.Http.Method switch
+        {
+            "GET" when request.Query.Flag("watch") && request.Subresource.Length == 0 => reader.Watch(request),
+            "GET" => reader.Get(request),
+            "PUT" => objects.Update(request),
+            "PATCH" => objects.Patch(request),
+            "DELETE" when request.Subresource.Length == 0 => objects.Delete(request),
+            _ => throw ApiException.MethodNotAllowed(),
+        };
 
     /// <summary>The bearer token identifies the only user: the operating system user who started the sandbox.</summary>
-    private static ApiResponse SelfReview(ApiRequest request) => request.Method != "POST" ? throw ApiException.MethodNotAllowed() : ApiResponse.FromJson(new JsonObject
-    {
-        ["kind"] = "SelfSubjectReview",
-        ["apiVersion"] = "authentication.k8s.io/v1",
-        ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
-        ["status"] = new JsonObject
-        {
-            ["userInfo"] = new JsonObject { ["username"] = Environment.UserName, ["groups"] = new JsonArray("system:masters", "system:authenticated") },
-        },
-    }, 201);
+    private static ApiResponse SelfReview(ApiRequest request) =>
+        request.Method != "POST"
+            ? throw ApiException.MethodNotAllowed()
+            : ApiResponse.FromJson(
+                new JsonObject
+                {
+                    ["kind"] = "SelfSubjectReview",
+                    ["apiVersion"] = "authentication.k8s.io/v1",
+                    ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
+                    ["status"] = new JsonObject
+                    {
+                        ["userInfo"] = new JsonObject
+                        {
+                            ["username"] = Environment.UserName,
+                            ["groups"] = new JsonArray("system:masters", "system:authenticated"),
+                        },
+                    },
+                },
+                201
+            );
 
     /// <summary>Allows everything: the sandbox has no authorization.</summary>
     private static ApiResponse AccessReview(ApiRequest request, byte[] body)
@@ -150,18 +187,21 @@ internal sealed class ApiServer(
         {
             review = BodyReader.Parse(request.ContentType, body, (_, kind) => BuiltInSchemas.All.GetValueOrDefault(kind)) as JsonObject;
         }
-        catch (System.Text.Json.JsonException error)
+        catch (System.Text.Json.JsonException e)
         {
-            throw ApiException.BadRequest(error.Message);
+            throw ApiException.BadRequest(e.Message);
         }
-        return ApiResponse.FromJson(new JsonObject
-        {
-            ["kind"] = "SelfSubjectAccessReview",
-            ["apiVersion"] = "authorization.k8s.io/v1",
-            ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
-            ["spec"] = review.Obj("spec")?.DeepClone() ?? new JsonObject(),
-            ["status"] = new JsonObject { ["allowed"] = true },
-        }, 201);
+        return ApiResponse.FromJson(
+            new JsonObject
+            {
+                ["kind"] = "SelfSubjectAccessReview",
+                ["apiVersion"] = "authorization.k8s.io/v1",
+                ["metadata"] = new JsonObject { ["creationTimestamp"] = null },
+                ["spec"] = review.Obj("spec")?.DeepClone() ?? new JsonObject(),
+                ["status"] = new JsonObject { ["allowed"] = true },
+            },
+            201
+        );
     }
 
     private bool IsCustomGroup(string group) => catalog.Types.Any(type => type.IsCustom && type.Group == group);
@@ -170,15 +210,18 @@ internal sealed class ApiServer(
 
     private static ApiResponse PageNotFound() => ApiResponse.FromText("404 page not found\n", 404);
 
-    private JsonObject Paths() => new()
-    {
-        ["paths"] = new JsonArray(
-        [
-            .. RootPaths.Concat(catalog.GroupVersions().Where(pair => pair.Group.Length > 0).Select(pair => $"/apis/{pair.Group}/{pair.Version}"))
-                .Order(StringComparer.Ordinal)
-                .Select(path => JsonValue.Create(path)),
-        ]),
-    };
+    private JsonObject Paths() =>
+        new()
+        {
+            ["paths"] = new JsonArray([
+                .. RootPaths
+                    .Concat(
+                        catalog.GroupVersions().Where(pair => pair.Group.Length > 0).Select(pair => $"/apis/{pair.Group}/{pair.Version}")
+                    )
+                    .Order(StringComparer.Ordinal)
+                    .Select(path => JsonValue.Create(path)),
+            ]),
+        };
 
     private void Authenticate(ApiRequest request)
     {
@@ -191,7 +234,7 @@ internal sealed class ApiServer(
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         int read;
-        while ((read = await body.ReadAsync(chunk, cancellationToken).ConfigureAwait(false)) > 0)
+        while ((read = await body.ReadAsync(chunk, cancellationToken)) > 0)
         {
             if (buffer.Length + read > BodyLimit)
                 throw ApiException.TooLarge(BodyLimit);
@@ -200,16 +243,17 @@ internal sealed class ApiServer(
         return buffer.ToArray();
     }
 
-    private static JsonObject Version() => new()
-    {
-        ["major"] = "1",
-        ["minor"] = "31",
-        ["gitVersion"] = KubernetesVersion,
-        ["gitCommit"] = "",
-        ["gitTreeState"] = "clean",
-        ["buildDate"] = "2024-12-10T00:00:00Z",
-        ["goVersion"] = "",
-        ["compiler"] = "",
-        ["platform"] = "linux/amd64",
-    };
+    private static JsonObject Version() =>
+        new()
+        {
+            ["major"] = "1",
+            ["minor"] = "31",
+            ["gitVersion"] = KubernetesVersion,
+            ["gitCommit"] = "",
+            ["gitTreeState"] = "clean",
+            ["buildDate"] = "2024-12-10T00:00:00Z",
+            ["goVersion"] = "",
+            ["compiler"] = "",
+            ["platform"] = "linux/amd64",
+        };
 }

@@ -28,45 +28,60 @@ internal static class BodyReader
         {
             return Parse(request.Http.ContentType, request.Body, TypeOf, duplicates);
         }
-        catch (JsonException error)
+        catch (JsonException e)
         {
             throw ApiException.BadRequest(
-                $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {error.Message} ({Snippet(request.Body)})");
+                $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {e.Message} ({Snippet(request.Body)})"
+            );
         }
 
         // Custom resources have no protobuf encoding. The body's kind may differ from the resource's: DeleteOptions, Scale, Eviction.
         SchemaNode? TypeOf(string apiVersion, string kind) =>
-            request.Type.IsCustom ? null : kind == request.Type.Kind ? request.Version.Schema : BuiltInSchemas.All.GetValueOrDefault(kind);
+            request.Type.IsCustom ? null
+            : kind == request.Type.Kind ? request.Version.Schema
+            : BuiltInSchemas.All.GetValueOrDefault(kind);
     }
 
     /// <exception cref="JsonException">The body does not match its content type.</exception>
     /// <exception cref="ApiException">415.</exception>
-    public static JsonNode? Parse(string contentType, byte[] body, Func<string, string, SchemaNode?> typeOf, List<string>? duplicates = null) => MediaType(contentType) switch
-    {
-        "application/yaml" => YamlText.Parse(body),
-        "" or "application/json" or "text/json" => body.Length == 0 ? new JsonObject() : JsonText.Parse(body, duplicates),
-        ProtobufBody.MediaType => ProtobufBody.Parse(body, typeOf),
-        _ => throw ApiException.UnsupportedMediaType(
-            $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {ProtobufBody.MediaType}"),
-    };
+    public static JsonNode? Parse(
+        string contentType,
+        byte[] body,
+        Func<string, string, SchemaNode?> typeOf,
+        List<string>? duplicates = null
+    ) =>
+        MediaType(contentType) switch
+        {
+            "application/yaml" => YamlText.Parse(body),
+            "" or "application/json" or "text/json" => body.Length == 0 ? new JsonObject() : JsonText.Parse(body, duplicates),
+            ProtobufBody.MediaType => ProtobufBody.Parse(body, typeOf),
+            _ => throw ApiException.UnsupportedMediaType(
+                $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {ProtobufBody.MediaType}"
+            ),
+        };
 
     /// <summary>Drops unknown fields, reports them by <c>fieldValidation</c>, and converts the object to the storage version.</summary>
     public static JsonObject Shape(ObjectRequest request, JsonObject body, WriteContext context, IReadOnlyList<string>? duplicates = null)
     {
         if (body.TryGetPropertyValue("metadata", out var meta) && meta is not JsonObject and not null)
-            throw Unreadable(request, $"json: cannot unmarshal {meta.Kind().ToString().ToLowerInvariant()} into Go struct field {request.Type.Kind}.metadata of type v1.ObjectMeta");
+            throw Unreadable(
+                request,
+                $"json: cannot unmarshal {meta.Kind().ToString().ToLowerInvariant()} into Go struct field {request.Type.Kind}.metadata of type v1.ObjectMeta"
+            );
         body.Ensure("metadata");
         var unknown = new List<string>();
         try
         {
             ObjectShape.Prune(request.Version.Schema, body, unknown);
         }
-        catch (ObjectShapeException error)
+        catch (ObjectShapeException e)
         {
-            throw Unreadable(request, error.Message);
+            throw Unreadable(request, e.Message);
         }
-        var problems = unknown.Select(path => $"unknown field {JsonAccess.Quoted(path)}")
-            .Concat((duplicates ?? []).Select(path => $"duplicate field {JsonAccess.Quoted(path)}")).ToList();
+        var problems = unknown
+            .Select(path => $"unknown field {JsonAccess.Quoted(path)}")
+            .Concat((duplicates ?? []).Select(path => $"duplicate field {JsonAccess.Quoted(path)}"))
+            .ToList();
         if (problems.Count > 0 && context.Validation == FieldValidation.Strict)
             throw Unreadable(request, "strict decoding error: " + string.Join(", ", problems));
         if (context.Validation == FieldValidation.Warn)
@@ -80,17 +95,19 @@ internal static class BodyReader
 
     public static string MediaType(string contentType)
     {
-        int end = contentType.IndexOf(';', StringComparison.Ordinal);
+        var end = contentType.IndexOf(';', StringComparison.Ordinal);
         return (end < 0 ? contentType : contentType[..end]).Trim().ToLowerInvariant();
     }
 
-    public static ApiException Unreadable(ObjectRequest request, string problem) => ApiException.BadRequest(
-        $"{request.Type.Kind} in version \"{request.Version.Version}\" cannot be handled as a {request.Type.Kind}: {problem}");
+    public static ApiException Unreadable(ObjectRequest request, string problem) =>
+        ApiException.BadRequest(
+            $"{request.Type.Kind} in version \"{request.Version.Version}\" cannot be handled as a {request.Type.Kind}: {problem}"
+        );
 
     private static void CheckKind(ObjectRequest request, JsonObject body)
     {
-        string kind = body.Str("kind");
-        string apiVersion = body.Str("apiVersion");
+        var kind = body.Str("kind");
+        var apiVersion = body.Str("apiVersion");
         var type = request.Type;
         if (type.IsCustom)
         {
@@ -109,11 +126,13 @@ internal static class BodyReader
         }
         if ((kind.Length > 0 && kind != type.Kind) || (apiVersion.Length > 0 && apiVersion != request.Version.ApiVersion))
         {
-            string given = apiVersion.Length == 0 ? request.Version.ApiVersion : apiVersion;
-            string version = given[(given.IndexOf('/', StringComparison.Ordinal) + 1)..];
-            throw ApiException.BadRequest(kind.Length == 0 || kind == type.Kind
-                ? $"the API version in the data ({given}) does not match the expected API version ({request.Version.ApiVersion})"
-                : $"{kind} in version \"{version}\" cannot be handled as a {type.Kind}: converting ({version}.{kind}) to ({type.Group}.{type.Kind}): unknown conversion");
+            var given = apiVersion.Length == 0 ? request.Version.ApiVersion : apiVersion;
+            var version = given[(given.IndexOf('/', StringComparison.Ordinal) + 1)..];
+            throw ApiException.BadRequest(
+                kind.Length == 0 || kind == type.Kind
+                    ? $"the API version in the data ({given}) does not match the expected API version ({request.Version.ApiVersion})"
+                    : $"{kind} in version \"{version}\" cannot be handled as a {type.Kind}: converting ({version}.{kind}) to ({type.Group}.{type.Kind}): unknown conversion"
+            );
         }
     }
 

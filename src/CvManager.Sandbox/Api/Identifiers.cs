@@ -31,15 +31,14 @@ internal sealed class Identifiers(int? seed)
         do
         {
             name = prefix + Suffix(5);
-        }
-        while (isTaken(name));
+        } while (isTaken(name));
         return name;
     }
 
     public string Suffix(int length)
     {
         Span<char> letters = stackalloc char[length];
-        for (int i = 0; i < length; i++)
+        for (var i = 0; i < length; i++)
             letters[i] = Alphabet[random.Next(Alphabet.Length)];
         return new string(letters);
     }
@@ -49,7 +48,7 @@ internal sealed class Identifiers(int? seed)
     /// <summary>A pod IP: 10.244.x.y.</summary>
     public string NewPodAddress()
     {
-        int number = addresses++;
+        var number = addresses++;
         return $"10.244.{number / 250 % 250}.{(number % 250) + 2}";
     }
 

@@ -12,7 +12,7 @@ internal static class JsonAccess
 {
     public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)
     {
-        foreach (string name in path)
+        foreach (var name in path)
         {
             if (node is not JsonObject container || !container.TryGetPropertyValue(name, out node))
                 return null;
@@ -40,8 +40,7 @@ internal static class JsonAccess
     public static bool Bool(this JsonNode? node, params ReadOnlySpan<string> path) =>
         node.At(path) is JsonValue value && value.TryGetValue(out bool flag) && flag;
 
-    public static string? AsText(this JsonNode? node) =>
-        node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
+    public static string? AsText(this JsonNode? node) => node is JsonValue value && value.TryGetValue(out string? text) ? text : null;
 
     /// <summary>Null if the value is not an integer.</summary>
     public static long? AsInteger(this JsonNode? node)
@@ -71,7 +70,7 @@ internal static class JsonAccess
     /// <summary>The object at the path. Missing objects on the path are created.</summary>
     public static JsonObject Ensure(this JsonObject node, params ReadOnlySpan<string> path)
     {
-        foreach (string name in path)
+        foreach (var name in path)
         {
             if (node[name] is JsonObject inner)
             {
@@ -124,7 +123,7 @@ internal static class JsonAccess
             case (JsonArray a, JsonArray b):
                 if (a.Count != b.Count)
                     return false;
-                for (int i = 0; i < a.Count; i++)
+                for (var i = 0; i < a.Count; i++)
                 {
                     if (!Same(a[i], b[i]))
                         return false;

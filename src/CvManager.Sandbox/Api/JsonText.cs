@@ -10,9 +10,17 @@ internal static class JsonText
 {
     private const int DepthLimit = 256;
 
-    private static readonly JsonWriterOptions Compact = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DepthLimit };
+    private static readonly JsonWriterOptions Compact = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = DepthLimit,
+    };
 
-    private static readonly JsonSerializerOptions Options = new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping, MaxDepth = DepthLimit };
+    private static readonly JsonSerializerOptions Options = new()
+    {
+        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
+        MaxDepth = DepthLimit,
+    };
 
     public static byte[] Utf8(JsonNode node)
     {
@@ -49,8 +57,11 @@ internal static class JsonText
                 var node = new JsonObject();
                 while (reader.Read() && reader.TokenType != JsonTokenType.EndObject)
                 {
-                    string name = reader.GetString()!;
-                    string inner = duplicates is null ? "" : path.Length == 0 ? name : $"{path}.{name}";
+                    var name = reader.GetString()!;
+                    var inner =
+                        duplicates is null ? ""
+                        : path.Length == 0 ? name
+                        : $"{path}.{name}";
                     if (duplicates is not null && node.ContainsKey(name))
                         duplicates.Add(inner);
                     reader.Read();
@@ -65,7 +76,7 @@ internal static class JsonText
             case JsonTokenType.String:
                 return JsonValue.Create(reader.GetString());
             case JsonTokenType.Number:
-                return reader.TryGetInt64(out long integer) ? JsonValue.Create(integer) : JsonValue.Create(reader.GetDouble());
+                return reader.TryGetInt64(out var integer) ? JsonValue.Create(integer) : JsonValue.Create(reader.GetDouble());
             case JsonTokenType.True:
                 return JsonValue.Create(true);
             case JsonTokenType.False:

@@ -12,8 +12,8 @@ internal static class MetadataValidation
     public static void Validate(ResourceType type, JsonObject body, JsonObject? old, CauseList causes)
     {
         var meta = body.Meta();
-        string name = meta.Str("name");
-        string prefix = meta.Str("generateName");
+        var name = meta.Str("name");
+        var prefix = meta.Str("generateName");
         if (old is null)
         {
             if (name.Length == 0)
@@ -29,7 +29,7 @@ internal static class MetadataValidation
         ValidateLabels(meta.Obj("labels"), "metadata.labels", causes);
         ValidateAnnotations(meta.Obj("annotations"), "metadata.annotations", causes);
         ValidateOwners(meta, causes);
-        foreach (string finalizer in meta.Texts("finalizers"))
+        foreach (var finalizer in meta.Texts("finalizers"))
         {
             if (NameRules.QualifiedName(finalizer) is string problem)
                 causes.Invalid("metadata.finalizers", finalizer, problem);
@@ -38,7 +38,10 @@ internal static class MetadataValidation
         {
             var added = meta.Texts("finalizers").Except(old.Texts("metadata", "finalizers")).ToList();
             if (added.Count > 0)
-                causes.Forbidden("metadata.finalizers", $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(JsonAccess.Quoted))}}}");
+                causes.Forbidden(
+                    "metadata.finalizers",
+                    $"no new finalizers can be added if the object is being deleted, found new finalizers []string{{{string.Join(", ", added.Select(JsonAccess.Quoted))}}}"
+                );
         }
     }
 
@@ -69,14 +72,14 @@ internal static class MetadataValidation
 
     private static void ValidateOwners(JsonObject meta, CauseList causes)
     {
-        int controllers = 0;
-        int index = 0;
+        var controllers = 0;
+        var index = 0;
         foreach (var owner in meta.Items("ownerReferences"))
         {
-            string path = $"metadata.ownerReferences[{index++}]";
+            var path = $"metadata.ownerReferences[{index++}]";
             if (owner.Str("apiVersion").Length == 0)
                 causes.Invalid($"{path}.apiVersion", owner.Str("apiVersion"), "version must not be empty");
-            foreach (string field in (string[])["kind", "name", "uid"])
+            foreach (var field in (string[])["kind", "name", "uid"])
             {
                 if (owner.Str(field).Length == 0)
                     causes.Invalid($"{path}.{field}", "", $"{field} must not be empty");

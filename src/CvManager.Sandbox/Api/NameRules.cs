@@ -28,13 +28,19 @@ internal static partial class NameRules
         + "'(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])?')";
 
     public static string? Subdomain(string name) =>
-        name.Length > 253 ? "must be no more than 253 characters" : SubdomainPattern().IsMatch(name) ? null : SubdomainText;
+        name.Length > 253 ? "must be no more than 253 characters"
+        : SubdomainPattern().IsMatch(name) ? null
+        : SubdomainText;
 
     public static string? Label(string name) =>
-        name.Length > 63 ? "must be no more than 63 characters" : LabelPattern().IsMatch(name) ? null : LabelText;
+        name.Length > 63 ? "must be no more than 63 characters"
+        : LabelPattern().IsMatch(name) ? null
+        : LabelText;
 
     public static string? Dns1035(string name) =>
-        name.Length > 63 ? "must be no more than 63 characters" : Dns1035Pattern().IsMatch(name) ? null : Dns1035Text;
+        name.Length > 63 ? "must be no more than 63 characters"
+        : Dns1035Pattern().IsMatch(name) ? null
+        : Dns1035Text;
 
     /// <summary>Any string that can be a URL path segment: the rule for names of RBAC objects.</summary>
     public static string? PathSegment(string name) =>
@@ -45,8 +51,8 @@ internal static partial class NameRules
 
     public static string? QualifiedName(string key)
     {
-        int slash = key.IndexOf('/', StringComparison.Ordinal);
-        string name = key[(slash + 1)..];
+        var slash = key.IndexOf('/', StringComparison.Ordinal);
+        var name = key[(slash + 1)..];
         if (slash == 0)
             return "prefix part must be non-empty";
         if (slash > 0 && Subdomain(key[..slash]) is string problem)

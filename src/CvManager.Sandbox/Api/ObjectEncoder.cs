@@ -43,12 +43,15 @@ internal sealed class ObjectEncoder
         return body;
     }
 
-    public byte[] One(StoredObject item) => form.Kind switch
-    {
-        OutputKind.Table => JsonText.Utf8(Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") })),
-        OutputKind.Metadata => JsonText.Utf8(Metadata(item, withType: true)),
-        _ => Full(item),
-    };
+    public byte[] One(StoredObject item) =>
+        form.Kind switch
+        {
+            OutputKind.Table => JsonText.Utf8(
+                Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") })
+            ),
+            OutputKind.Metadata => JsonText.Utf8(Metadata(item, withType: true)),
+            _ => Full(item),
+        };
 
     public byte[] List(IReadOnlyList<StoredObject> items, JsonObject listMeta)
     {
@@ -57,18 +60,24 @@ internal sealed class ObjectEncoder
             case OutputKind.Table:
                 return JsonText.Utf8(Table(items, listMeta));
             case OutputKind.Metadata:
-                return JsonText.Utf8(new JsonObject
-                {
-                    ["kind"] = "PartialObjectMetadataList",
-                    ["apiVersion"] = form.ApiVersion,
-                    ["metadata"] = listMeta,
-                    ["items"] = new JsonArray([.. items.Select(item => (JsonNode)Metadata(item, withType: true))]),
-                });
+                return JsonText.Utf8(
+                    new JsonObject
+                    {
+                        ["kind"] = "PartialObjectMetadataList",
+                        ["apiVersion"] = form.ApiVersion,
+                        ["metadata"] = listMeta,
+                        ["items"] = new JsonArray([.. items.Select(item => (JsonNode)Metadata(item, withType: true))]),
+                    }
+                );
         }
-        string kind = type.ListKind.Length > 0 ? type.ListKind : type.Kind + "List";
+        var kind = type.ListKind.Length > 0 ? type.ListKind : type.Kind + "List";
         var buffer = new ArrayBufferWriter<byte>(4096);
-        buffer.Write(Encoding.UTF8.GetBytes($"{{\"kind\":\"{kind}\",\"apiVersion\":\"{version.ApiVersion}\",\"metadata\":{JsonText.Text(listMeta)},\"items\":["));
-        for (int i = 0; i < items.Count; i++)
+        buffer.Write(
+            Encoding.UTF8.GetBytes(
+                $"{{\"kind\":\"{kind}\",\"apiVersion\":\"{version.ApiVersion}\",\"metadata\":{JsonText.Text(listMeta)},\"items\":["
+            )
+        );
+        for (var i = 0; i < items.Count; i++)
         {
             if (i > 0)
                 buffer.Write(","u8);
@@ -107,9 +116,26 @@ internal sealed class ObjectEncoder
             meta["annotations"] = new JsonObject { ["k8s.io/initial-events-end"] = "true" };
         var body = form.Kind switch
         {
-            OutputKind.Table => new JsonObject { ["kind"] = "Table", ["apiVersion"] = form.ApiVersion, ["metadata"] = meta, ["columnDefinitions"] = null, ["rows"] = new JsonArray() },
-            OutputKind.Metadata => new JsonObject { ["kind"] = "PartialObjectMetadata", ["apiVersion"] = form.ApiVersion, ["metadata"] = meta },
-            _ => new JsonObject { ["kind"] = type.Kind, ["apiVersion"] = version.ApiVersion, ["metadata"] = meta },
+            OutputKind.Table => new JsonObject
+            {
+                ["kind"] = "Table",
+                ["apiVersion"] = form.ApiVersion,
+                ["metadata"] = meta,
+                ["columnDefinitions"] = null,
+                ["rows"] = new JsonArray(),
+            },
+            OutputKind.Metadata => new JsonObject
+            {
+                ["kind"] = "PartialObjectMetadata",
+                ["apiVersion"] = form.ApiVersion,
+                ["metadata"] = meta,
+            },
+            _ => new JsonObject
+            {
+                ["kind"] = type.Kind,
+                ["apiVersion"] = version.ApiVersion,
+                ["metadata"] = meta,
+            },
         };
         return Line("BOOKMARK", JsonText.Utf8(body));
     }
@@ -118,7 +144,7 @@ internal sealed class ObjectEncoder
 
     private static byte[] Line(string eventType, byte[] content)
     {
-        byte[] head = Encoding.ASCII.GetBytes($"{{\"type\":\"{eventType}\",\"object\":");
+        var head = Encoding.ASCII.GetBytes($"{{\"type\":\"{eventType}\",\"object\":");
         return [.. head, .. content, .. NewLine];
     }
 
@@ -128,8 +154,8 @@ internal sealed class ObjectEncoder
     /// <summary>Items of built-in lists omit kind and apiVersion, which come first in every stored object.</summary>
     private void WriteListItem(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> item)
     {
-        ReadOnlySpan<byte> next = "\"metadata\":"u8;
-        int cut = type.IsCustom ? -1 : item.IndexOf(next);
+        var next = "\"metadata\":"u8;
+        var cut = type.IsCustom ? -1 : item.IndexOf(next);
         if (cut < 0)
         {
             buffer.Write(item);

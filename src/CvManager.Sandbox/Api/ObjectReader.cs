@@ -26,7 +26,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     {
         var filter = Filter(request);
         var table = store.Table(request.Type);
-        long limit = request.Query.Integer("limit") ?? 0;
+        var limit = request.Query.Integer("limit") ?? 0;
         var token = ContinueToken.Parse(request.Query["continue"]);
         if (request.Query["sendInitialEvents"].Length > 0)
         {
@@ -34,15 +34,19 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             causes.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
             throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
         }
-        long? requested = Revision(request.Query["resourceVersion"]);
-        string match = CheckMatch(request, requested, token is not null);
-        long revision = store.Revision;
+        var requested = Revision(request.Query["resourceVersion"]);
+        var match = CheckMatch(request, requested, token is not null);
+        var revision = store.Revision;
         IReadOnlyList<StoredObject> all;
         if (token is not null && token.Revision > 0)
         {
             revision = token.Revision;
-            all = table.ListAt(filter.Namespace, revision, "The provided continue parameter is too old to display a consistent list result. "
-                + "You can start a new list without the continue parameter.");
+            all = table.ListAt(
+                filter.Namespace,
+                revision,
+                "The provided continue parameter is too old to display a consistent list result. "
+                    + "You can start a new list without the continue parameter."
+            );
         }
         else if (requested is > 0 && (match == "Exact" || (match.Length == 0 && limit > 0)))
         {
@@ -57,7 +61,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         }
         var page = new List<StoredObject>();
         var meta = new JsonObject();
-        int index = 0;
+        var index = 0;
         for (; index < all.Count && (limit <= 0 || page.Count < limit); index++)
         {
             if (token is not null && string.CompareOrdinal(all[index].Key, token.After) <= 0)
@@ -80,9 +84,9 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         var filter = Filter(request);
         var table = store.Table(request.Type);
         var encoder = Encoder(request, isList: false);
-        bool? initial = CheckInitialEvents(request);
-        bool bookmarks = request.Query.Flag("allowWatchBookmarks");
-        long from = Revision(request.Query["resourceVersion"]) ?? 0;
+        var initial = CheckInitialEvents(request);
+        var bookmarks = request.Query.Flag("allowWatchBookmarks");
+        var from = Revision(request.Query["resourceVersion"]) ?? 0;
         if (initial == true)
             CheckRevisionReached(from);
         Watch? watch = null;
@@ -113,7 +117,9 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
                 watch.Offer(change);
         }
         table.Attach(watch);
-        long seconds = request.Query.Integer("timeoutSeconds") is > 0 and long given ? given : DefaultWatchSeconds + identifiers.Next(DefaultWatchSeconds);
+        var seconds = request.Query.Integer("timeoutSeconds") is > 0 and long given
+            ? given
+            : DefaultWatchSeconds + identifiers.Next(DefaultWatchSeconds);
         timers.Add(loop.Post(TimeSpan.FromSeconds(seconds), EndWatch));
         if (bookmarks)
             timers.Add(loop.Post(options.BookmarkInterval, Bookmark));
@@ -150,7 +156,13 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     }
 
     public ObjectEncoder Encoder(ObjectRequest request, bool isList) =>
-        new(request.Type, request.Version, OutputForm.Negotiate(request.Http.Accept, isList), request.Query["includeObject"], options.TimeProvider);
+        new(
+            request.Type,
+            request.Version,
+            OutputForm.Negotiate(request.Http.Accept, isList),
+            request.Query["includeObject"],
+            options.TimeProvider
+        );
 
     public static ObjectFilter Filter(ObjectRequest request)
     {
@@ -165,17 +177,22 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     {
         if (text.Length == 0)
             return null;
-        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long revision)
+        return long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var revision)
             ? revision
-            : throw new ApiException(500, "", $"resourceVersion: Invalid value: {JsonAccess.Quoted(text)}: strconv.ParseUint: parsing {JsonAccess.Quoted(text)}: invalid syntax");
+            : throw new ApiException(
+                500,
+                "",
+                $"resourceVersion: Invalid value: {JsonAccess.Quoted(text)}: strconv.ParseUint: parsing {JsonAccess.Quoted(text)}: invalid syntax"
+            );
     }
 
     private static string CheckMatch(ObjectRequest request, long? revision, bool continued)
     {
-        string match = request.Query["resourceVersionMatch"];
+        var match = request.Query["resourceVersionMatch"];
         if (match.Length == 0)
             return match;
-        string? problem = revision is null ? "resourceVersionMatch is forbidden unless resourceVersion is provided"
+        var problem =
+            revision is null ? "resourceVersionMatch is forbidden unless resourceVersion is provided"
             : continued ? "resourceVersionMatch is forbidden when continue is provided"
             : match == "Exact" && revision == 0 ? "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""
             : null;
@@ -194,8 +211,8 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     /// <exception cref="ApiException">422, by the rules of ValidateListOptions in k8s.io/apimachinery.</exception>
     private static bool? CheckInitialEvents(ObjectRequest request)
     {
-        string match = request.Query["resourceVersionMatch"];
-        bool specified = request.Query["sendInitialEvents"].Length > 0;
+        var match = request.Query["resourceVersionMatch"];
+        var specified = request.Query["sendInitialEvents"].Length > 0;
         var causes = new Kinds.CauseList();
         if (specified && match != "NotOlderThan")
             causes.Forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
@@ -238,22 +255,29 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
                 return null;
             try
             {
-                string padded = text.Replace('-', '+').Replace('_', '/');
+                var padded = text.Replace('-', '+').Replace('_', '/');
                 padded += new string('=', (4 - (padded.Length % 4)) % 4);
                 var token = JsonText.Parse(Convert.FromBase64String(padded));
                 if (token.Str("v") == "meta.k8s.io/v1" && token.Str("start") is { Length: > 0 } start)
                     return new ContinueToken(token.Int("rv") ?? 0, start.TrimEnd('\0'));
-                throw ApiException.BadRequest("invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)");
+                throw ApiException.BadRequest(
+                    "invalid continue token: continue key is not valid: incorrect encoded start resourceVersion (version meta.k8s.io/v1)"
+                );
             }
-            catch (Exception error) when (error is FormatException or JsonException)
+            catch (Exception e) when (e is FormatException or JsonException)
             {
-                throw ApiException.BadRequest("invalid continue token: continue key is not valid: " + error.Message);
+                throw ApiException.BadRequest("invalid continue token: continue key is not valid: " + e.Message);
             }
         }
 
         public override string ToString()
         {
-            var token = new JsonObject { ["v"] = "meta.k8s.io/v1", ["rv"] = Revision, ["start"] = After + "\0" };
+            var token = new JsonObject
+            {
+                ["v"] = "meta.k8s.io/v1",
+                ["rv"] = Revision,
+                ["start"] = After + "\0",
+            };
             return Convert.ToBase64String(Encoding.UTF8.GetBytes(token.ToJsonString())).TrimEnd('=').Replace('+', '-').Replace('/', '_');
         }
     }

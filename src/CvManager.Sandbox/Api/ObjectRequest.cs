@@ -22,8 +22,10 @@ internal sealed record ObjectRequest(ApiRequest Http, byte[] Body, ResourceType 
         {
             if (Query["fieldManager"] is { Length: > 0 } given)
                 return given;
-            string agent = Http.UserAgent.Split('/', 2)[0];
-            return agent.Length == 0 ? "unknown" : agent.Length > 128 ? agent[..128] : agent;
+            var agent = Http.UserAgent.Split('/', 2)[0];
+            return agent.Length == 0 ? "unknown"
+                : agent.Length > 128 ? agent[..128]
+                : agent;
         }
     }
 
@@ -32,16 +34,36 @@ internal sealed record ObjectRequest(ApiRequest Http, byte[] Body, ResourceType 
     {
         if (Query.Has("dryRun") && Query["dryRun"] != "All")
         {
-            throw ApiException.Invalid("meta.k8s.io", optionsKind, "", [new StatusCause("FieldValueNotSupported",
-                $"Unsupported value: []string{{{JsonAccess.Quoted(Query["dryRun"])}}}: supported values: \"All\"", "dryRun")]);
+            throw ApiException.Invalid(
+                "meta.k8s.io",
+                optionsKind,
+                "",
+                [
+                    new StatusCause(
+                        "FieldValueNotSupported",
+                        $"Unsupported value: []string{{{JsonAccess.Quoted(Query["dryRun"])}}}: supported values: \"All\"",
+                        "dryRun"
+                    ),
+                ]
+            );
         }
         var validation = Query["fieldValidation"] switch
         {
             "" or "Warn" => FieldValidation.Warn,
             "Ignore" => FieldValidation.Ignore,
             "Strict" => FieldValidation.Strict,
-            var other => throw ApiException.Invalid("meta.k8s.io", optionsKind, "", [new StatusCause("FieldValueNotSupported",
-                $"Unsupported value: {JsonAccess.Quoted(other)}: supported values: \"Ignore\", \"Warn\", \"Strict\"", "fieldValidation")]),
+            var other => throw ApiException.Invalid(
+                "meta.k8s.io",
+                optionsKind,
+                "",
+                [
+                    new StatusCause(
+                        "FieldValueNotSupported",
+                        $"Unsupported value: {JsonAccess.Quoted(other)}: supported values: \"Ignore\", \"Warn\", \"Strict\"",
+                        "fieldValidation"
+                    ),
+                ]
+            ),
         };
         var context = new WriteContext
         {

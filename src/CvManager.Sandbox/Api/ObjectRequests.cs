@@ -20,12 +20,18 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
     {
         var context = request.WriteContext("UpdateOptions");
         var body = BodyReader.ReadObject(request, context);
-        string name = body.Name();
+        var name = body.Name();
         if (name.Length == 0)
-            throw ApiException.BadRequest($"the name of the object ({request.Name} based on URL) was undeterminable: name must be provided");
+            throw ApiException.BadRequest(
+                $"the name of the object ({request.Name} based on URL) was undeterminable: name must be provided"
+            );
         if (name != request.Name)
             throw ApiException.BadRequest($"the name of the object ({name}) does not match the name on the URL ({request.Name})");
-        CheckNamespace(request, body, $"the namespace of the object ({body.Namespace()}) does not match the namespace on the request ({request.Namespace})");
+        CheckNamespace(
+            request,
+            body,
+            $"the namespace of the object ({body.Namespace()}) does not match the namespace on the request ({request.Namespace})"
+        );
         var old = store.Table(request.Type).Find(request.Namespace, request.Name);
         if (old is null && request.Type.Rules.CreatesOnUpdate && request.Subresource.Length == 0)
         {
@@ -38,7 +44,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
 
     public ApiResponse Patch(ObjectRequest request)
     {
-        string mediaType = BodyReader.MediaType(request.Http.ContentType);
+        var mediaType = BodyReader.MediaType(request.Http.ContentType);
         var context = request.WriteContext("PatchOptions");
         if (mediaType == ObjectPatch.ApplyType)
             return ApplyPatch(request, context);
@@ -58,14 +64,16 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         var (deleted, removed) = writer.Delete(request.Type, item, options);
         if (!removed || request.Type.Rules.ReturnsDeleted)
             return Respond(request, deleted, null);
-        return ApiResponse.FromJson(new JsonObject
-        {
-            ["kind"] = "Status",
-            ["apiVersion"] = "v1",
-            ["metadata"] = new JsonObject(),
-            ["status"] = "Success",
-            ["details"] = new StatusDetails(item.Name, request.Type.Group, request.Type.Plural) { Uid = item.Uid }.ToJson(null),
-        });
+        return ApiResponse.FromJson(
+            new JsonObject
+            {
+                ["kind"] = "Status",
+                ["apiVersion"] = "v1",
+                ["metadata"] = new JsonObject(),
+                ["status"] = "Success",
+                ["details"] = new StatusDetails(item.Name, request.Type.Group, request.Type.Plural) { Uid = item.Uid }.ToJson(null),
+            }
+        );
     }
 
     public ApiResponse DeleteCollection(ObjectRequest request)
@@ -79,12 +87,13 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         return new ApiResponse { Body = reader.Encoder(request, isList: true).List(deleted, meta) };
     }
 
-    public ApiResponse Respond(ObjectRequest request, StoredObject item, WriteContext? context, int statusCode = 200) => new()
-    {
-        StatusCode = statusCode,
-        Body = reader.Encoder(request, isList: false).One(item),
-        Warnings = context?.Warnings ?? [],
-    };
+    public ApiResponse Respond(ObjectRequest request, StoredObject item, WriteContext? context, int statusCode = 200) =>
+        new()
+        {
+            StatusCode = statusCode,
+            Body = reader.Encoder(request, isList: false).One(item),
+            Warnings = context?.Warnings ?? [],
+        };
 
     private ApiResponse ApplyPatch(ObjectRequest request, WriteContext context)
     {
@@ -106,12 +115,14 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
     /// <summary>A patch may contain the object's identity but not change it.</summary>
     private static void CheckIdentity(ObjectRequest request, JsonObject patched, StoredObject old)
     {
-        string name = patched.Str("metadata", "name");
+        var name = patched.Str("metadata", "name");
         if (name.Length > 0 && name != old.Name)
             throw ApiException.BadRequest($"the name of the object ({name}) does not match the name on the URL ({request.Name})");
-        string ns = patched.Str("metadata", "namespace");
+        var ns = patched.Str("metadata", "namespace");
         if (ns.Length > 0 && ns != old.Namespace && request.Type.Namespaced)
-            throw ApiException.BadRequest($"the namespace of the object ({ns}) does not match the namespace on the request ({old.Namespace})");
+            throw ApiException.BadRequest(
+                $"the namespace of the object ({ns}) does not match the namespace on the request ({old.Namespace})"
+            );
         var causes = new CauseList();
         if (patched.Str("metadata", "uid") is { Length: > 0 } uid && uid != old.Uid)
             causes.Invalid("metadata.uid", uid, "field is immutable");
@@ -119,7 +130,8 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         if (patched.Str("kind") != request.Type.Kind || patched.Str("apiVersion") != request.Version.ApiVersion)
         {
             throw ApiException.BadRequest(
-                $"{patched.Str("kind")} in version \"{patched.Str("apiVersion")}\" cannot be handled as a {request.Type.Kind}: a patch cannot change kind or apiVersion");
+                $"{patched.Str("kind")} in version \"{patched.Str("apiVersion")}\" cannot be handled as a {request.Type.Kind}: a patch cannot change kind or apiVersion"
+            );
         }
     }
 }

@@ -32,8 +32,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         meta.Remove("generation");
         if (type.Rules.HasGeneration)
             meta["generation"] = 1L;
-        string prefix = meta.Str("generateName");
-        bool generated = meta.Str("name").Length == 0 && prefix.Length > 0;
+        var prefix = meta.Str("generateName");
+        var generated = meta.Str("name").Length == 0 && prefix.Length > 0;
         if (context.Version.HasStatus && context.Subresource.Length == 0 && !KeepsStatus(context))
             body.Remove("status");
         if (type.Namespaced)
@@ -56,7 +56,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
     public StoredObject Update(ResourceType type, StoredObject old, JsonObject body, WriteContext context, FieldOwners? owners = null)
     {
         var meta = body.Meta();
-        string revision = meta.Str("resourceVersion");
+        var revision = meta.Str("resourceVersion");
         if (revision is "" or "0")
         {
             if (!type.Rules.AllowsUnconditionalUpdate)
@@ -71,7 +71,12 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
             throw ApiException.Modified(type.Group, type.Plural, old.Name);
         }
         if (meta.Str("uid") is { Length: > 0 } uid && uid != old.Uid)
-            throw ApiException.Conflict(type.Group, type.Plural, old.Name, $"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.Uid}");
+            throw ApiException.Conflict(
+                type.Group,
+                type.Plural,
+                old.Name,
+                $"Precondition failed: UID in precondition: {uid}, UID in object meta: {old.Uid}"
+            );
         KeepMetadata(meta, old.Body, type);
         if (context.Subresource == "status")
         {
@@ -91,9 +96,10 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         {
             // A client that sends managedFields unchanged, or omits them, does not reset them.
             var sent = meta.Arr("managedFields");
-            var before = sent is null or { Count: 0 } || JsonAccess.Same(sent, old.Body.Arr("metadata", "managedFields"))
-                ? old.Owners
-                : FieldOwners.Parse(sent);
+            var before =
+                sent is null or { Count: 0 } || JsonAccess.Same(sent, old.Body.Arr("metadata", "managedFields"))
+                    ? old.Owners
+                    : FieldOwners.Parse(sent);
             owners = before.AfterUpdate(type.Storage.Schema, old.Body, body, Manager(context));
         }
         body = Finish(type, body, owners);
@@ -103,8 +109,13 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
             return old;
         if (context.DryRun)
             return new StoredObject(body, old.Revision) { Owners = owners };
-        bool unfinished = meta.Arr("finalizers") is { Count: > 0 } || NamespaceRules.HasFinalizers(type, body);
-        if (meta["deletionTimestamp"] is not null && !unfinished && meta.Int("deletionGracePeriodSeconds") is null or 0 && body.IsDeleting())
+        var unfinished = meta.Arr("finalizers") is { Count: > 0 } || NamespaceRules.HasFinalizers(type, body);
+        if (
+            meta["deletionTimestamp"] is not null
+            && !unfinished
+            && meta.Int("deletionGracePeriodSeconds") is null or 0
+            && body.IsDeleting()
+        )
         {
             store.Delete(store.Table(type), old);
             return new StoredObject(body, old.Revision) { Owners = owners };
@@ -119,20 +130,21 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         CheckPreconditions(type, item, options);
         var body = item.Body.Clone();
         var meta = body.Meta();
-        string policy = options.PropagationPolicy.Length > 0 ? options.PropagationPolicy : type.Rules.DefaultPropagation;
-        long grace = type.Rules.GracePeriod(body, options.GracePeriodSeconds) ?? 0;
-        bool changed = SetPropagation(meta, policy, options.PropagationPolicy.Length > 0 || !item.Body.IsDeleting());
-        bool unfinished = meta.Arr("finalizers") is { Count: > 0 } || NamespaceRules.HasFinalizers(type, body);
+        var policy = options.PropagationPolicy.Length > 0 ? options.PropagationPolicy : type.Rules.DefaultPropagation;
+        var grace = type.Rules.GracePeriod(body, options.GracePeriodSeconds) ?? 0;
+        var changed = SetPropagation(meta, policy, options.PropagationPolicy.Length > 0 || !item.Body.IsDeleting());
+        var unfinished = meta.Arr("finalizers") is { Count: > 0 } || NamespaceRules.HasFinalizers(type, body);
         if (item.Body.IsDeleting())
         {
-            long present = meta.Int("deletionGracePeriodSeconds") ?? 0;
+            var present = meta.Int("deletionGracePeriodSeconds") ?? 0;
             if (grace >= present && present > 0 && !changed)
                 return (item, false);
             if (grace < present)
             {
                 meta["deletionGracePeriodSeconds"] = grace;
                 meta["deletionTimestamp"] = Timestamps.Format(
-                    (Timestamps.Parse(meta["deletionTimestamp"]) ?? time.GetUtcNow()) - TimeSpan.FromSeconds(present - grace));
+                    (Timestamps.Parse(meta["deletionTimestamp"]) ?? time.GetUtcNow()) - TimeSpan.FromSeconds(present - grace)
+                );
                 changed = true;
             }
             if (grace == 0 && !unfinished)
@@ -158,9 +170,9 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
     public static JsonObject Order(JsonObject body)
     {
         var ordered = new JsonObject();
-        foreach (string first in (string[])["kind", "apiVersion", "metadata"])
+        foreach (var first in (string[])["kind", "apiVersion", "metadata"])
             Move(first);
-        foreach (string name in body.Select(pair => pair.Key).ToList())
+        foreach (var name in body.Select(pair => pair.Key).ToList())
             Move(name);
         return ordered;
 
@@ -184,7 +196,19 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
     /// <summary>Restores the metadata that only the server may set.</summary>
     private static void KeepMetadata(JsonObject meta, JsonObject old, ResourceType type)
     {
-        foreach (string name in (string[])["name", "namespace", "uid", "creationTimestamp", "generation", "deletionTimestamp", "deletionGracePeriodSeconds", "selfLink"])
+        foreach (
+            var name in (string[])
+                [
+                    "name",
+                    "namespace",
+                    "uid",
+                    "creationTimestamp",
+                    "generation",
+                    "deletionTimestamp",
+                    "deletionGracePeriodSeconds",
+                    "selfLink",
+                ]
+        )
         {
             if (old.At("metadata", name) is JsonNode value)
                 meta[name] = value.DeepClone();
@@ -220,14 +244,22 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
     {
         if (options.PreconditionUid.Length > 0 && options.PreconditionUid != item.Uid)
         {
-            throw ApiException.Conflict(type.Group, type.Plural, item.Name,
-                $"the UID in the precondition ({options.PreconditionUid}) does not match the UID in record ({item.Uid}). The object might have been deleted and then recreated");
+            throw ApiException.Conflict(
+                type.Group,
+                type.Plural,
+                item.Name,
+                $"the UID in the precondition ({options.PreconditionUid}) does not match the UID in record ({item.Uid}). The object might have been deleted and then recreated"
+            );
         }
-        string revision = item.Body.Str("metadata", "resourceVersion");
+        var revision = item.Body.Str("metadata", "resourceVersion");
         if (options.PreconditionRevision.Length > 0 && options.PreconditionRevision != revision)
         {
-            throw ApiException.Conflict(type.Group, type.Plural, item.Name,
-                $"the ResourceVersion in the precondition ({options.PreconditionRevision}) does not match the ResourceVersion in record ({revision}). The object might have been modified");
+            throw ApiException.Conflict(
+                type.Group,
+                type.Plural,
+                item.Name,
+                $"the ResourceVersion in the precondition ({options.PreconditionRevision}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
+            );
         }
     }
 
@@ -252,16 +284,18 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         return Order(body);
     }
 
-    private FieldManager Manager(WriteContext context) =>
-        new(context.FieldManager, context.Version.ApiVersion, context.Subresource, Now);
+    private FieldManager Manager(WriteContext context) => new(context.FieldManager, context.Version.ApiVersion, context.Subresource, Now);
 
     private void CheckNamespace(ResourceType type, string ns, string name)
     {
         var found = store.Table(BuiltInKinds.Namespaces).Find("", ns) ?? throw ApiException.NotFound("", "namespaces", ns);
         if (found.Body.IsDeleting())
         {
-            throw new ApiException(403, "Forbidden",
-                $"{type.QualifiedName} \"{name}\" is forbidden: unable to create new content in namespace {ns} because it is being terminated")
+            throw new ApiException(
+                403,
+                "Forbidden",
+                $"{type.QualifiedName} \"{name}\" is forbidden: unable to create new content in namespace {ns} because it is being terminated"
+            )
             {
                 Details = new(name, type.Group, type.Plural)
                 {

@@ -1,4 +1,3 @@
-
 namespace CvManager.Sandbox.Api;
 
 internal enum OutputKind
@@ -18,16 +17,16 @@ internal sealed record OutputForm(OutputKind Kind, string ApiVersion)
     {
         if (accept.Length == 0)
             return Plain;
-        foreach (string range in accept.Split(','))
+        foreach (var range in accept.Split(','))
         {
-            string[] parts = range.Split(';', StringSplitOptions.TrimEntries);
-            string type = parts[0].Trim();
+            var parts = range.Split(';', StringSplitOptions.TrimEntries);
+            var type = parts[0].Trim();
             if (type is not ("application/json" or "*/*" or "application/*"))
                 continue;
-            string form = Parameter(parts, "as");
+            var form = Parameter(parts, "as");
             if (form.Length == 0)
                 return Plain;
-            string version = Parameter(parts, "v");
+            var version = Parameter(parts, "v");
             if (Parameter(parts, "g") != "meta.k8s.io" || version is not ("v1" or "v1beta1"))
                 continue;
             if (form == "Table")
@@ -40,8 +39,8 @@ internal sealed record OutputForm(OutputKind Kind, string ApiVersion)
 
     private static string Parameter(string[] parts, string name)
     {
-        string prefix = name + "=";
-        string? part = parts.FirstOrDefault(item => item.StartsWith(prefix, StringComparison.Ordinal));
+        var prefix = name + "=";
+        var part = parts.FirstOrDefault(item => item.StartsWith(prefix, StringComparison.Ordinal));
         return part is null ? "" : part[prefix.Length..];
     }
 }

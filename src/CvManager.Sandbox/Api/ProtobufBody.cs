@@ -26,20 +26,26 @@ internal static class ProtobufBody
     {
         if (body.IsEmpty)
             return [];
-        ReadOnlySpan<byte> prefix = "k8s\0"u8;
+        var prefix = "k8s\0"u8;
         if (!body.StartsWith(prefix))
             throw new JsonException("provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]");
-        string apiVersion = "", kind = "", encoding = "", contentType = "";
+        string apiVersion = "",
+            kind = "",
+            encoding = "",
+            contentType = "";
         ReadOnlySpan<byte> raw = [];
         var unknown = new Reader(body[prefix.Length..]);
-        while (unknown.Next(out int number, out var field))
+        while (unknown.Next(out var number, out var field))
         {
             switch (number)
             {
                 case 1:
                     var typeMeta = new Reader(field.Bytes);
-                    while (typeMeta.Next(out int part, out var text))
-                        (apiVersion, kind) = part == 1 ? (Text(text), kind) : part == 2 ? (apiVersion, Text(text)) : (apiVersion, kind);
+                    while (typeMeta.Next(out var part, out var text))
+                        (apiVersion, kind) =
+                            part == 1 ? (Text(text), kind)
+                            : part == 2 ? (apiVersion, Text(text))
+                            : (apiVersion, kind);
                     break;
                 case 2:
                     raw = field.Bytes;
@@ -55,7 +61,9 @@ internal static class ProtobufBody
         if (encoding.Length > 0 || contentType.Length > 0)
             throw new JsonException($"unsupported content encoding \"{encoding}\" or content type \"{contentType}\"");
         if (typeOf(apiVersion, kind) is not { Message.IsEmpty: false } type)
-            throw ApiException.UnsupportedMediaType($"protobuf is not supported for {kind} in version \"{apiVersion}\" - accepted media types include: application/json, application/yaml");
+            throw ApiException.UnsupportedMediaType(
+                $"protobuf is not supported for {kind} in version \"{apiVersion}\" - accepted media types include: application/json, application/yaml"
+            );
         var parsed = new JsonObject { ["kind"] = kind, ["apiVersion"] = apiVersion };
         ReadMessage(raw, type, type.Message, parsed, 0);
         return parsed;
@@ -66,7 +74,7 @@ internal static class ProtobufBody
         if (depth > MaxDepth)
             throw new JsonException("message is nested too deeply");
         var reader = new Reader(bytes);
-        while (reader.Next(out int number, out var field))
+        while (reader.Next(out var number, out var field))
         {
             if (layout.Find(number) is not MessageField known)
                 continue;
@@ -96,19 +104,20 @@ internal static class ProtobufBody
     }
 
     /// <summary>A field that is not a pointer in Go is encoded even when it is not set.</summary>
-    private static bool IsZero(Field field, SchemaNode node) => node.Type switch
-    {
-        SchemaType.String => field.Bytes.IsEmpty,
-        SchemaType.Boolean or SchemaType.Integer or SchemaType.Number => field.Number == 0,
-        _ => false,
-    };
+    private static bool IsZero(Field field, SchemaNode node) =>
+        node.Type switch
+        {
+            SchemaType.String => field.Bytes.IsEmpty,
+            SchemaType.Boolean or SchemaType.Integer or SchemaType.Number => field.Number == 0,
+            _ => false,
+        };
 
     private static void ReadEntry(ReadOnlySpan<byte> bytes, SchemaNode values, JsonObject map, int depth)
     {
-        string key = "";
+        var key = "";
         JsonNode? value = values.Type == SchemaType.String ? "" : null;
         var reader = new Reader(bytes);
-        while (reader.Next(out int number, out var field))
+        while (reader.Next(out var number, out var field))
         {
             if (number == 1)
                 key = Text(field);
@@ -142,7 +151,7 @@ internal static class ProtobufBody
             case SchemaType.Array:
                 var items = new JsonArray();
                 var reader = new Reader(field.Bytes);
-                while (reader.Next(out int number, out var item))
+                while (reader.Next(out var number, out var item))
                 {
                     if (number == 1)
                         items.Add(ReadValue(item, node.Items!, depth + 1));
@@ -162,11 +171,19 @@ internal static class ProtobufBody
     {
         if (bytes.IsEmpty)
             return null;
-        long seconds = 0, nanos = 0;
+        long seconds = 0,
+            nanos = 0;
         var reader = new Reader(bytes);
-        while (reader.Next(out int number, out var field))
-            (seconds, nanos) = number == 1 ? (field.Number, nanos) : number == 2 ? (seconds, field.Number) : (seconds, nanos);
-        if (seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds() || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds() || nanos is < 0 or >= 1_000_000_000)
+        while (reader.Next(out var number, out var field))
+            (seconds, nanos) =
+                number == 1 ? (field.Number, nanos)
+                : number == 2 ? (seconds, field.Number)
+                : (seconds, nanos);
+        if (
+            seconds < DateTimeOffset.MinValue.ToUnixTimeSeconds()
+            || seconds > DateTimeOffset.MaxValue.ToUnixTimeSeconds()
+            || nanos is < 0 or >= 1_000_000_000
+        )
             throw new JsonException("timestamp out of range");
         var time = DateTimeOffset.FromUnixTimeSeconds(seconds).AddTicks(nanos / 100);
         return time.ToString(nanos == 0 ? "yyyy-MM-dd'T'HH:mm:ss'Z'" : "yyyy-MM-dd'T'HH:mm:ss.ffffff'Z'", CultureInfo.InvariantCulture);
@@ -175,10 +192,11 @@ internal static class ProtobufBody
     /// <summary>A Quantity has a string (1). An IntOrString has a type (1: 0 for int, 1 for string), an int (2) and a string (3).</summary>
     private static JsonNode ReadIntOrString(ReadOnlySpan<byte> bytes, bool isQuantity)
     {
-        long type = 0, integer = 0;
-        string text = "";
+        long type = 0,
+            integer = 0;
+        var text = "";
         var reader = new Reader(bytes);
-        while (reader.Next(out int number, out var field))
+        while (reader.Next(out var number, out var field))
         {
             if (number == (isQuantity ? 1 : 3))
                 text = Text(field);
@@ -194,7 +212,7 @@ internal static class ProtobufBody
     private static JsonNode? ReadRaw(ReadOnlySpan<byte> bytes)
     {
         var reader = new Reader(bytes);
-        while (reader.Next(out int number, out var field))
+        while (reader.Next(out var number, out var field))
         {
             if (number == 1)
                 return JsonText.Parse(field.Bytes.ToArray());
@@ -223,7 +241,7 @@ internal static class ProtobufBody
             field = default;
             if (rest.IsEmpty)
                 return false;
-            ulong tag = Varint();
+            var tag = Varint();
             if (tag >> 3 is 0 or > int.MaxValue)
                 throw new JsonException("proto: illegal tag");
             number = (int)(tag >> 3);
@@ -236,7 +254,7 @@ internal static class ProtobufBody
                     field = new Field([], BinaryPrimitives.ReadInt64LittleEndian(Take(8)));
                     break;
                 case 2:
-                    ulong length = Varint();
+                    var length = Varint();
                     field = new Field(Take(length), 0);
                     break;
                 case 5:
@@ -260,9 +278,9 @@ internal static class ProtobufBody
         private ulong Varint()
         {
             ulong value = 0;
-            for (int shift = 0; shift < 64; shift += 7)
+            for (var shift = 0; shift < 64; shift += 7)
             {
-                byte next = Take(1)[0];
+                var next = Take(1)[0];
                 value |= (ulong)(next & 0x7f) << shift;
                 if (next < 0x80)
                     return value;

@@ -12,10 +12,10 @@ internal sealed class QueryParameters
     public static QueryParameters Parse(string query)
     {
         var values = new Dictionary<string, string>(StringComparer.Ordinal);
-        foreach (string pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var pair in query.Split('&', StringSplitOptions.RemoveEmptyEntries))
         {
-            int equals = pair.IndexOf('=', StringComparison.Ordinal);
-            string name = Decode(equals < 0 ? pair : pair[..equals]);
+            var equals = pair.IndexOf('=', StringComparison.Ordinal);
+            var name = Decode(equals < 0 ? pair : pair[..equals]);
             values.TryAdd(name, equals < 0 ? "" : Decode(pair[(equals + 1)..]));
         }
         return new QueryParameters(values);
@@ -27,15 +27,15 @@ internal sealed class QueryParameters
     public bool Has(string name) => values.ContainsKey(name);
 
     /// <summary>True if the parameter is present and not <c>false</c> or <c>0</c>, as in the API server.</summary>
-    public bool Flag(string name) => values.TryGetValue(name, out string? value) && value is not ("0" or "false" or "False");
+    public bool Flag(string name) => values.TryGetValue(name, out var value) && value is not ("0" or "false" or "False");
 
     /// <summary>Null if the parameter is missing or empty.</summary>
     public long? Integer(string name)
     {
-        string value = this[name];
+        var value = this[name];
         if (value.Length == 0)
             return null;
-        if (long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long number))
+        if (long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var number))
             return number;
         throw ApiException.BadRequest($"strconv.ParseInt: parsing \"{value}\": invalid syntax");
     }

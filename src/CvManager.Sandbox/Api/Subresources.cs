@@ -9,13 +9,14 @@ namespace CvManager.Sandbox.Api;
 internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Func<StoredObject, string, string> podLog)
 {
     /// <exception cref="ApiException">404 if the resource has no such subresource.</exception>
-    public ApiResponse Handle(ObjectRequest request) => request.Subresource switch
-    {
-        "scale" when request.Version.Scale is ScalePaths paths => Scale(request, paths),
-        "log" when Is(request, BuiltInKinds.Pods) => Log(request),
-        "eviction" when Is(request, BuiltInKinds.Pods) => Evict(request),
-        _ => throw ApiException.NoSuchPath(),
-    };
+    public ApiResponse Handle(ObjectRequest request) =>
+        request.Subresource switch
+        {
+            "scale" when request.Version.Scale is ScalePaths paths => Scale(request, paths),
+            "log" when Is(request, BuiltInKinds.Pods) => Log(request),
+            "eviction" when Is(request, BuiltInKinds.Pods) => Evict(request),
+            _ => throw ApiException.NoSuchPath(),
+        };
 
     private static bool Is(ObjectRequest request, ResourceType type) => ReferenceEquals(request.Type, type);
 
@@ -31,10 +32,12 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
             case "PUT":
                 scale = BodyReader.Parse(request) as JsonObject ?? throw ApiException.BadRequest("the body is not a Scale object");
                 if (scale.Name().Length == 0)
-                    throw ApiException.BadRequest($"the name of the object ({request.Name} based on URL) was undeterminable: name must be provided");
+                    throw ApiException.BadRequest(
+                        $"the name of the object ({request.Name} based on URL) was undeterminable: name must be provided"
+                    );
                 break;
             case "PATCH":
-                string mediaType = BodyReader.MediaType(request.Http.ContentType);
+                var mediaType = BodyReader.MediaType(request.Http.ContentType);
                 ObjectPatch.CheckType(request, mediaType);
                 scale = ObjectPatch.Apply(request, mediaType, ToScale(item, paths));
                 break;
@@ -42,8 +45,10 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
                 throw ApiException.MethodNotAllowed();
         }
         if (scale.At("spec", "replicas") is JsonNode given && given.AsInteger() is null)
-            throw ApiException.BadRequest("Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32");
-        long replicas = scale.Int("spec", "replicas") ?? 0;
+            throw ApiException.BadRequest(
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32"
+            );
+        var replicas = scale.Int("spec", "replicas") ?? 0;
         if (replicas < 0)
         {
             var causes = new CauseList();
@@ -51,9 +56,9 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
             throw ApiException.Invalid("autoscaling", "Scale", request.Name, causes.Causes);
         }
         var body = item.Body.Clone();
-        string revision = scale.Str("metadata", "resourceVersion");
+        var revision = scale.Str("metadata", "resourceVersion");
         body.Meta()["resourceVersion"] = revision.Length > 0 ? revision : item.Body.Str("metadata", "resourceVersion");
-        string[] fields = Fields(paths.Replicas);
+        var fields = Fields(paths.Replicas);
         body.Ensure(fields.AsSpan(0, fields.Length - 1))[fields[^1]] = replicas;
         return ApiResponse.FromJson(ToScale(writer.Update(request.Type, item, body, context), paths));
     }
@@ -61,7 +66,7 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
     private static JsonObject ToScale(StoredObject item, ScalePaths paths)
     {
         var meta = new JsonObject();
-        foreach (string name in (string[])["name", "namespace", "uid", "resourceVersion", "creationTimestamp"])
+        foreach (var name in (string[])["name", "namespace", "uid", "resourceVersion", "creationTimestamp"])
         {
             if (item.Body.At("metadata", name) is JsonNode value)
                 meta[name] = value.DeepClone();
@@ -91,13 +96,14 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
         var pod = reader.Find(request);
         var names = PodTemplates.AllContainers(pod.Body.Obj("spec") ?? []).Select(container => container.Str("name")).ToList();
         var main = pod.Body.Items("spec", "containers").Select(container => container.Str("name")).ToList();
-        string container = request.Query["container"];
+        var container = request.Query["container"];
         if (container.Length == 0)
         {
             if (main.Count > 1)
             {
                 throw ApiException.BadRequest(
-                    $"a container name must be specified for pod {pod.Name}, choose one of: [{string.Join(" ", main)}]");
+                    $"a container name must be specified for pod {pod.Name}, choose one of: [{string.Join(" ", main)}]"
+                );
             }
             container = main[0];
         }
@@ -105,14 +111,16 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
         {
             throw ApiException.BadRequest($"container {container} is not valid for pod {pod.Name}");
         }
-        var status = pod.Body.Items("status", "containerStatuses").Concat(pod.Body.Items("status", "initContainerStatuses"))
+        var status = pod
+            .Body.Items("status", "containerStatuses")
+            .Concat(pod.Body.Items("status", "initContainerStatuses"))
             .FirstOrDefault(entry => entry.Str("name") == container);
-        bool restarted = status.Obj("lastState", "terminated") is not null;
+        var restarted = status.Obj("lastState", "terminated") is not null;
         if (request.Query.Flag("previous") && !restarted)
             throw ApiException.BadRequest($"previous terminated container \"{container}\" in pod \"{pod.Name}\" not found");
         if (status.Obj("state", "waiting") is JsonObject waiting && !restarted)
         {
-            string problem = waiting.Str("reason") is "ErrImagePull" or "ImagePullBackOff"
+            var problem = waiting.Str("reason") is "ErrImagePull" or "ImagePullBackOff"
                 ? "trying and failing to pull image"
                 : "waiting to start: " + waiting.Str("reason");
             throw ApiException.BadRequest($"container \"{container}\" in pod \"{pod.Name}\" is {problem}");
@@ -135,12 +143,13 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
         return ApiResponse.FromJson(Success(), 201);
     }
 
-    private static JsonObject Success() => new()
-    {
-        ["kind"] = "Status",
-        ["apiVersion"] = "v1",
-        ["metadata"] = new JsonObject(),
-        ["status"] = "Success",
-        ["code"] = 201L,
-    };
+    private static JsonObject Success() =>
+        new()
+        {
+            ["kind"] = "Status",
+            ["apiVersion"] = "v1",
+            ["metadata"] = new JsonObject(),
+            ["status"] = "Success",
+            ["code"] = 201L,
+        };
 }

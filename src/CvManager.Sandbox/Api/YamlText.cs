@@ -24,14 +24,15 @@ internal static class YamlText
             var reader = new EventReader(new Parser(new StringReader(Encoding.UTF8.GetString(utf8))));
             return reader.Document();
         }
-        catch (YamlException error)
+        catch (YamlException e)
         {
-            throw new JsonException("yaml: " + error.Message, error);
+            throw new JsonException("yaml: " + e.Message, e);
         }
-        catch (Exception error) when (error is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
+        catch (Exception e)
+            when (e is InvalidOperationException or ArgumentException or IndexOutOfRangeException or FormatException or OverflowException)
         {
             // YamlDotNet's scanner throws these for some invalid input.
-            throw new JsonException("yaml: invalid document", error);
+            throw new JsonException("yaml: invalid document", e);
         }
     }
 
@@ -63,7 +64,7 @@ internal static class YamlText
                 Count(anchored.Nodes);
                 return anchored.Value?.DeepClone();
             }
-            int before = nodes;
+            var before = nodes;
             var start = parser.Current as NodeEvent ?? throw new JsonException("yaml: unexpected end of document");
             JsonNode? value;
             if (parser.TryConsume<MappingStart>(out _))
@@ -71,7 +72,7 @@ internal static class YamlText
                 var fields = new JsonObject();
                 while (!parser.TryConsume<MappingEnd>(out _))
                 {
-                    string key = parser.TryConsume<Scalar>(out var scalar)
+                    var key = parser.TryConsume<Scalar>(out var scalar)
                         ? scalar.Value
                         : throw new JsonException($"yaml: line {start.Start.Line}: mapping key is not a scalar");
                     fields[key] = Node(depth + 1);
@@ -111,10 +112,13 @@ internal static class YamlText
             return true;
         if (text is "false" or "False" or "FALSE")
             return false;
-        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long integer))
+        if (long.TryParse(text, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var integer))
             return integer;
-        if ((char.IsAsciiDigit(text[0]) || text[0] is '-' or '+' or '.')
-            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double number) && double.IsFinite(number))
+        if (
+            (char.IsAsciiDigit(text[0]) || text[0] is '-' or '+' or '.')
+            && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var number)
+            && double.IsFinite(number)
+        )
         {
             return number;
         }

@@ -7,7 +7,13 @@ namespace CvManager.Sandbox.Controllers;
 
 /// <summary>The state that all controllers share, and their common writes. Members are called with the store's lock held.</summary>
 internal sealed class ClusterState(
-    SandboxOptions options, ObjectStore store, KindCatalog catalog, ObjectWriter writer, EventLoop loop, Identifiers identifiers)
+    SandboxOptions options,
+    ObjectStore store,
+    KindCatalog catalog,
+    ObjectWriter writer,
+    EventLoop loop,
+    Identifiers identifiers
+)
 {
     public SandboxOptions Options => options;
 
@@ -25,14 +31,25 @@ internal sealed class ClusterState(
         writer.Create(type, ns, body, Context(type, manager));
 
     /// <summary>Applies a change to a copy of the object and writes it if it differs.</summary>
-    public StoredObject Update(ResourceType type, StoredObject item, Action<JsonObject> change, string manager = ControllerIdentity.ControllerManager, string subresource = "")
+    public StoredObject Update(
+        ResourceType type,
+        StoredObject item,
+        Action<JsonObject> change,
+        string manager = ControllerIdentity.ControllerManager,
+        string subresource = ""
+    )
     {
         var body = item.Body.Clone();
         change(body);
         return writer.Update(type, item, body, Context(type, manager, subresource));
     }
 
-    public StoredObject UpdateStatus(ResourceType type, StoredObject item, JsonObject status, string manager = ControllerIdentity.ControllerManager)
+    public StoredObject UpdateStatus(
+        ResourceType type,
+        StoredObject item,
+        JsonObject status,
+        string manager = ControllerIdentity.ControllerManager
+    )
     {
         if (JsonAccess.Same(item.Body["status"], status))
             return item;
@@ -44,11 +61,12 @@ internal sealed class ClusterState(
     public void Delete(ResourceType type, StoredObject item, DeleteOptions? how = null) =>
         writer.Delete(type, item, how ?? new DeleteOptions { PropagationPolicy = "Background" });
 
-    private static WriteContext Context(ResourceType type, string manager, string subresource = "") => new()
-    {
-        FieldManager = manager,
-        Version = type.Storage,
-        Subresource = subresource,
-        Validation = FieldValidation.Ignore,
-    };
+    private static WriteContext Context(ResourceType type, string manager, string subresource = "") =>
+        new()
+        {
+            FieldManager = manager,
+            Version = type.Storage,
+            Subresource = subresource,
+            Validation = FieldValidation.Ignore,
+        };
 }

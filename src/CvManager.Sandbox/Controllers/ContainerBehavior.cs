@@ -11,7 +11,7 @@ internal sealed partial record ContainerBehavior(bool Crashes, bool NeverReady, 
 {
     public static ContainerBehavior Of(string image)
     {
-        string tag = Tag(image);
+        var tag = Tag(image);
         bool Has(string word) => tag.Contains(word, StringComparison.OrdinalIgnoreCase);
         return new ContainerBehavior(Has("crash"), Has("notready"), Has("fail"), Has("sleep"), Has("bad"));
     }
@@ -21,12 +21,14 @@ internal sealed partial record ContainerBehavior(bool Crashes, bool NeverReady, 
 
     private static string Tag(string image)
     {
-        string name = image.Split('@', 2)[0];
+        var name = image.Split('@', 2)[0];
         name = name[(name.LastIndexOf('/') + 1)..];
-        int colon = name.IndexOf(':', StringComparison.Ordinal);
+        var colon = name.IndexOf(':', StringComparison.Ordinal);
         return colon < 0 ? "latest" : name[(colon + 1)..];
     }
 
-    [GeneratedRegex(@"^([A-Za-z0-9.\-]+(:[0-9]+)?/)?[a-z0-9]+([._\-/][_\-]*[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._\-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?\z")]
+    [GeneratedRegex(
+        @"^([A-Za-z0-9.\-]+(:[0-9]+)?/)?[a-z0-9]+([._\-/][_\-]*[a-z0-9]+)*(:[A-Za-z0-9_][A-Za-z0-9._\-]{0,127})?(@[a-z0-9]+:[0-9a-f]{32,})?\z"
+    )]
     private static partial Regex ReferencePattern();
 }

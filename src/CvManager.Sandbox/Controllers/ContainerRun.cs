@@ -61,7 +61,7 @@ internal sealed class ContainerRun(string name, bool isInit)
 
     /// <summary>
     /// The image name that containerd reports: fully qualified, or the image ID if the pod references a digest. Until the image is pulled,
-/// the name in the pod.
+    /// the name in the pod.
     /// </summary>
     private string ReportedImage
     {
@@ -71,9 +71,12 @@ internal sealed class ContainerRun(string name, bool isInit)
                 return Image;
             if (Image.Contains('@', StringComparison.Ordinal))
                 return "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(ImageId))).ToLowerInvariant();
-            string host = Image.Split('/')[0];
-            string name = !Image.Contains('/', StringComparison.Ordinal) ? $"docker.io/library/{Image}"
-                : host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal) || host == "localhost" ? Image : $"docker.io/{Image}";
+            var host = Image.Split('/')[0];
+            var name =
+                !Image.Contains('/', StringComparison.Ordinal) ? $"docker.io/library/{Image}"
+                : host.Contains('.', StringComparison.Ordinal) || host.Contains(':', StringComparison.Ordinal) || host == "localhost"
+                    ? Image
+                : $"docker.io/{Image}";
             return name.LastIndexOf(':') > name.LastIndexOf('/') ? name : $"{name}:latest";
         }
     }
@@ -100,7 +103,8 @@ internal sealed class ContainerRun(string name, bool isInit)
             ["name"] = Name,
             ["state"] = state,
             ["lastState"] = LastTerminated is null ? new JsonObject() : new JsonObject { ["terminated"] = LastTerminated.DeepClone() },
-            ["ready"] = Phase == ContainerPhase.Running ? Ready : IsInit && Phase == ContainerPhase.Ended && Terminated.Int("exitCode") == 0,
+            ["ready"] =
+                Phase == ContainerPhase.Running ? Ready : IsInit && Phase == ContainerPhase.Ended && Terminated.Int("exitCode") == 0,
             ["restartCount"] = Restarts,
             ["image"] = ReportedImage,
             ["imageID"] = ImageId,
@@ -110,12 +114,13 @@ internal sealed class ContainerRun(string name, bool isInit)
         return status;
     }
 
-    public JsonObject End(long exitCode, string now) => new()
-    {
-        ["exitCode"] = exitCode,
-        ["reason"] = exitCode == 0 ? "Completed" : "Error",
-        ["startedAt"] = StartedAt,
-        ["finishedAt"] = now,
-        ["containerID"] = ContainerId,
-    };
+    public JsonObject End(long exitCode, string now) =>
+        new()
+        {
+            ["exitCode"] = exitCode,
+            ["reason"] = exitCode == 0 ? "Completed" : "Error",
+            ["startedAt"] = StartedAt,
+            ["finishedAt"] = now,
+            ["containerID"] = ContainerId,
+        };
 }

@@ -49,7 +49,7 @@ internal abstract class ControllerBase
 
     protected StoredObject? Find(ResourceType type, string key)
     {
-        int slash = key.IndexOf('/', StringComparison.Ordinal);
+        var slash = key.IndexOf('/', StringComparison.Ordinal);
         return slash < 0 ? Cluster.Store.Table(type).Find("", key) : Cluster.Store.Table(type).Find(key[..slash], key[(slash + 1)..]);
     }
 

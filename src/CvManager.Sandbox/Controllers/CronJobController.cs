@@ -24,7 +24,11 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
             else
                 Enqueue(change.Current.Key);
         }
-        else if (ReferenceEquals(change.Table.Type, Jobs) && change.Current.Body.ControllerRef() is JsonObject owner && owner.Str("kind") == Type.Kind)
+        else if (
+            ReferenceEquals(change.Table.Type, Jobs)
+            && change.Current.Body.ControllerRef() is JsonObject owner
+            && owner.Str("kind") == Type.Kind
+        )
         {
             Enqueue(StoredObject.KeyOf(change.Current.Namespace, owner.Str("name")));
         }
@@ -58,14 +62,20 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
             due = time;
         if (due is not DateTimeOffset at)
             return;
-        string name = $"{cron.Name}-{(at.ToUnixTimeSeconds() / 60).ToString(CultureInfo.InvariantCulture)}";
+        var name = $"{cron.Name}-{(at.ToUnixTimeSeconds() / 60).ToString(CultureInfo.InvariantCulture)}";
         var active = jobs.Where(job => !JobController.IsFinished(job)).ToList();
-        string policy = cron.Body.Str("spec", "concurrencyPolicy");
+        var policy = cron.Body.Str("spec", "concurrencyPolicy");
         if (jobs.Exists(job => job.Name == name))
             return;
         if (policy == "Forbid" && active.Count > 0)
         {
-            pods.Events.Normal(Type, cron, Component, "JobAlreadyActive", "Not starting job because prior execution is running and concurrency policy is Forbid");
+            pods.Events.Normal(
+                Type,
+                cron,
+                Component,
+                "JobAlreadyActive",
+                "Not starting job because prior execution is running and concurrency policy is Forbid"
+            );
             return;
         }
         if (policy == "Replace")
@@ -90,13 +100,17 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
         annotations["batch.kubernetes.io/cronjob-scheduled-timestamp"] = Timestamps.Format(at);
         meta["annotations"] = annotations;
         meta["ownerReferences"] = new JsonArray(PodControl.OwnerReference(Type, cron));
-        Cluster.Create(Jobs, cron.Namespace, new JsonObject
-        {
-            ["kind"] = Jobs.Kind,
-            ["apiVersion"] = Jobs.Storage.ApiVersion,
-            ["metadata"] = meta,
-            ["spec"] = template.Obj("spec")?.DeepClone(),
-        });
+        Cluster.Create(
+            Jobs,
+            cron.Namespace,
+            new JsonObject
+            {
+                ["kind"] = Jobs.Kind,
+                ["apiVersion"] = Jobs.Storage.ApiVersion,
+                ["metadata"] = meta,
+                ["spec"] = template.Obj("spec")?.DeepClone(),
+            }
+        );
         pods.Events.Normal(Type, cron, Component, "SuccessfulCreate", $"Created job {name}");
     }
 
@@ -109,18 +123,24 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
         }
         else
         {
-            status["active"] = new JsonArray([.. active.Select(job => new JsonObject
-            {
-                ["kind"] = Jobs.Kind,
-                ["namespace"] = job.Namespace,
-                ["name"] = job.Name,
-                ["uid"] = job.Uid,
-                ["apiVersion"] = Jobs.Storage.ApiVersion,
-                ["resourceVersion"] = job.Body.Str("metadata", "resourceVersion"),
-            })]);
+            status["active"] = new JsonArray([
+                .. active.Select(job => new JsonObject
+                {
+                    ["kind"] = Jobs.Kind,
+                    ["namespace"] = job.Namespace,
+                    ["name"] = job.Name,
+                    ["uid"] = job.Uid,
+                    ["apiVersion"] = Jobs.Storage.ApiVersion,
+                    ["resourceVersion"] = job.Body.Str("metadata", "resourceVersion"),
+                }),
+            ]);
         }
-        string last = jobs.Where(job => JobController.HasCondition(job, "Complete")).Select(job => job.Body.Str("status", "completionTime"))
-            .Append(status.Str("lastSuccessfulTime")).Max(StringComparer.Ordinal) ?? "";
+        var last =
+            jobs.Where(job => JobController.HasCondition(job, "Complete"))
+                .Select(job => job.Body.Str("status", "completionTime"))
+                .Append(status.Str("lastSuccessfulTime"))
+                .Max(StringComparer.Ordinal)
+            ?? "";
         status.SetOrRemove("lastSuccessfulTime", last);
         if (Find(Type, cron.Key) is StoredObject latest)
             Cluster.UpdateStatus(Type, latest, status);
@@ -129,7 +149,9 @@ internal sealed class CronJobController(PodControl pods) : ControllerBase(pods.C
     private void DeleteOldJobs(List<StoredObject> jobs, string condition, long limit)
     {
         var finished = jobs.Where(job => JobController.HasCondition(job, condition) && !job.Body.IsDeleting())
-            .OrderBy(job => job.Body.Str("status", "startTime"), StringComparer.Ordinal).ThenBy(job => job.Name, StringComparer.Ordinal).ToList();
+            .OrderBy(job => job.Body.Str("status", "startTime"), StringComparer.Ordinal)
+            .ThenBy(job => job.Name, StringComparer.Ordinal)
+            .ToList();
         foreach (var job in finished.Take((int)Math.Max(0, finished.Count - limit)))
             Cluster.Delete(Jobs, job);
     }

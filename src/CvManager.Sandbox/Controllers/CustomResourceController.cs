@@ -38,8 +38,8 @@ internal sealed class CustomResourceController(ClusterState cluster) : Controlle
 
     private void Serve(StoredObject definition)
     {
-        string group = definition.Body.Str("spec", "group");
-        string plural = definition.Body.Str("spec", "names", "plural");
+        var group = definition.Body.Str("spec", "group");
+        var plural = definition.Body.Str("spec", "names", "plural");
         var type = CustomResources.FromDefinition(definition.Body.Clone());
         var served = Cluster.Catalog.Custom(group, plural);
         if (served is not null && served.DefinitionRevision == definition.Body.Int("metadata", "generation"))
@@ -65,11 +65,16 @@ internal sealed class CustomResourceController(ClusterState cluster) : Controlle
                 return;
             Withdraw(type);
         }
-        Cluster.Update(Definitions, definition, body =>
-        {
-            var rest = body.Texts("metadata", "finalizers").Where(name => name != CustomResourceDefinitionRules.Finalizer).ToList();
-            body.Meta()["finalizers"] = new JsonArray([.. rest.Select(name => JsonValue.Create(name))]);
-        }, ControllerIdentity.Internal);
+        Cluster.Update(
+            Definitions,
+            definition,
+            body =>
+            {
+                var rest = body.Texts("metadata", "finalizers").Where(name => name != CustomResourceDefinitionRules.Finalizer).ToList();
+                body.Meta()["finalizers"] = new JsonArray([.. rest.Select(name => JsonValue.Create(name))]);
+            },
+            ControllerIdentity.Internal
+        );
     }
 
     private void Withdraw(ResourceType type)
@@ -84,14 +89,24 @@ internal sealed class CustomResourceController(ClusterState cluster) : Controlle
         status["acceptedNames"] = definition.Obj("spec", "names")!.DeepClone();
         var conditions = new JsonArray(
             Condition("NamesAccepted", "True", "NoConflicts", "no conflicts found"),
-            Condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted"));
-        string group = definition.Str("spec", "group");
+            Condition("Established", "True", "InitialNamesAccepted", "the initial names have been accepted")
+        );
+        var group = definition.Str("spec", "group");
         if (group.EndsWith(".k8s.io", StringComparison.Ordinal) || group.EndsWith(".kubernetes.io", StringComparison.Ordinal))
         {
-            string approval = definition.Annotations().Str(CustomResourceDefinitionRules.ApprovalAnnotation);
-            conditions.Add((JsonNode)(approval.StartsWith("unapproved", StringComparison.Ordinal)
-                ? Condition("KubernetesAPIApprovalPolicyConformant", "False", "UnapprovedAnnotation", $"not approved: {JsonAccess.Quoted(approval)}")
-                : Condition("KubernetesAPIApprovalPolicyConformant", "True", "ApprovedAnnotation", $"approved in {approval}")));
+            var approval = definition.Annotations().Str(CustomResourceDefinitionRules.ApprovalAnnotation);
+            conditions.Add(
+                (JsonNode)(
+                    approval.StartsWith("unapproved", StringComparison.Ordinal)
+                        ? Condition(
+                            "KubernetesAPIApprovalPolicyConformant",
+                            "False",
+                            "UnapprovedAnnotation",
+                            $"not approved: {JsonAccess.Quoted(approval)}"
+                        )
+                        : Condition("KubernetesAPIApprovalPolicyConformant", "True", "ApprovedAnnotation", $"approved in {approval}")
+                )
+            );
         }
         status["conditions"] = conditions;
         return status;

@@ -27,7 +27,10 @@ internal sealed class DaemonSetController : PodOwnerController
 
     protected override void Reconcile(string key)
     {
-        if (Find(Type, key) is not StoredObject set || LabelSelector.FromObject(set.Body.Obj("spec", "selector")) is not { IsEverything: false } selector)
+        if (
+            Find(Type, key) is not StoredObject set
+            || LabelSelector.FromObject(set.Body.Obj("spec", "selector")) is not { IsEverything: false } selector
+        )
             return;
         if (set.Body.IsDeleting())
             return;
@@ -38,7 +41,10 @@ internal sealed class DaemonSetController : PodOwnerController
             RollingUpdate(snapshot);
         var after = TakeSnapshot(set, snapshot.Hash, Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid));
         WriteStatus(after);
-        history.Truncate(set, after.Pods.Values.SelectMany(list => list).Select(Hash).Append(snapshot.Hash).ToHashSet(StringComparer.Ordinal));
+        history.Truncate(
+            set,
+            after.Pods.Values.SelectMany(list => list).Select(Hash).Append(snapshot.Hash).ToHashSet(StringComparer.Ordinal)
+        );
         RequeueAt(key, PodControl.NextAvailable(after.Pods.Values.SelectMany(list => list), snapshot.MinReady, Now));
     }
 
@@ -47,32 +53,47 @@ internal sealed class DaemonSetController : PodOwnerController
         var byNode = new Dictionary<string, List<StoredObject>>(StringComparer.Ordinal);
         foreach (var pod in pods)
         {
-            string node = NodeOf(pod);
+            var node = NodeOf(pod);
             if (!byNode.TryGetValue(node, out var list))
                 byNode[node] = list = [];
             list.Add(pod);
         }
         var spec = set.Body.Obj("spec", "template", "spec")!;
-        var desired = Cluster.Store.Table(BuiltInKinds.Nodes).List("").Where(node => Scheduler.Fits(spec, node)).Select(node => node.Name).ToList();
+        var desired = Cluster
+            .Store.Table(BuiltInKinds.Nodes)
+            .List("")
+            .Where(node => Scheduler.Fits(spec, node))
+            .Select(node => node.Name)
+            .ToList();
         return new Snapshot(set, hash, byNode, desired);
     }
 
     /// <summary>Creates missing pods, and deletes finished, duplicate and misplaced ones.</summary>
     private void ManagePods(Snapshot snapshot)
     {
-        foreach (string node in snapshot.DesiredNodes)
+        foreach (var node in snapshot.DesiredNodes)
         {
             var present = snapshot.On(node);
             foreach (var ended in present.Where(pod => PodControl.IsFinished(pod) && !pod.Body.IsDeleting()))
             {
-                Pods.Events.Warning(Type, snapshot.Set, Component, "FailedDaemonPod", $"Found failed daemon pod {ended.Key} on node {node}, will try to kill it");
+                Pods.Events.Warning(
+                    Type,
+                    snapshot.Set,
+                    Component,
+                    "FailedDaemonPod",
+                    $"Found failed daemon pod {ended.Key} on node {node}, will try to kill it"
+                );
                 Pods.Delete(Type, snapshot.Set, ended, Component);
             }
             var active = present.Where(PodControl.IsActive).ToList();
             if (present.Count == 0)
                 Create(snapshot, node);
             else if (active.Count > 1 && snapshot.MaxSurge == 0)
-                active.OrderBy(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).Skip(1).ToList().ForEach(pod => Pods.Delete(Type, snapshot.Set, pod, Component));
+                active
+                    .OrderBy(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
+                    .Skip(1)
+                    .ToList()
+                    .ForEach(pod => Pods.Delete(Type, snapshot.Set, pod, Component));
         }
         foreach (var (node, list) in snapshot.Pods)
         {
@@ -90,13 +111,13 @@ internal sealed class DaemonSetController : PodOwnerController
         var unavailablePods = new List<StoredObject>();
         long unavailable = 0;
         long surged = 0;
-        foreach (string node in snapshot.DesiredNodes)
+        foreach (var node in snapshot.DesiredNodes)
         {
             var present = snapshot.On(node).Where(PodControl.IsActive).ToList();
             var updated = present.Find(pod => Hash(pod) == snapshot.Hash);
             var old = present.Find(pod => Hash(pod) != snapshot.Hash);
-            bool updatedAvailable = updated is not null && PodControl.IsAvailable(updated, snapshot.MinReady, Now);
-            bool oldAvailable = old is not null && PodControl.IsAvailable(old, snapshot.MinReady, Now);
+            var updatedAvailable = updated is not null && PodControl.IsAvailable(updated, snapshot.MinReady, Now);
+            var oldAvailable = old is not null && PodControl.IsAvailable(old, snapshot.MinReady, Now);
             if (!updatedAvailable && !oldAvailable)
                 unavailable++;
             if (old is null)
@@ -114,7 +135,9 @@ internal sealed class DaemonSetController : PodOwnerController
         }
         if (snapshot.MaxSurge > 0)
         {
-            foreach (var old in unavailablePods.Concat(availablePods.Take((int)Math.Max(0, snapshot.MaxSurge - surged - unavailablePods.Count))))
+            foreach (
+                var old in unavailablePods.Concat(availablePods.Take((int)Math.Max(0, snapshot.MaxSurge - surged - unavailablePods.Count)))
+            )
                 Create(snapshot, NodeOf(old));
             return;
         }
@@ -122,26 +145,57 @@ internal sealed class DaemonSetController : PodOwnerController
             Pods.Delete(Type, snapshot.Set, old, Component);
     }
 
-    private void Create(Snapshot snapshot, string node) => Pods.Create(Type, snapshot.Set, snapshot.Set.Body.Obj("spec", "template")!, Component, pod =>
-    {
-        pod.Meta().Ensure("labels")[HashLabel] = snapshot.Hash;
-        var spec = pod.Ensure("spec");
-        BindTo(spec, node);
-        var tolerations = spec["tolerations"] as JsonArray ?? [];
-        foreach (var (key, effect) in ((string, string)[])
-            [("node.kubernetes.io/not-ready", "NoExecute"), ("node.kubernetes.io/unreachable", "NoExecute"), ("node.kubernetes.io/disk-pressure", "NoSchedule"),
-                ("node.kubernetes.io/memory-pressure", "NoSchedule"), ("node.kubernetes.io/pid-pressure", "NoSchedule"), (Scheduler.Unschedulable, "NoSchedule")])
-        {
-            tolerations.Add((JsonNode)new JsonObject { ["key"] = key, ["operator"] = "Exists", ["effect"] = effect });
-        }
-        if (tolerations.Parent is null)
-            spec["tolerations"] = tolerations;
-    });
+    private void Create(Snapshot snapshot, string node) =>
+        Pods.Create(
+            Type,
+            snapshot.Set,
+            snapshot.Set.Body.Obj("spec", "template")!,
+            Component,
+            pod =>
+            {
+                pod.Meta().Ensure("labels")[HashLabel] = snapshot.Hash;
+                var spec = pod.Ensure("spec");
+                BindTo(spec, node);
+                var tolerations = spec["tolerations"] as JsonArray ?? [];
+                foreach (
+                    var (key, effect) in ((string, string)[])
+                        [
+                            ("node.kubernetes.io/not-ready", "NoExecute"),
+                            ("node.kubernetes.io/unreachable", "NoExecute"),
+                            ("node.kubernetes.io/disk-pressure", "NoSchedule"),
+                            ("node.kubernetes.io/memory-pressure", "NoSchedule"),
+                            ("node.kubernetes.io/pid-pressure", "NoSchedule"),
+                            (Scheduler.Unschedulable, "NoSchedule"),
+                        ]
+                )
+                {
+                    tolerations.Add(
+                        (JsonNode)
+                            new JsonObject
+                            {
+                                ["key"] = key,
+                                ["operator"] = "Exists",
+                                ["effect"] = effect,
+                            }
+                    );
+                }
+                if (tolerations.Parent is null)
+                    spec["tolerations"] = tolerations;
+            }
+        );
 
     /// <summary>Adds a required affinity for the node to the constraints of the template.</summary>
     private static void BindTo(JsonObject spec, string node)
     {
-        JsonArray Fields() => [new JsonObject { ["key"] = "metadata.name", ["operator"] = "In", ["values"] = new JsonArray(node) }];
+        JsonArray Fields() =>
+            [
+                new JsonObject
+                {
+                    ["key"] = "metadata.name",
+                    ["operator"] = "In",
+                    ["values"] = new JsonArray(node),
+                },
+            ];
         var required = spec.Ensure("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution");
         var terms = required.Items("nodeSelectorTerms").ToList();
         foreach (var term in terms)
@@ -153,8 +207,16 @@ internal sealed class DaemonSetController : PodOwnerController
     private void WriteStatus(Snapshot snapshot)
     {
         var set = snapshot.Set;
-        var first = snapshot.DesiredNodes.Select(node => snapshot.On(node).Where(pod => !pod.Body.IsDeleting())
-            .OrderBy(pod => Hash(pod) != snapshot.Hash).ThenBy(PodControl.IsReady).FirstOrDefault()).ToList();
+        var first = snapshot
+            .DesiredNodes.Select(node =>
+                snapshot
+                    .On(node)
+                    .Where(pod => !pod.Body.IsDeleting())
+                    .OrderBy(pod => Hash(pod) != snapshot.Hash)
+                    .ThenBy(PodControl.IsReady)
+                    .FirstOrDefault()
+            )
+            .ToList();
         long scheduled = snapshot.DesiredNodes.Count(node => snapshot.On(node).Count > 0);
         long ready = first.OfType<StoredObject>().Count(PodControl.IsReady);
         long available = first.OfType<StoredObject>().Count(pod => PodControl.IsAvailable(pod, snapshot.MinReady, Now));
@@ -182,11 +244,15 @@ internal sealed class DaemonSetController : PodOwnerController
     private static string Hash(StoredObject pod) => pod.Body.Labels().Str(HashLabel);
 
     /// <summary>The node that a pod is bound to, or has affinity to.</summary>
-    private static string NodeOf(StoredObject pod) => pod.Body.Str("spec", "nodeName") is { Length: > 0 } bound
-        ? bound
-        : pod.Body.Items("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
-            .SelectMany(term => term.Items("matchFields")).Where(field => field.Str("key") == "metadata.name")
-            .SelectMany(field => field.Texts("values")).FirstOrDefault() ?? "";
+    private static string NodeOf(StoredObject pod) =>
+        pod.Body.Str("spec", "nodeName") is { Length: > 0 } bound
+            ? bound
+            : pod.Body.Items("spec", "affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms")
+                .SelectMany(term => term.Items("matchFields"))
+                .Where(field => field.Str("key") == "metadata.name")
+                .SelectMany(field => field.Texts("values"))
+                .FirstOrDefault()
+                ?? "";
 
     private static bool SameLabels(StoreChange change) => JsonAccess.Same(change.Previous!.Body.Labels(), change.Current.Body.Labels());
 

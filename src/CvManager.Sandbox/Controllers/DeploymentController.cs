@@ -42,8 +42,11 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         else if (change.Kind == ChangeKind.Deleted && ReferenceEquals(change.Table.Type, BuiltInKinds.Pods))
         {
             // Recreate waits for the last old pod to be gone.
-            if (change.Current.Body.ControllerRef() is JsonObject reference && reference.Str("kind") == Sets.Kind
-                && Cluster.Store.Table(Sets).Find(change.Current.Namespace, reference.Str("name")) is StoredObject set)
+            if (
+                change.Current.Body.ControllerRef() is JsonObject reference
+                && reference.Str("kind") == Sets.Kind
+                && Cluster.Store.Table(Sets).Find(change.Current.Namespace, reference.Str("name")) is StoredObject set
+            )
                 EnqueueOwner(set);
         }
     }
@@ -63,7 +66,7 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
             return;
         }
         deployment = SyncPausedCondition(deployment);
-        bool paused = deployment.Body.Bool("spec", "paused");
+        var paused = deployment.Body.Bool("spec", "paused");
         if (paused || IsScaling(deployment))
         {
             var kept = SyncRevision(ref deployment, createsNew: false);
@@ -85,7 +88,10 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         var reference = set.Body.ControllerRef();
         if (reference is not null)
         {
-            if (reference.Str("kind") == Type.Kind && Cluster.Store.Table(Type).Find(set.Namespace, reference.Str("name")) is StoredObject owner)
+            if (
+                reference.Str("kind") == Type.Kind
+                && Cluster.Store.Table(Type).Find(set.Namespace, reference.Str("name")) is StoredObject owner
+            )
                 Enqueue(owner.Key);
             return;
         }
@@ -112,8 +118,8 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
     {
         var newSet = SyncRevision(ref deployment, createsNew: false);
         var old = Old(deployment, newSet);
-        bool scaledDown = scaling.ScaleToZero(deployment, old);
-        bool stillRunning = old.Any(set => pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).Any(pod => !PodControl.IsFinished(pod)));
+        var scaledDown = scaling.ScaleToZero(deployment, old);
+        var stillRunning = old.Any(set => pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).Any(pod => !PodControl.IsFinished(pod)));
         if (!scaledDown && !stillRunning)
         {
             newSet = SyncRevision(ref deployment, createsNew: true)!;
@@ -143,12 +149,19 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
     private StoredObject WriteStatus(StoredObject deployment, JsonObject status) => Cluster.UpdateStatus(Type, deployment, status);
 
     private List<StoredObject> Owned(StoredObject deployment) =>
-        [.. pods.Owners.Controlled(Sets, deployment.Uid).Select(set => Cluster.Store.Table(Sets).Find(set.Namespace, set.Name)).OfType<StoredObject>()];
+        [
+            .. pods
+                .Owners.Controlled(Sets, deployment.Uid)
+                .Select(set => Cluster.Store.Table(Sets).Find(set.Namespace, set.Name))
+                .OfType<StoredObject>(),
+        ];
 
     /// <summary>The replica set with the deployment's template; the oldest if there are several.</summary>
-    private StoredObject? FindNew(StoredObject deployment) => Owned(deployment)
-        .OrderBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).ThenBy(set => set.Name, StringComparer.Ordinal)
-        .FirstOrDefault(set => DeploymentMath.SameTemplate(set.Body.Obj("spec", "template"), deployment.Body.Obj("spec", "template")));
+    private StoredObject? FindNew(StoredObject deployment) =>
+        Owned(deployment)
+            .OrderBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
+            .ThenBy(set => set.Name, StringComparer.Ordinal)
+            .FirstOrDefault(set => DeploymentMath.SameTemplate(set.Body.Obj("spec", "template"), deployment.Body.Obj("spec", "template")));
 
     private List<StoredObject> Old(StoredObject deployment, StoredObject? newSet) =>
         [.. Owned(deployment).Where(set => set.Uid != newSet?.Uid)];
@@ -169,28 +182,36 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         var condition = DeploymentConditions.Find(deployment.Body["status"], DeploymentConditions.Progressing);
         if (condition.Str("reason") == DeploymentConditions.ProgressDeadlineExceeded)
             return deployment;
-        bool markedPaused = condition.Str("reason") == DeploymentConditions.DeploymentPaused;
-        bool paused = deployment.Body.Bool("spec", "paused");
+        var markedPaused = condition.Str("reason") == DeploymentConditions.DeploymentPaused;
+        var paused = deployment.Body.Bool("spec", "paused");
         if (paused == markedPaused)
             return deployment;
         var status = deployment.Body.Obj("status")!.Clone();
-        DeploymentConditions.Set(status, DeploymentConditions.Progressing, "Unknown",
+        DeploymentConditions.Set(
+            status,
+            DeploymentConditions.Progressing,
+            "Unknown",
             paused ? DeploymentConditions.DeploymentPaused : DeploymentConditions.DeploymentResumed,
-            paused ? "Deployment is paused" : "Deployment is resumed", Cluster.Timestamp);
+            paused ? "Deployment is paused" : "Deployment is resumed",
+            Cluster.Timestamp
+        );
         return WriteStatus(deployment, status);
     }
 
     /// <summary>Whether spec.replicas has changed since the replica sets were last scaled.</summary>
-    private bool IsScaling(StoredObject deployment) => Owned(deployment).Any(set =>
-        DeploymentMath.Replicas(set) > 0
-        && set.Body.Annotations().Str(DeploymentMath.DesiredReplicas) is { Length: > 0 } desired
-        && desired != DeploymentMath.Replicas(deployment).ToString(CultureInfo.InvariantCulture));
+    private bool IsScaling(StoredObject deployment) =>
+        Owned(deployment)
+            .Any(set =>
+                DeploymentMath.Replicas(set) > 0
+                && set.Body.Annotations().Str(DeploymentMath.DesiredReplicas) is { Length: > 0 } desired
+                && desired != DeploymentMath.Replicas(deployment).ToString(CultureInfo.InvariantCulture)
+            );
 
     /// <summary>Finds or creates the replica set of the current template, and gives it the newest revision.</summary>
     private StoredObject? SyncRevision(ref StoredObject deployment, bool createsNew)
     {
         var newSet = FindNew(deployment);
-        long newest = Old(deployment, newSet).Select(set => DeploymentMath.RevisionOf(set) ?? 0).DefaultIfEmpty(0).Max() + 1;
+        var newest = Old(deployment, newSet).Select(set => DeploymentMath.RevisionOf(set) ?? 0).DefaultIfEmpty(0).Max() + 1;
         if (newSet is null)
         {
             if (!createsNew)
@@ -202,43 +223,64 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         else
         {
             var owner = deployment;
-            newSet = Cluster.Update(Sets, newSet, body =>
-            {
-                SetAnnotations(body, owner, Math.Max(newest, DeploymentMath.RevisionOf(newSet) ?? 0));
-                if (owner.Body.At("spec", "minReadySeconds") is JsonNode seconds)
-                    body.Ensure("spec")["minReadySeconds"] = seconds.DeepClone();
-                else
-                    body.Ensure("spec").Remove("minReadySeconds");
-            });
-            if (owner.Body.Int("spec", "progressDeadlineSeconds") is not null
-                && DeploymentConditions.Find(owner.Body["status"], DeploymentConditions.Progressing) is null)
+            newSet = Cluster.Update(
+                Sets,
+                newSet,
+                body =>
+                {
+                    SetAnnotations(body, owner, Math.Max(newest, DeploymentMath.RevisionOf(newSet) ?? 0));
+                    if (owner.Body.At("spec", "minReadySeconds") is JsonNode seconds)
+                        body.Ensure("spec")["minReadySeconds"] = seconds.DeepClone();
+                    else
+                        body.Ensure("spec").Remove("minReadySeconds");
+                }
+            );
+            if (
+                owner.Body.Int("spec", "progressDeadlineSeconds") is not null
+                && DeploymentConditions.Find(owner.Body["status"], DeploymentConditions.Progressing) is null
+            )
             {
                 var status = owner.Body.Obj("status")!.Clone();
-                DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.FoundNewReplicaSet,
-                    $"Found new replica set \"{newSet.Name}\"", Cluster.Timestamp);
+                DeploymentConditions.Set(
+                    status,
+                    DeploymentConditions.Progressing,
+                    "True",
+                    DeploymentConditions.FoundNewReplicaSet,
+                    $"Found new replica set \"{newSet.Name}\"",
+                    Cluster.Timestamp
+                );
                 deployment = WriteStatus(deployment, status);
             }
         }
-        string revision = (DeploymentMath.RevisionOf(newSet) ?? newest).ToString(CultureInfo.InvariantCulture);
+        var revision = (DeploymentMath.RevisionOf(newSet) ?? newest).ToString(CultureInfo.InvariantCulture);
         if (deployment.Body.Annotations().Str(DeploymentMath.Revision) != revision)
             // Written through the status, as in the real controller, so that the annotation does not increase the generation.
-            deployment = Cluster.Update(Type, deployment, body => body.Ensure("metadata", "annotations")[DeploymentMath.Revision] = revision, subresource: "status");
+            deployment = Cluster.Update(
+                Type,
+                deployment,
+                body => body.Ensure("metadata", "annotations")[DeploymentMath.Revision] = revision,
+                subresource: "status"
+            );
         return newSet;
     }
 
     private StoredObject? CreateNew(ref StoredObject deployment, long revision)
     {
         var template = deployment.Body.Obj("spec", "template")!.Clone();
-        string hash = DeploymentMath.TemplateHash(template, deployment.Body.Int("status", "collisionCount"));
-        string name = $"{deployment.Name}-{hash}";
+        var hash = DeploymentMath.TemplateHash(template, deployment.Body.Int("status", "collisionCount"));
+        var name = $"{deployment.Name}-{hash}";
         template.Ensure("metadata", "labels")[DeploymentMath.HashLabel] = hash;
         var selector = deployment.Body.Obj("spec", "selector")!.Clone();
         selector.Ensure("matchLabels")[DeploymentMath.HashLabel] = hash;
-        long replicas = Math.Min(
+        var replicas = Math.Min(
             DeploymentMath.Replicas(deployment),
-            Math.Max(0, DeploymentMath.IsRolling(deployment)
-                ? DeploymentMath.Replicas(deployment) + DeploymentMath.MaxSurge(deployment) - DeploymentMath.Replicas(Owned(deployment))
-                : DeploymentMath.Replicas(deployment)));
+            Math.Max(
+                0,
+                DeploymentMath.IsRolling(deployment)
+                    ? DeploymentMath.Replicas(deployment) + DeploymentMath.MaxSurge(deployment) - DeploymentMath.Replicas(Owned(deployment))
+                    : DeploymentMath.Replicas(deployment)
+            )
+        );
         var body = new JsonObject
         {
             ["kind"] = Sets.Kind,
@@ -249,7 +291,12 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
                 ["labels"] = template.Labels()!.DeepClone(),
                 ["ownerReferences"] = new JsonArray(PodControl.OwnerReference(Type, deployment)),
             },
-            ["spec"] = new JsonObject { ["replicas"] = replicas, ["selector"] = selector, ["template"] = template },
+            ["spec"] = new JsonObject
+            {
+                ["replicas"] = replicas,
+                ["selector"] = selector,
+                ["template"] = template,
+            },
         };
         if (deployment.Body.At("spec", "minReadySeconds") is JsonNode seconds)
             body.Ensure("spec")["minReadySeconds"] = seconds.DeepClone();
@@ -268,8 +315,14 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
             pods.Events.Normal(Type, deployment, Component, "ScalingReplicaSet", $"Scaled up replica set {name} from 0 to {replicas}");
         if (deployment.Body.Int("spec", "progressDeadlineSeconds") is not null)
         {
-            DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.NewReplicaSetCreated,
-                $"Created new replica set \"{name}\"", Cluster.Timestamp);
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Progressing,
+                "True",
+                DeploymentConditions.NewReplicaSetCreated,
+                $"Created new replica set \"{name}\"",
+                Cluster.Timestamp
+            );
             deployment = WriteStatus(deployment, status);
         }
         return created;
@@ -292,7 +345,10 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
     {
         if (deployment.Body.Int("spec", "revisionHistoryLimit") is not long limit)
             return;
-        var idle = old.Where(set => !set.Body.IsDeleting() && DeploymentMath.Replicas(set) == 0 && DeploymentMath.Status(set, "replicas") == 0).ToList();
+        var idle = old.Where(set =>
+                !set.Body.IsDeleting() && DeploymentMath.Replicas(set) == 0 && DeploymentMath.Status(set, "replicas") == 0
+            )
+            .ToList();
         foreach (var set in idle.OrderBy(set => DeploymentMath.RevisionOf(set) ?? 0).Take((int)Math.Max(0, old.Count - limit)))
             Cluster.Delete(Sets, set);
     }

@@ -22,15 +22,14 @@ internal static class DeploymentMath
 
     public static bool IsRolling(StoredObject deployment) => deployment.Body.Str("spec", "strategy", "type") == "RollingUpdate";
 
-    public static long MaxSurge(StoredObject deployment) =>
-        IsRolling(deployment) ? Resolve(deployment, "maxSurge", roundUp: true) : 0;
+    public static long MaxSurge(StoredObject deployment) => IsRolling(deployment) ? Resolve(deployment, "maxSurge", roundUp: true) : 0;
 
     public static long MaxUnavailable(StoredObject deployment)
     {
-        long replicas = Replicas(deployment);
+        var replicas = Replicas(deployment);
         if (!IsRolling(deployment) || replicas == 0)
             return 0;
-        long unavailable = Resolve(deployment, "maxUnavailable", roundUp: false);
+        var unavailable = Resolve(deployment, "maxUnavailable", roundUp: false);
         // With both rounded to 0, the rollout could not progress.
         if (unavailable == 0 && MaxSurge(deployment) == 0)
             unavailable = 1;
@@ -38,13 +37,15 @@ internal static class DeploymentMath
     }
 
     public static long? RevisionOf(StoredObject item) =>
-        long.TryParse(item.Body.Annotations().Str(Revision), NumberStyles.None, CultureInfo.InvariantCulture, out long revision) ? revision : null;
+        long.TryParse(item.Body.Annotations().Str(Revision), NumberStyles.None, CultureInfo.InvariantCulture, out var revision)
+            ? revision
+            : null;
 
     /// <summary>A short hash of a pod template and a collision count.</summary>
     public static string TemplateHash(JsonNode template, long? collisions)
     {
-        uint hash = 2166136261;
-        foreach (byte value in Encoding.UTF8.GetBytes(JsonText.Text(template) + collisions))
+        var hash = 2166136261;
+        foreach (var value in Encoding.UTF8.GetBytes(JsonText.Text(template) + collisions))
             hash = unchecked((hash ^ value) * 16777619);
         const string Letters = "bcdfghjklmnpqrstvwxz2456789";
         return string.Concat(hash.ToString(CultureInfo.InvariantCulture).Select(digit => Letters[digit % Letters.Length]));
@@ -58,7 +59,10 @@ internal static class DeploymentMath
     {
         if (value.AsInteger() is long number)
             return number;
-        if (value.AsText() is not string text || !int.TryParse(text.TrimEnd('%'), NumberStyles.None, CultureInfo.InvariantCulture, out int percent))
+        if (
+            value.AsText() is not string text
+            || !int.TryParse(text.TrimEnd('%'), NumberStyles.None, CultureInfo.InvariantCulture, out var percent)
+        )
             return 0;
         return roundUp ? ((percent * total) + 99) / 100 : percent * total / 100;
     }

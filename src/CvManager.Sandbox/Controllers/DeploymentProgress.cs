@@ -13,17 +13,24 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
     public static DateTimeOffset? Deadline(StoredObject deployment)
     {
         var condition = DeploymentConditions.Find(deployment.Body["status"], DeploymentConditions.Progressing);
-        if (condition is null || deployment.Body.Int("spec", "progressDeadlineSeconds") is not long seconds
-            || condition.Str("reason") is DeploymentConditions.NewReplicaSetAvailable or DeploymentConditions.ProgressDeadlineExceeded or DeploymentConditions.DeploymentPaused)
+        if (
+            condition is null
+            || deployment.Body.Int("spec", "progressDeadlineSeconds") is not long seconds
+            || condition.Str("reason")
+                is DeploymentConditions.NewReplicaSetAvailable
+                    or DeploymentConditions.ProgressDeadlineExceeded
+                    or DeploymentConditions.DeploymentPaused
+        )
             return null;
-        return (Timestamps.Parse(condition["lastUpdateTime"]) ?? DateTimeOffset.MaxValue - TimeSpan.FromDays(1)) + TimeSpan.FromSeconds(seconds);
+        return (Timestamps.Parse(condition["lastUpdateTime"]) ?? DateTimeOffset.MaxValue - TimeSpan.FromDays(1))
+            + TimeSpan.FromSeconds(seconds);
     }
 
     /// <summary>Replica counts and availability; the Progressing condition is unchanged.</summary>
     public JsonObject WithoutProgress(DateTimeOffset now)
     {
-        long desired = DeploymentMath.Replicas(deployment);
-        long available = sets.Sum(set => DeploymentMath.Status(set, "availableReplicas"));
+        var desired = DeploymentMath.Replicas(deployment);
+        var available = sets.Sum(set => DeploymentMath.Status(set, "availableReplicas"));
         var status = new JsonObject { ["observedGeneration"] = deployment.Body.Int("metadata", "generation") ?? 0 };
         Set("replicas", sets.Sum(set => DeploymentMath.Status(set, "replicas")));
         Set("updatedReplicas", DeploymentMath.Status(newSet, "replicas"));
@@ -36,13 +43,25 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
             status["collisionCount"] = collisions.DeepClone();
         if (available >= desired - DeploymentMath.MaxUnavailable(deployment))
         {
-            DeploymentConditions.Set(status, DeploymentConditions.Available, "True", "MinimumReplicasAvailable",
-                "Deployment has minimum availability.", Timestamps.Format(now));
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Available,
+                "True",
+                "MinimumReplicasAvailable",
+                "Deployment has minimum availability.",
+                Timestamps.Format(now)
+            );
         }
         else
         {
-            DeploymentConditions.Set(status, DeploymentConditions.Available, "False", "MinimumReplicasUnavailable",
-                "Deployment does not have minimum availability.", Timestamps.Format(now));
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Available,
+                "False",
+                "MinimumReplicasUnavailable",
+                "Deployment does not have minimum availability.",
+                Timestamps.Format(now)
+            );
         }
         return status;
 
@@ -62,33 +81,55 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
             return status;
         }
         var condition = DeploymentConditions.Find(status, DeploymentConditions.Progressing);
-        bool wasComplete = status.Int("replicas") == status.Int("updatedReplicas") && condition.Str("reason") == DeploymentConditions.NewReplicaSetAvailable;
+        var wasComplete =
+            status.Int("replicas") == status.Int("updatedReplicas")
+            && condition.Str("reason") == DeploymentConditions.NewReplicaSetAvailable;
         if (wasComplete)
             return status;
-        string subject = newSet is null ? $"Deployment \"{deployment.Name}\"" : $"ReplicaSet \"{newSet.Name}\"";
+        var subject = newSet is null ? $"Deployment \"{deployment.Name}\"" : $"ReplicaSet \"{newSet.Name}\"";
         if (IsComplete(status))
         {
-            DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.NewReplicaSetAvailable,
-                $"{subject} has successfully progressed.", Timestamps.Format(now));
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Progressing,
+                "True",
+                DeploymentConditions.NewReplicaSetAvailable,
+                $"{subject} has successfully progressed.",
+                Timestamps.Format(now)
+            );
         }
         else if (HasProgressed(status))
         {
             // Every step renews lastUpdateTime, from which the deadline is measured.
-            DeploymentConditions.Set(status, DeploymentConditions.Progressing, "True", DeploymentConditions.ReplicaSetUpdated,
-                $"{subject} is progressing.", Timestamps.Format(now), refresh: true);
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Progressing,
+                "True",
+                DeploymentConditions.ReplicaSetUpdated,
+                $"{subject} is progressing.",
+                Timestamps.Format(now),
+                refresh: true
+            );
         }
         else if (HasTimedOut(condition, deadline, now))
         {
-            DeploymentConditions.Set(status, DeploymentConditions.Progressing, "False", DeploymentConditions.ProgressDeadlineExceeded,
-                $"{subject} has timed out progressing.", Timestamps.Format(now));
+            DeploymentConditions.Set(
+                status,
+                DeploymentConditions.Progressing,
+                "False",
+                DeploymentConditions.ProgressDeadlineExceeded,
+                $"{subject} has timed out progressing.",
+                Timestamps.Format(now)
+            );
         }
         return status;
     }
 
     public bool IsComplete(JsonObject status)
     {
-        long desired = DeploymentMath.Replicas(deployment);
-        return (status.Int("updatedReplicas") ?? 0) == desired && (status.Int("replicas") ?? 0) == desired
+        var desired = DeploymentMath.Replicas(deployment);
+        return (status.Int("updatedReplicas") ?? 0) == desired
+            && (status.Int("replicas") ?? 0) == desired
             && (status.Int("availableReplicas") ?? 0) == desired
             && (status.Int("observedGeneration") ?? 0) >= (deployment.Body.Int("metadata", "generation") ?? 0);
     }
@@ -97,7 +138,8 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
     {
         long Number(JsonObject of, string name) => of.Int(name) ?? 0;
         return Number(status, "updatedReplicas") > Number(before, "updatedReplicas")
-            || Number(status, "replicas") - Number(status, "updatedReplicas") < Number(before, "replicas") - Number(before, "updatedReplicas")
+            || Number(status, "replicas") - Number(status, "updatedReplicas")
+                < Number(before, "replicas") - Number(before, "updatedReplicas")
             || Number(status, "readyReplicas") > Number(before, "readyReplicas")
             || Number(status, "availableReplicas") > Number(before, "availableReplicas");
     }

@@ -13,7 +13,7 @@ internal sealed class DeploymentScaling(PodControl pods)
 
     public static void SetReplicaAnnotations(JsonObject annotations, StoredObject deployment)
     {
-        long replicas = DeploymentMath.Replicas(deployment);
+        var replicas = DeploymentMath.Replicas(deployment);
         annotations[DeploymentMath.DesiredReplicas] = replicas.ToString(CultureInfo.InvariantCulture);
         annotations[DeploymentMath.MaxReplicas] = (replicas + DeploymentMath.MaxSurge(deployment)).ToString(CultureInfo.InvariantCulture);
     }
@@ -22,22 +22,31 @@ internal sealed class DeploymentScaling(PodControl pods)
     public bool ScaleTo(StoredObject deployment, StoredObject set, long replicas)
     {
         set = pods.Cluster.Store.Table(Sets).Find(set.Namespace, set.Name) ?? set;
-        long before = DeploymentMath.Replicas(set);
-        pods.Cluster.Update(Sets, set, body =>
-        {
-            body.Ensure("spec")["replicas"] = replicas;
-            SetReplicaAnnotations(body.Ensure("metadata", "annotations"), deployment);
-        });
+        var before = DeploymentMath.Replicas(set);
+        pods.Cluster.Update(
+            Sets,
+            set,
+            body =>
+            {
+                body.Ensure("spec")["replicas"] = replicas;
+                SetReplicaAnnotations(body.Ensure("metadata", "annotations"), deployment);
+            }
+        );
         if (before == replicas)
             return false;
-        pods.Events.Normal(BuiltInKinds.Deployments, deployment, DeploymentController.Component, "ScalingReplicaSet",
-            $"Scaled {(replicas > before ? "up" : "down")} replica set {set.Name} from {before} to {replicas}");
+        pods.Events.Normal(
+            BuiltInKinds.Deployments,
+            deployment,
+            DeploymentController.Component,
+            "ScalingReplicaSet",
+            $"Scaled {(replicas > before ? "up" : "down")} replica set {set.Name} from {before} to {replicas}"
+        );
         return true;
     }
 
     public bool ScaleToZero(StoredObject deployment, IEnumerable<StoredObject> sets)
     {
-        bool any = false;
+        var any = false;
         foreach (var set in sets.Where(set => DeploymentMath.Replicas(set) > 0))
             any |= ScaleTo(deployment, set, 0);
         return any;
@@ -46,41 +55,41 @@ internal sealed class DeploymentScaling(PodControl pods)
     /// <summary>Scales the new replica set up as far as maxSurge allows.</summary>
     public bool ScaleUpNew(StoredObject deployment, StoredObject newSet, IReadOnlyCollection<StoredObject> old)
     {
-        long desired = DeploymentMath.Replicas(deployment);
-        long current = DeploymentMath.Replicas(newSet);
+        var desired = DeploymentMath.Replicas(deployment);
+        var current = DeploymentMath.Replicas(newSet);
         if (current == desired)
             return false;
         if (current > desired)
             return ScaleTo(deployment, newSet, desired);
-        long headroom = desired + DeploymentMath.MaxSurge(deployment) - current - DeploymentMath.Replicas(old);
+        var headroom = desired + DeploymentMath.MaxSurge(deployment) - current - DeploymentMath.Replicas(old);
         return headroom > 0 && ScaleTo(deployment, newSet, current + Math.Min(headroom, desired - current));
     }
 
     /// <summary>Scales the old replica sets down as far as maxUnavailable allows, unavailable replicas first.</summary>
     public bool ScaleDownOld(StoredObject deployment, StoredObject newSet, List<StoredObject> old)
     {
-        long oldReplicas = DeploymentMath.Replicas(old);
+        var oldReplicas = DeploymentMath.Replicas(old);
         if (oldReplicas == 0)
             return false;
-        long total = oldReplicas + DeploymentMath.Replicas(newSet);
-        long minAvailable = DeploymentMath.Replicas(deployment) - DeploymentMath.MaxUnavailable(deployment);
-        long newUnavailable = DeploymentMath.Replicas(newSet) - DeploymentMath.Status(newSet, "availableReplicas");
-        long excess = total - minAvailable - newUnavailable;
+        var total = oldReplicas + DeploymentMath.Replicas(newSet);
+        var minAvailable = DeploymentMath.Replicas(deployment) - DeploymentMath.MaxUnavailable(deployment);
+        var newUnavailable = DeploymentMath.Replicas(newSet) - DeploymentMath.Status(newSet, "availableReplicas");
+        var excess = total - minAvailable - newUnavailable;
         if (excess <= 0)
             return false;
         long scaledDown = 0;
         foreach (var set in Oldest(old))
         {
-            long unhealthy = Math.Min(DeploymentMath.Replicas(set) - DeploymentMath.Status(set, "availableReplicas"), excess - scaledDown);
+            var unhealthy = Math.Min(DeploymentMath.Replicas(set) - DeploymentMath.Status(set, "availableReplicas"), excess - scaledDown);
             if (unhealthy > 0 && ScaleTo(deployment, set, DeploymentMath.Replicas(set) - unhealthy))
                 scaledDown += unhealthy;
         }
         old = [.. old.Select(set => pods.Cluster.Store.Table(Sets).Find(set.Namespace, set.Name)).OfType<StoredObject>()];
         newSet = pods.Cluster.Store.Table(Sets).Find(newSet.Namespace, newSet.Name)!;
-        long surplus = old.Append(newSet).Sum(set => DeploymentMath.Status(set, "availableReplicas")) - minAvailable;
+        var surplus = old.Append(newSet).Sum(set => DeploymentMath.Status(set, "availableReplicas")) - minAvailable;
         foreach (var set in Oldest(old))
         {
-            long step = Math.Min(DeploymentMath.Replicas(set), surplus);
+            var step = Math.Min(DeploymentMath.Replicas(set), surplus);
             if (step > 0 && ScaleTo(deployment, set, DeploymentMath.Replicas(set) - step))
             {
                 surplus -= step;
@@ -93,7 +102,7 @@ internal sealed class DeploymentScaling(PodControl pods)
     /// <summary>Scales all active sets proportionally, after a change of spec.replicas or while paused.</summary>
     public void Scale(StoredObject deployment, StoredObject? newSet, List<StoredObject> old)
     {
-        long desired = DeploymentMath.Replicas(deployment);
+        var desired = DeploymentMath.Replicas(deployment);
         var all = newSet is null ? old : [.. old, newSet];
         var active = all.Where(set => DeploymentMath.Replicas(set) > 0).ToList();
         if (active.Count <= 1)
@@ -103,7 +112,11 @@ internal sealed class DeploymentScaling(PodControl pods)
                 ScaleTo(deployment, only, desired);
             return;
         }
-        if (newSet is not null && DeploymentMath.Replicas(newSet) == desired && DeploymentMath.Status(newSet, "availableReplicas") == desired)
+        if (
+            newSet is not null
+            && DeploymentMath.Replicas(newSet) == desired
+            && DeploymentMath.Status(newSet, "availableReplicas") == desired
+        )
         {
             ScaleToZero(deployment, old);
             return;
@@ -114,29 +127,47 @@ internal sealed class DeploymentScaling(PodControl pods)
 
     private void ScaleProportionally(StoredObject deployment, List<StoredObject> active, long allowed)
     {
-        long total = DeploymentMath.Replicas(active);
-        long toAdd = allowed - total;
+        var total = DeploymentMath.Replicas(active);
+        var toAdd = allowed - total;
         // The first set absorbs the rounding remainder: the largest, and of equal ones the newest when scaling up, else the oldest.
-        var sets = toAdd > 0
-            ? active.OrderByDescending(DeploymentMath.Replicas).ThenByDescending(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal).ToList()
-            : [.. active.OrderByDescending(DeploymentMath.Replicas).ThenBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)];
+        var sets =
+            toAdd > 0
+                ? active
+                    .OrderByDescending(DeploymentMath.Replicas)
+                    .ThenByDescending(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
+                    .ToList()
+                :
+                [
+                    .. active
+                        .OrderByDescending(DeploymentMath.Replicas)
+                        .ThenBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal),
+                ];
         long added = 0;
         var sizes = new List<long>();
         foreach (var set in sets)
         {
-            long size = DeploymentMath.Replicas(set);
-            long before = long.TryParse(set.Body.Annotations().Str(DeploymentMath.MaxReplicas), NumberStyles.None, CultureInfo.InvariantCulture, out long recordedMax) && recordedMax > 0 ? recordedMax : total;
-            long share = (long)Math.Round((double)(size * allowed) / before, MidpointRounding.AwayFromZero) - size;
+            var size = DeploymentMath.Replicas(set);
+            var before =
+                long.TryParse(
+                    set.Body.Annotations().Str(DeploymentMath.MaxReplicas),
+                    NumberStyles.None,
+                    CultureInfo.InvariantCulture,
+                    out var recordedMax
+                )
+                && recordedMax > 0
+                    ? recordedMax
+                    : total;
+            var share = (long)Math.Round((double)(size * allowed) / before, MidpointRounding.AwayFromZero) - size;
             share = toAdd > 0 ? Math.Min(share, toAdd - added) : Math.Max(share, toAdd - added);
             sizes.Add(size + share);
             added += share;
         }
         sizes[0] = Math.Max(0, sizes[0] + toAdd - added);
-        for (int i = 0; i < sets.Count; i++)
+        for (var i = 0; i < sets.Count; i++)
             ScaleTo(deployment, sets[i], sizes[i]);
     }
 
-    private static IEnumerable<StoredObject> Oldest(IEnumerable<StoredObject> sets) => sets
-        .OrderBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
-        .ThenBy(set => DeploymentMath.RevisionOf(set) ?? 0);
+    private static IEnumerable<StoredObject> Oldest(IEnumerable<StoredObject> sets) =>
+        sets.OrderBy(set => set.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
+            .ThenBy(set => DeploymentMath.RevisionOf(set) ?? 0);
 }

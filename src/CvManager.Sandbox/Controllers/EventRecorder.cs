@@ -21,21 +21,27 @@ internal sealed class EventRecorder(ClusterState cluster)
 
     private void Record(ResourceType type, StoredObject about, string component, string eventType, string reason, string message)
     {
-        string ns = about.Namespace.Length > 0 ? about.Namespace : "default";
+        var ns = about.Namespace.Length > 0 ? about.Namespace : "default";
         var key = (about.Uid, reason, message);
-        string now = cluster.Timestamp;
+        var now = cluster.Timestamp;
         try
         {
-            if (names.TryGetValue(key, out string? name) && cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject present)
+            if (names.TryGetValue(key, out var name) && cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject present)
             {
-                cluster.Update(BuiltInKinds.Events, present, body =>
-                {
-                    body["count"] = (body.Int("count") ?? 1) + 1;
-                    body["lastTimestamp"] = now;
-                }, component);
+                cluster.Update(
+                    BuiltInKinds.Events,
+                    present,
+                    body =>
+                    {
+                        body["count"] = (body.Int("count") ?? 1) + 1;
+                        body["lastTimestamp"] = now;
+                    },
+                    component
+                );
                 return;
             }
-            name = $"{about.Name}.{cluster.Loop.Now.UtcTicks.ToString("x16", CultureInfo.InvariantCulture)[..12]}{cluster.Identifiers.Suffix(4)}";
+            name =
+                $"{about.Name}.{cluster.Loop.Now.UtcTicks.ToString("x16", CultureInfo.InvariantCulture)[..12]}{cluster.Identifiers.Suffix(4)}";
             cluster.Create(BuiltInKinds.Events, ns, Body(type, about, component, eventType, reason, message, name, now), component);
             names[key] = name;
             cluster.Loop.Post(Lifetime, () => Expire(key, ns, name));
@@ -47,7 +53,15 @@ internal sealed class EventRecorder(ClusterState cluster)
     }
 
     private static JsonObject Body(
-        ResourceType type, StoredObject about, string component, string eventType, string reason, string message, string name, string now)
+        ResourceType type,
+        StoredObject about,
+        string component,
+        string eventType,
+        string reason,
+        string message,
+        string name,
+        string now
+    )
     {
         var source = new JsonObject { ["component"] = component };
         if (component == ControllerIdentity.Kubelet)
@@ -83,7 +97,7 @@ internal sealed class EventRecorder(ClusterState cluster)
     {
         lock (cluster.Store.Gate)
         {
-            if (names.TryGetValue(key, out string? current) && current == name)
+            if (names.TryGetValue(key, out var current) && current == name)
                 names.Remove(key);
             if (cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject old)
                 cluster.Delete(BuiltInKinds.Events, old);

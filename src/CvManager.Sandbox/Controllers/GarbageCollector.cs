@@ -24,9 +24,18 @@ internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) 
                 Enqueue(owner.Str("uid"));
             return;
         }
-        bool waits = body.IsDeleting() && body.Texts("metadata", "finalizers").Any(name => name is Foreground or Orphan);
-        bool owned = body.Arr("metadata", "ownerReferences") is { Count: > 0 };
-        if (waits || (owned && (change.Previous is null || !JsonAccess.Same(body.Arr("metadata", "ownerReferences"), change.Previous.Body.Arr("metadata", "ownerReferences")))))
+        var waits = body.IsDeleting() && body.Texts("metadata", "finalizers").Any(name => name is Foreground or Orphan);
+        var owned = body.Arr("metadata", "ownerReferences") is { Count: > 0 };
+        if (
+            waits
+            || (
+                owned
+                && (
+                    change.Previous is null
+                    || !JsonAccess.Same(body.Arr("metadata", "ownerReferences"), change.Previous.Body.Arr("metadata", "ownerReferences"))
+                )
+            )
+        )
             Enqueue(change.Current.Uid);
     }
 
@@ -55,7 +64,7 @@ internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) 
         if (references.Count == 0)
             return;
         var living = new List<JsonObject>();
-        bool foreground = false;
+        var foreground = false;
         foreach (var reference in references)
         {
             if (Cluster.Store.ByUid(reference.Str("uid")) is not var (_, owner))
@@ -67,7 +76,7 @@ internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) 
         }
         if (living.Count == 0)
         {
-            bool hasBlocked = foreground && owners.Dependents(item.Uid).Any(dependent => Blocks(dependent, item.Uid));
+            var hasBlocked = foreground && owners.Dependents(item.Uid).Any(dependent => Blocks(dependent, item.Uid));
             Cluster.Delete(type, item, new DeleteOptions { PropagationPolicy = hasBlocked ? "Foreground" : "Background" });
         }
         else if (living.Count < references.Count)
@@ -94,24 +103,38 @@ internal sealed class GarbageCollector(ClusterState cluster, OwnerIndex owners) 
         {
             if (Cluster.Store.ByUid(dependent.Uid) is var (table, current))
             {
-                Cluster.Update(table.Type, current, body =>
-                    SetOwners(body, body.Items("metadata", "ownerReferences").Where(reference => reference.Str("uid") != owner.Uid).ToList()));
+                Cluster.Update(
+                    table.Type,
+                    current,
+                    body =>
+                        SetOwners(
+                            body,
+                            body.Items("metadata", "ownerReferences").Where(reference => reference.Str("uid") != owner.Uid).ToList()
+                        )
+                );
             }
         }
         Finish(type, owner, Orphan);
     }
 
-    private void Finish(ResourceType type, StoredObject owner, string finalizer) => Cluster.Update(type, owner, body =>
-    {
-        var rest = body.Texts("metadata", "finalizers").Where(name => name != finalizer).ToList();
-        if (rest.Count == 0)
-            body.Meta().Remove("finalizers");
-        else
-            body.Meta()["finalizers"] = new JsonArray([.. rest.Select(name => JsonValue.Create(name))]);
-    });
+    private void Finish(ResourceType type, StoredObject owner, string finalizer) =>
+        Cluster.Update(
+            type,
+            owner,
+            body =>
+            {
+                var rest = body.Texts("metadata", "finalizers").Where(name => name != finalizer).ToList();
+                if (rest.Count == 0)
+                    body.Meta().Remove("finalizers");
+                else
+                    body.Meta()["finalizers"] = new JsonArray([.. rest.Select(name => JsonValue.Create(name))]);
+            }
+        );
 
-    private static bool Blocks(StoredObject dependent, string ownerUid) => dependent.Body.Items("metadata", "ownerReferences")
-        .Any(reference => reference.Str("uid") == ownerUid && reference.Bool("blockOwnerDeletion"));
+    private static bool Blocks(StoredObject dependent, string ownerUid) =>
+        dependent
+            .Body.Items("metadata", "ownerReferences")
+            .Any(reference => reference.Str("uid") == ownerUid && reference.Bool("blockOwnerDeletion"));
 
     private static void SetOwners(JsonObject body, List<JsonObject> references)
     {

@@ -34,7 +34,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         var failed = claimed.Where(pod => pod.Body.Str("status", "phase") == "Failed").ToList();
         long succeeded = claimed.Count(pod => pod.Body.Str("status", "phase") == "Succeeded");
         var status = job.Body.Ensure("status").Clone();
-        bool suspended = job.Body.Bool("spec", "suspend");
+        var suspended = job.Body.Bool("spec", "suspend");
         Suspend(job, status, suspended);
         if (!suspended)
             status.Default("startTime", Cluster.Timestamp);
@@ -79,16 +79,16 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         }
     }
 
-    private static bool IsComplete(StoredObject job, long active, long succeeded) => job.Body.Int("spec", "completions") is long completions
-        ? succeeded >= completions
-        : succeeded > 0 && active == 0;
+    private static bool IsComplete(StoredObject job, long active, long succeeded) =>
+        job.Body.Int("spec", "completions") is long completions ? succeeded >= completions : succeeded > 0 && active == 0;
 
     private (string Reason, string Message) FailureReason(StoredObject job, JsonObject status, List<StoredObject> active, long failed)
     {
-        long limit = job.Body.Int("spec", "backoffLimit") ?? 6;
-        long restarts = job.Body.Str("spec", "template", "spec", "restartPolicy") == "OnFailure"
-            ? active.Sum(pod => pod.Body.Items("status", "containerStatuses").Sum(container => container.Int("restartCount") ?? 0))
-            : 0;
+        var limit = job.Body.Int("spec", "backoffLimit") ?? 6;
+        var restarts =
+            job.Body.Str("spec", "template", "spec", "restartPolicy") == "OnFailure"
+                ? active.Sum(pod => pod.Body.Items("status", "containerStatuses").Sum(container => container.Int("restartCount") ?? 0))
+                : 0;
         if (failed > limit || (restarts > 0 && restarts >= limit))
             return ("BackoffLimitExceeded", "Job has reached the specified backoff limit");
         return Deadline(job, status) <= Now ? ("DeadlineExceeded", "Job was active longer than specified deadline") : ("", "");
@@ -103,10 +103,11 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
     /// <returns>When to reconcile again; null if a change will trigger it.</returns>
     private DateTimeOffset? ManagePods(StoredObject job, List<StoredObject> active, List<StoredObject> failed, long succeeded)
     {
-        long parallelism = job.Body.Int("spec", "parallelism") ?? 1;
-        long desired = job.Body.Int("spec", "completions") is long completions
-            ? Math.Min(parallelism, completions - succeeded)
-            : succeeded > 0 ? Math.Min(parallelism, active.Count) : parallelism;
+        var parallelism = job.Body.Int("spec", "parallelism") ?? 1;
+        var desired =
+            job.Body.Int("spec", "completions") is long completions ? Math.Min(parallelism, completions - succeeded)
+            : succeeded > 0 ? Math.Min(parallelism, active.Count)
+            : parallelism;
         if (active.Count > desired)
             return ScaleDown(job, active, desired);
         if (active.Count == desired)
@@ -114,7 +115,9 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         if (failed.Count > 0)
         {
             var last = failed.Select(FinishedAt).Max();
-            var delay = TimeSpan.FromSeconds(Math.Min(FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(failed.Count - 1, 10)), LastBackOff.TotalSeconds));
+            var delay = TimeSpan.FromSeconds(
+                Math.Min(FirstBackOff.TotalSeconds * Math.Pow(2, Math.Min(failed.Count - 1, 10)), LastBackOff.TotalSeconds)
+            );
             if (last + delay > Now)
                 return last + delay;
         }
@@ -141,7 +144,7 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
 
     private void Suspend(StoredObject job, JsonObject status, bool suspended)
     {
-        bool wasSuspended = HasCondition(job, "Suspended");
+        var wasSuspended = HasCondition(job, "Suspended");
         if (suspended == wasSuspended)
             return;
         if (suspended)
@@ -163,8 +166,12 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
     {
         if (job.Body.Int("spec", "ttlSecondsAfterFinished") is not long seconds)
             return;
-        var end = job.Body.Items("status", "conditions").Where(item => item.Str("type") is "Complete" or "Failed" && item.Str("status") == "True")
-            .Select(item => Timestamps.Parse(item["lastTransitionTime"])).Max() ?? Now;
+        var end =
+            job.Body.Items("status", "conditions")
+                .Where(item => item.Str("type") is "Complete" or "Failed" && item.Str("status") == "True")
+                .Select(item => Timestamps.Parse(item["lastTransitionTime"]))
+                .Max()
+            ?? Now;
         end += TimeSpan.FromSeconds(seconds);
         if (end <= Now)
             Cluster.Delete(Type, job);
@@ -187,6 +194,9 @@ internal sealed class JobController(PodControl pods) : PodOwnerController(pods, 
         status["conditions"] = new JsonArray([.. conditions, condition]);
     }
 
-    private DateTimeOffset FinishedAt(StoredObject pod) => pod.Body.Items("status", "containerStatuses")
-        .Select(status => Timestamps.Parse(status.At("state", "terminated", "finishedAt"))).Max() ?? Now;
+    private DateTimeOffset FinishedAt(StoredObject pod) =>
+        pod.Body.Items("status", "containerStatuses")
+            .Select(status => Timestamps.Parse(status.At("state", "terminated", "finishedAt")))
+            .Max()
+        ?? Now;
 }

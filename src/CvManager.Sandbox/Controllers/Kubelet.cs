@@ -34,17 +34,25 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     /// <summary>The simulated log of a container.</summary>
     public static string Log(StoredObject pod, string container)
     {
-        var status = pod.Body.Items("status", "containerStatuses").Concat(pod.Body.Items("status", "initContainerStatuses"))
+        var status = pod
+            .Body.Items("status", "containerStatuses")
+            .Concat(pod.Body.Items("status", "initContainerStatuses"))
             .FirstOrDefault(entry => entry.Str("name") == container);
         var log = new StringBuilder();
         var ended = status.Obj("state", "terminated") ?? status.Obj("lastState", "terminated");
-        string started = status.Str("state", "running", "startedAt") is { Length: > 0 } running ? running : ended.Str("startedAt");
+        var started = status.Str("state", "running", "startedAt") is { Length: > 0 } running ? running : ended.Str("startedAt");
         if (started.Length > 0)
-            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} starting {PodTemplates.AllContainers(pod.Body.Obj("spec") ?? []).First(spec => spec.Str("name") == container).Str("image")}\n");
+            log.Append(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"{started} starting {PodTemplates.AllContainers(pod.Body.Obj("spec") ?? []).First(spec => spec.Str("name") == container).Str("image")}\n"
+            );
         if (status.Obj("state", "running") is not null)
             log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{started} {(status.Bool("ready") ? "ready" : "not ready")}\n");
         if (ended is not null)
-            log.Append(System.Globalization.CultureInfo.InvariantCulture, $"{ended.Str("finishedAt")} {(ended.Int("exitCode") == 0 ? "done" : "error: exiting with code " + ended.Int("exitCode"))}\n");
+            log.Append(
+                System.Globalization.CultureInfo.InvariantCulture,
+                $"{ended.Str("finishedAt")} {(ended.Int("exitCode") == 0 ? "done" : "error: exiting with code " + ended.Int("exitCode"))}\n"
+            );
         return log.ToString();
     }
 
@@ -93,10 +101,10 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         var specs = PodTemplates.AllContainers(pod.Body.Obj("spec")!).ToDictionary(spec => spec.Str("name"), StringComparer.Ordinal);
         foreach (var container in run.Containers)
         {
-            string image = specs[container.Name].Str("image");
+            var image = specs[container.Name].Str("image");
             if (container.Image.Length > 0 && container.Image != image && !container.IsInit)
                 Replace(pod, container);
-            bool isNext = container.IsInit ? ReferenceEquals(run.NextInit, container) : run.NextInit is null;
+            var isNext = container.IsInit ? ReferenceEquals(run.NextInit, container) : run.NextInit is null;
             if (isNext && container.Image != image && container.Phase is ContainerPhase.Creating or ContainerPhase.PullFailed)
             {
                 container.Image = image;
@@ -113,7 +121,13 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Pending?.Dispose();
         if (container.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff)
         {
-            events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Killing", $"Container {container.Name} definition changed, will be restarted");
+            events.Normal(
+                Pods,
+                pod,
+                ControllerIdentity.Kubelet,
+                "Killing",
+                $"Container {container.Name} definition changed, will be restarted"
+            );
             if (container.Phase == ContainerPhase.Running)
                 container.LastTerminated = container.End(0, Cluster.Timestamp);
             container.Restarts++;
@@ -127,15 +141,19 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
 
     private void Pull(StoredObject pod, PodRun run, ContainerRun container, JsonObject spec)
     {
-        string image = container.Image;
-        string policy = spec.Str("imagePullPolicy");
+        var image = container.Image;
+        var policy = spec.Str("imagePullPolicy");
         var key = (pod.Body.Str("spec", "nodeName"), image);
         if (!ContainerBehavior.IsReference(image))
         {
-            Fail("InvalidImageName", $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format", "InspectFailed");
+            Fail(
+                "InvalidImageName",
+                $"Failed to apply default image tag \"{image}\": couldn't parse image reference \"{image}\": invalid reference format",
+                "InspectFailed"
+            );
             return;
         }
-        if (policy != "Always" && pulled.TryGetValue(key, out string? present))
+        if (policy != "Always" && pulled.TryGetValue(key, out var present))
         {
             events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulled", $"Container image \"{image}\" already present on machine");
             StartLater(run, container, present);
@@ -174,70 +192,119 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         ImagePull result;
         try
         {
-            result = await pull.ConfigureAwait(false);
+            result = await pull;
         }
         catch (OperationCanceledException)
         {
             return; // The pod was deleted.
         }
-        catch (Exception error)
+        catch (Exception e)
         {
             // Sources should not throw; treat it as an unreachable registry.
-            result = new ImagePull(ImagePullOutcome.Unreachable, null, error.Message);
+            result = new ImagePull(ImagePullOutcome.Unreachable, null, e.Message);
         }
         Cluster.Loop.Post(TimeSpan.Zero, () => Pulled(run, container, image, result));
     }
 
-    private static ImagePull PretendPull(string image) => ContainerBehavior.Of(image).CannotBePulled
-        ? new ImagePull(ImagePullOutcome.NotFound, null, $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found")
-        : new ImagePull(ImagePullOutcome.Pulled, "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(image))).ToLowerInvariant(), "");
+    private static ImagePull PretendPull(string image) =>
+        ContainerBehavior.Of(image).CannotBePulled
+            ? new ImagePull(
+                ImagePullOutcome.NotFound,
+                null,
+                $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
+            )
+            : new ImagePull(
+                ImagePullOutcome.Pulled,
+                "sha256:" + Convert.ToHexString(SHA256.HashData(Encoding.UTF8.GetBytes(image))).ToLowerInvariant(),
+                ""
+            );
 
-    private void Pulled(PodRun run, ContainerRun container, string image, ImagePull result) => IfCurrent(run, container, image, pod =>
-    {
-        if (result.Outcome == ImagePullOutcome.Pulled)
-        {
-            string id = $"{Repository(image)}@{result.Digest}";
-            pulled[(pod.Body.Str("spec", "nodeName"), image)] = id;
-            events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulled", $"Successfully pulled image \"{image}\" in 0s (0s including waiting). Image size: 0 bytes.");
-            container.Failures = 0;
-            StartLater(run, container, id);
-            return;
-        }
-        container.Phase = ContainerPhase.PullFailed;
-        container.Reason = "ErrImagePull";
-        container.Message = result.Message;
-        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", $"Failed to pull image \"{image}\": {result.Message}");
-        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", "Error: ErrImagePull");
-        var delay = BackOff(container.Failures++);
-        Report(pod, run);
-        // A kubelet reports ErrImagePull first, and ImagePullBackOff when it next syncs the pod.
-        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, again =>
-        {
-            container.Reason = "ImagePullBackOff";
-            container.Message = $"Back-off pulling image \"{image}\": ErrImagePull: {result.Message}";
-            events.Normal(Pods, again, ControllerIdentity.Kubelet, "BackOff", $"Back-off pulling image \"{image}\"");
-            events.Warning(Pods, again, ControllerIdentity.Kubelet, "Failed", "Error: ImagePullBackOff");
-            Report(again, run);
-            container.Pending = Cluster.Loop.Post(delay, () => IfCurrent(run, container, image, later =>
-                Pull(later, run, container, PodTemplates.AllContainers(later.Body.Obj("spec")!).First(spec => spec.Str("name") == container.Name))));
-        }));
-    });
+    private void Pulled(PodRun run, ContainerRun container, string image, ImagePull result) =>
+        IfCurrent(
+            run,
+            container,
+            image,
+            pod =>
+            {
+                if (result.Outcome == ImagePullOutcome.Pulled)
+                {
+                    var id = $"{Repository(image)}@{result.Digest}";
+                    pulled[(pod.Body.Str("spec", "nodeName"), image)] = id;
+                    events.Normal(
+                        Pods,
+                        pod,
+                        ControllerIdentity.Kubelet,
+                        "Pulled",
+                        $"Successfully pulled image \"{image}\" in 0s (0s including waiting). Image size: 0 bytes."
+                    );
+                    container.Failures = 0;
+                    StartLater(run, container, id);
+                    return;
+                }
+                container.Phase = ContainerPhase.PullFailed;
+                container.Reason = "ErrImagePull";
+                container.Message = result.Message;
+                events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", $"Failed to pull image \"{image}\": {result.Message}");
+                events.Warning(Pods, pod, ControllerIdentity.Kubelet, "Failed", "Error: ErrImagePull");
+                var delay = BackOff(container.Failures++);
+                Report(pod, run);
+                // A kubelet reports ErrImagePull first, and ImagePullBackOff when it next syncs the pod.
+                container.Pending = Cluster.Loop.Post(
+                    Cluster.Options.ContainerStartDelay,
+                    () =>
+                        IfCurrent(
+                            run,
+                            container,
+                            image,
+                            again =>
+                            {
+                                container.Reason = "ImagePullBackOff";
+                                container.Message = $"Back-off pulling image \"{image}\": ErrImagePull: {result.Message}";
+                                events.Normal(Pods, again, ControllerIdentity.Kubelet, "BackOff", $"Back-off pulling image \"{image}\"");
+                                events.Warning(Pods, again, ControllerIdentity.Kubelet, "Failed", "Error: ImagePullBackOff");
+                                Report(again, run);
+                                container.Pending = Cluster.Loop.Post(
+                                    delay,
+                                    () =>
+                                        IfCurrent(
+                                            run,
+                                            container,
+                                            image,
+                                            later =>
+                                                Pull(
+                                                    later,
+                                                    run,
+                                                    container,
+                                                    PodTemplates
+                                                        .AllContainers(later.Body.Obj("spec")!)
+                                                        .First(spec => spec.Str("name") == container.Name)
+                                                )
+                                        )
+                                );
+                            }
+                        )
+                );
+            }
+        );
 
     private void StartLater(PodRun run, ContainerRun container, string imageId)
     {
-        string image = container.Image;
+        var image = container.Image;
         container.Phase = ContainerPhase.Creating;
         container.Reason = "ContainerCreating";
         container.Message = "";
         container.Pending?.Dispose();
-        container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, pod => Start(pod, run, container, imageId)));
+        container.Pending = Cluster.Loop.Post(
+            Cluster.Options.ContainerStartDelay,
+            () => IfCurrent(run, container, image, pod => Start(pod, run, container, imageId))
+        );
     }
 
     private void Start(StoredObject pod, PodRun run, ContainerRun container, string imageId)
     {
-        string image = container.Image;
+        var image = container.Image;
         var behavior = container.Behavior;
-        string policy = pod.Body.Str("spec", "restartPolicy");
+        var policy = pod.Body.Str("spec", "restartPolicy");
         if (run.Address.Length == 0)
             run.Address = Cluster.Identifiers.NewPodAddress();
         container.ImageId = imageId;
@@ -249,13 +316,22 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Created", $"Created container {container.Name}");
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Started", $"Started container {container.Name}");
         container.Ready = !container.IsInit && !behavior.NeverReady && !behavior.Crashes && !(behavior.Fails && policy == "Always");
-        bool crashes = behavior.Crashes || (behavior.Fails && policy != "Never");
+        var crashes = behavior.Crashes || (behavior.Fails && policy != "Never");
         if (container.IsInit)
-            container.Pending = Cluster.Loop.Post(TimeSpan.Zero, () => IfCurrent(run, container, image, later => End(later, run, container, crashes || behavior.Fails ? 1 : 0)));
+            container.Pending = Cluster.Loop.Post(
+                TimeSpan.Zero,
+                () => IfCurrent(run, container, image, later => End(later, run, container, crashes || behavior.Fails ? 1 : 0))
+            );
         else if (crashes)
-            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerStartDelay, () => IfCurrent(run, container, image, later => End(later, run, container, 1)));
+            container.Pending = Cluster.Loop.Post(
+                Cluster.Options.ContainerStartDelay,
+                () => IfCurrent(run, container, image, later => End(later, run, container, 1))
+            );
         else if (policy != "Always" && !behavior.Sleeps)
-            container.Pending = Cluster.Loop.Post(Cluster.Options.ContainerRunTime, () => IfCurrent(run, container, image, later => End(later, run, container, behavior.Fails ? 1 : 0)));
+            container.Pending = Cluster.Loop.Post(
+                Cluster.Options.ContainerRunTime,
+                () => IfCurrent(run, container, image, later => End(later, run, container, behavior.Fails ? 1 : 0))
+            );
         Report(pod, run);
     }
 
@@ -263,9 +339,9 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     private void End(StoredObject pod, PodRun run, ContainerRun container, long exitCode)
     {
         var ended = container.End(exitCode, Cluster.Timestamp);
-        string policy = pod.Body.Str("spec", "restartPolicy");
+        var policy = pod.Body.Str("spec", "restartPolicy");
         container.Ready = false;
-        bool willRestart = exitCode != 0 ? policy != "Never" : policy == "Always" && !container.IsInit;
+        var willRestart = exitCode != 0 ? policy != "Never" : policy == "Always" && !container.IsInit;
         if (!willRestart)
         {
             container.Phase = ContainerPhase.Ended;
@@ -277,26 +353,48 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         }
         container.Phase = ContainerPhase.Crashed;
         container.Terminated = ended;
-        events.Warning(Pods, pod, ControllerIdentity.Kubelet, "BackOff", $"Back-off restarting failed container {container.Name} in pod {pod.Name}_{pod.Namespace}({pod.Uid})");
-        string image = container.Image;
+        events.Warning(
+            Pods,
+            pod,
+            ControllerIdentity.Kubelet,
+            "BackOff",
+            $"Back-off restarting failed container {container.Name} in pod {pod.Name}_{pod.Namespace}({pod.Uid})"
+        );
+        var image = container.Image;
         // The first restart is immediate, the next ones wait for a back-off that doubles.
         if (container.Failures == 0)
         {
             container.Failures = 1;
-            container.Pending = Cluster.Loop.Post(TimeSpan.FromSeconds(1), () => IfCurrent(run, container, image, later => Restart(later, run, container, ended)));
+            container.Pending = Cluster.Loop.Post(
+                TimeSpan.FromSeconds(1),
+                () => IfCurrent(run, container, image, later => Restart(later, run, container, ended))
+            );
         }
         else
         {
             var delay = BackOff(container.Failures++ - 1);
-            container.Pending = Cluster.Loop.Post(TerminatedStateShown, () => IfCurrent(run, container, image, later =>
-            {
-                container.LastTerminated = ended;
-                container.Phase = ContainerPhase.BackOff;
-                container.Reason = "CrashLoopBackOff";
-                container.Message = $"back-off {(int)delay.TotalSeconds}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
-                container.Pending = Cluster.Loop.Post(delay - TerminatedStateShown + TimeSpan.FromSeconds(2), () => IfCurrent(run, container, image, last => Restart(last, run, container, ended)));
-                Report(later, run);
-            }));
+            container.Pending = Cluster.Loop.Post(
+                TerminatedStateShown,
+                () =>
+                    IfCurrent(
+                        run,
+                        container,
+                        image,
+                        later =>
+                        {
+                            container.LastTerminated = ended;
+                            container.Phase = ContainerPhase.BackOff;
+                            container.Reason = "CrashLoopBackOff";
+                            container.Message =
+                                $"back-off {(int)delay.TotalSeconds}s restarting failed container={container.Name} pod={pod.Name}_{pod.Namespace}({pod.Uid})";
+                            container.Pending = Cluster.Loop.Post(
+                                delay - TerminatedStateShown + TimeSpan.FromSeconds(2),
+                                () => IfCurrent(run, container, image, last => Restart(last, run, container, ended))
+                            );
+                            Report(later, run);
+                        }
+                    )
+            );
         }
 
         Report(pod, run);
@@ -331,7 +429,11 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         {
             if (Cluster.Store.ByUid(run.Uid) is not var (_, pod))
                 return;
-            foreach (var container in run.Containers.Where(container => container.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff))
+            foreach (
+                var container in run.Containers.Where(container =>
+                    container.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff
+                )
+            )
             {
                 container.Phase = ContainerPhase.Ended;
                 container.Ready = false;
@@ -350,7 +452,12 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     {
         lock (Cluster.Store.Gate)
         {
-            if (run.Stopping || !runs.ContainsKey(run.Uid) || Cluster.Store.ByUid(run.Uid) is not var (_, pod) || PodControl.IsFinished(pod))
+            if (
+                run.Stopping
+                || !runs.ContainsKey(run.Uid)
+                || Cluster.Store.ByUid(run.Uid) is not var (_, pod)
+                || PodControl.IsFinished(pod)
+            )
                 return;
             run.IsExpired = true;
             foreach (var container in run.Containers)
@@ -390,9 +497,9 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
 
     private static string Repository(string image)
     {
-        string name = image.Split('@', 2)[0];
-        int slash = name.LastIndexOf('/');
-        int colon = name.IndexOf(':', slash + 1);
+        var name = image.Split('@', 2)[0];
+        var slash = name.LastIndexOf('/');
+        var colon = name.IndexOf(':', slash + 1);
         return colon < 0 ? name : name[..colon];
     }
 }

@@ -12,8 +12,12 @@ internal sealed class NamespaceController(ClusterState cluster) : ControllerBase
     {
         if (ReferenceEquals(change.Table.Type, BuiltInKinds.Namespaces))
             Enqueue(change.Current.Name);
-        else if (change.Kind == ChangeKind.Deleted && change.Current.Namespace.Length > 0
-            && Cluster.Store.Table(BuiltInKinds.Namespaces).Find("", change.Current.Namespace) is StoredObject ns && ns.Body.IsDeleting())
+        else if (
+            change.Kind == ChangeKind.Deleted
+            && change.Current.Namespace.Length > 0
+            && Cluster.Store.Table(BuiltInKinds.Namespaces).Find("", change.Current.Namespace) is StoredObject ns
+            && ns.Body.IsDeleting()
+        )
             Enqueue(ns.Name);
     }
 
@@ -28,7 +32,7 @@ internal sealed class NamespaceController(ClusterState cluster) : ControllerBase
         }
         if (!NamespaceRules.HasFinalizers(BuiltInKinds.Namespaces, ns.Body))
             return;
-        bool empty = true;
+        var empty = true;
         foreach (var type in Cluster.Catalog.Types.Where(type => type.Namespaced).ToList())
         {
             var table = Cluster.Store.Table(type);
@@ -64,10 +68,11 @@ internal sealed class NamespaceController(ClusterState cluster) : ControllerBase
         }
     }
 
-    private static JsonObject Named(string kind, string name) => new()
-    {
-        ["kind"] = kind,
-        ["apiVersion"] = "v1",
-        ["metadata"] = new JsonObject { ["name"] = name },
-    };
+    private static JsonObject Named(string kind, string name) =>
+        new()
+        {
+            ["kind"] = kind,
+            ["apiVersion"] = "v1",
+            ["metadata"] = new JsonObject { ["name"] = name },
+        };
 }

@@ -16,8 +16,8 @@ internal sealed class OwnerIndex
     public IReadOnlyList<StoredObject> Dependents(string uid) => byOwner.TryGetValue(uid, out var found) ? [.. found.Values] : [];
 
     /// <summary>The objects of one type whose controller has this UID.</summary>
-    public IEnumerable<StoredObject> Controlled(ResourceType type, string uid) => Dependents(uid)
-        .Where(item => item.Body.Str("kind") == type.Kind && item.Body.ControllerRef().Str("uid") == uid);
+    public IEnumerable<StoredObject> Controlled(ResourceType type, string uid) =>
+        Dependents(uid).Where(item => item.Body.Str("kind") == type.Kind && item.Body.ControllerRef().Str("uid") == uid);
 
     /// <summary>The pods or replica sets of a namespace without a controller.</summary>
     public IReadOnlyList<StoredObject> Orphans(ResourceType type, string ns) =>
@@ -26,8 +26,8 @@ internal sealed class OwnerIndex
     private void OnChange(StoreChange change)
     {
         var type = change.Table.Type;
-        bool tracksOrphans = ReferenceEquals(type, BuiltInKinds.Pods) || ReferenceEquals(type, BuiltInKinds.ReplicaSets);
-        string key = $"{type.QualifiedName}/{change.Current.Key}";
+        var tracksOrphans = ReferenceEquals(type, BuiltInKinds.Pods) || ReferenceEquals(type, BuiltInKinds.ReplicaSets);
+        var key = $"{type.QualifiedName}/{change.Current.Key}";
         if (change.Previous is StoredObject previous)
         {
             foreach (var owner in previous.Body.Items("metadata", "ownerReferences"))
@@ -35,8 +35,13 @@ internal sealed class OwnerIndex
                 if (byOwner.TryGetValue(owner.Str("uid"), out var dependents) && dependents.Remove(key) && dependents.Count == 0)
                     byOwner.Remove(owner.Str("uid"));
             }
-            if (tracksOrphans && previous.Body.ControllerRef() is null && orphans.TryGetValue((type, previous.Namespace), out var list)
-                && list.Remove(key) && list.Count == 0)
+            if (
+                tracksOrphans
+                && previous.Body.ControllerRef() is null
+                && orphans.TryGetValue((type, previous.Namespace), out var list)
+                && list.Remove(key)
+                && list.Count == 0
+            )
             {
                 orphans.Remove((type, previous.Namespace));
             }
@@ -49,7 +54,10 @@ internal sealed class OwnerIndex
             Entry(orphans, (type, change.Current.Namespace))[key] = change.Current;
     }
 
-    private static SortedDictionary<string, StoredObject> Entry<TKey>(Dictionary<TKey, SortedDictionary<string, StoredObject>> index, TKey key)
+    private static SortedDictionary<string, StoredObject> Entry<TKey>(
+        Dictionary<TKey, SortedDictionary<string, StoredObject>> index,
+        TKey key
+    )
         where TKey : notnull
     {
         if (!index.TryGetValue(key, out var entry))

@@ -14,15 +14,16 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
 
     public OwnerIndex Owners => owners;
 
-    public static JsonObject OwnerReference(ResourceType type, StoredObject owner) => new()
-    {
-        ["apiVersion"] = type.Storage.ApiVersion,
-        ["kind"] = type.Kind,
-        ["name"] = owner.Name,
-        ["uid"] = owner.Uid,
-        ["controller"] = true,
-        ["blockOwnerDeletion"] = true,
-    };
+    public static JsonObject OwnerReference(ResourceType type, StoredObject owner) =>
+        new()
+        {
+            ["apiVersion"] = type.Storage.ApiVersion,
+            ["kind"] = type.Kind,
+            ["name"] = owner.Name,
+            ["uid"] = owner.Uid,
+            ["controller"] = true,
+            ["blockOwnerDeletion"] = true,
+        };
 
     public static bool IsActive(StoredObject pod) => !pod.Body.IsDeleting() && !IsFinished(pod);
 
@@ -38,11 +39,16 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
         IsReady(pod) && (minReadySeconds == 0 || AvailableAt(pod, minReadySeconds) <= now);
 
     /// <summary>When the next of the ready pods becomes available; null if all of them are.</summary>
-    public static DateTimeOffset? NextAvailable(IEnumerable<StoredObject> pods, long minReadySeconds, DateTimeOffset now) => pods
-        .Where(IsReady).Select(pod => (DateTimeOffset?)AvailableAt(pod, minReadySeconds)).Where(time => time > now).Min();
+    public static DateTimeOffset? NextAvailable(IEnumerable<StoredObject> pods, long minReadySeconds, DateTimeOffset now) =>
+        pods.Where(IsReady).Select(pod => (DateTimeOffset?)AvailableAt(pod, minReadySeconds)).Where(time => time > now).Min();
 
     /// <summary>The pods that the owner controls, after adopting matching orphans and releasing pods that no longer match.</summary>
-    public IReadOnlyList<StoredObject> Claim(ResourceType type, StoredObject owner, LabelSelector selector, Func<StoredObject, bool>? mayAdopt = null)
+    public IReadOnlyList<StoredObject> Claim(
+        ResourceType type,
+        StoredObject owner,
+        LabelSelector selector,
+        Func<StoredObject, bool>? mayAdopt = null
+    )
     {
         var claimed = new List<StoredObject>();
         foreach (var pod in owners.Controlled(BuiltInKinds.Pods, owner.Uid).ToList())
@@ -64,7 +70,13 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
 
     /// <summary>Creates a pod from a template, changed by <paramref name="finish"/>, and records an event.</summary>
     public StoredObject Create(
-        ResourceType type, StoredObject owner, JsonObject template, string component, Action<JsonObject>? finish = null, string? message = null)
+        ResourceType type,
+        StoredObject owner,
+        JsonObject template,
+        string component,
+        Action<JsonObject>? finish = null,
+        string? message = null
+    )
     {
         var meta = new JsonObject { ["generateName"] = owner.Name + "-" };
         if (template.Labels() is JsonObject labels)
@@ -88,9 +100,9 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
             events.Normal(type, owner, component, "SuccessfulCreate", message ?? $"Created pod: {created.Name}");
             return created;
         }
-        catch (ApiException error)
+        catch (ApiException e)
         {
-            events.Warning(type, owner, component, "FailedCreate", $"Error creating: {error.Message}");
+            events.Warning(type, owner, component, "FailedCreate", $"Error creating: {e.Message}");
             throw;
         }
     }
@@ -102,14 +114,21 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
     }
 
     /// <summary>The order in which pods are deleted when scaling down.</summary>
-    public static IEnumerable<StoredObject> DeletionOrder(IEnumerable<StoredObject> pods) => pods
-        .OrderBy(pod => pod.Body.Str("spec", "nodeName").Length > 0)
-        .ThenBy(pod => pod.Body.Str("status", "phase") switch { "Pending" => 0, "Unknown" => 1, _ => 2 })
-        .ThenBy(IsReady)
-        .ThenByDescending(pod => IsReady(pod) ? ReadyCondition(pod).Str("lastTransitionTime") : "", StringComparer.Ordinal)
-        .ThenByDescending(Restarts)
-        .ThenByDescending(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
-        .ThenBy(pod => pod.Name, StringComparer.Ordinal);
+    public static IEnumerable<StoredObject> DeletionOrder(IEnumerable<StoredObject> pods) =>
+        pods.OrderBy(pod => pod.Body.Str("spec", "nodeName").Length > 0)
+            .ThenBy(pod =>
+                pod.Body.Str("status", "phase") switch
+                {
+                    "Pending" => 0,
+                    "Unknown" => 1,
+                    _ => 2,
+                }
+            )
+            .ThenBy(IsReady)
+            .ThenByDescending(pod => IsReady(pod) ? ReadyCondition(pod).Str("lastTransitionTime") : "", StringComparer.Ordinal)
+            .ThenByDescending(Restarts)
+            .ThenByDescending(pod => pod.Body.Str("metadata", "creationTimestamp"), StringComparer.Ordinal)
+            .ThenBy(pod => pod.Name, StringComparer.Ordinal);
 
     public static void Adopt(JsonObject body, ResourceType type, StoredObject owner)
     {
@@ -131,5 +150,6 @@ internal sealed class PodControl(ClusterState cluster, OwnerIndex owners, EventR
     private static JsonObject? ReadyCondition(StoredObject pod) =>
         pod.Body.Items("status", "conditions").FirstOrDefault(condition => condition.Str("type") == "Ready");
 
-    private static long Restarts(StoredObject pod) => pod.Body.Items("status", "containerStatuses").Sum(status => status.Int("restartCount") ?? 0);
+    private static long Restarts(StoredObject pod) =>
+        pod.Body.Items("status", "containerStatuses").Sum(status => status.Int("restartCount") ?? 0);
 }

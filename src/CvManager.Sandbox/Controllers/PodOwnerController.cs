@@ -22,7 +22,10 @@ internal abstract class PodOwnerController(PodControl pods, ResourceType type) :
         if (!ReferenceEquals(change.Table.Type, BuiltInKinds.Pods))
             return;
         EnqueueOwner(change.Current);
-        if (change.Previous is not null && change.Previous.Body.ControllerRef().Str("uid") != change.Current.Body.ControllerRef().Str("uid"))
+        if (
+            change.Previous is not null
+            && change.Previous.Body.ControllerRef().Str("uid") != change.Current.Body.ControllerRef().Str("uid")
+        )
             EnqueueOwner(change.Previous);
     }
 

@@ -47,29 +47,46 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
     public JsonObject Status(JsonObject body, string now)
     {
         var before = body.Obj("status") ?? [];
-        string policy = body.Str("spec", "restartPolicy");
-        bool initialized = NextInit is null;
+        var policy = body.Str("spec", "restartPolicy");
+        var initialized = NextInit is null;
         if (!initialized)
         {
             foreach (var container in Main.Where(container => container.Phase == ContainerPhase.Creating))
                 container.Reason = "PodInitializing";
         }
-        string phase = IsExpired ? "Failed" : Phase(policy, initialized);
-        bool ready = phase == "Running" && Main.All(container => container is { Phase: ContainerPhase.Running, Ready: true });
+        var phase = IsExpired ? "Failed" : Phase(policy, initialized);
+        var ready = phase == "Running" && Main.All(container => container is { Phase: ContainerPhase.Running, Ready: true });
         var gates = body.Items("spec", "readinessGates").Select(gate => gate.Str("conditionType")).ToList();
-        bool gatesMet = gates.All(gate => before.Items("conditions").Any(item => item.Str("type") == gate && item.Str("status") == "True"));
-        string unready = $"containers with unready status: [{string.Join(' ', Main.Where(item => !(item.Phase == ContainerPhase.Running && item.Ready)).Select(item => item.Name))}]";
-        string reason = phase == "Succeeded" ? "PodCompleted" : phase == "Failed" ? "PodFailed" : "ContainersNotReady";
-        string message = phase is "Succeeded" or "Failed" ? "" : unready;
+        var gatesMet = gates.All(gate => before.Items("conditions").Any(item => item.Str("type") == gate && item.Str("status") == "True"));
+        var unready =
+            $"containers with unready status: [{string.Join(' ', Main.Where(item => !(item.Phase == ContainerPhase.Running && item.Ready)).Select(item => item.Name))}]";
+        var reason =
+            phase == "Succeeded" ? "PodCompleted"
+            : phase == "Failed" ? "PodFailed"
+            : "ContainersNotReady";
+        var message = phase is "Succeeded" or "Failed" ? "" : unready;
         var status = new JsonObject
         {
             ["phase"] = phase,
-            ["conditions"] = new JsonArray(
-            [
+            ["conditions"] = new JsonArray([
                 Condition("PodReadyToStartContainers", phase is not ("Succeeded" or "Failed"), "", ""),
-                Condition("Initialized", initialized, "ContainersNotInitialized", "containers with incomplete status: [" + string.Join(' ', Containers.Where(item => item.IsInit && item.Phase != ContainerPhase.Ended).Select(item => item.Name)) + "]"),
-                Condition("Ready", ready && gatesMet, ready ? "ReadinessGatesNotReady" : reason,
-                    ready ? "the status of pod readiness gate is not \"True\", but False" : message),
+                Condition(
+                    "Initialized",
+                    initialized,
+                    "ContainersNotInitialized",
+                    "containers with incomplete status: ["
+                        + string.Join(
+                            ' ',
+                            Containers.Where(item => item.IsInit && item.Phase != ContainerPhase.Ended).Select(item => item.Name)
+                        )
+                        + "]"
+                ),
+                Condition(
+                    "Ready",
+                    ready && gatesMet,
+                    ready ? "ReadinessGatesNotReady" : reason,
+                    ready ? "the status of pod readiness gate is not \"True\", but False" : message
+                ),
                 Condition("ContainersReady", ready, reason, message),
                 Condition("PodScheduled", true, "", ""),
                 .. before.Items("conditions").Where(item => gates.Contains(item.Str("type"))).Select(item => item.DeepClone()),
@@ -89,7 +106,9 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
         }
         status["startTime"] = startTime;
         if (Containers.Any(container => container.IsInit))
-            status["initContainerStatuses"] = new JsonArray([.. Containers.Where(container => container.IsInit).Select(container => container.Status())]);
+            status["initContainerStatuses"] = new JsonArray([
+                .. Containers.Where(container => container.IsInit).Select(container => container.Status()),
+            ]);
         status["containerStatuses"] = new JsonArray([.. Main.Select(container => container.Status())]);
         status["qosClass"] = before.Str("qosClass");
         return status;
@@ -97,7 +116,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
         JsonObject Condition(string type, bool met, string conditionReason, string conditionMessage)
         {
             var old = before.Items("conditions").FirstOrDefault(item => item.Str("type") == type);
-            string value = met ? "True" : "False";
+            var value = met ? "True" : "False";
             var condition = new JsonObject
             {
                 ["type"] = type,
@@ -116,14 +135,19 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
 
     private string Phase(string policy, bool initialized)
     {
-        bool anyInitFailed = policy == "Never" && Containers.Any(item => item is { IsInit: true, Phase: ContainerPhase.Ended } && item.Terminated.Int("exitCode") != 0);
+        var anyInitFailed =
+            policy == "Never"
+            && Containers.Any(item => item is { IsInit: true, Phase: ContainerPhase.Ended } && item.Terminated.Int("exitCode") != 0);
         if (anyInitFailed)
             return "Failed";
         if (!initialized)
             return "Pending";
         if (Main.All(item => item.Phase == ContainerPhase.Ended))
             return Main.All(item => item.Terminated.Int("exitCode") == 0) ? "Succeeded" : "Failed";
-        return Main.Any(item => item.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff or ContainerPhase.Ended || item.LastTerminated is not null)
+        return Main.Any(item =>
+            item.Phase is ContainerPhase.Running or ContainerPhase.Crashed or ContainerPhase.BackOff or ContainerPhase.Ended
+            || item.LastTerminated is not null
+        )
             ? "Running"
             : "Pending";
     }

@@ -21,7 +21,7 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
         var active = Pods.Claim(Type, set, selector).Where(PodControl.IsActive).ToList();
         if (!set.Body.IsDeleting())
         {
-            long desired = set.Body.Int("spec", "replicas") ?? 1;
+            var desired = set.Body.Int("spec", "replicas") ?? 1;
             if (active.Count < desired)
                 ScaleUp(set, active, (int)Math.Min(desired - active.Count, Burst), key, desired);
             else if (active.Count > desired)
@@ -33,7 +33,7 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
     private void ScaleUp(StoredObject set, List<StoredObject> active, int count, string key, long desired)
     {
         var template = set.Body.Obj("spec", "template")!;
-        for (int i = 0; i < count; i++)
+        for (var i = 0; i < count; i++)
             active.Add(Pods.Create(Type, set, template, Component));
         if (active.Count < desired)
             Enqueue(key);
@@ -50,10 +50,10 @@ internal sealed class ReplicaSetController(PodControl pods) : PodOwnerController
 
     private void WriteStatus(StoredObject set, List<StoredObject> active, string key)
     {
-        long minReady = set.Body.Int("spec", "minReadySeconds") ?? 0;
+        var minReady = set.Body.Int("spec", "minReadySeconds") ?? 0;
         var labels = LabelSelector.FromMap(set.Body.Obj("spec", "template").Obj("metadata", "labels"));
-        int ready = active.Count(PodControl.IsReady);
-        int available = active.Count(pod => PodControl.IsAvailable(pod, minReady, Now));
+        var ready = active.Count(PodControl.IsReady);
+        var available = active.Count(pod => PodControl.IsAvailable(pod, minReady, Now));
         var status = new JsonObject { ["replicas"] = (long)active.Count };
         Set("fullyLabeledReplicas", active.Count(pod => labels.Matches(pod.Body.Labels())));
         Set("readyReplicas", ready);

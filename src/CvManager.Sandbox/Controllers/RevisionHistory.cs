@@ -31,21 +31,19 @@ internal sealed class RevisionHistory(PodControl pods, ResourceType type, string
     public StoredObject Sync(StoredObject owner)
     {
         var all = All(owner);
-        long newest = all.Count == 0 ? 0 : Number(all[^1]);
+        var newest = all.Count == 0 ? 0 : Number(all[^1]);
         var template = owner.Body.Obj("spec", "template")!;
         var same = all.LastOrDefault(revision => JsonAccess.Same(Template(revision), template));
         if (same is null)
             return Create(owner, template, newest + 1);
-        return Number(same) == newest
-            ? same
-            : pods.Cluster.Update(Revisions, same, body => body["revision"] = newest + 1);
+        return Number(same) == newest ? same : pods.Cluster.Update(Revisions, same, body => body["revision"] = newest + 1);
     }
 
     /// <summary>Deletes the oldest unused revisions beyond revisionHistoryLimit.</summary>
     public void Truncate(StoredObject owner, IReadOnlySet<string> live)
     {
         var idle = All(owner).Where(revision => !live.Contains(revision.Name) && !live.Contains(Hash(revision))).ToList();
-        long surplus = idle.Count - (owner.Body.Int("spec", "revisionHistoryLimit") ?? DefaultLimit);
+        var surplus = idle.Count - (owner.Body.Int("spec", "revisionHistoryLimit") ?? DefaultLimit);
         foreach (var revision in idle.Take((int)Math.Max(0, surplus)))
             pods.Cluster.Delete(Revisions, revision);
     }
@@ -55,25 +53,29 @@ internal sealed class RevisionHistory(PodControl pods, ResourceType type, string
     private StoredObject Create(StoredObject owner, JsonObject template, long number)
     {
         long collisions = 0;
-        string hash = DeploymentMath.TemplateHash(template, null);
+        var hash = DeploymentMath.TemplateHash(template, null);
         while (pods.Cluster.Store.Table(Revisions).Find(owner.Namespace, $"{owner.Name}-{hash}") is not null)
             hash = DeploymentMath.TemplateHash(template, ++collisions);
         var labels = template.Labels()?.Clone() ?? [];
         labels[hashLabel] = hash;
         var data = template.Clone();
         data["$patch"] = "replace";
-        return pods.Cluster.Create(Revisions, owner.Namespace, new JsonObject
-        {
-            ["kind"] = Revisions.Kind,
-            ["apiVersion"] = Revisions.Storage.ApiVersion,
-            ["metadata"] = new JsonObject
+        return pods.Cluster.Create(
+            Revisions,
+            owner.Namespace,
+            new JsonObject
             {
-                ["name"] = $"{owner.Name}-{hash}",
-                ["labels"] = labels,
-                ["ownerReferences"] = new JsonArray(PodControl.OwnerReference(type, owner)),
-            },
-            ["data"] = new JsonObject { ["spec"] = new JsonObject { ["template"] = data } },
-            ["revision"] = number,
-        });
+                ["kind"] = Revisions.Kind,
+                ["apiVersion"] = Revisions.Storage.ApiVersion,
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = $"{owner.Name}-{hash}",
+                    ["labels"] = labels,
+                    ["ownerReferences"] = new JsonArray(PodControl.OwnerReference(type, owner)),
+                },
+                ["data"] = new JsonObject { ["spec"] = new JsonObject { ["template"] = data } },
+                ["revision"] = number,
+            }
+        );
     }
 }

@@ -22,24 +22,29 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
         if (!LabelSelector.FromMap(spec.Obj("nodeSelector")).Matches(node.Body.Labels()))
             return false;
         var terms = spec.Items("affinity", "nodeAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms").ToList();
-        return terms.Count == 0 || terms.Any(term =>
-            LabelSelector.FromObject(new JsonObject { ["matchExpressions"] = term["matchExpressions"]?.DeepClone() })!.Matches(node.Body.Labels())
-            && LabelSelector.FromObject(new JsonObject { ["matchExpressions"] = term["matchFields"]?.DeepClone() })!
-                .Matches(new JsonObject { ["metadata.name"] = node.Name }));
+        return terms.Count == 0
+            || terms.Any(term =>
+                LabelSelector
+                    .FromObject(new JsonObject { ["matchExpressions"] = term["matchExpressions"]?.DeepClone() })!
+                    .Matches(node.Body.Labels())
+                && LabelSelector
+                    .FromObject(new JsonObject { ["matchExpressions"] = term["matchFields"]?.DeepClone() })!
+                    .Matches(new JsonObject { ["metadata.name"] = node.Name })
+            );
     }
 
     protected override void OnChange(StoreChange change)
     {
         if (ReferenceEquals(change.Table.Type, BuiltInKinds.Nodes))
         {
-            foreach (string key in waiting)
+            foreach (var key in waiting)
                 Enqueue(key);
             return;
         }
         if (!ReferenceEquals(change.Table.Type, BuiltInKinds.Pods))
             return;
-        string before = change.Previous?.Body.Str("spec", "nodeName") ?? "";
-        string now = change.Kind == ChangeKind.Deleted ? "" : change.Current.Body.Str("spec", "nodeName");
+        var before = change.Previous?.Body.Str("spec", "nodeName") ?? "";
+        var now = change.Kind == ChangeKind.Deleted ? "" : change.Current.Body.Str("spec", "nodeName");
         Count(before, -1);
         Count(now, 1);
         if (change.Kind == ChangeKind.Deleted)
@@ -55,14 +60,16 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
         var spec = pod.Body.Obj("spec")!;
         if (spec.Arr("schedulingGates") is { Count: > 0 } || spec.Str("schedulerName") != Component)
             return;
-        bool ignoresCordon = spec.Items("tolerations").Any(toleration => toleration.Str("key") is Unschedulable or "" && toleration.Str("operator") == "Exists");
+        var ignoresCordon = spec.Items("tolerations")
+            .Any(toleration => toleration.Str("key") is Unschedulable or "" && toleration.Str("operator") == "Exists");
         var nodes = Cluster.Store.Table(BuiltInKinds.Nodes).List("");
-        var node = nodes.Where(node => (ignoresCordon || !node.Body.Bool("spec", "unschedulable")) && Fits(spec, node))
+        var node = nodes
+            .Where(node => (ignoresCordon || !node.Body.Bool("spec", "unschedulable")) && Fits(spec, node))
             .MinBy(node => podsByNode.GetValueOrDefault(node.Name));
         if (node is null)
         {
             waiting.Add(key);
-            string message = $"0/{nodes.Count} nodes are available: {nodes.Count} node(s) didn't match Pod's node affinity/selector.";
+            var message = $"0/{nodes.Count} nodes are available: {nodes.Count} node(s) didn't match Pod's node affinity/selector.";
             var status = pod.Body.Obj("status")!.Clone();
             status["conditions"] = new JsonArray(Condition("False", "Unschedulable", message));
             Cluster.UpdateStatus(BuiltInKinds.Pods, pod, status, ControllerIdentity.Scheduler);

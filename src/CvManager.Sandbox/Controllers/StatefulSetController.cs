@@ -20,7 +20,8 @@ internal sealed class StatefulSetController : PodOwnerController
     private readonly RevisionHistory history;
 
     public StatefulSetController(PodControl pods)
-        : base(pods, BuiltInKinds.StatefulSets) => history = new RevisionHistory(pods, BuiltInKinds.StatefulSets, "controller.kubernetes.io/hash");
+        : base(pods, BuiltInKinds.StatefulSets) =>
+        history = new RevisionHistory(pods, BuiltInKinds.StatefulSets, "controller.kubernetes.io/hash");
 
     protected override void Reconcile(string key)
     {
@@ -41,15 +42,23 @@ internal sealed class StatefulSetController : PodOwnerController
     /// <summary>Creates and deletes pods: one at a time if podManagementPolicy is OrderedReady.</summary>
     private void ManagePods(Snapshot snapshot)
     {
-        var byOrdinal = snapshot.Pods.Where(pod => Ordinal(snapshot.Set, pod) is not null).ToDictionary(pod => Ordinal(snapshot.Set, pod)!.Value);
-        for (long ordinal = snapshot.First; ordinal < snapshot.First + snapshot.Replicas; ordinal++)
+        var byOrdinal = snapshot
+            .Pods.Where(pod => Ordinal(snapshot.Set, pod) is not null)
+            .ToDictionary(pod => Ordinal(snapshot.Set, pod)!.Value);
+        for (var ordinal = snapshot.First; ordinal < snapshot.First + snapshot.Replicas; ordinal++)
         {
             var pod = byOrdinal.GetValueOrDefault(ordinal);
             if (pod is not null && PodControl.IsFinished(pod))
             {
                 if (!pod.Body.IsDeleting())
                 {
-                    Pods.Events.Warning(Type, snapshot.Set, Component, "RecreatingFailedPod", $"StatefulSet {snapshot.Set.Key} is recreating failed Pod {pod.Name}");
+                    Pods.Events.Warning(
+                        Type,
+                        snapshot.Set,
+                        Component,
+                        "RecreatingFailedPod",
+                        $"StatefulSet {snapshot.Set.Key} is recreating failed Pod {pod.Name}"
+                    );
                     Delete(snapshot, pod);
                 }
                 if (snapshot.InOrder)
@@ -75,8 +84,11 @@ internal sealed class StatefulSetController : PodOwnerController
     /// <returns>False if the rolling update has to wait.</returns>
     private bool ScaleDown(Snapshot snapshot, Dictionary<long, StoredObject> byOrdinal)
     {
-        var condemned = byOrdinal.Where(pair => pair.Key < snapshot.First || pair.Key >= snapshot.First + snapshot.Replicas)
-            .OrderByDescending(pair => pair.Key).Select(pair => pair.Value).ToList();
+        var condemned = byOrdinal
+            .Where(pair => pair.Key < snapshot.First || pair.Key >= snapshot.First + snapshot.Replicas)
+            .OrderByDescending(pair => pair.Key)
+            .Select(pair => pair.Value)
+            .ToList();
         var firstUnhealthy = byOrdinal.OrderBy(pair => pair.Key).Select(pair => pair.Value).FirstOrDefault(pod => !IsRunning(pod));
         foreach (var pod in condemned)
         {
@@ -98,7 +110,7 @@ internal sealed class StatefulSetController : PodOwnerController
     /// <summary>Deletes the pod with the highest ordinal that has an old revision, once all pods above it are healthy.</summary>
     private void RollingUpdate(Snapshot snapshot, Dictionary<long, StoredObject> byOrdinal)
     {
-        for (long ordinal = snapshot.First + snapshot.Replicas - 1; ordinal >= Math.Max(snapshot.First, snapshot.Partition); ordinal--)
+        for (var ordinal = snapshot.First + snapshot.Replicas - 1; ordinal >= Math.Max(snapshot.First, snapshot.Partition); ordinal--)
         {
             if (!byOrdinal.TryGetValue(ordinal, out var pod))
                 return;
@@ -115,22 +127,29 @@ internal sealed class StatefulSetController : PodOwnerController
     private void Create(Snapshot snapshot, long ordinal)
     {
         var set = snapshot.Set;
-        bool keepsOld = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate" && ordinal < snapshot.Partition;
+        var keepsOld = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate" && ordinal < snapshot.Partition;
         var revision = keepsOld ? snapshot.Current : snapshot.Update;
-        string name = $"{set.Name}-{ordinal.ToString(CultureInfo.InvariantCulture)}";
+        var name = $"{set.Name}-{ordinal.ToString(CultureInfo.InvariantCulture)}";
         CreateClaims(set, name);
-        Pods.Create(Type, set, RevisionHistory.Template(revision), Component, pod =>
-        {
-            var meta = pod.Meta();
-            meta.Remove("generateName");
-            meta["name"] = name;
-            meta.Ensure("labels")[NameLabel] = name;
-            meta.Ensure("labels")[RevisionLabel] = revision.Name;
-            var spec = pod.Ensure("spec");
-            spec["hostname"] = name;
-            spec.SetOrRemove("subdomain", set.Body.Str("spec", "serviceName"));
-            MountClaims(set, name, spec);
-        }, $"create Pod {name} in StatefulSet {set.Name} successful");
+        Pods.Create(
+            Type,
+            set,
+            RevisionHistory.Template(revision),
+            Component,
+            pod =>
+            {
+                var meta = pod.Meta();
+                meta.Remove("generateName");
+                meta["name"] = name;
+                meta.Ensure("labels")[NameLabel] = name;
+                meta.Ensure("labels")[RevisionLabel] = revision.Name;
+                var spec = pod.Ensure("spec");
+                spec["hostname"] = name;
+                spec.SetOrRemove("subdomain", set.Body.Str("spec", "serviceName"));
+                MountClaims(set, name, spec);
+            },
+            $"create Pod {name} in StatefulSet {set.Name} successful"
+        );
     }
 
     private void Delete(Snapshot snapshot, StoredObject pod) =>
@@ -142,34 +161,41 @@ internal sealed class StatefulSetController : PodOwnerController
         var claims = Cluster.Catalog.Find("", "v1", "persistentvolumeclaims")!.Value.Type;
         foreach (var template in set.Body.Items("spec", "volumeClaimTemplates"))
         {
-            string name = $"{template.Name()}-{podName}";
+            var name = $"{template.Name()}-{podName}";
             if (Cluster.Store.Table(claims).Find(set.Namespace, name) is not null)
                 continue;
             var meta = new JsonObject { ["name"] = name };
             if (set.Body.Obj("spec", "selector", "matchLabels") is JsonObject labels)
                 meta["labels"] = labels.DeepClone();
-            Cluster.Create(claims, set.Namespace, new JsonObject
-            {
-                ["kind"] = claims.Kind,
-                ["apiVersion"] = claims.Storage.ApiVersion,
-                ["metadata"] = meta,
-                ["spec"] = template.Obj("spec")?.DeepClone(),
-            });
+            Cluster.Create(
+                claims,
+                set.Namespace,
+                new JsonObject
+                {
+                    ["kind"] = claims.Kind,
+                    ["apiVersion"] = claims.Storage.ApiVersion,
+                    ["metadata"] = meta,
+                    ["spec"] = template.Obj("spec")?.DeepClone(),
+                }
+            );
         }
     }
 
     private static void MountClaims(StoredObject set, string podName, JsonObject spec)
     {
-        foreach (string template in set.Body.Items("spec", "volumeClaimTemplates").Select(template => template.Name()))
+        foreach (var template in set.Body.Items("spec", "volumeClaimTemplates").Select(template => template.Name()))
         {
             var volumes = spec["volumes"] as JsonArray ?? [];
             foreach (var old in volumes.OfType<JsonObject>().Where(volume => volume.Str("name") == template).ToList())
                 volumes.Remove(old);
-            volumes.Add((JsonNode)new JsonObject
-            {
-                ["name"] = template,
-                ["persistentVolumeClaim"] = new JsonObject { ["claimName"] = $"{template}-{podName}" },
-            });
+            volumes.Add(
+                (JsonNode)
+                    new JsonObject
+                    {
+                        ["name"] = template,
+                        ["persistentVolumeClaim"] = new JsonObject { ["claimName"] = $"{template}-{podName}" },
+                    }
+            );
             if (volumes.Parent is null)
                 spec["volumes"] = volumes;
         }
@@ -180,11 +206,11 @@ internal sealed class StatefulSetController : PodOwnerController
         var set = snapshot.Set;
         var present = pods.Where(pod => !PodControl.IsFinished(pod)).ToList();
         var staying = present.Where(pod => !pod.Body.IsDeleting()).ToList();
-        int ready = present.Count(IsRunning);
-        int updated = staying.Count(pod => Revision(pod) == snapshot.Update.Name);
-        int current = staying.Count(pod => Revision(pod) == snapshot.Current.Name);
+        var ready = present.Count(IsRunning);
+        var updated = staying.Count(pod => Revision(pod) == snapshot.Update.Name);
+        var current = staying.Count(pod => Revision(pod) == snapshot.Current.Name);
         var currentRevision = snapshot.Current;
-        bool rolling = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate";
+        var rolling = set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate";
         if (rolling && updated == present.Count && ready == snapshot.Replicas && present.Count == snapshot.Replicas)
         {
             currentRevision = snapshot.Update;
@@ -219,7 +245,7 @@ internal sealed class StatefulSetController : PodOwnerController
     /// <summary>The ordinal in a pod's name; null if the name does not belong to this set.</summary>
     private static long? Ordinal(StoredObject set, StoredObject pod) =>
         pod.Name.StartsWith(set.Name + "-", StringComparison.Ordinal)
-        && long.TryParse(pod.Name.AsSpan(set.Name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out long ordinal)
+        && long.TryParse(pod.Name.AsSpan(set.Name.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var ordinal)
             ? ordinal
             : null;
 

@@ -11,19 +11,21 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
 
     private static readonly string[] StatusVerbs = ["get", "patch", "update"];
 
-    public static JsonObject CoreVersions(string host) => new()
-    {
-        ["kind"] = "APIVersions",
-        ["versions"] = new JsonArray("v1"),
-        ["serverAddressByClientCIDRs"] = new JsonArray(new JsonObject { ["clientCIDR"] = "0.0.0.0/0", ["serverAddress"] = host }),
-    };
+    public static JsonObject CoreVersions(string host) =>
+        new()
+        {
+            ["kind"] = "APIVersions",
+            ["versions"] = new JsonArray("v1"),
+            ["serverAddressByClientCIDRs"] = new JsonArray(new JsonObject { ["clientCIDR"] = "0.0.0.0/0", ["serverAddress"] = host }),
+        };
 
-    public JsonObject Groups() => new()
-    {
-        ["kind"] = "APIGroupList",
-        ["apiVersion"] = "v1",
-        ["groups"] = new JsonArray([.. GroupNames().Select(group => (JsonNode)Describe(group, isItem: true))]),
-    };
+    public JsonObject Groups() =>
+        new()
+        {
+            ["kind"] = "APIGroupList",
+            ["apiVersion"] = "v1",
+            ["groups"] = new JsonArray([.. GroupNames().Select(group => (JsonNode)Describe(group, isItem: true))]),
+        };
 
     /// <summary>Null if the group is not served.</summary>
     public JsonObject? Group(string group) => GroupNames().Contains(group) ? Describe(group, isItem: false) : null;
@@ -32,18 +34,29 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
     public JsonObject? Resources(string group, string version)
     {
         var resources = new JsonArray();
-        string? review = version != "v1" ? null : group switch { "authorization.k8s.io" => "SelfSubjectAccessReview", "authentication.k8s.io" => "SelfSubjectReview", _ => null };
-        bool any = review is not null;
+        var review =
+            version != "v1"
+                ? null
+                : group switch
+                {
+                    "authorization.k8s.io" => "SelfSubjectAccessReview",
+                    "authentication.k8s.io" => "SelfSubjectReview",
+                    _ => null,
+                };
+        var any = review is not null;
         if (review is not null)
         {
-            resources.Add((JsonNode)new JsonObject
-            {
-                ["name"] = review.ToLowerInvariant() + "s",
-                ["singularName"] = review.ToLowerInvariant(),
-                ["namespaced"] = false,
-                ["kind"] = review,
-                ["verbs"] = new JsonArray("create"),
-            });
+            resources.Add(
+                (JsonNode)
+                    new JsonObject
+                    {
+                        ["name"] = review.ToLowerInvariant() + "s",
+                        ["singularName"] = review.ToLowerInvariant(),
+                        ["namespaced"] = false,
+                        ["kind"] = review,
+                        ["verbs"] = new JsonArray("create"),
+                    }
+            );
         }
         foreach (var type in catalog.Types.OrderBy(type => type.Plural, StringComparer.Ordinal))
         {
@@ -56,7 +69,16 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
             if (served.Scale is not null)
                 resources.Add((JsonNode)Sub(type, "scale", "Scale", StatusVerbs, "autoscaling", "v1"));
             foreach (var sub in type.Subresources)
-                resources.Add((JsonNode)Sub(type, sub.Name, sub.Kind, sub.Verbs, sub.Group == group ? "" : sub.Group, sub.Group == group ? "" : sub.Version));
+                resources.Add(
+                    (JsonNode)Sub(
+                        type,
+                        sub.Name,
+                        sub.Kind,
+                        sub.Verbs,
+                        sub.Group == group ? "" : sub.Group,
+                        sub.Group == group ? "" : sub.Version
+                    )
+                );
         }
         if (!any)
             return null;
@@ -69,8 +91,15 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
         };
     }
 
-    private IEnumerable<string> GroupNames() => catalog.GroupVersions().Select(pair => pair.Group)
-        .Append("authentication.k8s.io").Append("authorization.k8s.io").Where(group => group.Length > 0).Distinct().Order(StringComparer.Ordinal);
+    private IEnumerable<string> GroupNames() =>
+        catalog
+            .GroupVersions()
+            .Select(pair => pair.Group)
+            .Append("authentication.k8s.io")
+            .Append("authorization.k8s.io")
+            .Where(group => group.Length > 0)
+            .Distinct()
+            .Order(StringComparer.Ordinal);
 
     private JsonObject Describe(string group, bool isItem)
     {
@@ -107,9 +136,21 @@ internal sealed class DiscoveryDocuments(KindCatalog catalog)
         return resource;
     }
 
-    private static JsonObject Sub(ResourceType type, string name, string kind, IReadOnlyList<string> verbs, string group = "", string version = "")
+    private static JsonObject Sub(
+        ResourceType type,
+        string name,
+        string kind,
+        IReadOnlyList<string> verbs,
+        string group = "",
+        string version = ""
+    )
     {
-        var resource = new JsonObject { ["name"] = $"{type.Plural}/{name}", ["singularName"] = "", ["namespaced"] = type.Namespaced };
+        var resource = new JsonObject
+        {
+            ["name"] = $"{type.Plural}/{name}",
+            ["singularName"] = "",
+            ["namespaced"] = type.Namespaced,
+        };
         resource.SetOrRemove("group", group);
         resource.SetOrRemove("version", version);
         resource["kind"] = kind;

@@ -40,7 +40,7 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
         var paths = new JsonObject();
         foreach (var (group, version) in catalog.GroupVersions())
         {
-            string path = group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}";
+            var path = group.Length == 0 ? $"api/{version}" : $"apis/{group}/{version}";
             // The hash changes when the served resources change, so that clients reload the document.
             paths[path] = new JsonObject { ["serverRelativeURL"] = $"/openapi/v3/{path}?hash={catalog.Generation}" };
         }
@@ -55,10 +55,10 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
         {
             if (type.Version(group, version) is not ServedVersion served)
                 continue;
-            string name = DefinitionName(type, served);
+            var name = DefinitionName(type, served);
             AddRoot(schemas, name, type, served);
-            string root = group.Length == 0 ? $"/api/{version}" : $"/apis/{group}/{version}";
-            string path = $"{root}/{(type.Namespaced ? "namespaces/{namespace}/" : "")}{type.Plural}";
+            var root = group.Length == 0 ? $"/api/{version}" : $"/apis/{group}/{version}";
+            var path = $"{root}/{(type.Namespaced ? "namespaces/{namespace}/" : "")}{type.Plural}";
             var kind = Kind(type, served);
             paths[path + "/{name}"] = new JsonObject
             {
@@ -75,37 +75,52 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
         }
         if (paths.Count == 0)
             return null;
-        return ApiResponse.FromJson(new JsonObject
-        {
-            ["openapi"] = "3.0.0",
-            ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = ApiServer.KubernetesVersion },
-            ["paths"] = paths,
-            ["components"] = new JsonObject { ["schemas"] = schemas },
-        });
+        return ApiResponse.FromJson(
+            new JsonObject
+            {
+                ["openapi"] = "3.0.0",
+                ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = ApiServer.KubernetesVersion },
+                ["paths"] = paths,
+                ["components"] = new JsonObject { ["schemas"] = schemas },
+            }
+        );
     }
 
     /// <summary>The name of a type's definition: the package of a built-in type, the reversed group of a custom one.</summary>
-    public static string DefinitionName(ResourceType type, ServedVersion version) => type.IsCustom
-        ? $"{string.Join(".", type.Group.Split('.').AsEnumerable().Reverse())}.{version.Version}.{type.Kind}"
-        : DefinitionName(version.Schema);
+    public static string DefinitionName(ResourceType type, ServedVersion version) =>
+        type.IsCustom
+            ? $"{string.Join(".", type.Group.Split('.').AsEnumerable().Reverse())}.{version.Version}.{type.Kind}"
+            : DefinitionName(version.Schema);
 
-    public static string DefinitionName(SchemaNode type) => $"{type.Package}.{type.Name[(type.Name.IndexOf('.', StringComparison.Ordinal) + 1)..]}";
+    public static string DefinitionName(SchemaNode type) =>
+        $"{type.Package}.{type.Name[(type.Name.IndexOf('.', StringComparison.Ordinal) + 1)..]}";
 
     private static JsonObject Kind(ResourceType type, ServedVersion version) =>
-        new() { ["group"] = version.Group, ["kind"] = type.Kind, ["version"] = version.Version };
-
-    private static JsonObject Operation(string action, JsonObject kind, params string[] parameters) => new()
-    {
-        ["parameters"] = new JsonArray([.. parameters.Select(name => (JsonNode)new JsonObject
+        new()
         {
-            ["name"] = name,
-            ["in"] = "query",
-            ["schema"] = new JsonObject { ["type"] = "string" },
-        })]),
-        ["responses"] = new JsonObject { ["200"] = new JsonObject { ["description"] = "OK" } },
-        ["x-kubernetes-action"] = action,
-        ["x-kubernetes-group-version-kind"] = kind.DeepClone(),
-    };
+            ["group"] = version.Group,
+            ["kind"] = type.Kind,
+            ["version"] = version.Version,
+        };
+
+    private static JsonObject Operation(string action, JsonObject kind, params string[] parameters) =>
+        new()
+        {
+            ["parameters"] = new JsonArray([
+                .. parameters.Select(name =>
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["name"] = name,
+                            ["in"] = "query",
+                            ["schema"] = new JsonObject { ["type"] = "string" },
+                        }
+                ),
+            ]),
+            ["responses"] = new JsonObject { ["200"] = new JsonObject { ["description"] = "OK" } },
+            ["x-kubernetes-action"] = action,
+            ["x-kubernetes-group-version-kind"] = kind.DeepClone(),
+        };
 
     private static void AddRoot(JsonObject schemas, string name, ResourceType type, ServedVersion version)
     {
@@ -125,7 +140,7 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
     {
         if (isReferable && node.Name.Length > 0)
         {
-            string name = DefinitionName(node);
+            var name = DefinitionName(node);
             if (!schemas.ContainsKey(name))
             {
                 schemas[name] = new JsonObject(); // Placeholder for types that refer to themselves.

@@ -51,13 +51,13 @@ internal sealed class ApiListener : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await stopping.CancelAsync().ConfigureAwait(false);
+        await stopping.CancelAsync();
         listener.Stop();
-        await accepting.ConfigureAwait(false);
+        await accepting;
         Task[] open;
         lock (connections)
             open = [.. connections];
-        await Task.WhenAll(open).ConfigureAwait(false);
+        await Task.WhenAll(open);
         listener.Dispose();
         stopping.Dispose();
         certificate.Dispose();
@@ -70,16 +70,22 @@ internal sealed class ApiListener : IAsyncDisposable
             Socket socket;
             try
             {
-                socket = await listener.AcceptSocketAsync(stopping.Token).ConfigureAwait(false);
+                socket = await listener.AcceptSocketAsync(stopping.Token);
             }
-            catch (Exception error) when (error is OperationCanceledException or SocketException or ObjectDisposedException && stopping.IsCancellationRequested)
+            catch (Exception e)
+                when (e is OperationCanceledException or SocketException or ObjectDisposedException && stopping.IsCancellationRequested)
             {
                 return;
             }
             var connection = Task.Run(() => ServeAsync(socket), CancellationToken.None);
             lock (connections)
                 connections.Add(connection);
-            _ = connection.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            _ = connection.ContinueWith(
+                Forget,
+                CancellationToken.None,
+                TaskContinuationOptions.ExecuteSynchronously,
+                TaskScheduler.Default
+            );
         }
 
         void Forget(Task connection)
@@ -95,18 +101,19 @@ internal sealed class ApiListener : IAsyncDisposable
         try
         {
             var stream = new SslStream(new NetworkStream(socket, ownsSocket: true));
-            await using (stream.ConfigureAwait(false))
+            await using (stream)
             {
                 var tls = new SslServerAuthenticationOptions
                 {
                     ServerCertificate = certificate.Server,
                     ApplicationProtocols = [SslApplicationProtocol.Http11],
                 };
-                await stream.AuthenticateAsServerAsync(tls, stopping.Token).ConfigureAwait(false);
-                await new HttpConnection(stream, server).RunAsync(stopping.Token).ConfigureAwait(false);
+                await stream.AuthenticateAsServerAsync(tls, stopping.Token);
+                await new HttpConnection(stream, server).RunAsync(stopping.Token);
             }
         }
-        catch (Exception error) when (error is IOException or SocketException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
+        catch (Exception e)
+            when (e is IOException or SocketException or AuthenticationException or OperationCanceledException or ObjectDisposedException)
         {
             // The client disconnected, or the cluster is stopping.
             socket.Dispose();

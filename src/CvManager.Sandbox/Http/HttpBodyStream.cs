@@ -45,7 +45,7 @@ internal sealed class HttpBodyStream : Stream
         }
         if (head["Content-Length"] is not { Length: > 0 } text)
             return null;
-        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out long length))
+        if (!long.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out var length))
             throw new InvalidDataException("malformed content length");
         return new HttpBodyStream(reader, chunked: false, length);
     }
@@ -54,16 +54,16 @@ internal sealed class HttpBodyStream : Stream
     {
         if (IsAtEnd || buffer.IsEmpty)
             return 0;
-        if (chunked && left == 0 && !await NextChunkAsync(cancellationToken).ConfigureAwait(false))
+        if (chunked && left == 0 && !await NextChunkAsync(cancellationToken))
             return 0;
-        int read = await reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken).ConfigureAwait(false);
+        var read = await reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken);
         if (read == 0)
             throw new IOException("The connection closed before the end of the request body.");
         left -= read;
         if (left == 0 && !chunked)
             IsAtEnd = true;
         else if (left == 0)
-            await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+            await reader.ReadLineAsync(cancellationToken);
         return read;
     }
 
@@ -73,9 +73,7 @@ internal sealed class HttpBodyStream : Stream
     /// <summary>Not supported: use ReadAsync.</summary>
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    public override void Flush()
-    {
-    }
+    public override void Flush() { }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -85,13 +83,13 @@ internal sealed class HttpBodyStream : Stream
 
     private async ValueTask<bool> NextChunkAsync(CancellationToken cancellationToken)
     {
-        string line = await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) ?? "";
-        string size = line.Split(';', 2)[0].Trim();
+        var line = await reader.ReadLineAsync(cancellationToken) ?? "";
+        var size = line.Split(';', 2)[0].Trim();
         if (!long.TryParse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out left) || left < 0)
             throw new InvalidDataException("malformed chunk");
         if (left > 0)
             return true;
-        while (await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { Length: > 0 })
+        while (await reader.ReadLineAsync(cancellationToken) is { Length: > 0 })
         {
             // Trailers are ignored.
         }

@@ -15,35 +15,35 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     {
         try
         {
-            while (await ReadHeadAsync(cancellationToken).ConfigureAwait(false) is HttpRequestHead head)
+            while (await ReadHeadAsync(cancellationToken) is HttpRequestHead head)
             {
-                if (!await ServeAsync(head, cancellationToken).ConfigureAwait(false))
+                if (!await ServeAsync(head, cancellationToken))
                     return;
             }
         }
-        catch (InvalidDataException error)
+        catch (InvalidDataException e)
         {
-            await WriteAsync(ApiResponse.FromText(error.Message, 400), close: true, headOnly: false, cancellationToken).ConfigureAwait(false);
+            await WriteAsync(ApiResponse.FromText(e.Message, 400), close: true, headOnly: false, cancellationToken);
         }
     }
 
     private async ValueTask<HttpRequestHead?> ReadHeadAsync(CancellationToken cancellationToken)
     {
-        string? line = await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false);
+        var line = await reader.ReadLineAsync(cancellationToken);
         if (line is null)
             return null;
-        string[] parts = line.Split(' ');
+        var parts = line.Split(' ');
         if (parts.Length != 3 || !parts[2].StartsWith("HTTP/1.", StringComparison.Ordinal))
             throw new InvalidDataException("malformed request line");
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        while (await reader.ReadLineAsync(cancellationToken).ConfigureAwait(false) is { Length: > 0 } header)
+        while (await reader.ReadLineAsync(cancellationToken) is { Length: > 0 } header)
         {
-            int colon = header.IndexOf(':', StringComparison.Ordinal);
+            var colon = header.IndexOf(':', StringComparison.Ordinal);
             if (colon <= 0)
                 throw new InvalidDataException("malformed header");
-            string name = header[..colon];
-            string value = header[(colon + 1)..].Trim();
-            headers[name] = headers.TryGetValue(name, out string? before) ? $"{before}, {value}" : value;
+            var name = header[..colon];
+            var value = header[(colon + 1)..].Trim();
+            headers[name] = headers.TryGetValue(name, out var before) ? $"{before}, {value}" : value;
         }
         return new HttpRequestHead(parts[0], parts[1], headers);
     }
@@ -53,24 +53,27 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     {
         var body = HttpBodyStream.Create(reader, head);
         if (body is not null && head["Expect"].Equals("100-continue", StringComparison.OrdinalIgnoreCase))
-            await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken).ConfigureAwait(false);
-        string target = head.Target.StartsWith('/') ? head.Target : new Uri(head.Target).PathAndQuery;
+            await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken);
+        var target = head.Target.StartsWith('/') ? head.Target : new Uri(head.Target).PathAndQuery;
         var (path, query) = ApiRequest.ParseTarget(target);
-        var response = await server.HandleAsync(new ApiRequest
-        {
-            Method = head.Method == "HEAD" ? "GET" : head.Method,
-            Path = path,
-            RawPathAndQuery = target,
-            Query = query,
-            Accept = head["Accept"],
-            ContentType = head["Content-Type"],
-            Authorization = head["Authorization"],
-            UserAgent = head["User-Agent"],
-            Body = body,
-        }, cancellationToken).ConfigureAwait(false);
+        var response = await server.HandleAsync(
+            new ApiRequest
+            {
+                Method = head.Method == "HEAD" ? "GET" : head.Method,
+                Path = path,
+                RawPathAndQuery = target,
+                Query = query,
+                Accept = head["Accept"],
+                ContentType = head["Content-Type"],
+                Authorization = head["Authorization"],
+                UserAgent = head["User-Agent"],
+                Body = body,
+            },
+            cancellationToken
+        );
         // An unread rest of the body would be parsed as the next request.
-        bool close = head["Connection"].Contains("close", StringComparison.OrdinalIgnoreCase) || body is { IsAtEnd: false };
-        await WriteAsync(response, close, head.Method == "HEAD", cancellationToken).ConfigureAwait(false);
+        var close = head["Connection"].Contains("close", StringComparison.OrdinalIgnoreCase) || body is { IsAtEnd: false };
+        await WriteAsync(response, close, head.Method == "HEAD", cancellationToken);
         return !close;
     }
 
@@ -79,7 +82,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         var head = new StringBuilder();
         head.Append(CultureInfo.InvariantCulture, $"HTTP/1.1 {response.StatusCode} {ReasonPhrase(response.StatusCode)}\r\n");
         head.Append(CultureInfo.InvariantCulture, $"Content-Type: {response.ContentType}\r\n");
-        foreach (string warning in response.Warnings)
+        foreach (var warning in response.Warnings)
             head.Append(CultureInfo.InvariantCulture, $"Warning: {WarningHeader.Format(warning)}\r\n");
         if (response.RetryAfterSeconds is int seconds)
             head.Append(CultureInfo.InvariantCulture, $"Retry-After: {seconds}\r\n");
@@ -88,16 +91,16 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         if (response.Stream is null)
         {
             head.Append(CultureInfo.InvariantCulture, $"Content-Length: {response.Body.Length}\r\n\r\n");
-            byte[] bytes = Encoding.UTF8.GetBytes(head.ToString());
-            await stream.WriteAsync(headOnly ? bytes : (byte[])[.. bytes, .. response.Body.Span], cancellationToken).ConfigureAwait(false);
+            var bytes = Encoding.UTF8.GetBytes(head.ToString());
+            await stream.WriteAsync(headOnly ? bytes : (byte[])[.. bytes, .. response.Body.Span], cancellationToken);
             return;
         }
         head.Append("Transfer-Encoding: chunked\r\n\r\n");
-        await using (response.Stream.ConfigureAwait(false))
+        await using (response.Stream)
         {
-            await stream.WriteAsync(Encoding.UTF8.GetBytes(head.ToString()), cancellationToken).ConfigureAwait(false);
+            await stream.WriteAsync(Encoding.UTF8.GetBytes(head.ToString()), cancellationToken);
             if (!headOnly)
-                await WriteChunksAsync(response.Stream, cancellationToken).ConfigureAwait(false);
+                await WriteChunksAsync(response.Stream, cancellationToken);
         }
     }
 
@@ -110,17 +113,17 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         try
         {
             int read;
-            while ((read = await source.ReadAsync(buffer, disconnected.Token).ConfigureAwait(false)) > 0)
+            while ((read = await source.ReadAsync(buffer, disconnected.Token)) > 0)
             {
                 byte[] chunk = [.. Encoding.ASCII.GetBytes($"{read:x}\r\n"), .. buffer.AsSpan(0, read), .. "\r\n"u8];
-                await stream.WriteAsync(chunk, disconnected.Token).ConfigureAwait(false);
+                await stream.WriteAsync(chunk, disconnected.Token);
             }
-            await stream.WriteAsync("0\r\n\r\n"u8.ToArray(), disconnected.Token).ConfigureAwait(false);
+            await stream.WriteAsync("0\r\n\r\n"u8.ToArray(), disconnected.Token);
         }
         finally
         {
-            await disconnected.CancelAsync().ConfigureAwait(false);
-            await closing.ConfigureAwait(false);
+            await disconnected.CancelAsync();
+            await closing;
         }
     }
 
@@ -128,12 +131,12 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     {
         try
         {
-            if (!await reader.WaitForDataAsync(disconnected.Token).ConfigureAwait(false))
-                await disconnected.CancelAsync().ConfigureAwait(false);
+            if (!await reader.WaitForDataAsync(disconnected.Token))
+                await disconnected.CancelAsync();
         }
-        catch (Exception error) when (error is IOException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            await disconnected.CancelAsync().ConfigureAwait(false);
+            await disconnected.CancelAsync();
         }
         catch (OperationCanceledException)
         {
@@ -141,12 +144,13 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
         }
     }
 
-    private static string ReasonPhrase(int status) => status switch
-    {
-        422 => "Unprocessable Entity",
-        429 => "Too Many Requests",
-        _ => ((HttpStatusCode)status).ToString(),
-    };
+    private static string ReasonPhrase(int status) =>
+        status switch
+        {
+            422 => "Unprocessable Entity",
+            429 => "Too Many Requests",
+            _ => ((HttpStatusCode)status).ToString(),
+        };
 }
 
 /// <summary>The request line and headers of one request.</summary>

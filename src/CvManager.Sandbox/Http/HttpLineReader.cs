@@ -18,10 +18,10 @@ internal sealed class HttpLineReader(Stream stream)
         var line = new MemoryStream();
         while (true)
         {
-            if (!await WaitForDataAsync(cancellationToken).ConfigureAwait(false))
+            if (!await WaitForDataAsync(cancellationToken))
                 return null;
-            int feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
-            int size = feed < 0 ? end - start : feed;
+            var feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
+            var size = feed < 0 ? end - start : feed;
             line.Write(buffer, start, size);
             start += feed < 0 ? size : size + 1;
             if (line.Length > LineLimit)
@@ -34,9 +34,9 @@ internal sealed class HttpLineReader(Stream stream)
     /// <summary>0 if the connection is closed.</summary>
     public async ValueTask<int> ReadAsync(Memory<byte> target, CancellationToken cancellationToken)
     {
-        if (!await WaitForDataAsync(cancellationToken).ConfigureAwait(false))
+        if (!await WaitForDataAsync(cancellationToken))
             return 0;
-        int size = Math.Min(target.Length, end - start);
+        var size = Math.Min(target.Length, end - start);
         buffer.AsMemory(start, size).CopyTo(target);
         start += size;
         return size;
@@ -49,7 +49,7 @@ internal sealed class HttpLineReader(Stream stream)
             return true;
         start = 0;
         end = 0;
-        end = await stream.ReadAsync(buffer, cancellationToken).ConfigureAwait(false);
+        end = await stream.ReadAsync(buffer, cancellationToken);
         return end > 0;
     }
 }

@@ -12,20 +12,20 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken).ConfigureAwait(false);
+        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken);
         if (fault.RequestDelay > TimeSpan.Zero)
-            await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(fault.RequestDelay, time, cancellationToken);
         if (fault.DropRequest)
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
         var response = fault.StatusCode is int code
             ? ApiResponse.FromError(ApiException.Injected(code, fault))
-            : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            : await server.HandleAsync(await ReadAsync(request, cancellationToken), cancellationToken);
         if (fault.ResponseDelay > TimeSpan.Zero)
-            await Task.Delay(fault.ResponseDelay, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(fault.ResponseDelay, time, cancellationToken);
         if (fault.DropResponse)
         {
             if (response.Stream is not null)
-                await response.Stream.DisposeAsync().ConfigureAwait(false);
+                await response.Stream.DisposeAsync();
             throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the response arrived.");
         }
         if (fault.Watch is not null && response.Stream is WatchStream watch)
@@ -47,7 +47,7 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
             ContentType = request.Content?.Headers.ContentType?.ToString() ?? "",
             Authorization = request.Headers.Authorization?.ToString() ?? "",
             UserAgent = request.Headers.UserAgent.ToString(),
-            Body = request.Content is null ? null : await request.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false),
+            Body = request.Content is null ? null : await request.Content.ReadAsStreamAsync(cancellationToken),
         };
     }
 
@@ -56,7 +56,7 @@ internal sealed class InProcessHandler(ApiServer server, TimeProvider time, Even
         HttpContent content = response.Stream is null ? new ReadOnlyMemoryContent(response.Body) : new StreamContent(response.Stream);
         content.Headers.ContentType = MediaTypeHeaderValue.Parse(response.ContentType);
         var message = new HttpResponseMessage((HttpStatusCode)response.StatusCode) { Content = content, RequestMessage = request };
-        foreach (string warning in response.Warnings)
+        foreach (var warning in response.Warnings)
             message.Headers.TryAddWithoutValidation("Warning", WarningHeader.Format(warning));
         if (response.RetryAfterSeconds is int seconds)
             message.Headers.TryAddWithoutValidation("Retry-After", seconds.ToString(CultureInfo.InvariantCulture));

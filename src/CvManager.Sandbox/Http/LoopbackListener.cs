@@ -29,9 +29,9 @@ internal sealed class LoopbackListener : IAsyncDisposable
     public static LoopbackListener Start(int port, Func<HttpListenerContext, CancellationToken, Task> serve)
     {
         // Another process may take the free port before it is used.
-        for (int attempt = 1; ; attempt++)
+        for (var attempt = 1; ; attempt++)
         {
-            int chosen = port != 0 ? port : FreePort();
+            var chosen = port != 0 ? port : FreePort();
             var listener = new HttpListener { IgnoreWriteExceptions = false };
             listener.Prefixes.Add($"http://127.0.0.1:{chosen}/");
             try
@@ -48,13 +48,13 @@ internal sealed class LoopbackListener : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await stopping.CancelAsync().ConfigureAwait(false);
+        await stopping.CancelAsync();
         listener.Close();
-        await accepting.ConfigureAwait(false);
+        await accepting;
         Task[] open;
         lock (serving)
             open = [.. serving];
-        await Task.WhenAll(open).ConfigureAwait(false);
+        await Task.WhenAll(open);
         stopping.Dispose();
     }
 
@@ -72,9 +72,9 @@ internal sealed class LoopbackListener : IAsyncDisposable
             HttpListenerContext context;
             try
             {
-                context = await listener.GetContextAsync().ConfigureAwait(false);
+                context = await listener.GetContextAsync();
             }
-            catch (Exception error) when (error is HttpListenerException or ObjectDisposedException && stopping.IsCancellationRequested)
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException && stopping.IsCancellationRequested)
             {
                 return;
             }
@@ -95,10 +95,10 @@ internal sealed class LoopbackListener : IAsyncDisposable
     {
         try
         {
-            await serve(context, stopping.Token).ConfigureAwait(false);
+            await serve(context, stopping.Token);
             context.Response.Close();
         }
-        catch (Exception error) when (error is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)
+        catch (Exception e) when (e is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)
         {
             // The client disconnected, or the server is stopping.
             context.Response.Abort();

@@ -23,8 +23,11 @@ internal sealed class CauseList
         Add("FieldValueInvalid", field, $"Invalid value: {value}: {detail}");
 
     public void NotSupported(string field, JsonNode? value, params IEnumerable<string> supported) =>
-        Add("FieldValueNotSupported", field,
-            $"Unsupported value: {Show(value)}: supported values: {string.Join(", ", supported.Select(JsonAccess.Quoted))}");
+        Add(
+            "FieldValueNotSupported",
+            field,
+            $"Unsupported value: {Show(value)}: supported values: {string.Join(", ", supported.Select(JsonAccess.Quoted))}"
+        );
 
     public void Duplicate(string field, JsonNode? value) => Add("FieldValueDuplicate", field, $"Duplicate value: {Show(value)}");
 

@@ -13,14 +13,18 @@ internal abstract class ConfigRules : KindRules
     public override void Validate(JsonObject body, CauseList causes)
     {
         long size = 0;
-        foreach (string field in (string[])["data", "binaryData"])
+        foreach (var field in (string[])["data", "binaryData"])
         {
             foreach (var (key, value) in body.Obj(field) ?? [])
             {
                 if (!IsKey(key))
                 {
-                    causes.Invalid($"{field}[{key}]", key, "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
-                        + "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')");
+                    causes.Invalid(
+                        $"{field}[{key}]",
+                        key,
+                        "a valid config key must consist of alphanumeric characters, '-', '_' or '.' "
+                            + "(e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')"
+                    );
                 }
                 size += key.Length + SizeOf(field, value.AsText() ?? "");
             }
@@ -35,7 +39,7 @@ internal abstract class ConfigRules : KindRules
             return;
         if (!body.Bool("immutable"))
             causes.Forbidden("immutable", "field is immutable when `immutable` is set");
-        foreach (string field in (string[])["data", "binaryData"])
+        foreach (var field in (string[])["data", "binaryData"])
         {
             if (!JsonAccess.Same(body[field], old[field]))
                 causes.Forbidden(field, "field is immutable when `immutable` is set");
@@ -44,7 +48,9 @@ internal abstract class ConfigRules : KindRules
 
     protected abstract long SizeOf(string field, string value);
 
-    private static bool IsKey(string key) => key.Length is > 0 and <= 253 && key is not ("." or "..")
+    private static bool IsKey(string key) =>
+        key.Length is > 0 and <= 253
+        && key is not ("." or "..")
         && key.All(letter => char.IsAsciiLetterOrDigit(letter) || letter is '-' or '.' or '_');
 }
 
@@ -71,7 +77,9 @@ internal sealed class SecretRules : ConfigRules
         foreach (var (key, value) in body.Obj("data") ?? [])
         {
             if (value.AsText() is string text && !Base64.IsValid(text))
-                throw ApiException.BadRequest($"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte 0 (data[{key}])");
+                throw ApiException.BadRequest(
+                    $"Secret in version \"v1\" cannot be handled as a Secret: illegal base64 data at input byte 0 (data[{key}])"
+                );
         }
         base.Validate(body, causes);
         if (body.Str("type") == "kubernetes.io/dockerconfigjson" && body.At("data", ".dockerconfigjson") is null)

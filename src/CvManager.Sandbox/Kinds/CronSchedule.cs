@@ -19,7 +19,5 @@ internal static class CronSchedule
 
     /// <summary>The first scheduled time after the given one; null if there is none.</summary>
     public static DateTimeOffset? Next(string schedule, string zone, DateTimeOffset after) =>
-        CronExpression.TryParse(schedule, out var expression)
-            ? expression.GetNextOccurrence(after, Zone(zone) ?? TimeZoneInfo.Utc)
-            : null;
+        CronExpression.TryParse(schedule, out var expression) ? expression.GetNextOccurrence(after, Zone(zone) ?? TimeZoneInfo.Utc) : null;
 }

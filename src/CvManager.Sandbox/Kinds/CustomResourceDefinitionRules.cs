@@ -48,8 +48,8 @@ internal sealed class CustomResourceDefinitionRules : KindRules
     public override void Validate(JsonObject body, CauseList causes)
     {
         var spec = body.Ensure("spec");
-        string group = spec.Str("group");
-        string plural = spec.Str("names", "plural");
+        var group = spec.Str("group");
+        var plural = spec.Str("names", "plural");
         if (body.Name() != $"{plural}.{group}")
             causes.Invalid("metadata.name", body.Name(), "must be spec.names.plural+\".\"+spec.group");
         if (group.Length == 0)
@@ -67,22 +67,24 @@ internal sealed class CustomResourceDefinitionRules : KindRules
         if (spec.Str("names", "kind").Length == 0)
             causes.Required("spec.names.kind");
         ValidateVersions(spec, causes);
-        bool isProtected = group.EndsWith(".k8s.io", StringComparison.Ordinal) || group.EndsWith(".kubernetes.io", StringComparison.Ordinal);
+        var isProtected = group.EndsWith(".k8s.io", StringComparison.Ordinal) || group.EndsWith(".kubernetes.io", StringComparison.Ordinal);
         if (isProtected && body.Annotations().Str(ApprovalAnnotation).Length == 0)
         {
-            causes.Required($"metadata.annotations[{ApprovalAnnotation}]",
-                $"protected groups must have approval annotation \"{ApprovalAnnotation}\", see https://github.com/kubernetes/enhancements/pull/1111");
+            causes.Required(
+                $"metadata.annotations[{ApprovalAnnotation}]",
+                $"protected groups must have approval annotation \"{ApprovalAnnotation}\", see https://github.com/kubernetes/enhancements/pull/1111"
+            );
         }
     }
 
     public override void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes)
     {
-        foreach (string field in (string[])["group", "scope"])
+        foreach (var field in (string[])["group", "scope"])
         {
             if (body.Str("spec", field) != old.Str("spec", field))
                 causes.Invalid($"spec.{field}", body.At("spec", field), "field is immutable");
         }
-        foreach (string field in (string[])["kind", "plural"])
+        foreach (var field in (string[])["kind", "plural"])
         {
             if (body.Str("spec", "names", field) != old.Str("spec", "names", field))
                 causes.Invalid($"spec.names.{field}", body.At("spec", "names", field), "field is immutable");
@@ -99,9 +101,9 @@ internal sealed class CustomResourceDefinitionRules : KindRules
         }
         if (versions.Count(version => version.Bool("storage")) != 1)
             causes.Invalid("spec.versions", spec["versions"], "must have exactly one version marked as storage version");
-        for (int i = 0; i < versions.Count; i++)
+        for (var i = 0; i < versions.Count; i++)
         {
-            string path = $"spec.versions[{i}]";
+            var path = $"spec.versions[{i}]";
             if (NameRules.Dns1035(versions[i].Str("name")) is string problem)
                 causes.Invalid($"{path}.name", versions[i].Str("name"), problem);
             var schema = versions[i].Obj("schema", "openAPIV3Schema");

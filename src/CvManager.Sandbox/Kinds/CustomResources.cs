@@ -12,7 +12,7 @@ internal static class CustomResources
     {
         var spec = definition.Ensure("spec");
         var names = spec.Ensure("names");
-        string group = spec.Str("group");
+        var group = spec.Str("group");
         var versions = spec.Items("versions").ToList();
         var stored = versions.First(version => version.Bool("storage"));
         var schemas = versions.ToDictionary(version => version.Str("name"), version => Serve(group, version));
@@ -27,26 +27,35 @@ internal static class CustomResources
             Namespaced = spec.Str("scope") == "Namespaced",
             ShortNames = [.. names.Texts("shortNames")],
             Categories = [.. names.Texts("categories")],
-            Versions = [.. versions.Where(version => version.Bool("served")).Select(version => schemas[version.Str("name")])
-                .OrderByDescending(version => version.Version, VersionOrder.Instance)],
+            Versions =
+            [
+                .. versions
+                    .Where(version => version.Bool("served"))
+                    .Select(version => schemas[version.Str("name")])
+                    .OrderByDescending(version => version.Version, VersionOrder.Instance),
+            ],
             Storage = storage,
             Rules = new CustomResourceRules(storage.Schema, storage.HasStatus),
-            SelectableFields = ResourceType.NameAndNamespace
-                .Concat(stored.Items("selectableFields").Select(field => field.Str("jsonPath").TrimStart('.'))).ToHashSet(StringComparer.Ordinal),
+            SelectableFields = ResourceType
+                .NameAndNamespace.Concat(stored.Items("selectableFields").Select(field => field.Str("jsonPath").TrimStart('.')))
+                .ToHashSet(StringComparer.Ordinal),
             IsCustom = true,
         };
     }
 
     private static ServedVersion Serve(string group, JsonObject version)
     {
-        string name = version.Str("name");
+        var name = version.Str("name");
         var scale = version.Obj("subresources", "scale");
         return new ServedVersion(group, name, CustomSchema.Read(version.Obj("schema", "openAPIV3Schema")))
         {
             HasStatus = version.At("subresources", "status") is not null,
-            Scale = scale is null ? null : new ScalePaths(scale.Str("specReplicasPath"), scale.Str("statusReplicasPath"), scale.Str("labelSelectorPath")),
+            Scale = scale is null
+                ? null
+                : new ScalePaths(scale.Str("specReplicasPath"), scale.Str("statusReplicasPath"), scale.Str("labelSelectorPath")),
             Table = CustomColumns.Layout(version),
-            DeprecationWarning = !version.Bool("deprecated") ? ""
+            DeprecationWarning =
+                !version.Bool("deprecated") ? ""
                 : version.Str("deprecationWarning") is { Length: > 0 } text ? text
                 : $"{group}/{name} is deprecated",
         };
@@ -64,12 +73,22 @@ internal static class CustomResources
             string digits = new([.. version.Skip(1).TakeWhile(char.IsAsciiDigit)]);
             if (!version.StartsWith('v') || digits.Length is 0 or > 8)
                 return (-1, 0, 0, version);
-            string rest = version[(1 + digits.Length)..];
+            var rest = version[(1 + digits.Length)..];
             string level = new([.. rest.TakeWhile(char.IsAsciiLetterLower)]);
-            string number = rest[level.Length..];
-            int stability = level switch { "" when rest.Length == 0 => 2, "beta" => 1, "alpha" => 0, _ => -1 };
-            return (stability, int.Parse(digits, System.Globalization.CultureInfo.InvariantCulture),
-                int.TryParse(number, out int minor) ? minor : 0, "");
+            var number = rest[level.Length..];
+            var stability = level switch
+            {
+                "" when rest.Length == 0 => 2,
+                "beta" => 1,
+                "alpha" => 0,
+                _ => -1,
+            };
+            return (
+                stability,
+                int.Parse(digits, System.Globalization.CultureInfo.InvariantCulture),
+                int.TryParse(number, out var minor) ? minor : 0,
+                ""
+            );
         }
     }
 }
@@ -97,6 +116,7 @@ internal sealed class CustomResourceRules(SchemaNode schema, bool hasStatus) : K
 
     /// <summary>All fields count except metadata and, if it is a subresource, status.</summary>
     public override bool SpecChanged(JsonObject body, JsonObject old) =>
-        body.Select(pair => pair.Key).Union(old.Select(pair => pair.Key))
+        body.Select(pair => pair.Key)
+            .Union(old.Select(pair => pair.Key))
             .Any(name => name != "metadata" && !(hasStatus && name == "status") && !JsonAccess.Same(body[name], old[name]));
 }

@@ -35,7 +35,7 @@ internal sealed class JobRules : KindRules
         if (spec.Bool("manualSelector"))
             return;
         var labels = spec.Ensure("template", "metadata", "labels");
-        string uid = body.Uid();
+        var uid = body.Uid();
         labels.Default("controller-uid", uid);
         labels.Default("batch.kubernetes.io/controller-uid", uid);
         labels.Default("job-name", body.Name());
@@ -53,7 +53,7 @@ internal sealed class JobRules : KindRules
 
     public static void ValidateSpec(JsonObject spec, string path, CauseList causes)
     {
-        foreach (string field in (string[])["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"])
+        foreach (var field in (string[])["parallelism", "completions", "activeDeadlineSeconds", "backoffLimit", "ttlSecondsAfterFinished"])
             PodTemplates.NotNegative(spec, field, path, causes);
         if (spec.Str("completionMode") is var mode and not ("NonIndexed" or "Indexed"))
             causes.NotSupported($"{path}.completionMode", mode, "NonIndexed", "Indexed");
@@ -66,8 +66,12 @@ internal sealed class JobRules : KindRules
     {
         Selectors.ValidateUnchanged(body, old, causes);
         if (!JsonAccess.Same(body.At("spec", "template"), old.At("spec", "template")))
-            causes.InvalidPrinted("spec.template", "core.PodTemplateSpec{" + JsonText.Text(body.At("spec", "template")) + "}", "field is immutable");
-        foreach (string field in (string[])["completions", "completionMode"])
+            causes.InvalidPrinted(
+                "spec.template",
+                "core.PodTemplateSpec{" + JsonText.Text(body.At("spec", "template")) + "}",
+                "field is immutable"
+            );
+        foreach (var field in (string[])["completions", "completionMode"])
         {
             if (!JsonAccess.Same(body.At("spec", field), old.At("spec", field)))
                 causes.Invalid($"spec.{field}", body.At("spec", field), "field is immutable");
@@ -105,7 +109,7 @@ internal sealed class CronJobRules : KindRules
         if (body.Name().Length > NameLimit)
             causes.Invalid("metadata.name", body.Name(), $"must be no more than {NameLimit} characters");
         var spec = body.Ensure("spec");
-        string schedule = spec.Str("schedule");
+        var schedule = spec.Str("schedule");
         if (schedule.Length == 0)
             causes.Required("spec.schedule");
         else if (CronSchedule.Problem(schedule) is string problem)

@@ -36,8 +36,8 @@ internal sealed class KindCatalog(BuiltInKinds builtIn)
             Changed();
     }
 
-    public IEnumerable<(string Group, string Version)> GroupVersions() => types
-        .SelectMany(type => type.Versions.Select(served => (served.Group, served.Version))).Distinct();
+    public IEnumerable<(string Group, string Version)> GroupVersions() =>
+        types.SelectMany(type => type.Versions.Select(served => (served.Group, served.Version))).Distinct();
 
     private void Changed()
     {

@@ -27,30 +27,20 @@ internal class KindRules
     public virtual string? CheckName(string name) => NameRules.Subdomain(name);
 
     /// <summary>Fills in defaults. Called for every write; must be idempotent.</summary>
-    public virtual void Default(JsonObject body)
-    {
-    }
+    public virtual void Default(JsonObject body) { }
 
     /// <summary>Sets server-managed fields of a new object.</summary>
-    public virtual void PrepareForCreate(JsonObject body)
-    {
-    }
+    public virtual void PrepareForCreate(JsonObject body) { }
 
     /// <summary>Restores the fields that an update cannot change.</summary>
-    public virtual void PrepareForUpdate(JsonObject body, JsonObject old)
-    {
-    }
+    public virtual void PrepareForUpdate(JsonObject body, JsonObject old) { }
 
     /// <summary>Restores the fields that an update of the status subresource cannot change; by default everything except status.</summary>
     public virtual void PrepareForStatusUpdate(JsonObject body, JsonObject old) => RestoreAllBut(body, old, "status");
 
-    public virtual void Validate(JsonObject body, CauseList causes)
-    {
-    }
+    public virtual void Validate(JsonObject body, CauseList causes) { }
 
-    public virtual void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes)
-    {
-    }
+    public virtual void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes) { }
 
     /// <summary>Whether an update increases the generation.</summary>
     public virtual bool SpecChanged(JsonObject body, JsonObject old) => !JsonAccess.Same(body["spec"], old["spec"]);
@@ -60,7 +50,7 @@ internal class KindRules
 
     protected static void RestoreAllBut(JsonObject body, JsonObject old, string field)
     {
-        foreach (string name in body.Select(pair => pair.Key).Concat(old.Select(pair => pair.Key)).Distinct().ToList())
+        foreach (var name in body.Select(pair => pair.Key).Concat(old.Select(pair => pair.Key)).Distinct().ToList())
         {
             if (name is not ("metadata" or "kind" or "apiVersion") && name != field)
                 Restore(body, old, name);

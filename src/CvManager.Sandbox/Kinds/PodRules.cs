@@ -27,17 +27,24 @@ internal sealed class PodRules : KindRules
         body["status"] = new JsonObject { ["phase"] = "Pending", ["qosClass"] = QualityOfService(body.Ensure("spec")) };
         var spec = body.Ensure("spec");
         var tolerations = spec["tolerations"] as JsonArray ?? [];
-        foreach (string key in (string[])["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"])
+        foreach (var key in (string[])["node.kubernetes.io/not-ready", "node.kubernetes.io/unreachable"])
         {
-            if (!tolerations.OfType<JsonObject>().Any(item => item.Str("key") == key || (item.Str("key").Length == 0 && item.Str("operator") == "Exists")))
+            if (
+                !tolerations
+                    .OfType<JsonObject>()
+                    .Any(item => item.Str("key") == key || (item.Str("key").Length == 0 && item.Str("operator") == "Exists"))
+            )
             {
-                tolerations.Add((JsonNode)new JsonObject
-                {
-                    ["key"] = key,
-                    ["operator"] = "Exists",
-                    ["effect"] = "NoExecute",
-                    ["tolerationSeconds"] = 300L,
-                });
+                tolerations.Add(
+                    (JsonNode)
+                        new JsonObject
+                        {
+                            ["key"] = key,
+                            ["operator"] = "Exists",
+                            ["effect"] = "NoExecute",
+                            ["tolerationSeconds"] = 300L,
+                        }
+                );
             }
         }
         if (tolerations.Parent is null)
@@ -61,7 +68,7 @@ internal sealed class PodRules : KindRules
     {
         var now = (body.Obj("spec") ?? []).Clone();
         var before = (old.Obj("spec") ?? []).Clone();
-        foreach (string list in (string[])["containers", "initContainers"])
+        foreach (var list in (string[])["containers", "initContainers"])
         {
             var current = now.Items(list).ToList();
             var former = before.Items(list).ToList();
@@ -73,7 +80,7 @@ internal sealed class PodRules : KindRules
             foreach (var container in current.Concat(former))
                 container.Remove("image");
         }
-        foreach (string field in (string[])["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"])
+        foreach (var field in (string[])["activeDeadlineSeconds", "tolerations", "terminationGracePeriodSeconds"])
         {
             now.Remove(field);
             before.Remove(field);
@@ -98,19 +105,21 @@ internal sealed class PodRules : KindRules
 
     private static string QualityOfService(JsonObject spec)
     {
-        bool any = false;
-        bool guaranteed = true;
+        var any = false;
+        var guaranteed = true;
         foreach (var container in PodTemplates.AllContainers(spec))
         {
             var limits = container.Obj("resources", "limits");
             var requests = container.Obj("resources", "requests");
             any |= limits is { Count: > 0 } || requests is { Count: > 0 };
-            foreach (string resource in (string[])["cpu", "memory"])
+            foreach (var resource in (string[])["cpu", "memory"])
             {
-                guaranteed &= limits?[resource] is not null
-                    && (requests?[resource] is null || JsonAccess.Same(requests[resource], limits[resource]));
+                guaranteed &=
+                    limits?[resource] is not null && (requests?[resource] is null || JsonAccess.Same(requests[resource], limits[resource]));
             }
         }
-        return !any ? "BestEffort" : guaranteed ? "Guaranteed" : "Burstable";
+        return !any ? "BestEffort"
+            : guaranteed ? "Guaranteed"
+            : "Burstable";
     }
 }

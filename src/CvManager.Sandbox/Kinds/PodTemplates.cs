@@ -44,7 +44,7 @@ internal static class PodTemplates
             return;
         MetadataValidation.ValidateLabels(template.Labels(), $"{path}.labels", causes);
         ValidateSpec(template.Obj("spec"), $"{path}.spec", causes);
-        string policy = template.Str("spec", "restartPolicy");
+        var policy = template.Str("spec", "restartPolicy");
         if (mayFinish && policy == "Always")
             causes.NotSupported($"{path}.spec.restartPolicy", policy, "OnFailure", "Never");
         else if (!mayFinish && policy is "OnFailure" or "Never")
@@ -54,11 +54,11 @@ internal static class PodTemplates
     public static void ValidateSpec(JsonObject? spec, string path, CauseList causes)
     {
         var volumes = new HashSet<string>(StringComparer.Ordinal);
-        int index = 0;
+        var index = 0;
         foreach (var volume in spec.Items("volumes"))
         {
-            string name = volume.Str("name");
-            string at = $"{path}.volumes[{index++}].name";
+            var name = volume.Str("name");
+            var at = $"{path}.volumes[{index++}].name";
             if (name.Length == 0)
                 causes.Required(at);
             else if (NameRules.Label(name) is string problem)
@@ -95,7 +95,7 @@ internal static class PodTemplates
         foreach (var variable in container.Items("env"))
             variable.Obj("valueFrom", "fieldRef")?.Default("apiVersion", "v1");
         container.Default("resources", new JsonObject());
-        foreach (string probe in (string[])["livenessProbe", "readinessProbe", "startupProbe"])
+        foreach (var probe in (string[])["livenessProbe", "readinessProbe", "startupProbe"])
         {
             if (container.Obj(probe) is not JsonObject settings)
                 continue;
@@ -118,14 +118,14 @@ internal static class PodTemplates
     {
         if (image.Contains('@', StringComparison.Ordinal))
             return false;
-        string last = image[(image.LastIndexOf('/') + 1)..];
-        int colon = last.IndexOf(':', StringComparison.Ordinal);
+        var last = image[(image.LastIndexOf('/') + 1)..];
+        var colon = last.IndexOf(':', StringComparison.Ordinal);
         return colon < 0 || last[(colon + 1)..] == "latest";
     }
 
     private static void DefaultVolume(JsonObject volume)
     {
-        foreach (string source in (string[])["secret", "configMap", "downwardAPI", "projected"])
+        foreach (var source in (string[])["secret", "configMap", "downwardAPI", "projected"])
             volume.Obj(source)?.Default("defaultMode", FileMode);
         volume.Obj("hostPath")?.Default("type", "");
         if (volume.Count == 1 && volume.ContainsKey("name"))
@@ -133,27 +133,32 @@ internal static class PodTemplates
     }
 
     private static void ValidateContainers(
-        JsonArray? containers, string path, HashSet<string> names, HashSet<string> volumes, CauseList causes)
+        JsonArray? containers,
+        string path,
+        HashSet<string> names,
+        HashSet<string> volumes,
+        CauseList causes
+    )
     {
-        int index = 0;
+        var index = 0;
         foreach (var container in containers.Items())
         {
-            string at = $"{path}[{index++}]";
-            string name = container.Str("name");
+            var at = $"{path}[{index++}]";
+            var name = container.Str("name");
             if (name.Length == 0)
                 causes.Required($"{at}.name");
             else if (NameRules.Label(name) is string problem)
                 causes.Invalid($"{at}.name", name, problem);
             else if (!names.Add(name))
                 causes.Duplicate($"{at}.name", name);
-            string image = container.Str("image");
+            var image = container.Str("image");
             if (image.Length == 0)
                 causes.Required($"{at}.image");
             else if (image.Trim() != image)
                 causes.Invalid($"{at}.image", image, "must not have leading or trailing whitespace");
             if (container.Str("imagePullPolicy") is var policy and not ("" or "Always" or "IfNotPresent" or "Never"))
                 causes.NotSupported($"{at}.imagePullPolicy", policy, "Always", "IfNotPresent", "Never");
-            int number = 0;
+            var number = 0;
             foreach (var port in container.Items("ports"))
                 ValidatePort(port, $"{at}.ports[{number++}]", causes);
             number = 0;

@@ -30,7 +30,11 @@ internal sealed record ScalePaths(string Replicas, string StatusReplicas, string
 /// <summary>One resource: its names, served versions, and the rules of its kind.</summary>
 internal sealed class ResourceType
 {
-    public static readonly IReadOnlySet<string> NameAndNamespace = new HashSet<string>(StringComparer.Ordinal) { "metadata.name", "metadata.namespace" };
+    public static readonly IReadOnlySet<string> NameAndNamespace = new HashSet<string>(StringComparer.Ordinal)
+    {
+        "metadata.name",
+        "metadata.namespace",
+    };
 
     public required string Group { get; init; }
 

@@ -16,12 +16,12 @@ internal static class Selectors
         }
         else
         {
-            int index = 0;
+            var index = 0;
             foreach (var expression in selector.Items("matchExpressions"))
             {
-                string path = $"spec.selector.matchExpressions[{index++}]";
-                bool hasValues = expression.Arr("values") is { Count: > 0 };
-                string op = expression.Str("operator");
+                var path = $"spec.selector.matchExpressions[{index++}]";
+                var hasValues = expression.Arr("values") is { Count: > 0 };
+                var op = expression.Str("operator");
                 if (op is not ("In" or "NotIn" or "Exists" or "DoesNotExist"))
                     causes.Invalid($"{path}.operator", op, "not a valid selector operator");
                 else if (op is "In" or "NotIn" && !hasValues)
@@ -34,7 +34,11 @@ internal static class Selectors
                 causes.InvalidPrinted("spec.selector", Print(selector), $"empty selector is invalid for {kind}");
         }
         var labels = body.Obj("spec", "template").Obj("metadata", "labels");
-        if (body.Obj("spec", "template") is not null && selector is not null && LabelSelector.FromObject(selector)!.Matches(labels) == false)
+        if (
+            body.Obj("spec", "template") is not null
+            && selector is not null
+            && LabelSelector.FromObject(selector)!.Matches(labels) == false
+        )
             causes.InvalidPrinted("spec.template.metadata.labels", PrintMap(labels), "`selector` does not match template `labels`");
     }
 
@@ -46,7 +50,7 @@ internal static class Selectors
 
     private static string Print(JsonObject? selector)
     {
-        string expressions = selector.Arr("matchExpressions") is { Count: > 0 } list
+        var expressions = selector.Arr("matchExpressions") is { Count: > 0 } list
             ? "[]v1.LabelSelectorRequirement{" + string.Join(", ", list.OfType<JsonObject>().Select(PrintExpression)) + "}"
             : "[]v1.LabelSelectorRequirement(nil)";
         return $"v1.LabelSelector{{MatchLabels:{PrintMap(selector.Obj("matchLabels"))}, MatchExpressions:{expressions}}}";
@@ -56,8 +60,14 @@ internal static class Selectors
         $"v1.LabelSelectorRequirement{{Key:{JsonAccess.Quoted(expression.Str("key"))}, Operator:{JsonAccess.Quoted(expression.Str("operator"))}, "
         + $"Values:[]string{{{string.Join(", ", expression.Texts("values").Select(JsonAccess.Quoted))}}}}}";
 
-    private static string PrintMap(JsonObject? map) => map is null
-        ? "map[string]string(nil)"
-        : "map[string]string{" + string.Join(", ", map.OrderBy(pair => pair.Key, StringComparer.Ordinal)
-            .Select(pair => $"{JsonAccess.Quoted(pair.Key)}:{JsonAccess.Quoted(pair.Value.AsText() ?? "")}")) + "}";
+    private static string PrintMap(JsonObject? map) =>
+        map is null
+            ? "map[string]string(nil)"
+            : "map[string]string{"
+                + string.Join(
+                    ", ",
+                    map.OrderBy(pair => pair.Key, StringComparer.Ordinal)
+                        .Select(pair => $"{JsonAccess.Quoted(pair.Key)}:{JsonAccess.Quoted(pair.Value.AsText() ?? "")}")
+                )
+                + "}";
 }

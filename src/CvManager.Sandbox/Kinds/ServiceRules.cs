@@ -44,7 +44,7 @@ internal sealed class ServiceRules(Identifiers identifiers) : KindRules
     {
         var spec = body.Ensure("spec");
         // Omitted addresses keep their values.
-        foreach (string field in (string[])["clusterIP", "clusterIPs"])
+        foreach (var field in (string[])["clusterIP", "clusterIPs"])
         {
             if (spec[field] is null && old.At("spec", field) is JsonNode value && spec.Str("type") != "ExternalName")
                 spec[field] = value.DeepClone();
@@ -55,7 +55,7 @@ internal sealed class ServiceRules(Identifiers identifiers) : KindRules
     public override void Validate(JsonObject body, CauseList causes)
     {
         var spec = body.Ensure("spec");
-        string type = spec.Str("type");
+        var type = spec.Str("type");
         if (type is not ("ClusterIP" or "NodePort" or "LoadBalancer" or "ExternalName"))
             causes.NotSupported("spec.type", type, "ClusterIP", "ExternalName", "LoadBalancer", "NodePort");
         if (spec.Arr("ports") is null or { Count: 0 } && type != "ExternalName" && spec.Str("clusterIP") != "None")
@@ -65,12 +65,12 @@ internal sealed class ServiceRules(Identifiers identifiers) : KindRules
         MetadataValidation.ValidateLabels(spec.Obj("selector"), "spec.selector", causes);
         var ports = spec.Items("ports").ToList();
         var names = new HashSet<string>(StringComparer.Ordinal);
-        for (int i = 0; i < ports.Count; i++)
+        for (var i = 0; i < ports.Count; i++)
         {
-            string path = $"spec.ports[{i}]";
+            var path = $"spec.ports[{i}]";
             if (ports[i].Int("port") is not (>= 1 and <= 65535))
                 causes.Invalid($"{path}.port", ports[i]["port"] ?? 0L, "must be between 1 and 65535, inclusive");
-            string name = ports[i].Str("name");
+            var name = ports[i].Str("name");
             if (name.Length == 0 && ports.Count > 1)
                 causes.Required($"{path}.name");
             else if (name.Length > 0 && NameRules.Label(name) is string problem)
@@ -82,8 +82,8 @@ internal sealed class ServiceRules(Identifiers identifiers) : KindRules
 
     public override void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes)
     {
-        string before = old.Str("spec", "clusterIP");
-        string now = body.Str("spec", "clusterIP");
+        var before = old.Str("spec", "clusterIP");
+        var now = body.Str("spec", "clusterIP");
         if (before.Length > 0 && now != before && body.Str("spec", "type") != "ExternalName" && old.Str("spec", "type") != "ExternalName")
             causes.InvalidPrinted("spec.clusterIPs[0]", $"[]string{{{JsonAccess.Quoted(now)}}}", "may not change once set");
     }

@@ -31,7 +31,7 @@ internal sealed class EventRules : KindRules
         body.Default("reportingComponent", "");
         body.Default("reportingInstance", "");
         body.Default("source", new JsonObject());
-        foreach (string field in (string[])["firstTimestamp", "lastTimestamp", "eventTime"])
+        foreach (var field in (string[])["firstTimestamp", "lastTimestamp", "eventTime"])
         {
             if (!body.ContainsKey(field))
                 body[field] = null;
@@ -40,7 +40,7 @@ internal sealed class EventRules : KindRules
 
     public override void Validate(JsonObject body, CauseList causes)
     {
-        string about = body.Str("involvedObject", "namespace");
+        var about = body.Str("involvedObject", "namespace");
         if (about.Length > 0 ? about != body.Namespace() : body.Namespace() is not ("default" or "kube-system"))
             causes.Invalid("involvedObject.namespace", about, "does not match event.namespace");
     }

@@ -40,8 +40,7 @@ internal abstract class WorkloadRules(string kind) : KindRules
     public override void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes) =>
         Selectors.ValidateUnchanged(body, old, causes);
 
-    protected static bool IsZero(JsonNode? value) =>
-        value.AsInteger() == 0 || (value.AsText() is string text && text.TrimEnd('%') == "0");
+    protected static bool IsZero(JsonNode? value) => value.AsInteger() == 0 || (value.AsText() is string text && text.TrimEnd('%') == "0");
 
     protected static void CheckIntOrPercent(JsonNode? value, string path, CauseList causes)
     {
@@ -49,11 +48,19 @@ internal abstract class WorkloadRules(string kind) : KindRules
         {
             causes.Invalid(path, number, "must be greater than or equal to 0");
         }
-        else if (value.AsText() is string text
-            && (!text.EndsWith('%') || !int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)))
+        else if (
+            value.AsText() is string text
+            && (
+                !text.EndsWith('%')
+                || !int.TryParse(text.AsSpan(0, text.Length - 1), NumberStyles.None, CultureInfo.InvariantCulture, out _)
+            )
+        )
         {
-            causes.InvalidPrinted(path, $"intstr.IntOrString{{Type:1, IntVal:0, StrVal:{JsonAccess.Quoted(text)}}}",
-                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')");
+            causes.InvalidPrinted(
+                path,
+                $"intstr.IntOrString{{Type:1, IntVal:0, StrVal:{JsonAccess.Quoted(text)}}}",
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+            );
         }
     }
 }
@@ -125,7 +132,12 @@ internal sealed class StatefulSetRules() : WorkloadRules("statefulset")
 {
     private static readonly HashSet<string> Mutable = new(StringComparer.Ordinal)
     {
-        "replicas", "ordinals", "template", "updateStrategy", "persistentVolumeClaimRetentionPolicy", "minReadySeconds",
+        "replicas",
+        "ordinals",
+        "template",
+        "updateStrategy",
+        "persistentVolumeClaimRetentionPolicy",
+        "minReadySeconds",
     };
 
     public override void Default(JsonObject body)
@@ -161,12 +173,15 @@ internal sealed class StatefulSetRules() : WorkloadRules("statefulset")
     {
         var now = body.Obj("spec") ?? [];
         var before = old.Obj("spec") ?? [];
-        foreach (string field in now.Select(pair => pair.Key).Union(before.Select(pair => pair.Key)))
+        foreach (var field in now.Select(pair => pair.Key).Union(before.Select(pair => pair.Key)))
         {
             if (!Mutable.Contains(field) && !JsonAccess.Same(now[field], before[field]))
             {
-                causes.Forbidden("spec", "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
-                    + "'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden");
+                causes.Forbidden(
+                    "spec",
+                    "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', "
+                        + "'updateStrategy', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+                );
                 return;
             }
         }
@@ -189,7 +204,7 @@ internal sealed class DaemonSetRules() : WorkloadRules("daemonset")
         }
         spec.Default("revisionHistoryLimit", 10L);
         var status = body.Ensure("status");
-        foreach (string field in (string[])["currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"])
+        foreach (var field in (string[])["currentNumberScheduled", "numberMisscheduled", "desiredNumberScheduled", "numberReady"])
             status.Default(field, 0L);
     }
 

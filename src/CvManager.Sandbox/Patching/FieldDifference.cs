@@ -10,13 +10,27 @@ internal static class FieldDifference
     /// <summary>Fields without an owner, because the server writes them.</summary>
     private static readonly HashSet<string> ServerMetadata = new(StringComparer.Ordinal)
     {
-        "name", "namespace", "uid", "creationTimestamp", "selfLink", "generation", "managedFields", "resourceVersion",
+        "name",
+        "namespace",
+        "uid",
+        "creationTimestamp",
+        "selfLink",
+        "generation",
+        "managedFields",
+        "resourceVersion",
     };
 
     /// <summary>Objects and lists that always exist in built-in types, so that setting a field in them does not add them.</summary>
     private static readonly HashSet<string> AlwaysPresent = new(StringComparer.Ordinal)
     {
-        "f:metadata", "f:spec", "f:status", "f:strategy", "f:updateStrategy", "f:template", "f:jobTemplate", "f:containers",
+        "f:metadata",
+        "f:spec",
+        "f:status",
+        "f:strategy",
+        "f:updateStrategy",
+        "f:template",
+        "f:jobTemplate",
+        "f:containers",
     };
 
     /// <summary>The fields that were added or modified, and those that were removed.</summary>
@@ -24,15 +38,16 @@ internal static class FieldDifference
     {
         var changed = new FieldSet();
         var removed = new FieldSet();
-        bool builtIn = schema.Name.Length > 0;
-        foreach (string name in Names(before, after))
+        var builtIn = schema.Name.Length > 0;
+        foreach (var name in Names(before, after))
         {
             if (name is "apiVersion" or "kind")
                 continue;
-            string element = "f:" + name;
-            var (inner, innerRemoved) = name == "metadata"
-                ? Metadata(before?.Obj(name), after.Obj(name), builtIn)
-                : Node(schema.Field(name) ?? SchemaNode.Untyped, element, before?[name], after[name], builtIn);
+            var element = "f:" + name;
+            var (inner, innerRemoved) =
+                name == "metadata"
+                    ? Metadata(before?.Obj(name), after.Obj(name), builtIn)
+                    : Node(schema.Field(name) ?? SchemaNode.Untyped, element, before?[name], after[name], builtIn);
             changed.Add(element, inner);
             removed.Add(element, innerRemoved);
         }
@@ -71,7 +86,7 @@ internal static class FieldDifference
         if (item is not JsonObject entry)
             return null;
         var keys = new JsonObject();
-        foreach (string key in list.ListKeys.Order(StringComparer.Ordinal))
+        foreach (var key in list.ListKeys.Order(StringComparer.Ordinal))
         {
             if (entry[key] is JsonNode value)
                 keys[key] = value.DeepClone();
@@ -84,12 +99,13 @@ internal static class FieldDifference
     }
 
     /// <summary>Whether the fields or items of the value are owned separately.</summary>
-    public static bool IsGranular(SchemaNode schema, JsonNode? value) => value switch
-    {
-        JsonObject => !schema.Atomic && schema.Type is SchemaType.Object or SchemaType.Any,
-        JsonArray => schema.Type == SchemaType.Array && schema.List != ListType.Atomic,
-        _ => false,
-    };
+    public static bool IsGranular(SchemaNode schema, JsonNode? value) =>
+        value switch
+        {
+            JsonObject => !schema.Atomic && schema.Type is SchemaType.Object or SchemaType.Any,
+            JsonArray => schema.Type == SchemaType.Array && schema.List != ListType.Atomic,
+            _ => false,
+        };
 
     private static FieldSet Fields(SchemaNode schema, JsonNode? value)
     {
@@ -123,11 +139,11 @@ internal static class FieldDifference
     {
         var changed = new FieldSet();
         var removed = new FieldSet();
-        foreach (string name in Names(before, after))
+        foreach (var name in Names(before, after))
         {
             if (ServerMetadata.Contains(name))
                 continue;
-            string element = "f:" + name;
+            var element = "f:" + name;
             var (inner, innerRemoved) = Node(MetadataField(name), element, before?[name], after?[name], builtIn);
             changed.Add(element, inner);
             removed.Add(element, innerRemoved);
@@ -136,11 +152,18 @@ internal static class FieldDifference
     }
 
     private static (FieldSet? Changed, FieldSet? Removed) Node(
-        SchemaNode schema, string element, JsonNode? before, JsonNode? after, bool builtIn)
+        SchemaNode schema,
+        string element,
+        JsonNode? before,
+        JsonNode? after,
+        bool builtIn
+    )
     {
         if (before is null && after is null)
             return (null, null);
-        bool granular = (before is null || IsGranular(schema, before)) && (after is null || IsGranular(schema, after))
+        var granular =
+            (before is null || IsGranular(schema, before))
+            && (after is null || IsGranular(schema, after))
             && (before is null || after is null || before.GetValueKind() == after.GetValueKind());
         if (!granular)
         {
@@ -152,10 +175,15 @@ internal static class FieldDifference
         var removed = new FieldSet { Member = after is null };
         if ((before ?? after) is JsonObject)
         {
-            foreach (string name in Names(before as JsonObject, after as JsonObject))
+            foreach (var name in Names(before as JsonObject, after as JsonObject))
             {
                 var (inner, innerRemoved) = Node(
-                    schema.Field(name) ?? SchemaNode.Untyped, "f:" + name, before?[name], after?[name], builtIn);
+                    schema.Field(name) ?? SchemaNode.Untyped,
+                    "f:" + name,
+                    before?[name],
+                    after?[name],
+                    builtIn
+                );
                 changed.Add("f:" + name, inner);
                 removed.Add("f:" + name, innerRemoved);
             }
@@ -164,11 +192,12 @@ internal static class FieldDifference
         {
             var left = Index(schema, before as JsonArray);
             var right = Index(schema, after as JsonArray);
-            foreach (string item in left.Keys.Union(right.Keys))
+            foreach (var item in left.Keys.Union(right.Keys))
             {
-                var (inner, innerRemoved) = schema.List == ListType.Set
-                    ? (left.ContainsKey(item) ? null : FieldSet.Leaf(), right.ContainsKey(item) ? null : FieldSet.Leaf())
-                    : Node(schema.Items!, item, left.GetValueOrDefault(item), right.GetValueOrDefault(item), builtIn);
+                var (inner, innerRemoved) =
+                    schema.List == ListType.Set
+                        ? (left.ContainsKey(item) ? null : FieldSet.Leaf(), right.ContainsKey(item) ? null : FieldSet.Leaf())
+                        : Node(schema.Items!, item, left.GetValueOrDefault(item), right.GetValueOrDefault(item), builtIn);
                 changed.Add(item, inner);
                 removed.Add(item, innerRemoved);
             }

@@ -14,7 +14,9 @@ internal sealed record FieldOwner(string Manager, string Operation, string ApiVe
     public const string Apply = nameof(Apply);
 
     public bool Is(FieldManager manager, string operation) =>
-        Operation == operation && Manager == manager.Name && Subresource == manager.Subresource
+        Operation == operation
+        && Manager == manager.Name
+        && Subresource == manager.Subresource
         && (operation == Apply || ApiVersion == manager.ApiVersion);
 }
 
@@ -25,27 +27,30 @@ internal sealed class FieldOwners(IReadOnlyList<FieldOwner> entries)
 
     public IReadOnlyList<FieldOwner> Entries => entries;
 
-    public static FieldOwners Parse(JsonArray? json) => json is null or { Count: 0 }
-        ? None
-        : new FieldOwners(
-        [
-            .. json.OfType<JsonObject>().Where(entry => entry.Count > 0).Select(entry => new FieldOwner(
-                entry.Str("manager"),
-                entry.Str("operation"),
-                entry.Str("apiVersion"),
-                entry.Str("subresource"),
-                entry.Str("time"),
-                FieldSet.Parse(entry.Obj("fieldsV1")))),
-        ]);
+    public static FieldOwners Parse(JsonArray? json) =>
+        json is null or { Count: 0 }
+            ? None
+            : new FieldOwners([
+                .. json.OfType<JsonObject>()
+                    .Where(entry => entry.Count > 0)
+                    .Select(entry => new FieldOwner(
+                        entry.Str("manager"),
+                        entry.Str("operation"),
+                        entry.Str("apiVersion"),
+                        entry.Str("subresource"),
+                        entry.Str("time"),
+                        FieldSet.Parse(entry.Obj("fieldsV1"))
+                    )),
+            ]);
 
-    public JsonArray ToJson() => new(
-    [
-        .. entries
-            .OrderBy(entry => entry.Operation, StringComparer.Ordinal)
-            .ThenBy(entry => entry.Time, StringComparer.Ordinal)
-            .ThenBy(entry => entry.Manager, StringComparer.Ordinal)
-            .Select(ToJson),
-    ]);
+    public JsonArray ToJson() =>
+        new([
+            .. entries
+                .OrderBy(entry => entry.Operation, StringComparer.Ordinal)
+                .ThenBy(entry => entry.Time, StringComparer.Ordinal)
+                .ThenBy(entry => entry.Manager, StringComparer.Ordinal)
+                .Select(ToJson),
+        ]);
 
     /// <summary>The owners after an update: the writer owns the fields it added or changed; removed fields have no owner.</summary>
     public FieldOwners AfterUpdate(SchemaNode schema, JsonObject? before, JsonObject after, FieldManager manager)
@@ -54,10 +59,10 @@ internal sealed class FieldOwners(IReadOnlyList<FieldOwner> entries)
         if (changed.IsEmpty && removed.IsEmpty)
             return this;
         var result = new List<FieldOwner>(entries.Count + 1);
-        bool found = false;
+        var found = false;
         foreach (var entry in entries)
         {
-            bool own = entry.Is(manager, FieldOwner.Update);
+            var own = entry.Is(manager, FieldOwner.Update);
             found |= own;
             var fields = own ? entry.Fields.Union(changed).Except(removed) : entry.Fields.Except(changed).Except(removed);
             if (!fields.IsEmpty)

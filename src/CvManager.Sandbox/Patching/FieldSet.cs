@@ -40,7 +40,7 @@ internal sealed class FieldSet
     public JsonObject ToJson()
     {
         var json = new JsonObject();
-        bool hasChildren = children is { Count: > 0 };
+        var hasChildren = children is { Count: > 0 };
         if (Member && hasChildren)
             json["."] = new JsonObject();
         foreach (var (element, child) in Children)
@@ -111,14 +111,14 @@ internal sealed class FieldSet
             yield return prefix;
         foreach (var (element, child) in Children)
         {
-            foreach (string path in child.Paths(prefix + Describe(element)))
+            foreach (var path in child.Paths(prefix + Describe(element)))
                 yield return path;
         }
     }
 
     private static string Describe(string element)
     {
-        string text = element[2..];
+        var text = element[2..];
         switch (element[0])
         {
             case 'f':

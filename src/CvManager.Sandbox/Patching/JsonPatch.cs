@@ -17,13 +17,16 @@ internal static class JsonPatch
             throw ApiException.BadRequest("json: cannot unmarshal object into Go value of type jsonpatch.Patch");
         if (operations.Count > OperationLimit)
         {
-            throw new ApiException(413, "RequestEntityTooLarge",
-                $"The allowed maximum operations in a JSON patch is {OperationLimit}, got {operations.Count}");
+            throw new ApiException(
+                413,
+                "RequestEntityTooLarge",
+                $"The allowed maximum operations in a JSON patch is {OperationLimit}, got {operations.Count}"
+            );
         }
-        JsonNode? root = document.DeepClone();
+        var root = document.DeepClone();
         foreach (var operation in operations)
         {
-            string path = operation.At("path").AsText() ?? throw Rejected();
+            var path = operation.At("path").AsText() ?? throw Rejected();
             switch (operation.Str("op"))
             {
                 case "add":
@@ -68,23 +71,28 @@ internal static class JsonPatch
             return [];
         if (path[0] != '/')
             throw Rejected();
-        return [.. path[1..].Split('/').Select(part => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal))];
+        return
+        [
+            .. path[1..]
+                .Split('/')
+                .Select(part => part.Replace("~1", "/", StringComparison.Ordinal).Replace("~0", "~", StringComparison.Ordinal)),
+        ];
     }
 
     private static JsonNode? Get(JsonNode? root, string path)
     {
-        foreach (string part in Split(path))
-            root = Child(root, part, out bool found) is var child && found ? child : throw Rejected();
+        foreach (var part in Split(path))
+            root = Child(root, part, out var found) is var child && found ? child : throw Rejected();
         return root;
     }
 
     /// <summary>Like <see cref="Get"/>, but null if the last segment is missing: a test for null passes, as in the API server.</summary>
     private static JsonNode? Find(JsonNode? root, string path)
     {
-        string[] parts = Split(path);
-        for (int i = 0; i < parts.Length; i++)
+        var parts = Split(path);
+        for (var i = 0; i < parts.Length; i++)
         {
-            root = Child(root, parts[i], out bool found);
+            root = Child(root, parts[i], out var found);
             if (!found)
                 return i == parts.Length - 1 ? null : throw Rejected();
         }
@@ -108,18 +116,20 @@ internal static class JsonPatch
     }
 
     private static int? Index(string part, int last) =>
-        int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int index) && index <= last && (part == "0" || part[0] != '0')
+        int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out var index)
+        && index <= last
+        && (part == "0" || part[0] != '0')
             ? index
             : null;
 
     private static (JsonNode Parent, string Last)? Parent(JsonNode? root, string path)
     {
-        string[] parts = Split(path);
+        var parts = Split(path);
         if (parts.Length == 0)
             return null;
         var node = root;
-        foreach (string part in parts.AsSpan(0, parts.Length - 1))
-            node = Child(node, part, out bool found) is var child && found ? child : throw Rejected();
+        foreach (var part in parts.AsSpan(0, parts.Length - 1))
+            node = Child(node, part, out var found) is var child && found ? child : throw Rejected();
         return (node ?? throw Rejected(), parts[^1]);
     }
 

@@ -17,11 +17,12 @@ internal static class ObjectPatch
     {
         if (mediaType is JsonType or MergeType || (mediaType == StrategicType && !request.Type.IsCustom))
             return;
-        string accepted = request.Type.IsCustom
+        var accepted = request.Type.IsCustom
             ? $"{JsonType}, {MergeType}, {ApplyType}"
             : $"{JsonType}, {MergeType}, {StrategicType}, {ApplyType}";
         throw ApiException.UnsupportedMediaType(
-            $"the body of the request was in an unknown format - accepted media types include: {accepted}");
+            $"the body of the request was in an unknown format - accepted media types include: {accepted}"
+        );
     }
 
     /// <returns>The patched object; the argument is not changed.</returns>
@@ -32,9 +33,9 @@ internal static class ObjectPatch
         {
             patch = JsonText.Parse(request.Body);
         }
-        catch (JsonException error)
+        catch (JsonException e)
         {
-            throw ApiException.BadRequest("error decoding patch: " + error.Message);
+            throw ApiException.BadRequest("error decoding patch: " + e.Message);
         }
         var patched = mediaType switch
         {
@@ -46,5 +47,6 @@ internal static class ObjectPatch
     }
 
     private static JsonObject AsObject(JsonNode? patch) =>
-        patch as JsonObject ?? throw ApiException.BadRequest("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}");
+        patch as JsonObject
+        ?? throw ApiException.BadRequest("error decoding patch: json: cannot unmarshal into Go value of type map[string]interface {}");
 }

@@ -21,7 +21,7 @@ internal static class ServerSideApply
         var schema = request.Type.Storage.Schema;
         if (request.Version.HasStatus && request.Subresource != "status")
             applied.Remove("status");
-        string revision = applied.Str("metadata", "resourceVersion");
+        var revision = applied.Str("metadata", "resourceVersion");
         var fields = FieldDifference.Of(schema, applied);
         var manager = new FieldManager(context.FieldManager, request.Version.ApiVersion, request.Subresource, now);
         if (live is null)
@@ -42,7 +42,7 @@ internal static class ServerSideApply
             var kept = others.Aggregate(fields, (all, entry) => all.Union(entry.Fields));
             Remove(schema, merged, own.Fields.Except(fields), kept, isRoot: true);
         }
-        bool same = own is not null && own.Fields.SameAs(fields);
+        var same = own is not null && own.Fields.SameAs(fields);
         others.Add(new FieldOwner(manager.Name, FieldOwner.Apply, manager.ApiVersion, manager.Subresource, same ? own!.Time : now, fields));
         merged.Meta()["resourceVersion"] = revision.Length > 0 ? revision : live.Body.Str("metadata", "resourceVersion");
         return (merged, new FieldOwners(others));
@@ -52,8 +52,12 @@ internal static class ServerSideApply
     {
         if (request.Query["fieldManager"].Length == 0)
         {
-            throw ApiException.Invalid("meta.k8s.io", "PatchOptions", "",
-                [new StatusCause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")]);
+            throw ApiException.Invalid(
+                "meta.k8s.io",
+                "PatchOptions",
+                "",
+                [new StatusCause("FieldValueRequired", "Required value: is required for apply patch", "fieldManager")]
+            );
         }
     }
 
@@ -62,18 +66,22 @@ internal static class ServerSideApply
         JsonNode? node;
         try
         {
-            node = request.Body.AsSpan().TrimStart(" \t\r\n"u8).StartsWith("{"u8) ? JsonText.Parse(request.Body) : YamlText.Parse(request.Body);
+            node = request.Body.AsSpan().TrimStart(" \t\r\n"u8).StartsWith("{"u8)
+                ? JsonText.Parse(request.Body)
+                : YamlText.Parse(request.Body);
         }
-        catch (JsonException error)
+        catch (JsonException e)
         {
-            throw ApiException.BadRequest("error decoding YAML: " + error.Message);
+            throw ApiException.BadRequest("error decoding YAML: " + e.Message);
         }
         if (node is not JsonObject applied)
             throw ApiException.BadRequest("error decoding YAML: the applied configuration is not an object");
         if (applied.Str("kind") is { Length: > 0 } kind && kind != request.Type.Kind)
             throw ApiException.BadRequest($"invalid object type: {applied.Str("apiVersion")}, Kind={kind}");
         if (applied.Str("apiVersion") != request.Version.ApiVersion)
-            throw ApiException.BadRequest($"Incorrect version specified in apply patch. Specified patch version: {applied.Str("apiVersion")}, expected: {request.Version.ApiVersion}");
+            throw ApiException.BadRequest(
+                $"Incorrect version specified in apply patch. Specified patch version: {applied.Str("apiVersion")}, expected: {request.Version.ApiVersion}"
+            );
         if (applied.Arr("metadata", "managedFields") is { Count: > 0 })
             throw ApiException.BadRequest("metadata.managedFields must be nil");
         applied = BodyReader.Shape(request, applied, context);
@@ -82,7 +90,9 @@ internal static class ServerSideApply
             throw ApiException.BadRequest($"the name of the object ({name}) does not match the name on the URL ({request.Name})");
         meta["name"] = request.Name;
         if (meta.Str("namespace") is { Length: > 0 } ns && request.Type.Namespaced && ns != request.Namespace)
-            throw ApiException.BadRequest($"the namespace of the object ({ns}) does not match the namespace on the request ({request.Namespace})");
+            throw ApiException.BadRequest(
+                $"the namespace of the object ({ns}) does not match the namespace on the request ({request.Namespace})"
+            );
         meta.Remove("managedFields");
         return applied;
     }
@@ -95,12 +105,20 @@ internal static class ServerSideApply
             .ToList();
         if (conflicts.Count == 0)
             return;
-        var causes = conflicts.SelectMany(conflict => conflict.Paths.Select(path =>
-            new StatusCause("FieldManagerConflict", "conflict with " + Describe(conflict.Owner), path))).ToList();
-        string text = causes.Count == 1
-            ? $"{causes[0].Message}: {causes[0].Field}"
-            : string.Join("\n", conflicts.Select(conflict =>
-                $"conflicts with {Describe(conflict.Owner)}:\n{string.Join("\n", conflict.Paths.Select(path => "- " + path))}"));
+        var causes = conflicts
+            .SelectMany(conflict =>
+                conflict.Paths.Select(path => new StatusCause("FieldManagerConflict", "conflict with " + Describe(conflict.Owner), path))
+            )
+            .ToList();
+        var text =
+            causes.Count == 1
+                ? $"{causes[0].Message}: {causes[0].Field}"
+                : string.Join(
+                    "\n",
+                    conflicts.Select(conflict =>
+                        $"conflicts with {Describe(conflict.Owner)}:\n{string.Join("\n", conflict.Paths.Select(path => "- " + path))}"
+                    )
+                );
         throw new ApiException(409, "Conflict", $"Apply failed with {causes.Count} conflict{(causes.Count == 1 ? "" : "s")}: {text}")
         {
             Details = new("", "", "") { Causes = causes },
@@ -109,7 +127,7 @@ internal static class ServerSideApply
 
     private static string Describe(FieldOwner owner)
     {
-        string text = JsonAccess.Quoted(owner.Manager);
+        var text = JsonAccess.Quoted(owner.Manager);
         if (owner.Subresource.Length > 0)
             text += $" with subresource {JsonAccess.Quoted(owner.Subresource)}";
         return owner.Operation == FieldOwner.Update ? $"{text} using {owner.ApiVersion} at {owner.Time}" : text;
@@ -137,8 +155,8 @@ internal static class ServerSideApply
         var list = (JsonArray)present.DeepClone();
         foreach (var item in (JsonArray)applied!)
         {
-            string? element = FieldDifference.ItemElement(schema, item);
-            int at = IndexOf(schema, list, element);
+            var element = FieldDifference.ItemElement(schema, item);
+            var at = IndexOf(schema, list, element);
             if (at < 0)
                 list.Add(item?.DeepClone());
             else if (schema.List == ListType.Map)
@@ -153,10 +171,10 @@ internal static class ServerSideApply
         foreach (var (element, inner) in removed.Children)
         {
             var innerKept = kept?.Child(element);
-            bool removeAll = inner.Member && innerKept is null or { IsEmpty: true };
+            var removeAll = inner.Member && innerKept is null or { IsEmpty: true };
             if (node is JsonObject fields)
             {
-                string name = element[2..];
+                var name = element[2..];
                 if (removeAll)
                 {
                     fields.Remove(name);
@@ -168,7 +186,7 @@ internal static class ServerSideApply
             }
             else if (node is JsonArray list)
             {
-                int at = IndexOf(schema, list, element);
+                var at = IndexOf(schema, list, element);
                 if (at < 0)
                     continue;
                 if (removeAll)
@@ -181,7 +199,7 @@ internal static class ServerSideApply
 
     private static int IndexOf(SchemaNode schema, JsonArray list, string? element)
     {
-        for (int i = 0; i < list.Count; i++)
+        for (var i = 0; i < list.Count; i++)
         {
             if (FieldDifference.ItemElement(schema, list[i]) == element)
                 return i;

@@ -40,13 +40,13 @@ internal static class StrategicMergePatch
         if (patch.Remove(RetainKeys, out var retained))
         {
             var keep = (retained as JsonArray ?? []).Select(item => item.AsText()).ToHashSet();
-            foreach (string name in target.Select(pair => pair.Key).Where(name => !keep.Contains(name)).ToList())
+            foreach (var name in target.Select(pair => pair.Key).Where(name => !keep.Contains(name)).ToList())
                 target.Remove(name);
         }
-        foreach (string name in Take(patch, DeleteFromList, out var removals))
+        foreach (var name in Take(patch, DeleteFromList, out var removals))
             RemoveValues(target, name, removals[name]);
         Take(patch, ElementOrder, out var orders);
-        foreach (string name in patch.Select(pair => pair.Key).ToList())
+        foreach (var name in patch.Select(pair => pair.Key).ToList())
         {
             var field = schema.Field(name) ?? SchemaNode.Untyped;
             patch.Remove(name, out var value);
@@ -92,7 +92,9 @@ internal static class StrategicMergePatch
         }
         if (patch.OfType<JsonObject>().Any(item => item.Str(Directive) == "replace"))
         {
-            return new JsonArray([.. patch.OfType<JsonObject>().Where(item => item.Str(Directive) != "replace").Select(item => item.DeepClone())]);
+            return new JsonArray([
+                .. patch.OfType<JsonObject>().Where(item => item.Str(Directive) != "replace").Select(item => item.DeepClone()),
+            ]);
         }
         var result = (JsonArray?)present?.DeepClone() ?? [];
         foreach (var entry in patch)
@@ -100,7 +102,7 @@ internal static class StrategicMergePatch
             var item = (entry as JsonObject)?.Clone() ?? throw NoKey(entry, schema.MergeKey);
             if (item[schema.MergeKey] is not JsonNode key)
                 throw NoKey(entry, schema.MergeKey);
-            int at = IndexOf(result, schema.MergeKey, key);
+            var at = IndexOf(result, schema.MergeKey, key);
             if (item.Str(Directive) == "delete")
             {
                 while (at >= 0)
@@ -128,7 +130,7 @@ internal static class StrategicMergePatch
     private static List<string> Take(JsonObject patch, string prefix, out Dictionary<string, JsonArray> lists)
     {
         lists = new Dictionary<string, JsonArray>(StringComparer.Ordinal);
-        foreach (string name in patch.Select(pair => pair.Key).Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToList())
+        foreach (var name in patch.Select(pair => pair.Key).Where(key => key.StartsWith(prefix, StringComparison.Ordinal)).ToList())
         {
             patch.Remove(name, out var list);
             lists[name[prefix.Length..]] = list as JsonArray ?? [];
@@ -159,11 +161,12 @@ internal static class StrategicMergePatch
 
     private static int Rank(SchemaNode schema, JsonArray order, JsonNode? item)
     {
-        for (int i = 0; i < order.Count; i++)
+        for (var i = 0; i < order.Count; i++)
         {
-            bool same = schema.MergeKey.Length > 0
-                ? JsonAccess.Same(order[i].At(schema.MergeKey), item.At(schema.MergeKey))
-                : JsonAccess.Same(order[i], item);
+            var same =
+                schema.MergeKey.Length > 0
+                    ? JsonAccess.Same(order[i].At(schema.MergeKey), item.At(schema.MergeKey))
+                    : JsonAccess.Same(order[i], item);
             if (same)
                 return i;
         }
@@ -172,7 +175,7 @@ internal static class StrategicMergePatch
 
     private static int IndexOf(JsonArray list, string mergeKey, JsonNode key)
     {
-        for (int i = 0; i < list.Count; i++)
+        for (var i = 0; i < list.Count; i++)
         {
             if (JsonAccess.Same(list[i].At(mergeKey), key))
                 return i;

@@ -16,24 +16,26 @@ internal static class CustomColumns
 
     private static TableColumn Column(JsonObject column)
     {
-        string text = column.Str("jsonPath");
+        var text = column.Str("jsonPath");
         var path = JsonPath.Parse(text);
-        string type = column.Str("type");
+        var type = column.Str("type");
         return new TableColumn(column.Str("name"), type, (item, now) => Cell(path.Select(item).FirstOrDefault(), type, now))
         {
             Format = column.Str("format"),
             Priority = column.Int("priority") ?? 0,
-            Description = column.Str("description") is { Length: > 0 } given ? given
+            Description = column.Str("description") is { Length: > 0 } given
+                ? given
                 : $"Custom resource definition column (in JSONPath format): {text}",
         };
     }
 
-    private static JsonNode? Cell(JsonNode? value, string type, DateTimeOffset now) => value switch
-    {
-        null => null,
-        _ when type == "date" => Durations.Since(value, now),
-        _ when type == "string" => value.AsText() ?? JsonText.Text(value),
-        JsonValue => value.DeepClone(),
-        _ => JsonText.Text(value),
-    };
+    private static JsonNode? Cell(JsonNode? value, string type, DateTimeOffset now) =>
+        value switch
+        {
+            null => null,
+            _ when type == "date" => Durations.Since(value, now),
+            _ when type == "string" => value.AsText() ?? JsonText.Text(value),
+            JsonValue => value.DeepClone(),
+            _ => JsonText.Text(value),
+        };
 }

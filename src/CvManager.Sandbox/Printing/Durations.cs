@@ -12,19 +12,19 @@ internal static class Durations
 
     public static string Human(TimeSpan span)
     {
-        long seconds = (long)span.TotalSeconds;
+        var seconds = (long)span.TotalSeconds;
         if (seconds < -1)
             return "<invalid>";
         if (seconds < 0)
             return "0s";
         if (seconds < 120)
             return $"{seconds}s";
-        long minutes = seconds / 60;
+        var minutes = seconds / 60;
         if (minutes < 10)
             return seconds % 60 == 0 ? $"{minutes}m" : $"{minutes}m{seconds % 60}s";
         if (minutes < 180)
             return $"{minutes}m";
-        long hours = minutes / 60;
+        var hours = minutes / 60;
         if (hours < 8)
             return minutes % 60 == 0 ? $"{hours}h" : $"{hours}h{minutes % 60}m";
         if (hours < 48)
@@ -35,7 +35,7 @@ internal static class Durations
             return $"{hours / 24}d";
         if (hours < 24 * 365 * 8)
         {
-            long days = hours / 24 % 365;
+            var days = hours / 24 % 365;
             return days == 0 ? $"{hours / 24 / 365}y" : $"{hours / 24 / 365}y{days}d";
         }
         return $"{hours / 24 / 365}y";

@@ -19,19 +19,19 @@ internal sealed class JsonPath
     public static JsonPath Parse(string text)
     {
         var steps = new List<Func<JsonNode?, IEnumerable<JsonNode?>>>();
-        int position = 0;
+        var position = 0;
         while (position < text.Length)
         {
             if (text[position] == '.')
             {
                 position++;
-                string name = ReadName(text, ref position);
+                var name = ReadName(text, ref position);
                 if (name.Length > 0)
                     steps.Add(name == "*" ? All : node => Field(node, name));
             }
             else if (text[position] == '[')
             {
-                int end = Closing(text, position);
+                var end = Closing(text, position);
                 if (end < 0 || Bracket(text[(position + 1)..end]) is not Func<JsonNode?, IEnumerable<JsonNode?>> step)
                     return new JsonPath([_ => []]);
                 steps.Add(step);
@@ -39,7 +39,7 @@ internal sealed class JsonPath
             }
             else
             {
-                string name = ReadName(text, ref position);
+                var name = ReadName(text, ref position);
                 steps.Add(node => Field(node, name));
             }
         }
@@ -56,12 +56,13 @@ internal sealed class JsonPath
 
     private static IEnumerable<JsonNode?> Field(JsonNode? node, string name) => node.At(name) is JsonNode value ? [value] : [];
 
-    private static IEnumerable<JsonNode?> All(JsonNode? node) => node switch
-    {
-        JsonArray array => array,
-        JsonObject fields => fields.Select(pair => pair.Value),
-        _ => [],
-    };
+    private static IEnumerable<JsonNode?> All(JsonNode? node) =>
+        node switch
+        {
+            JsonArray array => array,
+            JsonObject fields => fields.Select(pair => pair.Value),
+            _ => [],
+        };
 
     private static string ReadName(string text, ref int position)
     {
@@ -77,11 +78,11 @@ internal sealed class JsonPath
 
     private static int Closing(string text, int open)
     {
-        char quote = '\0';
-        int depth = 0;
-        for (int i = open; i < text.Length; i++)
+        var quote = '\0';
+        var depth = 0;
+        for (var i = open; i < text.Length; i++)
         {
-            char letter = text[i];
+            var letter = text[i];
             if (quote != '\0')
                 quote = letter == quote ? '\0' : quote;
             else if (letter is '\'' or '"')
@@ -99,8 +100,11 @@ internal sealed class JsonPath
         inner = inner.Trim();
         if (inner == "*")
             return All;
-        if (int.TryParse(inner, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int index))
-            return node => node is JsonArray array && Math.Abs(index + 0.5) < array.Count + 0.5 ? [array[index < 0 ? array.Count + index : index]] : [];
+        if (int.TryParse(inner, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var index))
+            return node =>
+                node is JsonArray array && Math.Abs(index + 0.5) < array.Count + 0.5
+                    ? [array[index < 0 ? array.Count + index : index]]
+                    : [];
         if (inner.Length >= 2 && inner[0] is '\'' or '"' && inner[^1] == inner[0])
             return node => Field(node, inner[1..^1]);
         if (inner.StartsWith("?(", StringComparison.Ordinal) && inner.EndsWith(')'))
@@ -110,21 +114,24 @@ internal sealed class JsonPath
 
     private static Func<JsonNode?, IEnumerable<JsonNode?>>? Filter(string condition)
     {
-        bool equal = true;
-        int at = condition.IndexOf("==", StringComparison.Ordinal);
+        var equal = true;
+        var at = condition.IndexOf("==", StringComparison.Ordinal);
         if (at < 0)
         {
             equal = false;
             at = condition.IndexOf("!=", StringComparison.Ordinal);
         }
-        string left = (at < 0 ? condition : condition[..at]).Trim();
+        var left = (at < 0 ? condition : condition[..at]).Trim();
         if (!left.StartsWith('@'))
             return null;
         var path = Parse(left[1..]);
         if (at < 0)
             return node => All(node).Where(item => item is not null && path.Select(item).Any());
-        string literal = condition[(at + 2)..].Trim().Trim('"', '\'');
-        return node => All(node).Where(item =>
-            item is not null && path.Select(item).Any(value => (value.AsText() ?? JsonText.Text(value)) == literal) == equal);
+        var literal = condition[(at + 2)..].Trim().Trim('"', '\'');
+        return node =>
+            All(node)
+                .Where(item =>
+                    item is not null && path.Select(item).Any(value => (value.AsText() ?? JsonText.Text(value)) == literal) == equal
+                );
     }
 }

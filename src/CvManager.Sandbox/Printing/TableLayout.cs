@@ -22,15 +22,11 @@ internal sealed class TableLayout(params IReadOnlyList<TableColumn> columns)
     public static TableLayout NameAndAge { get; } = new(Name, Age);
 
     /// <summary>For kinds without specific columns.</summary>
-    public static TableLayout NameAndCreation { get; } = new(
-        Name,
-        new TableColumn("Created At", "date", (item, _) => item.Str("metadata", "creationTimestamp")));
+    public static TableLayout NameAndCreation { get; } =
+        new(Name, new TableColumn("Created At", "date", (item, _) => item.Str("metadata", "creationTimestamp")));
 
-    public static TableColumn Name => new("Name", "string", (item, _) => item.Name())
-    {
-        Format = "name",
-        Description = "Name must be unique within a namespace.",
-    };
+    public static TableColumn Name =>
+        new("Name", "string", (item, _) => item.Name()) { Format = "name", Description = "Name must be unique within a namespace." };
 
     public static TableColumn Age => new("Age", "string", (item, now) => Durations.Since(item.At("metadata", "creationTimestamp"), now));
 
@@ -39,17 +35,20 @@ internal sealed class TableLayout(params IReadOnlyList<TableColumn> columns)
 
     public static TableColumn Number(string name, Func<JsonObject, long?> cell) => new(name, "integer", (item, _) => cell(item) ?? 0L);
 
-    public JsonArray Definitions() => new(
-    [
-        .. columns.Select(column => (JsonNode)new JsonObject
-        {
-            ["name"] = column.Name,
-            ["type"] = column.Type,
-            ["format"] = column.Format,
-            ["description"] = column.Description,
-            ["priority"] = column.Priority,
-        }),
-    ]);
+    public JsonArray Definitions() =>
+        new([
+            .. columns.Select(column =>
+                (JsonNode)
+                    new JsonObject
+                    {
+                        ["name"] = column.Name,
+                        ["type"] = column.Type,
+                        ["format"] = column.Format,
+                        ["description"] = column.Description,
+                        ["priority"] = column.Priority,
+                    }
+            ),
+        ]);
 
     public JsonArray Cells(JsonObject item, DateTimeOffset now) => new([.. columns.Select(column => column.Cell(item, now))]);
 }

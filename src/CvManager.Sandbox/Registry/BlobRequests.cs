@@ -27,12 +27,16 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
     }
 
     public async ValueTask<RegistryResponse> UploadAsync(
-        RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
+        RegistryRequest request,
+        RegistryTarget target,
+        QueryParameters query,
+        CancellationToken cancellationToken
+    )
     {
         if (target.Reference.Length == 0)
         {
             return request.Method == "POST"
-                ? await BeginAsync(request, target, query, cancellationToken).ConfigureAwait(false)
+                ? await BeginAsync(request, target, query, cancellationToken)
                 : throw RegistryError.Unsupported();
         }
         var upload = uploads.Find(target.Repository, target.Reference);
@@ -46,10 +50,10 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
             case "PATCH" or "PUT" when RangeStart(request) is long start && start != upload.Bytes.Length:
                 return Progress(request, upload, 416);
             case "PATCH":
-                await uploads.AppendAsync(upload, request.Body, cancellationToken).ConfigureAwait(false);
+                await uploads.AppendAsync(upload, request.Body, cancellationToken);
                 return Progress(request, upload, 202);
             case "PUT":
-                await uploads.AppendAsync(upload, request.Body, cancellationToken).ConfigureAwait(false);
+                await uploads.AppendAsync(upload, request.Body, cancellationToken);
                 return Finish(request, upload, query["digest"]);
             default:
                 throw RegistryError.Unsupported();
@@ -57,9 +61,13 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
     }
 
     private async ValueTask<RegistryResponse> BeginAsync(
-        RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
+        RegistryRequest request,
+        RegistryTarget target,
+        QueryParameters query,
+        CancellationToken cancellationToken
+    )
     {
-        string mount = query["mount"];
+        var mount = query["mount"];
         // A failed mount starts an ordinary upload ("Mounting a blob from another repository").
         if (mount.Length > 0 && content.MountBlob(target.Repository, mount, query["from"]))
             return Created(request, target.Repository, mount);
@@ -68,7 +76,7 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
             return Progress(request, upload, 202);
         try
         {
-            await uploads.AppendAsync(upload, request.Body, cancellationToken).ConfigureAwait(false);
+            await uploads.AppendAsync(upload, request.Body, cancellationToken);
         }
         catch
         {
@@ -85,38 +93,47 @@ internal sealed class BlobRequests(RegistryContent content, UploadSessions uploa
         return Created(request, upload.Repository, digest);
     }
 
-    private static RegistryResponse Created(RegistryRequest request, string repository, string digest) => new RegistryResponse(201)
-        .With("Location", $"{request.Origin}/v2/{repository}/blobs/{digest}")
-        .With("Docker-Content-Digest", digest);
+    private static RegistryResponse Created(RegistryRequest request, string repository, string digest) =>
+        new RegistryResponse(201)
+            .With("Location", $"{request.Origin}/v2/{repository}/blobs/{digest}")
+            .With("Docker-Content-Digest", digest);
 
     /// <summary>The location of an upload, and the bytes received so far.</summary>
-    private static RegistryResponse Progress(RegistryRequest request, UploadSessions.Upload upload, int status) => new RegistryResponse(status)
-        .With("Location", $"{request.Origin}/v2/{upload.Repository}/blobs/uploads/{upload.Id}")
-        .With("Range", $"0-{Math.Max(0, upload.Bytes.Length - 1)}")
-        .With("Docker-Upload-UUID", upload.Id);
+    private static RegistryResponse Progress(RegistryRequest request, UploadSessions.Upload upload, int status) =>
+        new RegistryResponse(status)
+            .With("Location", $"{request.Origin}/v2/{upload.Repository}/blobs/uploads/{upload.Id}")
+            .With("Range", $"0-{Math.Max(0, upload.Bytes.Length - 1)}")
+            .With("Docker-Upload-UUID", upload.Id);
 
     /// <summary>The start of Content-Range, which is <c>start-end</c> without a unit here; null if the header is missing.</summary>
     private static long? RangeStart(RegistryRequest request)
     {
         if (request.Header("Content-Range") is not { Length: > 0 } range)
             return null;
-        return long.TryParse(range.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out long start) ? start
+        return long.TryParse(range.Split('-')[0], NumberStyles.None, CultureInfo.InvariantCulture, out var start)
+            ? start
             : throw new RegistryError(400, "BLOB_UPLOAD_INVALID", "Content-Range must be start-end") { Detail = range };
     }
 
     private static RegistryResponse Get(RegistryRequest request, string digest, ReadOnlyMemory<byte> blob)
     {
         var response = new RegistryResponse(200) { Body = blob, ContentType = "application/octet-stream" };
-        if (request.Method == "GET" && request.Header("Range") is { } text
-            && RangeHeaderValue.TryParse(text, out var ranges) && ranges is { Unit: "bytes", Ranges.Count: 1 })
+        if (
+            request.Method == "GET"
+            && request.Header("Range") is { } text
+            && RangeHeaderValue.TryParse(text, out var ranges)
+            && ranges is { Unit: "bytes", Ranges.Count: 1 }
+        )
         {
             var range = ranges.Ranges.First();
-            long start = range.From ?? Math.Max(0, blob.Length - range.To!.Value);
-            long end = range.From is null ? blob.Length - 1 : Math.Min(range.To ?? long.MaxValue, blob.Length - 1);
+            var start = range.From ?? Math.Max(0, blob.Length - range.To!.Value);
+            var end = range.From is null ? blob.Length - 1 : Math.Min(range.To ?? long.MaxValue, blob.Length - 1);
             if (start > end)
                 return new RegistryResponse(416).With("Content-Range", $"bytes */{blob.Length}");
-            response = (response with { Status = 206, Body = blob[(int)start..(int)(end + 1)] })
-                .With("Content-Range", $"bytes {start}-{end}/{blob.Length}");
+            response = (response with { Status = 206, Body = blob[(int)start..(int)(end + 1)] }).With(
+                "Content-Range",
+                $"bytes {start}-{end}/{blob.Length}"
+            );
         }
         return response.With("Docker-Content-Digest", digest).With("Accept-Ranges", "bytes").With("ETag", $"\"{digest}\"");
     }

@@ -8,14 +8,14 @@ internal sealed record ImageReference(string Host, string Repository, string Ref
 {
     public static ImageReference Parse(string image)
     {
-        int slash = image.IndexOf('/', StringComparison.Ordinal);
-        string first = slash < 0 ? "" : image[..slash];
-        bool hasHost = first == "localhost" || first.AsSpan().IndexOfAny('.', ':') >= 0;
-        string rest = hasHost ? image[(slash + 1)..] : image;
-        int at = rest.IndexOf('@', StringComparison.Ordinal);
-        string name = at < 0 ? rest : rest[..at];
-        int colon = name.LastIndexOf(':');
-        string tag = colon < 0 ? "latest" : name[(colon + 1)..];
+        var slash = image.IndexOf('/', StringComparison.Ordinal);
+        var first = slash < 0 ? "" : image[..slash];
+        var hasHost = first == "localhost" || first.AsSpan().IndexOfAny('.', ':') >= 0;
+        var rest = hasHost ? image[(slash + 1)..] : image;
+        var at = rest.IndexOf('@', StringComparison.Ordinal);
+        var name = at < 0 ? rest : rest[..at];
+        var colon = name.LastIndexOf(':');
+        var tag = colon < 0 ? "latest" : name[(colon + 1)..];
         return new ImageReference(hasHost ? first : "docker.io", colon < 0 ? name : name[..colon], at < 0 ? tag : rest[(at + 1)..]);
     }
 }

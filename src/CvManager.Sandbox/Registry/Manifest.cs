@@ -51,9 +51,9 @@ internal sealed class Manifest
         {
             if (JsonNode.Parse(content.Span) is not JsonObject json)
                 throw RegistryError.ManifestInvalid("not a JSON object");
-            string mediaType = TypeOf(json, contentType);
+            var mediaType = TypeOf(json, contentType);
             var config = json["config"]?.AsObject();
-            bool index = mediaType is OciIndex or DockerList;
+            var index = mediaType is OciIndex or DockerList;
             if (!index && config is null)
                 throw RegistryError.ManifestInvalid("config is required");
             return new Manifest(digest ?? ContentNames.Sha256(content.Span), mediaType, content)
@@ -66,16 +66,21 @@ internal sealed class Manifest
                 Annotations = json["annotations"] as JsonObject,
             };
         }
-        catch (Exception error) when (error is JsonException or InvalidOperationException or ArgumentException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or ArgumentException)
         {
-            throw RegistryError.ManifestInvalid(error.Message);
+            throw RegistryError.ManifestInvalid(e.Message);
         }
     }
 
     /// <summary>The descriptor for the list of referrers.</summary>
     public JsonObject ToDescriptor()
     {
-        var descriptor = new JsonObject { ["mediaType"] = MediaType, ["digest"] = Digest, ["size"] = Content.Length };
+        var descriptor = new JsonObject
+        {
+            ["mediaType"] = MediaType,
+            ["digest"] = Digest,
+            ["size"] = Content.Length,
+        };
         if (ArtifactType.Length > 0)
             descriptor["artifactType"] = ArtifactType;
         if (Annotations is not null)
@@ -85,20 +90,24 @@ internal sealed class Manifest
 
     private static string TypeOf(JsonObject json, string contentType)
     {
-        string sent = contentType.Split(';')[0].Trim();
-        string? own = Text(json["mediaType"]);
+        var sent = contentType.Split(';')[0].Trim();
+        var own = Text(json["mediaType"]);
         if (sent.Length > 0 && own is not null && sent != own)
             throw RegistryError.ManifestInvalid($"Content-Type {sent} does not match mediaType {own}");
-        string type = sent.Length > 0 ? sent : own ?? (json["manifests"] is null ? OciImage : OciIndex);
-        return type is OciImage or OciIndex or DockerImage or DockerList ? type
+        var type = sent.Length > 0 ? sent : own ?? (json["manifests"] is null ? OciImage : OciIndex);
+        return type is OciImage or OciIndex or DockerImage or DockerList
+            ? type
             : throw RegistryError.ManifestInvalid($"media type {type} is not supported");
     }
 
     private static IEnumerable<JsonObject> Descriptors(JsonObject json, string name) =>
-        json[name] is { } list ? list.AsArray().Select(entry => entry?.AsObject() ?? throw RegistryError.ManifestInvalid($"{name} contains null")) : [];
+        json[name] is { } list
+            ? list.AsArray().Select(entry => entry?.AsObject() ?? throw RegistryError.ManifestInvalid($"{name} contains null"))
+            : [];
 
     private static string DigestOf(JsonObject descriptor) =>
-        Text(descriptor["digest"]) is { } digest && ContentNames.IsDigest(digest) ? digest
+        Text(descriptor["digest"]) is { } digest && ContentNames.IsDigest(digest)
+            ? digest
             : throw RegistryError.ManifestInvalid("descriptor without a valid digest");
 
     private static string? Text(JsonNode? node) => node?.GetValue<string>();

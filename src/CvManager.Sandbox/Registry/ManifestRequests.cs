@@ -3,9 +3,13 @@ namespace CvManager.Sandbox.Registry;
 /// <summary>Handles GET, HEAD, PUT and DELETE of <c>/v2/&lt;name&gt;/manifests/&lt;reference&gt;</c>.</summary>
 internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion deletion)
 {
-    public async ValueTask<RegistryResponse> HandleAsync(RegistryRequest request, RegistryTarget target, CancellationToken cancellationToken)
+    public async ValueTask<RegistryResponse> HandleAsync(
+        RegistryRequest request,
+        RegistryTarget target,
+        CancellationToken cancellationToken
+    )
     {
-        bool byDigest = target.Reference.Contains(':', StringComparison.Ordinal);
+        var byDigest = target.Reference.Contains(':', StringComparison.Ordinal);
         if (byDigest && !ContentNames.IsDigest(target.Reference))
             throw RegistryError.DigestInvalid(target.Reference);
         if (!byDigest && !ContentNames.IsTag(target.Reference))
@@ -13,7 +17,7 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
         return request.Method switch
         {
             "GET" or "HEAD" => Get(request, target),
-            "PUT" => await PutAsync(request, target, byDigest, cancellationToken).ConfigureAwait(false),
+            "PUT" => await PutAsync(request, target, byDigest, cancellationToken),
             "DELETE" => Delete(target, byDigest),
             _ => throw RegistryError.Unsupported(),
         };
@@ -26,17 +30,22 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
     private RegistryResponse Get(RegistryRequest request, RegistryTarget target)
     {
         var manifest = content.Manifest(target.Repository, target.Reference);
-        string etag = $"\"{manifest.Digest}\"";
-        var response = request.Header("If-None-Match") is { } known && known.Contains(etag, StringComparison.Ordinal)
-            ? new RegistryResponse(304)
-            : new RegistryResponse(200) { Body = manifest.Content, ContentType = manifest.MediaType };
+        var etag = $"\"{manifest.Digest}\"";
+        var response =
+            request.Header("If-None-Match") is { } known && known.Contains(etag, StringComparison.Ordinal)
+                ? new RegistryResponse(304)
+                : new RegistryResponse(200) { Body = manifest.Content, ContentType = manifest.MediaType };
         return response.With("Docker-Content-Digest", manifest.Digest).With("ETag", etag);
     }
 
     private async ValueTask<RegistryResponse> PutAsync(
-        RegistryRequest request, RegistryTarget target, bool byDigest, CancellationToken cancellationToken)
+        RegistryRequest request,
+        RegistryTarget target,
+        bool byDigest,
+        CancellationToken cancellationToken
+    )
     {
-        byte[] body = await ReadAsync(request.Body, cancellationToken).ConfigureAwait(false);
+        var body = await ReadAsync(request.Body, cancellationToken);
         if (byDigest && !ContentNames.Matches(target.Reference, body))
             throw RegistryError.DigestInvalid(target.Reference);
         var manifest = Manifest.Parse(body, request.Header("Content-Type") ?? "", byDigest ? target.Reference : null);
@@ -63,7 +72,7 @@ internal sealed class ManifestRequests(RegistryContent content, RegistryDeletion
         using var buffer = new MemoryStream();
         var chunk = new byte[16 * 1024];
         int read;
-        while ((read = await body.ReadAsync(chunk, cancellationToken).ConfigureAwait(false)) > 0)
+        while ((read = await body.ReadAsync(chunk, cancellationToken)) > 0)
         {
             if (buffer.Length + read > Manifest.SizeLimit)
                 throw RegistryError.TooLarge(Manifest.SizeLimit);

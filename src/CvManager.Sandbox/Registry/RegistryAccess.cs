@@ -19,14 +19,15 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
     {
         if (login is null)
             return;
-        bool pull = request.Method is "GET" or "HEAD" && target.Kind != RegistryRequestKind.Upload;
-        string scope = target switch
+        var pull = request.Method is "GET" or "HEAD" && target.Kind != RegistryRequestKind.Upload;
+        var scope = target switch
         {
-            { Repository.Length: > 0 } => $"repository:{target.Repository}:{(pull ? "pull" : request.Method == "DELETE" ? "delete" : "pull,push")}",
+            { Repository.Length: > 0 } =>
+                $"repository:{target.Repository}:{(pull ? "pull" : request.Method == "DELETE" ? "delete" : "pull,push")}",
             { Kind: RegistryRequestKind.Catalog } => "registry:catalog:*",
             _ => "",
         };
-        string authorization = request.Header("Authorization") ?? "";
+        var authorization = request.Header("Authorization") ?? "";
         if (login.Kind == RegistryLoginKind.Bearer)
         {
             CheckToken(request, scope, authorization);
@@ -49,8 +50,8 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
             throw new RegistryError(404, "UNSUPPORTED", "this registry does not issue tokens");
         if (request.Method != "GET")
             throw RegistryError.Unsupported();
-        string authorization = request.Header("Authorization") ?? "";
-        bool account = IsAccount(authorization);
+        var authorization = request.Header("Authorization") ?? "";
+        var account = IsAccount(authorization);
         if (!account && (authorization.Length > 0 || !login.AnonymousPull))
             throw RegistryError.Unauthorized("Basic realm=\"cvm-sandbox\"");
 
@@ -59,15 +60,17 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
         var now = time.GetUtcNow();
         foreach (var old in grants.Where(g => g.Value.Expires <= now))
             grants.TryRemove(old);
-        string token = Convert.ToHexString(RandomNumberGenerator.GetBytes(24));
+        var token = Convert.ToHexString(RandomNumberGenerator.GetBytes(24));
         grants[token] = new Grant(granted, now + login.TokenLifetime);
-        return RegistryResponse.Json(new JsonObject
-        {
-            ["token"] = token,
-            ["access_token"] = token,
-            ["expires_in"] = (long)login.TokenLifetime.TotalSeconds,
-            ["issued_at"] = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
-        });
+        return RegistryResponse.Json(
+            new JsonObject
+            {
+                ["token"] = token,
+                ["access_token"] = token,
+                ["expires_in"] = (long)login.TokenLifetime.TotalSeconds,
+                ["issued_at"] = now.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture),
+            }
+        );
     }
 
     /// <summary>Invalidates all issued tokens, as when a registry's signing key changes.</summary>
@@ -75,9 +78,8 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
 
     private void CheckToken(RegistryRequest request, string scope, string authorization)
     {
-        string service = new Uri(request.Origin).Authority;
-        string challenge = $"Bearer realm=\"{request.Origin}/token\",service=\"{service}\""
-            + (scope.Length > 0 ? $",scope=\"{scope}\"" : "");
+        var service = new Uri(request.Origin).Authority;
+        var challenge = $"Bearer realm=\"{request.Origin}/token\",service=\"{service}\"" + (scope.Length > 0 ? $",scope=\"{scope}\"" : "");
         if (!authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             throw RegistryError.Unauthorized(challenge);
         if (!grants.TryGetValue(authorization["Bearer ".Length..], out var grant) || grant.Expires <= time.GetUtcNow())
@@ -91,22 +93,25 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
     {
         if (!authorization.StartsWith("Basic ", StringComparison.OrdinalIgnoreCase))
             return false;
-        byte[] expected = Encoding.UTF8.GetBytes($"{login!.User}:{login.Password}");
+        var expected = Encoding.UTF8.GetBytes($"{login!.User}:{login.Password}");
         var sent = new byte[authorization.Length];
-        return Convert.TryFromBase64String(authorization["Basic ".Length..], sent, out int length)
+        return Convert.TryFromBase64String(authorization["Basic ".Length..], sent, out var length)
             && CryptographicOperations.FixedTimeEquals(sent.AsSpan(0, length), expected);
     }
 
     /// <summary>All scopes of a query: the parameter may be repeated, and each value may hold several scopes separated by spaces.</summary>
     private static IEnumerable<string> Scopes(string pathAndQuery) =>
-        pathAndQuery[(pathAndQuery.IndexOf('?', StringComparison.Ordinal) + 1)..].Split('&')
+        pathAndQuery[(pathAndQuery.IndexOf('?', StringComparison.Ordinal) + 1)..]
+            .Split('&')
             .Where(p => p.StartsWith("scope=", StringComparison.Ordinal))
-            .SelectMany(p => Uri.UnescapeDataString(p["scope=".Length..].Replace('+', ' ')).Split(' ', StringSplitOptions.RemoveEmptyEntries));
+            .SelectMany(p =>
+                Uri.UnescapeDataString(p["scope=".Length..].Replace('+', ' ')).Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            );
 
     /// <summary><c>repository:a/b:pull,push</c> as (a/b, pull) and (a/b, push).</summary>
     private static IEnumerable<(string Resource, string Action)> Actions(string scope)
     {
-        int last = scope.LastIndexOf(':');
+        var last = scope.LastIndexOf(':');
         return last < 0 ? [] : scope[(last + 1)..].Split(',').Select(action => (scope[..last], action));
     }
 

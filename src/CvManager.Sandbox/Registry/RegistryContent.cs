@@ -63,7 +63,7 @@ internal sealed class RegistryContent(long totalLimit)
     {
         lock (gate)
         {
-            bool found = repositories.TryGetValue(repository, out var known) && known.Blobs.Contains(digest);
+            var found = repositories.TryGetValue(repository, out var known) && known.Blobs.Contains(digest);
             content = found ? blobs[digest].Content : default;
             return found;
         }
@@ -150,7 +150,7 @@ internal sealed class RegistryContent(long totalLimit)
             var known = repositories[repository];
             known.Manifests.Remove(digest);
             total -= manifest.Content.Length;
-            foreach (string tag in known.Tags.Where(t => t.Value == digest).Select(t => t.Key).ToList())
+            foreach (var tag in known.Tags.Where(t => t.Value == digest).Select(t => t.Key).ToList())
                 known.Tags.Remove(tag);
         }
     }
@@ -186,28 +186,29 @@ internal sealed class RegistryContent(long totalLimit)
         lock (gate)
         {
             var manifest = Find(repository, reference);
-            foreach (string child in manifest.Children)
+            foreach (var child in manifest.Children)
                 RemoveLayers(repository, child);
-            foreach (string layer in manifest.Blobs.Skip(1))
+            foreach (var layer in manifest.Blobs.Skip(1))
                 RemoveBlob(repository, layer);
         }
     }
 
     private static string? FirstMissing(Repository known, Manifest manifest, bool deep) =>
         manifest.Blobs.FirstOrDefault(b => !known.Blobs.Contains(b))
-        ?? manifest.Children.FirstOrDefault(c => !known.Manifests.TryGetValue(c, out var child)
-            || (deep && FirstMissing(known, child, deep) is not null));
+        ?? manifest.Children.FirstOrDefault(c =>
+            !known.Manifests.TryGetValue(c, out var child) || (deep && FirstMissing(known, child, deep) is not null)
+        );
 
     private Manifest Find(string repository, string reference)
     {
         var known = Get(repository);
-        string? digest = reference.Contains(':', StringComparison.Ordinal) ? reference : known.Tags.GetValueOrDefault(reference);
-        return digest is not null && known.Manifests.TryGetValue(digest, out var manifest) ? manifest
+        var digest = reference.Contains(':', StringComparison.Ordinal) ? reference : known.Tags.GetValueOrDefault(reference);
+        return digest is not null && known.Manifests.TryGetValue(digest, out var manifest)
+            ? manifest
             : throw RegistryError.ManifestUnknown(reference);
     }
 
-    private Repository Get(string repository) =>
-        repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
+    private Repository Get(string repository) => repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
 
     private Repository GetOrAdd(string repository)
     {

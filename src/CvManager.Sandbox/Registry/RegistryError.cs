@@ -26,14 +26,16 @@ internal sealed class RegistryError(int status, string code, string message) : E
     public static RegistryError NameUnknown(string repository) =>
         new(404, "NAME_UNKNOWN", "repository name not known to registry") { Detail = repository };
 
-    public static RegistryError NameInvalid(string repository) => new(400, "NAME_INVALID", "invalid repository name") { Detail = repository };
+    public static RegistryError NameInvalid(string repository) =>
+        new(400, "NAME_INVALID", "invalid repository name") { Detail = repository };
 
     public static RegistryError TagInvalid(string tag) => new(400, "TAG_INVALID", "manifest tag did not match URI") { Detail = tag };
 
     public static RegistryError DigestInvalid(string digest) =>
         new(400, "DIGEST_INVALID", "provided digest did not match uploaded content") { Detail = digest };
 
-    public static RegistryError ManifestUnknown(string reference) => new(404, "MANIFEST_UNKNOWN", "manifest unknown") { Detail = reference };
+    public static RegistryError ManifestUnknown(string reference) =>
+        new(404, "MANIFEST_UNKNOWN", "manifest unknown") { Detail = reference };
 
     public static RegistryError ManifestInvalid(string detail) => new(400, "MANIFEST_INVALID", "manifest invalid") { Detail = detail };
 
@@ -42,7 +44,8 @@ internal sealed class RegistryError(int status, string code, string message) : E
 
     public static RegistryError BlobUnknown(string digest) => new(404, "BLOB_UNKNOWN", "blob unknown to registry") { Detail = digest };
 
-    public static RegistryError UploadUnknown(string id) => new(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry") { Detail = id };
+    public static RegistryError UploadUnknown(string id) =>
+        new(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry") { Detail = id };
 
     public static RegistryError TooLarge(long limit) => new(413, "SIZE_INVALID", $"content exceeds the limit of {limit} bytes");
 
@@ -56,31 +59,30 @@ internal sealed class RegistryError(int status, string code, string message) : E
     public static RegistryError Denied(string repository) =>
         new(403, "DENIED", "requested access to the resource is denied") { Detail = repository };
 
-    public static RegistryError Unauthorized(string challenge) => new(401, "UNAUTHORIZED", "authentication required")
-    {
-        Headers = [new("WWW-Authenticate", challenge)],
-    };
+    public static RegistryError Unauthorized(string challenge) =>
+        new(401, "UNAUTHORIZED", "authentication required") { Headers = [new("WWW-Authenticate", challenge)] };
 
     public static RegistryError Unavailable() => new(503, "UNAVAILABLE", "the registry is unavailable");
 
     /// <summary>A simulated error that replaces the registry's own response.</summary>
-    public static RegistryError Injected(int status, RequestFault fault) => new(status, fault.Reason ?? CodeOf(status),
-        fault.Message ?? $"injected fault: {status}")
-    {
-        Headers = fault.RetryAfterSeconds is int seconds ? [RetryAfter(seconds)] : [],
-    };
+    public static RegistryError Injected(int status, RequestFault fault) =>
+        new(status, fault.Reason ?? CodeOf(status), fault.Message ?? $"injected fault: {status}")
+        {
+            Headers = fault.RetryAfterSeconds is int seconds ? [RetryAfter(seconds)] : [],
+        };
 
     public static KeyValuePair<string, string> RetryAfter(int seconds) =>
         new("Retry-After", seconds.ToString(System.Globalization.CultureInfo.InvariantCulture));
 
-    private static string CodeOf(int status) => status switch
-    {
-        401 => "UNAUTHORIZED",
-        403 => "DENIED",
-        404 => "MANIFEST_UNKNOWN",
-        405 => "UNSUPPORTED",
-        429 => "TOOMANYREQUESTS",
-        503 => "UNAVAILABLE",
-        _ => "UNKNOWN",
-    };
+    private static string CodeOf(int status) =>
+        status switch
+        {
+            401 => "UNAUTHORIZED",
+            403 => "DENIED",
+            404 => "MANIFEST_UNKNOWN",
+            405 => "UNSUPPORTED",
+            429 => "TOOMANYREQUESTS",
+            503 => "UNAVAILABLE",
+            _ => "UNKNOWN",
+        };
 }

@@ -8,15 +8,18 @@ internal static class RegistryExchange
     public static async Task ServeAsync(RegistryServer server, HttpListenerContext context, CancellationToken cancellationToken)
     {
         var request = context.Request;
-        var response = await server.HandleAsync(new RegistryRequest
-        {
-            Method = request.HttpMethod,
-            PathAndQuery = request.RawUrl ?? "/",
-            Origin = "http://" + request.UserHostName,
-            Header = name => request.Headers[name],
-            Body = request.HasEntityBody ? request.InputStream : Stream.Null,
-        }, cancellationToken).ConfigureAwait(false);
-        await WriteAsync(context.Response, response, cancellationToken).ConfigureAwait(false);
+        var response = await server.HandleAsync(
+            new RegistryRequest
+            {
+                Method = request.HttpMethod,
+                PathAndQuery = request.RawUrl ?? "/",
+                Origin = "http://" + request.UserHostName,
+                Header = name => request.Headers[name],
+                Body = request.HasEntityBody ? request.InputStream : Stream.Null,
+            },
+            cancellationToken
+        );
+        await WriteAsync(context.Response, response, cancellationToken);
     }
 
     private static async Task WriteAsync(HttpListenerResponse target, RegistryResponse response, CancellationToken cancellationToken)
@@ -29,6 +32,6 @@ internal static class RegistryExchange
         if (response.Status is not (204 or 304))
             target.ContentLength64 = response.Length ?? response.Body.Length;
         if (response.Body.Length > 0)
-            await target.OutputStream.WriteAsync(response.Body, cancellationToken).ConfigureAwait(false);
+            await target.OutputStream.WriteAsync(response.Body, cancellationToken);
     }
 }

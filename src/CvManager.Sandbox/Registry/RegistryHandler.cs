@@ -8,16 +8,16 @@ internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
         cancellationToken.ThrowIfCancellationRequested();
-        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken).ConfigureAwait(false);
+        var fault = faults is null ? RequestFault.None : await faults(request, cancellationToken);
         if (fault.RequestDelay > TimeSpan.Zero)
-            await Task.Delay(fault.RequestDelay, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(fault.RequestDelay, time, cancellationToken);
         if (fault.DropRequest)
             throw new HttpRequestException(HttpRequestError.ConnectionError, "The connection was dropped before the request was sent.");
         var response = fault.StatusCode is int status
             ? RegistryResponse.FromError(RegistryError.Injected(status, fault))
-            : await server.HandleAsync(await ReadAsync(request, cancellationToken).ConfigureAwait(false), cancellationToken).ConfigureAwait(false);
+            : await server.HandleAsync(await ReadAsync(request, cancellationToken), cancellationToken);
         if (fault.ResponseDelay > TimeSpan.Zero)
-            await Task.Delay(fault.ResponseDelay, time, cancellationToken).ConfigureAwait(false);
+            await Task.Delay(fault.ResponseDelay, time, cancellationToken);
         if (fault.DropResponse)
             throw new HttpRequestException(HttpRequestError.ResponseEnded, "The connection was dropped before the response arrived.");
         return Message(request, response);
@@ -31,9 +31,12 @@ internal sealed class RegistryHandler(RegistryServer server, TimeProvider time, 
             Method = request.Method.Method,
             PathAndQuery = uri.PathAndQuery,
             Origin = uri.GetLeftPart(UriPartial.Authority),
-            Header = name => request.Headers.NonValidated.TryGetValues(name, out var values)
-                || (request.Content?.Headers.NonValidated.TryGetValues(name, out values) ?? false) ? string.Join(", ", values) : null,
-            Body = request.Content is null ? Stream.Null : await request.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false),
+            Header = name =>
+                request.Headers.NonValidated.TryGetValues(name, out var values)
+                || (request.Content?.Headers.NonValidated.TryGetValues(name, out values) ?? false)
+                    ? string.Join(", ", values)
+                    : null,
+            Body = request.Content is null ? Stream.Null : await request.Content.ReadAsStreamAsync(cancellationToken),
         };
     }
 

@@ -41,7 +41,11 @@ internal sealed record RegistryResponse(int Status)
     public static RegistryResponse Json(JsonNode node, int status = 200) =>
         new(status) { Body = JsonText.Utf8(node), ContentType = "application/json" };
 
-    public static RegistryResponse FromError(RegistryError error) => Json(error.ToJson(), error.Status) with { Headers = [.. error.Headers] };
+    public static RegistryResponse FromError(RegistryError error) =>
+        Json(error.ToJson(), error.Status) with
+        {
+            Headers = [.. error.Headers],
+        };
 
     /// <summary>The response to HEAD: without the body.</summary>
     public RegistryResponse HeadersOnly() => this with { Length = Length ?? Body.Length, Body = ReadOnlyMemory<byte>.Empty };

@@ -55,34 +55,55 @@ internal sealed class RegistryServer
                 if (budget is not null && IsLimited())
                     limits = budget.Spend();
                 access.Check(request, target);
-                response = await RouteAsync(request, target, query, cancellationToken).ConfigureAwait(false);
+                response = await RouteAsync(request, target, query, cancellationToken);
             }
         }
-        catch (RegistryError error)
+        catch (RegistryError e)
         {
-            response = RegistryResponse.FromError(error);
+            response = RegistryResponse.FromError(e);
         }
         foreach (var header in limits)
             response.With(header.Key, header.Value);
         response.With("Docker-Distribution-Api-Version", "registry/2.0");
         if (request.Method == "HEAD")
             response = response.HeadersOnly();
-        options.RequestLog?.Invoke(new RegistryRequestRecord(options.TimeProvider.GetUtcNow(), request.Method, target.Kind,
-            target.Repository, target.Reference, request.PathAndQuery, request.Header("User-Agent") ?? "", response.Status));
+        options.RequestLog?.Invoke(
+            new RegistryRequestRecord(
+                options.TimeProvider.GetUtcNow(),
+                request.Method,
+                target.Kind,
+                target.Repository,
+                target.Reference,
+                request.PathAndQuery,
+                request.Header("User-Agent") ?? "",
+                response.Status
+            )
+        );
         return response;
 
-        bool IsLimited() => options.RateLimit!.ManifestGetsOnly
-            ? target.Kind == RegistryRequestKind.Manifest && request.Method == "GET"
-            : target != RegistryTarget.Base;
+        bool IsLimited() =>
+            options.RateLimit!.ManifestGetsOnly
+                ? target.Kind == RegistryRequestKind.Manifest && request.Method == "GET"
+                : target != RegistryTarget.Base;
     }
 
     private ValueTask<RegistryResponse> RouteAsync(
-        RegistryRequest request, RegistryTarget target, QueryParameters query, CancellationToken cancellationToken)
+        RegistryRequest request,
+        RegistryTarget target,
+        QueryParameters query,
+        CancellationToken cancellationToken
+    )
     {
         if (target == RegistryTarget.Base)
-            return new(request.Method is "GET" or "HEAD" ? RegistryResponse.Json(new System.Text.Json.Nodes.JsonObject()) : throw RegistryError.Unsupported());
+            return new(
+                request.Method is "GET" or "HEAD"
+                    ? RegistryResponse.Json(new System.Text.Json.Nodes.JsonObject())
+                    : throw RegistryError.Unsupported()
+            );
         if (target.Kind != RegistryRequestKind.Catalog && !ContentNames.IsRepository(target.Repository))
-            throw target == RegistryTarget.Unknown ? new RegistryError(404, "NAME_UNKNOWN", "no such path") : RegistryError.NameInvalid(target.Repository);
+            throw target == RegistryTarget.Unknown
+                ? new RegistryError(404, "NAME_UNKNOWN", "no such path")
+                : RegistryError.NameInvalid(target.Repository);
         return target.Kind switch
         {
             RegistryRequestKind.Manifest => manifests.HandleAsync(request, target, cancellationToken),

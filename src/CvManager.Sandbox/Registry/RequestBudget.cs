@@ -20,10 +20,10 @@ internal sealed class RequestBudget(RegistryRateLimit limit, TimeProvider time)
                 windowEnd = now + limit.Window;
                 used = 0;
             }
-            bool over = used >= limit.Requests;
+            var over = used >= limit.Requests;
             if (!over)
                 used++;
-            int window = (int)limit.Window.TotalSeconds;
+            var window = (int)limit.Window.TotalSeconds;
             List<KeyValuePair<string, string>> headers =
             [
                 new("RateLimit-Limit", $"{limit.Requests};w={window}"),

@@ -77,10 +77,15 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     /// <returns>The digest that the tag points to.</returns>
     /// <exception cref="ArgumentException">Repository, tag or platform is malformed.</exception>
     /// <exception cref="InvalidOperationException">The registry is full.</exception>
-    public string PushImage(string repository, string tag, IReadOnlyDictionary<string, string>? labels = null, IReadOnlyList<string>? platforms = null)
+    public string PushImage(
+        string repository,
+        string tag,
+        IReadOnlyDictionary<string, string>? labels = null,
+        IReadOnlyList<string>? platforms = null
+    )
     {
         Check(repository, tag);
-        long number = Interlocked.Increment(ref pushed);
+        var number = Interlocked.Increment(ref pushed);
         return Translate(() =>
         {
             if (platforms is null)
@@ -111,8 +116,7 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     public void BreakImage(string repository, string tag) => Translate(() => content.RemoveLayers(repository, tag));
 
     /// <summary>The tags of a repository, in ordinal order; empty if the repository does not exist.</summary>
-    public IReadOnlyList<string> Tags(string repository) =>
-        content.Repositories().Contains(repository) ? content.Tags(repository) : [];
+    public IReadOnlyList<string> Tags(string repository) => content.Repositories().Contains(repository) ? content.Tags(repository) : [];
 
     /// <summary>The digest that a tag points to; null if the tag does not exist.</summary>
     public string? Digest(string repository, string tag)
@@ -142,7 +146,10 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
             if (!Available)
                 return Failed(ImagePullOutcome.Unreachable, "unexpected status: 503 Service Unavailable");
             if (options.Login is { AnonymousPull: false } && !options.NodesAreLoggedIn)
-                return Failed(ImagePullOutcome.Unauthorized, "pull access denied, repository does not exist or may require authorization: authorization failed: 401 Unauthorized");
+                return Failed(
+                    ImagePullOutcome.Unauthorized,
+                    "pull access denied, repository does not exist or may require authorization: authorization failed: 401 Unauthorized"
+                );
             try
             {
                 return content.CompleteManifest(reference.Repository, reference.Reference) is { } manifest
@@ -155,16 +162,18 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
             }
         }
 
-        ImagePull Failed(ImagePullOutcome outcome, string detail) => new(outcome, null, $"failed to pull and unpack image \"{image}\": {detail}");
+        ImagePull Failed(ImagePullOutcome outcome, string detail) =>
+            new(outcome, null, $"failed to pull and unpack image \"{image}\": {detail}");
     }
 
     public async ValueTask DisposeAsync()
     {
         if (listener is not null)
-            await listener.DisposeAsync().ConfigureAwait(false);
+            await listener.DisposeAsync();
     }
 
-    private bool IsOwn(string host) => host == Host || host == options.HostWithoutSocket || (Server is not null && host == $"localhost:{Server.Port}");
+    private bool IsOwn(string host) =>
+        host == Host || host == options.HostWithoutSocket || (Server is not null && host == $"localhost:{Server.Port}");
 
     private Manifest Push(string repository, string? tag, string text, string platform, IReadOnlyDictionary<string, string>? labels)
     {
@@ -188,11 +197,12 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
             throw new ArgumentException($"'{tag}' is not a valid tag.", nameof(tag));
     }
 
-    private static void Translate(Action action) => Translate(() =>
-    {
-        action();
-        return 0;
-    });
+    private static void Translate(Action action) =>
+        Translate(() =>
+        {
+            action();
+            return 0;
+        });
 
     /// <summary>Translates errors of the wire protocol into InvalidOperationException.</summary>
     private static T Translate<T>(Func<T> action)
@@ -201,9 +211,9 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
         {
             return action();
         }
-        catch (RegistryError error)
+        catch (RegistryError e)
         {
-            throw new InvalidOperationException($"{error.Message} ({error.Code}: {error.Detail})", error);
+            throw new InvalidOperationException($"{e.Message} ({e.Code}: {e.Detail})", e);
         }
     }
 }

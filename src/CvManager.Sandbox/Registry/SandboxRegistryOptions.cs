@@ -65,6 +65,7 @@ public enum RegistryLoginKind
 {
     /// <summary>Basic authentication with every request.</summary>
     Basic,
+
     /// <summary>Basic authentication at <c>/token</c> for a bearer token with limited lifetime and scope.</summary>
     Bearer,
 }
@@ -74,6 +75,7 @@ public enum RegistryDeletion
 {
     /// <summary>Deleting a tag removes only the tag, as the distribution specification 1.1 requires.</summary>
     TagsAndDigests,
+
     /// <summary>As in older registries.</summary>
     DigestsOnly,
     None,
@@ -111,5 +113,13 @@ public enum RegistryRequestKind
 /// <param name="PathAndQuery">As sent.</param>
 /// <param name="UserAgent">As sent; empty if missing.</param>
 /// <param name="StatusCode">The HTTP status of the response.</param>
-public sealed record RegistryRequestRecord(DateTimeOffset Time, string Method, RegistryRequestKind Kind, string Repository,
-    string Reference, string PathAndQuery, string UserAgent, int StatusCode);
+public sealed record RegistryRequestRecord(
+    DateTimeOffset Time,
+    string Method,
+    RegistryRequestKind Kind,
+    string Repository,
+    string Reference,
+    string PathAndQuery,
+    string UserAgent,
+    int StatusCode
+);

@@ -16,40 +16,53 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
     /// <param name="created">The image's creation time.</param>
     public static TinyImage Build(string text, string platform, IReadOnlyDictionary<string, string> labels, DateTimeOffset created)
     {
-        byte[] tar = Tar(text);
-        byte[] layer = Gzip(tar);
+        var tar = Tar(text);
+        var layer = Gzip(tar);
         var config = PlatformJson(platform);
         // With fractional seconds, as builders write it, so that clients can order images.
         config["created"] = created.UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss.FFFFFFF'Z'", CultureInfo.InvariantCulture);
-        config["config"] = new JsonObject { ["Labels"] = new JsonObject(labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))) };
-        config["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray(ContentNames.Sha256(tar)) };
-        byte[] configBytes = JsonText.Utf8(config);
-        byte[] manifest = JsonText.Utf8(new JsonObject
+        config["config"] = new JsonObject
         {
-            ["schemaVersion"] = 2,
-            ["mediaType"] = Manifest.OciImage,
-            ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", configBytes),
-            ["layers"] = new JsonArray(Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)),
-        });
+            ["Labels"] = new JsonObject(labels.Select(l => KeyValuePair.Create(l.Key, (JsonNode?)l.Value))),
+        };
+        config["rootfs"] = new JsonObject { ["type"] = "layers", ["diff_ids"] = new JsonArray(ContentNames.Sha256(tar)) };
+        var configBytes = JsonText.Utf8(config);
+        var manifest = JsonText.Utf8(
+            new JsonObject
+            {
+                ["schemaVersion"] = 2,
+                ["mediaType"] = Manifest.OciImage,
+                ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", configBytes),
+                ["layers"] = new JsonArray(Descriptor("application/vnd.oci.image.layer.v1.tar+gzip", layer)),
+            }
+        );
         return new TinyImage(layer, configBytes, Manifest.Parse(manifest, Manifest.OciImage));
     }
 
     /// <summary>Builds the index of images for several platforms.</summary>
-    public static Manifest Index(IEnumerable<(string Platform, Manifest Manifest)> images) => Manifest.Parse(JsonText.Utf8(new JsonObject
-    {
-        ["schemaVersion"] = 2,
-        ["mediaType"] = Manifest.OciIndex,
-        ["manifests"] = new JsonArray([.. images.Select(image =>
-        {
-            var descriptor = Descriptor(image.Manifest.MediaType, image.Manifest.Content.Span);
-            descriptor["platform"] = PlatformJson(image.Platform);
-            return (JsonNode)descriptor;
-        })]),
-    }), Manifest.OciIndex);
+    public static Manifest Index(IEnumerable<(string Platform, Manifest Manifest)> images) =>
+        Manifest.Parse(
+            JsonText.Utf8(
+                new JsonObject
+                {
+                    ["schemaVersion"] = 2,
+                    ["mediaType"] = Manifest.OciIndex,
+                    ["manifests"] = new JsonArray([
+                        .. images.Select(image =>
+                        {
+                            var descriptor = Descriptor(image.Manifest.MediaType, image.Manifest.Content.Span);
+                            descriptor["platform"] = PlatformJson(image.Platform);
+                            return (JsonNode)descriptor;
+                        }),
+                    ]),
+                }
+            ),
+            Manifest.OciIndex
+        );
 
     private static JsonObject PlatformJson(string platform)
     {
-        string[] parts = platform.Split('/');
+        var parts = platform.Split('/');
         if (parts.Length is < 2 or > 3)
             throw new ArgumentException($"Invalid platform '{platform}': must be os/architecture[/variant].", nameof(platform));
         var json = new JsonObject { ["architecture"] = parts[1], ["os"] = parts[0] };
@@ -59,7 +72,12 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
     }
 
     private static JsonObject Descriptor(string mediaType, ReadOnlySpan<byte> content) =>
-        new() { ["mediaType"] = mediaType, ["digest"] = ContentNames.Sha256(content), ["size"] = content.Length };
+        new()
+        {
+            ["mediaType"] = mediaType,
+            ["digest"] = ContentNames.Sha256(content),
+            ["size"] = content.Length,
+        };
 
     private static byte[] Tar(string text)
     {
@@ -67,12 +85,14 @@ internal sealed record TinyImage(ReadOnlyMemory<byte> Layer, ReadOnlyMemory<byte
         using (var writer = new TarWriter(buffer, leaveOpen: true))
         using (var data = new MemoryStream(Encoding.UTF8.GetBytes(text)))
         {
-            writer.WriteEntry(new UstarTarEntry(TarEntryType.RegularFile, "version")
-            {
-                DataStream = data,
-                // A fixed time makes layers reproducible.
-                ModificationTime = DateTimeOffset.UnixEpoch,
-            });
+            writer.WriteEntry(
+                new UstarTarEntry(TarEntryType.RegularFile, "version")
+                {
+                    DataStream = data,
+                    // A fixed time makes layers reproducible.
+                    ModificationTime = DateTimeOffset.UnixEpoch,
+                }
+            );
         }
         return buffer.ToArray();
     }

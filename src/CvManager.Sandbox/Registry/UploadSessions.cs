@@ -34,7 +34,7 @@ internal sealed class UploadSessions(RegistryContent content, long blobLimit, Ti
     {
         var chunk = new byte[64 * 1024];
         int read;
-        while ((read = await body.ReadAsync(chunk, cancellationToken).ConfigureAwait(false)) > 0)
+        while ((read = await body.ReadAsync(chunk, cancellationToken)) > 0)
         {
             if (upload.Bytes.Length + read > blobLimit)
                 throw RegistryError.TooLarge(blobLimit);

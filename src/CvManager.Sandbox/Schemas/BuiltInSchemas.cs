@@ -12,12 +12,13 @@ internal static class BuiltInSchemas
 
     private static Dictionary<string, SchemaNode> Read()
     {
-        using var stream = typeof(BuiltInSchemas).Assembly.GetManifestResourceStream("builtin-types.txt")
+        using var stream =
+            typeof(BuiltInSchemas).Assembly.GetManifestResourceStream("builtin-types.txt")
             ?? throw new InvalidOperationException("Embedded resource builtin-types.txt not found.");
         using var reader = new StreamReader(stream);
         var types = new Dictionary<string, SchemaNode>(StringComparer.Ordinal);
         var fields = new List<(SchemaNode Type, string Text)>();
-        string package = "";
+        var package = "";
         while (reader.ReadLine() is string line)
         {
             const string Package = "# package ";
@@ -31,11 +32,17 @@ internal static class BuiltInSchemas
             }
             else if (line.Length > 0 && line[0] != '#')
             {
-                bool atomic = line.EndsWith(" atomic", StringComparison.Ordinal);
-                string head = atomic ? line[..^" atomic".Length] : line;
-                bool isObject = head.EndsWith(": object", StringComparison.Ordinal);
-                string name = isObject ? head[..^": object".Length] : head;
-                var type = new SchemaNode { Type = SchemaType.Object, Name = name, Package = package, Atomic = atomic };
+                var atomic = line.EndsWith(" atomic", StringComparison.Ordinal);
+                var head = atomic ? line[..^" atomic".Length] : line;
+                var isObject = head.EndsWith(": object", StringComparison.Ordinal);
+                var name = isObject ? head[..^": object".Length] : head;
+                var type = new SchemaNode
+                {
+                    Type = SchemaType.Object,
+                    Name = name,
+                    Package = package,
+                    Atomic = atomic,
+                };
                 types.Add(name, type);
                 fields.Add((type, isObject ? "apiVersion string; kind string; metadata=1 ObjectMeta;" : ""));
             }
@@ -43,8 +50,8 @@ internal static class BuiltInSchemas
         // Types refer to each other in cycles, so all types are created before the fields are read.
         foreach (var group in fields.GroupBy(entry => entry.Type))
         {
-            string text = string.Concat(group.Select(entry => entry.Text));
-            foreach (string field in text.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
+            var text = string.Concat(group.Select(entry => entry.Text));
+            foreach (var field in text.Split(';', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries))
                 AddField(group.Key, field, types);
         }
         return types;
@@ -52,9 +59,9 @@ internal static class BuiltInSchemas
 
     private static void AddField(SchemaNode owner, string field, Dictionary<string, SchemaNode> types)
     {
-        string[] parts = field.Split(' ');
-        string[] wire = parts[0].Split('=');
-        string name = wire[0].TrimEnd('!');
+        var parts = field.Split(' ');
+        var wire = parts[0].Split('=');
+        var name = wire[0].TrimEnd('!');
         if (wire[0].EndsWith('!'))
             owner.Required.Add(name);
         owner.Properties.Add(name, FieldType(parts[1], parts.AsSpan(2), types));
@@ -64,12 +71,12 @@ internal static class BuiltInSchemas
 
     private static SchemaNode FieldType(string text, ReadOnlySpan<string> annotations, Dictionary<string, SchemaNode> types)
     {
-        string mergeKey = "";
+        var mergeKey = "";
         string[] keys = [];
-        bool set = false;
-        bool atomic = false;
-        bool retain = false;
-        foreach (string annotation in annotations)
+        var set = false;
+        var atomic = false;
+        var retain = false;
+        foreach (var annotation in annotations)
         {
             if (annotation.StartsWith("key=", StringComparison.Ordinal))
                 mergeKey = annotation["key=".Length..];
@@ -92,14 +99,22 @@ internal static class BuiltInSchemas
             {
                 Type = SchemaType.Array,
                 Items = FieldType(text[2..], [], types),
-                List = set ? ListType.Set : keys.Length > 0 ? ListType.Map : ListType.Atomic,
+                List =
+                    set ? ListType.Set
+                    : keys.Length > 0 ? ListType.Map
+                    : ListType.Atomic,
                 ListKeys = keys,
                 MergeKey = mergeKey,
                 RetainKeys = retain,
             };
         }
         if (text.StartsWith("{}", StringComparison.Ordinal))
-            return new SchemaNode { Type = SchemaType.Object, Values = FieldType(text[2..], [], types), Atomic = atomic };
+            return new SchemaNode
+            {
+                Type = SchemaType.Object,
+                Values = FieldType(text[2..], [], types),
+                Atomic = atomic,
+            };
         if (!types.TryGetValue(text, out var named))
             return Primitive(text);
         return retain
@@ -117,19 +132,25 @@ internal static class BuiltInSchemas
             : named;
     }
 
-    private static SchemaNode Primitive(string text) => text switch
-    {
-        "string" => new SchemaNode { Type = SchemaType.String },
-        "bool" => new SchemaNode { Type = SchemaType.Boolean },
-        "int32" or "int64" => new SchemaNode { Type = SchemaType.Integer, Format = text },
-        "number" => new SchemaNode { Type = SchemaType.Number, Format = "double" },
-        "time" or "microtime" => new SchemaNode { Type = SchemaType.String, Format = "date-time" },
-        "bytes" => new SchemaNode { Type = SchemaType.String, Format = "byte" },
-        // A quantity may be a number.
-        "quantity" => new SchemaNode { Type = SchemaType.IntOrString, Format = "quantity" },
-        "intstr" => new SchemaNode { Type = SchemaType.IntOrString, Format = "int-or-string" },
-        "raw" or "fields" => new SchemaNode { Type = SchemaType.Object, PreserveUnknown = true, Atomic = true },
-        "any" => SchemaNode.Untyped,
-        _ => throw new InvalidOperationException($"builtin-types.txt: unknown type '{text}'."),
-    };
+    private static SchemaNode Primitive(string text) =>
+        text switch
+        {
+            "string" => new SchemaNode { Type = SchemaType.String },
+            "bool" => new SchemaNode { Type = SchemaType.Boolean },
+            "int32" or "int64" => new SchemaNode { Type = SchemaType.Integer, Format = text },
+            "number" => new SchemaNode { Type = SchemaType.Number, Format = "double" },
+            "time" or "microtime" => new SchemaNode { Type = SchemaType.String, Format = "date-time" },
+            "bytes" => new SchemaNode { Type = SchemaType.String, Format = "byte" },
+            // A quantity may be a number.
+            "quantity" => new SchemaNode { Type = SchemaType.IntOrString, Format = "quantity" },
+            "intstr" => new SchemaNode { Type = SchemaType.IntOrString, Format = "int-or-string" },
+            "raw" or "fields" => new SchemaNode
+            {
+                Type = SchemaType.Object,
+                PreserveUnknown = true,
+                Atomic = true,
+            },
+            "any" => SchemaNode.Untyped,
+            _ => throw new InvalidOperationException($"builtin-types.txt: unknown type '{text}'."),
+        };
 }

@@ -15,7 +15,7 @@ internal static class CustomSchema
     {
         if (schema is null)
             return SchemaNode.Untyped;
-        bool intOrString = schema.Bool("x-kubernetes-int-or-string");
+        var intOrString = schema.Bool("x-kubernetes-int-or-string");
         var items = schema.Obj("items");
         return new SchemaNode
         {
@@ -23,7 +23,8 @@ internal static class CustomSchema
             Format = schema.Str("format"),
             Properties = (schema.Obj("properties") ?? []).ToDictionary(pair => pair.Key, pair => Read(pair.Value as JsonObject)),
             Required = [.. schema.Texts("required")],
-            Values = schema["additionalProperties"] is JsonObject values ? Read(values)
+            Values =
+                schema["additionalProperties"] is JsonObject values ? Read(values)
                 : schema.Bool("additionalProperties") ? SchemaNode.Untyped
                 : null,
             Items = items is null ? null : Read(items),
@@ -44,8 +45,8 @@ internal static class CustomSchema
     /// <summary>Validates the most commonly violated rules of structural schemas.</summary>
     public static void ValidateStructure(JsonObject schema, string path, CauseList causes)
     {
-        bool untyped = schema.Bool("x-kubernetes-int-or-string") || schema.Bool("x-kubernetes-preserve-unknown-fields");
-        string type = schema.Str("type");
+        var untyped = schema.Bool("x-kubernetes-int-or-string") || schema.Bool("x-kubernetes-preserve-unknown-fields");
+        var type = schema.Str("type");
         if (type.Length == 0 && !untyped)
             causes.Required($"{path}.type", "must not be empty for specified object fields");
         else if (type is not ("" or "object" or "array" or "string" or "integer" or "number" or "boolean"))
@@ -64,42 +65,44 @@ internal static class CustomSchema
             ValidateStructure(values, $"{path}.additionalProperties", causes);
     }
 
-    private static ValueRules ReadRules(JsonObject schema) => new()
-    {
-        Nullable = schema.Bool("nullable"),
-        Default = schema["default"],
-        Enum = schema.Arr("enum")?.ToList(),
-        Pattern = schema.Str("pattern") is { Length: > 0 } pattern ? Compile(pattern) : null,
-        PatternText = schema.Str("pattern"),
-        Minimum = schema["minimum"].AsNumber(),
-        Maximum = schema["maximum"].AsNumber(),
-        ExclusiveMinimum = schema.Bool("exclusiveMinimum"),
-        ExclusiveMaximum = schema.Bool("exclusiveMaximum"),
-        MultipleOf = schema["multipleOf"].AsNumber(),
-        MinLength = schema.Int("minLength"),
-        MaxLength = schema.Int("maxLength"),
-        MinItems = schema.Int("minItems"),
-        MaxItems = schema.Int("maxItems"),
-        UniqueItems = schema.Bool("uniqueItems"),
-        MinProperties = schema.Int("minProperties"),
-        MaxProperties = schema.Int("maxProperties"),
-        EmbeddedResource = schema.Bool("x-kubernetes-embedded-resource"),
-        AllOf = [.. schema.Items("allOf").Select(Read)],
-        AnyOf = [.. schema.Items("anyOf").Select(Read)],
-        OneOf = [.. schema.Items("oneOf").Select(Read)],
-        Not = schema.Obj("not") is JsonObject not ? Read(not) : null,
-    };
+    private static ValueRules ReadRules(JsonObject schema) =>
+        new()
+        {
+            Nullable = schema.Bool("nullable"),
+            Default = schema["default"],
+            Enum = schema.Arr("enum")?.ToList(),
+            Pattern = schema.Str("pattern") is { Length: > 0 } pattern ? Compile(pattern) : null,
+            PatternText = schema.Str("pattern"),
+            Minimum = schema["minimum"].AsNumber(),
+            Maximum = schema["maximum"].AsNumber(),
+            ExclusiveMinimum = schema.Bool("exclusiveMinimum"),
+            ExclusiveMaximum = schema.Bool("exclusiveMaximum"),
+            MultipleOf = schema["multipleOf"].AsNumber(),
+            MinLength = schema.Int("minLength"),
+            MaxLength = schema.Int("maxLength"),
+            MinItems = schema.Int("minItems"),
+            MaxItems = schema.Int("maxItems"),
+            UniqueItems = schema.Bool("uniqueItems"),
+            MinProperties = schema.Int("minProperties"),
+            MaxProperties = schema.Int("maxProperties"),
+            EmbeddedResource = schema.Bool("x-kubernetes-embedded-resource"),
+            AllOf = [.. schema.Items("allOf").Select(Read)],
+            AnyOf = [.. schema.Items("anyOf").Select(Read)],
+            OneOf = [.. schema.Items("oneOf").Select(Read)],
+            Not = schema.Obj("not") is JsonObject not ? Read(not) : null,
+        };
 
-    private static SchemaType TypeOf(string text) => text switch
-    {
-        "object" => SchemaType.Object,
-        "array" => SchemaType.Array,
-        "string" => SchemaType.String,
-        "integer" => SchemaType.Integer,
-        "number" => SchemaType.Number,
-        "boolean" => SchemaType.Boolean,
-        _ => SchemaType.Any,
-    };
+    private static SchemaType TypeOf(string text) =>
+        text switch
+        {
+            "object" => SchemaType.Object,
+            "array" => SchemaType.Array,
+            "string" => SchemaType.String,
+            "integer" => SchemaType.Integer,
+            "number" => SchemaType.Number,
+            "boolean" => SchemaType.Boolean,
+            _ => SchemaType.Any,
+        };
 
     /// <summary>Null if the pattern is invalid. The RE2 syntax that manifests use is a subset of .NET's.</summary>
     private static Regex? Compile(string pattern)
@@ -107,8 +110,11 @@ internal static class CustomSchema
         try
         {
             // '$' matches only at the very end in RE2, but also before a final line feed in .NET.
-            return new Regex(pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) ? pattern[..^1] + "\\z" : pattern,
-                RegexOptions.CultureInvariant, PatternLimit);
+            return new Regex(
+                pattern.EndsWith('$') && !pattern.EndsWith("\\$", StringComparison.Ordinal) ? pattern[..^1] + "\\z" : pattern,
+                RegexOptions.CultureInvariant,
+                PatternLimit
+            );
         }
         catch (ArgumentException)
         {

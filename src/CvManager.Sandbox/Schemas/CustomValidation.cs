@@ -15,13 +15,21 @@ internal static class CustomValidation
         if (value is null)
         {
             if (!rules.Nullable && schema.Type != SchemaType.Any)
-                causes.Add("FieldValueTypeInvalid", path, $"Invalid value: \"null\": {path} in body must be of type {TypeName(schema)}: \"null\"");
+                causes.Add(
+                    "FieldValueTypeInvalid",
+                    path,
+                    $"Invalid value: \"null\": {path} in body must be of type {TypeName(schema)}: \"null\""
+                );
             return;
         }
         if (!HasType(schema, value))
         {
-            string actual = ActualType(value);
-            causes.Add("FieldValueTypeInvalid", path, $"Invalid value: \"{actual}\": {path} in body must be of type {TypeName(schema)}: \"{actual}\"");
+            var actual = ActualType(value);
+            causes.Add(
+                "FieldValueTypeInvalid",
+                path,
+                $"Invalid value: \"{actual}\": {path} in body must be of type {TypeName(schema)}: \"{actual}\""
+            );
             return;
         }
         switch (value)
@@ -57,7 +65,7 @@ internal static class CustomValidation
 
     private static void ValidateObject(SchemaNode schema, ValueRules rules, JsonObject fields, string path, CauseList causes)
     {
-        foreach (string name in schema.Required)
+        foreach (var name in schema.Required)
         {
             if (!fields.ContainsKey(name))
                 causes.Required(Join(path, name));
@@ -84,7 +92,7 @@ internal static class CustomValidation
             causes.Add("FieldValueTooMany", path, $"Too many: {items.Count}: must have at most {max} items");
         if (rules.UniqueItems || schema.List == ListType.Set)
         {
-            for (int i = 0; i < items.Count; i++)
+            for (var i = 0; i < items.Count; i++)
             {
                 if (items.Take(i).Any(other => JsonAccess.Same(other, items[i])))
                     causes.Duplicate($"{path}[{i}]", items[i]);
@@ -93,14 +101,14 @@ internal static class CustomValidation
         if (schema.List == ListType.Map)
         {
             var seen = new HashSet<string>(StringComparer.Ordinal);
-            for (int i = 0; i < items.Count; i++)
+            for (var i = 0; i < items.Count; i++)
             {
-                string key = Patching.FieldDifference.ItemElement(schema, items[i]) ?? "";
+                var key = Patching.FieldDifference.ItemElement(schema, items[i]) ?? "";
                 if (!seen.Add(key) && key.Length > 0)
                     causes.Duplicate($"{path}[{i}]", JsonNode.Parse(key[2..]));
             }
         }
-        for (int i = 0; i < items.Count && schema.Items is not null; i++)
+        for (var i = 0; i < items.Count && schema.Items is not null; i++)
             Validate(schema.Items, items[i], $"{path}[{i}]", causes);
     }
 
@@ -117,51 +125,67 @@ internal static class CustomValidation
             if (rules.Pattern is not null && !rules.Pattern.IsMatch(text))
                 causes.Invalid(path, value.DeepClone(), $"{path} in body should match '{rules.PatternText}'");
             if (schema.Format == "date-time" && !IsDateTime(text))
-                causes.Add("FieldValueTypeInvalid", path, $"Invalid value: {JsonAccess.Quoted(text)}: {path} in body must be of type date-time: {JsonAccess.Quoted(text)}");
+                causes.Add(
+                    "FieldValueTypeInvalid",
+                    path,
+                    $"Invalid value: {JsonAccess.Quoted(text)}: {path} in body must be of type date-time: {JsonAccess.Quoted(text)}"
+                );
             return;
         }
         if (value.AsNumber() is not double number)
             return;
         if (rules.Minimum is double minimum && (rules.ExclusiveMinimum ? number <= minimum : number < minimum))
-            causes.Invalid(path, value.DeepClone(), $"{path} in body should be greater than {(rules.ExclusiveMinimum ? "" : "or equal to ")}{Plain(minimum)}");
+            causes.Invalid(
+                path,
+                value.DeepClone(),
+                $"{path} in body should be greater than {(rules.ExclusiveMinimum ? "" : "or equal to ")}{Plain(minimum)}"
+            );
         if (rules.Maximum is double maximum && (rules.ExclusiveMaximum ? number >= maximum : number > maximum))
-            causes.Invalid(path, value.DeepClone(), $"{path} in body should be less than {(rules.ExclusiveMaximum ? "" : "or equal to ")}{Plain(maximum)}");
+            causes.Invalid(
+                path,
+                value.DeepClone(),
+                $"{path} in body should be less than {(rules.ExclusiveMaximum ? "" : "or equal to ")}{Plain(maximum)}"
+            );
         if (rules.MultipleOf is double divisor && divisor != 0 && number % divisor != 0)
             causes.Invalid(path, value.DeepClone(), $"{path} in body should be a multiple of {Plain(divisor)}");
     }
 
     private static bool IsDateTime(string text) =>
-        text.Length >= 20 && text[10] is 'T' or 't'
+        text.Length >= 20
+        && text[10] is 'T' or 't'
         && DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out _);
 
     private static string Plain(double number) => number.ToString(CultureInfo.InvariantCulture);
 
-    private static bool HasType(SchemaNode schema, JsonNode value) => schema.Type switch
-    {
-        SchemaType.Object => value is JsonObject,
-        SchemaType.Array => value is JsonArray,
-        SchemaType.String => value.Kind() == JsonValueKind.String,
-        SchemaType.Integer => value.AsInteger() is not null,
-        SchemaType.Number => value.Kind() == JsonValueKind.Number,
-        SchemaType.Boolean => value.Kind() is JsonValueKind.True or JsonValueKind.False,
-        SchemaType.IntOrString => value.Kind() == JsonValueKind.String || value.AsInteger() is not null,
-        _ => true,
-    };
+    private static bool HasType(SchemaNode schema, JsonNode value) =>
+        schema.Type switch
+        {
+            SchemaType.Object => value is JsonObject,
+            SchemaType.Array => value is JsonArray,
+            SchemaType.String => value.Kind() == JsonValueKind.String,
+            SchemaType.Integer => value.AsInteger() is not null,
+            SchemaType.Number => value.Kind() == JsonValueKind.Number,
+            SchemaType.Boolean => value.Kind() is JsonValueKind.True or JsonValueKind.False,
+            SchemaType.IntOrString => value.Kind() == JsonValueKind.String || value.AsInteger() is not null,
+            _ => true,
+        };
 
-    private static string TypeName(SchemaNode schema) => schema.Type switch
-    {
-        SchemaType.IntOrString => "integer,string",
-        _ => schema.Type.ToString().ToLowerInvariant(),
-    };
+    private static string TypeName(SchemaNode schema) =>
+        schema.Type switch
+        {
+            SchemaType.IntOrString => "integer,string",
+            _ => schema.Type.ToString().ToLowerInvariant(),
+        };
 
-    private static string ActualType(JsonNode value) => value.Kind() switch
-    {
-        JsonValueKind.Object => "object",
-        JsonValueKind.Array => "array",
-        JsonValueKind.String => "string",
-        JsonValueKind.Number => value.AsInteger() is null ? "number" : "integer",
-        _ => "boolean",
-    };
+    private static string ActualType(JsonNode value) =>
+        value.Kind() switch
+        {
+            JsonValueKind.Object => "object",
+            JsonValueKind.Array => "array",
+            JsonValueKind.String => "string",
+            JsonValueKind.Number => value.AsInteger() is null ? "number" : "integer",
+            _ => "boolean",
+        };
 
     private static string Join(string path, string name) => path.Length == 0 ? name : $"{path}.{name}";
 }

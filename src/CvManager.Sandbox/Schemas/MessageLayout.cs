@@ -16,13 +16,13 @@ internal sealed class MessageLayout
     /// <param name="keepsZero">Whether a zero is a value rather than "not set".</param>
     public void Add(string name, string path, bool keepsZero)
     {
-        int dot = path.IndexOf('.', StringComparison.Ordinal);
+        var dot = path.IndexOf('.', StringComparison.Ordinal);
         if (dot < 0)
         {
             fields.Add(int.Parse(path, CultureInfo.InvariantCulture), new MessageField(name, keepsZero, null));
             return;
         }
-        int number = int.Parse(path[..dot], CultureInfo.InvariantCulture);
+        var number = int.Parse(path[..dot], CultureInfo.InvariantCulture);
         if (!fields.TryGetValue(number, out var outer))
             fields[number] = outer = new MessageField("", false, new MessageLayout());
         outer.Embedded!.Add(name, path[(dot + 1)..], keepsZero);

@@ -16,7 +16,7 @@ internal static class ObjectShape
     /// <exception cref="ObjectShapeException">A field of a built-in type has a value of another type.</exception>
     public static void Prune(SchemaNode schema, JsonObject body, List<string> unknown)
     {
-        foreach (string name in body.Select(pair => pair.Key).ToList())
+        foreach (var name in body.Select(pair => pair.Key).ToList())
         {
             if (name is "apiVersion" or "kind")
                 continue;
@@ -53,14 +53,14 @@ internal static class ObjectShape
 
     private static void PruneField(SchemaNode owner, SchemaNode? field, JsonObject parent, string name, string path, List<string> unknown)
     {
-        string at = path.Length == 0 ? name : $"{path}.{name}";
+        var at = path.Length == 0 ? name : $"{path}.{name}";
         if (field is null)
         {
             unknown.Add(at);
             parent.Remove(name);
             return;
         }
-        bool builtIn = field.Rules is null && !ReferenceEquals(field, SchemaNode.Untyped);
+        var builtIn = field.Rules is null && !ReferenceEquals(field, SchemaNode.Untyped);
         var value = parent[name];
         if (value is null)
         {
@@ -78,8 +78,8 @@ internal static class ObjectShape
     {
         if (value is JsonObject fields && !(schema.PreserveUnknown && schema.Properties.Count == 0 && schema.Values is null))
         {
-            bool embedded = schema.Rules?.EmbeddedResource == true;
-            foreach (string name in fields.Select(pair => pair.Key).ToList())
+            var embedded = schema.Rules?.EmbeddedResource == true;
+            foreach (var name in fields.Select(pair => pair.Key).ToList())
             {
                 if (embedded && name is "apiVersion" or "kind" or "metadata")
                     continue;
@@ -88,7 +88,7 @@ internal static class ObjectShape
         }
         else if (value is JsonArray items && schema.Items is not null)
         {
-            for (int i = 0; i < items.Count; i++)
+            for (var i = 0; i < items.Count; i++)
             {
                 if (schema.Items.Rules is null && items[i] is JsonNode item)
                     CheckType(schema, schema.Items, item, $"{path}[{i}]");
@@ -100,7 +100,7 @@ internal static class ObjectShape
     private static void CheckType(SchemaNode owner, SchemaNode schema, JsonNode value, string path)
     {
         var kind = value.Kind();
-        bool matches = schema.Type switch
+        var matches = schema.Type switch
         {
             SchemaType.Object => kind == JsonValueKind.Object,
             SchemaType.Array => kind == JsonValueKind.Array,
@@ -113,7 +113,7 @@ internal static class ObjectShape
         };
         if (matches)
             return;
-        string actual = kind switch
+        var actual = kind switch
         {
             JsonValueKind.Object => "object",
             JsonValueKind.Array => "array",
@@ -121,7 +121,7 @@ internal static class ObjectShape
             JsonValueKind.String => "string",
             _ => "bool",
         };
-        string expected = schema.Type switch
+        var expected = schema.Type switch
         {
             SchemaType.Object => schema.Name.Length > 0 ? "v1." + schema.Name : "map[string]string",
             SchemaType.Array => $"[]{(schema.Items!.Name.Length > 0 ? "v1." + schema.Items.Name : "string")}",

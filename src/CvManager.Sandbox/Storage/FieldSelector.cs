@@ -18,11 +18,11 @@ internal sealed class FieldSelector
     public static FieldSelector Parse(string text, ResourceType type)
     {
         var list = new List<(string, string, bool)>();
-        foreach (string term in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
+        foreach (var term in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
         {
-            bool equal = true;
-            int at = term.IndexOf("!=", StringComparison.Ordinal);
-            int length = 2;
+            var equal = true;
+            var at = term.IndexOf("!=", StringComparison.Ordinal);
+            var length = 2;
             if (at >= 0)
             {
                 equal = false;
@@ -34,7 +34,7 @@ internal sealed class FieldSelector
             }
             if (at < 0)
                 throw ApiException.BadRequest($"invalid selector: '{text}'; can't understand '{term}'");
-            string field = term[..at];
+            var field = term[..at];
             if (!type.SelectableFields.Contains(field))
                 throw ApiException.BadRequest($"field label not supported: {field}");
             list.Add((field, term[(at + length)..], equal));
@@ -58,7 +58,7 @@ internal sealed class FieldSelector
         if (field == "source")
             return body.Str("source", "component") is { Length: > 0 } component ? component : body.Str("reportingComponent");
         JsonNode? node = body;
-        foreach (string name in field.Split('.'))
+        foreach (var name in field.Split('.'))
             node = node.At(name);
         return node.Kind() switch
         {

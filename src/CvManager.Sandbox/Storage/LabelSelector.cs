@@ -40,8 +40,8 @@ internal sealed class LabelSelector
     }
 
     /// <summary>From a plain map, as in the spec of services.</summary>
-    public static LabelSelector FromMap(JsonObject? labels) => new(
-        [.. (labels ?? []).Select(pair => new Requirement(pair.Key, SelectorOperator.In, [pair.Value.AsText() ?? ""]))]);
+    public static LabelSelector FromMap(JsonObject? labels) =>
+        new([.. (labels ?? []).Select(pair => new Requirement(pair.Key, SelectorOperator.In, [pair.Value.AsText() ?? ""]))]);
 
     public bool Matches(JsonObject? labels)
     {
@@ -70,7 +70,7 @@ internal sealed class LabelSelector
     {
         public bool Matches(JsonObject? labels)
         {
-            string? value = labels?[Key].AsText();
+            var value = labels?[Key].AsText();
             return Operator switch
             {
                 SelectorOperator.In => value is not null && Values.Contains(value),
@@ -82,21 +82,22 @@ internal sealed class LabelSelector
             };
         }
 
-        public override string ToString() => Operator switch
-        {
-            SelectorOperator.In when Values.Count == 1 => $"{Key}={Values[0]}",
-            SelectorOperator.In => $"{Key} in ({string.Join(",", Values.Order(StringComparer.Ordinal))})",
-            SelectorOperator.NotIn when Values.Count == 1 => $"{Key}!={Values[0]}",
-            SelectorOperator.NotIn => $"{Key} notin ({string.Join(",", Values.Order(StringComparer.Ordinal))})",
-            SelectorOperator.Exists => Key,
-            SelectorOperator.DoesNotExist => "!" + Key,
-            SelectorOperator.GreaterThan => $"{Key}>{Values[0]}",
-            _ => $"{Key}<{Values[0]}",
-        };
+        public override string ToString() =>
+            Operator switch
+            {
+                SelectorOperator.In when Values.Count == 1 => $"{Key}={Values[0]}",
+                SelectorOperator.In => $"{Key} in ({string.Join(",", Values.Order(StringComparer.Ordinal))})",
+                SelectorOperator.NotIn when Values.Count == 1 => $"{Key}!={Values[0]}",
+                SelectorOperator.NotIn => $"{Key} notin ({string.Join(",", Values.Order(StringComparer.Ordinal))})",
+                SelectorOperator.Exists => Key,
+                SelectorOperator.DoesNotExist => "!" + Key,
+                SelectorOperator.GreaterThan => $"{Key}>{Values[0]}",
+                _ => $"{Key}<{Values[0]}",
+            };
 
         private int Compare(string? value) =>
-            long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long left)
-            && long.TryParse(Values[0], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long right)
+            long.TryParse(value, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var left)
+            && long.TryParse(Values[0], NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out var right)
                 ? left.CompareTo(right)
                 : 0;
     }

@@ -14,7 +14,7 @@ internal sealed class LabelSelectorParser(string text)
         var list = new List<Requirement>();
         while (true)
         {
-            string token = Peek();
+            var token = Peek();
             if (token.Length == 0 && list.Count > 0)
                 throw Unexpected(token, "identifier after ','");
             list.Add(ParseRequirement());
@@ -28,10 +28,10 @@ internal sealed class LabelSelectorParser(string text)
 
     private Requirement ParseRequirement()
     {
-        string token = Next();
+        var token = Next();
         if (token == "!")
             return new Requirement(Key(Next()), SelectorOperator.DoesNotExist, []);
-        string key = Key(token);
+        var key = Key(token);
         switch (Peek())
         {
             case "" or ",":
@@ -70,7 +70,7 @@ internal sealed class LabelSelectorParser(string text)
 
     private string Value()
     {
-        string token = Peek();
+        var token = Peek();
         if (token is "" or ",")
             return "";
         Next();
@@ -81,7 +81,7 @@ internal sealed class LabelSelectorParser(string text)
 
     private List<string> Values()
     {
-        string token = Next();
+        var token = Next();
         if (token != "(")
             throw Unexpected(token, "'('");
         var values = new List<string>();
@@ -111,8 +111,8 @@ internal sealed class LabelSelectorParser(string text)
 
     private string Peek()
     {
-        int before = position;
-        string token = Next();
+        var before = position;
+        var token = Next();
         position = before;
         return token;
     }
@@ -121,7 +121,7 @@ internal sealed class LabelSelectorParser(string text)
     {
         while (position < text.Length && char.IsWhiteSpace(text[position]))
             position++;
-        int start = position;
+        var start = position;
         if (start == text.Length)
             return "";
         if (Symbols.Contains(text[start]))

@@ -25,8 +25,8 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
     {
         if (ns.Length == 0)
             return [.. sorted];
-        int from = LowerBound(ns + "/");
-        int to = LowerBound(ns + "0"); // '0' follows '/'
+        var from = LowerBound(ns + "/");
+        var to = LowerBound(ns + "0"); // '0' follows '/'
         return sorted.GetRange(from, to - from);
     }
 
@@ -42,7 +42,7 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
         var state = new SortedDictionary<string, StoredObject>(StringComparer.Ordinal);
         foreach (var item in List(ns))
             state[item.Key] = item;
-        for (int i = later.Count - 1; i >= 0; i--)
+        for (var i = later.Count - 1; i >= 0; i--)
         {
             var change = later[i];
             if (ns.Length > 0 && change.Current.Namespace != ns)
@@ -59,7 +59,7 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
 
     public void Put(StoredObject item)
     {
-        int at = LowerBound(item.Key);
+        var at = LowerBound(item.Key);
         if (at < sorted.Count && sorted[at].Key == item.Key)
             sorted[at] = item;
         else
@@ -102,11 +102,11 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
 
     private int LowerBound(string key)
     {
-        int low = 0;
-        int high = sorted.Count;
+        var low = 0;
+        var high = sorted.Count;
         while (low < high)
         {
-            int middle = (low + high) >>> 1;
+            var middle = (low + high) >>> 1;
             if (string.CompareOrdinal(sorted[middle].Key, key) < 0)
                 low = middle + 1;
             else

@@ -31,8 +31,8 @@ internal sealed class Watch(ResourceTable table, ObjectFilter filter, WatchEncod
     /// <summary>Sends a change. An object that starts to match the filter is ADDED; one that stops matching is DELETED.</summary>
     public void Offer(StoreChange change)
     {
-        bool before = change.Previous is not null && filter.Matches(change.Previous);
-        bool now = change.Kind != ChangeKind.Deleted && filter.Matches(change.Current);
+        var before = change.Previous is not null && filter.Matches(change.Previous);
+        var now = change.Kind != ChangeKind.Deleted && filter.Matches(change.Current);
         if (now)
             stream.Write(encode(before ? "MODIFIED" : "ADDED", change.Current));
         else if (before)

@@ -13,6 +13,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
 
     private readonly object sync = new();
     private readonly Queue<ReadOnlyMemory<byte>> pending = new();
+
     /// <summary>The rest of a line that did not fit into the reader's buffer.</summary>
     private ReadOnlyMemory<byte> rest;
     private TaskCompletionSource? waiting;
@@ -100,7 +101,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
         {
             Task wait;
             Action? reached = null;
-            int read = 0;
+            var read = 0;
             lock (sync)
             {
                 if (!stalled && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
@@ -117,7 +118,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
             reached?.Invoke();
             if (read > 0)
                 return read;
-            await wait.WaitAsync(cancellationToken).ConfigureAwait(false);
+            await wait.WaitAsync(cancellationToken);
         }
     }
 
@@ -127,9 +128,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>Not supported: use ReadAsync.</summary>
     public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-    public override void Flush()
-    {
-    }
+    public override void Flush() { }
 
     public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 
@@ -158,7 +157,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>Copies as many bytes as fit and may be read.</summary>
     private int Take(Span<byte> buffer, ref Action? reached)
     {
-        int total = 0;
+        var total = 0;
         while (total < buffer.Length && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
         {
             if (rest.IsEmpty)
@@ -167,7 +166,7 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
                 if (linesLeft != int.MaxValue)
                     linesLeft--;
             }
-            int size = Math.Min(rest.Length, buffer.Length - total);
+            var size = Math.Min(rest.Length, buffer.Length - total);
             rest.Span[..size].CopyTo(buffer[total..]);
             total += size;
             rest = rest[size..];

@@ -37,21 +37,25 @@ internal sealed class AdmissionWebhook : LoopbackServer
         using TestAuthority authority = new();
         AdmissionWebhook webhook = new(scene, judge, authority.Issue("webhook", ["127.0.0.1"]).Certificate);
         await scene.KubeCtlAsync("label", "namespace", scene.Namespace, $"hook={scene.Namespace}");
-        await scene.ApplyAsync($$$"""
+        await scene.ApplyAsync(
+            $$$"""
             apiVersion: admissionregistration.k8s.io/v1
             kind: MutatingWebhookConfiguration
             metadata: {name: {{{scene.Namespace}}} }
             webhooks:
             - name: {{{Name}}}
-              clientConfig: {url: "https://127.0.0.1:{{{webhook.Port}}}/", caBundle: {{{Convert.ToBase64String(Encoding.ASCII.GetBytes(authority.Pem))}}} }
+              clientConfig: {url: "https://127.0.0.1:{{{webhook.Port}}}/", caBundle: {{{Convert.ToBase64String(
+                Encoding.ASCII.GetBytes(authority.Pem)
+            )}}} }
               namespaceSelector: {matchLabels: {hook: {{{scene.Namespace}}} } }
               rules: [{apiGroups: ["{{{group}}}"], apiVersions: ["*"], operations: [CREATE, UPDATE], resources: [{{{resource}}}]}]
               sideEffects: None
               admissionReviewVersions: [v1]
               timeoutSeconds: 5
-            """);
+            """
+        );
         // The API server takes some time to apply the configuration.
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(1));
         while (webhook.Requests.IsEmpty)
             await webhook.ProbeAsync(group, resource, limit.Token);
@@ -76,12 +80,25 @@ internal sealed class AdmissionWebhook : LoopbackServer
         await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions { ServerCertificate = _certificate }, cancellationToken);
         while (await ReadHeadAsync(tls, cancellationToken) is { } head)
         {
-            string length = head.Single(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))["Content-Length:".Length..];
-            byte[] body = new byte[int.Parse(length, CultureInfo.InvariantCulture)];
+            var length = head.Single(line => line.StartsWith("Content-Length:", StringComparison.OrdinalIgnoreCase))[
+                "Content-Length:".Length..
+            ];
+            var body = new byte[int.Parse(length, CultureInfo.InvariantCulture)];
             await tls.ReadExactlyAsync(body, cancellationToken);
-            JsonObject review = new() { ["apiVersion"] = "admission.k8s.io/v1", ["kind"] = "AdmissionReview", ["response"] = Answer(JsonNode.Parse(body)!["request"]!) };
-            byte[] text = Encoding.UTF8.GetBytes(review.ToJsonString());
-            await WriteHeadAsync(tls, cancellationToken, "HTTP/1.1 200 OK", "Content-Type: application/json", $"Content-Length: {text.Length}");
+            JsonObject review = new()
+            {
+                ["apiVersion"] = "admission.k8s.io/v1",
+                ["kind"] = "AdmissionReview",
+                ["response"] = Answer(JsonNode.Parse(body)!["request"]!),
+            };
+            var text = Encoding.UTF8.GetBytes(review.ToJsonString());
+            await WriteHeadAsync(
+                tls,
+                cancellationToken,
+                "HTTP/1.1 200 OK",
+                "Content-Type: application/json",
+                $"Content-Length: {text.Length}"
+            );
             await tls.WriteAsync(text, cancellationToken);
         }
     }
@@ -89,10 +106,12 @@ internal sealed class AdmissionWebhook : LoopbackServer
     private JsonObject Answer(JsonNode request)
     {
         JsonObject response = new() { ["uid"] = request["uid"]!.GetValue<string>(), ["allowed"] = true };
-        bool isPod = request["kind"]!["kind"]!.GetValue<string>() == "Pod";
-        string image = (isPod ? request["object"]!["spec"] : request["object"]!["spec"]!["template"]!["spec"])!["containers"]![0]!["image"]!.GetValue<string>();
+        var isPod = request["kind"]!["kind"]!.GetValue<string>() == "Pod";
+        var image = (isPod ? request["object"]!["spec"] : request["object"]!["spec"]!["template"]!["spec"])!["containers"]![0]![
+            "image"
+        ]!.GetValue<string>();
         Requests.Enqueue($"{request["operation"]!.GetValue<string>()} {request["kind"]!["kind"]!.GetValue<string>()} {image}");
-        Verdict verdict = _judge(image);
+        var verdict = _judge(image);
         if (verdict.Code is { } code)
         {
             response["allowed"] = false;
@@ -100,7 +119,15 @@ internal sealed class AdmissionWebhook : LoopbackServer
         }
         else if (verdict.Image is { } other && other != image)
         {
-            JsonArray patch = [new JsonObject { ["op"] = "replace", ["path"] = $"/spec{(isPod ? "" : "/template/spec")}/containers/0/image", ["value"] = other }];
+            JsonArray patch =
+            [
+                new JsonObject
+                {
+                    ["op"] = "replace",
+                    ["path"] = $"/spec{(isPod ? "" : "/template/spec")}/containers/0/image",
+                    ["value"] = other,
+                },
+            ];
             response["patchType"] = "JSONPatch";
             response["patch"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(patch.ToJsonString()));
         }
@@ -113,19 +140,23 @@ internal sealed class AdmissionWebhook : LoopbackServer
     {
         cancellationToken.ThrowIfCancellationRequested();
         const string Pod = """{containers: [{name: probe, image: "probe.example.com/probe:1"}], restartPolicy: """;
-        string template = $$$"""{selector: {matchLabels: {app: probe}}, template: {metadata: {labels: {app: probe}}, spec: {{{Pod}}} Always} } }""";
-        (string version, string kind, string spec) = (group, resource) switch
+        var template =
+            $$$"""{selector: {matchLabels: {app: probe}}, template: {metadata: {labels: {app: probe}}, spec: {{{Pod}}} Always} } }""";
+        (var version, var kind, var spec) = (group, resource) switch
         {
             ("apps", "deployments") => ("apps/v1", "Deployment", template),
             ("batch", "jobs") => ("batch/v1", "Job", $$"""{template: {spec: {{Pod}} Never} } }"""),
             _ => ("v1", "Pod", Pod + "Always}"),
         };
-        await _scene.ApplyAsync($$"""
+        await _scene.ApplyAsync(
+            $$"""
             apiVersion: {{version}}
             kind: {{kind}}
             metadata: {name: probe}
             spec: {{spec}}
-            """, "--dry-run=server");
+            """,
+            "--dry-run=server"
+        );
     }
 
     /// <summary>The verdict on an object: the status code of a denial, or a new image.</summary>

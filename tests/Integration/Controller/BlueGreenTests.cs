@@ -15,18 +15,27 @@ public sealed class BlueGreenTests
     [Fact]
     public async Task The_idle_colour_gets_the_version_then_the_replicas_and_then_the_traffic()
     {
-        await using Scene scene = await Scene.CreateAsync("colours", Former, Next);
+        await using var scene = await Scene.CreateAsync("colours", Former, Next);
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await scene.ApplyAsync(
+            Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
+        );
+        await using var controller = ControllerProcess.Start(scene.Namespace);
 
         await scene.UntilSuccessAsync("app", Next);
 
         Assert.Equal("green", await scene.ReadAsync("service/app", ".spec.selector.colour"));
         Assert.Equal("green", await scene.ReadAsync("service/app-test", ".spec.selector.colour"));
         Assert.Equal("app", await scene.ReadAsync("service/app", ".spec.selector.app"));
-        Assert.Equal("3 0", $"{await scene.ReadAsync("deployment/green", ".spec.replicas")} {await scene.ReadAsync("deployment/blue", ".spec.replicas")}");
-        Assert.StartsWith($"{scene.Repository}:{Next}@", await scene.ReadAsync("deployment/green", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
+        Assert.Equal(
+            "3 0",
+            $"{await scene.ReadAsync("deployment/green", ".spec.replicas")} {await scene.ReadAsync("deployment/blue", ".spec.replicas")}"
+        );
+        Assert.StartsWith(
+            $"{scene.Repository}:{Next}@",
+            await scene.ReadAsync("deployment/green", ".spec.template.spec.containers[0].image"),
+            StringComparison.Ordinal
+        );
         // The previous colour keeps its image for a rollback.
         Assert.Equal($"{scene.Repository}:{Former}", await scene.ReadAsync("deployment/blue", ".spec.template.spec.containers[0].image"));
     }
@@ -34,27 +43,32 @@ public sealed class BlueGreenTests
     [Fact]
     public async Task A_colour_that_does_not_become_available_never_gets_traffic()
     {
-        await using Scene scene = await Scene.CreateAsync("badcolour", Former, Bad);
+        await using var scene = await Scene.CreateAsync("badcolour", Former, Bad);
         scene.MoveTag(Bad);
         await scene.ApplyAsync(Manifests(""));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
 
         await EndedAsync(scene, "RolledBack");
 
         Assert.Equal("blue", await scene.ReadAsync("service/app", ".spec.selector.colour"));
-        Assert.Equal($"{scene.Repository}:{Former} 0", await scene.ReadAsync("deployment/green", ".spec.template.spec.containers[0].image") + " " + await scene.ReadAsync("deployment/green", ".spec.replicas"));
+        Assert.Equal(
+            $"{scene.Repository}:{Former} 0",
+            await scene.ReadAsync("deployment/green", ".spec.template.spec.containers[0].image")
+                + " "
+                + await scene.ReadAsync("deployment/green", ".spec.replicas")
+        );
         Assert.Equal("3", await scene.ReadAsync("deployment/blue", ".status.availableReplicas"));
     }
 
     [Fact]
     public async Task A_gate_that_fails_after_the_cut_over_cuts_back()
     {
-        await using Scene scene = await Scene.CreateAsync("cutback", Former, Next);
+        await using var scene = await Scene.CreateAsync("cutback", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("postVerify: [{kind: Image, image: tests, tag: crash}]"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
 
-        JsonObject status = await EndedAsync(scene, "RolledBack");
+        var status = await EndedAsync(scene, "RolledBack");
 
         Assert.NotNull(status["rollout"]!["blueGreen"]!["cutOverAt"]);
         Assert.Equal("blue", await scene.ReadAsync("service/app", ".spec.selector.colour"));
@@ -64,24 +78,32 @@ public sealed class BlueGreenTests
     [Fact]
     public async Task A_cut_over_completes_although_the_controller_is_killed_at_every_step()
     {
-        await using Scene scene = await Scene.CreateAsync("steps", Former, Next);
+        await using var scene = await Scene.CreateAsync("steps", Former, Next);
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]"));
+        await scene.ApplyAsync(
+            Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
+        );
         HashSet<string> killedAt = [];
-        foreach (string step in (string[])["Prepare", "Verify", "Scale", "PostVerify", "ScaleDown"])
+        foreach (var step in (string[])["Prepare", "Verify", "Scale", "PostVerify", "ScaleDown"])
         {
-            await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-            JsonObject resource = await scene.UntilStatusAsync("app", status => status["rollout"]?["blueGreen"]?["step"]?.GetValue<string>() is { } at && Order(at) >= Order(step));
+            await using var controller = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+            var resource = await scene.UntilStatusAsync(
+                "app",
+                status => status["rollout"]?["blueGreen"]?["step"]?.GetValue<string>() is { } at && Order(at) >= Order(step)
+            );
             await controller.KillAsync();
             killedAt.Add(resource["status"]!["rollout"]!["blueGreen"]!["step"]!.GetValue<string>());
         }
 
-        await using ControllerProcess last = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-        JsonObject ended = await scene.UntilSuccessAsync("app", Next);
+        await using var last = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        var ended = await scene.UntilSuccessAsync("app", Next);
 
         Assert.True(killedAt.Count >= 3, string.Join(", ", killedAt));
         Assert.Equal("green", await scene.ReadAsync("service/app", ".spec.selector.colour"));
-        Assert.Equal("3 0", $"{await scene.ReadAsync("deployment/green", ".spec.replicas")} {await scene.ReadAsync("deployment/blue", ".spec.replicas")}");
+        Assert.Equal(
+            "3 0",
+            $"{await scene.ReadAsync("deployment/green", ".spec.replicas")} {await scene.ReadAsync("deployment/blue", ".spec.replicas")}"
+        );
         Assert.Null(ended["status"]!["quarantined"]);
     }
 
@@ -90,47 +112,49 @@ public sealed class BlueGreenTests
     private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>
         (await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
 
-    private static string Manifests(string strategy) => $$$"""
-        {{{Colour("blue", 3)}}}
-        ---
-        {{{Colour("green", 0)}}}
-        ---
-        apiVersion: v1
-        kind: Service
-        metadata: {name: app}
-        spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
-        ---
-        apiVersion: v1
-        kind: Service
-        metadata: {name: app-test}
-        spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
-        ---
-        apiVersion: custom.k8s.io/v1
-        kind: ContainerVersion
-        metadata: {name: app}
-        spec:
-          imageRepo: REPO
-          tag: demo
-          versionSyntax: '[0-9.]+(-bad)?'
-          pollIntervalSeconds: 5
-          selector: {cvapp: app}
-          container: {name: main}
-          strategy:
-            kind: ServiceBlueGreen
-            blueGreen: {serviceName: app, verificationServiceName: app-test, labelNames: [colour], scaleDownDelaySeconds: 2}
-            {{{(strategy.Length == 0 ? "" : strategy.Replace("], ", "]\n    ", StringComparison.Ordinal))}}}
-        """;
+    private static string Manifests(string strategy) =>
+        $$$"""
+            {{{Colour("blue", 3)}}}
+            ---
+            {{{Colour("green", 0)}}}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: app}
+            spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
+            ---
+            apiVersion: v1
+            kind: Service
+            metadata: {name: app-test}
+            spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              tag: demo
+              versionSyntax: '[0-9.]+(-bad)?'
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main}
+              strategy:
+                kind: ServiceBlueGreen
+                blueGreen: {serviceName: app, verificationServiceName: app-test, labelNames: [colour], scaleDownDelaySeconds: 2}
+                {{{(strategy.Length == 0 ? "" : strategy.Replace("], ", "]\n    ", StringComparison.Ordinal))}}}
+            """;
 
-    private static string Colour(string colour, int replicas) => $$$"""
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: {{{colour}}}, labels: {cvapp: app}}
-        spec:
-          replicas: {{{replicas}}}
-          progressDeadlineSeconds: 8
-          selector: {matchLabels: {app: app, colour: {{{colour}}} } }
-          template:
-            metadata: {labels: {app: app, colour: {{{colour}}} } }
-            spec: {containers: [{name: main, image: "REPO:1.0.0"}]}
-        """;
+    private static string Colour(string colour, int replicas) =>
+        $$$"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: {{{colour}}}, labels: {cvapp: app}}
+            spec:
+              replicas: {{{replicas}}}
+              progressDeadlineSeconds: 8
+              selector: {matchLabels: {app: app, colour: {{{colour}}} } }
+              template:
+                metadata: {labels: {app: app, colour: {{{colour}}} } }
+                spec: {containers: [{name: main, image: "REPO:1.0.0"}]}
+            """;
 }

@@ -22,10 +22,13 @@ internal static class ControllerAccount
 
     private static async Task CreateAsync()
     {
-        CancellationToken token = TestContext.Current.CancellationToken;
-        await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")]);
-        using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
-        using TemporaryLogin login = await TemporaryLogin.CreateAsync(cluster, Namespace, "cvmanager", token);
+        var token = TestContext.Current.CancellationToken;
+        await ExternalProgram.RunAsync(
+            Servers.KubeCtl,
+            ["--kubeconfig", Servers.KubeConfig, "apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")]
+        );
+        using var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
+        using var login = await TemporaryLogin.CreateAsync(cluster, Namespace, "cvmanager", token);
         File.Copy(login.KubeConfig, KubeConfig, overwrite: true);
     }
 }

@@ -33,13 +33,14 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     /// <param name="ns">The namespace to watch.</param>
     /// <param name="more">Additional parameters.</param>
-    public static ControllerProcess Start(string ns, string more = "") =>
-        Run(Command(ns, more));
+    public static ControllerProcess Start(string ns, string more = "") => Run(Command(ns, more));
 
     /// <summary>Starts a controller for several namespaces, with another login than <see cref="ControllerAccount"/>.</summary>
     public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
-        Run($"{string.Join(", ", spaces.Select(ns => $"@{{ Namespace = '{ns}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
-            + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'");
+        Run(
+            $"{string.Join(", ", spaces.Select(ns => $"@{{ Namespace = '{ns}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
+                + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'"
+        );
 
     /// <summary>Starts a controller that writes its log to a file. The methods that read the log do not work.</summary>
     public static ControllerProcess StartInto(string file, string ns, string more) => Run(Command(ns, more), file);
@@ -49,9 +50,11 @@ internal sealed class ControllerProcess : IAsyncDisposable
 
     private static ControllerProcess Run(string command, string? into = null)
     {
-        string cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
+        var cvm = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Shell", "bin", Configuration, "net10.0", "cvm");
         // exec replaces the shell, so that signals go to the controller.
-        ProcessStartInfo start = into is null ? new(cvm, ["-NoProfile", "-Command", command]) : new("sh", ["-c", "exec \"$0\" -NoProfile -Command \"$1\" > \"$2\"", cvm, command, into]);
+        ProcessStartInfo start = into is null
+            ? new(cvm, ["-NoProfile", "-Command", command])
+            : new("sh", ["-c", "exec \"$0\" -NoProfile -Command \"$1\" > \"$2\"", cvm, command, into]);
         (start.RedirectStandardOutput, start.RedirectStandardError) = (true, true);
         Process process = new() { StartInfo = start };
         process.Start();
@@ -61,19 +64,17 @@ internal sealed class ControllerProcess : IAsyncDisposable
     /// <summary>Returns the next matching log line, and skips the lines before it.</summary>
     public async Task<JsonObject> LineAsync(Func<JsonObject, bool> isMeant)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(1));
         try
         {
-            await foreach (JsonObject line in _lines.Reader.ReadAllAsync(limit.Token))
+            await foreach (var line in _lines.Reader.ReadAllAsync(limit.Token))
             {
                 if (isMeant(line))
                     return line;
             }
         }
-        catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested)
-        {
-        }
+        catch (OperationCanceledException) when (!TestContext.Current.CancellationToken.IsCancellationRequested) { }
 
         Assert.Fail($"The expected log line is missing. The log:\n{Said}");
         throw new InvalidOperationException();
@@ -86,7 +87,8 @@ internal sealed class ControllerProcess : IAsyncDisposable
     public Task<JsonObject> EventAsync(int id) => LineAsync(line => line["event"]?.GetValue<int>() == id);
 
     /// <summary>Sends a signal: STOP, CONT or TERM.</summary>
-    public Task SignalAsync(string signal) => ExternalProgram.RunAsync("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+    public Task SignalAsync(string signal) =>
+        ExternalProgram.RunAsync("kill", [$"-{signal}", _process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
 
     /// <summary>Kills the process with SIGKILL, and waits for it to exit.</summary>
     public async Task KillAsync()
@@ -99,7 +101,9 @@ internal sealed class ControllerProcess : IAsyncDisposable
     public async Task TerminateAsync()
     {
         await SignalAsync("TERM");
-        await _process.WaitForExitAsync(TestContext.Current.CancellationToken).WaitAsync(GracePeriod, TestContext.Current.CancellationToken);
+        await _process
+            .WaitForExitAsync(TestContext.Current.CancellationToken)
+            .WaitAsync(GracePeriod, TestContext.Current.CancellationToken);
     }
 
     public async ValueTask DisposeAsync()
@@ -113,7 +117,10 @@ internal sealed class ControllerProcess : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static string Configuration => AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal) ? "Release" : "Debug";
+    private static string Configuration =>
+        AppContext.BaseDirectory.Contains($"{Path.DirectorySeparatorChar}Release{Path.DirectorySeparatorChar}", StringComparison.Ordinal)
+            ? "Release"
+            : "Debug";
 
     private void Take(string? line, bool parse)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using Xunit;
 
@@ -31,17 +30,17 @@ public sealed class CrashTests
     [Fact]
     public async Task A_rollout_whose_controller_is_killed_is_completed_by_the_next_one_and_started_only_once()
     {
-        await using Scene scene = await Scene.CreateAsync("crash", Former, Next);
+        await using var scene = await Scene.CreateAsync("crash", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
-        string rollout = (await first.OutcomeAsync("Progressing"))["rollout"]!.GetValue<string>();
+        await using var first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        var rollout = (await first.OutcomeAsync("Progressing"))["rollout"]!.GetValue<string>();
 
         await first.KillAsync();
         Assert.Equal("Progressing", await scene.ReadAsync("cv/app", ".status.currStatus"));
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
-        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        var resource = await scene.UntilSuccessAsync("app", Next);
         Assert.Equal(rollout, resource["status"]!["rollout"]!["id"]!.GetValue<string>());
         await scene.KubeCtlAsync("rollout", "status", "deployment/app", "--timeout=30s");
         Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
@@ -52,17 +51,17 @@ public sealed class CrashTests
     [Fact]
     public async Task A_controller_whose_output_is_not_read_keeps_working_and_stops_within_the_grace_period()
     {
-        await using Scene scene = await Scene.CreateAsync("unread", Former, Next);
+        await using var scene = await Scene.CreateAsync("unread", Former, Next);
         scene.MoveTag(Former);
         await scene.ApplyAsync(Deployment);
-        string pipe = Path.Combine(Path.GetTempPath(), $"cvm-{Guid.NewGuid():N}");
+        var pipe = Path.Combine(Path.GetTempPath(), $"cvm-{Guid.NewGuid():N}");
         await ExternalProgram.RunAsync("mkfifo", [pipe]);
         try
         {
             // The pipe is open at both ends and full (pipe(7)), so that another write blocks forever.
             await using FileStream full = new(pipe, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite, bufferSize: 0);
             full.Write(new byte[64 * 1024]);
-            await using ControllerProcess controller = ControllerProcess.StartInto(pipe, scene.Namespace, $"-LeaseName {scene.Namespace}");
+            await using var controller = ControllerProcess.StartInto(pipe, scene.Namespace, $"-LeaseName {scene.Namespace}");
             await scene.UntilSuccessAsync("app", Former);
             scene.MoveTag(Next);
             await scene.UntilSuccessAsync("app", Next);
@@ -71,7 +70,18 @@ public sealed class CrashTests
 
             Assert.Equal(0, controller.ExitCode);
             // It has released the lease.
-            Assert.Equal("", await scene.KubeCtlAsync("get", "lease", "-n", ControllerAccount.Namespace, scene.Namespace, "-o", "jsonpath={.spec.holderIdentity}"));
+            Assert.Equal(
+                "",
+                await scene.KubeCtlAsync(
+                    "get",
+                    "lease",
+                    "-n",
+                    ControllerAccount.Namespace,
+                    scene.Namespace,
+                    "-o",
+                    "jsonpath={.spec.holderIdentity}"
+                )
+            );
         }
         finally
         {
@@ -82,14 +92,14 @@ public sealed class CrashTests
     [Fact]
     public async Task A_controller_that_is_killed_while_it_writes_its_record_leaves_exactly_one_record()
     {
-        await using Scene scene = await Scene.CreateAsync("record", Former, Next);
+        await using var scene = await Scene.CreateAsync("record", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
         await scene.UntilAsync(new ResourcePath("", "v1", "configmaps"), "app.history", _ => true);
 
         await first.KillAsync();
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
         await scene.UntilSuccessAsync("app", Next);
         Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
@@ -98,36 +108,42 @@ public sealed class CrashTests
     [Fact]
     public async Task A_standby_replica_takes_over_within_the_lease_duration_when_the_leader_is_killed()
     {
-        await using Scene scene = await Scene.CreateAsync("lease", Former, Next);
+        await using var scene = await Scene.CreateAsync("lease", Former, Next);
         scene.MoveTag(Former);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await using var first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await using var second = ControllerProcess.Start(scene.Namespace);
         await second.EventAsync(LogEvents.LeaderObserved);
 
         scene.MoveTag(Next);
         await first.OutcomeAsync("Progressing");
         await first.KillAsync();
-        DateTimeOffset killed = TimeProvider.System.GetUtcNow();
+        var killed = TimeProvider.System.GetUtcNow();
 
         await second.OutcomeAsync("Succeeded");
-        TimeSpan took = TimeProvider.System.GetUtcNow() - killed;
-        TestContext.Current.TestOutputHelper?.WriteLine($"The other replica had completed the rollout {took.TotalSeconds:0.0} s after the kill.");
+        var took = TimeProvider.System.GetUtcNow() - killed;
+        TestContext.Current.TestOutputHelper?.WriteLine(
+            $"The other replica had completed the rollout {took.TotalSeconds:0.0} s after the kill."
+        );
         Assert.Equal(Next, await scene.ReadAsync("cv/app", ".status.successVersion"));
         // Before it led, the standby wrote nothing: its log contains only who leads.
-        Assert.DoesNotContain("\"outcome\"", second.Said[..second.Said.IndexOf($"\"event\":{LogEvents.LeaseAcquired},", StringComparison.Ordinal)], StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "\"outcome\"",
+            second.Said[..second.Said.IndexOf($"\"event\":{LogEvents.LeaseAcquired},", StringComparison.Ordinal)],
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_leader_that_was_paused_for_longer_than_its_lease_changes_nothing_when_it_resumes()
     {
-        await using Scene scene = await Scene.CreateAsync("sleep", Former, Next);
+        await using var scene = await Scene.CreateAsync("sleep", Former, Next);
         scene.MoveTag(Former);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await using var first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await using var second = ControllerProcess.Start(scene.Namespace);
         await second.EventAsync(LogEvents.LeaderObserved);
 
         scene.MoveTag(Next);
@@ -144,7 +160,7 @@ public sealed class CrashTests
         }
 
         await first.EventAsync(LogEvents.LeaseLost);
-        int woken = first.Said.Length;
+        var woken = first.Said.Length;
         await first.EventAsync(LogEvents.LeaderObserved);
         Assert.DoesNotContain("\"outcome\"", first.Said[woken..], StringComparison.Ordinal);
         Assert.Equal([$"{Next} Succeeded"], (await scene.HistoryAsync()).Take(1));
@@ -154,12 +170,12 @@ public sealed class CrashTests
     [Fact]
     public async Task A_leader_that_receives_SIGTERM_hands_over_at_once()
     {
-        await using Scene scene = await Scene.CreateAsync("stop", Former, Next);
+        await using var scene = await Scene.CreateAsync("stop", Former, Next);
         scene.MoveTag(Former);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace);
+        await using var first = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Former);
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace);
+        await using var second = ControllerProcess.Start(scene.Namespace);
         await second.EventAsync(LogEvents.LeaderObserved);
 
         await first.TerminateAsync();
@@ -173,17 +189,17 @@ public sealed class CrashTests
     [Fact]
     public async Task Nothing_is_written_when_there_is_nothing_to_do()
     {
-        await using Scene scene = await Scene.CreateAsync("idle", Former);
+        await using var scene = await Scene.CreateAsync("idle", Former);
         scene.MoveTag(Former);
         await scene.ApplyAsync(Deployment);
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var controller = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
         await scene.UntilSuccessAsync("app", Former);
-        string version = await scene.ReadAsync("cv/app", ".metadata.resourceVersion");
+        var version = await scene.ReadAsync("cv/app", ".metadata.resourceVersion");
 
         // Two more controllers reconcile everything.
-        for (int i = 0; i < 2; i++)
+        for (var i = 0; i < 2; i++)
         {
-            await using ControllerProcess another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+            await using var another = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
             await another.EventAsync(LogEvents.InitialSyncComplete);
             scene.MoveTag(Former);
         }

@@ -15,17 +15,20 @@ public sealed class FailureTests
     [Fact]
     public async Task A_version_whose_image_cannot_be_pulled_is_rolled_back_and_quarantined_until_the_tag_moves()
     {
-        await using Scene scene = await Scene.CreateAsync("bad", Good, Bad, Next);
+        await using var scene = await Scene.CreateAsync("bad", Good, Bad, Next);
         scene.MoveTag(Good);
         await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 8"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
-        string before = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
+        var before = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
 
         scene.MoveTag(Bad);
         // The problem is reported early, long before the deadline.
-        await scene.UntilStatusAsync("app", status => status["rollout"]?["workloads"]?[0]?["trouble"]?["kind"]?.GetValue<string>() == "ImagePull");
-        JsonObject status = await EndedAsync(scene, "RolledBack");
+        await scene.UntilStatusAsync(
+            "app",
+            status => status["rollout"]?["workloads"]?[0]?["trouble"]?["kind"]?.GetValue<string>() == "ImagePull"
+        );
+        var status = await EndedAsync(scene, "RolledBack");
 
         Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
         // The cause is kept, although the kubelet then only reports the back-off.
@@ -35,17 +38,17 @@ public sealed class FailureTests
         await scene.KubeCtlAsync("wait", "--for=condition=Stalled", "cv/app", "--timeout=10s");
 
         scene.MoveTag(Next);
-        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        var resource = await scene.UntilSuccessAsync("app", Next);
         Assert.Null(resource["status"]!["quarantined"]);
     }
 
     [Fact]
     public async Task FailFast_fails_a_rollout_before_its_deadline()
     {
-        await using Scene scene = await Scene.CreateAsync("fast", Good, Bad);
+        await using var scene = await Scene.CreateAsync("fast", Good, Bad);
         scene.MoveTag(Good);
         await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
 
         scene.MoveTag(Bad);
@@ -56,35 +59,39 @@ public sealed class FailureTests
     [Fact]
     public async Task A_rollback_whose_controller_is_killed_is_completed_by_the_next_one()
     {
-        await using Scene scene = await Scene.CreateAsync("back", Good, Bad);
+        await using var scene = await Scene.CreateAsync("back", Good, Bad);
         scene.MoveTag(Good);
         await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
-        await using ControllerProcess first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
         await scene.UntilSuccessAsync("app", Good);
         scene.MoveTag(Bad);
         await first.OutcomeAsync("RollingBack");
         await first.KillAsync();
 
-        await using ControllerProcess second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
+        await using var second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
         await EndedAsync(scene, "RolledBack");
         Assert.Equal([$"{Bad} RolledBack"], (await scene.HistoryAsync()).Take(1));
         Assert.Single(await scene.HistoryAsync(), record => record.StartsWith(Bad, StringComparison.Ordinal));
-        Assert.StartsWith($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"), StringComparison.Ordinal);
+        Assert.StartsWith(
+            $"{scene.Repository}:{Good}",
+            await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_gate_that_passes_lets_the_rollout_continue_and_its_pod_is_removed()
     {
-        await using Scene scene = await Scene.CreateAsync("gate", Good, Next);
+        await using var scene = await Scene.CreateAsync("gate", Good, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: demo}]"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
 
         await controller.OutcomeAsync("Verifying");
-        JsonObject resource = await scene.UntilSuccessAsync("app", Next);
+        var resource = await scene.UntilSuccessAsync("app", Next);
 
-        JsonNode gate = Assert.Single(resource["status"]!["rollout"]!["gates"]!.AsArray())!;
+        var gate = Assert.Single(resource["status"]!["rollout"]!["gates"]!.AsArray())!;
         Assert.Equal("Succeeded", gate["phase"]!.GetValue<string>());
         Assert.Equal("", await scene.ReadAsync("pods", ".items[?(@.spec.restartPolicy==\"Never\")].metadata.name"));
     }
@@ -92,12 +99,12 @@ public sealed class FailureTests
     [Fact]
     public async Task A_gate_that_fails_prevents_the_rollout()
     {
-        await using Scene scene = await Scene.CreateAsync("gatefail", Good, Next);
+        await using var scene = await Scene.CreateAsync("gatefail", Good, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: crash}]"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
 
-        JsonObject status = await EndedAsync(scene, "Failed");
+        var status = await EndedAsync(scene, "Failed");
 
         Facts.AssertIn(status["rollout"]!["message"]!.GetValue<string>(), " 1 ");
         Assert.Equal($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
@@ -107,22 +114,34 @@ public sealed class FailureTests
     [Fact]
     public async Task A_field_manager_that_keeps_reverting_the_image_is_named_and_not_overwritten()
     {
-        await using Scene scene = await Scene.CreateAsync("fight", Good, Next);
+        await using var scene = await Scene.CreateAsync("fight", Good, Next);
         scene.MoveTag(Good);
         await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600"));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
-        string former = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
+        var former = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
 
         scene.MoveTag(Next);
-        for (int time = 0; time < 1 + 3; time++)
+        for (var time = 0; time < 1 + 3; time++)
         {
-            await scene.UntilAsync(new ResourcePath("apps", "v1", "deployments"), "app", d => d["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>() != former);
+            await scene.UntilAsync(
+                new ResourcePath("apps", "v1", "deployments"),
+                "app",
+                d => d["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>() != former
+            );
             await scene.KubeCtlAsync("set", "image", "deployment/app", $"main={former}");
         }
 
-        JsonObject resource = await scene.UntilStatusAsync("app", s => s["conditions"]!.AsArray().Any(c => c!["type"]!.GetValue<string>() == "Stalled" && c["reason"]?.GetValue<string>() == "Contended"));
-        string message = resource["status"]!["conditions"]!.AsArray().Single(c => c!["type"]!.GetValue<string>() == "Stalled")!["message"]!.GetValue<string>();
+        var resource = await scene.UntilStatusAsync(
+            "app",
+            s =>
+                s["conditions"]!
+                    .AsArray()
+                    .Any(c => c!["type"]!.GetValue<string>() == "Stalled" && c["reason"]?.GetValue<string>() == "Contended")
+        );
+        var message = resource["status"]!["conditions"]!.AsArray().Single(c => c!["type"]!.GetValue<string>() == "Stalled")![
+            "message"
+        ]!.GetValue<string>();
         Assert.Contains("kubectl", message, StringComparison.Ordinal);
         Assert.Null(resource["status"]!["quarantined"]);
         Assert.Equal(former, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
@@ -131,27 +150,28 @@ public sealed class FailureTests
     private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>
         (await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
 
-    private static string Manifests(string deployment, string resource = "", string gates = "") => $$$"""
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: app, labels: {cvapp: app}}
-        spec:
-          {{{deployment}}}
-          selector: {matchLabels: {app: app}}
-          template:
-            metadata: {labels: {app: app}}
-            spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]}
-        ---
-        apiVersion: custom.k8s.io/v1
-        kind: ContainerVersion
-        metadata: {name: app}
-        spec:
-          imageRepo: REPO
-          tag: demo
-          versionSyntax: '[0-9.]+(-bad)?'
-          pollIntervalSeconds: 5
-          selector: {cvapp: app}
-          container: {name: main, {{{gates}}} }
-          {{{resource}}}
-        """;
+    private static string Manifests(string deployment, string resource = "", string gates = "") =>
+        $$$"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: app, labels: {cvapp: app}}
+            spec:
+              {{{deployment}}}
+              selector: {matchLabels: {app: app}}
+              template:
+                metadata: {labels: {app: app}}
+                spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]}
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              tag: demo
+              versionSyntax: '[0-9.]+(-bad)?'
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main, {{{gates}}} }
+              {{{resource}}}
+            """;
 }

@@ -14,40 +14,59 @@ public sealed class NamespacedRightsTests
     [Fact]
     public async Task A_role_in_each_namespace_is_sufficient_and_every_rule_of_it_is_used()
     {
-        await using Scene first = await Scene.CreateAsync("roles-a", Former, Next);
-        await using Scene second = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "roles-b", Former);
-        string own = $"cvmanager-{Guid.NewGuid().ToString("N")[..6]}";
+        await using var first = await Scene.CreateAsync("roles-a", Former, Next);
+        await using var second = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "roles-b", Former);
+        var own = $"cvmanager-{Guid.NewGuid().ToString("N")[..6]}";
         await ApplyAsync("controller.yaml", own, null);
         await ApplyAsync("role.yaml", own, first.Namespace);
         await ApplyAsync("role.yaml", own, second.Namespace);
-        using TemporaryLogin login = await TemporaryLogin.CreateAsync(first.Cluster, own, "cvmanager", TestContext.Current.CancellationToken);
+        using var login = await TemporaryLogin.CreateAsync(first.Cluster, own, "cvmanager", TestContext.Current.CancellationToken);
 
         first.MoveTag(Former);
         await first.ApplyAsync(SevenKindsTests.Workloads(await first.CronJobApiVersionAsync()));
-        foreach (string kind in SevenKindsTests.Kinds)
-            await first.ApplyAsync(SevenKindsTests.Resource(kind, kind == "deployment" ? "verify: [{kind: Image, image: tests, tag: demo}]" : ""));
-        await second.KubeCtlAsync("create", "secret", "docker-registry", "regcred",
-            $"--docker-server={Servers.RegistryWithLogin}", $"--docker-username={Servers.RegistryUser}", $"--docker-password={Servers.RegistryPassword}");
+        foreach (var kind in SevenKindsTests.Kinds)
+            await first.ApplyAsync(
+                SevenKindsTests.Resource(kind, kind == "deployment" ? "verify: [{kind: Image, image: tests, tag: demo}]" : "")
+            );
+        await second.KubeCtlAsync(
+            "create",
+            "secret",
+            "docker-registry",
+            "regcred",
+            $"--docker-server={Servers.RegistryWithLogin}",
+            $"--docker-username={Servers.RegistryUser}",
+            $"--docker-password={Servers.RegistryPassword}"
+        );
         await second.ApplyAsync(BlueGreen);
-        await using ControllerProcess controller = ControllerProcess.StartIn([first.Namespace, second.Namespace], own, login.KubeConfig);
-        await Task.WhenAll(SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Former)).Append(second.UntilSuccessAsync("app", Former)));
+        await using var controller = ControllerProcess.StartIn([first.Namespace, second.Namespace], own, login.KubeConfig);
+        await Task.WhenAll(
+            SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Former)).Append(second.UntilSuccessAsync("app", Former))
+        );
 
         first.MoveTag(Next);
         await second.PushAsync(Next);
-        await Task.WhenAll(SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Next)).Append(second.UntilSuccessAsync("app", Next)));
+        await Task.WhenAll(
+            SevenKindsTests.Kinds.Select(kind => first.UntilSuccessAsync(kind, Next)).Append(second.UntilSuccessAsync("app", Next))
+        );
         await controller.TerminateAsync();
 
-        IReadOnlyList<JsonObject> requests = await RequestsAsync($"system:serviceaccount:{own}:cvmanager");
+        var requests = await RequestsAsync($"system:serviceaccount:{own}:cvmanager");
         Assert.Empty(requests.Where(one => one["responseStatus"]?["code"]?.GetValue<int>() == 403).Select(Describe));
-        Assert.Empty(requests.Where(one => one["objectRef"]?["resource"] is not null && one["objectRef"]!["namespace"]?.GetValue<string>() is not { Length: > 0 }).Select(Describe));
+        Assert.Empty(
+            requests
+                .Where(one =>
+                    one["objectRef"]?["resource"] is not null && one["objectRef"]!["namespace"]?.GetValue<string>() is not { Length: > 0 }
+                )
+                .Select(Describe)
+        );
         HashSet<string> used = [.. requests.Select(Right)];
-        JsonObject role = Documents("role.yaml").Single(item => item["kind"]!.GetValue<string>() == "Role");
+        var role = Documents("role.yaml").Single(item => item["kind"]!.GetValue<string>() == "Role");
         List<string> unused = [];
-        foreach (JsonNode? rule in role["rules"]!.AsArray())
+        foreach (var rule in role["rules"]!.AsArray())
         {
-            foreach (string resource in rule!["resources"]!.AsArray().Select(name => name!.GetValue<string>()))
+            foreach (var resource in rule!["resources"]!.AsArray().Select(name => name!.GetValue<string>()))
             {
-                string right = $"{rule["apiGroups"]![0]} {resource}";
+                var right = $"{rule["apiGroups"]![0]} {resource}";
                 if (!rule["verbs"]!.AsArray().Any(verb => used.Contains($"{right} {verb}")))
                     unused.Add(right);
             }
@@ -56,7 +75,8 @@ public sealed class NamespacedRightsTests
         Assert.Empty(unused);
     }
 
-    private static string Right(JsonObject request) => $"{request["objectRef"]?["apiGroup"]} {request["objectRef"]?["resource"]}"
+    private static string Right(JsonObject request) =>
+        $"{request["objectRef"]?["apiGroup"]} {request["objectRef"]?["resource"]}"
         + $"{(request["objectRef"]?["subresource"] is { } sub ? $"/{sub}" : "")} {request["verb"]}";
 
     private static string Describe(JsonObject request) => $"{request["verb"]} {request["requestURI"]}";
@@ -67,7 +87,12 @@ public sealed class NamespacedRightsTests
         using StreamReader reader = new(new FileStream(Servers.AuditLog, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         while (await reader.ReadLineAsync(TestContext.Current.CancellationToken) is { } line)
         {
-            if (line.EndsWith('}') && line.Contains(user, StringComparison.Ordinal) && JsonNode.Parse(line) is JsonObject entry && entry["user"]?["username"]?.GetValue<string>() == user)
+            if (
+                line.EndsWith('}')
+                && line.Contains(user, StringComparison.Ordinal)
+                && JsonNode.Parse(line) is JsonObject entry
+                && entry["user"]?["username"]?.GetValue<string>() == user
+            )
                 requests.Add(entry);
         }
 
@@ -76,22 +101,28 @@ public sealed class NamespacedRightsTests
     }
 
     private static IEnumerable<JsonObject> Documents(string file) =>
-        YamlDocuments.Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file))).Select(item => item.AsObject());
+        YamlDocuments
+            .Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file)))
+            .Select(item => item.AsObject());
 
     /// <summary>Applies a manifest with another controller namespace than the default one, which other tests use.</summary>
     private static async Task ApplyAsync(string file, string own, string? ns)
     {
-        foreach (JsonObject item in Documents(file))
+        foreach (var item in Documents(file))
         {
-            JsonObject metadata = item["metadata"]!.AsObject();
+            var metadata = item["metadata"]!.AsObject();
             if (item["kind"]!.GetValue<string>() == "Namespace")
                 metadata["name"] = own;
             else if (metadata["namespace"] is not null)
                 metadata["namespace"] = own;
-            foreach (JsonNode? subject in item["subjects"] as JsonArray ?? [])
+            foreach (var subject in item["subjects"] as JsonArray ?? [])
                 subject!["namespace"] = own;
             string[] into = ns is null ? [] : ["-n", ns];
-            await ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, .. into, "apply", "-f", "-"], item.ToJsonString());
+            await ExternalProgram.RunAsync(
+                Servers.KubeCtl,
+                ["--kubeconfig", Servers.KubeConfig, .. into, "apply", "-f", "-"],
+                item.ToJsonString()
+            );
         }
     }
 

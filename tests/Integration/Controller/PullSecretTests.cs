@@ -12,14 +12,18 @@ public sealed class PullSecretTests
     [InlineData("imagePullSecrets: [regcred]", "", false)]
     [InlineData("", "imagePullSecrets: [{name: regcred}],", false)]
     [InlineData("", "", true)]
-    public async Task The_secrets_of_the_resource_the_workload_and_the_service_account_are_used(string ofResource, string ofWorkload, bool ofAccount)
+    public async Task The_secrets_of_the_resource_the_workload_and_the_service_account_are_used(
+        string ofResource,
+        string ofWorkload,
+        bool ofAccount
+    )
     {
-        await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "secrets", Version);
+        await using var scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "secrets", Version);
         await SecretAsync(scene, Servers.RegistryPassword);
         if (ofAccount)
             await scene.KubeCtlAsync("patch", "serviceaccount", "default", "-p", """{"imagePullSecrets":[{"name":"regcred"}]}""");
         await scene.ApplyAsync(Manifests(ofResource, ofWorkload));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace, "-LogLevel Trace");
+        await using var controller = ControllerProcess.Start(scene.Namespace, "-LogLevel Trace");
 
         await scene.UntilSuccessAsync("app", Version);
 
@@ -29,41 +33,55 @@ public sealed class PullSecretTests
     [Fact]
     public async Task A_missing_secret_is_named_and_one_that_is_created_later_is_used()
     {
-        await using Scene scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "nologin", Version);
+        await using var scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "nologin", Version);
         await scene.ApplyAsync(Manifests("imagePullSecrets: [regcred]", ""));
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
-        JsonObject resource = await scene.UntilStatusAsync("app", status => Reason(status) == "RegistryUnauthorized");
-        Assert.Contains("imagePullSecrets", resource["status"]!["conditions"]!.AsArray()[0]!["message"]!.GetValue<string>(), StringComparison.Ordinal);
+        await using var controller = ControllerProcess.Start(scene.Namespace);
+        var resource = await scene.UntilStatusAsync("app", status => Reason(status) == "RegistryUnauthorized");
+        Assert.Contains(
+            "imagePullSecrets",
+            resource["status"]!["conditions"]!.AsArray()[0]!["message"]!.GetValue<string>(),
+            StringComparison.Ordinal
+        );
 
         await SecretAsync(scene, Servers.RegistryPassword);
 
         await scene.UntilSuccessAsync("app", Version);
     }
 
-    private static string? Reason(JsonObject status) => status["conditions"]?.AsArray().FirstOrDefault(c => c!["type"]!.GetValue<string>() == "Stalled")?["reason"]?.GetValue<string>();
+    private static string? Reason(JsonObject status) =>
+        status["conditions"]?.AsArray().FirstOrDefault(c => c!["type"]!.GetValue<string>() == "Stalled")?["reason"]?.GetValue<string>();
 
-    private static Task<string> SecretAsync(Scene scene, string password) => scene.KubeCtlAsync("create", "secret", "docker-registry", "regcred",
-        $"--docker-server={Servers.RegistryWithLogin}", $"--docker-username={Servers.RegistryUser}", $"--docker-password={password}");
+    private static Task<string> SecretAsync(Scene scene, string password) =>
+        scene.KubeCtlAsync(
+            "create",
+            "secret",
+            "docker-registry",
+            "regcred",
+            $"--docker-server={Servers.RegistryWithLogin}",
+            $"--docker-username={Servers.RegistryUser}",
+            $"--docker-password={password}"
+        );
 
-    private static string Manifests(string ofResource, string ofWorkload) => $$$"""
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: app, labels: {cvapp: app}}
-        spec:
-          selector: {matchLabels: {app: app}}
-          template:
-            metadata: {labels: {app: app}}
-            spec: { {{{ofWorkload}}} containers: [{name: main, image: "REPO:0"}]}
-        ---
-        apiVersion: custom.k8s.io/v1
-        kind: ContainerVersion
-        metadata: {name: app}
-        spec:
-          imageRepo: REPO
-          versionPolicy: {newest: true}
-          pollIntervalSeconds: 5
-          selector: {cvapp: app}
-          container: {name: main}
-          {{{ofResource}}}
-        """;
+    private static string Manifests(string ofResource, string ofWorkload) =>
+        $$$"""
+            apiVersion: apps/v1
+            kind: Deployment
+            metadata: {name: app, labels: {cvapp: app}}
+            spec:
+              selector: {matchLabels: {app: app}}
+              template:
+                metadata: {labels: {app: app}}
+                spec: { {{{ofWorkload}}} containers: [{name: main, image: "REPO:0"}]}
+            ---
+            apiVersion: custom.k8s.io/v1
+            kind: ContainerVersion
+            metadata: {name: app}
+            spec:
+              imageRepo: REPO
+              versionPolicy: {newest: true}
+              pollIntervalSeconds: 5
+              selector: {cvapp: app}
+              container: {name: main}
+              {{{ofResource}}}
+            """;
 }

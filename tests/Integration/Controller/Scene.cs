@@ -40,7 +40,7 @@ internal sealed class Scene : IAsyncDisposable
         scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
         await ControllerAccount.EnsureAsync();
         await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
-        foreach (string version in versions)
+        foreach (var version in versions)
             await scene.PushAsync(version);
         return scene;
     }
@@ -50,7 +50,9 @@ internal sealed class Scene : IAsyncDisposable
         ImageLayout image = new($"{Namespace} {version}");
         _images.Add(version, image);
         // Tests that use the registry without a login do not need the other one.
-        string? login = Repository.StartsWith(Servers.Registry, StringComparison.Ordinal) ? null : $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
+        var login = Repository.StartsWith(Servers.Registry, StringComparison.Ordinal)
+            ? null
+            : $"{Servers.RegistryUser}:{Servers.RegistryPassword}";
         await image.PushAsync($"{Repository}:{version}", login);
     }
 
@@ -59,34 +61,52 @@ internal sealed class Scene : IAsyncDisposable
     /// <summary>Runs cmdlets as cluster administrator.</summary>
     public SessionResult Invoke(string script) => _session.Invoke(script);
 
-    public void MoveTag(string version, string tag = "demo") => _session.Invoke("Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",
-        ("repository", Repository), ("version", version), ("tag", tag)).AssertNoErrors();
+    public void MoveTag(string version, string tag = "demo") =>
+        _session
+            .Invoke(
+                "Add-CvRegistryTag -Repository $repository -Version $version -Tag $tag",
+                ("repository", Repository),
+                ("version", version),
+                ("tag", tag)
+            )
+            .AssertNoErrors();
 
     /// <summary>Applies manifests with kubectl. REPO is replaced by the repository.</summary>
     /// <param name="more">Additional arguments of kubectl apply.</param>
     public Task ApplyAsync(string manifests, params string[] more) =>
-        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-", .. more], manifests.Replace("REPO", Repository, StringComparison.Ordinal));
+        ExternalProgram.RunAsync(
+            Servers.KubeCtl,
+            ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-", .. more],
+            manifests.Replace("REPO", Repository, StringComparison.Ordinal)
+        );
 
     public Task<string> KubeCtlAsync(params string[] arguments) =>
         ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, .. arguments]);
 
-    public async Task<string> ReadAsync(string what, string jsonPath) => (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
+    public async Task<string> ReadAsync(string what, string jsonPath) =>
+        (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
 
     /// <summary>The API version of CronJobs: batch/v1 since Kubernetes 1.21, v1beta1 until 1.24.</summary>
     public async Task<string> CronJobApiVersionAsync() =>
-        (await Cluster.GetRawAsync("apis/batch/v1", TestContext.Current.CancellationToken))["resources"]!.AsArray().Any(one => one!["name"]!.GetValue<string>() == "cronjobs") ? "batch/v1" : "batch/v1beta1";
+        (await Cluster.GetRawAsync("apis/batch/v1", TestContext.Current.CancellationToken))["resources"]!
+            .AsArray()
+            .Any(one => one!["name"]!.GetValue<string>() == "cronjobs")
+            ? "batch/v1"
+            : "batch/v1beta1";
 
     /// <summary>Watches an object until it meets a condition.</summary>
     public async Task<JsonObject> UntilAsync(ResourcePath collection, string name, Func<JsonObject, bool> isMeant)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
         limit.CancelAfter(TimeSpan.FromMinutes(1.5));
         JsonObject? last = null;
         try
         {
             while (true)
             {
-                await foreach ((string type, JsonObject item) in Cluster.WatchAsync(collection with { Namespace = Namespace }, null, "0", 30, limit.Token))
+                await foreach (
+                    (var type, var item) in Cluster.WatchAsync(collection with { Namespace = Namespace }, null, "0", 30, limit.Token)
+                )
                 {
                     if (type is "DELETED" or "BOOKMARK" || item["metadata"]?["name"]?.GetValue<string>() != name)
                         continue;
@@ -96,7 +116,11 @@ internal sealed class Scene : IAsyncDisposable
                 }
             }
         }
-        catch (Exception e) when (limit.IsCancellationRequested && !TestContext.Current.CancellationToken.IsCancellationRequested && e is OperationCanceledException)
+        catch (Exception e)
+            when (limit.IsCancellationRequested
+                && !TestContext.Current.CancellationToken.IsCancellationRequested
+                && e is OperationCanceledException
+            )
         {
             Assert.Fail($"{collection.Plural}/{name} did not become what was waited for; it is {last}");
             throw;
@@ -104,11 +128,21 @@ internal sealed class Scene : IAsyncDisposable
     }
 
     public Task<JsonObject> UntilStatusAsync(string cv, Func<JsonObject, bool> isMeant) =>
-        UntilAsync(new ResourcePath("custom.k8s.io", "v1", "containerversions"), cv, item => item["status"] is JsonObject status && isMeant(status));
+        UntilAsync(
+            new ResourcePath("custom.k8s.io", "v1", "containerversions"),
+            cv,
+            item => item["status"] is JsonObject status && isMeant(status)
+        );
 
     /// <summary>Waits until the status of a resource shows a version, and no rollout is in progress.</summary>
-    public Task<JsonObject> UntilSuccessAsync(string cv, string version) => UntilStatusAsync(cv, status =>
-        status["currVersion"]?.GetValue<string>() == version && status["currStatus"]?.GetValue<string>() == "Success" && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null));
+    public Task<JsonObject> UntilSuccessAsync(string cv, string version) =>
+        UntilStatusAsync(
+            cv,
+            status =>
+                status["currVersion"]?.GetValue<string>() == version
+                && status["currStatus"]?.GetValue<string>() == "Success"
+                && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null)
+        );
 
     /// <summary>Version and outcome of the history of all workloads, newest first.</summary>
     public async Task<IReadOnlyList<string>> HistoryAsync() =>
@@ -116,15 +150,21 @@ internal sealed class Scene : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        foreach (RolloutRecord record in (await ReadHistoryAsync(CancellationToken.None)).Reverse())
-            TestContext.Current.TestOutputHelper?.WriteLine($"{record.Kind}/{record.Name} {record.FromVersion} -> {record.ToVersion}: {record.Outcome} in {(record.Finished - record.Started).TotalSeconds:0} s");
+        foreach (var record in (await ReadHistoryAsync(CancellationToken.None)).Reverse())
+            TestContext.Current.TestOutputHelper?.WriteLine(
+                $"{record.Kind}/{record.Name} {record.FromVersion} -> {record.ToVersion}: {record.Outcome} in {(record.Finished - record.Started).TotalSeconds:0} s"
+            );
         await KubeCtlAsync("delete", "namespace", Namespace, "--wait=false");
-        foreach (ImageLayout image in _images.Values)
+        foreach (var image in _images.Values)
             image.Dispose();
         _session.Dispose();
         Cluster.Dispose();
     }
 
     private async Task<IReadOnlyList<RolloutRecord>> ReadHistoryAsync(CancellationToken cancellationToken) =>
-        [.. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, cancellationToken)).Select(one => one.Record)];
+        [
+            .. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, cancellationToken)).Select(
+                one => one.Record
+            ),
+        ];
 }

@@ -10,8 +10,9 @@ public sealed class VersionPolicyTests
     [InlineData("regex: '^main-([0-9]+)$'", "main-12")]
     public async Task The_version_that_a_policy_selects_is_rolled_out_and_the_next_one_after_it_is_pushed(string policy, string next)
     {
-        await using Scene scene = await Scene.CreateAsync("policy", "1.2.0", "2.0.0", "main-9");
-        await scene.ApplyAsync($$$"""
+        await using var scene = await Scene.CreateAsync("policy", "1.2.0", "2.0.0", "main-9");
+        await scene.ApplyAsync(
+            $$$"""
             apiVersion: apps/v1
             kind: Deployment
             metadata: {name: app, labels: {cvapp: app}}
@@ -30,8 +31,9 @@ public sealed class VersionPolicyTests
               pollIntervalSeconds: 5
               selector: {cvapp: app}
               container: {name: main}
-            """);
-        await using ControllerProcess controller = ControllerProcess.Start(scene.Namespace);
+            """
+        );
+        await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilStatusAsync("app", status => status["currStatus"]?.GetValue<string>() == "Success");
 
         await scene.PushAsync(next);

@@ -24,7 +24,8 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public static IEnumerable<TheoryDataRow<string, string, bool>> Rules => ValidationCases.Rules.Select(rule => new TheoryDataRow<string, string, bool>(rule.Field, rule.Spec, rule.Accepted));
+    public static IEnumerable<TheoryDataRow<string, string, bool>> Rules =>
+        ValidationCases.Rules.Select(rule => new TheoryDataRow<string, string, bool>(rule.Field, rule.Spec, rule.Accepted));
 
     private string Resources => $"/apis/custom.k8s.io/v1/namespaces/{_space}/containerversions";
 
@@ -44,9 +45,11 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     [Fact]
     public async Task The_definition_has_no_unknown_fields()
     {
-        JsonObject definition = (await _api.GetAsync(Definition)).Ok();
+        var definition = (await _api.GetAsync(Definition)).Ok();
 
-        Dictionary<string, string> conditions = definition["status"]!["conditions"]!.AsArray().ToDictionary(c => c!["type"]!.GetValue<string>(), c => c!["status"]!.GetValue<string>());
+        var conditions = definition["status"]!["conditions"]!
+            .AsArray()
+            .ToDictionary(c => c!["type"]!.GetValue<string>(), c => c!["status"]!.GetValue<string>());
         Assert.Equal("True", conditions["Established"]);
         Assert.Equal("True", conditions["NamesAccepted"]);
         // The annotation says that it is not approved, and it is served nevertheless.
@@ -54,18 +57,32 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
         Assert.DoesNotContain("NonStructuralSchema", conditions.Keys);
         definition["spec"] = CustomResourceDefinition.Json["spec"]!.DeepClone();
         (await _api.PutAsync($"{Definition}?dryRun=All&fieldValidation=Strict", definition)).Ok();
-        Assert.True(JsonNode.DeepEquals(CustomResourceDefinition.Json["spec"]!["versions"]![0]!["schema"], (await _api.GetAsync(Definition)).Ok()["spec"]!["versions"]![0]!["schema"]),
-            "The server keeps another schema than it was given.");
+        Assert.True(
+            JsonNode.DeepEquals(
+                CustomResourceDefinition.Json["spec"]!["versions"]![0]!["schema"],
+                (await _api.GetAsync(Definition)).Ok()["spec"]!["versions"]![0]!["schema"]
+            ),
+            "The server keeps another schema than it was given."
+        );
     }
 
     [Fact]
     public async Task The_defaults_of_the_schema_equal_those_of_the_engine()
     {
-        JsonObject created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
+        var created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
 
-        JsonObject ours = ContainerVersionManifest.Write(ContainerVersionManifest.Read(ValidationCases.WithSpec("tag: demo")));
-        Assert.Equal(("Rolling", 300, 900, true, false, true), (created["spec"]!["strategy"]!["kind"]!.GetValue<string>(), created["spec"]!["pollIntervalSeconds"]!.GetValue<int>(),
-            created["spec"]!["timeoutSeconds"]!.GetValue<int>(), created["spec"]!["rollback"]!["enabled"]!.GetValue<bool>(), created["spec"]!["suspend"]!.GetValue<bool>(), created["spec"]!["pinDigest"]!.GetValue<bool>()));
+        var ours = ContainerVersionManifest.Write(ContainerVersionManifest.Read(ValidationCases.WithSpec("tag: demo")));
+        Assert.Equal(
+            ("Rolling", 300, 900, true, false, true),
+            (
+                created["spec"]!["strategy"]!["kind"]!.GetValue<string>(),
+                created["spec"]!["pollIntervalSeconds"]!.GetValue<int>(),
+                created["spec"]!["timeoutSeconds"]!.GetValue<int>(),
+                created["spec"]!["rollback"]!["enabled"]!.GetValue<bool>(),
+                created["spec"]!["suspend"]!.GetValue<bool>(),
+                created["spec"]!["pinDigest"]!.GetValue<bool>()
+            )
+        );
         AssertIncludes(ours["spec"], created["spec"], "spec");
     }
 
@@ -73,23 +90,27 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     [MemberData(nameof(Rules))]
     public async Task Every_rule_accepts_valid_values_and_rejects_invalid_ones(string field, string spec, bool accepted)
     {
-        ApiResult answer = await CreateAsync(ValidationCases.WithSpec(spec));
+        var answer = await CreateAsync(ValidationCases.WithSpec(spec));
 
         if (accepted)
             answer.Ok();
         else
-            Assert.Contains(answer.Fails(422, "Invalid")["details"]!["causes"]!.AsArray(), cause => cause!["field"]!.GetValue<string>() == field);
+            Assert.Contains(
+                answer.Fails(422, "Invalid")["details"]!["causes"]!.AsArray(),
+                cause => cause!["field"]!.GetValue<string>() == field
+            );
     }
 
     [Fact]
     public async Task The_validator_and_the_server_agree_on_every_limit()
     {
         List<string> differences = [];
-        int total = 0, rejected = 0;
-        foreach ((string name, JsonObject manifest) in ValidationCases.All())
+        int total = 0,
+            rejected = 0;
+        foreach ((var name, var manifest) in ValidationCases.All())
         {
-            IReadOnlyList<ValidationError> ours = ContainerVersionValidator.Validate(manifest);
-            ApiResult server = await _api.PostAsync($"{Resources}?dryRun=All&fieldValidation=Strict", manifest);
+            var ours = ContainerVersionValidator.Validate(manifest);
+            var server = await _api.PostAsync($"{Resources}?dryRun=All&fieldValidation=Strict", manifest);
             total++;
             if (server.Code is HttpStatusCode.BadRequest or HttpStatusCode.UnprocessableEntity)
             {
@@ -101,7 +122,15 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
             {
                 server.Ok();
                 // A schema cannot validate regular expressions, version ranges and label keys.
-                if (ours.FirstOrDefault(error => !(error.Field is "spec.versionSyntax" or "spec.versionPolicy.semver" or "spec.versionPolicy.regex" || error.Field.StartsWith("spec.selector.", StringComparison.Ordinal))) is { } only)
+                if (
+                    ours.FirstOrDefault(error =>
+                        !(
+                            error.Field is "spec.versionSyntax" or "spec.versionPolicy.semver" or "spec.versionPolicy.regex"
+                            || error.Field.StartsWith("spec.selector.", StringComparison.Ordinal)
+                        )
+                    ) is
+                    { } only
+                )
                     differences.Add($"{name}: rejected by us alone: {only}");
             }
         }
@@ -113,15 +142,29 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     [Fact]
     public async Task The_largest_resource_stays_within_the_cost_limit_of_the_rules()
     {
-        JsonObject largest = ValidationCases.Manifest(ValidationCases.Everything);
-        JsonObject spec = largest["spec"]!.AsObject();
-        foreach (JsonArray gates in (JsonArray[])[spec["container"]!["verify"]!.AsArray(), spec["strategy"]!["verify"]!.AsArray(), spec["strategy"]!["postVerify"]!.AsArray()])
+        var largest = ValidationCases.Manifest(ValidationCases.Everything);
+        var spec = largest["spec"]!.AsObject();
+        foreach (
+            var gates in (JsonArray[])
+                [
+                    spec["container"]!["verify"]!.AsArray(),
+                    spec["strategy"]!["verify"]!.AsArray(),
+                    spec["strategy"]!["postVerify"]!.AsArray(),
+                ]
+        )
         {
             while (gates.Count < 16)
-                gates.Add(new JsonObject { ["kind"] = "Image", ["image"] = new string('a', 255), ["tag"] = new string('a', 128) });
+                gates.Add(
+                    new JsonObject
+                    {
+                        ["kind"] = "Image",
+                        ["image"] = new string('a', 255),
+                        ["tag"] = new string('a', 128),
+                    }
+                );
         }
 
-        for (int i = 0; spec["selector"]!.AsObject().Count < 16; i++)
+        for (var i = 0; spec["selector"]!.AsObject().Count < 16; i++)
             spec["selector"]![$"{new string('a', 200)}.example.com/label{i}"] = new string('a', 63);
 
         (await CreateAsync(largest)).Ok();
@@ -130,56 +173,97 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     [Fact]
     public async Task Server_side_apply_tracks_field_owners_and_reports_conflicts()
     {
-        JsonObject manifest = ValidationCases.WithSpec("tag: demo");
-        string path = $"{Resources}/app?fieldValidation=Strict&fieldManager=";
+        var manifest = ValidationCases.WithSpec("tag: demo");
+        var path = $"{Resources}/app?fieldValidation=Strict&fieldManager=";
         (await _api.PatchAsync($"{path}one", ApiClient.ApplyPatch, manifest)).Ok();
         manifest["spec"]!["tag"] = "prod";
 
-        JsonObject rejected = (await _api.PatchAsync($"{path}two", ApiClient.ApplyPatch, manifest)).Fails(409, "Conflict");
+        var rejected = (await _api.PatchAsync($"{path}two", ApiClient.ApplyPatch, manifest)).Fails(409, "Conflict");
 
         Assert.Equal(".spec.tag", Assert.Single(rejected["details"]!["causes"]!.AsArray())!["field"]!.GetValue<string>());
-        JsonObject forced = (await _api.PatchAsync($"{path}two&force=true", ApiClient.ApplyPatch, manifest)).Ok();
+        var forced = (await _api.PatchAsync($"{path}two&force=true", ApiClient.ApplyPatch, manifest)).Ok();
         Assert.Equal("prod", forced["spec"]!["tag"]!.GetValue<string>());
         // Conditions are a map by type, so two writers can each own one.
-        foreach (string type in (string[])["Ready", "Other"])
+        foreach (var type in (string[])["Ready", "Other"])
         {
-            (await _api.PatchAsync($"{Resources}/app/status?fieldManager={type}", ApiClient.ApplyPatch, ValidationCases.Manifest(
-                $"{{apiVersion: custom.k8s.io/v1, kind: ContainerVersion, metadata: {{name: app}}, status: {{conditions: [{{type: {type}, status: 'True'}}]}}}}"))).Ok();
+            (
+                await _api.PatchAsync(
+                    $"{Resources}/app/status?fieldManager={type}",
+                    ApiClient.ApplyPatch,
+                    ValidationCases.Manifest(
+                        $"{{apiVersion: custom.k8s.io/v1, kind: ContainerVersion, metadata: {{name: app}}, status: {{conditions: [{{type: {type}, status: 'True'}}]}}}}"
+                    )
+                )
+            ).Ok();
         }
 
-        Assert.Equal(["Ready", "Other"], (await _api.GetAsync($"{Resources}/app")).Ok()["status"]!["conditions"]!.AsArray().Select(c => c!["type"]!.GetValue<string>()));
+        Assert.Equal(
+            ["Ready", "Other"],
+            (await _api.GetAsync($"{Resources}/app")).Ok()["status"]!["conditions"]!.AsArray().Select(c => c!["type"]!.GetValue<string>())
+        );
     }
 
     [Fact]
     public async Task The_status_is_a_subresource_and_accepts_what_the_engine_writes()
     {
-        JsonObject created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
-        using ClusterConnection cluster = Connect();
+        var created = (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
+        using var cluster = Connect();
         ContainerVersionStore store = new(cluster);
-        ContainerVersion read = await store.GetAsync(_space, "app", Token);
+        var read = await store.GetAsync(_space, "app", Token);
 
-        ContainerVersion written = await store.UpdateStatusAsync(read with
-        {
-            Spec = read.Spec with { Tag = "other" },
-            Status = new ContainerVersionStatus { CurrVersion = "1.2.3", CurrStatus = "Success", CurrStatusTime = DateTimeOffset.UnixEpoch, ObservedGeneration = 1 },
-        }, Token);
+        var written = await store.UpdateStatusAsync(
+            read with
+            {
+                Spec = read.Spec with { Tag = "other" },
+                Status = new ContainerVersionStatus
+                {
+                    CurrVersion = "1.2.3",
+                    CurrStatus = "Success",
+                    CurrStatusTime = DateTimeOffset.UnixEpoch,
+                    ObservedGeneration = 1,
+                },
+            },
+            Token
+        );
 
-        Assert.Equal(("demo", "1.2.3", DateTimeOffset.UnixEpoch), (written.Spec.Tag, written.Status!.CurrVersion, written.Status.CurrStatusTime));
-        Assert.Equal(created["metadata"]!["generation"]!.GetValue<long>(), (await _api.GetAsync($"{Resources}/app")).Ok()["metadata"]!["generation"]!.GetValue<long>());
-        (await _api.PatchAsync($"{Resources}/app/status", ApiClient.MergePatch, ValidationCases.Manifest("status: {currStatus: Perhaps}"))).Fails(422, "Invalid");
+        Assert.Equal(
+            ("demo", "1.2.3", DateTimeOffset.UnixEpoch),
+            (written.Spec.Tag, written.Status!.CurrVersion, written.Status.CurrStatusTime)
+        );
+        Assert.Equal(
+            created["metadata"]!["generation"]!.GetValue<long>(),
+            (await _api.GetAsync($"{Resources}/app")).Ok()["metadata"]!["generation"]!.GetValue<long>()
+        );
+        (
+            await _api.PatchAsync(
+                $"{Resources}/app/status",
+                ApiClient.MergePatch,
+                ValidationCases.Manifest("status: {currStatus: Perhaps}")
+            )
+        ).Fails(422, "Invalid");
     }
 
     [Fact]
     public async Task The_table_has_the_columns_of_kubectl_get()
     {
         (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
-        (await _api.PatchAsync($"{Resources}/app/status", ApiClient.MergePatch, ValidationCases.Manifest(
-            "status: {currVersion: 1.2.3, currStatus: Success, conditions: [{type: Reconciling, status: 'False'}, {type: Ready, status: 'True'}]}"))).Ok();
+        (
+            await _api.PatchAsync(
+                $"{Resources}/app/status",
+                ApiClient.MergePatch,
+                ValidationCases.Manifest(
+                    "status: {currVersion: 1.2.3, currStatus: Success, conditions: [{type: Reconciling, status: 'False'}, {type: Ready, status: 'True'}]}"
+                )
+            )
+        ).Ok();
 
-        JsonObject table = (await _api.SendAsync(HttpMethod.Get, Resources, accept: Table)).Ok();
+        var table = (await _api.SendAsync(HttpMethod.Get, Resources, accept: Table)).Ok();
 
-        Assert.Equal(["Name", "Tag", "Version", "Status", "Ready", "Age"], table["columnDefinitions"]!.AsArray().Select(column => column!["name"]!.GetValue<string>()));
-        JsonArray cells = Assert.Single(table["rows"]!.AsArray())!["cells"]!.AsArray();
+        Assert.Equal(
+            ["Name", "Tag", "Version", "Status", "Ready", "Age"],
+            table["columnDefinitions"]!.AsArray().Select(column => column!["name"]!.GetValue<string>())
+        );
+        var cells = Assert.Single(table["rows"]!.AsArray())!["cells"]!.AsArray();
         Assert.Equal(["app", "demo", "1.2.3", "Success", "True"], cells.Take(5).Select(cell => cell!.GetValue<string>()));
         Assert.NotEqual("<unknown>", cells[5]!.GetValue<string>());
     }
@@ -189,8 +273,10 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     {
         (await CreateAsync(ValidationCases.WithSpec("tag: demo"))).Ok();
 
-        List<(string Type, JsonObject Object)> events = await _api.WatchAsync(
-            $"{Resources}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=20", e => e.Count == 2);
+        var events = await _api.WatchAsync(
+            $"{Resources}?watch=1&sendInitialEvents=true&resourceVersionMatch=NotOlderThan&allowWatchBookmarks=true&timeoutSeconds=20",
+            e => e.Count == 2
+        );
 
         Assert.Equal(["ADDED", "BOOKMARK"], events.Select(e => e.Type));
         Assert.Equal("true", events[1].Object["metadata"]!["annotations"]!["k8s.io/initial-events-end"]!.GetValue<string>());
@@ -200,13 +286,13 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     public async Task Resources_that_are_older_than_the_rules_can_be_read_and_written_after_an_upgrade()
     {
         // API servers before 1.25 remove the rules from a definition.
-        JsonObject former = CustomResourceDefinition.Json;
+        var former = CustomResourceDefinition.Json;
         WithoutRules(former["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!.AsObject());
-        JsonObject present = (await _api.GetAsync(Definition)).Ok();
+        var present = (await _api.GetAsync(Definition)).Ok();
         present["spec"] = former["spec"]!.DeepClone();
         (await _api.PutAsync(Definition, present)).Ok();
-        JsonObject valid = ValidationCases.WithSpec("tag: demo");
-        JsonObject invalid = ValidationCases.WithSpec("tag: demo, strategy: {verify: [{kind: Image, image: t, tag: a}]}");
+        var valid = ValidationCases.WithSpec("tag: demo");
+        var invalid = ValidationCases.WithSpec("tag: demo, strategy: {verify: [{kind: Image, image: t, tag: a}]}");
         invalid["metadata"]!["name"] = "invalid";
         await UntilAsync(invalid, accepted: true);
         (await CreateAsync(valid)).Ok();
@@ -215,22 +301,31 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
         await InstallAsync();
 
         await _api.UntilAsync(Resources, list => list["items"] is JsonArray { Count: 2 });
-        foreach (string name in (string[])["app", "invalid"])
+        foreach (var name in (string[])["app", "invalid"])
         {
-            (await _api.PatchAsync($"{Resources}/{name}/status", ApiClient.MergePatch, ValidationCases.Manifest("status: {currStatus: Success}"))).Ok();
-            (await _api.PatchAsync($"{Resources}/{name}", ApiClient.MergePatch, ValidationCases.Manifest("metadata: {labels: {a: b}}"))).Ok();
+            (
+                await _api.PatchAsync(
+                    $"{Resources}/{name}/status",
+                    ApiClient.MergePatch,
+                    ValidationCases.Manifest("status: {currStatus: Success}")
+                )
+            ).Ok();
+            (
+                await _api.PatchAsync($"{Resources}/{name}", ApiClient.MergePatch, ValidationCases.Manifest("metadata: {labels: {a: b}}"))
+            ).Ok();
             (await _api.PatchAsync($"{Resources}/{name}", ApiClient.MergePatch, ValidationCases.Manifest("spec: {suspend: true}"))).Ok();
             (await _api.DeleteAsync($"{Resources}/{name}")).Ok();
         }
     }
 
-    private static ClusterConnection Connect() => ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.CustomResourcesKubeConfig });
+    private static ClusterConnection Connect() =>
+        ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.CustomResourcesKubeConfig });
 
     private Task<ApiResult> CreateAsync(JsonObject manifest) => _api.PostAsync($"{Resources}?fieldValidation=Strict", manifest);
 
     private async Task InstallAsync()
     {
-        using ClusterConnection cluster = Connect();
+        using var cluster = Connect();
         await CrdInstallation.InstallAsync(cluster, TimeProvider.System, Token);
         await UntilAsync(ValidationCases.WithSpec(""), accepted: false);
     }
@@ -238,9 +333,12 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     /// <summary>Waits until the server uses the last stored definition, which takes a moment.</summary>
     private async Task UntilAsync(JsonObject manifest, bool accepted)
     {
-        using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        using var limit = CancellationTokenSource.CreateLinkedTokenSource(Token);
         limit.CancelAfter(TimeSpan.FromSeconds(30));
-        while ((await _api.PostAsync($"{Resources}?dryRun=All", manifest)).Code != (accepted ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity))
+        while (
+            (await _api.PostAsync($"{Resources}?dryRun=All", manifest)).Code
+            != (accepted ? HttpStatusCode.Created : HttpStatusCode.UnprocessableEntity)
+        )
             await Task.Delay(TimeSpan.FromMilliseconds(50), limit.Token);
     }
 
@@ -251,19 +349,27 @@ public sealed class CustomResourceServerTests : IAsyncLifetime
     {
         if (servers is not JsonObject map)
         {
-            Assert.True(JsonNode.DeepEquals(ours, servers), $"{path} is {servers?.ToJsonString()} on the server and {ours?.ToJsonString()} with us");
+            Assert.True(
+                JsonNode.DeepEquals(ours, servers),
+                $"{path} is {servers?.ToJsonString()} on the server and {ours?.ToJsonString()} with us"
+            );
             return;
         }
 
-        foreach ((string name, JsonNode? value) in map)
+        foreach ((var name, var value) in map)
             AssertIncludes((ours as JsonObject)?[name], value, $"{path}.{name}");
     }
 
     private static void WithoutRules(JsonObject schema)
     {
         schema.Remove("x-kubernetes-validations");
-        IEnumerable<JsonNode?> inner = [.. (schema["properties"] as JsonObject ?? []).Select(property => property.Value), schema["items"], schema["additionalProperties"]];
-        foreach (JsonObject one in inner.OfType<JsonObject>())
+        IEnumerable<JsonNode?> inner =
+        [
+            .. (schema["properties"] as JsonObject ?? []).Select(property => property.Value),
+            schema["items"],
+            schema["additionalProperties"],
+        ];
+        foreach (var one in inner.OfType<JsonObject>())
             WithoutRules(one);
     }
 }

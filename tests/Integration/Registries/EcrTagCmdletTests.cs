@@ -1,6 +1,6 @@
 using System.Management.Automation;
-using CvManager.Unit.PowerShell;
 using CvManager.Unit;
+using CvManager.Unit.PowerShell;
 using Xunit;
 
 namespace CvManager.Integration.Registries;
@@ -15,30 +15,46 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
     [Fact]
     public async Task A_pipeline_releases_promotes_and_removes()
     {
-        string path = await moto.CreateRepositoryAsync();
-        string former = await moto.PushAsync(path, ["1a2b3c4", "demo"]);
-        string next = await moto.PushAsync(path, ["5d6e7f8"]);
+        var path = await moto.CreateRepositoryAsync();
+        var former = await moto.PushAsync(path, ["1a2b3c4", "demo"]);
+        var next = await moto.PushAsync(path, ["5d6e7f8"]);
 
-        SessionResult moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -Verbose", path).AssertNoErrors();
+        var moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -Verbose", path).AssertNoErrors();
         Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "demo", former, "5d6e7f8", next));
         Invoke("Get-CvRegistryTag $repository -Tag qa | Add-CvRegistryTag -Tag prod", path).AssertNoErrors();
 
         Assert.Equal("5d6e7f8", Invoke("Get-CvRegistryTag $repository demo", path).Single().Properties["Version"].Value);
-        Assert.Equal(["5d6e7f8", "demo", "prod", "qa"],
-            Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", path).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["5d6e7f8", "demo", "prod", "qa"],
+            Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", path)
+                .AssertNoErrors()
+                .Values<string>("Tag")
+                .Order(StringComparer.Ordinal)
+        );
         Invoke("Remove-CvRegistryTag $repository qa, prod", path).AssertNoErrors();
-        Assert.Equal(["1a2b3c4", "5d6e7f8", "demo"], Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["1a2b3c4", "5d6e7f8", "demo"],
+            Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
     public async Task A_missing_tag_is_named_and_the_last_tag_of_an_image_is_kept()
     {
-        string path = await moto.CreateRepositoryAsync();
+        var path = await moto.CreateRepositoryAsync();
         await moto.PushAsync(path, ["1a2b3c4"]);
 
-        AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo", path));
+        AssertError(
+            "RegistryVersionNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo", path)
+        );
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", path));
-        AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", "nowhere/at-all"));
+        AssertError(
+            "RegistryRepositoryNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Get-CvRegistryTag $repository demo", "nowhere/at-all")
+        );
         AssertError("RegistryLastTag", ErrorCategory.ResourceExists, Invoke("Remove-CvRegistryTag $repository 1a2b3c4", path));
         Assert.Equal(["1a2b3c4"], Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag"));
         Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Force", path).AssertNoErrors();

@@ -28,7 +28,7 @@ public sealed class Moto : IDisposable
     /// <summary>Creates a repository, and returns its path.</summary>
     public async Task<string> CreateRepositoryAsync(string region = "us-east-1")
     {
-        string name = $"team/app-{Guid.NewGuid().ToString("N")[..8]}";
+        var name = $"team/app-{Guid.NewGuid().ToString("N")[..8]}";
         await CallAsync(region, "CreateRepository", new JsonObject { ["repositoryName"] = name });
         return name;
     }
@@ -36,15 +36,24 @@ public sealed class Moto : IDisposable
     /// <summary>Pushes an image with a unique layer (moto computes digests from layers) and some tags, and returns its digest.</summary>
     public async Task<string> PushAsync(string repository, string[] tags, string region = "us-east-1")
     {
-        string layer = Convert.ToHexStringLower(SHA256.HashData(Guid.NewGuid().ToByteArray()));
-        string manifest = $$"""
+        var layer = Convert.ToHexStringLower(SHA256.HashData(Guid.NewGuid().ToByteArray()));
+        var manifest = $$"""
             {"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json",
             "config":{"mediaType":"application/vnd.oci.image.config.v1+json","size":2,"digest":"sha256:{{layer}}"},
             "layers":[{"mediaType":"application/vnd.oci.image.layer.v1.tar","size":3,"digest":"sha256:{{layer}}"}]}
             """;
         JsonNode? answer = null;
-        foreach (string tag in tags)
-            answer = await CallAsync(region, "PutImage", new JsonObject { ["repositoryName"] = repository, ["imageManifest"] = manifest, ["imageTag"] = tag });
+        foreach (var tag in tags)
+            answer = await CallAsync(
+                region,
+                "PutImage",
+                new JsonObject
+                {
+                    ["repositoryName"] = repository,
+                    ["imageManifest"] = manifest,
+                    ["imageTag"] = tag,
+                }
+            );
         return answer!["image"]!["imageId"]!["imageDigest"]!.GetValue<string>();
     }
 
@@ -55,10 +64,12 @@ public sealed class Moto : IDisposable
             Content = new StringContent(body.ToJsonString(), Encoding.UTF8, new MediaTypeHeaderValue("application/x-amz-json-1.1")),
         };
         request.Headers.Add("X-Amz-Target", $"AmazonEC2ContainerRegistry_V20150921.{operation}");
-        request.Headers.TryAddWithoutValidation("Authorization",
-            $"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/{region}/ecr/aws4_request, SignedHeaders=host, Signature=0");
-        using HttpResponseMessage response = await _http.SendAsync(request, TestContext.Current.CancellationToken);
-        string text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
+        request.Headers.TryAddWithoutValidation(
+            "Authorization",
+            $"AWS4-HMAC-SHA256 Credential=AKIAIOSFODNN7EXAMPLE/20260101/{region}/ecr/aws4_request, SignedHeaders=host, Signature=0"
+        );
+        using var response = await _http.SendAsync(request, TestContext.Current.CancellationToken);
+        var text = await response.Content.ReadAsStringAsync(TestContext.Current.CancellationToken);
         Assert.True(response.IsSuccessStatusCode, text);
         return JsonNode.Parse(text)!;
     }

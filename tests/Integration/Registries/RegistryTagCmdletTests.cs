@@ -1,10 +1,10 @@
 using System.Management.Automation;
 using System.Net.Http.Headers;
 using System.Security;
-using System.Text.Json.Nodes;
 using System.Text;
-using CvManager.Unit.PowerShell;
+using System.Text.Json.Nodes;
 using CvManager.Unit;
+using CvManager.Unit.PowerShell;
 using Xunit;
 
 namespace CvManager.Integration.Registries;
@@ -34,24 +34,48 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         await first.PushAsync($"{Open}:demo");
         await second.PushAsync($"{Open}:5d6e7f8");
 
-        SessionResult moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -PassThru -Verbose", Open).AssertNoErrors();
+        var moved = Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, qa -PassThru -Verbose", Open).AssertNoErrors();
         Assert.Equal(["demo", "qa"], moved.Values<string>("Tag"));
         Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "demo", first.ManifestDigest, "5d6e7f8", second.ManifestDigest));
         Assert.Contains(moved.Verbose, v => Facts.AreIn(v, "qa", "5d6e7f8"));
         Invoke("Get-CvRegistryTag $repository -Tag qa | Add-CvRegistryTag -Tag prod", Open).AssertNoErrors();
-        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag prod -Verbose", Open).AssertNoErrors().Verbose,
-            v => Facts.AreIn(v, "prod", "5d6e7f8"));
+        Assert.Contains(
+            Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag prod -Verbose", Open).AssertNoErrors().Verbose,
+            v => Facts.AreIn(v, "prod", "5d6e7f8")
+        );
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Open).AssertNoErrors();
 
-        SessionResult all = Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors();
+        var all = Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors();
         Assert.Equivalent(
-            new Dictionary<string, string> { ["1a2b3c4"] = "1a2b3c4", ["5d6e7f8"] = "5d6e7f8", ["demo"] = "1a2b3c4", ["prod"] = "5d6e7f8", ["qa"] = "5d6e7f8" },
-            all.Output.ToDictionary(o => (string)o.Properties["Tag"].Value, o => (string)o.Properties["Version"].Value), strict: true);
+            new Dictionary<string, string>
+            {
+                ["1a2b3c4"] = "1a2b3c4",
+                ["5d6e7f8"] = "5d6e7f8",
+                ["demo"] = "1a2b3c4",
+                ["prod"] = "5d6e7f8",
+                ["qa"] = "5d6e7f8",
+            },
+            all.Output.ToDictionary(o => (string)o.Properties["Tag"].Value, o => (string)o.Properties["Version"].Value),
+            strict: true
+        );
         Assert.Equal("1a2b3c4", Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Version"].Value);
-        Assert.Equal(["5d6e7f8", "prod", "qa"], Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", Open).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["5d6e7f8", "prod", "qa"],
+            Invoke("Get-CvRegistryTag $repository -Version 5d6e7f8", Open)
+                .AssertNoErrors()
+                .Values<string>("Tag")
+                .Order(StringComparer.Ordinal)
+        );
         // skopeo reads the same digest.
-        Assert.Equal(second.ManifestDigest, (await ExternalProgram.RunAsync("skopeo",
-            ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", $"docker://{Open}:prod"])).Trim());
+        Assert.Equal(
+            second.ManifestDigest,
+            (
+                await ExternalProgram.RunAsync(
+                    "skopeo",
+                    ["inspect", "--tls-verify=false", "--format", "{{.Digest}}", $"docker://{Open}:prod"]
+                )
+            ).Trim()
+        );
     }
 
     [Fact]
@@ -61,11 +85,23 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         await image.PushAsync($"{Open}:1a2b3c4");
         await image.PushAsync($"{Open}:demo");
 
-        AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo", Open));
+        AssertError(
+            "RegistryVersionNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Add-CvRegistryTag $repository -Version 9f9f9f9 -Tag demo", Open)
+        );
         AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository", Open + "/nowhere"));
-        AssertError("RegistryRepositoryNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open + "/nowhere"));
+        AssertError(
+            "RegistryRepositoryNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Get-CvRegistryTag $repository demo", Open + "/nowhere")
+        );
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository nothing", Open));
-        AssertError("VersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo -VersionSyntax 'v[0-9]+'", Open));
+        AssertError(
+            "VersionNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Get-CvRegistryTag $repository demo -VersionSyntax 'v[0-9]+'", Open)
+        );
         // This registry can only delete by digest, which would also remove the version.
         AssertError("RegistryTagRemovalUnsupported", ErrorCategory.NotImplemented, Invoke("Remove-CvRegistryTag $repository demo", Open));
         Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Digest"].Value);
@@ -80,14 +116,23 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         await other.PushAsync($"{Open}:5d6e7f8");
         using HttpClient http = new();
         // The registry keeps the tag, and responds with 404 for its manifest.
-        using HttpResponseMessage deleted = await http.DeleteAsync(
-            new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/{image.ManifestDigest}"), TestContext.Current.CancellationToken);
+        using var deleted = await http.DeleteAsync(
+            new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/{image.ManifestDigest}"),
+            TestContext.Current.CancellationToken
+        );
         Assert.True(deleted.IsSuccessStatusCode);
 
         AssertError("RegistryTagNotFound", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
         Assert.Equal(["5d6e7f8"], Invoke("Get-CvRegistryTag $repository", Open).AssertNoErrors().Values<string>("Tag"));
-        AssertError("RegistryVersionNotFound", ErrorCategory.ObjectNotFound, Invoke("Add-CvRegistryTag $repository -Version demo -Tag qa", Open));
-        Assert.Contains(Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -Verbose", Open).AssertNoErrors().Verbose, v => Facts.AreIn(v, "demo", "5d6e7f8"));
+        AssertError(
+            "RegistryVersionNotFound",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Add-CvRegistryTag $repository -Version demo -Tag qa", Open)
+        );
+        Assert.Contains(
+            Invoke("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo -Verbose", Open).AssertNoErrors().Verbose,
+            v => Facts.AreIn(v, "demo", "5d6e7f8")
+        );
     }
 
     [Fact]
@@ -98,15 +143,19 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         await amd.PushAsync($"{Open}:build-amd64");
         await arm.PushAsync($"{Open}:build-arm64");
         using HttpClient http = new() { BaseAddress = new Uri($"http://{Servers.Registry}/v2/{_path}/manifests/") };
-        string index = await PushIndexAsync(http, "1a2b3c4", amd, arm);
+        var index = await PushIndexAsync(http, "1a2b3c4", amd, arm);
 
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Open).AssertNoErrors();
 
-        PSObject demo = Invoke("Get-CvRegistryTag $repository demo", Open).Single();
+        var demo = Invoke("Get-CvRegistryTag $repository demo", Open).Single();
         Assert.Equal((index, "1a2b3c4"), (demo.Properties["Digest"].Value, demo.Properties["Version"].Value));
-        using HttpResponseMessage deleted = await http.DeleteAsync("./" + arm.ManifestDigest, TestContext.Current.CancellationToken);
+        using var deleted = await http.DeleteAsync("./" + arm.ManifestDigest, TestContext.Current.CancellationToken);
         Assert.True(deleted.IsSuccessStatusCode);
-        ErrorRecord error = AssertError("RegistryImageIncomplete", ErrorCategory.ObjectNotFound, Invoke("Get-CvRegistryTag $repository demo", Open));
+        var error = AssertError(
+            "RegistryImageIncomplete",
+            ErrorCategory.ObjectNotFound,
+            Invoke("Get-CvRegistryTag $repository demo", Open)
+        );
         Assert.Contains(arm.ManifestDigest, error.ToString(), StringComparison.Ordinal);
     }
 
@@ -117,16 +166,26 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         await image.PushAsync($"{Closed}:1a2b3c4", Login);
 
         AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError, Invoke("Get-CvRegistryTag $repository", Closed));
-        ErrorRecord wrong = AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError,
-            Invoke("Get-CvRegistryTag $repository -Credential $credential", Closed, Credential(Servers.RegistryUser, "falsches-wort")));
+        var wrong = AssertError(
+            "RegistryUnauthorized",
+            ErrorCategory.AuthenticationError,
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Closed, Credential(Servers.RegistryUser, "falsches-wort"))
+        );
         Assert.DoesNotContain("falsches-wort", wrong.Exception.ToString(), StringComparison.Ordinal);
-        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential", Closed,
-            Credential(Servers.RegistryUser, Servers.RegistryPassword)).AssertNoErrors();
+        Invoke(
+                "Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential",
+                Closed,
+                Credential(Servers.RegistryUser, Servers.RegistryPassword)
+            )
+            .AssertNoErrors();
 
-        string auth = Convert.ToBase64String(Encoding.UTF8.GetBytes(Login));
+        var auth = Convert.ToBase64String(Encoding.UTF8.GetBytes(Login));
         using DockerConfigFolder docker = new($$"""{"auths": {"{{Servers.RegistryWithLogin}}": {"auth": "{{auth}}"} } }""");
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag qa", Closed).AssertNoErrors();
-        Assert.Equal(["1a2b3c4", "demo", "qa"], Invoke("Get-CvRegistryTag $repository", Closed).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["1a2b3c4", "demo", "qa"],
+            Invoke("Get-CvRegistryTag $repository", Closed).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -134,14 +193,20 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
-        int before = tokens.Tokens.Scopes.Count;
+        var before = tokens.Tokens.Scopes.Count;
 
-        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo, qa -Credential $credential", Tokened, Credential("ci", "pushes")).AssertNoErrors();
+        Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo, qa -Credential $credential", Tokened, Credential("ci", "pushes"))
+            .AssertNoErrors();
 
         // One token is used for all requests: reading the version, and writing both tags.
         Assert.Equal([$"repository:{_path}:pull,push"], tokens.Tokens.Scopes.Skip(before));
-        Assert.Equal(["1a2b3c4", "demo", "qa"],
-            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("reader", "reads")).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal));
+        Assert.Equal(
+            ["1a2b3c4", "demo", "qa"],
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("reader", "reads"))
+                .AssertNoErrors()
+                .Values<string>("Tag")
+                .Order(StringComparer.Ordinal)
+        );
     }
 
     [Fact]
@@ -150,12 +215,22 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
 
-        ErrorRecord error = AssertError("RegistryForbidden", ErrorCategory.PermissionDenied,
-            Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential", Tokened, Credential("reader", "reads")));
+        var error = AssertError(
+            "RegistryForbidden",
+            ErrorCategory.PermissionDenied,
+            Invoke(
+                "Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo -Credential $credential",
+                Tokened,
+                Credential("reader", "reads")
+            )
+        );
 
         Assert.Contains("'push'", error.ToString(), StringComparison.Ordinal);
-        AssertError("RegistryUnauthorized", ErrorCategory.AuthenticationError,
-            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("ci", "falsch")));
+        AssertError(
+            "RegistryUnauthorized",
+            ErrorCategory.AuthenticationError,
+            Invoke("Get-CvRegistryTag $repository -Credential $credential", Tokened, Credential("ci", "falsch"))
+        );
     }
 
     [Fact]
@@ -163,7 +238,9 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     {
         using ImageLayout image = new("1a2b3c4");
         await image.PushAsync($"{Tokened}:1a2b3c4", "ci:pushes");
-        using DockerConfigFolder docker = new($$"""{"auths": {"{{tokens.Host}}": {"identitytoken": "{{SigningTokenServer.RefreshToken}}"} } }""");
+        using DockerConfigFolder docker = new(
+            $$"""{"auths": {"{{tokens.Host}}": {"identitytoken": "{{SigningTokenServer.RefreshToken}}"} } }"""
+        );
 
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo", Tokened).AssertNoErrors();
 
@@ -175,20 +252,30 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     {
         const string Type = "application/vnd.oci.image.index.v1+json";
         JsonArray images = [];
-        foreach ((ImageLayout image, string architecture) in new[] { (amd, "amd64"), (arm, "arm64") })
+        foreach ((var image, var architecture) in new[] { (amd, "amd64"), (arm, "arm64") })
         {
-            images.Add(new JsonObject
-            {
-                ["mediaType"] = "application/vnd.oci.image.manifest.v1+json",
-                ["digest"] = image.ManifestDigest,
-                ["size"] = image.ManifestSize,
-                ["platform"] = new JsonObject { ["os"] = "linux", ["architecture"] = architecture },
-            });
+            images.Add(
+                new JsonObject
+                {
+                    ["mediaType"] = "application/vnd.oci.image.manifest.v1+json",
+                    ["digest"] = image.ManifestDigest,
+                    ["size"] = image.ManifestSize,
+                    ["platform"] = new JsonObject { ["os"] = "linux", ["architecture"] = architecture },
+                }
+            );
         }
 
-        using StringContent body = new(new JsonObject { ["schemaVersion"] = 2, ["mediaType"] = Type, ["manifests"] = images }.ToJsonString(),
-            Encoding.UTF8, new MediaTypeHeaderValue(Type));
-        using HttpResponseMessage put = await manifests.PutAsync(tag, body, TestContext.Current.CancellationToken);
+        using StringContent body = new(
+            new JsonObject
+            {
+                ["schemaVersion"] = 2,
+                ["mediaType"] = Type,
+                ["manifests"] = images,
+            }.ToJsonString(),
+            Encoding.UTF8,
+            new MediaTypeHeaderValue(Type)
+        );
+        using var put = await manifests.PutAsync(tag, body, TestContext.Current.CancellationToken);
         Assert.True(put.IsSuccessStatusCode, await put.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         return put.Headers.GetValues("Docker-Content-Digest").Single();
     }
@@ -198,7 +285,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
 
     private static ErrorRecord AssertError(string id, ErrorCategory category, SessionResult result)
     {
-        ErrorRecord error = result.Error();
+        var error = result.Error();
         Assert.StartsWith(id + ",", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal(category, error.CategoryInfo.Category);
         Assert.NotEmpty(error.ErrorDetails.RecommendedAction);
@@ -208,7 +295,7 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
     private static PSCredential Credential(string user, string password)
     {
         SecureString secret = new();
-        foreach (char c in password)
+        foreach (var c in password)
             secret.AppendChar(c);
         return new PSCredential(user, secret);
     }

@@ -1,5 +1,4 @@
 using System.Collections.Concurrent;
-using System.Collections.Specialized;
 using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
@@ -32,7 +31,7 @@ internal sealed class SigningTokenServer : IAsyncDisposable
         CertificateRequest request = new("CN=" + Issuer, _key, HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(certificateAuthority: true, false, 0, critical: true));
         _certificate = request.CreateSelfSigned(DateTimeOffset.UtcNow.AddMinutes(-5), DateTimeOffset.UtcNow.AddHours(1));
-        int port = LoopbackPort.Free();
+        var port = LoopbackPort.Free();
         Realm = $"http://127.0.0.1:{port}/token";
         _listener.Prefixes.Add($"http://127.0.0.1:{port}/");
         _listener.Start();
@@ -68,17 +67,20 @@ internal sealed class SigningTokenServer : IAsyncDisposable
                 return;
             }
 
-            using HttpListenerResponse response = context.Response;
-            string? answer = await RespondAsync(context.Request, users);
+            using var response = context.Response;
+            var answer = await RespondAsync(context.Request, users);
             response.StatusCode = answer is null ? 401 : 200;
             response.ContentType = "application/json";
             response.OutputStream.Write(Encoding.UTF8.GetBytes(answer ?? """{"details":"incorrect username or password"}"""));
         }
     }
 
-    private async Task<string?> RespondAsync(HttpListenerRequest request, IReadOnlyDictionary<string, (string Password, string[] Actions)> users)
+    private async Task<string?> RespondAsync(
+        HttpListenerRequest request,
+        IReadOnlyDictionary<string, (string Password, string[] Actions)> users
+    )
     {
-        NameValueCollection parameters = HttpUtility.ParseQueryString(request.Url!.Query);
+        var parameters = HttpUtility.ParseQueryString(request.Url!.Query);
         string? user = null;
         if (request.HttpMethod == "POST")
         {
@@ -88,25 +90,27 @@ internal sealed class SigningTokenServer : IAsyncDisposable
         }
         else if (request.Headers["Authorization"] is ['B', 'a', 's', 'i', 'c', ' ', .. string encoded])
         {
-            string[] login = Encoding.UTF8.GetString(Convert.FromBase64String(encoded)).Split(':', 2);
-            user = users.TryGetValue(login[0], out (string Password, string[] Actions) known) && known.Password == login[1] ? login[0] : null;
+            var login = Encoding.UTF8.GetString(Convert.FromBase64String(encoded)).Split(':', 2);
+            user = users.TryGetValue(login[0], out var known) && known.Password == login[1] ? login[0] : null;
         }
 
         if (user is null || parameters["service"] != Service)
             return null;
         JsonArray access = [];
         // A push can request several scopes: the repository, and those to mount layers from.
-        foreach (string scope in parameters.GetValues("scope") ?? [])
+        foreach (var scope in parameters.GetValues("scope") ?? [])
         {
             _scopes.Enqueue(scope);
             if (scope.Split(':') is not [var type, .. var name, var actions])
                 continue;
-            access.Add(new JsonObject
-            {
-                ["type"] = type,
-                ["name"] = string.Join(':', name),
-                ["actions"] = JsonSerializer.SerializeToNode(actions.Split(',').Intersect(users[user].Actions)),
-            });
+            access.Add(
+                new JsonObject
+                {
+                    ["type"] = type,
+                    ["name"] = string.Join(':', name),
+                    ["actions"] = JsonSerializer.SerializeToNode(actions.Split(',').Intersect(users[user].Actions)),
+                }
+            );
         }
 
         return new JsonObject { ["token"] = Sign(user, access), ["expires_in"] = 300 }.ToJsonString();
@@ -114,8 +118,13 @@ internal sealed class SigningTokenServer : IAsyncDisposable
 
     private string Sign(string user, JsonArray access)
     {
-        long now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
-        JsonObject header = new() { ["typ"] = "JWT", ["alg"] = "RS256", ["x5c"] = new JsonArray(Convert.ToBase64String(_certificate.RawData)) };
+        var now = DateTimeOffset.UtcNow.ToUnixTimeSeconds();
+        JsonObject header = new()
+        {
+            ["typ"] = "JWT",
+            ["alg"] = "RS256",
+            ["x5c"] = new JsonArray(Convert.ToBase64String(_certificate.RawData)),
+        };
         JsonObject claims = new()
         {
             ["iss"] = Issuer,
@@ -127,7 +136,7 @@ internal sealed class SigningTokenServer : IAsyncDisposable
             ["jti"] = Guid.NewGuid().ToString("N"),
             ["access"] = access,
         };
-        string signed = $"{Encoded(header)}.{Encoded(claims)}";
+        var signed = $"{Encoded(header)}.{Encoded(claims)}";
         return $"{signed}.{Url(_key.SignData(Encoding.ASCII.GetBytes(signed), HashAlgorithmName.SHA256, RSASignaturePadding.Pkcs1))}";
     }
 

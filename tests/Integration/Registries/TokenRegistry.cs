@@ -7,12 +7,14 @@ namespace CvManager.Integration.Registries;
 public sealed class TokenRegistry : IAsyncLifetime
 {
     private readonly DirectoryInfo _folder = Directory.CreateTempSubdirectory("cvm-token-registry-");
-    private readonly SigningTokenServer _tokens = new(new Dictionary<string, (string, string[])>
-    {
-        ["ci"] = ("pushes", ["pull", "push", "delete"]),
-        ["reader"] = ("reads", ["pull"]),
-        ["refresher"] = (Guid.NewGuid().ToString(), ["pull", "push"]),
-    });
+    private readonly SigningTokenServer _tokens = new(
+        new Dictionary<string, (string, string[])>
+        {
+            ["ci"] = ("pushes", ["pull", "push", "delete"]),
+            ["reader"] = ("reads", ["pull"]),
+            ["refresher"] = (Guid.NewGuid().ToString(), ["pull", "push"]),
+        }
+    );
 
     private Process? _process;
 
@@ -22,11 +24,13 @@ public sealed class TokenRegistry : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        string certificate = Path.Combine(_folder.FullName, "tokens.pem");
+        var certificate = Path.Combine(_folder.FullName, "tokens.pem");
         await File.WriteAllTextAsync(certificate, _tokens.CertificatePem);
         Host = $"127.0.0.1:{LoopbackPort.Free()}";
-        string config = Path.Combine(_folder.FullName, "config.yml");
-        await File.WriteAllTextAsync(config, $$"""
+        var config = Path.Combine(_folder.FullName, "config.yml");
+        await File.WriteAllTextAsync(
+            config,
+            $$"""
             version: 0.1
             log: {level: warn, accesslog: {disabled: true} }
             storage:
@@ -38,8 +42,11 @@ public sealed class TokenRegistry : IAsyncLifetime
                 service: {{SigningTokenServer.Service}}
                 issuer: {{SigningTokenServer.Issuer}}
                 rootcertbundle: {{certificate}}
-            """);
-        _process = Process.Start(new ProcessStartInfo("docker-registry", ["serve", config]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
+            """
+        );
+        _process = Process.Start(
+            new ProcessStartInfo("docker-registry", ["serve", config]) { RedirectStandardOutput = true, RedirectStandardError = true }
+        )!;
         // The output is discarded, because a full pipe would block the process.
         _process.BeginOutputReadLine();
         _process.BeginErrorReadLine();
@@ -67,7 +74,7 @@ public sealed class TokenRegistry : IAsyncLifetime
         {
             try
             {
-                using HttpResponseMessage response = await http.GetAsync(new Uri($"http://{Host}/v2/"), limit.Token);
+                using var response = await http.GetAsync(new Uri($"http://{Host}/v2/"), limit.Token);
                 return;
             }
             catch (HttpRequestException) when (!_process!.HasExited)

@@ -10,8 +10,8 @@ internal sealed class BudgetsHold : Invariant
         foreach (var login in history.RegistryRequests.GroupBy(r => r.Who))
         {
             double left = Replica.RequestBurst;
-            DateTimeOffset last = World.Start;
-            foreach ((string _, DateTimeOffset time) in login)
+            var last = World.Start;
+            foreach ((var _, var time) in login)
             {
                 left = Math.Min(Replica.RequestBurst, left + ((time - last).TotalSeconds * Replica.RequestsPerSecond)) - 1;
                 last = time;

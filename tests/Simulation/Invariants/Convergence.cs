@@ -15,14 +15,17 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
 
     private IEnumerable<JsonObject> Resources() => history.Resources.Values.Select(r => r.States[^1].Change.After).OfType<JsonObject>();
 
-    private static bool IsWaiting(JsonObject resource) => !Names.IsFinal(Fields.Text(resource, "status", "rollout", "phase"))
-        && (Fields.At(resource, "status", "rollout", "workloads") as JsonArray ?? []).Any(w => Fields.Text(w, "blockedBy") == ConditionReasons.JobActive);
+    private static bool IsWaiting(JsonObject resource) =>
+        !Names.IsFinal(Fields.Text(resource, "status", "rollout", "phase"))
+        && (Fields.At(resource, "status", "rollout", "workloads") as JsonArray ?? []).Any(w =>
+            Fields.Text(w, "blockedBy") == ConditionReasons.JobActive
+        );
 
     private IEnumerable<string> Problems(JsonObject resource)
     {
         if (Fields.Number(resource, "status", "observedGeneration") != Fields.Number(resource, "metadata", "generation"))
             yield return "observedGeneration is outdated";
-        string tagged = registry.Digest("app", Fields.Text(resource, "spec", "tag")) ?? "";
+        var tagged = registry.Digest("app", Fields.Text(resource, "spec", "tag")) ?? "";
         if (Fields.Text(resource, "status", "latest", "digest") != tagged)
             yield return $"status.latest is not the digest of the tag {Fields.Text(resource, "spec", "tag")}";
         if (IsWaiting(resource))
@@ -30,8 +33,8 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         if (resource["status"]?["rollout"] is JsonObject rollout && !Names.IsFinal(Fields.Text(rollout, "phase")))
             yield return $"the rollout of {Fields.Text(rollout, "version")} is still {Fields.Text(rollout, "phase")}";
 
-        (string ready, string reason, string message) = Fields.Condition(resource, "Ready");
-        (string stalled, string why, _) = Fields.Condition(resource, "Stalled");
+        (var ready, var reason, var message) = Fields.Condition(resource, "Ready");
+        (var stalled, var why, _) = Fields.Condition(resource, "Stalled");
         if (Fields.IsTrue(resource, "spec", "suspend"))
         {
             if (reason != "Suspended")
@@ -39,10 +42,15 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
             yield break;
         }
 
-        string pin = Fields.Text(resource, "spec", "pinVersion");
-        string wanted = pin.Length > 0 ? history.Digests[pin] : tagged;
-        string[] others = [.. Workloads(resource).Where(w => history.DigestOf(w.Image) != wanted).Select(w => $"{w.Kind}/{Fields.Text(w.Workload, "metadata", "name")} is on {w.Image}")];
-        bool quarantined = (resource["status"]?["quarantined"] as JsonArray ?? []).Any(q => Fields.Text(q, "digest") == wanted);
+        var pin = Fields.Text(resource, "spec", "pinVersion");
+        var wanted = pin.Length > 0 ? history.Digests[pin] : tagged;
+        string[] others =
+        [
+            .. Workloads(resource)
+                .Where(w => history.DigestOf(w.Image) != wanted)
+                .Select(w => $"{w.Kind}/{Fields.Text(w.Workload, "metadata", "name")} is on {w.Image}"),
+        ];
+        var quarantined = (resource["status"]?["quarantined"] as JsonArray ?? []).Any(q => Fields.Text(q, "digest") == wanted);
         if (ready == "True")
         {
             if (others.Length > 0)
@@ -51,7 +59,11 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
         else if (reason == "WorkloadsNotReady" && others.Length == 0)
         {
             // No rollout is due: a user has set the version, or the workload went down after its rollout.
-            if (resource["status"]?["rollout"] is JsonObject last && Fields.Text(last, "phase") == "Superseded" && Fields.Text(last, "digest") == wanted)
+            if (
+                resource["status"]?["rollout"] is JsonObject last
+                && Fields.Text(last, "phase") == "Superseded"
+                && Fields.Text(last, "digest") == wanted
+            )
                 yield return $"the rollout of {Fields.Text(last, "version")} was superseded, and the version is never judged";
             if (!IsSomePodDown(resource, wanted))
                 yield return $"not Ready ({message}), but every pod is ready";
@@ -78,7 +90,7 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
     private bool IsSomePodDown(JsonObject resource, string wanted)
     {
         Dictionary<string, JsonObject> pods = [];
-        foreach (ObjectChanged change in history.Changes.Where(c => c.Change.Resource == "pods"))
+        foreach (var change in history.Changes.Where(c => c.Change.Resource == "pods"))
         {
             if (change.Change.After is { } after)
                 pods[change.Change.Name] = after;
@@ -86,38 +98,45 @@ internal sealed class Convergence(History history, SandboxRegistry registry)
                 pods.Remove(change.Change.Name);
         }
 
-        string container = Fields.Text(resource, "spec", "container", "name");
-        WorkloadShape shape = WorkloadShape.Of("pods")!;
-        foreach ((string kind, JsonObject workload, _) in Workloads(resource))
+        var container = Fields.Text(resource, "spec", "container", "name");
+        var shape = WorkloadShape.Of("pods")!;
+        foreach ((var kind, var workload, _) in Workloads(resource))
         {
             if (kind is "Job" or "CronJob")
                 continue;
-            string name = Fields.Text(workload, "metadata", "name");
-            JsonObject[] own = kind == "Pod" ? [workload] : [.. pods.Values.Where(pod => Fields.Text(pod, "metadata", "labels", "app") == name)];
-            long replicas = Fields.At(workload, "spec", "replicas") is null ? 1 : Fields.Number(workload, "spec", "replicas");
-            long desired = kind == "DaemonSet" ? Fields.Number(workload, "status", "desiredNumberScheduled") : replicas;
+            var name = Fields.Text(workload, "metadata", "name");
+            JsonObject[] own =
+                kind == "Pod" ? [workload] : [.. pods.Values.Where(pod => Fields.Text(pod, "metadata", "labels", "app") == name)];
+            var replicas = Fields.At(workload, "spec", "replicas") is null ? 1 : Fields.Number(workload, "spec", "replicas");
+            var desired = kind == "DaemonSet" ? Fields.Number(workload, "status", "desiredNumberScheduled") : replicas;
             if (own.Count(IsUp) < desired || own.Any(pod => !IsUp(pod)))
                 return true;
         }
 
         return false;
 
-        bool IsUp(JsonObject pod) => history.DigestOf(shape.Images(pod).GetValueOrDefault(container, "")) == wanted && Fields.Condition(pod, "Ready").Status == "True";
+        bool IsUp(JsonObject pod) =>
+            history.DigestOf(shape.Images(pod).GetValueOrDefault(container, "")) == wanted
+            && Fields.Condition(pod, "Ready").Status == "True";
     }
 
     /// <summary>The existing workloads, with the image of the container.</summary>
     private Dictionary<string, (string Kind, JsonObject Workload, string Image)>.ValueCollection Workloads(JsonObject resource)
     {
         Dictionary<string, (string Kind, JsonObject Workload, string Image)> now = new(StringComparer.Ordinal);
-        foreach (ObjectChanged change in history.Changes)
+        foreach (var change in history.Changes)
         {
             if (WorkloadShape.Of(change.Change.Resource) is not { } shape)
                 continue;
-            string name = $"{shape.Kind}/{change.Change.Name}";
+            var name = $"{shape.Kind}/{change.Change.Name}";
             if (change.Change.After is not { } after)
                 now.Remove(name);
             else if (Fields.Text(after, "metadata", "labels", "cvapp") == Fields.Text(resource, "spec", "selector", "cvapp"))
-                now[name] = (shape.Kind, after, shape.Images(after).GetValueOrDefault(Fields.Text(resource, "spec", "container", "name"), ""));
+                now[name] = (
+                    shape.Kind,
+                    after,
+                    shape.Images(after).GetValueOrDefault(Fields.Text(resource, "spec", "container", "name"), "")
+                );
         }
 
         return now.Values;

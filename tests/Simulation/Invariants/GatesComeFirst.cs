@@ -9,18 +9,29 @@ internal sealed class GatesComeFirst : Invariant
 
     public override IEnumerable<string> Check(History history)
     {
-        foreach (ImageChange change in history.ImageChanges())
+        foreach (var change in history.ImageChanges())
         {
-            foreach ((Timeline resource, JsonObject rollout) in history.IntentsOf(change))
+            foreach ((var resource, var rollout) in history.IntentsOf(change))
             {
                 if (Fields.Text(rollout, "phase") == "RollingBack")
                     continue;
-                int gates = resource.Within(change.By.Time - history.Grace, change.By.Number).OfType<JsonObject>()
-                    .Select(s => (Fields.At(s, "spec", "container", "verify") as JsonArray)?.Count ?? 0).DefaultIfEmpty(0).Min();
-                int passed = history.Changes.TakeWhile(c => c.Number < change.By.Number)
-                    .Where(c => c.Change is { Resource: "pods", After: { } pod } && Fields.Text(pod, "metadata", "labels", Names.RolloutLabel) == Fields.Text(rollout, "id")
-                        && Fields.Text(pod, "status", "phase") == "Succeeded" && history.DigestOf(Image(pod)) == history.DigestOf(change.To))
-                    .Select(c => c.Change.Name).Distinct().Count();
+                var gates = resource
+                    .Within(change.By.Time - history.Grace, change.By.Number)
+                    .OfType<JsonObject>()
+                    .Select(s => (Fields.At(s, "spec", "container", "verify") as JsonArray)?.Count ?? 0)
+                    .DefaultIfEmpty(0)
+                    .Min();
+                var passed = history
+                    .Changes.TakeWhile(c => c.Number < change.By.Number)
+                    .Where(c =>
+                        c.Change is { Resource: "pods", After: { } pod }
+                        && Fields.Text(pod, "metadata", "labels", Names.RolloutLabel) == Fields.Text(rollout, "id")
+                        && Fields.Text(pod, "status", "phase") == "Succeeded"
+                        && history.DigestOf(Image(pod)) == history.DigestOf(change.To)
+                    )
+                    .Select(c => c.Change.Name)
+                    .Distinct()
+                    .Count();
                 if (passed < gates)
                     yield return $"{change} for {resource.Name}, but only {passed} of its {gates} gates passed";
             }
@@ -28,6 +39,10 @@ internal sealed class GatesComeFirst : Invariant
     }
 
     /// <summary>The image that a gate's pod verifies.</summary>
-    private static string Image(JsonObject pod) => (Fields.At(pod, "spec", "containers") as JsonArray ?? []).SelectMany(c => c!["env"] as JsonArray ?? [])
-        .Where(v => Fields.Text(v, "name") == "CV_IMAGE").Select(v => Fields.Text(v, "value")).FirstOrDefault("");
+    private static string Image(JsonObject pod) =>
+        (Fields.At(pod, "spec", "containers") as JsonArray ?? [])
+            .SelectMany(c => c!["env"] as JsonArray ?? [])
+            .Where(v => Fields.Text(v, "name") == "CV_IMAGE")
+            .Select(v => Fields.Text(v, "value"))
+            .FirstOrDefault("");
 }

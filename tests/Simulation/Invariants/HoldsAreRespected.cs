@@ -9,16 +9,22 @@ internal sealed class HoldsAreRespected : Invariant
 
     public override IEnumerable<string> Check(History history)
     {
-        foreach (ImageChange change in history.ImageChanges())
+        foreach (var change in history.ImageChanges())
         {
-            foreach ((Timeline resource, JsonObject rollout) in history.IntentsOf(change))
+            foreach ((var resource, var rollout) in history.IntentsOf(change))
             {
                 JsonObject[] states = [.. resource.Within(change.By.Time - history.Grace, change.By.Number).OfType<JsonObject>()];
                 if (states.Length > 0 && states.All(s => Fields.IsTrue(s, "spec", "suspend")))
                     yield return $"{change} for {resource.Name}, which is suspended";
-                bool back = Fields.Text(rollout, "phase") == "RollingBack";
-                if (!back && states.Length > 0 && states.All(s => Fields.Text(s, "spec", "pinVersion") is { Length: > 0 } pin
-                    && history.Digests.GetValueOrDefault(pin) != history.DigestOf(change.To)))
+                var back = Fields.Text(rollout, "phase") == "RollingBack";
+                if (
+                    !back
+                    && states.Length > 0
+                    && states.All(s =>
+                        Fields.Text(s, "spec", "pinVersion") is { Length: > 0 } pin
+                        && history.Digests.GetValueOrDefault(pin) != history.DigestOf(change.To)
+                    )
+                )
                 {
                     yield return $"{change} for {resource.Name}, which is pinned to {Fields.Text(states[^1], "spec", "pinVersion")}";
                 }

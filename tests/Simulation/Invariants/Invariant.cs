@@ -5,8 +5,17 @@ internal abstract class Invariant
 {
     public static IReadOnlyList<Invariant> All { get; } =
     [
-        new GatesComeFirst(), new OneRolloutForAWorkload(), new IntentBeforeAndRecordAfter(), new NothingOlder(), new QuarantineHolds(), new QuietWhenIdle(),
-        new BudgetsHold(), new RivalsDoNotTakeTurns(), new HoldsAreRespected(), new NothingButTheImage(), new NoSecretsShown(),
+        new GatesComeFirst(),
+        new OneRolloutForAWorkload(),
+        new IntentBeforeAndRecordAfter(),
+        new NothingOlder(),
+        new QuarantineHolds(),
+        new QuietWhenIdle(),
+        new BudgetsHold(),
+        new RivalsDoNotTakeTurns(),
+        new HoldsAreRespected(),
+        new NothingButTheImage(),
+        new NoSecretsShown(),
     ];
 
     /// <summary>The invariant's number on that page.</summary>

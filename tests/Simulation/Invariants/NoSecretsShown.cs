@@ -9,8 +9,13 @@ internal sealed class NoSecretsShown : Invariant
 
     public override int Number => 12;
 
-    public static bool IsSecret(string text) => text.Contains(Names.Password, StringComparison.Ordinal) || text.Contains(Encoded, StringComparison.Ordinal);
+    public static bool IsSecret(string text) =>
+        text.Contains(Names.Password, StringComparison.Ordinal) || text.Contains(Encoded, StringComparison.Ordinal);
 
-    public override IEnumerable<string> Check(History history) => history.Leaks.Concat(history.Changes
-        .Where(c => c.IsOurs && c.Change.After is { } after && IsSecret(after.ToJsonString())).Select(c => $"{c} shows the password"));
+    public override IEnumerable<string> Check(History history) =>
+        history.Leaks.Concat(
+            history
+                .Changes.Where(c => c.IsOurs && c.Change.After is { } after && IsSecret(after.ToJsonString()))
+                .Select(c => $"{c} shows the password")
+        );
 }

@@ -9,15 +9,16 @@ internal sealed class NothingOlder : Invariant
 
     public override IEnumerable<string> Check(History history)
     {
-        foreach (ImageChange change in history.ImageChanges())
+        foreach (var change in history.ImageChanges())
         {
-            DateTimeOffset from = change.By.Time - history.Grace;
-            foreach ((Timeline resource, JsonObject rollout) in history.IntentsOf(change))
+            var from = change.By.Time - history.Grace;
+            foreach ((var resource, var rollout) in history.IntentsOf(change))
             {
                 if (Fields.Text(rollout, "phase") == "RollingBack")
                     continue;
                 JsonObject[] states = [.. resource.Within(from, change.By.Number).OfType<JsonObject>()];
-                IEnumerable<string> allowed = states.SelectMany(s => history.SeenWithin(Fields.Text(s, "spec", "tag"), from, change.By.Number))
+                var allowed = states
+                    .SelectMany(s => history.SeenWithin(Fields.Text(s, "spec", "tag"), from, change.By.Number))
                     .Concat(states.Select(s => history.Digests.GetValueOrDefault(Fields.Text(s, "spec", "pinVersion"), "")));
                 if (!allowed.Contains(history.DigestOf(change.To)))
                     yield return $"{change} for {resource.Name}, whose tag was not seen to point at it";

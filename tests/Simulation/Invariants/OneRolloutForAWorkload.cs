@@ -10,7 +10,7 @@ internal sealed class OneRolloutForAWorkload : Invariant
     public override IEnumerable<string> Check(History history)
     {
         Dictionary<string, JsonObject> states = new(StringComparer.Ordinal);
-        foreach (ObjectChanged change in history.Changes.Where(c => c.Change.Resource == Names.Resources))
+        foreach (var change in history.Changes.Where(c => c.Change.Resource == Names.Resources))
         {
             if (change.Change.After is not { } after)
             {
@@ -30,7 +30,10 @@ internal sealed class OneRolloutForAWorkload : Invariant
         if (resource["status"]?["rollout"] is not JsonObject rollout || Names.IsFinal(Fields.Text(rollout, "phase")))
             return [];
         // A superseded workload no longer belongs to the rollout.
-        return (rollout["workloads"] as JsonArray ?? []).Where(w => !Names.IsFinal(Fields.Text(w, "phase")))
-            .Select(w => $"{Fields.Text(w, "kind")}/{Fields.Text(w, "name")} container {Fields.Text(resource, "spec", "container", "name")}");
+        return (rollout["workloads"] as JsonArray ?? [])
+            .Where(w => !Names.IsFinal(Fields.Text(w, "phase")))
+            .Select(w =>
+                $"{Fields.Text(w, "kind")}/{Fields.Text(w, "name")} container {Fields.Text(resource, "spec", "container", "name")}"
+            );
     }
 }

@@ -10,29 +10,29 @@ internal sealed class QuarantineHolds : Invariant
     public override IEnumerable<string> Check(History history)
     {
         ImageChange[] changes = [.. history.ImageChanges()];
-        foreach (Timeline resource in history.Resources.Values)
+        foreach (var resource in history.Resources.Values)
         {
             HashSet<string> quarantined = new(StringComparer.Ordinal);
             Dictionary<int, string[]> inForce = [];
-            string tag = "";
-            foreach (ObjectChanged state in resource.States)
+            var tag = "";
+            foreach (var state in resource.States)
             {
                 if (state.Change.After is not { } after)
                     continue;
                 // A quarantine ends only when the tag is seen to point at something else, not when the list in the status is lost.
-                string seen = Fields.Text(after, "status", "latest", "tag") + Fields.Text(after, "status", "latest", "digest");
+                var seen = Fields.Text(after, "status", "latest", "tag") + Fields.Text(after, "status", "latest", "digest");
                 if (seen != tag)
                     quarantined.Clear();
                 tag = seen;
-                foreach (JsonNode? entry in after["status"]?["quarantined"] as JsonArray ?? [])
+                foreach (var entry in after["status"]?["quarantined"] as JsonArray ?? [])
                     quarantined.Add(Fields.Text(entry, "digest"));
                 inForce[state.Number] = [.. quarantined];
             }
 
-            foreach (ImageChange change in changes)
+            foreach (var change in changes)
             {
-                int last = inForce.Keys.Where(n => n < change.By.Number).DefaultIfEmpty(-1).Max();
-                bool ours = history.IntentsOf(change).Any(i => i.Resource == resource && Fields.Text(i.Rollout, "phase") != "RollingBack");
+                var last = inForce.Keys.Where(n => n < change.By.Number).DefaultIfEmpty(-1).Max();
+                var ours = history.IntentsOf(change).Any(i => i.Resource == resource && Fields.Text(i.Rollout, "phase") != "RollingBack");
                 if (ours && last >= 0 && inForce[last].Contains(history.DigestOf(change.To)))
                     yield return $"{change} for {resource.Name}, in which it is quarantined";
             }

@@ -5,7 +5,10 @@ internal sealed class QuietWhenIdle : Invariant
 {
     public override int Number => 7;
 
-    public override IEnumerable<string> Check(History history) => history.IdleFrom is not { } from ? [] : history.Changes
-        .Where(c => c.IsOurs && c.Number >= from && c.Change.Resource != "leases.coordination.k8s.io")
-        .Select(c => $"{c} was written although there was nothing to do");
+    public override IEnumerable<string> Check(History history) =>
+        history.IdleFrom is not { } from
+            ? []
+            : history
+                .Changes.Where(c => c.IsOurs && c.Number >= from && c.Change.Resource != "leases.coordination.k8s.io")
+                .Select(c => $"{c} was written although there was nothing to do");
 }

@@ -41,11 +41,19 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData("early", "127.0.0.1", TestAuthority.ForServers, 1, 50, null, "not yet valid")]
     [InlineData("other", "127.0.0.1", TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
     [InlineData("kube.example.com", null, TestAuthority.ForServers, -1, 50, "kube.example.com", "'kube.example.com'")]
-    public async Task A_certificate_for_another_name_use_or_time_is_rejected_with_its_reason_before_the_token_is_sent(string subject, string? name, string use, int from, int to, string? tlsServerName, string why)
+    public async Task A_certificate_for_another_name_use_or_time_is_rejected_with_its_reason_before_the_token_is_sent(
+        string subject,
+        string? name,
+        string use,
+        int from,
+        int to,
+        string? tlsServerName,
+        string why
+    )
     {
         await using LoopbackApiServer server = new(_authority.Issue(subject, name is null ? [] : [name], use, from, to).Certificate);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => AskAsync(server, Ca(_authority.Pem) + Name(tlsServerName)));
+        var error = await Assert.ThrowsAsync<CvException>(() => AskAsync(server, Ca(_authority.Pem) + Name(tlsServerName)));
 
         Assert.Equal("ClusterCertificateInvalid", error.ErrorId);
         Assert.Contains(why, error.Message, StringComparison.Ordinal);
@@ -68,9 +76,9 @@ public sealed class ClusterAccessTests : IDisposable
     {
         await using Registries.OddTlsServer server = new(how);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        var error = await Assert.ThrowsAsync<CvException>(async () =>
         {
-            using ClusterConnection connection = Connect(server.Port, Ca(_authority.Pem), "token: s3cret");
+            using var connection = Connect(server.Port, Ca(_authority.Pem), "token: s3cret");
             await connection.GetRawAsync("version", Token);
         });
 
@@ -82,8 +90,16 @@ public sealed class ClusterAccessTests : IDisposable
     public void A_client_certificate_that_is_rejected_after_the_handshake_is_reported()
     {
         // The error of OpenSSL with TLS 1.3, on the first read.
-        HttpRequestException failure = new("An error occurred while sending the request.", new IOException("The decryption operation failed, see inner exception.",
-            new IOException("Decrypt failed with OpenSSL error - SSL_ERROR_SSL.", new IOException("error:0A00045C:SSL routines::tlsv13 alert certificate required"))));
+        HttpRequestException failure = new(
+            "An error occurred while sending the request.",
+            new IOException(
+                "The decryption operation failed, see inner exception.",
+                new IOException(
+                    "Decrypt failed with OpenSSL error - SSL_ERROR_SSL.",
+                    new IOException("error:0A00045C:SSL routines::tlsv13 alert certificate required")
+                )
+            )
+        );
 
         Assert.Equal("ClusterUnauthorized", ClusterErrors.From(failure, new Uri("https://cluster.test")).ErrorId);
     }
@@ -112,7 +128,10 @@ public sealed class ClusterAccessTests : IDisposable
 
         await AskAsync(whole, Ca(_authority.Pem));
         await AskAsync(alone, Ca(between.Pem));
-        Assert.Equal("ClusterCertificateInvalid", (await Assert.ThrowsAsync<CvException>(() => AskAsync(alone, Ca(_authority.Pem)))).ErrorId);
+        Assert.Equal(
+            "ClusterCertificateInvalid",
+            (await Assert.ThrowsAsync<CvException>(() => AskAsync(alone, Ca(_authority.Pem)))).ErrorId
+        );
     }
 
     [Fact]
@@ -133,9 +152,17 @@ public sealed class ClusterAccessTests : IDisposable
 
         async Task AskAsync(int port)
         {
-            Dictionary<string, string> environment = new() { ["KUBERNETES_SERVICE_HOST"] = "127.0.0.1", ["KUBERNETES_SERVICE_PORT"] = $"{port}" };
+            Dictionary<string, string> environment = new()
+            {
+                ["KUBERNETES_SERVICE_HOST"] = "127.0.0.1",
+                ["KUBERNETES_SERVICE_PORT"] = $"{port}",
+            };
             Assert.True(ClusterAccess.IsInPod(environment.GetValueOrDefault));
-            using ClusterConnection cluster = new(ClusterAccess.OfPod(environment.GetValueOrDefault, TimeProvider.System, _folder), "", TimeProvider.System);
+            using ClusterConnection cluster = new(
+                ClusterAccess.OfPod(environment.GetValueOrDefault, TimeProvider.System, _folder),
+                "",
+                TimeProvider.System
+            );
             Assert.Equal("shop", cluster.DefaultNamespace);
             await cluster.GetRawAsync("version", Token);
         }
@@ -146,13 +173,27 @@ public sealed class ClusterAccessTests : IDisposable
     {
         await using LoopbackApiServer server = new();
 
-        await AskAsync(server, "", """token: s3cret, as: "jané", as-uid: "7", as-groups: [dev, "verify:lowpriv", ops], as-user-extra: {"acme.com/Project": [a, b], scopes: [x]}""", "http");
+        await AskAsync(
+            server,
+            "",
+            """token: s3cret, as: "jané", as-uid: "7", as-groups: [dev, "verify:lowpriv", ops], as-user-extra: {"acme.com/Project": [a, b], scopes: [x]}""",
+            "http"
+        );
 
-        string[] head = Assert.Single(server.Requests);
+        var head = Assert.Single(server.Requests);
         Assert.Equal(
-            ["Impersonate-Extra-acme.com%2FProject: a", "Impersonate-Extra-acme.com%2FProject: b", "Impersonate-Extra-scopes: x", "Impersonate-Group: dev", "Impersonate-Group: ops",
-                "Impersonate-Group: verify:lowpriv", "Impersonate-Uid: 7", "Impersonate-User: jan" + Encoding.Latin1.GetString("é"u8)],
-            head.Where(line => line.StartsWith("Impersonate-", StringComparison.Ordinal)).Order(StringComparer.Ordinal));
+            [
+                "Impersonate-Extra-acme.com%2FProject: a",
+                "Impersonate-Extra-acme.com%2FProject: b",
+                "Impersonate-Extra-scopes: x",
+                "Impersonate-Group: dev",
+                "Impersonate-Group: ops",
+                "Impersonate-Group: verify:lowpriv",
+                "Impersonate-Uid: 7",
+                "Impersonate-User: jan" + Encoding.Latin1.GetString("é"u8),
+            ],
+            head.Where(line => line.StartsWith("Impersonate-", StringComparison.Ordinal)).Order(StringComparer.Ordinal)
+        );
     }
 
     [Theory]
@@ -203,7 +244,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData(", proxy-url: 'ftp://me:s3cret@proxy.test'", "token: s3cret", "ProxyInvalid")]
     public void Unsupported_settings_are_rejected_by_name(string cluster, string user, string errorId)
     {
-        CvException error = Assert.Throws<CvException>(() => Connect(443, cluster, user).Dispose());
+        var error = Assert.Throws<CvException>(() => Connect(443, cluster, user).Dispose());
 
         Assert.Equal(errorId, error.ErrorId);
         Assert.DoesNotContain("s3cret", error.ToString() + error.Remedy, StringComparison.Ordinal);
@@ -213,14 +254,14 @@ public sealed class ClusterAccessTests : IDisposable
     public async Task User_info_in_the_server_URL_is_used_and_never_shown()
     {
         await using LoopbackApiServer server = new();
-        string path = Path.Combine(_folder, "config");
+        var path = Path.Combine(_folder, "config");
         File.WriteAllText(path, Text($"http://me:s3cret@127.0.0.1:{server.Port}/k8s/c-1", "", ""));
 
-        using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path });
+        using var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path });
         await cluster.GetRawAsync("version", Token);
 
         Assert.Equal($"http://127.0.0.1:{server.Port}/k8s/c-1/", cluster.Server.ToString());
-        string[] head = Assert.Single(server.Requests);
+        var head = Assert.Single(server.Requests);
         Assert.Contains("Authorization: Basic " + Convert.ToBase64String("me:s3cret"u8), head);
         Assert.StartsWith("GET /k8s/c-1/version ", head[0], StringComparison.Ordinal);
         Assert.DoesNotContain("s3cret", KubeConfigFile.ReadContexts(path)[0].Server, StringComparison.Ordinal);
@@ -250,7 +291,7 @@ public sealed class ClusterAccessTests : IDisposable
     public async Task A_token_file_is_read_again_as_it_rotates()
     {
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
-        string path = Path.Combine(_folder, "token");
+        var path = Path.Combine(_folder, "token");
         File.WriteAllText(path, "one");
         using TokenFileCredentials credentials = new(path, time);
 
@@ -275,7 +316,7 @@ public sealed class ClusterAccessTests : IDisposable
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
         Rotate("one");
-        using ClusterConnection connection = Connect();
+        using var connection = Connect();
 
         Assert.Equal(["CN=one"], await ClientsAsync());
         Rotate("two");
@@ -305,8 +346,11 @@ public sealed class ClusterAccessTests : IDisposable
 
         ClusterConnection Connect()
         {
-            string path = Path.Combine(_folder, "config");
-            File.WriteAllText(path, Text($"https://127.0.0.1:{server.Port}", Ca(_authority.Pem), "client-certificate: sam.crt, client-key: sam.key"));
+            var path = Path.Combine(_folder, "config");
+            File.WriteAllText(
+                path,
+                Text($"https://127.0.0.1:{server.Port}", Ca(_authority.Pem), "client-certificate: sam.crt, client-key: sam.key")
+            );
             return new ClusterConnection(ClusterAccess.OfContext(KubeConfigFile.Read([new FileInfo(path)]), "x", path, time), "x", time);
         }
 
@@ -333,26 +377,27 @@ public sealed class ClusterAccessTests : IDisposable
 
     private async Task AskAsync(LoopbackApiServer server, string cluster, string user = "token: s3cret", string scheme = "https")
     {
-        using ClusterConnection connection = Connect(server.Port, cluster, user, scheme);
+        using var connection = Connect(server.Port, cluster, user, scheme);
         await connection.GetRawAsync("version", Token);
     }
 
     private ClusterConnection Connect(int port, string cluster, string user, string scheme = "https")
     {
-        string path = Path.Combine(_folder, "config");
+        var path = Path.Combine(_folder, "config");
         File.WriteAllText(path, Text($"{scheme}://127.0.0.1:{port}", cluster, user));
         return ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path });
     }
 
-    private static string Text(string server, string cluster, string user) => $$$"""
-        apiVersion: v1
-        kind: Config
-        clusters: [{name: c, cluster: {server: "{{{server}}}"{{{cluster}}}}}]
-        users: [{name: u, user: {{{{user}}}}}]
-        contexts: [{name: x, context: {cluster: c, user: u, namespace: ""}}]
-        current-context: x
-        preferences: {}
-        """;
+    private static string Text(string server, string cluster, string user) =>
+        $$$"""
+            apiVersion: v1
+            kind: Config
+            clusters: [{name: c, cluster: {server: "{{{server}}}"{{{cluster}}}}}]
+            users: [{name: u, user: {{{{user}}}}}]
+            contexts: [{name: x, context: {cluster: c, user: u, namespace: ""}}]
+            current-context: x
+            preferences: {}
+            """;
 
     private static string Ca(string pem) => ", certificate-authority-data: " + Convert.ToBase64String(Encoding.ASCII.GetBytes(pem));
 

@@ -13,17 +13,23 @@ public sealed class ClusterConnectionTests : IDisposable
     [Fact]
     public void The_context_defaults_to_the_current_one()
     {
-        using ClusterConnection cluster = Connect(null);
+        using var cluster = Connect(null);
 
-        Assert.Equal(("https://east.test/base/", "prod", "shop"), (cluster.Server.ToString(), cluster.ContextName, cluster.DefaultNamespace));
+        Assert.Equal(
+            ("https://east.test/base/", "prod", "shop"),
+            (cluster.Server.ToString(), cluster.ContextName, cluster.DefaultNamespace)
+        );
     }
 
     [Fact]
     public void The_namespace_of_a_context_defaults_to_default()
     {
-        using ClusterConnection cluster = Connect("qa");
+        using var cluster = Connect("qa");
 
-        Assert.Equal(("http://west.test:8080/", "qa", "default"), (cluster.Server.ToString(), cluster.ContextName, cluster.DefaultNamespace));
+        Assert.Equal(
+            ("http://west.test:8080/", "qa", "default"),
+            (cluster.Server.ToString(), cluster.ContextName, cluster.DefaultNamespace)
+        );
     }
 
     [Theory]
@@ -34,7 +40,7 @@ public sealed class ClusterConnectionTests : IDisposable
     [InlineData("bad-plugin", "KubeConfigInvalid", "bad-plugin")]
     public void An_invalid_context_is_reported_by_name(string context, string errorId, string target)
     {
-        CvException error = Assert.Throws<CvException>(() => Connect(context));
+        var error = Assert.Throws<CvException>(() => Connect(context));
 
         Assert.Equal((errorId, target), (error.ErrorId, error.Target));
         Assert.Contains($"'{context}'", error.Message, StringComparison.Ordinal);
@@ -44,16 +50,21 @@ public sealed class ClusterConnectionTests : IDisposable
     [Fact]
     public void A_kubeconfig_without_a_current_context_says_so()
     {
-        string path = Path.Combine(_folder, "none");
+        var path = Path.Combine(_folder, "none");
         File.WriteAllText(path, "apiVersion: v1\nkind: Config\n");
 
-        Assert.Equal("KubeContextNotFound", Assert.Throws<CvException>(() => ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path })).ErrorId);
+        Assert.Equal(
+            "KubeContextNotFound",
+            Assert.Throws<CvException>(() => ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path })).ErrorId
+        );
     }
 
     private ClusterConnection Connect(string? context)
     {
-        string path = Path.Combine(_folder, "config");
-        File.WriteAllText(path, """
+        var path = Path.Combine(_folder, "config");
+        File.WriteAllText(
+            path,
+            """
             apiVersion: v1
             kind: Config
             current-context: prod
@@ -71,7 +82,8 @@ public sealed class ClusterConnectionTests : IDisposable
             - {name: no-user, context: {cluster: west, user: gone}}
             - {name: bad-server, context: {cluster: nowhere, user: deployer}}
             - {name: bad-plugin, context: {cluster: west, user: plugin}}
-            """);
+            """
+        );
         return ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path, Context = context });
     }
 }

@@ -17,8 +17,15 @@ public sealed class ClusterRequestTests
     [InlineData("apps", "v1", "deployments", "shop", "web", null, "apis/apps/v1/namespaces/shop/deployments/web")]
     [InlineData("apps", "v1", "deployments", "shop", "web", "status", "apis/apps/v1/namespaces/shop/deployments/web/status")]
     [InlineData("apps", "v1", "deployments", "a/b", "../c", null, "apis/apps/v1/namespaces/a%2Fb/deployments/..%2Fc")]
-    public void A_path_has_a_title(string group, string version, string plural, string? ns, string? name, string? subresource, string expected) =>
-        Assert.Equal(expected, new ResourcePath(group, version, plural, ns, name, subresource).ToString());
+    public void A_path_has_a_title(
+        string group,
+        string version,
+        string plural,
+        string? ns,
+        string? name,
+        string? subresource,
+        string expected
+    ) => Assert.Equal(expected, new ResourcePath(group, version, plural, ns, name, subresource).ToString());
 
     [Theory]
     [InlineData(PatchKind.Json, "application/json-patch+json")]
@@ -27,47 +34,65 @@ public sealed class ClusterRequestTests
     [InlineData(PatchKind.Apply, "application/apply-patch+yaml")]
     public async Task A_patch_has_its_content_type_and_field_manager(PatchKind kind, string contentType)
     {
-        using ScriptedServer server = ScriptedServer.Always(200, "{}");
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, "{}");
+        using var cluster = server.Connect();
 
         await cluster.PatchAsync(Deployments with { Name = "web" }, kind, new JsonObject { ["a"] = 1 }, Token);
 
-        ScriptedRequest request = Assert.Single(server.Requests);
-        Assert.Equal(("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web", "fieldManager=cvmanager"), (request.Method, request.Path, request.Query));
+        var request = Assert.Single(server.Requests);
+        Assert.Equal(
+            ("PATCH", "/apis/apps/v1/namespaces/shop/deployments/web", "fieldManager=cvmanager"),
+            (request.Method, request.Path, request.Query)
+        );
         Assert.Equal((contentType, """{"a":1}"""), (request.ContentType, request.Body));
     }
 
     [Fact]
     public async Task A_list_is_read_in_pages_with_its_selectors_on_each()
     {
-        using ScriptedServer server = new(request => ScriptedServer.Answer(200, request.Query.Contains("continue=n%2", StringComparison.Ordinal)
-            ? """{"metadata":{},"items":[{"n":3}]}"""
-            : """{"metadata":{"continue":"n%2"},"items":[{"n":1},{"n":2}]}"""));
-        using ClusterConnection cluster = server.Connect();
+        using ScriptedServer server = new(request =>
+            ScriptedServer.Answer(
+                200,
+                request.Query.Contains("continue=n%2", StringComparison.Ordinal)
+                    ? """{"metadata":{},"items":[{"n":3}]}"""
+                    : """{"metadata":{"continue":"n%2"},"items":[{"n":1},{"n":2}]}"""
+            )
+        );
+        using var cluster = server.Connect();
 
-        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Deployments, "cvapp,a!=b", "metadata.name=x", Token);
+        var items = await cluster.ListAsync(Deployments, "cvapp,a!=b", "metadata.name=x", Token);
 
         Assert.Equal([1, 2, 3], items.Select(item => item["n"]!.GetValue<int>()));
         Assert.Equal(2, server.Requests.Count);
-        Assert.All(server.Requests, request =>
-            Assert.StartsWith("labelSelector=cvapp,a!=b&fieldSelector=metadata.name=x&limit=500", request.Query, StringComparison.Ordinal));
+        Assert.All(
+            server.Requests,
+            request =>
+                Assert.StartsWith(
+                    "labelSelector=cvapp,a!=b&fieldSelector=metadata.name=x&limit=500",
+                    request.Query,
+                    StringComparison.Ordinal
+                )
+        );
     }
 
     [Fact]
     public async Task A_list_whose_continue_token_expired_is_read_again_completely()
     {
-        int expired = 0;
+        var expired = 0;
         using ScriptedServer server = new(request =>
         {
             if (request.Query.Contains("continue", StringComparison.Ordinal) && expired++ == 0)
                 return ScriptedServer.Answer(410, ScriptedServer.Status(410, "Expired", "The provided continue parameter is too old"));
-            return ScriptedServer.Answer(200, request.Query.Contains("continue", StringComparison.Ordinal)
-                ? """{"metadata":{},"items":[{"n":2}]}"""
-                : """{"metadata":{"continue":"next"},"items":[{"n":1}]}""");
+            return ScriptedServer.Answer(
+                200,
+                request.Query.Contains("continue", StringComparison.Ordinal)
+                    ? """{"metadata":{},"items":[{"n":2}]}"""
+                    : """{"metadata":{"continue":"next"},"items":[{"n":1}]}"""
+            );
         });
-        using ClusterConnection cluster = server.Connect();
+        using var cluster = server.Connect();
 
-        IReadOnlyList<JsonObject> items = await cluster.ListAsync(Deployments, null, null, Token);
+        var items = await cluster.ListAsync(Deployments, null, null, Token);
 
         Assert.Equal([1, 2], items.Select(item => item["n"]!.GetValue<int>()));
         Assert.Equal(4, server.Requests.Count);
@@ -76,10 +101,10 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_list_that_keeps_expiring_is_an_error()
     {
-        using ScriptedServer server = ScriptedServer.Always(410, ScriptedServer.Status(410, "Expired", "too old"));
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(410, ScriptedServer.Status(410, "Expired", "too old"));
+        using var cluster = server.Connect();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
 
         Assert.Equal("ResourceExpired", error.ErrorId);
         Assert.Equal(3, server.Requests.Count);
@@ -88,41 +113,52 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_object_is_deleted_only_with_the_specified_uid()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, "{}");
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, "{}");
+        using var cluster = server.Connect();
 
         await cluster.DeleteAsync(Deployments with { Name = "web" }, Token, "u-1", "Foreground");
 
-        ScriptedRequest request = Assert.Single(server.Requests);
-        JsonNode body = JsonNode.Parse(request.Body)!;
+        var request = Assert.Single(server.Requests);
+        var body = JsonNode.Parse(request.Body)!;
         Assert.Equal("DELETE", request.Method);
-        Assert.Equal(("u-1", "Foreground"), (body["preconditions"]!["uid"]!.GetValue<string>(), body["propagationPolicy"]!.GetValue<string>()));
+        Assert.Equal(
+            ("u-1", "Foreground"),
+            (body["preconditions"]!["uid"]!.GetValue<string>(), body["propagationPolicy"]!.GetValue<string>())
+        );
     }
 
     [Fact]
     public async Task A_watch_returns_each_event_and_ends_when_the_server_ends_it()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, """
+        using var server = ScriptedServer.Always(
+            200,
+            """
             {"type":"ADDED","object":{"n":1}}
 
             {"type":"BOOKMARK","object":{"n":2}}
-            """);
-        using ClusterConnection cluster = server.Connect();
+            """
+        );
+        using var cluster = server.Connect();
 
         List<string> seen = [];
-        await foreach ((string type, JsonObject item) in cluster.WatchAsync(Deployments, "cvapp", "42", 60, Token))
+        await foreach ((var type, var item) in cluster.WatchAsync(Deployments, "cvapp", "42", 60, Token))
             seen.Add($"{type} {item["n"]}");
 
         Assert.Equal(["ADDED 1", "BOOKMARK 2"], seen);
-        Assert.Equal("watch=1&allowWatchBookmarks=true&labelSelector=cvapp&resourceVersion=42&timeoutSeconds=60", Assert.Single(server.Requests).Query);
+        Assert.Equal(
+            "watch=1&allowWatchBookmarks=true&labelSelector=cvapp&resourceVersion=42&timeoutSeconds=60",
+            Assert.Single(server.Requests).Query
+        );
     }
 
     [Fact]
     public async Task An_expired_resource_version_is_the_same_error_before_and_within_a_watch()
     {
-        using ScriptedServer within = ScriptedServer.Always(200,
-            $$"""{"type":"ERROR","object":{{ScriptedServer.Status(410, "Expired", "too old resource version")}}}""");
-        using ScriptedServer before = ScriptedServer.Always(410, ScriptedServer.Status(410, "Gone", "too old resource version"));
+        using var within = ScriptedServer.Always(
+            200,
+            $$"""{"type":"ERROR","object":{{ScriptedServer.Status(410, "Expired", "too old resource version")}}}"""
+        );
+        using var before = ScriptedServer.Always(410, ScriptedServer.Status(410, "Gone", "too old resource version"));
 
         Assert.Equal("ResourceExpired", (await WatchAsync(within)).ErrorId);
         Assert.Equal("ResourceExpired", (await WatchAsync(before)).ErrorId);
@@ -134,7 +170,7 @@ public sealed class ClusterRequestTests
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
 
         // With the 30 s of grace, the timeout has already elapsed.
-        CvException error = await WatchAsync(server, -30);
+        var error = await WatchAsync(server, -30);
 
         Assert.Equal(("ClusterTimeout", CvErrorKind.Timeout), (error.ErrorId, error.Kind));
     }
@@ -142,17 +178,23 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_unreadable_object_does_not_prevent_others_of_a_list_from_being_read()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, """
+        using var server = ScriptedServer.Always(
+            200,
+            """
             {"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"},"n":1},{"metadata":{"name":"b","namespace":"shop"},"n":"x"},null,"text",
              {"metadata":5},{"metadata":{"name":"c","name":"d"}},{"metadata":{"name":"e"},"n":99999999999},{"metadata":{"name":"f"},"n":2}]}
-            """);
-        using ClusterConnection cluster = server.Connect();
+            """
+        );
+        using var cluster = server.Connect();
 
-        ObjectList<int> list = await cluster.ListAsync(Deployments, null, null, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token);
+        var list = await cluster.ListAsync(Deployments, null, null, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token);
 
         Assert.Equal([1, 2], list.Items);
         Assert.Equal("7", list.ResourceVersion);
-        Assert.Equal(["shop/b", "(without a name)", "(without a name)", "(without a name)", "(without a name)", "e"], list.Unreadable.Select(bad => bad.Name));
+        Assert.Equal(
+            ["shop/b", "(without a name)", "(without a name)", "(without a name)", "(without a name)", "e"],
+            list.Unreadable.Select(bad => bad.Name)
+        );
         Assert.All(list.Unreadable, bad => Assert.Equal("ObjectUnreadable", bad.Why.ErrorId));
         Assert.Throws<CvException>(list.ThrowIfUnreadable);
     }
@@ -169,10 +211,10 @@ public sealed class ClusterRequestTests
     [InlineData("""{"metadata":{"continue":"always the same"},"items":[]}""")]
     public async Task A_response_without_items_is_not_an_empty_list(string body)
     {
-        using ScriptedServer server = ScriptedServer.Always(200, body);
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, body);
+        using var cluster = server.Connect();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
 
         Assert.Equal(("ClusterAnswerInvalid", true), (error.ErrorId, error.IsTransient));
     }
@@ -180,8 +222,8 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_null_list_is_empty()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
+        using var cluster = server.Connect();
 
         Assert.Empty(await cluster.ListAsync(Deployments, null, null, Token));
     }
@@ -191,10 +233,13 @@ public sealed class ClusterRequestTests
     [InlineData("""{"a":{"b":1,"b":2}}""")]
     public async Task A_malformed_object_fails_only_with_a_CvException(string body)
     {
-        using ScriptedServer server = ScriptedServer.Always(200, body);
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, body);
+        using var cluster = server.Connect();
 
-        Assert.Equal("ClusterAnswerInvalid", (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments with { Name = "web" }, Token))).ErrorId);
+        Assert.Equal(
+            "ClusterAnswerInvalid",
+            (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments with { Name = "web" }, Token))).ErrorId
+        );
     }
 
     [Theory]
@@ -214,18 +259,23 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_unreadable_object_does_not_end_a_watch()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, """
+        using var server = ScriptedServer.Always(
+            200,
+            """
             {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"},"n":1}}
             {"type":"ADDED","object":{"metadata":"x"}}
             {"type":"ADDED","object":null}
             {"type":"MODIFIED","object":{"metadata":{"name":"b","resourceVersion":12},"n":"y"}}
             {"type":"MODIFIED","object":{"metadata":{"name":"b","resourceVersion":"3"},"n":"y"}}
             {"type":"BOOKMARK","object":{"metadata":{"resourceVersion":"4"}}}
-            """);
-        using ClusterConnection cluster = server.Connect();
+            """
+        );
+        using var cluster = server.Connect();
 
         List<WatchChange<int>> changes = [];
-        await foreach (WatchChange<int> change in cluster.WatchAsync(Deployments, null, "0", 60, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token))
+        await foreach (
+            var change in cluster.WatchAsync(Deployments, null, "0", 60, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token)
+        )
             changes.Add(change);
 
         Assert.Equal(["1", null, null, null, "3", "4"], changes.Select(change => change.ResourceVersion));
@@ -238,7 +288,7 @@ public sealed class ClusterRequestTests
         using EndlessStream endless = new(long.MaxValue);
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(endless) });
 
-        CvException error = await WatchAsync(server);
+        var error = await WatchAsync(server);
 
         Assert.Equal("ClusterAnswerTooLarge", error.ErrorId);
         Assert.InRange(endless.Given, 8 * 1024 * 1024, 17 * 1024 * 1024);
@@ -251,7 +301,7 @@ public sealed class ClusterRequestTests
     public async Task Lines_are_complete_however_their_bytes_arrive(int chunk)
     {
         string[] lines = ["", "a", new('b', 40_000), "c\u00e9", new('d', 16 * 1024), ""];
-        byte[] bytes = System.Text.Encoding.UTF8.GetBytes(string.Join("\r\n", lines) + "\nlast");
+        var bytes = System.Text.Encoding.UTF8.GetBytes(string.Join("\r\n", lines) + "\nlast");
         using LineReader reader = new(new ChunkedStream(bytes, chunk), 50_000);
 
         List<string> read = [];
@@ -267,11 +317,12 @@ public sealed class ClusterRequestTests
     [InlineData(403)]
     public async Task An_error_response_with_a_truncated_body_is_classified_by_its_status(int code)
     {
-        HttpResponseMessage Answer(ScriptedRequest _) => new((System.Net.HttpStatusCode)code) { Content = new StreamContent(new EndlessStream(100)) };
+        HttpResponseMessage Answer(ScriptedRequest _) =>
+            new((System.Net.HttpStatusCode)code) { Content = new StreamContent(new EndlessStream(100)) };
         using ScriptedServer get = new(Answer);
-        using ClusterConnection cluster = get.Connect();
+        using var cluster = get.Connect();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
 
         Assert.Equal((code == 403 ? "ClusterAnswerInvalid" : "ClusterFailed", true), (error.ErrorId, error.IsTransient));
         Assert.Equal(error.ErrorId, (await WatchAsync(new ScriptedServer(Answer))).ErrorId);
@@ -281,34 +332,38 @@ public sealed class ClusterRequestTests
     public async Task An_error_response_is_truncated_at_its_limit()
     {
         using EndlessStream endless = new(long.MaxValue);
-        using ScriptedServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError) { Content = new StreamContent(endless) });
-        using ClusterConnection cluster = server.Connect();
+        using ScriptedServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError)
+        {
+            Content = new StreamContent(endless),
+        });
+        using var cluster = server.Connect();
 
         Assert.Equal("ClusterFailed", (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token))).ErrorId);
         Assert.InRange(endless.Given, 1, 256 * 1024);
     }
 
-    public static TheoryData<Exception, string> Failures => new()
-    {
-        { new IOException("reset"), "ClusterUnreachable" },
-        { new HttpRequestException("refused"), "ClusterUnreachable" },
-        { new UriFormatException("Invalid URI"), "ClusterUnreachable" },
-        { new InvalidOperationException("an odd header"), "ClusterUnreachable" },
-        { new NotSupportedException("an odd proxy"), "ClusterUnreachable" },
-        { new System.Net.Sockets.SocketException(104), "ClusterUnreachable" },
-        { new CertificateRejectedException("bad certificate"), "ClusterCertificateInvalid" },
-        { new System.Security.Authentication.AuthenticationException("a corrupted frame"), "ClusterTlsFailed" },
-        { new TaskCanceledException("connect", new TimeoutException()), "ClusterTimeout" },
-    };
+    public static TheoryData<Exception, string> Failures =>
+        new()
+        {
+            { new IOException("reset"), "ClusterUnreachable" },
+            { new HttpRequestException("refused"), "ClusterUnreachable" },
+            { new UriFormatException("Invalid URI"), "ClusterUnreachable" },
+            { new InvalidOperationException("an odd header"), "ClusterUnreachable" },
+            { new NotSupportedException("an odd proxy"), "ClusterUnreachable" },
+            { new System.Net.Sockets.SocketException(104), "ClusterUnreachable" },
+            { new CertificateRejectedException("bad certificate"), "ClusterCertificateInvalid" },
+            { new System.Security.Authentication.AuthenticationException("a corrupted frame"), "ClusterTlsFailed" },
+            { new TaskCanceledException("connect", new TimeoutException()), "ClusterTimeout" },
+        };
 
     [Theory]
     [MemberData(nameof(Failures))]
     public async Task All_failures_of_the_network_are_transient_errors(Exception failure, string errorId)
     {
         using ScriptedServer server = new(_ => throw failure);
-        using ClusterConnection cluster = server.Connect();
+        using var cluster = server.Connect();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
 
         Assert.Equal((errorId, true), (error.ErrorId, error.IsTransient));
         Assert.Equal(errorId, (await WatchAsync(new ScriptedServer(_ => throw failure))).ErrorId);
@@ -319,9 +374,9 @@ public sealed class ClusterRequestTests
     {
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
         using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
-        using ClusterConnection cluster = ClusterConnection.FromHandler(server, new Uri("https://api.test"), null, time: time);
+        using var cluster = ClusterConnection.FromHandler(server, new Uri("https://api.test"), null, time: time);
 
-        Task<JsonObject> asked = cluster.GetAsync(Deployments, Token);
+        var asked = cluster.GetAsync(Deployments, Token);
         time.Advance(TimeSpan.FromSeconds(31));
 
         Assert.Equal("ClusterTimeout", (await Assert.ThrowsAsync<CvException>(() => asked)).ErrorId);
@@ -329,7 +384,7 @@ public sealed class ClusterRequestTests
 
     private static async Task<CvException> WatchAsync(ScriptedServer server, int timeoutSeconds = 60)
     {
-        using ClusterConnection cluster = server.Connect();
+        using var cluster = server.Connect();
         return await Assert.ThrowsAsync<CvException>(async () =>
         {
             await foreach (var _ in cluster.WatchAsync(Deployments, null, "1", timeoutSeconds, Token))
@@ -353,7 +408,7 @@ public sealed class ClusterRequestTests
         {
             if (Given >= length)
                 throw new IOException("The response ended prematurely.");
-            int count = (int)Math.Min(buffer.Length, length - Given);
+            var count = (int)Math.Min(buffer.Length, length - Given);
             buffer.Span[..count].Fill((byte)' ');
             Given += count;
             return ValueTask.FromResult(count);
@@ -404,12 +459,14 @@ public sealed class ClusterRequestTests
     [InlineData("""{"type":"ADDED","object":{"metadata":null,"metadata":null}}""")]
     public async Task An_unreadable_watch_event_is_an_error_with_an_id(string line)
     {
-        using ScriptedServer server = ScriptedServer.Always(200, line + "\n");
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(200, line + "\n");
+        using var cluster = server.Connect();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        var error = await Assert.ThrowsAsync<CvException>(async () =>
         {
-            await foreach ((string, System.Text.Json.Nodes.JsonObject) _ in cluster.WatchAsync(new ResourcePath("", "v1", "pods", "a"), null, "1", 5, TestContext.Current.CancellationToken))
+            await foreach (
+                var _ in cluster.WatchAsync(new ResourcePath("", "v1", "pods", "a"), null, "1", 5, TestContext.Current.CancellationToken)
+            )
                 Assert.Fail("The line was taken.");
         });
 

@@ -6,7 +6,8 @@ namespace CvManager.Unit.Cluster;
 /// <summary>R7: the user who suspends or pins is identified as in the cluster.</summary>
 public sealed class ClusterUserTests
 {
-    private const string Review = """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"sam@example.com\u001b[2J"}}}""";
+    private const string Review =
+        """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1","status":{"userInfo":{"username":"sam@example.com\u001b[2J"}}}""";
 
     [Theory]
     [InlineData("v1")]
@@ -14,9 +15,12 @@ public sealed class ClusterUserTests
     [InlineData("v1alpha1")]
     public async Task The_SelfSubjectReview_is_tried_in_all_API_versions(string version)
     {
-        using ScriptedServer server = new(request => request.Path == $"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
-            ? ScriptedServer.Answer(201, Review) : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "no")));
-        using ClusterConnection cluster = server.Connect();
+        using ScriptedServer server = new(request =>
+            request.Path == $"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
+                ? ScriptedServer.Answer(201, Review)
+                : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "no"))
+        );
+        using var cluster = server.Connect();
 
         Assert.Equal("sam@example.com[2J", await ClusterUser.FindAsync(cluster, TestContext.Current.CancellationToken));
     }
@@ -27,8 +31,13 @@ public sealed class ClusterUserTests
     [InlineData(201)]
     public async Task The_user_of_the_kubeconfig_is_used_if_the_server_does_not_report_one(int code)
     {
-        using ScriptedServer server = ScriptedServer.Always(code, code == 201 ? """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}""" : ScriptedServer.Status(code, "No", "no"));
-        using ClusterConnection cluster = server.Connect();
+        using var server = ScriptedServer.Always(
+            code,
+            code == 201
+                ? """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}"""
+                : ScriptedServer.Status(code, "No", "no")
+        );
+        using var cluster = server.Connect();
 
         Assert.Equal(Environment.UserName, await ClusterUser.FindAsync(cluster, TestContext.Current.CancellationToken));
     }
@@ -36,19 +45,37 @@ public sealed class ClusterUserTests
     [Fact]
     public void The_common_name_of_a_client_certificate_is_the_user_name()
     {
-        using System.Security.Cryptography.ECDsa key = System.Security.Cryptography.ECDsa.Create();
-        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest("O=system:masters, CN=sam", key, System.Security.Cryptography.HashAlgorithmName.SHA256)
-            .CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
-        string pem = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(certificate.ExportCertificatePem()));
+        using var key = System.Security.Cryptography.ECDsa.Create();
+        using var certificate = new System.Security.Cryptography.X509Certificates.CertificateRequest(
+            "O=system:masters, CN=sam",
+            key,
+            System.Security.Cryptography.HashAlgorithmName.SHA256
+        ).CreateSelfSigned(DateTimeOffset.UnixEpoch, DateTimeOffset.UnixEpoch.AddYears(100));
+        var pem = Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes(certificate.ExportCertificatePem()));
 
         Assert.Equal("sam", ClusterUser.NameIn(File("me", pem), "here"));
         Assert.Equal("me", ClusterUser.NameIn(File("me", null), "here"));
         Assert.Null(ClusterUser.NameIn(File("me", null), "elsewhere"));
     }
 
-    private static KubeConfig File(string user, string? certificate) => new()
-    {
-        Contexts = [new NamedKubeContext { Name = "here", Context = new KubeContextDetails { User = user } }],
-        Users = [new NamedKubeUser { Name = user, User = new KubeUser { ClientCertificateData = certificate } }],
-    };
+    private static KubeConfig File(string user, string? certificate) =>
+        new()
+        {
+            Contexts =
+            [
+                new NamedKubeContext
+                {
+                    Name = "here",
+                    Context = new KubeContextDetails { User = user },
+                },
+            ],
+            Users =
+            [
+                new NamedKubeUser
+                {
+                    Name = user,
+                    User = new KubeUser { ClientCertificateData = certificate },
+                },
+            ],
+        };
 }

@@ -13,21 +13,35 @@ public sealed class ContainerVersionStoreTests
     [Fact]
     public async Task A_status_is_written_without_managedFields_and_field_owners_are_kept()
     {
-        await using RecordsCluster cluster = await RecordsCluster.StartAsync();
+        await using var cluster = await RecordsCluster.StartAsync();
         await CrdInstallation.InstallAsync(cluster.Connection, TimeProvider.System, Token);
         ContainerVersionStore resources = new(cluster.Connection);
-        ContainerVersion applied = await resources.ApplyAsync("shop", JsonNode.Parse("""
-            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","finalizers":["example.com/keep"]},
-             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
-            """)!.AsObject(), Token);
+        var applied = await resources.ApplyAsync(
+            "shop",
+            JsonNode
+                .Parse(
+                    """
+                    {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","finalizers":["example.com/keep"]},
+                     "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
         Assert.Equal(["finalizers"], applied.Metadata.Other!.Keys.Where(key => key is "managedFields" or "finalizers"));
 
         await resources.UpdateStatusAsync(applied with { Status = new ContainerVersionStatus { CurrVersion = "1a2b3c4" } }, Token);
 
-        JsonObject stored = await cluster.Connection.GetAsync(ContainerVersionStore.Path("shop", "cv"), Token);
+        var stored = await cluster.Connection.GetAsync(ContainerVersionStore.Path("shop", "cv"), Token);
         Assert.Equal("example.com/keep", stored["metadata"]!["finalizers"]![0]!.GetValue<string>());
-        JsonNode owner = Assert.Single(stored["metadata"]!["managedFields"]!.AsArray(), m => m!["manager"]!.GetValue<string>() == "cvmanager-import")!;
+        var owner = Assert.Single(
+            stored["metadata"]!["managedFields"]!.AsArray(),
+            m => m!["manager"]!.GetValue<string>() == "cvmanager-import"
+        )!;
         Assert.NotNull(owner["fieldsV1"]!["f:spec"]!["f:tag"]);
-        Assert.Contains(stored["metadata"]!["managedFields"]!.AsArray(), m => m!["manager"]!.GetValue<string>() == "cvmanager" && m["fieldsV1"]!["f:status"] is not null);
+        Assert.Contains(
+            stored["metadata"]!["managedFields"]!.AsArray(),
+            m => m!["manager"]!.GetValue<string>() == "cvmanager" && m["fieldsV1"]!["f:status"] is not null
+        );
     }
 }

@@ -45,16 +45,20 @@ public sealed class CrdInstallationTests
         Assert.True(JsonNode.DeepEquals(CustomResourceDefinition.Json["spec"], definitions.Stored["spec"]));
         Assert.Equal("Helm", definitions.Stored["metadata"]!["labels"]!["app.kubernetes.io/managed-by"]!.GetValue<string>());
         Assert.Equal("cvm", definitions.Stored["metadata"]!["annotations"]!["meta.helm.sh/release-name"]!.GetValue<string>());
-        Assert.StartsWith("unapproved", definitions.Stored["metadata"]!["annotations"]!["api-approved.kubernetes.io"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "unapproved",
+            definitions.Stored["metadata"]!["annotations"]!["api-approved.kubernetes.io"]!.GetValue<string>(),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task Concurrent_installations_both_succeed()
     {
         Definitions definitions = new();
-        bool overtaken = false;
+        var overtaken = false;
 
-        CrdInstallationOutcome outcome = await InstallAsync(request =>
+        var outcome = await InstallAsync(request =>
         {
             if (request.Method == "POST" && !overtaken)
             {
@@ -74,9 +78,13 @@ public sealed class CrdInstallationTests
         Definitions definitions = new();
         await InstallAsync(definitions.Answer);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => InstallAsync(request => request.Method == "PUT"
-            ? ScriptedServer.Answer(409, ScriptedServer.Status(409, "Conflict", "modified"))
-            : definitions.Answer(request)));
+        var error = await Assert.ThrowsAsync<CvException>(() =>
+            InstallAsync(request =>
+                request.Method == "PUT"
+                    ? ScriptedServer.Answer(409, ScriptedServer.Status(409, "Conflict", "modified"))
+                    : definitions.Answer(request)
+            )
+        );
 
         Assert.Equal("ResourceConflict", error.ErrorId);
     }
@@ -87,7 +95,7 @@ public sealed class CrdInstallationTests
         FakeTimeProvider time = new() { AutoAdvanceAmount = TimeSpan.FromMilliseconds(50) };
         Definitions definitions = new() { LooksUntilEstablished = 3, LooksUntilServed = 2 };
 
-        Task<CrdInstallationOutcome> installation = InstallAsync(definitions.Answer, time);
+        var installation = InstallAsync(definitions.Answer, time);
         while (!installation.IsCompleted)
         {
             time.Advance(TimeSpan.FromMilliseconds(100));
@@ -106,7 +114,7 @@ public sealed class CrdInstallationTests
         FakeTimeProvider time = new();
         Definitions definitions = new() { LooksUntilEstablished = looksUntilEstablished, LooksUntilServed = looksUntilServed };
 
-        Task<CrdInstallationOutcome> installation = InstallAsync(definitions.Answer, time);
+        var installation = InstallAsync(definitions.Answer, time);
         while (!installation.IsCompleted)
         {
             time.Advance(TimeSpan.FromSeconds(1));
@@ -116,10 +124,13 @@ public sealed class CrdInstallationTests
         Assert.Equal("CrdNotEstablished", (await Assert.ThrowsAsync<CvException>(() => installation)).ErrorId);
     }
 
-    private static async Task<CrdInstallationOutcome> InstallAsync(Func<ScriptedRequest, HttpResponseMessage> answer, TimeProvider? time = null)
+    private static async Task<CrdInstallationOutcome> InstallAsync(
+        Func<ScriptedRequest, HttpResponseMessage> answer,
+        TimeProvider? time = null
+    )
     {
         using ScriptedServer server = new(answer);
-        using ClusterConnection cluster = server.Connect();
+        using var cluster = server.Connect();
         return await CrdInstallation.InstallAsync(cluster, time ?? TimeProvider.System, Token);
     }
 
@@ -141,7 +152,9 @@ public sealed class CrdInstallationTests
         public HttpResponseMessage Answer(ScriptedRequest request)
         {
             if (request.Path == $"/apis/{ContainerVersion.Group}/{ContainerVersion.Version}")
-                return LooksUntilServed > 0 && LooksUntilServed-- > 0 ? ScriptedServer.Answer(404, "404 page not found\n") : ScriptedServer.Answer(200, "{}");
+                return LooksUntilServed > 0 && LooksUntilServed-- > 0
+                    ? ScriptedServer.Answer(404, "404 page not found\n")
+                    : ScriptedServer.Answer(200, "{}");
             if (request.Method == "POST")
             {
                 if (Stored is not null)
@@ -163,14 +176,16 @@ public sealed class CrdInstallationTests
                 LooksUntilEstablished--;
             }
 
-            JsonObject answer = (JsonObject)Stored!.DeepClone();
-            answer["status"] = JsonNode.Parse($$"""{"conditions":[{"type":"Established","status":"{{(LooksUntilEstablished == 0 ? "True" : "False")}}"}]}""");
+            var answer = (JsonObject)Stored!.DeepClone();
+            answer["status"] = JsonNode.Parse(
+                $$"""{"conditions":[{"type":"Established","status":"{{(LooksUntilEstablished == 0 ? "True" : "False")}}"}]}"""
+            );
             return ScriptedServer.Answer(200, answer.ToJsonString());
         }
 
         private void Store(string body)
         {
-            JsonObject next = JsonNode.Parse(body)!.AsObject();
+            var next = JsonNode.Parse(body)!.AsObject();
             next.Remove("status");
             if (!JsonNode.DeepEquals(next["spec"], Stored?["spec"]))
                 _generation++;

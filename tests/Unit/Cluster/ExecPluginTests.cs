@@ -20,19 +20,28 @@ public sealed class ExecPluginTests : IDisposable
     [InlineData("v1beta1")]
     public async Task A_relative_command_is_resolved_against_the_kubeconfig_and_receives_the_cluster(string version)
     {
-        Script("plugin.sh", $$$"""
+        Script(
+            "plugin.sh",
+            $$$"""
             echo 'a newer version is there' >&2
             printf '%s' "$KUBERNETES_EXEC_INFO" > "$(dirname "$0")/info.json"
             echo '{"apiVersion":"client.authentication.k8s.io/{{{version}}}","kind":"ExecCredential","status":{"token":"'$PREFIX$1'"}}'
-            """);
+            """
+        );
         await using LoopbackApiServer server = new();
 
-        using ClusterConnection cluster = Connect(server.Port, $$"""exec: {apiVersion: client.authentication.k8s.io/{{version}}, command: ./plugin.sh, args: [x], interactiveMode: IfAvailable, provideClusterInfo: true, env: [{name: PREFIX, value: s3}]}""");
+        using var cluster = Connect(
+            server.Port,
+            $$"""exec: {apiVersion: client.authentication.k8s.io/{{version}}, command: ./plugin.sh, args: [x], interactiveMode: IfAvailable, provideClusterInfo: true, env: [{name: PREFIX, value: s3}]}"""
+        );
         await cluster.GetRawAsync("version", Token);
 
         Assert.Contains("Authorization: Bearer s3x", Assert.Single(server.Requests));
-        System.Text.Json.Nodes.JsonNode info = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(_folder, "info.json")))!;
-        Assert.Equal(($"http://127.0.0.1:{server.Port}", "eu"), (info["spec"]!["cluster"]!["server"]!.GetValue<string>(), info["spec"]!["cluster"]!["config"]!["region"]!.GetValue<string>()));
+        var info = System.Text.Json.Nodes.JsonNode.Parse(File.ReadAllText(Path.Combine(_folder, "info.json")))!;
+        Assert.Equal(
+            ($"http://127.0.0.1:{server.Port}", "eu"),
+            (info["spec"]!["cluster"]!["server"]!.GetValue<string>(), info["spec"]!["cluster"]!["config"]!["region"]!.GetValue<string>())
+        );
         Assert.False(info["spec"]!["interactive"]!.GetValue<bool>());
     }
 
@@ -40,11 +49,14 @@ public sealed class ExecPluginTests : IDisposable
     public async Task A_credential_is_cached_until_it_expires_or_is_rejected()
     {
         FakeTimeProvider time = new(new DateTimeOffset(2026, 1, 1, 0, 0, 0, TimeSpan.Zero));
-        Script("plugin.sh", """
+        Script(
+            "plugin.sh",
+            """
             echo x >> "$(dirname "$0")/runs"
             echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":"t","expirationTimestamp":"2026-01-01T01:00:00Z"}}'
-            """);
-        using ExecPlugin plugin = Plugin(Path.Combine(_folder, "plugin.sh"), time);
+            """
+        );
+        using var plugin = Plugin(Path.Combine(_folder, "plugin.sh"), time);
 
         await Task.WhenAll(Enumerable.Range(0, 4).Select(async _ => await plugin.GetAsync(Token)));
         Assert.Equal(1, Runs());
@@ -67,14 +79,16 @@ public sealed class ExecPluginTests : IDisposable
     [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1beta1","kind":"ExecCredential","status":{"token":"s3cret"}}'""")]
     [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"token":5,"x":"s3cret"}}'""")]
     [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":null}'""")]
-    [InlineData("""echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientCertificateData":"s3cret","clientKeyData":"s3cret"}}'""")]
+    [InlineData(
+        """echo '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":{"clientCertificateData":"s3cret","clientKeyData":"s3cret"}}'"""
+    )]
     [InlineData("head -c 3000000 /dev/zero")]
     public async Task Errors_do_not_contain_the_output_of_a_program(string script)
     {
         Script("plugin.sh", script);
-        using ExecPlugin plugin = Plugin(Path.Combine(_folder, "plugin.sh"), TimeProvider.System);
+        using var plugin = Plugin(Path.Combine(_folder, "plugin.sh"), TimeProvider.System);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () => await plugin.GetAsync(Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () => await plugin.GetAsync(Token));
 
         Assert.Equal("ClusterUnauthorized", error.ErrorId);
         Assert.DoesNotContain("s3cret", error.ToString() + error.Remedy, StringComparison.Ordinal);
@@ -83,9 +97,9 @@ public sealed class ExecPluginTests : IDisposable
     [Fact]
     public async Task A_missing_program_is_reported_with_its_install_hint()
     {
-        using ExecPlugin plugin = Plugin("no-such-plugin-anywhere", TimeProvider.System, "brew install it");
+        using var plugin = Plugin("no-such-plugin-anywhere", TimeProvider.System, "brew install it");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () => await plugin.GetAsync(Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () => await plugin.GetAsync(Token));
 
         Assert.Equal(("ClusterUnauthorized", "brew install it"), (error.ErrorId, error.Remedy));
     }
@@ -94,9 +108,9 @@ public sealed class ExecPluginTests : IDisposable
     public async Task A_program_that_does_not_exit_is_killed_with_its_children()
     {
         FakeTimeProvider time = new();
-        string child = Path.Combine(_folder, "child");
+        var child = Path.Combine(_folder, "child");
         Script("plugin.sh", $"sleep 1000 & echo $! > {child}.new; mv {child}.new {child}; wait");
-        using ExecPlugin plugin = Plugin(Path.Combine(_folder, "plugin.sh"), time);
+        using var plugin = Plugin(Path.Combine(_folder, "plugin.sh"), time);
 
         Task asked = plugin.GetAsync(Token).AsTask();
         while (!File.Exists(child))
@@ -104,7 +118,7 @@ public sealed class ExecPluginTests : IDisposable
         time.Advance(TimeSpan.FromMinutes(3));
 
         Assert.Equal("ClusterUnauthorized", (await Assert.ThrowsAsync<CvException>(() => asked)).ErrorId);
-        string stat = $"/proc/{File.ReadAllText(child).Trim()}/stat";
+        var stat = $"/proc/{File.ReadAllText(child).Trim()}/stat";
         while (File.Exists(stat) && !File.ReadAllText(stat).Contains(") Z ", StringComparison.Ordinal))
             await Task.Delay(10, Token);
     }
@@ -112,11 +126,11 @@ public sealed class ExecPluginTests : IDisposable
     [Fact]
     public void A_program_is_found_only_through_absolute_entries_of_the_PATH()
     {
-        string bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
+        var bin = Directory.CreateDirectory(Path.Combine(_folder, "bin")).FullName;
         Script("bin/tool", "exit 0");
         File.WriteAllText(Path.Combine(bin, "data"), "not executable");
         Directory.CreateDirectory(Path.Combine(bin, "folder"));
-        string relative = Path.GetRelativePath(Environment.CurrentDirectory, bin);
+        var relative = Path.GetRelativePath(Environment.CurrentDirectory, bin);
 
         Assert.Equal(Path.Combine(bin, "tool"), ChildProgram.Find("tool", $":.:{relative}:/no/such:{bin}", null));
         Assert.Equal(Path.Combine(bin, "tool"), ChildProgram.Find(Path.Combine(bin, "tool"), null, null));
@@ -130,25 +144,38 @@ public sealed class ExecPluginTests : IDisposable
     }
 
     private static ExecPlugin Plugin(string command, TimeProvider time, string? hint = null) =>
-        new(new KubeExec { ApiVersion = ExecPlugin.V1, Command = command, InstallHint = hint }, new KubeCluster { Server = "https://x.test" }, null, time);
+        new(
+            new KubeExec
+            {
+                ApiVersion = ExecPlugin.V1,
+                Command = command,
+                InstallHint = hint,
+            },
+            new KubeCluster { Server = "https://x.test" },
+            null,
+            time
+        );
 
     private ClusterConnection Connect(int port, string user)
     {
-        string path = Path.Combine(_folder, "config");
-        File.WriteAllText(path, $$$"""
+        var path = Path.Combine(_folder, "config");
+        File.WriteAllText(
+            path,
+            $$$"""
             clusters:
             - name: c
               cluster: {server: "http://127.0.0.1:{{{port}}}", extensions: [{name: client.authentication.k8s.io/exec, extension: {region: eu}}]}
             users: [{name: u, user: {{{{user}}}}}]
             contexts: [{name: x, context: {cluster: c, user: u}}]
             current-context: x
-            """);
+            """
+        );
         return ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path });
     }
 
     private void Script(string name, string text)
     {
-        string path = Path.Combine(_folder, name);
+        var path = Path.Combine(_folder, name);
         File.WriteAllText(path, "#!/bin/sh\n" + text + "\n");
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);

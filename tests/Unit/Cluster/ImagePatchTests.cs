@@ -9,19 +9,28 @@ public sealed class ImagePatchTests
 {
     private const string Containers = "/spec/template/spec/containers";
     private static readonly ResourcePath Web = new("apps", "v1", "deployments", "shop", "web");
-    private static readonly string TestFailed = ScriptedServer.Status(422, "Invalid", "the server rejected our request due to an error in our request");
+    private static readonly string TestFailed = ScriptedServer.Status(
+        422,
+        "Invalid",
+        "the server rejected our request due to an error in our request"
+    );
 
     [Fact]
     public async Task The_patch_tests_name_and_image_and_replaces_only_the_image()
     {
-        using ScriptedServer server = ScriptedServer.Always(200, "{}");
+        using var server = ScriptedServer.Always(200, "{}");
 
         Assert.Equal(ImagePatchOutcome.Swapped, await SwapAsync(server));
 
-        JsonArray patch = JsonNode.Parse(Assert.Single(server.Requests).Body)!.AsArray();
+        var patch = JsonNode.Parse(Assert.Single(server.Requests).Body)!.AsArray();
         Assert.Equal(
-            ["test /spec/template/spec/containers/1/name main", "test /spec/template/spec/containers/1/image r/a:1", "replace /spec/template/spec/containers/1/image r/a:2"],
-            patch.Select(step => $"{step!["op"]} {step["path"]} {step["value"]}"));
+            [
+                "test /spec/template/spec/containers/1/name main",
+                "test /spec/template/spec/containers/1/image r/a:1",
+                "replace /spec/template/spec/containers/1/image r/a:2",
+            ],
+            patch.Select(step => $"{step!["op"]} {step["path"]} {step["value"]}")
+        );
     }
 
     [Theory]
@@ -32,27 +41,40 @@ public sealed class ImagePatchTests
     [InlineData("null")]
     public async Task A_container_that_has_changed_is_not_an_error(string containers)
     {
-        using ScriptedServer server = new(request => request.Method == "PATCH"
-            ? ScriptedServer.Answer(422, TestFailed)
-            : ScriptedServer.Answer(200, """{"spec":{"template":{"spec":{"containers":HERE}}}}""".Replace("HERE", containers, StringComparison.Ordinal)));
+        using ScriptedServer server = new(request =>
+            request.Method == "PATCH"
+                ? ScriptedServer.Answer(422, TestFailed)
+                : ScriptedServer.Answer(
+                    200,
+                    """{"spec":{"template":{"spec":{"containers":HERE}}}}""".Replace("HERE", containers, StringComparison.Ordinal)
+                )
+        );
 
         Assert.Equal(ImagePatchOutcome.Changed, await SwapAsync(server));
     }
 
     [Fact]
     public async Task A_concurrent_change_is_not_an_error() =>
-        Assert.Equal(ImagePatchOutcome.Changed, await SwapAsync(ScriptedServer.Always(409, ScriptedServer.Status(409, "Conflict", "modified"))));
+        Assert.Equal(
+            ImagePatchOutcome.Changed,
+            await SwapAsync(ScriptedServer.Always(409, ScriptedServer.Status(409, "Conflict", "modified")))
+        );
 
     [Fact]
     public async Task A_deleted_object_is_not_an_error() =>
-        Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(ScriptedServer.Always(404, ScriptedServer.Status(404, "NotFound", "not found"))));
+        Assert.Equal(
+            ImagePatchOutcome.Gone,
+            await SwapAsync(ScriptedServer.Always(404, ScriptedServer.Status(404, "NotFound", "not found")))
+        );
 
     [Fact]
     public async Task An_object_that_is_deleted_after_the_patch_is_gone()
     {
-        using ScriptedServer server = new(request => request.Method == "PATCH"
-            ? ScriptedServer.Answer(422, TestFailed)
-            : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "not found")));
+        using ScriptedServer server = new(request =>
+            request.Method == "PATCH"
+                ? ScriptedServer.Answer(422, TestFailed)
+                : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "not found"))
+        );
 
         Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(server));
     }
@@ -60,11 +82,16 @@ public sealed class ImagePatchTests
     [Fact]
     public async Task A_rejected_image_is_an_error()
     {
-        using ScriptedServer server = new(request => request.Method == "PATCH"
-            ? ScriptedServer.Answer(422, ScriptedServer.Status(422, "Invalid", "Required value"))
-            : ScriptedServer.Answer(200, """{"spec":{"template":{"spec":{"containers":[{"name":"side"},{"name":"main","image":"r/a:1"}]}}}}"""));
+        using ScriptedServer server = new(request =>
+            request.Method == "PATCH"
+                ? ScriptedServer.Answer(422, ScriptedServer.Status(422, "Invalid", "Required value"))
+                : ScriptedServer.Answer(
+                    200,
+                    """{"spec":{"template":{"spec":{"containers":[{"name":"side"},{"name":"main","image":"r/a:1"}]}}}}"""
+                )
+        );
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => SwapAsync(server));
+        var error = await Assert.ThrowsAsync<CvException>(() => SwapAsync(server));
 
         Assert.Equal("ResourceInvalid", error.ErrorId);
     }
@@ -74,14 +101,16 @@ public sealed class ImagePatchTests
     [InlineData(500, "InternalError", "ClusterFailed")]
     public async Task Other_failures_are_errors(int code, string reason, string errorId)
     {
-        CvException error = await Assert.ThrowsAsync<CvException>(() => SwapAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "no"))));
+        var error = await Assert.ThrowsAsync<CvException>(() =>
+            SwapAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "no")))
+        );
 
         Assert.Equal(errorId, error.ErrorId);
     }
 
     private static async Task<ImagePatchOutcome> SwapAsync(ScriptedServer server)
     {
-        using ClusterConnection cluster = server.Connect();
+        using var cluster = server.Connect();
         return (await cluster.SwapImageAsync(Web, Containers, 1, "main", "r/a:1", "r/a:2", TestContext.Current.CancellationToken)).Outcome;
     }
 }

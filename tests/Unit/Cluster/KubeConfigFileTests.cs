@@ -13,17 +13,20 @@ public sealed class KubeConfigFileTests : IDisposable
     [Fact]
     public void The_first_of_several_files_wins_for_entries_with_the_same_name()
     {
-        FileInfo one = Write("one", "clusters: [{name: c, cluster: {server: 'https://one.test'}}]\nusers: [{name: u, user: {username: me}}]");
-        FileInfo empty = Write("empty", "");
-        FileInfo two = Write("sub/two", """
+        var one = Write("one", "clusters: [{name: c, cluster: {server: 'https://one.test'}}]\nusers: [{name: u, user: {username: me}}]");
+        var empty = Write("empty", "");
+        var two = Write(
+            "sub/two",
+            """
             current-context: x
             clusters: [{name: c, cluster: {server: 'https://two.test', tls-server-name: n}}, {name: d, cluster: {certificate-authority: ca.crt}}]
             users: [{name: u, user: {password: pw}}, {name: v, user: {tokenFile: ../token, exec: {command: bin/plugin}}}, {name: w, user: {exec: {command: aws}}}]
             contexts: [{name: x, context: {cluster: c, user: u}}]
-            """);
-        FileInfo three = Write("three", "current-context: y\ncontexts: [{name: x, context: {cluster: d}}, {name: y}]");
+            """
+        );
+        var three = Write("three", "current-context: y\ncontexts: [{name: x, context: {cluster: d}}, {name: y}]");
 
-        KubeConfig config = KubeConfigFile.Read([one, empty, two, three]);
+        var config = KubeConfigFile.Read([one, empty, two, three]);
 
         Assert.Equal("x", config.CurrentContext);
         Assert.Equal(["c", "d"], config.Clusters!.Select(c => c.Name));
@@ -32,7 +35,13 @@ public sealed class KubeConfigFileTests : IDisposable
         Assert.Equal(["c", null], config.Contexts!.Select(c => c.Context?.Cluster));
         Assert.Equal(
             [Path.Combine(_folder, "sub", "ca.crt"), Path.Combine(_folder, "token"), Path.Combine(_folder, "sub", "bin", "plugin"), "aws"],
-            [config.Clusters[1].Cluster!.CertificateAuthority, config.Users[1].User!.TokenFile, config.Users[1].User!.Exec!.Command, config.Users[2].User!.Exec!.Command]);
+            [
+                config.Clusters[1].Cluster!.CertificateAuthority,
+                config.Users[1].User!.TokenFile,
+                config.Users[1].User!.Exec!.Command,
+                config.Users[2].User!.Exec!.Command,
+            ]
+        );
     }
 
     [Theory]
@@ -46,9 +55,9 @@ public sealed class KubeConfigFileTests : IDisposable
     [InlineData("")]
     public void An_invalid_kubeconfig_is_reported_with_its_file(string text)
     {
-        FileInfo file = Write("bad", text);
+        var file = Write("bad", text);
 
-        CvException error = Assert.Throws<CvException>(() => KubeConfigFile.Read([file]));
+        var error = Assert.Throws<CvException>(() => KubeConfigFile.Read([file]));
 
         Assert.Equal(("KubeConfigInvalid", file.FullName), (error.ErrorId, error.Target));
         Assert.DoesNotContain("987654321", error.ToString(), StringComparison.Ordinal);
@@ -62,7 +71,7 @@ public sealed class KubeConfigFileTests : IDisposable
 
     private FileInfo Write(string name, string text)
     {
-        string path = Path.Combine(_folder, name);
+        var path = Path.Combine(_folder, name);
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         File.WriteAllText(path, text);
         return new FileInfo(path);

@@ -40,9 +40,9 @@ public sealed class ProxySettingsTests
     [InlineData(":,:80,[,]/,/8,::/", "https://example.com", false)]
     public void NO_PROXY_is_read_as_Go_reads_it(string noProxy, string destination, bool direct)
     {
-        foreach (string name in new[] { "NO_PROXY", "no_proxy" })
+        foreach (var name in new[] { "NO_PROXY", "no_proxy" })
         {
-            ProxySettings settings = Of(("HTTPS_PROXY", "http://proxy.test:3128"), (name, noProxy));
+            var settings = Of(("HTTPS_PROXY", "http://proxy.test:3128"), (name, noProxy));
 
             Assert.Equal(direct, settings.IsBypassed(new Uri(destination)));
             Assert.Equal(direct ? null : new Uri("http://proxy.test:3128"), settings.GetProxy(new Uri(destination)));
@@ -52,7 +52,7 @@ public sealed class ProxySettingsTests
     [Fact]
     public void Proxy_variables_per_scheme_are_read_in_upper_and_lower_case()
     {
-        ProxySettings settings = Of(("https_proxy", "secure.test:1"), ("HTTP_PROXY", "http://plain.test:2"), ("http_proxy", "http://other.test"));
+        var settings = Of(("https_proxy", "secure.test:1"), ("HTTP_PROXY", "http://plain.test:2"), ("http_proxy", "http://other.test"));
 
         Assert.Equal("http://secure.test:1/", settings.GetProxy(new Uri("https://a.test"))?.ToString());
         Assert.Equal("http://plain.test:2/", settings.GetProxy(new Uri("http://a.test"))?.ToString());
@@ -63,9 +63,9 @@ public sealed class ProxySettingsTests
     [Fact]
     public void The_user_info_of_a_proxy_is_sent_to_it_and_removed_from_its_URL()
     {
-        ProxySettings settings = Of(("HTTPS_PROXY", "http://me:p%40ss@proxy.test:3128"));
+        var settings = Of(("HTTPS_PROXY", "http://me:p%40ss@proxy.test:3128"));
 
-        Uri proxy = settings.GetProxy(new Uri("https://a.test"))!;
+        var proxy = settings.GetProxy(new Uri("https://a.test"))!;
 
         Assert.Equal("http://proxy.test:3128/", proxy.ToString());
         Assert.Equal(("me", "p@ss"), settings.GetCredential(proxy, "Basic") is { } login ? (login.UserName, login.Password) : default);
@@ -78,7 +78,7 @@ public sealed class ProxySettingsTests
     [InlineData("http://me:s3cret@[")]
     public void An_invalid_proxy_is_reported_by_its_variable(string value)
     {
-        CvException error = Assert.Throws<CvException>(() => Of(("https_proxy", value)));
+        var error = Assert.Throws<CvException>(() => Of(("https_proxy", value)));
 
         Assert.Equal(("ProxyInvalid", "https_proxy"), (error.ErrorId, error.Target));
         Assert.DoesNotContain("s3cret", error.ToString(), StringComparison.Ordinal);

@@ -29,7 +29,8 @@ internal sealed class ScriptedServer(Func<ScriptedRequest, HttpResponseMessage> 
             Uri.UnescapeDataString(request.RequestUri.Query.TrimStart('?')),
             request.Content?.Headers.ContentType?.MediaType,
             request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken),
-            request.Headers.Authorization?.ToString());
+            request.Headers.Authorization?.ToString()
+        );
         Requests.Add(seen);
         return answer(seen);
     }

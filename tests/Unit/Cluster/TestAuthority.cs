@@ -17,11 +17,13 @@ internal sealed class TestAuthority : IDisposable
 
     public TestAuthority(string name = "Test authority", TestAuthority? parent = null)
     {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new($"CN={name}", key, HashAlgorithmName.SHA256);
         request.CertificateExtensions.Add(new X509BasicConstraintsExtension(true, false, 0, critical: true));
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        using X509Certificate2? signed = parent is null ? null : request.Create(parent._certificate, now.AddDays(-100), now.AddDays(100), RandomNumberGenerator.GetBytes(8));
+        var now = DateTimeOffset.UtcNow;
+        using var signed = parent is null
+            ? null
+            : request.Create(parent._certificate, now.AddDays(-100), now.AddDays(100), RandomNumberGenerator.GetBytes(8));
         _certificate = signed?.CopyWithPrivateKey(key) ?? request.CreateSelfSigned(now.AddDays(-200), now.AddDays(200));
     }
 
@@ -30,14 +32,20 @@ internal sealed class TestAuthority : IDisposable
     public X509Certificate2 Certificate => _certificate;
 
     /// <param name="names">Subject alternative names including addresses; empty for a certificate with only a common name.</param>
-    public (X509Certificate2 Certificate, string Pem, string KeyPem) Issue(string subject, string[] names, string? use = ForServers, int fromDays = -1, int toDays = 50)
+    public (X509Certificate2 Certificate, string Pem, string KeyPem) Issue(
+        string subject,
+        string[] names,
+        string? use = ForServers,
+        int fromDays = -1,
+        int toDays = 50
+    )
     {
-        using ECDsa key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
+        using var key = ECDsa.Create(ECCurve.NamedCurves.nistP256);
         CertificateRequest request = new($"CN={subject}", key, HashAlgorithmName.SHA256);
         SubjectAlternativeNameBuilder alternatives = new();
-        foreach (string name in names)
+        foreach (var name in names)
         {
-            if (IPAddress.TryParse(name, out IPAddress? address))
+            if (IPAddress.TryParse(name, out var address))
                 alternatives.AddIpAddress(address);
             else
                 alternatives.AddDnsName(name);
@@ -47,10 +55,14 @@ internal sealed class TestAuthority : IDisposable
             request.CertificateExtensions.Add(alternatives.Build());
         if (use is not null)
             request.CertificateExtensions.Add(new X509EnhancedKeyUsageExtension([new Oid(use)], critical: false));
-        DateTimeOffset now = DateTimeOffset.UtcNow;
-        using X509Certificate2 signed = request.Create(_certificate, now.AddDays(fromDays), now.AddDays(toDays), RandomNumberGenerator.GetBytes(8));
-        using X509Certificate2 withKey = signed.CopyWithPrivateKey(key);
-        return (X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pfx), null), signed.ExportCertificatePem(), key.ExportECPrivateKeyPem());
+        var now = DateTimeOffset.UtcNow;
+        using var signed = request.Create(_certificate, now.AddDays(fromDays), now.AddDays(toDays), RandomNumberGenerator.GetBytes(8));
+        using var withKey = signed.CopyWithPrivateKey(key);
+        return (
+            X509CertificateLoader.LoadPkcs12(withKey.Export(X509ContentType.Pfx), null),
+            signed.ExportCertificatePem(),
+            key.ExportECPrivateKeyPem()
+        );
     }
 
     public void Dispose() => _certificate.Dispose();
@@ -89,15 +101,20 @@ internal sealed class LoopbackApiServer : LoopbackServer
         }
 
         await using SslStream tls = new(client);
-        await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
-        {
-            ServerCertificateContext = _certificate, ClientCertificateRequired = true, RemoteCertificateValidationCallback = (_, shown, chain, _) =>
+        await tls.AuthenticateAsServerAsync(
+            new SslServerAuthenticationOptions
             {
-                if (shown is not null)
-                    Chains.Enqueue([.. chain!.ChainPolicy.ExtraStore.Select(sent => sent.Subject)]);
-                return shown is null || shown.Subject.Length > 0;
+                ServerCertificateContext = _certificate,
+                ClientCertificateRequired = true,
+                RemoteCertificateValidationCallback = (_, shown, chain, _) =>
+                {
+                    if (shown is not null)
+                        Chains.Enqueue([.. chain!.ChainPolicy.ExtraStore.Select(sent => sent.Subject)]);
+                    return shown is null || shown.Subject.Length > 0;
+                },
             },
-        }, cancellationToken);
+            cancellationToken
+        );
         if (tls.RemoteCertificate is { } shown)
             Clients.Enqueue(shown.Subject);
         await AnswerAsync(tls, cancellationToken);

@@ -7,7 +7,10 @@ namespace CvManager.Unit.Controller;
 
 /// <summary>Stands between a client and the server: may answer itself, or let it through and do something with the answer.</summary>
 internal delegate Task<HttpResponseMessage> Interceptor(
-    HttpRequestMessage request, Func<Task<HttpResponseMessage>> next, CancellationToken cancellationToken);
+    HttpRequestMessage request,
+    Func<Task<HttpResponseMessage>> next,
+    CancellationToken cancellationToken
+);
 
 /// <summary>
 /// As much of an API server as objects need that are read, created and replaced: resourceVersion, 404, 409. Answers within the call, so
@@ -37,19 +40,25 @@ internal sealed class FakeApiServer
 
     public IEnumerable<KeyValuePair<string, JsonObject>> All => _objects;
 
-    public static HttpResponseMessage Status(HttpStatusCode code, string message = "", string reason = "") => new(code)
-    {
-        Content = new StringContent(
-            new JsonObject { ["kind"] = "Status", ["code"] = (int)code, ["reason"] = reason, ["message"] = message }.ToJsonString()),
-    };
+    public static HttpResponseMessage Status(HttpStatusCode code, string message = "", string reason = "") =>
+        new(code)
+        {
+            Content = new StringContent(
+                new JsonObject
+                {
+                    ["kind"] = "Status",
+                    ["code"] = (int)code,
+                    ["reason"] = reason,
+                    ["message"] = message,
+                }.ToJsonString()
+            ),
+        };
 
     private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        string path = request.RequestUri!.AbsolutePath;
+        var path = request.RequestUri!.AbsolutePath;
         Requests.Add($"{request.Method} {path}");
-        JsonObject? body = request.Content is null
-            ? null
-            : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken))!.AsObject();
+        var body = request.Content is null ? null : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken))!.AsObject();
 
         if (request.Method == HttpMethod.Post)
         {
@@ -61,12 +70,14 @@ internal sealed class FakeApiServer
             return Ok(HttpStatusCode.Created, body);
         }
 
-        if (!_objects.TryGetValue(path, out JsonObject? stored))
+        if (!_objects.TryGetValue(path, out var stored))
             return Status(HttpStatusCode.NotFound, "not found");
         if (request.Method == HttpMethod.Put)
         {
-            if (body!["metadata"]!["resourceVersion"]?.GetValue<string>() is { } given
-                && given != stored["metadata"]!["resourceVersion"]!.GetValue<string>())
+            if (
+                body!["metadata"]!["resourceVersion"]?.GetValue<string>() is { } given
+                && given != stored["metadata"]!["resourceVersion"]!.GetValue<string>()
+            )
                 return Status(HttpStatusCode.Conflict, "the object has been modified", "Conflict");
             Put(path, body);
             return Ok(HttpStatusCode.OK, body);

@@ -24,10 +24,15 @@ public sealed class SteadyStateRequestTests
     [Fact]
     public async Task A_thousand_resources_on_an_OCI_registry_cost_one_request_per_followed_tag_and_poll()
     {
-        const int Repositories = 100, TagsEach = 5;
+        const int Repositories = 100,
+            TagsEach = 5;
         using CountingHandler handler = new(request => ScriptedRegistry.Head(Digest));
 
-        IReadOnlyList<string> requests = await FollowAsync(handler, FixedCredential.Anonymous, i => Tag("registry.test", i % Repositories, i / Repositories % TagsEach));
+        var requests = await FollowAsync(
+            handler,
+            FixedCredential.Anonymous,
+            i => Tag("registry.test", i % Repositories, i / Repositories % TagsEach)
+        );
 
         Assert.All(requests, r => Assert.StartsWith("HEAD registry.test/v2/team/app-", r, StringComparison.Ordinal));
         AssertPolls(requests, Repositories * TagsEach, each: 1);
@@ -36,15 +41,23 @@ public sealed class SteadyStateRequestTests
     [Fact]
     public async Task A_registry_with_tokens_costs_only_one_more_request_per_repository_and_token_lifetime()
     {
-        const int Repositories = 100, TagsEach = 2;
-        using CountingHandler handler = new(request => request.RequestUri!.Host == "tokens.test"
-            ? ScriptedRegistry.Json("""{"token":"abc","expires_in":300}""")
+        const int Repositories = 100,
+            TagsEach = 2;
+        using CountingHandler handler = new(request =>
+            request.RequestUri!.Host == "tokens.test" ? ScriptedRegistry.Json("""{"token":"abc","expires_in":300}""")
             : request.Headers.Authorization is null
-                ? ScriptedRegistry.Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://tokens.test/\",service=\"s\""))
-                : ScriptedRegistry.Head(Digest));
+                ? ScriptedRegistry.Status(
+                    HttpStatusCode.Unauthorized,
+                    ("WWW-Authenticate", "Bearer realm=\"https://tokens.test/\",service=\"s\"")
+                )
+            : ScriptedRegistry.Head(Digest)
+        );
 
-        IReadOnlyList<string> requests = await FollowAsync(handler, new FixedCredential(RegistryCredential.OfPassword("ci", "p")),
-            i => Tag("registry.test", i % Repositories, i / Repositories % TagsEach));
+        var requests = await FollowAsync(
+            handler,
+            new FixedCredential(RegistryCredential.OfPassword("ci", "p")),
+            i => Tag("registry.test", i % Repositories, i / Repositories % TagsEach)
+        );
 
         AssertPolls([.. requests.Where(r => r.StartsWith("HEAD ", StringComparison.Ordinal))], Repositories * TagsEach, each: 1);
         // Ten minutes are two to three lifetimes of which four fifths are used.
@@ -54,10 +67,11 @@ public sealed class SteadyStateRequestTests
     [Fact]
     public async Task A_thousand_resources_on_ECR_cost_one_request_per_repository_and_poll()
     {
-        const int Repositories = 100, TagsEach = 10;
+        const int Repositories = 100,
+            TagsEach = 10;
         using CountingHandler handler = new(DescribeImages);
 
-        IReadOnlyList<string> requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, i % Repositories, i / Repositories % TagsEach));
+        var requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, i % Repositories, i / Repositories % TagsEach));
 
         AssertPolls(requests, Repositories, each: 1);
     }
@@ -67,7 +81,7 @@ public sealed class SteadyStateRequestTests
     {
         using CountingHandler handler = new(DescribeImages);
 
-        IReadOnlyList<string> requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, 0, i % 250));
+        var requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, 0, i % 250));
 
         AssertPolls(requests, 1, each: 3);
     }
@@ -76,20 +90,40 @@ public sealed class SteadyStateRequestTests
 
     private static FixedCredential AccessKey => new(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret"));
 
-    private static FollowedTag Tag(string registry, int repository, int tag) => new(new TagRepository(registry, $"team/app-{repository}", ""), $"env-{tag}");
+    private static FollowedTag Tag(string registry, int repository, int tag) =>
+        new(new TagRepository(registry, $"team/app-{repository}", ""), $"env-{tag}");
 
     /// <summary>The requests of ten polls, each as method, host and path, after the first ones have spread.</summary>
-    private async Task<IReadOnlyList<string>> FollowAsync(CountingHandler handler, ICredentialSource credentials, Func<int, FollowedTag> followed)
+    private async Task<IReadOnlyList<string>> FollowAsync(
+        CountingHandler handler,
+        ICredentialSource credentials,
+        Func<int, FollowedTag> followed
+    )
     {
-        CancellationToken cancellationToken = TestContext.Current.CancellationToken;
-        using RegistryCatalog catalog = new(new() { TimeProvider = _time, RequestsPerSecond = 1e6, RequestBurst = 1_000_000 }, credentials, handler);
+        var cancellationToken = TestContext.Current.CancellationToken;
+        using RegistryCatalog catalog = new(
+            new()
+            {
+                TimeProvider = _time,
+                RequestsPerSecond = 1e6,
+                RequestBurst = 1_000_000,
+            },
+            credentials,
+            handler
+        );
         using RegistryLogins logins = new(null, catalog, _time, NullLogger.Instance);
         Awaitable lookup = new(new RegistryTagLookup(logins, _time));
         ConcurrentQueue<string> woken = [];
-        using TagPoller poller = new(lookup, woken.Enqueue, _time, NullLogger.Instance, new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(7) });
-        using CancellationTokenSource stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task running = poller.RunAsync(stop.Token);
-        for (int i = 0; i < Resources; i++)
+        using TagPoller poller = new(
+            lookup,
+            woken.Enqueue,
+            _time,
+            NullLogger.Instance,
+            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(7) }
+        );
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var running = poller.RunAsync(stop.Token);
+        for (var i = 0; i < Resources; i++)
             poller.Follow($"default/cv-{i}", followed(i), Interval);
         // The first look at once, the second at a random moment within the interval, the third in step.
         await AdvanceAsync(lookup, 2 * Interval);
@@ -101,7 +135,10 @@ public sealed class SteadyStateRequestTests
 
         IReadOnlyList<string> requests = [.. handler.Requests];
         Assert.Empty(woken);
-        Assert.All(Enumerable.Range(0, Resources), i => Assert.InRange(_time.GetUtcNow() - poller.Find(followed(i))!.SeenAt!.Value, TimeSpan.Zero, Interval));
+        Assert.All(
+            Enumerable.Range(0, Resources),
+            i => Assert.InRange(_time.GetUtcNow() - poller.Find(followed(i))!.SeenAt!.Value, TimeSpan.Zero, Interval)
+        );
         await stop.CancelAsync();
         await running;
         return requests;
@@ -109,7 +146,7 @@ public sealed class SteadyStateRequestTests
 
     private async Task AdvanceAsync(Awaitable lookup, TimeSpan span)
     {
-        for (TimeSpan past = TimeSpan.Zero; past < span; past += TimeSpan.FromSeconds(1))
+        for (var past = TimeSpan.Zero; past < span; past += TimeSpan.FromSeconds(1))
         {
             _time.Advance(TimeSpan.FromSeconds(1));
             await lookup.AnsweredAsync();
@@ -125,10 +162,17 @@ public sealed class SteadyStateRequestTests
     {
         Assert.Equal("AmazonEC2ContainerRegistry_V20150921.DescribeImages", request.Headers.GetValues("X-Amz-Target").Single());
         using StreamReader reader = new(request.Content!.ReadAsStream());
-        JsonArray asked = JsonNode.Parse(reader.ReadToEnd())!["imageIds"]!.AsArray();
+        var asked = JsonNode.Parse(reader.ReadToEnd())!["imageIds"]!.AsArray();
         Assert.InRange(asked.Count, 1, 100);
-        JsonObject image = new() { ["imageDigest"] = Digest, ["imageTags"] = new JsonArray([.. asked.Select(id => id!["imageTag"]!.DeepClone())]) };
-        return ScriptedRegistry.Json(new JsonObject { ["imageDetails"] = new JsonArray(image) }.ToJsonString(), type: "application/x-amz-json-1.1");
+        JsonObject image = new()
+        {
+            ["imageDigest"] = Digest,
+            ["imageTags"] = new JsonArray([.. asked.Select(id => id!["imageTag"]!.DeepClone())]),
+        };
+        return ScriptedRegistry.Json(
+            new JsonObject { ["imageDetails"] = new JsonArray(image) }.ToJsonString(),
+            type: "application/x-amz-json-1.1"
+        );
     }
 
     private sealed class CountingHandler(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler
@@ -149,9 +193,13 @@ public sealed class SteadyStateRequestTests
 
         public int TagsPerRequest(TagRepository repository) => inner.TagsPerRequest(repository);
 
-        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
+            TagRepository repository,
+            IReadOnlyList<string> tags,
+            CancellationToken cancellationToken
+        )
         {
-            Task<IReadOnlyDictionary<string, TagObservation>> asked = inner.ReadTagsAsync(repository, tags, cancellationToken);
+            var asked = inner.ReadTagsAsync(repository, tags, cancellationToken);
             _asked.TryAdd(asked, 0);
             try
             {

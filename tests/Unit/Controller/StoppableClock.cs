@@ -19,15 +19,21 @@ internal sealed class StoppableClock(TimeProvider inner) : TimeProvider
     {
         _stopped = false;
         ready();
-        while (_held.TryDequeue(out Action? fire))
+        while (_held.TryDequeue(out var fire))
             fire();
     }
 
-    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => inner.CreateTimer(_ =>
-    {
-        if (_stopped)
-            _held.Enqueue(() => callback(state));
-        else
-            callback(state);
-    }, null, dueTime, period);
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+        inner.CreateTimer(
+            _ =>
+            {
+                if (_stopped)
+                    _held.Enqueue(() => callback(state));
+                else
+                    callback(state);
+            },
+            null,
+            dueTime,
+            period
+        );
 }

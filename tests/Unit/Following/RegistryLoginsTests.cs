@@ -23,7 +23,11 @@ public sealed class RegistryLoginsTests : IDisposable
     public RegistryLoginsTests()
     {
         _cluster = _server.Connect();
-        _catalog = new RegistryCatalog(new RegistryClientOptions { TimeProvider = _time }, FixedCredential.Anonymous, new HttpClientHandler());
+        _catalog = new RegistryCatalog(
+            new RegistryClientOptions { TimeProvider = _time },
+            FixedCredential.Anonymous,
+            new HttpClientHandler()
+        );
         _logins = new RegistryLogins(_cluster, _catalog, _time, NullLogger.Instance);
     }
 
@@ -38,7 +42,7 @@ public sealed class RegistryLoginsTests : IDisposable
     public async Task Missing_Secrets_do_not_create_a_login()
     {
         HashSet<RegistryLogin> logins = [];
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
             logins.Add(await Of($"cv-{i}", "ns", $"none-{i}"));
 
         Assert.Equal("", Assert.Single(logins).Name);
@@ -52,7 +56,7 @@ public sealed class RegistryLoginsTests : IDisposable
         Put("ns", "three", "registry.test", "ci", "q");
         Put("ns", "elsewhere", "registry.example", "ci", "p");
 
-        RegistryLogin login = await Of("a", "ns", "one");
+        var login = await Of("a", "ns", "one");
 
         Assert.Same(login, await Of("b", "other", "two"));
         Assert.NotSame(login, await Of("c", "ns", "three"));
@@ -63,7 +67,7 @@ public sealed class RegistryLoginsTests : IDisposable
     [Fact]
     public async Task A_login_and_its_budgets_are_released_when_it_is_no_longer_used()
     {
-        for (int i = 0; i < 4000; i++)
+        for (var i = 0; i < 4000; i++)
         {
             Put("ns", $"s-{i}", "registry.test", "ci", $"password {i}");
             (await Of("cv", "ns", $"s-{i}")).Registries.For(App);
@@ -80,13 +84,13 @@ public sealed class RegistryLoginsTests : IDisposable
     public async Task A_Secret_is_read_again_once_when_its_login_is_rejected_for_many_resources()
     {
         Put("ns", "one", "registry.test", "ci", "old");
-        RegistryLogin old = await Of("a", "ns", "one");
+        var old = await Of("a", "ns", "one");
         Put("ns", "one", "registry.test", "ci", "new");
         Assert.Same(old, await Of("a", "ns", "one"));
         _time.Advance(TimeSpan.FromSeconds(11));
         _server.Requests.Clear();
 
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
             Assert.NotSame(old, await Of($"cv-{i}", "ns", "one", refresh: true));
 
         Assert.Single(_server.Requests);
@@ -95,7 +99,7 @@ public sealed class RegistryLoginsTests : IDisposable
     [Fact]
     public void A_catalog_keeps_a_bounded_number_of_clients_and_budgets()
     {
-        for (int i = 0; i < 3000; i++)
+        for (var i = 0; i < 3000; i++)
         {
             _catalog.For(ImageRepository.Parse($"r{i}.test/app"));
             _time.Advance(TimeSpan.FromSeconds(2));
@@ -108,20 +112,29 @@ public sealed class RegistryLoginsTests : IDisposable
     private static ImageRepository App => ImageRepository.Parse("registry.test/app");
 
     private ValueTask<RegistryLogin> Of(string name, string ns, string secret, bool refresh = false) =>
-        _logins.OfAsync(new ContainerVersion
-        {
-            Metadata = new ResourceMetadata { Name = name, Namespace = ns },
-            Spec = new ContainerVersionSpec { ImageRepo = "registry.test/app", ImagePullSecrets = [secret] },
-        }, App, [], refresh, TestContext.Current.CancellationToken);
+        _logins.OfAsync(
+            new ContainerVersion
+            {
+                Metadata = new ResourceMetadata { Name = name, Namespace = ns },
+                Spec = new ContainerVersionSpec { ImageRepo = "registry.test/app", ImagePullSecrets = [secret] },
+            },
+            App,
+            [],
+            refresh,
+            TestContext.Current.CancellationToken
+        );
 
     private void Put(string ns, string name, string registry, string user, string password)
     {
         JsonObject login = new() { ["username"] = user, ["password"] = password };
-        string config = new JsonObject { ["auths"] = new JsonObject { [registry] = login } }.ToJsonString();
-        _server.Put($"/api/v1/namespaces/{ns}/secrets/{name}", new JsonObject
-        {
-            ["metadata"] = new JsonObject { ["name"] = name },
-            ["data"] = new JsonObject { [".dockerconfigjson"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(config)) },
-        });
+        var config = new JsonObject { ["auths"] = new JsonObject { [registry] = login } }.ToJsonString();
+        _server.Put(
+            $"/api/v1/namespaces/{ns}/secrets/{name}",
+            new JsonObject
+            {
+                ["metadata"] = new JsonObject { ["name"] = name },
+                ["data"] = new JsonObject { [".dockerconfigjson"] = Convert.ToBase64String(Encoding.UTF8.GetBytes(config)) },
+            }
+        );
     }
 }

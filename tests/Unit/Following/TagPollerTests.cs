@@ -22,8 +22,13 @@ public sealed class TagPollerTests : IAsyncLifetime
     public TagPollerTests()
     {
         _registry = new FakeRegistry(_time);
-        _poller = new TagPoller(_registry, _woken.Add, _time, NullLogger.Instance,
-            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(1) });
+        _poller = new TagPoller(
+            _registry,
+            _woken.Add,
+            _time,
+            NullLogger.Instance,
+            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(1) }
+        );
         _running = _poller.RunAsync(_stop.Token);
     }
 
@@ -44,7 +49,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _poller.Follow("ns/cv", Tag("app", "prod"), Minute);
 
         Assert.Equal(["ns/cv"], _woken);
-        TagState? state = _poller.Find(Tag("app", "prod"));
+        var state = _poller.Find(Tag("app", "prod"));
         Assert.Equal("sha256:1", state?.Found?.Digest);
         Assert.Equal(_time.GetUtcNow(), state?.SeenAt);
         Assert.Null(state?.Error);
@@ -54,10 +59,10 @@ public sealed class TagPollerTests : IAsyncLifetime
     public void A_tag_with_many_followers_costs_one_request_per_poll_and_wakes_all_when_it_moves()
     {
         _registry.Digests[Tag("app", "prod")] = "sha256:1";
-        for (int i = 0; i < 50; i++)
+        for (var i = 0; i < 50; i++)
             _poller.Follow($"ns/cv{i}", Tag("app", "prod"), Minute);
         _time.Advance(Minute);
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
         _woken.Clear();
 
         Minutes(10);
@@ -73,7 +78,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void Polls_are_spread_over_the_interval_also_after_a_pause_of_the_process()
     {
-        for (int i = 0; i < 300; i++)
+        for (var i = 0; i < 300; i++)
             _poller.Follow($"ns/cv{i}", Tag("app" + i, "prod"), 30 * Second);
         Minutes(1);
         AssertSpread();
@@ -84,12 +89,17 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         void AssertSpread()
         {
-            int[] perSecond = [.. Enumerable.Range(0, 30).Select(_ =>
-            {
-                int before = _registry.Requests;
-                _time.Advance(Second);
-                return _registry.Requests - before;
-            })];
+            int[] perSecond =
+            [
+                .. Enumerable
+                    .Range(0, 30)
+                    .Select(_ =>
+                    {
+                        var before = _registry.Requests;
+                        _time.Advance(Second);
+                        return _registry.Requests - before;
+                    }),
+            ];
             Assert.Equal(300, perSecond.Sum());
             Assert.InRange(perSecond.Max(), 10, 30);
         }
@@ -99,14 +109,14 @@ public sealed class TagPollerTests : IAsyncLifetime
     public void Tags_of_one_repository_are_polled_together_if_one_request_can_read_several()
     {
         _registry.PerRequest = 100;
-        for (int i = 0; i < 250; i++)
+        for (var i = 0; i < 250; i++)
         {
             _poller.Follow($"ns/cv{i}", Tag("app", "env" + i), Minute);
             _time.Advance(Second / 10);
         }
 
         Minutes(3);
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
         Minutes(10);
 
         Assert.Equal(10 * 3, _registry.Requests - requests);
@@ -115,7 +125,8 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void Different_credentials_are_polled_separately()
     {
-        FollowedTag mine = Tag("app", "prod"), theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
+        FollowedTag mine = Tag("app", "prod"),
+            theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
         _registry.Digests[mine] = "sha256:1";
         _registry.Answers[theirs] = new CvException("RegistryUnauthorized", CvErrorKind.Unauthenticated, "no", "log in");
 
@@ -150,9 +161,9 @@ public sealed class TagPollerTests : IAsyncLifetime
     public void Endless_PollNow_calls_cost_one_poll_per_spacing()
     {
         _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
 
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             _poller.PollNow("r.example", "app", "prod");
             _time.Advance(Second / 10);
@@ -197,7 +208,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void A_poll_that_never_ends_is_abandoned_and_the_tag_is_polled_again()
     {
-        FollowedTag tag = Tag("stuck", "prod");
+        var tag = Tag("stuck", "prod");
         _registry.Hold("stuck");
         _poller.Follow("ns/a", tag, Minute);
         Minutes(3);
@@ -229,14 +240,14 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void While_a_registry_is_down_known_facts_are_kept_and_polls_continue_at_least_once_per_interval()
     {
-        FollowedTag tag = Tag("app", "prod");
+        var tag = Tag("app", "prod");
         _registry.Digests[tag] = "sha256:1";
         _poller.Follow("ns/a", tag, Minute);
         _registry.Answers[tag] = new CvException("RegistryUnavailable", CvErrorKind.Unavailable, "down", "wait");
         Minutes(2);
-        DateTimeOffset seen = _poller.Find(tag)!.SeenAt!.Value;
+        var seen = _poller.Find(tag)!.SeenAt!.Value;
         _woken.Clear();
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
 
         Minutes(30);
         Assert.Empty(_woken); // said once
@@ -254,7 +265,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void An_unexpected_exception_fails_the_poll_and_does_not_stop_polling()
     {
-        FollowedTag tag = Tag("app", "prod");
+        var tag = Tag("app", "prod");
         _registry.Throws = new InvalidOperationException("broken");
         _poller.Follow("ns/a", tag, Minute);
         Assert.Equal("RegistryLookFailed", _poller.Find(tag)?.Error?.ErrorId);
@@ -269,7 +280,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void A_deleted_tag_has_no_digest()
     {
-        FollowedTag tag = Tag("app", "prod");
+        var tag = Tag("app", "prod");
         _registry.Digests[tag] = "sha256:1";
         _poller.Follow("ns/a", tag, Minute);
         _registry.Answers[tag] = new CvException("RegistryTagNotFound", CvErrorKind.NotFound, "gone", "tag it");
@@ -290,7 +301,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _poller.Unfollow("ns/a");
         _poller.Unfollow("ns/a");
         Assert.Equal(0, _poller.TagCount);
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
         Minutes(5);
         Assert.Equal(requests, _registry.Requests);
     }
@@ -298,12 +309,12 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void The_shortest_interval_counts_as_long_as_a_follower_has_it()
     {
-        FollowedTag tag = Tag("app", "prod");
+        var tag = Tag("app", "prod");
         _poller.Follow("ns/slow", tag, TimeSpan.FromHours(1));
         Minutes(60);
         _poller.Follow("ns/fast", tag, Minute);
         Minutes(1);
-        int requests = _registry.Requests;
+        var requests = _registry.Requests;
         Minutes(10);
         Assert.Equal(10, _registry.Requests - requests);
 
@@ -317,44 +328,53 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void A_move_is_detected_within_the_interval() =>
         Gen.Select(Gen.Int[1, 5], Gen.Int[0, 1000], Gen.Select(Gen.Int[0, 4], Gen.Int[1, 90]).Array[1, 20], Gen.Int[0, 1])
-            .Sample((tags, seed, moves, together) =>
-            {
-                FakeTimeProvider clock = new();
-                FakeRegistry fake = new(clock) { PerRequest = together == 1 ? 100 : 1 };
-                using TagPoller polling = new(fake, _ => { }, clock, NullLogger.Instance,
-                    new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(seed) });
-                using CancellationTokenSource end = new();
-                Task run = polling.RunAsync(end.Token);
-                for (int i = 0; i < tags; i++)
+            .Sample(
+                (tags, seed, moves, together) =>
                 {
-                    fake.Digests[Tag("app", "t" + i)] = "sha256:0";
-                    polling.Follow("ns/" + i, Tag("app", "t" + i), (i + 1) * 20 * Second);
-                }
-
-                int number = 0;
-                foreach ((int which, int wait) in moves)
-                {
-                    clock.Advance(wait * Second);
-                    FollowedTag moved = Tag("app", "t" + (which % tags));
-                    fake.Digests[moved] = $"sha256:{++number}";
-                    DateTimeOffset deadline = clock.GetUtcNow() + ((which % tags) + 1) * 20 * Second;
-                    while (polling.Find(moved)?.Found?.Digest != fake.Digests[moved])
+                    FakeTimeProvider clock = new();
+                    FakeRegistry fake = new(clock) { PerRequest = together == 1 ? 100 : 1 };
+                    using TagPoller polling = new(
+                        fake,
+                        _ => { },
+                        clock,
+                        NullLogger.Instance,
+                        new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(seed) }
+                    );
+                    using CancellationTokenSource end = new();
+                    var run = polling.RunAsync(end.Token);
+                    for (var i = 0; i < tags; i++)
                     {
-                        if (clock.GetUtcNow() >= deadline)
-                            return false;
-                        clock.Advance(Second);
+                        fake.Digests[Tag("app", "t" + i)] = "sha256:0";
+                        polling.Follow("ns/" + i, Tag("app", "t" + i), (i + 1) * 20 * Second);
                     }
-                }
 
-                end.Cancel();
-                return run.IsCompletedSuccessfully;
-            }, iter: 300, threads: 1);
+                    var number = 0;
+                    foreach ((var which, var wait) in moves)
+                    {
+                        clock.Advance(wait * Second);
+                        var moved = Tag("app", "t" + (which % tags));
+                        fake.Digests[moved] = $"sha256:{++number}";
+                        var deadline = clock.GetUtcNow() + ((which % tags) + 1) * 20 * Second;
+                        while (polling.Find(moved)?.Found?.Digest != fake.Digests[moved])
+                        {
+                            if (clock.GetUtcNow() >= deadline)
+                                return false;
+                            clock.Advance(Second);
+                        }
+                    }
+
+                    end.Cancel();
+                    return run.IsCompletedSuccessfully;
+                },
+                iter: 300,
+                threads: 1
+            );
 
     private static FollowedTag Tag(string repository, string tag) => new(new TagRepository("r.example", repository, ""), tag);
 
     private void Minutes(int count)
     {
-        for (int i = 0; i < count * 60; i++)
+        for (var i = 0; i < count * 60; i++)
             _time.Advance(Second);
     }
 
@@ -384,26 +404,32 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         public void Release(string repository)
         {
-            held.Remove(repository, out TaskCompletionSource? hold);
+            held.Remove(repository, out var hold);
             hold!.SetResult();
         }
 
         public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
-            TagRepository repository, IReadOnlyList<string> tags, CancellationToken cancellationToken)
+            TagRepository repository,
+            IReadOnlyList<string> tags,
+            CancellationToken cancellationToken
+        )
         {
             Assert.NotEmpty(tags);
             Requests += (tags.Count + PerRequest - 1) / PerRequest;
             Asked.AddRange(tags.Select(tag => new FollowedTag(repository, tag)));
             if (Throws is not null)
                 throw Throws;
-            Dictionary<string, TagObservation> answers = tags.ToDictionary(tag => tag, tag =>
-            {
-                FollowedTag followed = new(repository, tag);
-                return Answers.TryGetValue(followed, out CvException? error)
-                    ? TagObservation.Failed(error)
-                    : TagObservation.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
-            });
-            if (held.TryGetValue(repository.Repository, out TaskCompletionSource? hold))
+            var answers = tags.ToDictionary(
+                tag => tag,
+                tag =>
+                {
+                    FollowedTag followed = new(repository, tag);
+                    return Answers.TryGetValue(followed, out var error)
+                        ? TagObservation.Failed(error)
+                        : TagObservation.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
+                }
+            );
+            if (held.TryGetValue(repository.Repository, out var hold))
                 await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, _time, cancellationToken);
             return answers;
         }

@@ -32,7 +32,7 @@ public sealed class VersionLookupsTests
     [Fact]
     public void Searches_that_never_end_do_not_delay_other_keys()
     {
-        for (int i = 0; i < 1000; i++)
+        for (var i = 0; i < 1000; i++)
             Assert.Null(Find($"evil/{i}", token => Never(token)));
 
         Assert.Equal(Version, Find("ns/a", _ => Task.FromResult(Version)));
@@ -69,7 +69,10 @@ public sealed class VersionLookupsTests
     {
         Assert.Null(Find("ns/a", token => Never(token), TimeSpan.FromMinutes(1)));
         _time.Advance(TimeSpan.FromMinutes(1));
-        Assert.Equal("VersionLookupSlow", Assert.Throws<CvException>(() => Find("ns/a", token => Never(token), TimeSpan.FromMinutes(1))).ErrorId);
+        Assert.Equal(
+            "VersionLookupSlow",
+            Assert.Throws<CvException>(() => Find("ns/a", token => Never(token), TimeSpan.FromMinutes(1))).ErrorId
+        );
 
         _time.Advance(TimeSpan.FromMinutes(4));
 
@@ -81,11 +84,16 @@ public sealed class VersionLookupsTests
     public void A_new_question_ends_the_search_for_the_former_one()
     {
         CancellationToken former = default;
-        Assert.Null(Find("ns/a", token =>
-        {
-            former = token;
-            return Never(token);
-        }));
+        Assert.Null(
+            Find(
+                "ns/a",
+                token =>
+                {
+                    former = token;
+                    return Never(token);
+                }
+            )
+        );
 
         Assert.Equal(Version, _lookups.Find("ns/a", "another", Patience, _ => true, _ => Task.FromResult(Version)));
         Assert.True(former.IsCancellationRequested);
@@ -96,7 +104,18 @@ public sealed class VersionLookupsTests
     {
         Find("ns/a", _ => Task.FromResult(Version));
 
-        Assert.Equal("other", _lookups.Find("ns/a", "question", Patience, v => v.Version != Version.Version, _ => Task.FromResult(Version with { Version = "other" }))!.Version);
+        Assert.Equal(
+            "other",
+            _lookups
+                .Find(
+                    "ns/a",
+                    "question",
+                    Patience,
+                    v => v.Version != Version.Version,
+                    _ => Task.FromResult(Version with { Version = "other" })
+                )!
+                .Version
+        );
     }
 
     [Fact]
@@ -110,11 +129,17 @@ public sealed class VersionLookupsTests
     }
 
     private ResolvedVersion? Find(string key, Func<CancellationToken, Task<ResolvedVersion>> search, TimeSpan? patience = null) =>
-        _lookups.Find(key, "question", patience ?? Patience, _ => true, token =>
-        {
-            _searches++;
-            return search(token);
-        });
+        _lookups.Find(
+            key,
+            "question",
+            patience ?? Patience,
+            _ => true,
+            token =>
+            {
+                _searches++;
+                return search(token);
+            }
+        );
 
     private static async Task<ResolvedVersion> Never(CancellationToken cancellationToken)
     {

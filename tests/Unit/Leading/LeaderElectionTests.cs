@@ -24,7 +24,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
     public async ValueTask DisposeAsync()
     {
-        foreach (Replica replica in _replicas)
+        foreach (var replica in _replicas)
         {
             replica.Cut = false;
             await replica.Stop.CancelAsync();
@@ -38,13 +38,14 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void The_first_replica_leads_at_once_and_the_other_stands_by()
     {
-        Replica a = Start("a"), b = Start("b");
+        Replica a = Start("a"),
+            b = Start("b");
         Seconds(60);
 
         Assert.True(a.Leads);
         Assert.False(b.Leads);
         Assert.Equal("a", b.Election.Leader);
-        JsonNode spec = _server.Find(LeasePath)!["spec"]!;
+        var spec = _server.Find(LeasePath)!["spec"]!;
         Assert.Equal("a", spec["holderIdentity"]!.GetValue<string>());
         Assert.Equal(15, spec["leaseDurationSeconds"]!.GetValue<int>());
         Assert.Equal(0, spec["leaseTransitions"]!.GetValue<int>());
@@ -66,10 +67,11 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_killed_leader_is_replaced_after_its_lease_has_expired_and_not_before()
     {
-        Replica a = Start("a"), b = Start("b");
+        Replica a = Start("a"),
+            b = Start("b");
         Seconds(21);
         a.Cut = true;
-        DateTimeOffset lastRenewal = RenewTime();
+        var lastRenewal = RenewTime();
 
         while (!b.Leads)
         {
@@ -84,11 +86,12 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_leader_that_is_cut_off_stops_before_another_leads()
     {
-        Replica a = Start("a"), b = Start("b");
+        Replica a = Start("a"),
+            b = Start("b");
         Seconds(20);
         a.Cut = true;
 
-        for (int i = 0; i < 30 && !b.Leads; i++)
+        for (var i = 0; i < 30 && !b.Leads; i++)
         {
             Seconds(1);
             Assert.False(a.Leads && b.Leads);
@@ -105,7 +108,8 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void Stopping_releases_the_lease_after_the_leader_has_wound_down()
     {
-        Replica a = Start("a", windsDown: true), b = Start("b");
+        Replica a = Start("a", windsDown: true),
+            b = Start("b");
         Seconds(5);
         a.Stop.Cancel();
         // Longer than the lease: it is renewed while the leader winds down.
@@ -122,7 +126,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void Errors_of_the_API_server_are_tolerated_until_the_deadline()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         Seconds(20);
         a.Answer = HttpStatusCode.InternalServerError;
         Seconds(8);
@@ -145,7 +149,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_single_hanging_request_does_not_lose_the_lease()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         a.HangOnce = true;
         Seconds(30);
 
@@ -157,7 +161,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_renewal_whose_response_was_lost_keeps_the_lease()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         Seconds(6);
         a.LoseAnswers = true;
         Seconds(5);
@@ -171,9 +175,9 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_lease_taken_by_another_client_ends_the_term_at_the_next_renewal()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         Seconds(6);
-        JsonObject lease = _server.Find(LeasePath)!.DeepClone().AsObject();
+        var lease = _server.Find(LeasePath)!.DeepClone().AsObject();
         lease["spec"]!["holderIdentity"] = "intruder";
         _server.Put(LeasePath, lease);
         Seconds(5);
@@ -185,12 +189,13 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_deleted_lease_is_not_taken_while_its_holder_may_still_act()
     {
-        Replica a = Start("a"), b = Start("b");
+        Replica a = Start("a"),
+            b = Start("b");
         Seconds(20);
         a.Cut = true;
         _server.Delete(LeasePath);
 
-        for (int i = 0; i < 30 && !b.Leads; i++)
+        for (var i = 0; i < 30 && !b.Leads; i++)
         {
             Seconds(1);
             Assert.False(a.Leads && b.Leads);
@@ -202,7 +207,8 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_deleted_lease_is_recreated_by_its_holder()
     {
-        Replica a = Start("a"), b = Start("b");
+        Replica a = Start("a"),
+            b = Start("b");
         Seconds(20);
         _server.Delete(LeasePath);
         Seconds(30);
@@ -216,7 +222,8 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     public void Different_or_jumping_clocks_have_no_effect()
     {
         JumpingClock ahead = new(_time) { WallClockAhead = TimeSpan.FromHours(5) };
-        Replica a = Start("a"), b = Start("b", clock: ahead);
+        Replica a = Start("a"),
+            b = Start("b", clock: ahead);
         Seconds(60);
         Assert.True(a.Leads);
         Assert.False(b.Leads);
@@ -231,10 +238,10 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_restarted_process_takes_over_its_own_lease_at_once()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         Seconds(20);
         a.Cut = true;
-        Replica again = Start("a");
+        var again = Start("a");
 
         Assert.True(again.Leads);
         Assert.Equal(0, _server.Find(LeasePath)!["spec"]!["leaseTransitions"]!.GetValue<int>());
@@ -243,7 +250,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void The_earlier_of_two_processes_with_one_identity_stops_at_its_next_renewal()
     {
-        Replica a = Start("a");
+        var a = Start("a");
         Seconds(21);
         Start("a");
         Seconds(6);
@@ -256,7 +263,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     {
         // The monotonic clock stands still in a machine that sleeps, the wall clock does not; nothing has fired yet when it wakes.
         JumpingClock clock = new(_time);
-        Replica a = Start("a", clock: clock);
+        var a = Start("a", clock: clock);
         Seconds(6);
         Assert.True(a.Leads);
         clock.WallClockAhead = TimeSpan.FromSeconds(15);
@@ -277,12 +284,13 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         StoppableClock[] clocks = [new(_time), new(_time)];
         Replica[] both = [Start("a", clock: clocks[0]), Start("b", clock: clocks[1])];
         Seconds(10);
-        for (int round = 0; round < 20; round++)
+        for (var round = 0; round < 20; round++)
         {
-            int leader = Array.FindIndex(both, replica => replica.Leads);
-            Replica stopped = both[leader], other = both[1 - leader];
+            var leader = Array.FindIndex(both, replica => replica.Leads);
+            Replica stopped = both[leader],
+                other = both[1 - leader];
             clocks[leader].Stop();
-            DateTimeOffset lastRenewal = RenewTime();
+            var lastRenewal = RenewTime();
             while (!other.Leads)
             {
                 // The renewal is seen by the next look, and that it has run out by the one after: each comes within 2.4 s.
@@ -303,16 +311,20 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public async Task A_guarded_connection_reads_but_changes_nothing_once_its_guard_refuses()
     {
-        using ClusterConnection cluster = _server.Connect();
+        using var cluster = _server.Connect();
         ResourcePath path = new("", "v1", "configmaps", "cvm", "a");
         _server.Put("/api/v1/namespaces/cvm/configmaps/a", new JsonObject { ["metadata"] = new JsonObject { ["name"] = "a" } });
-        ClusterConnection guarded = cluster.GuardedBy(() => throw new OperationCanceledException());
-        JsonObject body = await guarded.GetAsync(path, TestContext.Current.CancellationToken);
+        var guarded = cluster.GuardedBy(() => throw new OperationCanceledException());
+        var body = await guarded.GetAsync(path, TestContext.Current.CancellationToken);
         _server.Requests.Clear();
 
         await Assert.ThrowsAnyAsync<Exception>(() => guarded.ReplaceAsync(path, body, TestContext.Current.CancellationToken));
-        await Assert.ThrowsAnyAsync<Exception>(() => guarded.CreateAsync(path with { Name = null }, body, TestContext.Current.CancellationToken));
-        await Assert.ThrowsAnyAsync<Exception>(() => guarded.PatchAsync(path, PatchKind.Merge, body, TestContext.Current.CancellationToken));
+        await Assert.ThrowsAnyAsync<Exception>(() =>
+            guarded.CreateAsync(path with { Name = null }, body, TestContext.Current.CancellationToken)
+        );
+        await Assert.ThrowsAnyAsync<Exception>(() =>
+            guarded.PatchAsync(path, PatchKind.Merge, body, TestContext.Current.CancellationToken)
+        );
         await Assert.ThrowsAnyAsync<Exception>(() => guarded.DeleteAsync(path, TestContext.Current.CancellationToken));
         Assert.Empty(_server.Requests);
     }
@@ -320,11 +332,12 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public async Task A_leader_that_fails_releases_the_lease_and_rethrows_the_exception()
     {
-        using ClusterConnection cluster = _server.Connect();
+        using var cluster = _server.Connect();
         LeaderElection election = new(cluster, Options("a"), _time, NullLogger.Instance);
 
-        await Assert.ThrowsAsync<InvalidOperationException>(() => election.RunAsync(
-            (_, _) => throw new InvalidOperationException("broken"), TestContext.Current.CancellationToken));
+        await Assert.ThrowsAsync<InvalidOperationException>(() =>
+            election.RunAsync((_, _) => throw new InvalidOperationException("broken"), TestContext.Current.CancellationToken)
+        );
 
         Assert.Equal("", _server.Find(LeasePath)!["spec"]!["holderIdentity"]!.GetValue<string>());
     }
@@ -337,25 +350,33 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     {
         Random random = new(seed);
         Replica[] all = [Start("a"), Start("b"), Start("c")];
-        int led = 0;
+        var led = 0;
         DateTimeOffset deleted = default;
-        for (int i = 0; i < 2000; i++)
+        for (var i = 0; i < 2000; i++)
         {
-            Replica chosen = all[random.Next(all.Length)];
+            var chosen = all[random.Next(all.Length)];
             switch (random.Next(30))
             {
-                case 0: chosen.Cut = true; break;
-                case 1: chosen.Answer = HttpStatusCode.InternalServerError; break;
-                case 2: chosen.LoseAnswers = true; break;
+                case 0:
+                    chosen.Cut = true;
+                    break;
+                case 1:
+                    chosen.Answer = HttpStatusCode.InternalServerError;
+                    break;
+                case 2:
+                    chosen.LoseAnswers = true;
+                    break;
                 case 3 when _time.GetUtcNow() - deleted > 60 * Second:
                     _server.Delete(LeasePath);
                     deleted = _time.GetUtcNow();
                     break;
-                case < 12: (chosen.Cut, chosen.Answer, chosen.LoseAnswers) = (false, null, false); break;
+                case < 12:
+                    (chosen.Cut, chosen.Answer, chosen.LoseAnswers) = (false, null, false);
+                    break;
             }
 
             _time.Advance(TimeSpan.FromMilliseconds(random.Next(1, 1500)));
-            int leaders = all.Count(replica => replica.Leads);
+            var leaders = all.Count(replica => replica.Leads);
             Assert.InRange(leaders, 0, 1);
             led += leaders;
         }
@@ -369,16 +390,25 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [InlineData(15, 10, 5, 6)]
     [InlineData(15.5, 10, 5, 2)]
     public void Contradictory_times_are_rejected(double lease, double deadline, double renew, double retry) =>
-        Assert.Throws<ArgumentException>((Options("a") with
-        {
-            LeaseDuration = lease * Second,
-            RenewDeadline = deadline * Second,
-            RenewPeriod = renew * Second,
-            RetryPeriod = retry * Second,
-        }).Validate);
+        Assert.Throws<ArgumentException>(
+            (
+                Options("a") with
+                {
+                    LeaseDuration = lease * Second,
+                    RenewDeadline = deadline * Second,
+                    RenewPeriod = renew * Second,
+                    RetryPeriod = retry * Second,
+                }
+            ).Validate
+        );
 
     private static LeaderElectionOptions Options(string identity) =>
-        new() { Namespace = "cvm", Identity = identity, Random = new Random(1) };
+        new()
+        {
+            Namespace = "cvm",
+            Identity = identity,
+            Random = new Random(1),
+        };
 
     private Replica Start(string identity, bool windsDown = false, TimeProvider? clock = null)
     {
@@ -389,7 +419,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
     private void Seconds(int count)
     {
-        for (int i = 0; i < count * 4; i++)
+        for (var i = 0; i < count * 4; i++)
             _time.Advance(Second / 4);
     }
 
@@ -405,21 +435,24 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         {
             _cluster = server.Connect(InterceptAsync);
             Election = new LeaderElection(_cluster, Options(identity), clock, NullLogger.Instance);
-            Running = Election.RunAsync(async (term, token) =>
-            {
-                leadership = term;
-                Terms++;
-                try
+            Running = Election.RunAsync(
+                async (term, token) =>
                 {
-                    await new TaskCompletionSource().Task.WaitAsync(token);
-                }
-                finally
-                {
-                    leadership = null;
-                    if (windsDown)
-                        await WindDown.Task;
-                }
-            }, Stop.Token);
+                    leadership = term;
+                    Terms++;
+                    try
+                    {
+                        await new TaskCompletionSource().Task.WaitAsync(token);
+                    }
+                    finally
+                    {
+                        leadership = null;
+                        if (windsDown)
+                            await WindDown.Task;
+                    }
+                },
+                Stop.Token
+            );
         }
 
         public LeaderElection Election { get; }
@@ -461,7 +494,10 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         }
 
         private async Task<HttpResponseMessage> InterceptAsync(
-            HttpRequestMessage request, Func<Task<HttpResponseMessage>> next, CancellationToken token)
+            HttpRequestMessage request,
+            Func<Task<HttpResponseMessage>> next,
+            CancellationToken token
+        )
         {
             if (Cut || (HangOnce && request.Method == HttpMethod.Put))
             {
@@ -471,7 +507,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
             if (Answer is { } code)
                 return FakeApiServer.Status(code, "made to fail");
-            HttpResponseMessage response = await next();
+            var response = await next();
             if (LoseAnswers)
                 throw new HttpRequestException("the connection broke");
             return response;

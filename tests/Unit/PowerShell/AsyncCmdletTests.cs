@@ -16,20 +16,27 @@ public sealed class AsyncCmdletTests
         using ManualResetEventSlim logged = new();
 
         // The consumer blocks on the first object until all messages have been written.
-        var result = session.Invoke("Write-AsyncFlood -Count 12345 -Logged $logged -Verbose | ForEach-Object { $logged.Wait() }", ("logged", logged));
+        var result = session.Invoke(
+            "Write-AsyncFlood -Count 12345 -Logged $logged -Verbose | ForEach-Object { $logged.Wait() }",
+            ("logged", logged)
+        );
 
         Assert.Equal(10_000, result.Verbose.Count(message => message == "flood"));
         Assert.Contains("2345", Assert.Single(result.Warnings), StringComparison.Ordinal);
     }
 
-    private static PowerShellSession Session() => new(import: false, state =>
-    {
-        foreach (var type in typeof(AsyncCmdletTests).GetNestedTypes(BindingFlags.NonPublic | BindingFlags.Public))
-        {
-            if (type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet)
-                state.Commands.Add(new SessionStateCmdletEntry($"{cmdlet.VerbName}-{cmdlet.NounName}", type, null));
-        }
-    });
+    private static PowerShellSession Session() =>
+        new(
+            import: false,
+            state =>
+            {
+                foreach (var type in typeof(AsyncCmdletTests).GetNestedTypes(BindingFlags.NonPublic | BindingFlags.Public))
+                {
+                    if (type.GetCustomAttribute<CmdletAttribute>() is { } cmdlet)
+                        state.Commands.Add(new SessionStateCmdletEntry($"{cmdlet.VerbName}-{cmdlet.NounName}", type, null));
+                }
+            }
+        );
 
     [Fact]
     public void Output_of_all_three_hooks_is_in_order()
@@ -84,7 +91,8 @@ public sealed class AsyncCmdletTests
         // The consumer checks the progress of the producer while it processes the first object.
         var result = session.Invoke(
             "0 | Send-Async -Count 100000 -Counter $c | ForEach-Object { if ($_ -eq 'begin') { return }; [Threading.Thread]::Sleep(200); $c.Value; break }",
-            ("c", new Counter()));
+            ("c", new Counter())
+        );
 
         Assert.InRange((int)result.Output.Single().BaseObject, 1, 2000);
     }
@@ -172,7 +180,10 @@ public sealed class AsyncCmdletTests
     {
         using var session = Session();
 
-        var result = session.Invoke("1..2 | Test-AsyncFailure -Exception $e", ("e", new CvException("TagNotFound", kind, "No tag 'x'.", "Push it.") { Target = "repo:x" }));
+        var result = session.Invoke(
+            "1..2 | Test-AsyncFailure -Exception $e",
+            ("e", new CvException("TagNotFound", kind, "No tag 'x'.", "Push it.") { Target = "repo:x" })
+        );
 
         Assert.Null(result.Terminating);
         Assert.Equal(2, result.Errors.Count);
@@ -314,7 +325,8 @@ public sealed class AsyncCmdletTests
     [Cmdlet(VerbsCommon.Get, "AsyncThread")]
     public sealed class GetAsyncThreadCommand : AsyncCmdlet
     {
-        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) => WriteObjectAsync(Environment.CurrentManagedThreadId);
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+            WriteObjectAsync(Environment.CurrentManagedThreadId);
     }
 
     [Cmdlet(VerbsCommunications.Write, "AsyncStream")]
@@ -409,9 +421,11 @@ public sealed class AsyncCmdletTests
         [Parameter]
         public SwitchParameter Wrap { get; set; }
 
-        protected override Task BeginProcessingAsync(CancellationToken cancellationToken) => AtBeginning ? throw Exception : Task.CompletedTask;
+        protected override Task BeginProcessingAsync(CancellationToken cancellationToken) =>
+            AtBeginning ? throw Exception : Task.CompletedTask;
 
-        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) => throw (Wrap ? Terminating(Exception) : Exception);
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+            throw (Wrap ? Terminating(Exception) : Exception);
 
         protected override Task EndProcessingAsync(CancellationToken cancellationToken) => WriteObjectAsync("end");
     }
@@ -426,7 +440,9 @@ public sealed class AsyncCmdletTests
         public SwitchParameter Continue { get; set; }
 
         protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-            await WriteObjectAsync(Continue ? await ShouldContinueAsync("Really?", "Careful") : await ShouldProcessAsync("the thing", "Turn it"));
+            await WriteObjectAsync(
+                Continue ? await ShouldContinueAsync("Really?", "Careful") : await ShouldProcessAsync("the thing", "Turn it")
+            );
     }
 
     /// <summary>Stops the upstream cmdlets like Select-Object -First 1, without stopping the whole pipeline.</summary>

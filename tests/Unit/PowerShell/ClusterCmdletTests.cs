@@ -30,7 +30,9 @@ public sealed class ClusterCmdletTests : IDisposable
         using var session = Session();
         session.Invoke("$s = Start-CvSandbox", ("k", Write())).AssertNoErrors();
 
-        var result = session.Invoke("Show-Target; Show-Target -Context cvm-sandbox -Namespace x; Show-Target -KubeConfig $k; ([uri]$s.Server).AbsoluteUri").AssertNoErrors();
+        var result = session
+            .Invoke("Show-Target; Show-Target -Context cvm-sandbox -Namespace x; Show-Target -KubeConfig $k; ([uri]$s.Server).AbsoluteUri")
+            .AssertNoErrors();
 
         var server = result.Output[3].BaseObject;
         Assert.Equal([$"{server} default", $"{server} x", "http://first.example/ shop"], result.Output.Take(3).Select(o => o.BaseObject));
@@ -41,7 +43,12 @@ public sealed class ClusterCmdletTests : IDisposable
     {
         using var session = Session();
 
-        var result = session.Invoke("[pscustomobject]@{ Namespace = 'one' }, [pscustomobject]@{ Namespace = 'two' } | Show-Target -KubeConfig $k", ("k", Write())).AssertNoErrors();
+        var result = session
+            .Invoke(
+                "[pscustomobject]@{ Namespace = 'one' }, [pscustomobject]@{ Namespace = 'two' } | Show-Target -KubeConfig $k",
+                ("k", Write())
+            )
+            .AssertNoErrors();
 
         Assert.Equal(["http://first.example/ one", "http://first.example/ two"], result.Output.Select(o => o.BaseObject));
     }
@@ -61,22 +68,34 @@ public sealed class ClusterCmdletTests : IDisposable
     {
         using var session = Session();
 
-        var result = session.Invoke("[pscustomobject]@{ Namespace = 'one' }, [pscustomobject]@{ Namespace = 'two' } | Show-Target -KubeConfig $k", ("k", Path.Combine(_folder, "none")));
+        var result = session.Invoke(
+            "[pscustomobject]@{ Namespace = 'one' }, [pscustomobject]@{ Namespace = 'two' } | Show-Target -KubeConfig $k",
+            ("k", Path.Combine(_folder, "none"))
+        );
 
         Assert.Empty(result.Output);
-        Assert.Equal("KubeConfigNotFound,CvManager.Unit.PowerShell.ClusterCmdletTests+ShowTargetCommand", result.Error().FullyQualifiedErrorId);
+        Assert.Equal(
+            "KubeConfigNotFound,CvManager.Unit.PowerShell.ClusterCmdletTests+ShowTargetCommand",
+            result.Error().FullyQualifiedErrorId
+        );
     }
 
-    private static PowerShellSession Session() => new(import: false, state =>
-    {
-        state.Commands.Add(new SessionStateCmdletEntry("Show-Target", typeof(ShowTargetCommand), null));
-        state.Commands.Add(new SessionStateCmdletEntry("Start-CvSandbox", typeof(StartCvSandboxCommand), null));
-    });
+    private static PowerShellSession Session() =>
+        new(
+            import: false,
+            state =>
+            {
+                state.Commands.Add(new SessionStateCmdletEntry("Show-Target", typeof(ShowTargetCommand), null));
+                state.Commands.Add(new SessionStateCmdletEntry("Start-CvSandbox", typeof(StartCvSandboxCommand), null));
+            }
+        );
 
     private string Write()
     {
         var path = Path.Combine(_folder, "config");
-        File.WriteAllText(path, """
+        File.WriteAllText(
+            path,
+            """
             apiVersion: v1
             kind: Config
             current-context: first
@@ -88,7 +107,8 @@ public sealed class ClusterCmdletTests : IDisposable
             contexts:
             - {name: first, context: {cluster: first, user: user, namespace: shop}}
             - {name: second, context: {cluster: second, user: user}}
-            """);
+            """
+        );
         return path;
     }
 

@@ -9,98 +9,147 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>Conventions of all cmdlets.</summary>
 public sealed class CmdletConventionTests
 {
-    private static readonly string s_module = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
+    private static readonly string Module = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
 
-    private static readonly IReadOnlyList<Type> s_cmdlets =
-        [.. typeof(AsyncCmdlet).Assembly.GetTypes().Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null).OrderBy(NounAndVerb, StringComparer.Ordinal)];
+    private static readonly IReadOnlyList<Type> Cmdlets =
+    [
+        .. typeof(AsyncCmdlet)
+            .Assembly.GetTypes()
+            .Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)
+            .OrderBy(NounAndVerb, StringComparer.Ordinal),
+    ];
 
     /// <summary>Verbs of cmdlets that change nothing.</summary>
-    private static readonly string[] s_harmless = ["Get", "Test", "Wait", "Connect", "Export"];
+    private static readonly string[] Harmless = ["Get", "Test", "Wait", "Connect", "Export"];
 
     [Fact]
-    public void The_module_has_cmdlets() => Assert.NotEmpty(s_cmdlets);
+    public void The_module_has_cmdlets() => Assert.NotEmpty(Cmdlets);
 
     [Fact]
     public void Parameter_sets_match_ParameterSets_txt()
     {
         using var session = new PowerShellSession();
 
-        var sets = s_cmdlets.SelectMany(type => session.Invoke($"(Get-Command {Name(type)}).ParameterSets").AssertNoErrors().Output.Select(set =>
-            $"{Name(type)} {set.Properties["Name"].Value}: {set}"));
+        var sets = Cmdlets.SelectMany(type =>
+            session
+                .Invoke($"(Get-Command {Name(type)}).ParameterSets")
+                .AssertNoErrors()
+                .Output.Select(set => $"{Name(type)} {set.Properties["Name"].Value}: {set}")
+        );
 
         var pinned = File.ReadAllLines(Path.Combine(RepositoryRoot.Path, "tests", "Unit", "PowerShell", "ParameterSets.txt"));
         var actual = sets.ToList();
-        Assert.True(pinned.SequenceEqual(actual), $"ParameterSets.txt has not:\n{string.Join('\n', actual.Except(pinned))}\nand has wrongly, or elsewhere:\n{string.Join('\n', pinned.Except(actual))}");
+        Assert.True(
+            pinned.SequenceEqual(actual),
+            $"ParameterSets.txt has not:\n{string.Join('\n', actual.Except(pinned))}\nand has wrongly, or elsewhere:\n{string.Join('\n', pinned.Except(actual))}"
+        );
     }
 
     [Fact]
     public void Verbs_are_approved_and_nouns_singular()
     {
-        var approved = typeof(PSObject).Assembly.GetTypes()
-            .Where(type => type is { IsPublic: true, Namespace: "System.Management.Automation" } && type.Name.StartsWith("Verbs", StringComparison.Ordinal))
+        var approved = typeof(PSObject)
+            .Assembly.GetTypes()
+            .Where(type =>
+                type is { IsPublic: true, Namespace: "System.Management.Automation" }
+                && type.Name.StartsWith("Verbs", StringComparison.Ordinal)
+            )
             .SelectMany(type => type.GetFields(BindingFlags.Public | BindingFlags.Static))
             .Select(field => field.Name)
             .ToHashSet();
 
-        Assert.All(s_cmdlets, type =>
-        {
-            var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
-            Assert.Contains(cmdlet.VerbName, approved);
-            Assert.False(cmdlet.NounName.EndsWith('s'), cmdlet.NounName);
-            Assert.True(cmdlet.NounName.StartsWith("Cv", StringComparison.Ordinal) || cmdlet.NounName == "ContainerVersion", cmdlet.NounName);
-            Assert.Equal($"{cmdlet.VerbName}{cmdlet.NounName}Command", type.Name);
-            Assert.True(type.IsSealed, type.Name);
-        });
+        Assert.All(
+            Cmdlets,
+            type =>
+            {
+                var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+                Assert.Contains(cmdlet.VerbName, approved);
+                Assert.False(cmdlet.NounName.EndsWith('s'), cmdlet.NounName);
+                Assert.True(
+                    cmdlet.NounName.StartsWith("Cv", StringComparison.Ordinal) || cmdlet.NounName == "ContainerVersion",
+                    cmdlet.NounName
+                );
+                Assert.Equal($"{cmdlet.VerbName}{cmdlet.NounName}Command", type.Name);
+                Assert.True(type.IsSealed, type.Name);
+            }
+        );
     }
 
     [Fact]
     public void Only_cmdlets_that_change_something_have_WhatIf() =>
-        Assert.All(s_cmdlets, type =>
-        {
-            var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
-            Assert.True(cmdlet.SupportsShouldProcess != s_harmless.Contains(cmdlet.VerbName), Name(type));
-        });
+        Assert.All(
+            Cmdlets,
+            type =>
+            {
+                var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+                Assert.True(cmdlet.SupportsShouldProcess != Harmless.Contains(cmdlet.VerbName), Name(type));
+            }
+        );
 
     [Fact]
     public void Every_output_type_is_declared_and_belongs_to_the_module() =>
-        Assert.All(s_cmdlets, type =>
-        {
-            var types = OutputTypes(type);
-            Assert.NotEmpty(types);
-            Assert.All(types, output => Assert.True(
-                output.Assembly == typeof(AsyncCmdlet).Assembly || output.Assembly == typeof(string).Assembly, $"{Name(type)} gives {output}"));
-        });
+        Assert.All(
+            Cmdlets,
+            type =>
+            {
+                var types = OutputTypes(type);
+                Assert.NotEmpty(types);
+                Assert.All(
+                    types,
+                    output =>
+                        Assert.True(
+                            output.Assembly == typeof(AsyncCmdlet).Assembly || output.Assembly == typeof(string).Assembly,
+                            $"{Name(type)} gives {output}"
+                        )
+                );
+            }
+        );
 
     [Fact]
     public void No_parameter_has_the_type_of_a_dependency() =>
-        Assert.All(s_cmdlets, type => Assert.All(Parameters(type), parameter =>
-        {
-            var declared = parameter.PropertyType.IsArray ? parameter.PropertyType.GetElementType()! : parameter.PropertyType;
-            declared = Nullable.GetUnderlyingType(declared) ?? declared;
-            Assert.True(
-                declared.Assembly == typeof(AsyncCmdlet).Assembly || declared.Assembly == typeof(PSObject).Assembly || declared.Namespace!.StartsWith("System", StringComparison.Ordinal),
-                $"{Name(type)} -{parameter.Name} is a {declared}");
-        }));
+        Assert.All(
+            Cmdlets,
+            type =>
+                Assert.All(
+                    Parameters(type),
+                    parameter =>
+                    {
+                        var declared = parameter.PropertyType.IsArray ? parameter.PropertyType.GetElementType()! : parameter.PropertyType;
+                        declared = Nullable.GetUnderlyingType(declared) ?? declared;
+                        Assert.True(
+                            declared.Assembly == typeof(AsyncCmdlet).Assembly
+                                || declared.Assembly == typeof(PSObject).Assembly
+                                || declared.Namespace!.StartsWith("System", StringComparison.Ordinal),
+                            $"{Name(type)} -{parameter.Name} is a {declared}"
+                        );
+                    }
+                )
+        );
 
     [Fact]
     public void Views_refer_to_existing_properties()
     {
         var assembly = typeof(AsyncCmdlet).Assembly;
 
-        var wrong = from view in XDocument.Load(Path.Combine(s_module, "CvManager.Format.ps1xml")).Descendants("View")
-                    from name in view.Element("ViewSelectedBy")!.Elements("TypeName")
-                    let type = assembly.GetType(name.Value)
-                    from property in view.Descendants("PropertyName").Select(property => property.Value).DefaultIfEmpty("")
-                    where type is null || (property.Length > 0 && type.GetProperty(property) is null)
-                    select $"{name.Value} {property}";
+        var wrong =
+            from view in XDocument.Load(Path.Combine(Module, "CvManager.Format.ps1xml")).Descendants("View")
+            from name in view.Element("ViewSelectedBy")!.Elements("TypeName")
+            let type = assembly.GetType(name.Value)
+            from property in view.Descendants("PropertyName").Select(property => property.Value).DefaultIfEmpty("")
+            where type is null || (property.Length > 0 && type.GetProperty(property) is null)
+            select $"{name.Value} {property}";
 
         Assert.Empty(wrong);
     }
 
     [Fact]
     public void Every_Timeout_accepts_durations_such_as_5m() =>
-        Assert.All(s_cmdlets.SelectMany(Parameters).Where(parameter => (Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType) == typeof(TimeSpan)), parameter =>
-            Assert.NotNull(parameter.GetCustomAttribute<TimeSpanTransformationAttribute>()));
+        Assert.All(
+            Cmdlets
+                .SelectMany(Parameters)
+                .Where(parameter => (Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType) == typeof(TimeSpan)),
+            parameter => Assert.NotNull(parameter.GetCustomAttribute<TimeSpanTransformationAttribute>())
+        );
 
     private static IReadOnlyList<Type> OutputTypes(Type cmdlet) =>
         [.. cmdlet.GetCustomAttributes<OutputTypeAttribute>().SelectMany(output => output.Type).Select(output => output.Type)];
@@ -108,7 +157,9 @@ public sealed class CmdletConventionTests
     private static IEnumerable<PropertyInfo> Parameters(Type cmdlet) =>
         cmdlet.GetProperties().Where(property => property.GetCustomAttributes<ParameterAttribute>().Any());
 
-    private static string Name(Type cmdlet) => cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.VerbName}-{attribute.NounName}" : "";
+    private static string Name(Type cmdlet) =>
+        cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.VerbName}-{attribute.NounName}" : "";
 
-    private static string NounAndVerb(Type cmdlet) => cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.NounName} {attribute.VerbName}" : "";
+    private static string NounAndVerb(Type cmdlet) =>
+        cmdlet.GetCustomAttribute<CmdletAttribute>() is { } attribute ? $"{attribute.NounName} {attribute.VerbName}" : "";
 }

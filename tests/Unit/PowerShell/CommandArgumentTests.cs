@@ -11,10 +11,39 @@ public sealed class CommandArgumentTests : IDisposable
     private readonly PowerShellSession session = new();
 
     /// <summary>All quotes that PowerShell accepts, and other special characters.</summary>
-    public static TheoryData<string> Hostile => new(((string[])["'", "\u2018", "\u2019", "\u201a", "\u201b", "\"", "\u201c", "\u201d", "\u201e"])
-        .Select(quote => $"x{quote};Set-Variable hacked 1;{quote}")
-        .Concat(["$(Set-Variable hacked 1)", "`$x", "x`", "-Force", "\u2013Force", "a b", "a,b", "@x", "{x}", "#x", "x|y", "x>y", "x&y", "*", "[a]", "a\nb", "a\r\nSet-Variable hacked 1",
-            "\u001b[31mred", "\u0007", "\u202eabc", "\u001b\u201d;Set-Variable hacked 1;\u201d$(1)`", "1e5", "0x10", "$true", "ü", "\ud83d\ude00"]));
+    public static TheoryData<string> Hostile =>
+        new(
+            ((string[])["'", "\u2018", "\u2019", "\u201a", "\u201b", "\"", "\u201c", "\u201d", "\u201e"])
+                .Select(quote => $"x{quote};Set-Variable hacked 1;{quote}")
+                .Concat([
+                    "$(Set-Variable hacked 1)",
+                    "`$x",
+                    "x`",
+                    "-Force",
+                    "\u2013Force",
+                    "a b",
+                    "a,b",
+                    "@x",
+                    "{x}",
+                    "#x",
+                    "x|y",
+                    "x>y",
+                    "x&y",
+                    "*",
+                    "[a]",
+                    "a\nb",
+                    "a\r\nSet-Variable hacked 1",
+                    "\u001b[31mred",
+                    "\u0007",
+                    "\u202eabc",
+                    "\u001b\u201d;Set-Variable hacked 1;\u201d$(1)`",
+                    "1e5",
+                    "0x10",
+                    "$true",
+                    "ü",
+                    "\ud83d\ude00",
+                ])
+        );
 
     public void Dispose() => session.Dispose();
 
@@ -22,11 +51,16 @@ public sealed class CommandArgumentTests : IDisposable
     [MemberData(nameof(Hostile))]
     public void A_value_is_one_argument(string value)
     {
-        string argument = CommandArgument.Quote(value);
+        var argument = CommandArgument.Quote(value);
 
         Assert.DoesNotContain(argument, char.IsControl);
-        CommandAst command = Assert.IsType<CommandAst>(Assert.Single(Assert.IsType<PipelineAst>(Assert.Single(
-            Parser.ParseInput($"Test-It {argument}", out _, out ParseError[] errors).EndBlock.Statements)).PipelineElements));
+        var command = Assert.IsType<CommandAst>(
+            Assert.Single(
+                Assert
+                    .IsType<PipelineAst>(Assert.Single(Parser.ParseInput($"Test-It {argument}", out _, out var errors).EndBlock.Statements))
+                    .PipelineElements
+            )
+        );
         Assert.Empty(errors);
         Assert.Equal(2, command.CommandElements.Count);
         Assert.Equal(value, session.Invoke($"& {{ param([string] $Value) $Value }} {argument}").AssertNoErrors().Single().BaseObject);
@@ -36,23 +70,31 @@ public sealed class CommandArgumentTests : IDisposable
     [MemberData(nameof(Hostile))]
     public void A_name_from_a_file_is_completed_as_the_same_name(string name)
     {
-        string path = Path.GetTempFileName();
+        var path = Path.GetTempFileName();
         try
         {
-            File.WriteAllText(path, $$"""
-                {"apiVersion":"v1","kind":"Config","contexts":[{"name":{{System.Text.Json.JsonSerializer.Serialize(name)}},"context":{"cluster":"c","user":"u"} }],
+            File.WriteAllText(
+                path,
+                $$"""
+                {"apiVersion":"v1","kind":"Config","contexts":[{"name":{{System.Text.Json.JsonSerializer.Serialize(
+                    name
+                )}},"context":{"cluster":"c","user":"u"} }],
                  "clusters":[{"name":"c","cluster":{"server":"https://api.test"} }],"users":[{"name":"u","user":{"token":"t"} }]}
-                """);
-            string line = $"Connect-CvCluster -KubeConfig '{path}' -Context ";
-            using System.Management.Automation.PowerShell shell = session.Create("1");
+                """
+            );
+            var line = $"Connect-CvCluster -KubeConfig '{path}' -Context ";
+            using var shell = session.Create("1");
             // Completion offers nothing after a second, which can happen on a busy machine, so it is retried.
             CompletionResult? offered = null;
-            for (int attempt = 0; attempt < 20 && offered is null; attempt++)
+            for (var attempt = 0; attempt < 20 && offered is null; attempt++)
                 offered = CommandCompletion.CompleteInput(line, line.Length, null, shell).CompletionMatches.SingleOrDefault();
 
             Assert.NotNull(offered);
             Assert.DoesNotContain(offered.CompletionText + offered.ListItemText + offered.ToolTip, char.IsControl);
-            Assert.Equal(name, session.Invoke($"& {{ param([string] $Value) $Value }} {offered.CompletionText}").AssertNoErrors().Single().BaseObject);
+            Assert.Equal(
+                name,
+                session.Invoke($"& {{ param([string] $Value) $Value }} {offered.CompletionText}").AssertNoErrors().Single().BaseObject
+            );
             Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
         }
         finally

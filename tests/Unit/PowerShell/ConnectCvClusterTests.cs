@@ -17,7 +17,9 @@ public sealed class ConnectCvClusterTests : IDisposable
     {
         using var session = new PowerShellSession();
 
-        var byContext = session.Invoke("$s = Start-CvSandbox -NoConnect; Get-CvContext -KubeConfig $s.KubeConfig | Connect-CvCluster -PassThru").Single();
+        var byContext = session
+            .Invoke("$s = Start-CvSandbox -NoConnect; Get-CvContext -KubeConfig $s.KubeConfig | Connect-CvCluster -PassThru")
+            .Single();
         var bySandbox = session.Invoke("$s | Connect-CvCluster -PassThru").Single();
 
         Assert.Equal(byContext.Properties["Server"].Value, bySandbox.Properties["Server"].Value);
@@ -48,7 +50,7 @@ public sealed class ConnectCvClusterTests : IDisposable
         using var session = new PowerShellSession();
         dynamic sandbox = session.Invoke("Start-CvSandbox -NoConnect").Single().BaseObject;
 
-        string config = File.ReadAllText((string)sandbox.KubeConfig);
+        var config = File.ReadAllText((string)sandbox.KubeConfig);
         var wrong = Regex.Replace(config, "token: .*", "token: s3cret");
         Assert.NotEqual(config, wrong);
 
@@ -66,7 +68,9 @@ public sealed class ConnectCvClusterTests : IDisposable
         using var silent = new TcpListener(IPAddress.Loopback, 0);
         silent.Start();
 
-        var error = session.Invoke("Connect-CvCluster -KubeConfig $k -Timeout 200ms", ("k", Write(KubeConfigs.For($"http://{silent.LocalEndpoint}")))).Error();
+        var error = session
+            .Invoke("Connect-CvCluster -KubeConfig $k -Timeout 200ms", ("k", Write(KubeConfigs.For($"http://{silent.LocalEndpoint}"))))
+            .Error();
 
         Assert.Equal("OperationTimedOut,CvManager.PowerShell.ConnectCvClusterCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.OperationTimeout, error.CategoryInfo.Category);

@@ -11,9 +11,9 @@ public sealed class ControllerIdentityTests
     [Fact]
     public void A_restarted_process_in_a_pod_has_the_same_identity()
     {
-        using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
+        using var first = ControllerIdentity.Claim("ns/lease", _pod);
         first.Dispose();
-        using ControllerIdentity second = ControllerIdentity.Claim("ns/lease", _pod);
+        using var second = ControllerIdentity.Claim("ns/lease", _pod);
 
         Assert.Equal(first.Name, second.Name);
         Assert.EndsWith(_pod, first.Name, StringComparison.Ordinal);
@@ -22,9 +22,9 @@ public sealed class ControllerIdentityTests
     [Fact]
     public void A_second_process_in_a_pod_has_a_different_identity()
     {
-        using ControllerIdentity first = ControllerIdentity.Claim("ns/lease", _pod);
-        using ControllerIdentity second = ControllerIdentity.Claim("ns/lease", _pod);
-        using ControllerIdentity other = ControllerIdentity.Claim("ns/another", _pod);
+        using var first = ControllerIdentity.Claim("ns/lease", _pod);
+        using var second = ControllerIdentity.Claim("ns/lease", _pod);
+        using var other = ControllerIdentity.Claim("ns/another", _pod);
 
         Assert.NotEqual(first.Name, second.Name);
         Assert.Equal(first.Name, other.Name);
@@ -38,7 +38,7 @@ public sealed class ControllerIdentityTests
     [InlineData("no json", null)]
     public void The_uid_of_the_pod_is_read_from_the_service_account_token(string claims, string? uid)
     {
-        string file = Path.GetTempFileName();
+        var file = Path.GetTempFileName();
         try
         {
             File.WriteAllText(file, $"e30.{Convert.ToBase64String(Encoding.UTF8.GetBytes(claims)).TrimEnd('=')}.x");

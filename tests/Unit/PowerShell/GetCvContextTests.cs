@@ -38,7 +38,8 @@ public sealed class GetCvContextTests : IDisposable
 
 
             """,
-            PlainText.Of(text));
+            PlainText.Of(text)
+        );
     }
 
     [Theory]

@@ -12,7 +12,8 @@ public sealed class ModuleTests
     [Fact]
     public void Every_cmdlet_of_the_assembly_is_exported()
     {
-        var cmdlets = typeof(CvManager.PowerShell.AsyncCmdlet).Assembly.GetTypes()
+        var cmdlets = typeof(CvManager.PowerShell.AsyncCmdlet)
+            .Assembly.GetTypes()
             .Select(type => type.GetCustomAttribute<System.Management.Automation.CmdletAttribute>())
             .OfType<System.Management.Automation.CmdletAttribute>()
             .Select(cmdlet => $"{cmdlet.VerbName}-{cmdlet.NounName}");
@@ -47,7 +48,8 @@ public sealed class ModuleTests
     [Fact]
     public void It_contains_neither_PowerShell_nor_unknown_files()
     {
-        var shipped = Directory.EnumerateFiles(Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "bin"), "*", SearchOption.AllDirectories)
+        var shipped = Directory
+            .EnumerateFiles(Path.Combine(Path.GetDirectoryName(PowerShellSession.ModuleManifest)!, "bin"), "*", SearchOption.AllDirectories)
             .Select(Path.GetFileName)
             .ToList();
 
@@ -58,7 +60,12 @@ public sealed class ModuleTests
     }
 
     private static List<string> ListedCmdlets() =>
-        [.. Manifest("CmdletsToExport").FindAll(node => node is StringConstantExpressionAst, true).Cast<StringConstantExpressionAst>().Select(text => text.Value)];
+        [
+            .. Manifest("CmdletsToExport")
+                .FindAll(node => node is StringConstantExpressionAst, true)
+                .Cast<StringConstantExpressionAst>()
+                .Select(text => text.Value),
+        ];
 
     private static string Value(string key) => (string)Manifest(key).SafeGetValue();
 

@@ -7,5 +7,12 @@ namespace CvManager.Unit.PowerShell;
 internal static class PlainText
 {
     public static string Of(string shown) =>
-        string.Join('\n', new StringDecorated(shown).ToString(OutputRendering.PlainText).ReplaceLineEndings("\n").Split('\n').Select(line => line.TrimEnd()));
+        string.Join(
+            '\n',
+            new StringDecorated(shown)
+                .ToString(OutputRendering.PlainText)
+                .ReplaceLineEndings("\n")
+                .Split('\n')
+                .Select(line => line.TrimEnd())
+        );
 }

@@ -103,7 +103,8 @@ public sealed class PowerShellSession : IDisposable
             terminating,
             [.. shell.Streams.Warning.Select(w => w.Message)],
             [.. shell.Streams.Verbose.Select(v => v.Message)],
-            [.. shell.Streams.Progress]);
+            [.. shell.Streams.Progress]
+        );
     }
 }
 
@@ -120,7 +121,8 @@ public sealed record SessionResult(
     ErrorRecord? Terminating,
     IReadOnlyList<string> Warnings,
     IReadOnlyList<string> Verbose,
-    IReadOnlyList<ProgressRecord> Progress)
+    IReadOnlyList<ProgressRecord> Progress
+)
 {
     /// <summary>Asserts that there is one output object and no error, and returns the object.</summary>
     public PSObject Single()

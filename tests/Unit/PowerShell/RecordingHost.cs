@@ -40,17 +40,11 @@ public sealed class RecordingHost : PSHost
 
     public override void ExitNestedPrompt() => throw new PSNotSupportedException();
 
-    public override void NotifyBeginApplication()
-    {
-    }
+    public override void NotifyBeginApplication() { }
 
-    public override void NotifyEndApplication()
-    {
-    }
+    public override void NotifyEndApplication() { }
 
-    public override void SetShouldExit(int exitCode)
-    {
-    }
+    public override void SetShouldExit(int exitCode) { }
 
     private sealed class RecordingUI : PSHostUserInterface
     {
@@ -90,8 +84,13 @@ public sealed class RecordingHost : PSHost
             throw new PSNotSupportedException();
 
         public override PSCredential PromptForCredential(
-            string caption, string message, string userName, string targetName, PSCredentialTypes allowedCredentialTypes, PSCredentialUIOptions options) =>
-            throw new PSNotSupportedException();
+            string caption,
+            string message,
+            string userName,
+            string targetName,
+            PSCredentialTypes allowedCredentialTypes,
+            PSCredentialUIOptions options
+        ) => throw new PSNotSupportedException();
 
         public override string ReadLine() => throw new PSNotSupportedException();
 
@@ -115,9 +114,7 @@ public sealed class RecordingHost : PSHost
 
         public override void WriteWarningLine(string message) => WriteLine("WARNING: " + message);
 
-        public override void WriteProgress(long sourceId, ProgressRecord record)
-        {
-        }
+        public override void WriteProgress(long sourceId, ProgressRecord record) { }
     }
 
     /// <summary>Wide enough that tables are not truncated.</summary>
@@ -145,9 +142,7 @@ public sealed class RecordingHost : PSHost
 
         public override string WindowTitle { get; set; } = "";
 
-        public override void FlushInputBuffer()
-        {
-        }
+        public override void FlushInputBuffer() { }
 
         public override BufferCell[,] GetBufferContents(Rectangle rectangle) => throw new PSNotSupportedException();
 

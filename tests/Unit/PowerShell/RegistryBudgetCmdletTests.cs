@@ -35,7 +35,7 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     [Fact]
     public void Requests_are_counted_for_all_cmdlets_of_the_session()
     {
-        DateTime before = DateTime.Now;
+        var before = DateTime.Now;
         Invoke("Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag demo").AssertNoErrors();
         Invoke("Get-CvRegistryTag $repository 1a2b3c4").AssertNoErrors();
 
@@ -55,27 +55,39 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
     public void Each_login_has_its_own_budget_and_its_secret_is_not_shown()
     {
         using SecureString secret = new();
-        foreach (char c in "geheim")
+        foreach (var c in "geheim")
             secret.AppendChar(c);
         Invoke("Get-CvRegistryTag $repository 1a2b3c4").AssertNoErrors();
-        _session.Invoke("Get-CvRegistryTag $repository 1a2b3c4 -Credential $credential", ("repository", Repository), ("credential", new PSCredential("ci", secret))).AssertNoErrors();
+        _session
+            .Invoke(
+                "Get-CvRegistryTag $repository 1a2b3c4 -Credential $credential",
+                ("repository", Repository),
+                ("credential", new PSCredential("ci", secret))
+            )
+            .AssertNoErrors();
 
-        SessionResult budgets = Invoke("Get-CvRegistryBudget *").AssertNoErrors();
+        var budgets = Invoke("Get-CvRegistryBudget *").AssertNoErrors();
 
         Assert.Equal(["", "ci"], budgets.Values<string>("Login"));
         Assert.Equal([1L, 1L], budgets.Values<long>("Spent"));
-        Assert.DoesNotContain("geheim", string.Concat(budgets.Output.SelectMany(b => b.Properties).Select(p => $"{p.Value}")), StringComparison.Ordinal);
+        Assert.DoesNotContain(
+            "geheim",
+            string.Concat(budgets.Output.SelectMany(b => b.Properties).Select(p => $"{p.Value}")),
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public async Task A_pause_that_a_registry_requests_is_shown_and_the_next_cmdlet_honours_it()
     {
-        await using SandboxRegistry scarce = await SandboxRegistry.StartAsync(
-            new() { RateLimit = new RegistryRateLimit(1, TimeSpan.FromHours(1)) }, TestContext.Current.CancellationToken);
+        await using var scarce = await SandboxRegistry.StartAsync(
+            new() { RateLimit = new RegistryRateLimit(1, TimeSpan.FromHours(1)) },
+            TestContext.Current.CancellationToken
+        );
         scarce.PushImage("app", "1a2b3c4");
         Ask().AssertNoErrors();
         Assert.Equal(ErrorCategory.LimitsExceeded, Ask().Error().CategoryInfo.Category);
-        long asked = scarce.Requests.Values.Sum();
+        var asked = scarce.Requests.Values.Sum();
 
         Assert.StartsWith("RegistryRateLimited,", Ask().Error().FullyQualifiedErrorId, StringComparison.Ordinal);
 
@@ -95,7 +107,10 @@ public sealed class RegistryBudgetCmdletTests : IAsyncLifetime
         Assert.Contains(_registry.Host, PlainText.Of(_session.Render("Get-CvRegistryBudget")), StringComparison.Ordinal);
         Assert.Single(_session.Invoke("Get-CvRegistryBudget 127.*").AssertNoErrors().Output);
         Assert.Empty(_session.Invoke("Get-CvRegistryBudget other*").AssertNoErrors().Output);
-        Assert.Equal("RegistryBudgetNotFound,CvManager.PowerShell.GetCvRegistryBudgetCommand", _session.Invoke("Get-CvRegistryBudget docker.io").Error().FullyQualifiedErrorId);
+        Assert.Equal(
+            "RegistryBudgetNotFound,CvManager.PowerShell.GetCvRegistryBudgetCommand",
+            _session.Invoke("Get-CvRegistryBudget docker.io").Error().FullyQualifiedErrorId
+        );
     }
 
     private SessionResult Invoke(string script) => _session.Invoke(script, ("repository", Repository));

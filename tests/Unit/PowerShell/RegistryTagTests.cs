@@ -40,10 +40,13 @@ public sealed class RegistryTagTests : IAsyncLifetime
     {
         _registry.PushImage("shop/web", "nightly");
 
-        SessionResult tags = Invoke("Get-CvRegistryTag $repository").AssertNoErrors();
+        var tags = Invoke("Get-CvRegistryTag $repository").AssertNoErrors();
 
         Assert.Equal(["1a2b3c4", "5d6e7f8", "demo", "nightly", "qa"], tags.Values<string>("Tag"));
-        Assert.Equal(["1a2b3c4", "5d6e7f8", "1a2b3c4", _registry.Digest("shop/web", "nightly")!, "5d6e7f8"], tags.Values<string>("Version"));
+        Assert.Equal(
+            ["1a2b3c4", "5d6e7f8", "1a2b3c4", _registry.Digest("shop/web", "nightly")!, "5d6e7f8"],
+            tags.Values<string>("Version")
+        );
         Assert.Equal([_first, _second, _first, _registry.Digest("shop/web", "nightly")!, _second], tags.Values<string>("Digest"));
         Assert.All(tags.Values<string>("Repository"), r => Assert.Equal(Repository, r));
     }
@@ -51,7 +54,7 @@ public sealed class RegistryTagTests : IAsyncLifetime
     [Fact]
     public void Tags_are_shown_as_a_table()
     {
-        string text = PlainText.Of(_session.Render("Get-CvRegistryTag $repository qa", ("repository", Repository)));
+        var text = PlainText.Of(_session.Render("Get-CvRegistryTag $repository qa", ("repository", Repository)));
 
         Assert.Contains("Repository", text, StringComparison.Ordinal);
         Assert.Contains($"qa  5d6e7f8 {_second[..19]}", text, StringComparison.Ordinal);
@@ -62,16 +65,20 @@ public sealed class RegistryTagTests : IAsyncLifetime
     {
         Assert.Equal(["1a2b3c4", "demo"], Invoke("Get-CvRegistryTag $repository -Version 1a2b3c4").AssertNoErrors().Values<string>("Tag"));
         Assert.Equal(["5d6e7f8", "qa"], Invoke($"Get-CvRegistryTag $repository -Version {_second}").AssertNoErrors().Values<string>("Tag"));
-        Assert.StartsWith("RegistryVersionNotFound,", Invoke("Get-CvRegistryTag $repository -Version 9f9f9f9").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "RegistryVersionNotFound,",
+            Invoke("Get-CvRegistryTag $repository -Version 9f9f9f9").Error().FullyQualifiedErrorId,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_consumer_that_stops_the_pipeline_stops_the_listing()
     {
-        for (int i = 0; i < 200; i++)
+        for (var i = 0; i < 200; i++)
             _registry.Tag("shop/web", $"0a00{i:000}", _first);
 
-        SessionResult first = Invoke("foreach ($tag in Get-CvRegistryTag $repository) { $tag; break }");
+        var first = Invoke("foreach ($tag in Get-CvRegistryTag $repository) { $tag; break }");
 
         Assert.Equal("0a00000", Assert.Single(first.Output).Properties["Tag"].Value);
     }
@@ -88,13 +95,15 @@ public sealed class RegistryTagTests : IAsyncLifetime
     [Fact]
     public async Task A_credential_is_used_and_never_shown()
     {
-        await using SandboxRegistry closed = await SandboxRegistry.StartAsync(
-            new() { Login = new RegistryLogin("ci", "geheim") { Kind = RegistryLoginKind.Bearer } }, TestContext.Current.CancellationToken);
+        await using var closed = await SandboxRegistry.StartAsync(
+            new() { Login = new RegistryLogin("ci", "geheim") { Kind = RegistryLoginKind.Bearer } },
+            TestContext.Current.CancellationToken
+        );
         closed.PushImage("app", "1a2b3c4");
 
-        SessionResult without = Use(closed, null);
-        SessionResult wrong = Use(closed, Credential("falsch"));
-        SessionResult right = Use(closed, Credential("geheim"));
+        var without = Use(closed, null);
+        var wrong = Use(closed, Credential("falsch"));
+        var right = Use(closed, Credential("geheim"));
 
         Assert.Equal(ErrorCategory.AuthenticationError, without.Error().CategoryInfo.Category);
         Assert.StartsWith("RegistryUnauthorized,", wrong.Error().FullyQualifiedErrorId, StringComparison.Ordinal);
@@ -109,14 +118,19 @@ public sealed class RegistryTagTests : IAsyncLifetime
 
     private SessionResult Invoke(string script) => _session.Invoke(script, ("repository", Repository));
 
-    private SessionResult Use(SandboxRegistry registry, PSCredential? credential) => _session.Invoke(
-        credential is null ? "Add-CvRegistryTag $closed -Version 1a2b3c4 -Tag demo" : "Add-CvRegistryTag $closed -Version 1a2b3c4 -Tag demo -Credential $credential",
-        ("closed", $"{registry.Host}/app"), ("credential", credential));
+    private SessionResult Use(SandboxRegistry registry, PSCredential? credential) =>
+        _session.Invoke(
+            credential is null
+                ? "Add-CvRegistryTag $closed -Version 1a2b3c4 -Tag demo"
+                : "Add-CvRegistryTag $closed -Version 1a2b3c4 -Tag demo -Credential $credential",
+            ("closed", $"{registry.Host}/app"),
+            ("credential", credential)
+        );
 
     private static PSCredential Credential(string password)
     {
         var secret = new SecureString();
-        foreach (char c in password)
+        foreach (var c in password)
             secret.AppendChar(c);
         return new PSCredential("ci", secret);
     }

@@ -14,7 +14,11 @@ public sealed class SandboxCmdletTests : IDisposable
     {
         using var session = new PowerShellSession();
 
-        var result = session.Invoke("$first = Start-CvSandbox; $second = Start-CvSandbox -NoConnect; $first.Server; (Get-CvContext).Server; Stop-CvSandbox $first; $second.Server").AssertNoErrors();
+        var result = session
+            .Invoke(
+                "$first = Start-CvSandbox; $second = Start-CvSandbox -NoConnect; $first.Server; (Get-CvContext).Server; Stop-CvSandbox $first; $second.Server"
+            )
+            .AssertNoErrors();
 
         Assert.Equal(result.Output[0], result.Output[1]);
         Assert.NotEqual(result.Output[0], result.Output[2]);
@@ -23,13 +27,20 @@ public sealed class SandboxCmdletTests : IDisposable
     [Fact]
     public void A_sandbox_ends_with_its_session()
     {
-        string ended, going;
+        string ended,
+            going;
         using var other = new PowerShellSession();
         using (var session = new PowerShellSession())
         {
             ended = (string)session.Invoke("(Start-CvSandbox).KubeConfig").Single().BaseObject;
             going = (string)other.Invoke("(Start-CvSandbox).KubeConfig").Single().BaseObject;
-            Assert.Equal("SandboxNotRunning", other.Invoke("Stop-CvSandbox $s", ("s", session.Invoke("Start-CvSandbox").Single())).Error().FullyQualifiedErrorId.Split(',')[0]);
+            Assert.Equal(
+                "SandboxNotRunning",
+                other
+                    .Invoke("Stop-CvSandbox $s", ("s", session.Invoke("Start-CvSandbox").Single()))
+                    .Error()
+                    .FullyQualifiedErrorId.Split(',')[0]
+            );
         }
 
         Assert.False(File.Exists(ended));
@@ -56,7 +67,9 @@ public sealed class SandboxCmdletTests : IDisposable
     {
         using var session = new PowerShellSession();
 
-        var moved = session.Invoke("$null = Start-CvSandbox; $image = Add-CvSandboxImage team/app 1a2b3c4 -Broken; Add-CvRegistryTag $image.Repository -Version 1a2b3c4 -Tag demo -PassThru");
+        var moved = session.Invoke(
+            "$null = Start-CvSandbox; $image = Add-CvSandboxImage team/app 1a2b3c4 -Broken; Add-CvRegistryTag $image.Repository -Version 1a2b3c4 -Tag demo -PassThru"
+        );
 
         Assert.Equal("demo", moved.Single().Properties["Tag"].Value);
     }

@@ -6,25 +6,26 @@ namespace CvManager.Unit.PowerShell;
 
 public sealed class TimeSpanTransformationTests
 {
-    public static TheoryData<object, double> Lengths => new()
-    {
-        { "5m", 300 },
-        { "1h30m", 5400 },
-        { "90", 90 },
-        { "1.5", 1.5 },
-        { "1.5h", 5400 },
-        { "2d", 172800 },
-        { "500ms", 0.5 },
-        { "1m500ms", 60.5 },
-        { "10S", 10 },
-        { "00:05:00", 300 },
-        { "0", 0 },
-        { 90, 90 },
-        { 0.25, 0.25 },
-        { 90L, 90 },
-        { TimeSpan.FromMinutes(2), 120 },
-        { new PSObject("5m"), 300 },
-    };
+    public static TheoryData<object, double> Lengths =>
+        new()
+        {
+            { "5m", 300 },
+            { "1h30m", 5400 },
+            { "90", 90 },
+            { "1.5", 1.5 },
+            { "1.5h", 5400 },
+            { "2d", 172800 },
+            { "500ms", 0.5 },
+            { "1m500ms", 60.5 },
+            { "10S", 10 },
+            { "00:05:00", 300 },
+            { "0", 0 },
+            { 90, 90 },
+            { 0.25, 0.25 },
+            { 90L, 90 },
+            { TimeSpan.FromMinutes(2), 120 },
+            { new PSObject("5m"), 300 },
+        };
 
     [Theory]
     [MemberData(nameof(Lengths))]
@@ -44,7 +45,9 @@ public sealed class TimeSpanTransformationTests
     [InlineData(double.NaN)]
     public void An_invalid_duration_is_rejected_with_the_valid_formats(object given)
     {
-        var error = Assert.Throws<ArgumentTransformationMetadataException>(() => new TimeSpanTransformationAttribute().Transform(null!, given));
+        var error = Assert.Throws<ArgumentTransformationMetadataException>(() =>
+            new TimeSpanTransformationAttribute().Transform(null!, given)
+        );
 
         Assert.Contains("5m, 1h30m", error.Message, StringComparison.Ordinal);
         Assert.Contains($"'{given}'", error.Message, StringComparison.Ordinal);

@@ -10,7 +10,12 @@ namespace CvManager.Unit.Records;
 
 public sealed class EventRecorderTests : IAsyncLifetime
 {
-    private static readonly ClusterEvent Failed = new(EventSubject.Of(Resource()), true, "RolloutFailed", "Version 2222222 failed: it crashes");
+    private static readonly ClusterEvent Failed = new(
+        EventSubject.Of(Resource()),
+        true,
+        "RolloutFailed",
+        "Version 2222222 failed: it crashes"
+    );
     private readonly FakeTimeProvider _time = new(Noon);
     private RecordsCluster _cluster = null!;
 
@@ -25,11 +30,21 @@ public sealed class EventRecorderTests : IAsyncLifetime
     {
         await WriteAsync(Failed);
 
-        JsonObject written = Assert.Single(await EventsAsync());
-        Assert.Equal("""{"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","namespace":"shop","name":"cv","uid":"u-cv"}""", written["involvedObject"]!.ToJsonString());
-        Assert.Equal(("Warning", "RolloutFailed", "Version 2222222 failed: it crashes", "cvmanager", 1),
-            (written["type"]!.GetValue<string>(), written["reason"]!.GetValue<string>(), written["message"]!.GetValue<string>(),
-                written["source"]!["component"]!.GetValue<string>(), written["count"]!.GetValue<int>()));
+        var written = Assert.Single(await EventsAsync());
+        Assert.Equal(
+            """{"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","namespace":"shop","name":"cv","uid":"u-cv"}""",
+            written["involvedObject"]!.ToJsonString()
+        );
+        Assert.Equal(
+            ("Warning", "RolloutFailed", "Version 2222222 failed: it crashes", "cvmanager", 1),
+            (
+                written["type"]!.GetValue<string>(),
+                written["reason"]!.GetValue<string>(),
+                written["message"]!.GetValue<string>(),
+                written["source"]!["component"]!.GetValue<string>(),
+                written["count"]!.GetValue<int>()
+            )
+        );
     }
 
     [Fact]
@@ -41,18 +56,22 @@ public sealed class EventRecorderTests : IAsyncLifetime
         await WriteAsync(Failed);
         await WriteAsync(Failed with { Message = "Version 3333333 failed: it crashes" });
 
-        IReadOnlyList<JsonObject> events = await EventsAsync();
+        var events = await EventsAsync();
         Assert.Equal([1, 3], events.Select(e => e["count"]!.GetValue<int>()).Order());
-        JsonObject counted = events.Single(e => e["count"]!.GetValue<int>() == 3);
-        Assert.Equal(("2026-01-01T12:00:00Z", "2026-01-01T12:05:00Z"), (counted["firstTimestamp"]!.GetValue<string>(), counted["lastTimestamp"]!.GetValue<string>()));
+        var counted = events.Single(e => e["count"]!.GetValue<int>() == 3);
+        Assert.Equal(
+            ("2026-01-01T12:00:00Z", "2026-01-01T12:05:00Z"),
+            (counted["firstTimestamp"]!.GetValue<string>(), counted["lastTimestamp"]!.GetValue<string>())
+        );
     }
 
     [Fact]
     public async Task Concurrent_writers_are_all_counted()
     {
         await WriteAsync(Failed);
-        bool raced = false;
-        _cluster.Faults = request => request.Method == HttpMethod.Patch && !raced && (raced = true) ? new RequestFault { StatusCode = 409 } : RequestFault.None;
+        var raced = false;
+        _cluster.Faults = request =>
+            request.Method == HttpMethod.Patch && !raced && (raced = true) ? new RequestFault { StatusCode = 409 } : RequestFault.None;
 
         await WriteAsync(Failed);
 
@@ -69,11 +88,16 @@ public sealed class EventRecorderTests : IAsyncLifetime
 
         await WriteAsync(Failed);
 
-        LoggedEvent told = Assert.Single(_cluster.Log.Events);
-        Assert.Equal((LogEvents.EventNotWritten, "RolloutFailed", "ContainerVersion", "shop", "cv"), (told.Id, told.Fields["Reason"], told.Fields["Kind"], told.Fields["Namespace"], told.Fields["Name"]));
+        var told = Assert.Single(_cluster.Log.Events);
+        Assert.Equal(
+            (LogEvents.EventNotWritten, "RolloutFailed", "ContainerVersion", "shop", "cv"),
+            (told.Id, told.Fields["Reason"], told.Fields["Kind"], told.Fields["Namespace"], told.Fields["Name"])
+        );
     }
 
-    private Task WriteAsync(ClusterEvent happened) => new EventRecorder(_cluster.Connection, _time, _cluster.Log).WriteAsync(happened, Token);
+    private Task WriteAsync(ClusterEvent happened) =>
+        new EventRecorder(_cluster.Connection, _time, _cluster.Log).WriteAsync(happened, Token);
 
-    private Task<IReadOnlyList<JsonObject>> EventsAsync() => _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token);
+    private Task<IReadOnlyList<JsonObject>> EventsAsync() =>
+        _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token);
 }

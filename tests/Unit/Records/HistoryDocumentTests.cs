@@ -15,10 +15,12 @@ public sealed class HistoryDocumentTests
         JsonObject map = [];
 
         Assert.True(HistoryDocument.Add(map, [Record("1"), Record("3", minute: 3)], out _));
-        Assert.True(HistoryDocument.Add(map, [Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes")], out string? kept));
+        Assert.True(
+            HistoryDocument.Add(map, [Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes")], out var kept)
+        );
 
         Assert.Null(kept);
-        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read((JsonObject)map["data"]!)!;
+        var records = HistoryDocument.Read((JsonObject)map["data"]!)!;
         Assert.Equal(["3", "2", "1"], records.Select(r => r.Id));
         Assert.Equal(Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes"), records[1]);
     }
@@ -30,21 +32,27 @@ public sealed class HistoryDocumentTests
         HistoryDocument.Add(map, [Record("1")], out _);
         HistoryDocument.Add(map, [Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it\ncrashes")], out _);
 
-        Assert.Equal("""
+        Assert.Equal(
+            """
             Update occurred at:2026-01-01T12:02:30Z:
             Workload:app to version:2222222
             Outcome:RolledBack (it crashes)
             Update occurred at:2026-01-01T12:00:30Z:
             Workload:app to version:2222222
 
-            """, map["data"]!["Info"]!.GetValue<string>());
+            """,
+            map["data"]!["Info"]!.GetValue<string>()
+        );
     }
 
     [Fact]
     public void Entries_of_the_original_program_are_kept_below_ours()
     {
         const string Original = "Update occurred at:2018-10-01 12:00:00 +0000 UTC:\nWorkload:app to version:0000000\n";
-        JsonObject map = new() { ["data"] = new JsonObject { ["Info"] = Original, ["mine"] = "kept" } };
+        JsonObject map = new()
+        {
+            ["data"] = new JsonObject { ["Info"] = Original, ["mine"] = "kept" },
+        };
 
         Assert.True(HistoryDocument.Add(map, [Record("1")], out _));
 
@@ -57,7 +65,7 @@ public sealed class HistoryDocumentTests
     {
         JsonObject map = [];
         HistoryDocument.Add(map, [Record("1")], out _);
-        string before = map.ToJsonString();
+        var before = map.ToJsonString();
 
         Assert.False(HistoryDocument.Add(map, [Record("1") with { Outcome = RolloutPhase.Superseded }], out _));
         Assert.Equal(before, map.ToJsonString());
@@ -71,7 +79,7 @@ public sealed class HistoryDocumentTests
     {
         JsonObject map = [];
         HistoryDocument.Add(map, [Record("1")], out _);
-        string records = map["data"]!["records"]!.GetValue<string>();
+        var records = map["data"]!["records"]!.GetValue<string>();
         map["data"]!["records"] = records.Replace("\"id\":\"1\"", "\"id\":\"1\",\"later\":{\"a\":1}", StringComparison.Ordinal);
 
         HistoryDocument.Add(map, [Record("2", minute: 2)], out _);
@@ -93,12 +101,15 @@ public sealed class HistoryDocumentTests
         JsonObject map = new() { ["data"] = new JsonObject { ["records"] = broken } };
 
         Assert.Null(HistoryDocument.Read((JsonObject)map["data"]!));
-        Assert.True(HistoryDocument.Add(map, [Record("1")], out string? first));
+        Assert.True(HistoryDocument.Add(map, [Record("1")], out var first));
         map["data"]!["records"] = "broken again";
-        Assert.True(HistoryDocument.Add(map, [Record("2")], out string? second));
+        Assert.True(HistoryDocument.Add(map, [Record("2")], out var second));
 
         Assert.Equal(("records.broken", "records.broken.2"), (first, second));
-        Assert.Equal((broken, "broken again"), (map["data"]!["records.broken"]!.GetValue<string>(), map["data"]!["records.broken.2"]!.GetValue<string>()));
+        Assert.Equal(
+            (broken, "broken again"),
+            (map["data"]!["records.broken"]!.GetValue<string>(), map["data"]!["records.broken.2"]!.GetValue<string>())
+        );
         Assert.Equal("2", Assert.Single(HistoryDocument.Read((JsonObject)map["data"]!)!).Id);
     }
 
@@ -108,7 +119,7 @@ public sealed class HistoryDocumentTests
         JsonObject map = [];
         HistoryDocument.Add(map, [.. Enumerable.Range(0, 503).Select(i => Record($"{i}", minute: i))], out _);
 
-        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read((JsonObject)map["data"]!)!;
+        var records = HistoryDocument.Read((JsonObject)map["data"]!)!;
         Assert.Equal((500, "502", "3"), (records.Count, records[0].Id, records[^1].Id));
     }
 
@@ -116,12 +127,16 @@ public sealed class HistoryDocumentTests
     public void The_oldest_records_are_dropped_as_a_whole_beyond_900_kB()
     {
         JsonObject map = [];
-        for (int i = 0; i < 500; i += 10)
-            HistoryDocument.Add(map, [.. Enumerable.Range(i, 10).Select(n => Record($"{n}", minute: n, reason: new string('ü', RolloutRecord.MaxReasonLength)))], out _);
+        for (var i = 0; i < 500; i += 10)
+            HistoryDocument.Add(
+                map,
+                [.. Enumerable.Range(i, 10).Select(n => Record($"{n}", minute: n, reason: new string('ü', RolloutRecord.MaxReasonLength)))],
+                out _
+            );
 
-        JsonObject data = (JsonObject)map["data"]!;
-        int bytes = data.Sum(entry => Encoding.UTF8.GetByteCount(entry.Value!.GetValue<string>()));
-        IReadOnlyList<RolloutRecord> records = HistoryDocument.Read(data)!;
+        var data = (JsonObject)map["data"]!;
+        var bytes = data.Sum(entry => Encoding.UTF8.GetByteCount(entry.Value!.GetValue<string>()));
+        var records = HistoryDocument.Read(data)!;
         Assert.InRange(bytes, 850_000, HistoryDocument.MaxBytes);
         Assert.Equal("499", records[0].Id);
         Assert.InRange(records.Count, 100, 499);

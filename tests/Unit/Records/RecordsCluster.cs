@@ -36,23 +36,41 @@ internal sealed class RecordsCluster : IAsyncDisposable
     /// <param name="nodes">0 for a cluster on which no pod starts: a test writes what becomes of it.</param>
     public static async Task<RecordsCluster> StartAsync(int nodes = 2)
     {
-        RecordsCluster cluster = new(await SandboxCluster.StartAsync(new SandboxOptions { Listen = false, Seed = 1, Nodes = nodes }, TestContext.Current.CancellationToken));
-        await cluster.Connection.CreateAsync(new ResourcePath("", "v1", "namespaces"), new JsonObject
-        {
-            ["apiVersion"] = "v1", ["kind"] = "Namespace", ["metadata"] = new JsonObject { ["name"] = "shop" },
-        }, TestContext.Current.CancellationToken);
+        RecordsCluster cluster = new(
+            await SandboxCluster.StartAsync(
+                new SandboxOptions
+                {
+                    Listen = false,
+                    Seed = 1,
+                    Nodes = nodes,
+                },
+                TestContext.Current.CancellationToken
+            )
+        );
+        await cluster.Connection.CreateAsync(
+            new ResourcePath("", "v1", "namespaces"),
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "Namespace",
+                ["metadata"] = new JsonObject { ["name"] = "shop" },
+            },
+            TestContext.Current.CancellationToken
+        );
         cluster.Requests.Clear();
         return cluster;
     }
 
     public ClusterConnection Connect()
     {
-        HttpMessageHandler handler = _cluster.CreateHandler((request, _) =>
-        {
-            Requests.Enqueue($"{request.Method} {request.RequestUri!.AbsolutePath}");
-            return ValueTask.FromResult(Faults(request));
-        });
-        ClusterConnection connection = ClusterConnection.FromHandler(handler, new Uri("http://sandbox"), _cluster.Token);
+        var handler = _cluster.CreateHandler(
+            (request, _) =>
+            {
+                Requests.Enqueue($"{request.Method} {request.RequestUri!.AbsolutePath}");
+                return ValueTask.FromResult(Faults(request));
+            }
+        );
+        var connection = ClusterConnection.FromHandler(handler, new Uri("http://sandbox"), _cluster.Token);
         _owned.Add(connection);
         _owned.Add(handler);
         return connection;
@@ -70,37 +88,91 @@ internal sealed class RecordsCluster : IAsyncDisposable
     public async Task<JsonObject> DataAsync(string name) =>
         (JsonObject)(await Connection.GetAsync(ConfigMap(name), TestContext.Current.CancellationToken))["data"]!;
 
-    public Task CreateConfigMapAsync(string name, JsonObject data) => Connection.CreateAsync(ConfigMap(name) with { Name = null }, new JsonObject
-    {
-        ["apiVersion"] = "v1", ["kind"] = "ConfigMap", ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "shop" }, ["data"] = data,
-    }, TestContext.Current.CancellationToken);
+    public Task CreateConfigMapAsync(string name, JsonObject data) =>
+        Connection.CreateAsync(
+            ConfigMap(name) with
+            {
+                Name = null,
+            },
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "ConfigMap",
+                ["metadata"] = new JsonObject { ["name"] = name, ["namespace"] = "shop" },
+                ["data"] = data,
+            },
+            TestContext.Current.CancellationToken
+        );
 
-    public static RolloutRecord Record(string id = "1", string name = "app", string cv = "cv", int minute = 0, string outcome = RolloutPhase.Succeeded, string reason = "") => new()
-    {
-        Id = id, CV = cv, Kind = "Deployment", Name = name, Container = "main", FromVersion = "1111111", ToVersion = "2222222",
-        FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Digest = "sha256:" + new string('a', 64),
-        Started = Noon.AddMinutes(minute), Finished = Noon.AddMinutes(minute).AddSeconds(30), Outcome = outcome, Reason = reason,
-    };
-
-    public static ContainerVersion Resource(ConfigSpec? config = null, HistorySpec? history = null) => new()
-    {
-        Metadata = new ResourceMetadata { Name = "cv", Namespace = "shop", Uid = "u-cv" },
-        Spec = new ContainerVersionSpec { Container = new ContainerSpec { Name = "main" }, Config = config, History = history ?? new HistorySpec() },
-    };
-
-    public static RolloutStatus Rollout(string phase = RolloutPhase.Succeeded, string id = "1", params string[] workloads) => new()
-    {
-        Id = id, Version = "2222222", Digest = "sha256:" + new string('a', 64), Phase = phase, StartedAt = Noon, FinishedAt = Noon.AddSeconds(30),
-        Message = phase == RolloutPhase.Succeeded ? null : "it crashes",
-        Workloads = [.. (workloads.Length == 0 ? ["app"] : workloads).Select(w => new WorkloadRolloutStatus
+    public static RolloutRecord Record(
+        string id = "1",
+        string name = "app",
+        string cv = "cv",
+        int minute = 0,
+        string outcome = RolloutPhase.Succeeded,
+        string reason = ""
+    ) =>
+        new()
         {
-            Kind = "Deployment", Name = w, FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Phase = phase,
-        })],
-    };
+            Id = id,
+            CV = cv,
+            Kind = "Deployment",
+            Name = name,
+            Container = "main",
+            FromVersion = "1111111",
+            ToVersion = "2222222",
+            FromImage = "r.example/app:1111111",
+            ToImage = "r.example/app:2222222",
+            Digest = "sha256:" + new string('a', 64),
+            Started = Noon.AddMinutes(minute),
+            Finished = Noon.AddMinutes(minute).AddSeconds(30),
+            Outcome = outcome,
+            Reason = reason,
+        };
+
+    public static ContainerVersion Resource(ConfigSpec? config = null, HistorySpec? history = null) =>
+        new()
+        {
+            Metadata = new ResourceMetadata
+            {
+                Name = "cv",
+                Namespace = "shop",
+                Uid = "u-cv",
+            },
+            Spec = new ContainerVersionSpec
+            {
+                Container = new ContainerSpec { Name = "main" },
+                Config = config,
+                History = history ?? new HistorySpec(),
+            },
+        };
+
+    public static RolloutStatus Rollout(string phase = RolloutPhase.Succeeded, string id = "1", params string[] workloads) =>
+        new()
+        {
+            Id = id,
+            Version = "2222222",
+            Digest = "sha256:" + new string('a', 64),
+            Phase = phase,
+            StartedAt = Noon,
+            FinishedAt = Noon.AddSeconds(30),
+            Message = phase == RolloutPhase.Succeeded ? null : "it crashes",
+            Workloads =
+            [
+                .. (workloads.Length == 0 ? ["app"] : workloads).Select(w => new WorkloadRolloutStatus
+                {
+                    Kind = "Deployment",
+                    Name = w,
+                    FromImage = "r.example/app:1111111",
+                    ToImage = "r.example/app:2222222",
+                    Phase = phase,
+                }),
+            ],
+        };
 
     public async ValueTask DisposeAsync()
     {
-        foreach (IDisposable owned in _owned)
+        foreach (var owned in _owned)
             owned.Dispose();
         await _cluster.DisposeAsync();
     }

@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
 using Xunit;
@@ -23,13 +22,19 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [Fact]
     public async Task Records_are_written_to_the_ConfigMap_of_the_workload_and_read_newest_first()
     {
-        RolloutHistory history = _cluster.History();
+        var history = _cluster.History();
         await history.AppendAsync("shop", Own, [Record("1"), Record("1", name: "other")], Token);
         await history.AppendAsync("shop", Own, [Record("2", minute: 5)], Token);
 
-        Assert.Equal("CVManager", (await _cluster.Connection.GetAsync(ConfigMap("app.history"), Token))["metadata"]!["labels"]!["OWNED_BY"]!.GetValue<string>());
-        IReadOnlyList<(string Namespace, RolloutRecord Record)> all = await history.ReadAsync(null, Token);
-        Assert.Equal([("shop", "2", "app"), ("shop", "1", "app"), ("shop", "1", "other")], all.Select(r => (r.Namespace, r.Record.Id, r.Record.Name)));
+        Assert.Equal(
+            "CVManager",
+            (await _cluster.Connection.GetAsync(ConfigMap("app.history"), Token))["metadata"]!["labels"]!["OWNED_BY"]!.GetValue<string>()
+        );
+        var all = await history.ReadAsync(null, Token);
+        Assert.Equal(
+            [("shop", "2", "app"), ("shop", "1", "app"), ("shop", "1", "other")],
+            all.Select(r => (r.Namespace, r.Record.Id, r.Record.Name))
+        );
     }
 
     [Fact]
@@ -46,16 +51,26 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [Fact]
     public async Task A_foreign_ConfigMap_is_not_changed_until_it_is_labelled()
     {
-        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Apply, JsonNode.Parse(
-            """{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"app.history"},"data":{"records":"[]"}}""")!, Token, "somebody-else");
+        await _cluster.Connection.PatchAsync(
+            ConfigMap("app.history"),
+            PatchKind.Apply,
+            JsonNode.Parse("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"app.history"},"data":{"records":"[]"}}""")!,
+            Token,
+            "somebody-else"
+        );
 
-        CvException refused = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
+        var refused = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
 
         Assert.Equal("HistoryNotOwned", refused.ErrorId);
         Assert.Equal("""{"records":"[]"}""", (await _cluster.DataAsync("app.history")).ToJsonString());
 
         // As the original program marked its own.
-        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, JsonNode.Parse("""{"metadata":{"labels":{"OWNED_BY":"CVManager"}}}""")!, Token);
+        await _cluster.Connection.PatchAsync(
+            ConfigMap("app.history"),
+            PatchKind.Merge,
+            JsonNode.Parse("""{"metadata":{"labels":{"OWNED_BY":"CVManager"}}}""")!,
+            Token
+        );
         await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
         Assert.Single(await _cluster.History().ReadAsync("shop", Token));
     }
@@ -64,7 +79,12 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     public async Task A_history_that_lost_its_labels_is_continued()
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
-        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, JsonNode.Parse("""{"metadata":{"labels":null}}""")!, Token);
+        await _cluster.Connection.PatchAsync(
+            ConfigMap("app.history"),
+            PatchKind.Merge,
+            JsonNode.Parse("""{"metadata":{"labels":null}}""")!,
+            Token
+        );
 
         await _cluster.History().AppendAsync("shop", Own, [Record("2", minute: 1)], Token);
 
@@ -82,26 +102,35 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [Fact]
     public async Task Concurrent_writes_of_several_resources_to_one_ConfigMap_lose_no_record()
     {
-        const int Writers = 6, Each = 8;
-        await Task.WhenAll(Enumerable.Range(0, Writers).Select(async writer =>
-        {
-            // Each as a process of its own.
-            RolloutHistory history = _cluster.History(_cluster.Connect());
-            for (int i = 0; i < Each; i++)
-                await history.AppendAsync("shop", Shared, [Record($"{i}", cv: $"cv{writer}", minute: i)], Token);
-        }));
+        const int Writers = 6,
+            Each = 8;
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, Writers)
+                .Select(async writer =>
+                {
+                    // Each as a process of its own.
+                    var history = _cluster.History(_cluster.Connect());
+                    for (var i = 0; i < Each; i++)
+                        await history.AppendAsync("shop", Shared, [Record($"{i}", cv: $"cv{writer}", minute: i)], Token);
+                })
+        );
 
-        IReadOnlyList<(string Namespace, RolloutRecord Record)> all = await _cluster.History().ReadAsync("shop", Token);
+        var all = await _cluster.History().ReadAsync("shop", Token);
         Assert.Equal(Writers * Each, all.Select(r => r.Record.Key).Distinct().Count());
         Assert.Equal(Writers * Each, all.Count);
-        Assert.Equal(Writers * Each, (await _cluster.DataAsync("shared.history"))["Info"]!.GetValue<string>().Split("Update occurred at:").Length - 1);
+        Assert.Equal(
+            Writers * Each,
+            (await _cluster.DataAsync("shared.history"))["Info"]!.GetValue<string>().Split("Update occurred at:").Length - 1
+        );
     }
 
     [Fact]
     public async Task A_lost_response_does_not_write_a_record_twice()
     {
-        int lost = 0;
-        _cluster.Faults = request => request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropResponse = true } : RequestFault.None;
+        var lost = 0;
+        _cluster.Faults = request =>
+            request.Method != HttpMethod.Get && lost++ == 0 ? new RequestFault { DropResponse = true } : RequestFault.None;
 
         await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
 
@@ -114,8 +143,9 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     [InlineData(500, 2)]
     public async Task Transient_errors_are_retried(int code, int times)
     {
-        int left = times;
-        _cluster.Faults = request => request.Method != HttpMethod.Get && left-- > 0 ? new RequestFault { StatusCode = code } : RequestFault.None;
+        var left = times;
+        _cluster.Faults = request =>
+            request.Method != HttpMethod.Get && left-- > 0 ? new RequestFault { StatusCode = code } : RequestFault.None;
 
         await _cluster.History().AppendAsync("shop", Own, [Record()], Token);
 
@@ -129,7 +159,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     {
         _cluster.Faults = request => request.Method != HttpMethod.Get ? new RequestFault { StatusCode = code } : RequestFault.None;
 
-        CvException e = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
+        var e = await Assert.ThrowsAsync<CvException>(() => _cluster.History().AppendAsync("shop", Own, [Record()], Token));
 
         Assert.Equal((id, attempts), (e.ErrorId, _cluster.Writes.Count()));
     }
@@ -138,7 +168,12 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     public async Task A_ConfigMap_that_cannot_be_parsed_is_set_aside_and_logged()
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
-        await _cluster.Connection.PatchAsync(ConfigMap("app.history"), PatchKind.Merge, new JsonObject { ["data"] = new JsonObject { ["records"] = "oops" } }, Token);
+        await _cluster.Connection.PatchAsync(
+            ConfigMap("app.history"),
+            PatchKind.Merge,
+            new JsonObject { ["data"] = new JsonObject { ["records"] = "oops" } },
+            Token
+        );
 
         Assert.Empty(await _cluster.History().ReadAsync("shop", Token));
         await _cluster.History().AppendAsync("shop", Own, [Record("2")], Token);

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
@@ -27,28 +26,47 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     [Fact]
     public async Task A_finished_rollout_has_a_record_for_each_workload_with_versions_and_images()
     {
-        RolloutStatus rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
+        var rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
 
-        ContainerVersionStatus status = await _records.WriteAsync(Resource(), Status(rollout), rollout, Token);
+        var status = await _records.WriteAsync(Resource(), Status(rollout), rollout, Token);
 
         Assert.Null(status.Unrecorded);
-        RolloutRecord record = (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record).First();
-        Assert.Equal(new RolloutRecord
-        {
-            Id = "7", CV = "cv", Kind = "Deployment", Name = "app", Container = "main", FromVersion = "1111111", ToVersion = "2222222",
-            FromImage = "r.example/app:1111111", ToImage = "r.example/app:2222222", Digest = rollout.Digest, Started = Noon, Finished = Noon.AddSeconds(30),
-            Outcome = "Succeeded", Reason = "too slow", Who = "sam",
-        }, record);
+        var record = (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record).First();
+        Assert.Equal(
+            new RolloutRecord
+            {
+                Id = "7",
+                CV = "cv",
+                Kind = "Deployment",
+                Name = "app",
+                Container = "main",
+                FromVersion = "1111111",
+                ToVersion = "2222222",
+                FromImage = "r.example/app:1111111",
+                ToImage = "r.example/app:2222222",
+                Digest = rollout.Digest,
+                Started = Noon,
+                Finished = Noon.AddSeconds(30),
+                Outcome = "Succeeded",
+                Reason = "too slow",
+                Who = "sam",
+            },
+            record
+        );
         Assert.Equal(["app", "other"], (await _cluster.History().ReadAsync("shop", Token)).Select(r => r.Record.Name));
     }
 
     [Fact]
     public async Task A_resource_deleted_during_a_rollout_gets_its_record_and_those_still_to_be_written()
     {
-        RolloutStatus waiting = Rollout(RolloutPhase.Failed, "1");
-        ContainerVersion gone = Resource() with
+        var waiting = Rollout(RolloutPhase.Failed, "1");
+        var gone = Resource() with
         {
-            Status = new ContainerVersionStatus { Rollout = Rollout(RolloutPhase.Progressing, "2") with { FinishedAt = null }, Unrecorded = [waiting] },
+            Status = new ContainerVersionStatus
+            {
+                Rollout = Rollout(RolloutPhase.Progressing, "2") with { FinishedAt = null },
+                Unrecorded = [waiting],
+            },
         };
         Assert.True(RolloutRecords.NeedsFinalRecord(gone));
 
@@ -56,15 +74,17 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
         await _records.WriteDeletedAsync(gone, Noon.AddMinutes(1), Token);
         await _records.WriteDeletedAsync(gone, Noon.AddMinutes(2), Token);
 
-        Assert.Equal([("2", "Abandoned", Noon.AddMinutes(1)), ("1", "Failed", Noon.AddSeconds(30))],
-            (await _cluster.History().ReadAsync("shop", Token)).Select(r => (r.Record.Id, r.Record.Outcome, r.Record.Finished)));
+        Assert.Equal(
+            [("2", "Abandoned", Noon.AddMinutes(1)), ("1", "Failed", Noon.AddSeconds(30))],
+            (await _cluster.History().ReadAsync("shop", Token)).Select(r => (r.Record.Id, r.Record.Outcome, r.Record.Finished))
+        );
         Assert.False(RolloutRecords.NeedsFinalRecord(Resource() with { Status = new ContainerVersionStatus { Rollout = Rollout() } }));
     }
 
     [Fact]
     public async Task A_status_with_nothing_to_write_makes_no_request()
     {
-        ContainerVersionStatus status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };
+        var status = Status(Rollout()) with { Config = new ConfigStatus("app-version", "version", "2222222") };
 
         Assert.Equivalent(status, await _records.WriteAsync(Resource(Config), status, null, Token), strict: true);
         Assert.Empty(_cluster.Requests);
@@ -73,11 +93,20 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     [Fact]
     public async Task A_rolled_out_version_is_written_to_the_ConfigMap_and_a_failed_one_is_not()
     {
-        ContainerVersionStatus status = await _records.WriteAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
+        var status = await _records.WriteAsync(Resource(Config), Status(Rollout()), Rollout(), Token);
         Assert.Equal(new ConfigStatus("app-version", "version", "2222222"), status.Config);
 
-        RolloutStatus failed = Rollout(RolloutPhase.Failed, "2") with { Version = "3333333" };
-        await _records.WriteAsync(Resource(Config), status with { CurrVersion = "3333333", CurrStatus = CurrentStatus.Failed }, failed, Token);
+        var failed = Rollout(RolloutPhase.Failed, "2") with { Version = "3333333" };
+        await _records.WriteAsync(
+            Resource(Config),
+            status with
+            {
+                CurrVersion = "3333333",
+                CurrStatus = CurrentStatus.Failed,
+            },
+            failed,
+            Token
+        );
         Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
     }
 
@@ -86,22 +115,25 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     [InlineData(500)]
     public async Task Records_that_cannot_be_written_stay_in_the_status_until_they_are(int code)
     {
-        _cluster.Faults = request => request.RequestUri!.AbsolutePath.Contains("configmaps", StringComparison.Ordinal) ? new RequestFault { StatusCode = code } : RequestFault.None;
-        ContainerVersion resource = Resource(Config);
-        ContainerVersionStatus first = await _records.WriteAsync(resource, Status(Rollout()), Rollout(), Token);
-        ContainerVersionStatus second = await _records.WriteAsync(resource, first, Rollout(RolloutPhase.Failed, "2"), Token);
+        _cluster.Faults = request =>
+            request.RequestUri!.AbsolutePath.Contains("configmaps", StringComparison.Ordinal)
+                ? new RequestFault { StatusCode = code }
+                : RequestFault.None;
+        var resource = Resource(Config);
+        var first = await _records.WriteAsync(resource, Status(Rollout()), Rollout(), Token);
+        var second = await _records.WriteAsync(resource, first, Rollout(RolloutPhase.Failed, "2"), Token);
 
         Assert.Equal(["1", "2"], second.Unrecorded!.Select(r => r.Id));
         Assert.Null(second.Config);
         Assert.True(RolloutRecords.HasUnwrittenRecords(resource with { Status = second }));
-        string reason = code == 403 ? ErrorIds.ClusterRefused : ErrorIds.ClusterFailed;
+        var reason = code == 403 ? ErrorIds.ClusterRefused : ErrorIds.ClusterFailed;
         Assert.Equal((reason, reason), (first.NotRecorded?.Reason, second.NotRecorded?.Reason));
         Facts.AssertIn(second.NotRecorded!.Message, "configmaps");
         Assert.Equal(first.Conditions, second.Conditions);
         Assert.Contains(_cluster.Log.Of(LogEvents.RecordNotWritten), one => one.Fields["Resource"] == "shop/cv" && one.ErrorId == reason);
 
         _cluster.Faults = _ => RequestFault.None;
-        ContainerVersionStatus third = await _records.WriteAsync(resource, second, null, Token);
+        var third = await _records.WriteAsync(resource, second, null, Token);
 
         Assert.Null(third.Unrecorded);
         Assert.Null(third.NotRecorded);
@@ -114,32 +146,49 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     public async Task A_status_keeps_a_limited_number_of_unwritten_records()
     {
         _cluster.Faults = _ => new RequestFault { StatusCode = 403 };
-        ContainerVersionStatus status = Status(Rollout()) with { Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MaxUnrecorded).Select(i => Rollout(id: $"{i}"))] };
+        var status = Status(Rollout()) with
+        {
+            Unrecorded = [.. Enumerable.Range(0, RolloutRecords.MaxUnrecorded).Select(i => Rollout(id: $"{i}"))],
+        };
 
-        ContainerVersionStatus after = await _records.WriteAsync(Resource(), status, Rollout(id: "last"), Token);
+        var after = await _records.WriteAsync(Resource(), status, Rollout(id: "last"), Token);
 
-        Assert.Equal((RolloutRecords.MaxUnrecorded, "1", "last"), (after.Unrecorded!.Count, after.Unrecorded[0].Id, after.Unrecorded[^1].Id));
+        Assert.Equal(
+            (RolloutRecords.MaxUnrecorded, "1", "last"),
+            (after.Unrecorded!.Count, after.Unrecorded[0].Id, after.Unrecorded[^1].Id)
+        );
         Assert.Single(_cluster.Log.Of(LogEvents.RecordsGivenUp));
     }
 
     [Fact]
     public async Task Resource_and_workload_get_events_for_start_and_end()
     {
-        ContainerVersion none = Resource();
-        ContainerVersion begun = none with { Status = Status(Rollout(RolloutPhase.Progressing)) };
-        ContainerVersion ended = none with { Status = Status(Rollout()) };
-        Workload workload = new() { Kind = "Deployment", ApiVersion = "v1", Namespace = "shop", Name = "app", Uid = "u-app" };
+        var none = Resource();
+        var begun = none with { Status = Status(Rollout(RolloutPhase.Progressing)) };
+        var ended = none with { Status = Status(Rollout()) };
+        Workload workload = new()
+        {
+            Kind = "Deployment",
+            ApiVersion = "v1",
+            Namespace = "shop",
+            Name = "app",
+            Uid = "u-app",
+        };
 
         await _records.PublishEventsAsync(none, begun, [workload], Token);
         await _records.PublishEventsAsync(begun, begun, [workload], Token);
         await _records.PublishEventsAsync(begun, ended, [workload], Token);
 
-        IReadOnlyList<JsonObject> events = await _cluster.Connection.ListAsync(new CvManager.Cluster.ResourcePath("", "v1", "events", "shop"), null, null, Token);
+        var events = await _cluster.Connection.ListAsync(new CvManager.Cluster.ResourcePath("", "v1", "events", "shop"), null, null, Token);
         Assert.Equal(
             [
-                ("ContainerVersion", "RolloutStarted"), ("ContainerVersion", "RolloutSucceeded"), ("Deployment", "RolloutStarted"), ("Deployment", "RolloutSucceeded"),
+                ("ContainerVersion", "RolloutStarted"),
+                ("ContainerVersion", "RolloutSucceeded"),
+                ("Deployment", "RolloutStarted"),
+                ("Deployment", "RolloutSucceeded"),
             ],
-            events.Select(e => (e["involvedObject"]!["kind"]!.GetValue<string>(), e["reason"]!.GetValue<string>())).Order());
+            events.Select(e => (e["involvedObject"]!["kind"]!.GetValue<string>(), e["reason"]!.GetValue<string>())).Order()
+        );
         Assert.All(events, e => Facts.AssertIn(e["message"]!.GetValue<string>(), "2222222"));
         Assert.All(events, e => Assert.Equal(1, e["count"]!.GetValue<int>()));
         Assert.Contains(events, e => e["involvedObject"]!["apiVersion"]!.GetValue<string>() == "apps/v1");
@@ -148,20 +197,27 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     [Fact]
     public void A_stalled_resource_gets_one_event()
     {
-        ContainerVersion well = Resource() with { Status = Status(Rollout()) };
-        ContainerVersion stalled = well with
+        var well = Resource() with { Status = Status(Rollout()) };
+        var stalled = well with
         {
-            Status = well.Status! with { Conditions = ConditionList.Stalled(well.Status!.Conditions, ConditionReasons.TagNotFound, "There is no tag demo.", 1, Noon) },
+            Status = well.Status! with
+            {
+                Conditions = ConditionList.Stalled(well.Status!.Conditions, ConditionReasons.TagNotFound, "There is no tag demo.", 1, Noon),
+            },
         };
 
-        ClusterEvent told = Assert.Single(RolloutEvents.Between(well, stalled, []));
+        var told = Assert.Single(RolloutEvents.Between(well, stalled, []));
         Assert.Equal((true, "TagNotFound", "There is no tag demo."), (told.IsWarning, told.Reason, told.Message));
         Assert.Empty(RolloutEvents.Between(stalled, stalled, []));
     }
 
-    private static ContainerVersionStatus Status(RolloutStatus rollout) => new()
-    {
-        CurrVersion = "2222222", CurrStatus = CurrentStatus.Success, SuccessVersion = "2222222", Rollout = rollout,
-        Conditions = ConditionList.Ready(null, ConditionReasons.UpToDate, "Deployment/app is on version 2222222.", 1, Noon),
-    };
+    private static ContainerVersionStatus Status(RolloutStatus rollout) =>
+        new()
+        {
+            CurrVersion = "2222222",
+            CurrStatus = CurrentStatus.Success,
+            SuccessVersion = "2222222",
+            Rollout = rollout,
+            Conditions = ConditionList.Ready(null, ConditionReasons.UpToDate, "Deployment/app is on version 2222222.", 1, Noon),
+        };
 }

@@ -43,7 +43,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     [Fact]
     public async Task A_ConfigMap_created_by_another_client_at_the_same_time_keeps_its_keys()
     {
-        bool raced = false;
+        var raced = false;
         _cluster.Faults = request =>
         {
             if (request.Method == HttpMethod.Post && !raced)
@@ -68,7 +68,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     {
         await CreateAsOtherAsync(data, null);
 
-        CvException refused = await Assert.ThrowsAsync<CvException>(() => Write("2222222"));
+        var refused = await Assert.ThrowsAsync<CvException>(() => Write("2222222"));
 
         Assert.Equal(("ConfigMapNotOwned", CvErrorKind.Forbidden), (refused.ErrorId, refused.Kind));
         Assert.Equal(data, (await _cluster.DataAsync("app-version")).ToJsonString());
@@ -82,7 +82,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     {
         await CreateAsOtherAsync("""{"version":"mine"}""", annotation);
 
-        Exception? refused = await Xunit.Record.ExceptionAsync(() => Write("2222222"));
+        var refused = await Xunit.Record.ExceptionAsync(() => Write("2222222"));
 
         Assert.Equal(isWritten, refused is null);
         Assert.Equal(isWritten ? "2222222" : "mine", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
@@ -93,23 +93,37 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     {
         // Without an annotation; its field manager alone tells.
         await CreateAsOtherAsync("""{"colour":"blue"}""", null);
-        await _cluster.Connection.PatchAsync(ConfigMap("app-version"), PatchKind.Merge, JsonNode.Parse("""{"data":{"version":"1111111"}}""")!, Token);
+        await _cluster.Connection.PatchAsync(
+            ConfigMap("app-version"),
+            PatchKind.Merge,
+            JsonNode.Parse("""{"data":{"version":"1111111"}}""")!,
+            Token
+        );
 
         await Write("2222222");
 
         Assert.Equal("2222222", (await _cluster.DataAsync("app-version"))["version"]!.GetValue<string>());
     }
 
-    private Task<JsonObject> CreateAsOtherAsync(string data, string? annotation) => _cluster.Connection.PatchAsync(ConfigMap("app-version"), PatchKind.Apply, new JsonObject
-    {
-        ["apiVersion"] = "v1", ["kind"] = "ConfigMap",
-        ["metadata"] = new JsonObject
-        {
-            ["name"] = "app-version",
-            ["annotations"] = annotation is null ? null : new JsonObject { [VersionConfigMap.KeysAnnotation] = annotation },
-        },
-        ["data"] = JsonNode.Parse(data),
-    }, Token, "somebody-else");
+    private Task<JsonObject> CreateAsOtherAsync(string data, string? annotation) =>
+        _cluster.Connection.PatchAsync(
+            ConfigMap("app-version"),
+            PatchKind.Apply,
+            new JsonObject
+            {
+                ["apiVersion"] = "v1",
+                ["kind"] = "ConfigMap",
+                ["metadata"] = new JsonObject
+                {
+                    ["name"] = "app-version",
+                    ["annotations"] = annotation is null ? null : new JsonObject { [VersionConfigMap.KeysAnnotation] = annotation },
+                },
+                ["data"] = JsonNode.Parse(data),
+            },
+            Token,
+            "somebody-else"
+        );
 
-    private Task Write(string version) => new VersionConfigMap(_cluster.Connection, TimeProvider.System).WriteAsync("shop", Config, version, Token);
+    private Task Write(string version) =>
+        new VersionConfigMap(_cluster.Connection, TimeProvider.System).WriteAsync("shop", Config, version, Token);
 }

@@ -28,7 +28,8 @@ public sealed class AddressTests
     [InlineData("::")]
     [InlineData("224.0.0.1")]
     [InlineData("255.255.255.255")]
-    public void Link_local_and_metadata_addresses_are_blocked(string address) => Assert.True(AddressRules.IsBlocked(IPAddress.Parse(address)));
+    public void Link_local_and_metadata_addresses_are_blocked(string address) =>
+        Assert.True(AddressRules.IsBlocked(IPAddress.Parse(address)));
 
     [Theory]
     [InlineData("127.0.0.1")]
@@ -68,7 +69,10 @@ public sealed class AddressTests
     [InlineData("http://127.0.0.1:5000", "https://storage.test/x", true)]
     public void A_server_may_refer_only_to_allowed_targets(string server, string target, bool asked)
     {
-        RegistryClientOptions options = new() { PlainHttpRegistries = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "plain.test:5000", "also-plain.test" } };
+        RegistryClientOptions options = new()
+        {
+            PlainHttpRegistries = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "plain.test:5000", "also-plain.test" },
+        };
 
         Assert.Equal(asked, RegistryAddress.IsTargetAllowed(new Uri(target), new Uri(server), options));
     }
@@ -79,13 +83,19 @@ public sealed class AddressTests
     [InlineData("[fd00:ec2::254]/app")]
     public async Task A_link_local_registry_is_blocked_unless_the_operator_allows_it(string name)
     {
-        ImageRepository repository = ImageRepository.Parse(name);
+        var repository = ImageRepository.Parse(name);
         using var handler = new ScriptedRegistry(_ => Head(Digest));
-        using RegistryCatalog catalog = handler.Catalog();
-        using var allowing = new ScriptedRegistry(_ => Head(Digest)) { Options = new() { LinkLocalRegistries = new HashSet<string> { repository.Registry } } };
-        using RegistryCatalog allowed = allowing.Catalog();
+        using var catalog = handler.Catalog();
+        using var allowing = new ScriptedRegistry(_ => Head(Digest))
+        {
+            Options = new() { LinkLocalRegistries = new HashSet<string> { repository.Registry } },
+        };
+        using var allowed = allowing.Catalog();
 
-        Assert.Equal("RegistryAddressRefused", await OciRegistryTests.ErrorId(() => catalog.For(repository).FindTagAsync(repository, "demo", Token)));
+        Assert.Equal(
+            "RegistryAddressRefused",
+            await OciRegistryTests.ErrorId(() => catalog.For(repository).FindTagAsync(repository, "demo", Token))
+        );
         Assert.Empty(handler.Requests);
         Assert.Equal(Digest, (await allowed.For(repository).FindTagAsync(repository, "demo", Token))?.Digest);
     }
@@ -93,12 +103,12 @@ public sealed class AddressTests
     [Fact]
     public async Task A_redirect_of_a_remote_server_to_this_machine_is_blocked_whatever_its_name()
     {
-        using SocketsHttpHandler handler = RegistryConnections.Open(new());
+        using var handler = RegistryConnections.Open(new());
         using HttpMessageInvoker http = new(handler);
         using HttpRequestMessage request = new(HttpMethod.Get, "http://localhost:9/");
         request.Options.Set(RegistryConnections.NotToLoopback, true);
 
-        HttpRequestException error = await Assert.ThrowsAsync<HttpRequestException>(() => http.SendAsync(request, Token));
+        var error = await Assert.ThrowsAsync<HttpRequestException>(() => http.SendAsync(request, Token));
 
         Assert.IsType<AddressRefusedException>(error.InnerException);
     }
@@ -110,11 +120,14 @@ public sealed class AddressTests
     [InlineData("https://registry.test/token", "*", "repository:app:pull")]
     public async Task The_requested_scope_is_that_of_the_request(string realm, string challenged, string asked)
     {
-        ImageRepository app = ImageRepository.Parse("registry.test/app");
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"abc"}""")
-            : request.Headers.Authorization is null ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"{realm}\",scope=\"{challenged}\""))
-            : Head(Digest));
-        using RegistryCatalog catalog = handler.Catalog();
+        var app = ImageRepository.Parse("registry.test/app");
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"abc"}""")
+            : request.Headers.Authorization is null
+                ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"{realm}\",scope=\"{challenged}\""))
+            : Head(Digest)
+        );
+        using var catalog = handler.Catalog();
 
         await catalog.For(app).FindTagAsync(app, "demo", Token);
 

@@ -19,7 +19,7 @@ public sealed class BadRegistryTests
     public async Task An_HTML_response_is_an_error()
     {
         using var handler = new ScriptedRegistry(_ => Json("<html>Welcome</html>", type: "text/html"));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.FindTagAsync(App, "demo", Token), catalog));
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.AddTagAsync(App, "v1", "demo", Token), catalog));
@@ -30,7 +30,7 @@ public sealed class BadRegistryTests
     public async Task A_manifest_that_is_not_JSON_is_an_error()
     {
         using var handler = new ScriptedRegistry(_ => Json("{\"manifests\": [", type: Index));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.ReadLabelsAsync(App, Digest, Token), catalog));
     }
@@ -39,16 +39,16 @@ public sealed class BadRegistryTests
     public async Task A_digest_is_checked()
     {
         using var handler = new ScriptedRegistry(_ => Json("{}", type: Index));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.ReadLabelsAsync(App, Digest, Token), catalog));
 
         using var liar = new ScriptedRegistry(request =>
         {
-            HttpResponseMessage answer = request.Method == HttpMethod.Head ? Status(HttpStatusCode.NotFound) : Json("{}", type: Index);
+            var answer = request.Method == HttpMethod.Head ? Status(HttpStatusCode.NotFound) : Json("{}", type: Index);
             answer.Headers.Add("Docker-Content-Digest", Digest);
             return answer;
         });
-        using RegistryCatalog lied = liar.Catalog();
+        using var lied = liar.Catalog();
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.AddTagAsync(App, "v1", "demo", Token), lied));
         Assert.DoesNotContain(liar.Requests, r => r.Method == "PUT");
     }
@@ -66,7 +66,7 @@ public sealed class BadRegistryTests
             answer.Content.Headers.ContentLength = saysSo ? 50 << 20 : null;
             return answer;
         });
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryResponseTooLarge", await Id(r => r.ReadLabelsAsync(App, Digest, Token), catalog));
         Assert.True(endless.Position < 5 << 20);
@@ -76,15 +76,15 @@ public sealed class BadRegistryTests
     [Fact]
     public async Task An_endless_list_is_an_error()
     {
-        int page = 0;
+        var page = 0;
         using var repeats = new ScriptedRegistry(_ => Page("""{"tags":["a","b"]}""", $"/v2/app/tags/list?last={page++}"));
         using var empty = new ScriptedRegistry(_ => Page("""{"tags":null}""", $"/v2/app/tags/list?last={page++}"));
         using var same = new ScriptedRegistry(_ => Page($$"""{"tags":["t{{page++}}"]}""", "/v2/app/tags/list?last=x"));
         using var growing = new ScriptedRegistry(_ => Page($$"""{"tags":["t{{page++}}"]}""", $"/v2/app/tags/list?last={page}"));
 
-        foreach (ScriptedRegistry registry in (ScriptedRegistry[])[repeats, empty, same, growing])
+        foreach (var registry in (ScriptedRegistry[])[repeats, empty, same, growing])
         {
-            using RegistryCatalog catalog = registry.Catalog();
+            using var catalog = registry.Catalog();
             Assert.Equal("RegistryResponseInvalid", await Id(List, catalog));
             Assert.InRange(registry.Requests.Count, 2, 10_000);
         }
@@ -98,11 +98,11 @@ public sealed class BadRegistryTests
     {
         using var handler = new ScriptedRegistry(_ =>
         {
-            HttpResponseMessage answer = Json("""{"tags":["a"]}""");
+            var answer = Json("""{"tags":["a"]}""");
             answer.Headers.TryAddWithoutValidation("Link", link);
             return answer;
         });
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryResponseInvalid", await Id(List, catalog));
         Assert.Single(handler.Requests);
@@ -111,18 +111,25 @@ public sealed class BadRegistryTests
     [Fact]
     public async Task Credentials_are_not_forwarded_on_a_redirect_to_another_server()
     {
-        string body = """{"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:CONFIG"}}""";
+        var body = """{"config":{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"sha256:CONFIG"}}""";
         const string Config = """{"config":{"Labels":{"a":"b"}}}""";
         body = body.Replace("sha256:CONFIG", Sha(Config), StringComparison.Ordinal);
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.Host switch
-        {
-            "storage.test" => Json(Config, type: "application/octet-stream"),
-            _ when request.Headers.Authorization is null => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\"")),
-            _ when request.RequestUri.AbsolutePath.Contains("/blobs/", StringComparison.Ordinal) =>
-                Status(HttpStatusCode.TemporaryRedirect, ("Location", "https://storage.test/blob")),
-            _ => Json(body, type: "application/vnd.oci.image.manifest.v1+json"),
-        });
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword("ci", "geheim"));
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.Host switch
+            {
+                "storage.test" => Json(Config, type: "application/octet-stream"),
+                _ when request.Headers.Authorization is null => Status(
+                    HttpStatusCode.Unauthorized,
+                    ("WWW-Authenticate", "Basic realm=\"x\"")
+                ),
+                _ when request.RequestUri.AbsolutePath.Contains("/blobs/", StringComparison.Ordinal) => Status(
+                    HttpStatusCode.TemporaryRedirect,
+                    ("Location", "https://storage.test/blob")
+                ),
+                _ => Json(body, type: "application/vnd.oci.image.manifest.v1+json"),
+            }
+        );
+        using var catalog = handler.Catalog(RegistryCredential.OfPassword("ci", "geheim"));
 
         Assert.Equal("b", (await catalog.For(App).ReadLabelsAsync(App, Sha(body), Token))["a"]);
         Assert.Null(Assert.Single(handler.Requests, r => r.Uri.Host == "storage.test").Authorization);
@@ -135,7 +142,7 @@ public sealed class BadRegistryTests
     public async Task Endless_redirects_and_downgrades_to_HTTP_are_not_followed(string location)
     {
         using var handler = new ScriptedRegistry(_ => Status(HttpStatusCode.Found, ("Location", location)));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.FindTagAsync(App, "demo", Token), catalog));
         Assert.InRange(handler.Requests.Count, 1, 6);
@@ -148,8 +155,10 @@ public sealed class BadRegistryTests
     [InlineData("nowhere")]
     public async Task A_credential_is_not_sent_over_HTTP(string realm)
     {
-        using var handler = new ScriptedRegistry(_ => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"{realm}\",service=\"s\"")));
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword("ci", "geheim"));
+        using var handler = new ScriptedRegistry(_ =>
+            Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"{realm}\",service=\"s\""))
+        );
+        using var catalog = handler.Catalog(RegistryCredential.OfPassword("ci", "geheim"));
 
         Assert.Equal("RegistryResponseInvalid", await Id(r => r.FindTagAsync(App, "demo", Token), catalog));
         Assert.Single(handler.Requests);
@@ -170,9 +179,15 @@ public sealed class BadRegistryTests
 
             return request.Headers.Authorization?.ToString() == "Bearer abc"
                 ? Head(Digest)
-                : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"r\", Bearer realm=\"https://tokens.test/token\",service=\"s\",scope=\"repository:app:pull\""));
+                : Status(
+                    HttpStatusCode.Unauthorized,
+                    (
+                        "WWW-Authenticate",
+                        "Basic realm=\"r\", Bearer realm=\"https://tokens.test/token\",service=\"s\",scope=\"repository:app:pull\""
+                    )
+                );
         });
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfIdentityToken("refresh-me"));
+        using var catalog = handler.Catalog(RegistryCredential.OfIdentityToken("refresh-me"));
 
         Assert.Equal(Digest, (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
         Assert.Contains("grant_type=refresh_token", form, StringComparison.Ordinal);
@@ -184,7 +199,7 @@ public sealed class BadRegistryTests
     public async Task A_connection_that_closes_early_is_retried_and_then_reported()
     {
         using var handler = new ScriptedRegistry(_ => throw new HttpRequestException("Connection reset"));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryUnreachable", await Id(r => r.FindTagAsync(App, "demo", Token), catalog));
         Assert.Equal(4, handler.Requests.Count);
@@ -193,8 +208,10 @@ public sealed class BadRegistryTests
     [Fact]
     public async Task A_missing_repository_is_distinguished_from_a_missing_tag()
     {
-        using var handler = new ScriptedRegistry(_ => Json("""{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}""", HttpStatusCode.NotFound));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var handler = new ScriptedRegistry(_ =>
+            Json("""{"errors":[{"code":"NAME_UNKNOWN","message":"repository name not known"}]}""", HttpStatusCode.NotFound)
+        );
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryRepositoryNotFound", await Id(List, catalog));
         Assert.Equal("RegistryRepositoryNotFound", await Id(r => r.AddTagAsync(App, "v1", "demo", Token), catalog));
@@ -202,19 +219,18 @@ public sealed class BadRegistryTests
 
     private static HttpResponseMessage Page(string body, string next)
     {
-        HttpResponseMessage answer = Json(body);
+        var answer = Json(body);
         answer.Headers.TryAddWithoutValidation("Link", $"<{next}>; rel=\"next\"");
         return answer;
     }
 
     private static async Task List(IRegistry registry)
     {
-        await foreach (RegistryTag _ in registry.ListTagsAsync(App, Token))
-        {
-        }
+        await foreach (var _ in registry.ListTagsAsync(App, Token)) { }
     }
 
-    private static Task<string?> Id(Func<IRegistry, Task> action, RegistryCatalog catalog) => OciRegistryTests.ErrorId(() => action(catalog.For(App)));
+    private static Task<string?> Id(Func<IRegistry, Task> action, RegistryCatalog catalog) =>
+        OciRegistryTests.ErrorId(() => action(catalog.For(App)));
 
     private static string Sha(string text) =>
         "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
@@ -229,15 +245,13 @@ public sealed class BadRegistryTests
 
         public override int Read(byte[] buffer, int offset, int count)
         {
-            int read = (int)Math.Min(count, length - Position);
+            var read = (int)Math.Min(count, length - Position);
             Array.Fill(buffer, (byte)' ', offset, read);
             Position += read;
             return read;
         }
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

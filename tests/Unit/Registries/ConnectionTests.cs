@@ -34,7 +34,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     [Fact]
     public async Task A_certificate_of_a_trusted_authority_is_valid_for_its_names_only()
     {
-        CvException error = await Assert.ThrowsAsync<CvException>(() => FindAsync(_registry.AuthorityFile, "other.corp.example"));
+        var error = await Assert.ThrowsAsync<CvException>(() => FindAsync(_registry.AuthorityFile, "other.corp.example"));
 
         Assert.Equal("RegistryUnreachable", error.ErrorId);
         Assert.Contains("other.corp.example", error.Message, StringComparison.Ordinal);
@@ -55,11 +55,11 @@ public sealed class ConnectionTests : IAsyncDisposable
     [InlineData("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----")]
     public async Task A_file_without_certificates_is_named(string? content)
     {
-        string file = Path.Combine(_folder.FullName, "ca.pem");
+        var file = Path.Combine(_folder.FullName, "ca.pem");
         if (content is not null)
             await File.WriteAllTextAsync(file, content, Token);
 
-        CvException error = Assert.Throws<CvException>(() => new RegistryCatalog(new() { AuthorityFile = file }, FixedCredential.Anonymous));
+        var error = Assert.Throws<CvException>(() => new RegistryCatalog(new() { AuthorityFile = file }, FixedCredential.Anonymous));
 
         Assert.Equal("RegistryCertificatesInvalid", error.ErrorId);
         Assert.Contains(file, error.Message, StringComparison.Ordinal);
@@ -68,14 +68,21 @@ public sealed class ConnectionTests : IAsyncDisposable
     [Fact]
     public void The_environment_configures_authorities_and_plain_HTTP_registries()
     {
-        Dictionary<string, string> environment = new() { ["CVM_REGISTRY_CA"] = "/etc/ca.pem", ["CVM_PLAIN_HTTP_REGISTRIES"] = "a.test:5000, B.test," };
+        Dictionary<string, string> environment = new()
+        {
+            ["CVM_REGISTRY_CA"] = "/etc/ca.pem",
+            ["CVM_PLAIN_HTTP_REGISTRIES"] = "a.test:5000, B.test,",
+        };
 
-        RegistryClientOptions options = RegistryClientOptions.Of(environment.GetValueOrDefault);
+        var options = RegistryClientOptions.Of(environment.GetValueOrDefault);
 
         Assert.Equal("/etc/ca.pem", options.AuthorityFile);
         Assert.Equal(["a.test:5000", "B.test"], options.PlainHttpRegistries);
         Assert.Contains("b.test", options.PlainHttpRegistries);
-        Assert.Equal((null, 0), (RegistryClientOptions.Of(_ => "").AuthorityFile, RegistryClientOptions.Of(_ => null).PlainHttpRegistries.Count));
+        Assert.Equal(
+            (null, 0),
+            (RegistryClientOptions.Of(_ => "").AuthorityFile, RegistryClientOptions.Of(_ => null).PlainHttpRegistries.Count)
+        );
     }
 
     [Theory]
@@ -92,9 +99,9 @@ public sealed class ConnectionTests : IAsyncDisposable
         {
             Options = new() { PlainHttpRegistries = new HashSet<string>(StringComparer.OrdinalIgnoreCase) { "plain.test:5000" } },
         };
-        using RegistryCatalog catalog = handler.Catalog();
-        using RegistryCatalog plain = catalog.With(FixedCredential.Anonymous, plainHttp: true);
-        ImageRepository named = ImageRepository.Parse(repository);
+        using var catalog = handler.Catalog();
+        using var plain = catalog.With(FixedCredential.Anonymous, plainHttp: true);
+        var named = ImageRepository.Parse(repository);
 
         await catalog.For(named).FindTagAsync(named, "demo", Token);
         await plain.For(named).FindTagAsync(named, "demo", Token);
@@ -106,9 +113,9 @@ public sealed class ConnectionTests : IAsyncDisposable
     public async Task The_proxy_of_the_environment_is_used_except_for_excluded_hosts()
     {
         await using TunnelProxy proxy = new(_registry.Port, "me:geheim");
-        await using CvManager.Sandbox.Registry.SandboxRegistry direct = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(new(), Token);
-        string digest = direct.PushImage("app", "1a2b3c4");
-        string address = $"http://me:geheim@127.0.0.1:{proxy.Port}";
+        await using var direct = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(new(), Token);
+        var digest = direct.PushImage("app", "1a2b3c4");
+        var address = $"http://me:geheim@127.0.0.1:{proxy.Port}";
         Dictionary<string, string?> environment = new()
         {
             ["HTTPS_PROXY"] = address,
@@ -118,10 +125,15 @@ public sealed class ConnectionTests : IAsyncDisposable
             ["DOCKER_CONFIG"] = _folder.FullName,
         };
 
-        CvmResult result = await Cvm.RunAsync(
-            ["-Command", $"(Get-CvRegistryTag {Name}/app 1a2b3c4).Digest; (Get-CvRegistryTag {direct.Host}/app 1a2b3c4).Digest"], environment: environment);
+        var result = await Cvm.RunAsync(
+            ["-Command", $"(Get-CvRegistryTag {Name}/app 1a2b3c4).Digest; (Get-CvRegistryTag {direct.Host}/app 1a2b3c4).Digest"],
+            environment: environment
+        );
 
-        Assert.Equal([TlsRegistry.Digest, digest], result.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries));
+        Assert.Equal(
+            [TlsRegistry.Digest, digest],
+            result.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
+        );
         Assert.Equal([$"{Name}:443"], proxy.Asked.Distinct());
     }
 
@@ -136,8 +148,10 @@ public sealed class ConnectionTests : IAsyncDisposable
             ["DOCKER_CONFIG"] = _folder.FullName,
         };
 
-        CvmResult result = await Cvm.RunAsync(
-            ["-Command", $"try {{ Get-CvRegistryTag {Name}/app 1a2b3c4 -ErrorAction Stop }} catch {{ throw $_.Exception.ToString() }}"], environment: environment);
+        var result = await Cvm.RunAsync(
+            ["-Command", $"try {{ Get-CvRegistryTag {Name}/app 1a2b3c4 -ErrorAction Stop }} catch {{ throw $_.Exception.ToString() }}"],
+            environment: environment
+        );
 
         Assert.Contains("407", result.Errors, StringComparison.Ordinal);
         Assert.DoesNotContain("falsch", result.Errors, StringComparison.Ordinal);
@@ -150,8 +164,11 @@ public sealed class ConnectionTests : IAsyncDisposable
         const string Host = "123456789012.dkr.ecr.us-east-1.amazonaws.com";
         await using TlsRegistry ecr = new(Host) { Login = "AWS:token-of-today" };
         await using TunnelProxy proxy = new(ecr.Port);
-        await File.WriteAllTextAsync(Path.Combine(_folder.FullName, "config.json"),
-            $$"""{"auths": {"{{Host}}": {"auth": "{{Convert.ToBase64String(Encoding.UTF8.GetBytes("AWS:token-of-today"))}}"} } }""", Token);
+        await File.WriteAllTextAsync(
+            Path.Combine(_folder.FullName, "config.json"),
+            $$"""{"auths": {"{{Host}}": {"auth": "{{Convert.ToBase64String(Encoding.UTF8.GetBytes("AWS:token-of-today"))}}"} } }""",
+            Token
+        );
         Dictionary<string, string?> environment = new()
         {
             ["HTTPS_PROXY"] = $"http://127.0.0.1:{proxy.Port}",
@@ -162,10 +179,12 @@ public sealed class ConnectionTests : IAsyncDisposable
             ["USERPROFILE"] = _folder.FullName,
             ["AWS_EC2_METADATA_DISABLED"] = "true",
         };
-        foreach (string name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(n => n.StartsWith("AWS_", StringComparison.Ordinal)))
+        foreach (
+            var name in Environment.GetEnvironmentVariables().Keys.Cast<string>().Where(n => n.StartsWith("AWS_", StringComparison.Ordinal))
+        )
             environment.TryAdd(name, null);
 
-        CvmResult result = await Cvm.RunAsync(["-Command", $"(Get-CvRegistryTag {Host}/app 1a2b3c4).Digest"], environment: environment);
+        var result = await Cvm.RunAsync(["-Command", $"(Get-CvRegistryTag {Host}/app 1a2b3c4).Digest"], environment: environment);
 
         Assert.Equal(TlsRegistry.Digest, result.Output.Trim());
         Assert.All(ecr.Requests, r => Assert.StartsWith("HEAD /v2/app/manifests/1a2b3c4 ", r, StringComparison.Ordinal));
@@ -179,7 +198,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     {
         await using OddTlsServer server = new(how);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => FindAsync(null, Name, server.Port, retries: 3));
+        var error = await Assert.ThrowsAsync<CvException>(() => FindAsync(null, Name, server.Port, retries: 3));
 
         Assert.Equal("RegistryUnreachable", error.ErrorId);
         Assert.Contains(advice, error.Remedy, StringComparison.Ordinal);
@@ -190,7 +209,7 @@ public sealed class ConnectionTests : IAsyncDisposable
 
     private static async Task<string?> FindAsync(string? authorityFile, string host, int port, int retries)
     {
-        using SocketsHttpHandler handler = RegistryConnections.Open(new() { AuthorityFile = authorityFile });
+        using var handler = RegistryConnections.Open(new() { AuthorityFile = authorityFile });
         handler.UseProxy = false;
         handler.ConnectCallback = async (_, cancellationToken) =>
         {
@@ -199,7 +218,7 @@ public sealed class ConnectionTests : IAsyncDisposable
             return new NetworkStream(socket, ownsSocket: true);
         };
         using RegistryCatalog catalog = new(new() { Retries = retries }, FixedCredential.Anonymous, handler);
-        ImageRepository repository = ImageRepository.Parse($"{host}/app");
+        var repository = ImageRepository.Parse($"{host}/app");
         return (await catalog.For(repository).FindTagAsync(repository, "demo", Token))?.Digest;
     }
 }

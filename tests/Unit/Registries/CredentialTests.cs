@@ -31,9 +31,11 @@ public sealed class CredentialTests : IDisposable
               "registry.test/team": {"username": "team", "password": "p"},
               "*.cloud.test": {"username": "star", "password": "p"},
               "localhost:5000": {"auth": "cG9ydDpwYXNzOndvcmQ="}}}
-            """, "Secret default/regcred");
+            """,
+            "Secret default/regcred"
+        );
 
-        RegistryCredential? credential = await source.FindAsync(ImageRepository.Parse(repository), Token);
+        var credential = await source.FindAsync(ImageRepository.Parse(repository), Token);
 
         Assert.Equal(user, credential?.UserName);
         if (user == "port")
@@ -54,8 +56,9 @@ public sealed class CredentialTests : IDisposable
     [InlineData("{\"auths\": \"geheim\"}")]
     public async Task Invalid_credentials_are_reported_without_quoting_them(string json)
     {
-        CvException error = await Assert.ThrowsAsync<CvException>(
-            async () => await new DockerConfigText(json, "Secret default/regcred").FindAsync(ImageRepository.Parse("registry.test/app"), Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () =>
+            await new DockerConfigText(json, "Secret default/regcred").FindAsync(ImageRepository.Parse("registry.test/app"), Token)
+        );
 
         Assert.Equal("RegistryCredentialInvalid", error.ErrorId);
         Assert.Contains("default/regcred", error.Message, StringComparison.Ordinal);
@@ -75,10 +78,22 @@ public sealed class CredentialTests : IDisposable
         Assert.Equal(["/a/auth.json"], DockerConfigFile.PathsOf(n => n == "REGISTRY_AUTH_FILE" ? "/a/auth.json" : "/b", "/home/me", "7"));
         Assert.Equal(
             ["/x/containers/auth.json", "/home/me/.config/containers/auth.json", "/b/config.json"],
-            DockerConfigFile.PathsOf(n => n switch { "DOCKER_CONFIG" => "/b", "XDG_RUNTIME_DIR" => "/x", _ => null }, "/home/me", "7"));
+            DockerConfigFile.PathsOf(
+                n =>
+                    n switch
+                    {
+                        "DOCKER_CONFIG" => "/b",
+                        "XDG_RUNTIME_DIR" => "/x",
+                        _ => null,
+                    },
+                "/home/me",
+                "7"
+            )
+        );
         Assert.Equal(
             ["/run/containers/7/auth.json", "/home/me/.config/containers/auth.json", "/home/me/.docker/config.json"],
-            DockerConfigFile.PathsOf(_ => null, "/home/me", "7"));
+            DockerConfigFile.PathsOf(_ => null, "/home/me", "7")
+        );
         // Never in the current directory.
         Assert.Empty(DockerConfigFile.PathsOf(_ => null, "", null));
     }
@@ -100,26 +115,29 @@ public sealed class CredentialTests : IDisposable
     public async Task A_credential_helper_takes_precedence(string script, string? user, string? complaint)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "the helper is a shell script");
-        string program = Path.Combine(_folder.FullName, "docker-credential-cvmtest");
+        var program = Path.Combine(_folder.FullName, "docker-credential-cvmtest");
         await File.WriteAllTextAsync(program, $"#!/bin/sh\n{script}\n", Token);
         if (!OperatingSystem.IsWindows())
             File.SetUnixFileMode(program, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
-        string config = Path.Combine(_folder.FullName, "config.json");
-        await File.WriteAllTextAsync(config,
-            """{"credHelpers": {"registry.test": "cvmtest"}, "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
-        string? path = Environment.GetEnvironmentVariable("PATH");
+        var config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(
+            config,
+            """{"credHelpers": {"registry.test": "cvmtest"}, "auths": {"registry.test": {"username": "written", "password": "p"}}}""",
+            Token
+        );
+        var path = Environment.GetEnvironmentVariable("PATH");
         Environment.SetEnvironmentVariable("PATH", $"{_folder.FullName}{Path.PathSeparator}{path}");
         try
         {
             var source = new DockerConfigFile(config, TimeProvider.System);
-            ValueTask<RegistryCredential?> asked = source.FindAsync(ImageRepository.Parse("registry.test/app"), Token);
+            var asked = source.FindAsync(ImageRepository.Parse("registry.test/app"), Token);
             if (complaint is null)
             {
                 Assert.Equal(user, (await asked)?.UserName);
                 return;
             }
 
-            CvException error = await Assert.ThrowsAsync<CvException>(async () => await asked);
+            var error = await Assert.ThrowsAsync<CvException>(async () => await asked);
             Assert.Contains(complaint, error.Message, StringComparison.Ordinal);
             Assert.DoesNotContain("geheim", error.ToString(), StringComparison.Ordinal);
         }
@@ -132,11 +150,12 @@ public sealed class CredentialTests : IDisposable
     [Fact]
     public async Task A_missing_credential_helper_is_reported_by_name()
     {
-        string config = Path.Combine(_folder.FullName, "config.json");
+        var config = Path.Combine(_folder.FullName, "config.json");
         await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all"}""", Token);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(
-            async () => await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("nginx"), Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () =>
+            await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("nginx"), Token)
+        );
 
         Assert.Contains("docker-credential-nowhere-at-all", error.Message, StringComparison.Ordinal);
     }
@@ -144,10 +163,17 @@ public sealed class CredentialTests : IDisposable
     [Fact]
     public async Task A_missing_credential_store_does_not_hide_credentials_of_the_file()
     {
-        string config = Path.Combine(_folder.FullName, "config.json");
-        await File.WriteAllTextAsync(config, """{"credsStore": "nowhere-at-all", "auths": {"registry.test": {"username": "written", "password": "p"}}}""", Token);
+        var config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(
+            config,
+            """{"credsStore": "nowhere-at-all", "auths": {"registry.test": {"username": "written", "password": "p"}}}""",
+            Token
+        );
 
-        Assert.Equal("written", (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName);
+        Assert.Equal(
+            "written",
+            (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName
+        );
     }
 
     [Theory]
@@ -156,20 +182,31 @@ public sealed class CredentialTests : IDisposable
     [InlineData("utf-16BE")]
     public async Task A_file_is_read_in_the_encoding_of_its_byte_order_mark(string encoding)
     {
-        string config = Path.Combine(_folder.FullName, "config.json");
-        await File.WriteAllTextAsync(config, """{"auths": {"registry.test": {"username": "jürgen", "password": "p"}}}""", System.Text.Encoding.GetEncoding(encoding), Token);
+        var config = Path.Combine(_folder.FullName, "config.json");
+        await File.WriteAllTextAsync(
+            config,
+            """{"auths": {"registry.test": {"username": "jürgen", "password": "p"}}}""",
+            System.Text.Encoding.GetEncoding(encoding),
+            Token
+        );
 
-        Assert.Equal("jürgen", (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName);
+        Assert.Equal(
+            "jürgen",
+            (await new DockerConfigFile(config, TimeProvider.System).FindAsync(ImageRepository.Parse("registry.test/app"), Token))?.UserName
+        );
     }
 
     [Fact]
     public async Task Credentials_are_tried_by_longest_path_and_unreadable_ones_are_skipped()
     {
-        ICredentialSource source = new DockerConfigText("""
+        ICredentialSource source = new DockerConfigText(
+            """
             {"auths": {"registry.test": {"auth": "aG9zdDpw"}, "registry.test/team/app": {"auth": "not base64!"}, "https://registry.test/team/": {"registrytoken": "T"}, "other.test": {"auth": "eDp5"}, "registry.test/te": {"auth": "eDp5"}}}
-            """, "test");
+            """,
+            "test"
+        );
 
-        IReadOnlyList<RegistryCredential> found = await source.FindAllAsync(ImageRepository.Parse("registry.test/team/app"), Token);
+        var found = await source.FindAllAsync(ImageRepository.Parse("registry.test/team/app"), Token);
 
         Assert.Equal(["(registry token)", "host"], found.Select(c => c.ToString()));
     }
@@ -181,16 +218,33 @@ public sealed class CredentialTests : IDisposable
     [InlineData("https://registry.hub.docker.com")]
     public async Task All_names_of_Docker_Hub_have_the_same_credential(string key)
     {
-        ICredentialSource source = new DockerConfigText($$$$"""{"auths": {"{{{{key}}}}": {"auth": "bWU6cA"}, "https://index.docker.io/v1/access-token": {"auth": "eDp5"}}}""", "test");
+        ICredentialSource source = new DockerConfigText(
+            $$$$"""{"auths": {"{{{{key}}}}": {"auth": "bWU6cA"}, "https://index.docker.io/v1/access-token": {"auth": "eDp5"}}}""",
+            "test"
+        );
 
-        foreach (string name in (string[])["acme/app", "docker.io/acme/app", "index.docker.io/acme/app", "registry-1.docker.io/acme/app", "registry.hub.docker.com/acme/app", "Docker.io/acme/app"])
+        foreach (
+            var name in (string[])
+                [
+                    "acme/app",
+                    "docker.io/acme/app",
+                    "index.docker.io/acme/app",
+                    "registry-1.docker.io/acme/app",
+                    "registry.hub.docker.com/acme/app",
+                    "Docker.io/acme/app",
+                ]
+        )
             Assert.Equal("me", Assert.Single(await source.FindAllAsync(ImageRepository.Parse(name), Token)).UserName);
     }
 
     [Fact]
     public async Task The_first_source_with_a_credential_is_used()
     {
-        var chain = new CredentialChain(FixedCredential.Anonymous, new FixedCredential(RegistryCredential.OfPassword("second", "p")), new FixedCredential(null));
+        var chain = new CredentialChain(
+            FixedCredential.Anonymous,
+            new FixedCredential(RegistryCredential.OfPassword("second", "p")),
+            new FixedCredential(null)
+        );
 
         Assert.Equal("second", (await chain.FindAsync(ImageRepository.Parse("nginx"), Token))?.UserName);
     }

@@ -22,30 +22,42 @@ public sealed class EchoTests
     [MemberData(nameof(Places))]
     public async Task An_echoed_credential_is_not_in_any_message(string place)
     {
-        string header = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:S3cret-pass-XYZ"));
-        string echo = $"\u001b[31m\r\n{header} S3cret-pass-XYZ {new string('x', 100_000)}";
-        string body = JsonSerializer.Serialize(new { errors = new[] { new { code = "DENIED", message = echo } } });
-        using var handler = new ScriptedRegistry(request => request.Headers.Authorization is null
-            ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\""))
-            : place switch
-            {
-                "type" => Typed(echo),
-                "digest" => Status(HttpStatusCode.OK, ("Docker-Content-Digest", echo)),
-                "location" => Status(HttpStatusCode.Found, ("Location", "http://S3cret-pass-XYZ.test/")),
-                "link" => Status(HttpStatusCode.OK, ("Link", $"<https://{Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:S3cret-pass-XYZ"))}.test/>; rel=\"next\"")),
-                "status line" => throw new HttpRequestException($"Received an invalid status line: '{echo}'.", new IOException(echo)),
-                _ => Json(body, (HttpStatusCode)int.Parse(place, System.Globalization.CultureInfo.InvariantCulture)),
-            });
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword("robot", "S3cret-pass-XYZ"));
-        IRegistry registry = catalog.For(App);
+        var header = "Basic " + Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:S3cret-pass-XYZ"));
+        var echo = $"\u001b[31m\r\n{header} S3cret-pass-XYZ {new string('x', 100_000)}";
+        var body = JsonSerializer.Serialize(new { errors = new[] { new { code = "DENIED", message = echo } } });
+        using var handler = new ScriptedRegistry(request =>
+            request.Headers.Authorization is null
+                ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\""))
+                : place switch
+                {
+                    "type" => Typed(echo),
+                    "digest" => Status(HttpStatusCode.OK, ("Docker-Content-Digest", echo)),
+                    "location" => Status(HttpStatusCode.Found, ("Location", "http://S3cret-pass-XYZ.test/")),
+                    "link" => Status(
+                        HttpStatusCode.OK,
+                        ("Link", $"<https://{Convert.ToBase64String(Encoding.UTF8.GetBytes("robot:S3cret-pass-XYZ"))}.test/>; rel=\"next\"")
+                    ),
+                    "status line" => throw new HttpRequestException($"Received an invalid status line: '{echo}'.", new IOException(echo)),
+                    _ => Json(body, (HttpStatusCode)int.Parse(place, System.Globalization.CultureInfo.InvariantCulture)),
+                }
+        );
+        using var catalog = handler.Catalog(RegistryCredential.OfPassword("robot", "S3cret-pass-XYZ"));
+        var registry = catalog.For(App);
 
-        foreach (Func<Task> ask in (Func<Task>[])[() => registry.FindTagAsync(App, "demo", Token), () => List(registry), () => registry.AddTagAsync(App, "v1", "demo", Token),
-            () => registry.RemoveTagAsync(App, "demo", false, Token)])
+        foreach (
+            var ask in (Func<Task>[])
+                [
+                    () => registry.FindTagAsync(App, "demo", Token),
+                    () => List(registry),
+                    () => registry.AddTagAsync(App, "v1", "demo", Token),
+                    () => registry.RemoveTagAsync(App, "demo", false, Token),
+                ]
+        )
         {
             if (await Record.ExceptionAsync(ask) is not { } error)
                 continue;
             Assert.IsType<CvException>(error);
-            string all = error.ToString();
+            var all = error.ToString();
             Assert.DoesNotContain("S3cret", all, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain(header[6..].TrimEnd('='), all, StringComparison.OrdinalIgnoreCase);
             Assert.DoesNotContain(error.Message, char.IsControl);
@@ -57,7 +69,7 @@ public sealed class EchoTests
 
     private static HttpResponseMessage Typed(string type)
     {
-        HttpResponseMessage answer = Json("{}");
+        var answer = Json("{}");
         answer.Content.Headers.Remove("Content-Type");
         answer.Content.Headers.TryAddWithoutValidation("Content-Type", type);
         return answer;
@@ -65,8 +77,6 @@ public sealed class EchoTests
 
     private static async Task List(IRegistry registry)
     {
-        await foreach (RegistryTag _ in registry.ListTagsAsync(App, Token))
-        {
-        }
+        await foreach (var _ in registry.ListTagsAsync(App, Token)) { }
     }
 }

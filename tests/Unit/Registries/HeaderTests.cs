@@ -26,12 +26,21 @@ public sealed class HeaderTests
     [InlineData("Bearer realm=\"R\",service=\"reg\",scope=\"repository:app:pull")]
     public void Challenges_in_all_spellings_are_parsed(string line)
     {
-        Challenge challenge = Assert.Single(Challenge.ParseAll([line.Replace("R", Realm, StringComparison.Ordinal).Replace("BEA" + Realm + "E" + Realm, "BEARER", StringComparison.Ordinal)
-            .Replace(Realm + "EALM", "REALM", StringComparison.Ordinal)]), c => c.IsBearer);
+        var challenge = Assert.Single(
+            Challenge.ParseAll([
+                line.Replace("R", Realm, StringComparison.Ordinal)
+                    .Replace("BEA" + Realm + "E" + Realm, "BEARER", StringComparison.Ordinal)
+                    .Replace(Realm + "EALM", "REALM", StringComparison.Ordinal),
+            ]),
+            c => c.IsBearer
+        );
 
         Assert.Equal((Realm, "reg", "repository:app:pull"), (challenge["realm"], challenge["service"], challenge["scope"]));
         // Also for the next repository.
-        Assert.Equal((Realm, "reg", null), (challenge.OfRegistry()["realm"], challenge.OfRegistry()["service"], challenge.OfRegistry()["scope"]));
+        Assert.Equal(
+            (Realm, "reg", null),
+            (challenge.OfRegistry()["realm"], challenge.OfRegistry()["service"], challenge.OfRegistry()["scope"])
+        );
     }
 
     [Theory]
@@ -43,8 +52,8 @@ public sealed class HeaderTests
     [InlineData("\"", "", "")]
     public void A_quoted_string_ends_at_its_closing_quote(string text, string value, string rest)
     {
-        int at = 2;
-        string line = "x=" + text;
+        var at = 2;
+        var line = "x=" + text;
 
         Assert.Equal(value, HeaderText.Quoted(line, ref at));
         Assert.Equal(rest, line[at..]);
@@ -52,7 +61,10 @@ public sealed class HeaderTests
 
     [Fact]
     public void An_unquoted_URL_is_read_completely() =>
-        Assert.Equal($"{Realm}?tenant=blue&x=1", Assert.Single(Challenge.ParseAll([$"Bearer realm={Realm}?tenant=blue&x=1,service=reg"]))["realm"]);
+        Assert.Equal(
+            $"{Realm}?tenant=blue&x=1",
+            Assert.Single(Challenge.ParseAll([$"Bearer realm={Realm}?tenant=blue&x=1,service=reg"]))["realm"]
+        );
 
     [Theory]
     [InlineData("</p?last=b>; rel=\"next\"")]
@@ -67,7 +79,8 @@ public sealed class HeaderTests
     [InlineData("</p?last=b>; title=\"x, <y>; rel=\\\"prev\\\"\"; rel=\"next\"")]
     [InlineData("<https://docs.test/>; rel=\"service-doc\"|</p?last=b>; rel=\"next\"")]
     [InlineData("|</p?last=b>; rel=\"next\"")]
-    public void Links_to_the_next_page_in_all_spellings_are_parsed(string lines) => Assert.Equal("/p?last=b", LinkHeader.Next(lines.Split('|')));
+    public void Links_to_the_next_page_in_all_spellings_are_parsed(string lines) =>
+        Assert.Equal("/p?last=b", LinkHeader.Next(lines.Split('|')));
 
     [Theory]
     [InlineData("")]
@@ -88,19 +101,46 @@ public sealed class HeaderTests
     [Fact]
     public void Random_headers_are_read_to_their_end()
     {
-        string[] parts = ["Bearer", "Basic", " ", "\t", ",", ";", "=", "\"", "\\", "<", ">", "realm", "rel", "next", "https://x", "'", "\u001b", "\u00e9", "a"];
-        Gen.Int[0, parts.Length - 1].Array[0, 24].Select(indexes => string.Concat(indexes.Select(i => parts[i]))).Sample(line =>
-        {
-            foreach (Challenge challenge in Challenge.ParseAll([line]))
-                Assert.NotEmpty(challenge.Scheme);
-            try
-            {
-                LinkHeader.Next([line]);
-            }
-            catch (FormatException)
-            {
-                // An error of the registry, not a partial list.
-            }
-        }, iter: 5_000);
+        string[] parts =
+        [
+            "Bearer",
+            "Basic",
+            " ",
+            "\t",
+            ",",
+            ";",
+            "=",
+            "\"",
+            "\\",
+            "<",
+            ">",
+            "realm",
+            "rel",
+            "next",
+            "https://x",
+            "'",
+            "\u001b",
+            "\u00e9",
+            "a",
+        ];
+        Gen.Int[0, parts.Length - 1]
+            .Array[0, 24]
+            .Select(indexes => string.Concat(indexes.Select(i => parts[i])))
+            .Sample(
+                line =>
+                {
+                    foreach (var challenge in Challenge.ParseAll([line]))
+                        Assert.NotEmpty(challenge.Scheme);
+                    try
+                    {
+                        LinkHeader.Next([line]);
+                    }
+                    catch (FormatException)
+                    {
+                        // An error of the registry, not a partial list.
+                    }
+                },
+                iter: 5_000
+            );
     }
 }

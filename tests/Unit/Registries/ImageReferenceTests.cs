@@ -21,10 +21,14 @@ public sealed class ImageReferenceTests
     [InlineData("Docker.IO/acme/app", "docker.io", "acme/app")]
     [InlineData("registry-1.docker.io/nginx", "docker.io", "library/nginx")]
     [InlineData("registry.hub.docker.com/acme/app", "docker.io", "acme/app")]
-    [InlineData("123456789012.dkr.ecr.us-east-1.amazonaws.com/nearmap/cvm-example", "123456789012.dkr.ecr.us-east-1.amazonaws.com", "nearmap/cvm-example")]
+    [InlineData(
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com/nearmap/cvm-example",
+        "123456789012.dkr.ecr.us-east-1.amazonaws.com",
+        "nearmap/cvm-example"
+    )]
     public void A_repository_is_host_and_path_and_prints_as_it_was_written(string text, string registry, string path)
     {
-        ImageRepository repository = ImageRepository.Parse(text);
+        var repository = ImageRepository.Parse(text);
 
         Assert.Equal((registry, path, text), (repository.Registry, repository.Path, repository.ToString()));
     }
@@ -63,7 +67,7 @@ public sealed class ImageReferenceTests
     [InlineData("[1::2::3]/app")]
     public void Invalid_repositories_are_rejected(string text)
     {
-        CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse(text));
+        var error = Assert.Throws<CvException>(() => ImageRepository.Parse(text));
 
         Assert.Equal("ImageRepositoryInvalid", error.ErrorId);
     }
@@ -71,7 +75,7 @@ public sealed class ImageReferenceTests
     [Fact]
     public void A_repository_with_a_tag_is_rejected_with_the_repository_as_remedy()
     {
-        CvException error = Assert.Throws<CvException>(() => ImageRepository.Parse("localhost:5000/app:demo"));
+        var error = Assert.Throws<CvException>(() => ImageRepository.Parse("localhost:5000/app:demo"));
 
         Assert.Contains("'localhost:5000/app'", error.Remedy, StringComparison.Ordinal);
     }
@@ -86,7 +90,7 @@ public sealed class ImageReferenceTests
     public void A_reference_is_read_and_prints_as_it_was_written(string text, string? tag, bool digest)
     {
         text = text.Replace("D", Digest, StringComparison.Ordinal);
-        ImageReference reference = ImageReference.Parse(text);
+        var reference = ImageReference.Parse(text);
 
         Assert.Equal((tag, digest ? Digest : null, text), (reference.Tag, reference.Digest, reference.ToString()));
     }

@@ -36,7 +36,7 @@ internal abstract class LoopbackServer : IAsyncDisposable
     protected static async Task<string[]?> ReadHeadAsync(Stream stream, CancellationToken cancellationToken)
     {
         StringBuilder text = new();
-        byte[] one = new byte[1];
+        var one = new byte[1];
         while (!text.ToString().EndsWith("\r\n\r\n", StringComparison.Ordinal))
         {
             if (await stream.ReadAsync(one, cancellationToken) == 0)
@@ -56,7 +56,7 @@ internal abstract class LoopbackServer : IAsyncDisposable
         {
             try
             {
-                TcpClient client = await _listener.AcceptTcpClientAsync(_stop.Token);
+                var client = await _listener.AcceptTcpClientAsync(_stop.Token);
                 _serving.Add(ServeAsync(client));
             }
             catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
@@ -74,7 +74,13 @@ internal abstract class LoopbackServer : IAsyncDisposable
             {
                 await ServeAsync(client.GetStream(), _stop.Token);
             }
-            catch (Exception e) when (e is OperationCanceledException or IOException or SocketException or System.Security.Authentication.AuthenticationException)
+            catch (Exception e)
+                when (e
+                        is OperationCanceledException
+                            or IOException
+                            or SocketException
+                            or System.Security.Authentication.AuthenticationException
+                )
             {
                 // The client disconnected or rejected the certificate, which the test verifies on the client.
             }
@@ -103,10 +109,16 @@ internal sealed class TunnelProxy : LoopbackServer
     {
         while (await ReadHeadAsync(client, cancellationToken) is { } head)
         {
-            string expected = "Proxy-Authorization: Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes(_login ?? ""));
+            var expected = "Proxy-Authorization: Basic " + Convert.ToBase64String(Encoding.ASCII.GetBytes(_login ?? ""));
             if (_login is not null && !head.Contains(expected))
             {
-                await WriteHeadAsync(client, cancellationToken, "HTTP/1.1 407 Proxy Authentication Required", "Proxy-Authenticate: Basic realm=\"proxy\"", "Content-Length: 0");
+                await WriteHeadAsync(
+                    client,
+                    cancellationToken,
+                    "HTTP/1.1 407 Proxy Authentication Required",
+                    "Proxy-Authenticate: Basic realm=\"proxy\"",
+                    "Content-Length: 0"
+                );
                 continue;
             }
 
@@ -114,8 +126,8 @@ internal sealed class TunnelProxy : LoopbackServer
             using TcpClient server = new();
             await server.ConnectAsync(IPAddress.Loopback, _target, cancellationToken);
             await WriteHeadAsync(client, cancellationToken, "HTTP/1.1 200 Connection established");
-            NetworkStream stream = server.GetStream();
-            using CancellationTokenSource over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+            var stream = server.GetStream();
+            using var over = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
             Task[] ways = [client.CopyToAsync(stream, over.Token), stream.CopyToAsync(client, over.Token)];
             await Task.WhenAny(ways);
             await over.CancelAsync();

@@ -18,9 +18,9 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task A_tag_is_found_by_one_HEAD()
     {
-        await using SandboxRegistry sandbox = await Sandbox();
-        string digest = sandbox.PushImage("team/app", "demo", platforms: ["linux/amd64", "linux/arm64"]);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        await using var sandbox = await Sandbox();
+        var digest = sandbox.PushImage("team/app", "demo", platforms: ["linux/amd64", "linux/arm64"]);
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal(digest, (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
         Assert.Null(await catalog.For(App).FindTagAsync(App, "qa", Token));
@@ -30,13 +30,13 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task Tags_are_listed_over_all_pages()
     {
-        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, PageSize = 2 });
-        foreach (string tag in (string[])["a", "b", "c", "d", "e"])
+        await using var sandbox = await Sandbox(new() { Listen = false, PageSize = 2 });
+        foreach (var tag in (string[])["a", "b", "c", "d", "e"])
             sandbox.PushImage("team/app", tag);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
 
         List<string> tags = [];
-        await foreach (RegistryTag tag in catalog.For(App).ListTagsAsync(App, Token))
+        await foreach (var tag in catalog.For(App).ListTagsAsync(App, Token))
             tags.Add(tag.Tag);
 
         Assert.Equal(["a", "b", "c", "d", "e"], tags);
@@ -45,12 +45,12 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task A_tag_is_moved_in_three_requests_and_again_in_two()
     {
-        await using SandboxRegistry sandbox = await Sandbox();
-        string former = sandbox.PushImage("team/app", "demo");
-        string digest = sandbox.PushImage("team/app", "v2", platforms: ["linux/amd64", "linux/arm64"]);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        await using var sandbox = await Sandbox();
+        var former = sandbox.PushImage("team/app", "demo");
+        var digest = sandbox.PushImage("team/app", "v2", platforms: ["linux/amd64", "linux/arm64"]);
+        using var catalog = Catalog(sandbox);
 
-        TagMove move = await catalog.For(App).AddTagAsync(App, "v2", "demo", Token);
+        var move = await catalog.For(App).AddTagAsync(App, "v2", "demo", Token);
         Assert.Equal(new TagMove(App, "demo", "v2", digest, former, false), move);
         Assert.Equal(digest, sandbox.Digest("team/app", "demo"));
         Assert.Equal(3, sandbox.Requests.Values.Sum());
@@ -63,9 +63,9 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task A_tag_cannot_be_moved_to_a_missing_version()
     {
-        await using SandboxRegistry sandbox = await Sandbox();
-        string former = sandbox.PushImage("team/app", "demo");
-        using RegistryCatalog catalog = Catalog(sandbox);
+        await using var sandbox = await Sandbox();
+        var former = sandbox.PushImage("team/app", "demo");
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal("RegistryVersionNotFound", await ErrorId(() => catalog.For(App).AddTagAsync(App, "v2", "demo", Token)));
         Assert.Equal(former, sandbox.Digest("team/app", "demo"));
@@ -77,10 +77,10 @@ public sealed class OciRegistryTests
     [InlineData(RegistryDeletion.None, "RegistryTagRemovalUnsupported")]
     public async Task Deleting_a_tag_keeps_the_image(RegistryDeletion deletion, string? error)
     {
-        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, Deletion = deletion });
-        string digest = sandbox.PushImage("team/app", "v1");
+        await using var sandbox = await Sandbox(new() { Listen = false, Deletion = deletion });
+        var digest = sandbox.PushImage("team/app", "v1");
         sandbox.Tag("team/app", "demo", digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal(error, await ErrorId(() => catalog.For(App).RemoveTagAsync(App, "demo", false, Token)));
 
@@ -91,9 +91,14 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task Labels_of_an_index_are_those_of_its_first_platform()
     {
-        await using SandboxRegistry sandbox = await Sandbox();
-        string digest = sandbox.PushImage("team/app", "demo", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "v1" }, ["linux/amd64", "linux/arm64"]);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        await using var sandbox = await Sandbox();
+        var digest = sandbox.PushImage(
+            "team/app",
+            "demo",
+            new Dictionary<string, string> { ["org.opencontainers.image.version"] = "v1" },
+            ["linux/amd64", "linux/arm64"]
+        );
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal("v1", (await catalog.For(App).ReadLabelsAsync(App, digest, Token))["org.opencontainers.image.version"]);
     }
@@ -103,12 +108,19 @@ public sealed class OciRegistryTests
     [InlineData(RegistryLoginKind.Bearer)]
     public async Task A_token_is_requested_once(RegistryLoginKind kind)
     {
-        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { Kind = kind } });
+        await using var sandbox = await Sandbox(
+            new()
+            {
+                Listen = false,
+                HostWithoutSocket = "127.0.0.1:1",
+                Login = new("ci", "geheim") { Kind = kind },
+            }
+        );
         sandbox.PushImage("team/app", "v1");
-        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
-        using RegistryCatalog anonymous = Catalog(sandbox);
-        using RegistryCatalog wrong = Catalog(sandbox, RegistryCredential.OfPassword("ci", "falsch"));
-        using RegistryCatalog right = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
+        var app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        using var anonymous = Catalog(sandbox);
+        using var wrong = Catalog(sandbox, RegistryCredential.OfPassword("ci", "falsch"));
+        using var right = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
 
         Assert.Equal("RegistryUnauthorized", await ErrorId(() => anonymous.For(app).FindTagAsync(app, "v1", Token)));
         Assert.Equal("RegistryUnauthorized", await ErrorId(() => wrong.For(app).FindTagAsync(app, "v1", Token)));
@@ -122,22 +134,32 @@ public sealed class OciRegistryTests
     public async Task A_token_is_renewed_before_it_expires_and_after_it_was_revoked()
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
-        await using SandboxRegistry sandbox = await Sandbox(new()
-        {
-            Listen = false, HostWithoutSocket = "127.0.0.1:1", TimeProvider = time,
-            Login = new("ci", "geheim") { Kind = RegistryLoginKind.Bearer, TokenLifetime = TimeSpan.FromSeconds(2) },
-        });
+        await using var sandbox = await Sandbox(
+            new()
+            {
+                Listen = false,
+                HostWithoutSocket = "127.0.0.1:1",
+                TimeProvider = time,
+                Login = new("ci", "geheim") { Kind = RegistryLoginKind.Bearer, TokenLifetime = TimeSpan.FromSeconds(2) },
+            }
+        );
         sandbox.PushImage("team/app", "v1");
-        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        var app = ImageRepository.Parse("127.0.0.1:1/team/app");
         using var catalog = new RegistryCatalog(
-            new() { TimeProvider = time, RetryDelay = TimeSpan.Zero }, new FixedCredential(RegistryCredential.OfPassword("ci", "geheim")), sandbox.CreateHandler());
+            new() { TimeProvider = time, RetryDelay = TimeSpan.Zero },
+            new FixedCredential(RegistryCredential.OfPassword("ci", "geheim")),
+            sandbox.CreateHandler()
+        );
         await catalog.For(app).FindTagAsync(app, "v1", Token);
         sandbox.ResetRequests();
 
         time.Advance(TimeSpan.FromSeconds(1.7));
         await catalog.For(app).FindTagAsync(app, "v1", Token);
         // A new token, and no rejected request.
-        Assert.Equal((1, 1), (sandbox.Requests[("GET", RegistryRequestKind.Token)], sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]));
+        Assert.Equal(
+            (1, 1),
+            (sandbox.Requests[("GET", RegistryRequestKind.Token)], sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)])
+        );
 
         sandbox.RevokeTokens();
         Assert.NotNull(await catalog.For(app).FindTagAsync(app, "v1", Token));
@@ -146,12 +168,19 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task A_credential_without_push_permission_is_reported()
     {
-        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, HostWithoutSocket = "127.0.0.1:1", Login = new("ci", "geheim") { MayPush = false } });
+        await using var sandbox = await Sandbox(
+            new()
+            {
+                Listen = false,
+                HostWithoutSocket = "127.0.0.1:1",
+                Login = new("ci", "geheim") { MayPush = false },
+            }
+        );
         sandbox.PushImage("team/app", "v1");
-        ImageRepository app = ImageRepository.Parse("127.0.0.1:1/team/app");
-        using RegistryCatalog catalog = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
+        var app = ImageRepository.Parse("127.0.0.1:1/team/app");
+        using var catalog = Catalog(sandbox, RegistryCredential.OfPassword("ci", "geheim"));
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(app).AddTagAsync(app, "v1", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => catalog.For(app).AddTagAsync(app, "v1", "demo", Token));
 
         Assert.Equal("RegistryForbidden", error.ErrorId);
         Assert.Contains("'push'", error.Message, StringComparison.Ordinal);
@@ -160,9 +189,9 @@ public sealed class OciRegistryTests
     [Fact]
     public async Task An_unavailable_or_throttling_registry_is_retried_and_then_reported()
     {
-        await using SandboxRegistry sandbox = await Sandbox(new() { Listen = false, RateLimit = new(1, TimeSpan.FromHours(1)) });
+        await using var sandbox = await Sandbox(new() { Listen = false, RateLimit = new(1, TimeSpan.FromHours(1)) });
         sandbox.PushImage("team/app", "v1");
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
         await catalog.For(App).FindTagAsync(App, "v1", Token);
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
 
@@ -170,11 +199,11 @@ public sealed class OciRegistryTests
         sandbox.ResetRequests();
         Assert.Equal("RegistryRateLimited", await ErrorId(() => catalog.For(App).FindTagAsync(App, "v1", Token)));
         Assert.Empty(sandbox.Requests);
-        RegistryBudget budget = Assert.Single(catalog.Budgets);
+        var budget = Assert.Single(catalog.Budgets);
         Assert.Equal((App.Registry, 2, 1), (budget.Registry, budget.State.Spent, budget.State.Refused));
 
         sandbox.Available = false;
-        using RegistryCatalog later = Catalog(sandbox);
+        using var later = Catalog(sandbox);
         Assert.Equal("RegistryUnreachable", await ErrorId(() => later.For(App).FindTagAsync(App, "v1", Token)));
         Assert.Equal(4, sandbox.Requests.Values.Sum());
     }
@@ -185,10 +214,11 @@ public sealed class OciRegistryTests
     private static RegistryCatalog Catalog(SandboxRegistry sandbox, RegistryCredential? credential = null) =>
         new(new() { RetryDelay = TimeSpan.FromMilliseconds(1) }, new FixedCredential(credential), sandbox.CreateHandler());
 
-    internal static async Task<string?> ErrorId(Func<Task> action) => (await Record.ExceptionAsync(action)) switch
-    {
-        null => null,
-        CvException error => error.ErrorId,
-        Exception other => other.ToString(),
-    };
+    internal static async Task<string?> ErrorId(Func<Task> action) =>
+        (await Record.ExceptionAsync(action)) switch
+        {
+            null => null,
+            CvException error => error.ErrorId,
+            Exception other => other.ToString(),
+        };
 }

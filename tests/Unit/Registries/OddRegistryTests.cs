@@ -28,8 +28,10 @@ public sealed class OddRegistryTests
     [InlineData(501)]
     public async Task An_unsupported_HEAD_is_followed_by_a_GET(int status)
     {
-        using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status((HttpStatusCode)status) : Json(Image, type: Manifest));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var handler = new ScriptedRegistry(request =>
+            request.Method == HttpMethod.Head ? Status((HttpStatusCode)status) : Json(Image, type: Manifest)
+        );
+        using var catalog = handler.Catalog();
 
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
@@ -41,14 +43,19 @@ public sealed class OddRegistryTests
     [Fact]
     public async Task A_denied_HEAD_is_followed_by_a_GET_that_succeeds_or_reports_the_reason()
     {
-        using var open = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden) : Json(Image, type: Manifest));
-        using var closed = new ScriptedRegistry(request => request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden)
-            : Json("""{"errors":[{"code":"DENIED","message":"blocked by the scanner"}]}""", HttpStatusCode.Forbidden));
-        using RegistryCatalog catalog = open.Catalog();
-        using RegistryCatalog refusing = closed.Catalog();
+        using var open = new ScriptedRegistry(request =>
+            request.Method == HttpMethod.Head ? Status(HttpStatusCode.Forbidden) : Json(Image, type: Manifest)
+        );
+        using var closed = new ScriptedRegistry(request =>
+            request.Method == HttpMethod.Head
+                ? Status(HttpStatusCode.Forbidden)
+                : Json("""{"errors":[{"code":"DENIED","message":"blocked by the scanner"}]}""", HttpStatusCode.Forbidden)
+        );
+        using var catalog = open.Catalog();
+        using var refusing = closed.Catalog();
 
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
-        CvException error = await Assert.ThrowsAsync<CvException>(() => refusing.For(App).FindTagAsync(App, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => refusing.For(App).FindTagAsync(App, "demo", Token));
 
         Assert.Equal("RegistryForbidden", error.ErrorId);
         Assert.Contains("blocked by the scanner", error.Message, StringComparison.Ordinal);
@@ -59,15 +66,20 @@ public sealed class OddRegistryTests
     [InlineData("application/vnd.docker.distribution.manifest.v1+json", 200, "{}", "RegistryManifestOutdated")]
     [InlineData("application/vnd.oci.artifact.manifest.v1+json", 200, "{}", "RegistryNotAnImage")]
     [InlineData("application/json", 200, """{"mediaType":"application/vnd.cncf.oras.artifact.manifest.v1+json"}""", "RegistryNotAnImage")]
-    [InlineData("application/json", 400, """{"errors":[{"code":"MANIFEST_INVALID","message":"cannot be parsed"}]}""", "RegistryManifestUnreadable")]
+    [InlineData(
+        "application/json",
+        400,
+        """{"errors":[{"code":"MANIFEST_INVALID","message":"cannot be parsed"}]}""",
+        "RegistryManifestUnreadable"
+    )]
     [InlineData("text/plain", 400, "Client sent an HTTP request to an HTTPS server.", "RegistryResponseInvalid")]
     [InlineData("text/html", 200, "<html>", "RegistryResponseInvalid")]
     public async Task A_tag_that_points_at_an_artifact_is_reported_with_its_type(string type, int status, string body, string errorId)
     {
         using var handler = new ScriptedRegistry(_ => Json(body, (HttpStatusCode)status, type));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "odd", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "odd", Token));
 
         Assert.Equal((errorId, false), (error.ErrorId, error.IsTransient));
         // Only for a response that is not from a registry.
@@ -83,12 +95,12 @@ public sealed class OddRegistryTests
     {
         using var handler = new ScriptedRegistry(_ =>
         {
-            HttpResponseMessage answer = Json(Image, type: Manifest);
+            var answer = Json(Image, type: Manifest);
             if (header is not null)
                 answer.Headers.TryAddWithoutValidation("Docker-Content-Digest", header);
             return answer;
         });
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal(Sha(Image), (await catalog.For(App).FindTagAsync(App, "demo", Token))?.Digest);
     }
@@ -101,9 +113,12 @@ public sealed class OddRegistryTests
     public async Task A_generic_content_type_is_replaced_by_that_of_the_manifest(string type, bool read)
     {
         using var handler = new ScriptedRegistry(_ => Json(Image, type: type));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        Assert.Equal(read ? null : "RegistryResponseInvalid", await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
+        Assert.Equal(
+            read ? null : "RegistryResponseInvalid",
+            await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token))
+        );
     }
 
     [Theory]
@@ -117,10 +132,12 @@ public sealed class OddRegistryTests
     [InlineData("\ufeff{\"token\":\"T\"}")]
     public async Task Tokens_in_all_response_formats_are_read(string answer)
     {
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.Host == "auth.test" ? Json(answer, HttpStatusCode.Created, "text/plain")
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.Host == "auth.test" ? Json(answer, HttpStatusCode.Created, "text/plain")
             : request.Headers.Authorization?.Parameter == "T" ? Head(Sha(Image))
-            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\"")));
-        using RegistryCatalog catalog = handler.Catalog();
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\""))
+        );
+        using var catalog = handler.Catalog();
 
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
     }
@@ -132,11 +149,13 @@ public sealed class OddRegistryTests
     [InlineData("https://127.0.0.1/token", false, "RegistryResponseInvalid")]
     public async Task A_redirect_of_the_token_server_does_not_forward_the_credential(string location, bool withLogin, string? error)
     {
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsoluteUri == location ? Json("""{"token":"T"}""")
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.AbsoluteUri == location ? Json("""{"token":"T"}""")
             : request.RequestUri.Host == "auth.test" ? Status(HttpStatusCode.TemporaryRedirect, ("Location", location))
             : request.Headers.Authorization?.Parameter == "T" ? Head(Sha(Image))
-            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\"")));
-        using RegistryCatalog catalog = handler.Catalog(Good);
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://auth.test/token\""))
+        );
+        using var catalog = handler.Catalog(Good);
 
         Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
         if (error is null)
@@ -148,18 +167,23 @@ public sealed class OddRegistryTests
     [Fact]
     public async Task A_registry_behind_a_redirect_gets_an_anonymous_token_and_no_credential()
     {
-        using var handler = new ScriptedRegistry(request => request.RequestUri! switch
-        {
-            { Host: "registry.test" } => Status(HttpStatusCode.TemporaryRedirect, ("Location", "https://back.test/v2/other/app/manifests/demo")),
-            { AbsolutePath: "/token" } => Json("""{"token":"B"}"""),
-            _ when request.Headers.Authorization?.Parameter == "B" => Head(Sha(Image)),
-            _ => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://back.test/token\",service=\"back\"")),
-        });
-        using RegistryCatalog catalog = handler.Catalog(Good);
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri! switch
+            {
+                { Host: "registry.test" } => Status(
+                    HttpStatusCode.TemporaryRedirect,
+                    ("Location", "https://back.test/v2/other/app/manifests/demo")
+                ),
+                { AbsolutePath: "/token" } => Json("""{"token":"B"}"""),
+                _ when request.Headers.Authorization?.Parameter == "B" => Head(Sha(Image)),
+                _ => Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://back.test/token\",service=\"back\"")),
+            }
+        );
+        using var catalog = handler.Catalog(Good);
 
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
 
-        (string _, Uri uri, string? authorization) = handler.Requests.Single(r => r.Uri.AbsolutePath == "/token");
+        (var _, var uri, var authorization) = handler.Requests.Single(r => r.Uri.AbsolutePath == "/token");
         Assert.Null(authorization);
         Assert.Contains(Uri.EscapeDataString("repository:other/app:pull"), uri.Query, StringComparison.Ordinal);
     }
@@ -171,10 +195,14 @@ public sealed class OddRegistryTests
     public async Task Each_credential_for_a_registry_is_tried_until_one_is_accepted(string? challenge)
     {
         using var handler = new ScriptedRegistry(request => Answer(request, challenge, Good));
-        using var catalog = new RegistryCatalog(handler.Options, new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)), handler);
+        using var catalog = new RegistryCatalog(
+            handler.Options,
+            new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)),
+            handler
+        );
 
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
-        int first = handler.Requests.Count;
+        var first = handler.Requests.Count;
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
         // The accepted credential is sent.
         Assert.Equal(first + 1, handler.Requests.Count);
@@ -183,11 +211,17 @@ public sealed class OddRegistryTests
     [Fact]
     public async Task A_credential_without_permission_is_followed_by_one_with_permission()
     {
-        using var handler = new ScriptedRegistry(request => request.Headers.Authorization?.Parameter == Basic(Good) ? Head(Sha(Image))
+        using var handler = new ScriptedRegistry(request =>
+            request.Headers.Authorization?.Parameter == Basic(Good) ? Head(Sha(Image))
             : request.Headers.Authorization is null ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Basic realm=\"x\""))
-            : Status(HttpStatusCode.Forbidden));
-        using var catalog = new RegistryCatalog(handler.Options, new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)), handler);
-        using RegistryCatalog alone = handler.Catalog(Old);
+            : Status(HttpStatusCode.Forbidden)
+        );
+        using var catalog = new RegistryCatalog(
+            handler.Options,
+            new CredentialChain(new FixedCredential(Old), new FixedCredential(Good)),
+            handler
+        );
+        using var alone = handler.Catalog(Old);
 
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
         Assert.Equal("RegistryForbidden", await OciRegistryTests.ErrorId(() => alone.For(App).FindTagAsync(App, "demo", Token)));
@@ -197,16 +231,29 @@ public sealed class OddRegistryTests
     [InlineData("pull,push", "'push'")]
     [InlineData("push,pull", "'push'")]
     [InlineData("metadata_write", "'metadata_write'")]
-    public async Task The_action_that_the_request_requires_is_reported_in_whichever_order_a_scope_lists_its_actions(string actions, string reported)
+    public async Task The_action_that_the_request_requires_is_reported_in_whichever_order_a_scope_lists_its_actions(
+        string actions,
+        string reported
+    )
     {
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"T"}""")
-            : request.Headers.Authorization?.Parameter != "T" ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\""))
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.AbsolutePath == "/token" ? Json("""{"token":"T"}""")
+            : request.Headers.Authorization?.Parameter != "T"
+                ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\""))
             : request.Method == HttpMethod.Put
-                ? Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", $"Bearer realm=\"https://registry.test/token\",scope=\"repository:team/app:{actions}\",error=\"insufficient_scope\""))
-            : request.RequestUri.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound));
-        using RegistryCatalog catalog = handler.Catalog(Good);
+                ? Status(
+                    HttpStatusCode.Unauthorized,
+                    (
+                        "WWW-Authenticate",
+                        $"Bearer realm=\"https://registry.test/token\",scope=\"repository:team/app:{actions}\",error=\"insufficient_scope\""
+                    )
+                )
+            : request.RequestUri.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest)
+            : Status(HttpStatusCode.NotFound)
+        );
+        using var catalog = handler.Catalog(Good);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
 
         Assert.Equal(ErrorIds.RegistryForbidden, error.ErrorId);
         Assert.Contains(reported, error.Message, StringComparison.Ordinal);
@@ -215,19 +262,31 @@ public sealed class OddRegistryTests
     [Fact]
     public async Task Public_repositories_are_readable_with_a_rejected_credential()
     {
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath == "/token"
-            ? request.Headers.Authorization is null ? Json("""{"token":"T"}""") : Status(HttpStatusCode.Unauthorized)
-            : request.Headers.Authorization?.Parameter == "T" && request.RequestUri.AbsolutePath.Contains("/team/", StringComparison.Ordinal) ? Head(Sha(Image))
-            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\"")));
-        using RegistryCatalog expired = handler.Catalog(Old);
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.AbsolutePath == "/token"
+                ? request.Headers.Authorization is null
+                    ? Json("""{"token":"T"}""")
+                    : Status(HttpStatusCode.Unauthorized)
+                : request.Headers.Authorization?.Parameter == "T"
+                && request.RequestUri.AbsolutePath.Contains("/team/", StringComparison.Ordinal)
+                    ? Head(Sha(Image))
+                    : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", "Bearer realm=\"https://registry.test/token\""))
+        );
+        using var expired = handler.Catalog(Old);
         using var unreadable = new RegistryCatalog(handler.Options, new Unreadable(), handler);
-        ImageRepository secret = ImageRepository.Parse("registry.test/private/app");
+        var secret = ImageRepository.Parse("registry.test/private/app");
 
         Assert.NotNull(await expired.For(App).FindTagAsync(App, "demo", Token));
         Assert.NotNull(await unreadable.For(App).FindTagAsync(App, "demo", Token));
         // A private repository is reported with the cause.
-        Assert.Equal(ErrorIds.RegistryUnauthorized, (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).ErrorId);
-        Assert.Equal("RegistryCredentialInvalid", await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token)));
+        Assert.Equal(
+            ErrorIds.RegistryUnauthorized,
+            (await Assert.ThrowsAsync<CvException>(() => expired.For(secret).FindTagAsync(secret, "demo", Token))).ErrorId
+        );
+        Assert.Equal(
+            "RegistryCredentialInvalid",
+            await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token))
+        );
     }
 
     [Fact]
@@ -236,8 +295,10 @@ public sealed class OddRegistryTests
         string[] tags = [.. Enumerable.Range(0, 130).Select(i => $"t{i:000}")];
         using var handler = new ScriptedRegistry(request =>
         {
-            string? last = System.Web.HttpUtility.ParseQueryString(request.RequestUri!.Query)["last"];
-            return Json(System.Text.Json.JsonSerializer.Serialize(new { tags = tags.Where(t => string.CompareOrdinal(t, last) > 0).Take(100) }));
+            var last = System.Web.HttpUtility.ParseQueryString(request.RequestUri!.Query)["last"];
+            return Json(
+                System.Text.Json.JsonSerializer.Serialize(new { tags = tags.Where(t => string.CompareOrdinal(t, last) > 0).Take(100) })
+            );
         });
         using var deaf = new ScriptedRegistry(_ => Json(System.Text.Json.JsonSerializer.Serialize(new { tags = tags.Take(100) })));
 
@@ -250,12 +311,15 @@ public sealed class OddRegistryTests
     public async Task A_list_is_limited_in_time_and_bytes()
     {
         FakeTimeProvider time = new();
-        int page = 0;
+        var page = 0;
         using var slow = new ScriptedRegistry(_ =>
         {
             time.Advance(TimeSpan.FromSeconds(20));
             return Linked($$"""{"tags":["t{{page++}}"]}""", page);
-        }) { Options = new() { TimeProvider = time } };
+        })
+        {
+            Options = new() { TimeProvider = time },
+        };
         string rubbish = new('x', 7_000_000);
         using var fat = new ScriptedRegistry(_ => Linked($$"""{"tags":["t{{page++}}"],"x":"{{rubbish}}"}""", page));
 
@@ -281,16 +345,19 @@ public sealed class OddRegistryTests
     [InlineData("only attestation", "RegistryNotAnImage")]
     public async Task An_index_is_complete_if_it_has_the_images_for_the_platforms_of_the_nodes(string shape, string? error)
     {
-        string there = Sha(Image);
-        string gone = "sha256:" + new string('e', 64);
-        string inner = IndexOf(Child(shape == "nested gone" ? gone : there, "linux", "amd64"));
-        string index = shape switch
+        var there = Sha(Image);
+        var gone = "sha256:" + new string('e', 64);
+        var inner = IndexOf(Child(shape == "nested gone" ? gone : there, "linux", "amd64"));
+        var index = shape switch
         {
             "both" => IndexOf(Child(there, "linux", "amd64"), Child(there, "linux", "arm64")),
             "sparse" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "linux", "s390x")),
             "foreign first" => IndexOf(Child(gone, "windows", "amd64"), Child(there, "linux", "amd64")),
             "attestation gone" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "unknown", "unknown")),
-            "artifact gone" => IndexOf(Child(there, "linux", "amd64"), $$"""{"mediaType":"{{Manifest}}","digest":"{{gone}}","artifactType":"application/spdx+json"}"""),
+            "artifact gone" => IndexOf(
+                Child(there, "linux", "amd64"),
+                $$"""{"mediaType":"{{Manifest}}","digest":"{{gone}}","artifactType":"application/spdx+json"}"""
+            ),
             "nested" or "nested gone" => IndexOf($$"""{"mediaType":"{{Index}}","digest":"{{Sha(inner)}}"}"""),
             "only s390x" => IndexOf(Child(gone, "linux", "ppc64le"), Child(there, "linux", "s390x")),
             "arm64 gone" => IndexOf(Child(there, "linux", "amd64"), Child(gone, "linux", "arm64")),
@@ -301,10 +368,13 @@ public sealed class OddRegistryTests
         };
         using var handler = new ScriptedRegistry(request =>
         {
-            string asked = request.RequestUri!.Segments[^1];
-            return asked == Sha(index) ? Json(index, type: Index) : asked == Sha(inner) ? Json(inner, type: Index) : asked == there ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound);
+            var asked = request.RequestUri!.Segments[^1];
+            return asked == Sha(index) ? Json(index, type: Index)
+                : asked == Sha(inner) ? Json(inner, type: Index)
+                : asked == there ? Json(Image, type: Manifest)
+                : Status(HttpStatusCode.NotFound);
         });
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireCompleteAsync(App, Sha(index), Token)));
     }
@@ -317,13 +387,19 @@ public sealed class OddRegistryTests
     public async Task A_chart_that_has_the_version_tag_is_named_and_not_rolled_out(string tag, string? syntax)
     {
         const string Chart = """{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:x"},"layers":[]}""";
-        using var handler = new ScriptedRegistry(request => request.RequestUri!.AbsolutePath.EndsWith("/tags/list", StringComparison.Ordinal)
-            ? Json("""{"tags":["demo","1.2.3"]}""") : Json(Chart, type: Manifest));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var handler = new ScriptedRegistry(request =>
+            request.RequestUri!.AbsolutePath.EndsWith("/tags/list", StringComparison.Ordinal)
+                ? Json("""{"tags":["demo","1.2.3"]}""")
+                : Json(Chart, type: Manifest)
+        );
+        using var catalog = handler.Catalog();
         CvManager.Versions.VersionResolver resolver = new(catalog, new CvManager.Versions.VersionTagCache(), TimeProvider.System);
 
         // The policy newest skips what has no build time, and nothing is left.
-        Assert.Equal(tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage", await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, tag, syntax, [], Token)));
+        Assert.Equal(
+            tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage",
+            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, tag, syntax, [], Token))
+        );
     }
 
     [Fact]
@@ -331,7 +407,7 @@ public sealed class OddRegistryTests
     {
         const string Chart = """{"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"sha256:x"},"layers":[]}""";
         using var handler = new ScriptedRegistry(_ => Json(Chart, type: Manifest));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("RegistryNotAnImage", await OciRegistryTests.ErrorId(() => catalog.For(App).ReadLabelsAsync(App, Sha(Chart), Token)));
     }
@@ -341,12 +417,14 @@ public sealed class OddRegistryTests
     [InlineData("DENIED", 409)]
     public async Task The_remedy_depends_on_the_error_code(string code, int status)
     {
-        using var handler = new ScriptedRegistry(request => request.Method == HttpMethod.Put
-            ? Json($$"""{"errors":[{"code":"{{code}}","message":"no"}]}""", (HttpStatusCode)status)
-            : request.RequestUri!.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest) : Status(HttpStatusCode.NotFound));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var handler = new ScriptedRegistry(request =>
+            request.Method == HttpMethod.Put ? Json($$"""{"errors":[{"code":"{{code}}","message":"no"}]}""", (HttpStatusCode)status)
+            : request.RequestUri!.AbsolutePath.EndsWith("/v1", StringComparison.Ordinal) ? Json(Image, type: Manifest)
+            : Status(HttpStatusCode.NotFound)
+        );
+        using var catalog = handler.Catalog();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).AddTagAsync(App, "v1", "demo", Token));
 
         Assert.Equal(ErrorIds.RegistryRefused, error.ErrorId);
         Assert.NotEqual(RegistryErrors.Refused(App, "", 400, null, "OTHER").Remedy, error.Remedy);
@@ -356,9 +434,9 @@ public sealed class OddRegistryTests
     public async Task A_connect_timeout_is_retried_and_then_reported()
     {
         using var handler = new ScriptedRegistry(_ => throw new TaskCanceledException("connect", new TimeoutException()));
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => catalog.For(App).FindTagAsync(App, "demo", Token));
 
         Assert.Equal(("RegistryTimeout", true, 4), (error.ErrorId, error.IsTransient, handler.Requests.Count));
     }
@@ -366,79 +444,150 @@ public sealed class OddRegistryTests
     [Fact]
     public async Task All_failures_of_a_registry_are_CvExceptions()
     {
-        string[] bodies = ["", "null", "{}", "[]", "7", "\"x\"", Image, "{\"tags\":7}", "{\"tags\":[1,{}]}", "{\"manifests\":{}}", "{\"manifests\":[null,7]}", "{\"config\":[]}", "{\"errors\":[{\"code\":7,\"message\":{}}]}",
-            "{\"errors\":{}}", new string('[', 1000), "{\"token\":7}", "{\"token\":\"a\\u0000b\"}", "<html>", "\u0000\u001b[31m"];
+        string[] bodies =
+        [
+            "",
+            "null",
+            "{}",
+            "[]",
+            "7",
+            "\"x\"",
+            Image,
+            "{\"tags\":7}",
+            "{\"tags\":[1,{}]}",
+            "{\"manifests\":{}}",
+            "{\"manifests\":[null,7]}",
+            "{\"config\":[]}",
+            "{\"errors\":[{\"code\":7,\"message\":{}}]}",
+            "{\"errors\":{}}",
+            new string('[', 1000),
+            "{\"token\":7}",
+            "{\"token\":\"a\\u0000b\"}",
+            "<html>",
+            "\u0000\u001b[31m",
+        ];
         string[] types = [Manifest, Index, "application/json", "text/html", "garbage", "a/b; charset=none"];
-        (string, string)[] headers = [("Location", "http://[bad"), ("Location", "//"), ("Location", "https://127.0.0.1:99999/"), ("Location", "/v2/x"), ("Location", "file:///x"), ("Location", ""),
-            ("Link", "</x"), ("Link", "<http://[bad>; rel=next"), ("Link", "<//>; rel=next"), ("WWW-Authenticate", "Bearer realm=\"http://[bad\""), ("WWW-Authenticate", "Bearer realm=\"https://registry.test/t\""),
-            ("WWW-Authenticate", "Basic"), ("WWW-Authenticate", "=,\""), ("Retry-After", "-5"), ("Retry-After", "99999999999999"), ("Docker-Content-Digest", "sha256:x\u001b"), ("ratelimit-reset", "9223372036854775807")];
+        (string, string)[] headers =
+        [
+            ("Location", "http://[bad"),
+            ("Location", "//"),
+            ("Location", "https://127.0.0.1:99999/"),
+            ("Location", "/v2/x"),
+            ("Location", "file:///x"),
+            ("Location", ""),
+            ("Link", "</x"),
+            ("Link", "<http://[bad>; rel=next"),
+            ("Link", "<//>; rel=next"),
+            ("WWW-Authenticate", "Bearer realm=\"http://[bad\""),
+            ("WWW-Authenticate", "Bearer realm=\"https://registry.test/t\""),
+            ("WWW-Authenticate", "Basic"),
+            ("WWW-Authenticate", "=,\""),
+            ("Retry-After", "-5"),
+            ("Retry-After", "99999999999999"),
+            ("Docker-Content-Digest", "sha256:x\u001b"),
+            ("ratelimit-reset", "9223372036854775807"),
+        ];
         int[] statuses = [200, 201, 204, 299, 301, 304, 307, 400, 401, 403, 404, 405, 416, 429, 500, 501, 503, 999];
-        Gen<(int Status, int Body, int Type, int[] Headers)> answers = Gen.Select(Gen.Int[0, statuses.Length - 1], Gen.Int[0, bodies.Length - 1], Gen.Int[0, types.Length - 1], Gen.Int[0, headers.Length - 1].Array[0, 3]);
+        Gen<(int Status, int Body, int Type, int[] Headers)> answers = Gen.Select(
+            Gen.Int[0, statuses.Length - 1],
+            Gen.Int[0, bodies.Length - 1],
+            Gen.Int[0, types.Length - 1],
+            Gen.Int[0, headers.Length - 1].Array[0, 3]
+        );
 
-        await answers.Array[1, 4].SampleAsync(async script =>
-        {
-            int next = 0;
-            using var handler = new ScriptedRegistry(_ =>
-            {
-                (int status, int body, int type, int[] which) = script[next++ % script.Length];
-                HttpResponseMessage answer = new((HttpStatusCode)statuses[status]) { Content = new ByteArrayContent(Encoding.UTF8.GetBytes(bodies[body])) };
-                answer.Content.Headers.TryAddWithoutValidation("Content-Type", types[type]);
-                foreach (int header in which)
-                    answer.Headers.TryAddWithoutValidation(headers[header].Item1, headers[header].Item2);
-                return answer;
-            }) { Options = new() { Retries = 0, MaxRetryAfter = TimeSpan.Zero, RequestsPerSecond = 1e6 } };
-            using RegistryCatalog catalog = handler.Catalog(Good);
-            IRegistry registry = catalog.For(App);
-            foreach (Func<Task> ask in (Func<Task>[])[() => registry.FindTagAsync(App, "demo", Token), () => CountAsync(registry), () => registry.ReadLabelsAsync(App, Sha(Image), Token),
-                () => registry.RequireCompleteAsync(App, Sha(Image), Token), () => registry.AddTagAsync(App, "v1", "demo", Token), () => registry.RemoveTagAsync(App, "demo", false, Token)])
-            {
-                if (await Record.ExceptionAsync(ask) is not { } error)
-                    continue;
-                Assert.IsType<CvException>(error);
-                Assert.DoesNotContain(error.Message, char.IsControl);
-            }
-        }, iter: 200);
+        await answers
+            .Array[1, 4]
+            .SampleAsync(
+                async script =>
+                {
+                    var next = 0;
+                    using var handler = new ScriptedRegistry(_ =>
+                    {
+                        (var status, var body, var type, var which) = script[next++ % script.Length];
+                        HttpResponseMessage answer = new((HttpStatusCode)statuses[status])
+                        {
+                            Content = new ByteArrayContent(Encoding.UTF8.GetBytes(bodies[body])),
+                        };
+                        answer.Content.Headers.TryAddWithoutValidation("Content-Type", types[type]);
+                        foreach (var header in which)
+                            answer.Headers.TryAddWithoutValidation(headers[header].Item1, headers[header].Item2);
+                        return answer;
+                    })
+                    {
+                        Options = new()
+                        {
+                            Retries = 0,
+                            MaxRetryAfter = TimeSpan.Zero,
+                            RequestsPerSecond = 1e6,
+                        },
+                    };
+                    using var catalog = handler.Catalog(Good);
+                    var registry = catalog.For(App);
+                    foreach (
+                        var ask in (Func<Task>[])
+                            [
+                                () => registry.FindTagAsync(App, "demo", Token),
+                                () => CountAsync(registry),
+                                () => registry.ReadLabelsAsync(App, Sha(Image), Token),
+                                () => registry.RequireCompleteAsync(App, Sha(Image), Token),
+                                () => registry.AddTagAsync(App, "v1", "demo", Token),
+                                () => registry.RemoveTagAsync(App, "demo", false, Token),
+                            ]
+                    )
+                    {
+                        if (await Record.ExceptionAsync(ask) is not { } error)
+                            continue;
+                        Assert.IsType<CvException>(error);
+                        Assert.DoesNotContain(error.Message, char.IsControl);
+                    }
+                },
+                iter: 200
+            );
     }
 
     private static HttpResponseMessage Answer(HttpRequestMessage request, string? challenge, RegistryCredential accepted)
     {
-        string? sent = request.Headers.Authorization?.Parameter;
+        var sent = request.Headers.Authorization?.Parameter;
         if (request.RequestUri!.AbsolutePath == "/token")
             return sent == Basic(accepted) ? Json("""{"token":"T"}""") : Status(HttpStatusCode.Unauthorized);
-        bool bearer = challenge?.StartsWith("Bearer", StringComparison.Ordinal) == true;
+        var bearer = challenge?.StartsWith("Bearer", StringComparison.Ordinal) == true;
         return sent == (bearer ? "T" : Basic(accepted)) ? Head(Sha(Image))
-            : challenge is null ? Status(HttpStatusCode.Unauthorized) : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", challenge));
+            : challenge is null ? Status(HttpStatusCode.Unauthorized)
+            : Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate", challenge));
     }
 
     private static HttpResponseMessage Linked(string body, int page)
     {
-        HttpResponseMessage answer = Json(body);
+        var answer = Json(body);
         answer.Headers.TryAddWithoutValidation("Link", $"</v2/team/app/tags/list?last={page}>; rel=\"next\"");
         return answer;
     }
 
     private static async Task<int> CountAsync(ScriptedRegistry handler)
     {
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
         return await CountAsync(catalog.For(App));
     }
 
     private static async Task<int> CountAsync(IRegistry registry)
     {
-        int count = 0;
-        await foreach (RegistryTag _ in registry.ListTagsAsync(App, Token))
+        var count = 0;
+        await foreach (var _ in registry.ListTagsAsync(App, Token))
             count++;
         return count;
     }
 
-    private static string IndexOf(params string[] children) => $$"""{"mediaType":"{{Index}}","manifests":[{{string.Join(',', children)}}]}""";
+    private static string IndexOf(params string[] children) =>
+        $$"""{"mediaType":"{{Index}}","manifests":[{{string.Join(',', children)}}]}""";
 
     private static string Child(string digest, string os, string architecture) =>
         $$$"""{"mediaType":"{{{Manifest}}}","digest":"{{{digest}}}","platform":{"os":"{{{os}}}","architecture":"{{{architecture}}}"}}""";
 
-    private static string Basic(RegistryCredential credential) => Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}"));
+    private static string Basic(RegistryCredential credential) =>
+        Convert.ToBase64String(Encoding.UTF8.GetBytes($"{credential.UserName}:{credential.Password}"));
 
-    private static string Sha(string text) => "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
+    private static string Sha(string text) =>
+        "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(Encoding.UTF8.GetBytes(text)));
 
     private sealed class Unreadable : ICredentialSource
     {

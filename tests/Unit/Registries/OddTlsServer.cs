@@ -28,20 +28,23 @@ internal sealed class OddTlsServer : LoopbackServer
         {
             using TestAuthority authority = new();
             await using SslStream tls = new(client);
-            await tls.AuthenticateAsServerAsync(new SslServerAuthenticationOptions
-            {
-                ServerCertificate = authority.Issue("any", ["127.0.0.1"]).Certificate,
+            await tls.AuthenticateAsServerAsync(
+                new SslServerAuthenticationOptions
+                {
+                    ServerCertificate = authority.Issue("any", ["127.0.0.1"]).Certificate,
 #pragma warning disable SYSLIB0039, CA5397 // The test needs an obsolete protocol.
-                EnabledSslProtocols = SslProtocols.Tls11,
+                    EnabledSslProtocols = SslProtocols.Tls11,
 #pragma warning restore SYSLIB0039, CA5397
-            }, cancellationToken);
+                },
+                cancellationToken
+            );
             return;
         }
 
-        byte[] hello = new byte[16 * 1024];
+        var hello = new byte[16 * 1024];
         if (await client.ReadAsync(hello, cancellationToken) == 0)
             return;
-        byte[] answer = _how.Split(' ') switch
+        var answer = _how.Split(' ') switch
         {
             ["plain", ..] => Encoding.ASCII.GetBytes("HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n"),
             ["another", ..] => Encoding.ASCII.GetBytes("SSH-2.0-OpenSSH_9.9\r\n"),

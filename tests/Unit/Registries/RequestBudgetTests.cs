@@ -16,12 +16,12 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task A_burst_is_sent_at_once_and_the_rest_at_the_rate()
     {
-        RequestBudget budget = Budget(perSecond: 10, burst: 5);
+        var budget = Budget(perSecond: 10, burst: 5);
         Task[] requests = [.. Enumerable.Range(0, 10).Select(_ => budget.SpendAsync(Repository, Token).AsTask())];
 
         Assert.Equal(5, requests.Count(r => r.IsCompletedSuccessfully));
         Assert.Equal(5, budget.State.Waiting);
-        for (int i = 5; i < 10; i++)
+        for (var i = 5; i < 10; i++)
         {
             _time.Advance(TimeSpan.FromMilliseconds(100));
             await requests[i].WaitAsync(TimeSpan.FromSeconds(5), Token);
@@ -34,13 +34,13 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task Requests_never_exceed_the_burst_and_rate_in_any_interval()
     {
-        RequestBudget budget = Budget(perSecond: 20, burst: 10);
+        var budget = Budget(perSecond: 20, burst: 10);
         List<DateTimeOffset> sent = [];
         Random random = new(1);
         List<Task> requests = [];
-        for (int step = 0; step < 400; step++)
+        for (var step = 0; step < 400; step++)
         {
-            for (int i = random.Next(4); i > 0; i--)
+            for (var i = random.Next(4); i > 0; i--)
                 requests.Add(SendAsync());
             if (step == 200)
                 budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "3")));
@@ -65,7 +65,7 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task Retry_After_pauses_all_requests_which_then_continue_at_the_rate()
     {
-        RequestBudget budget = Budget(perSecond: 10, burst: 100);
+        var budget = Budget(perSecond: 10, burst: 100);
         budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "5")));
         Task[] requests = [.. Enumerable.Range(0, 20).Select(_ => budget.SpendAsync(Repository, Token).AsTask())];
 
@@ -83,9 +83,9 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task A_pause_applies_to_waiting_requests()
     {
-        RequestBudget budget = Budget(perSecond: 1, burst: 1);
+        var budget = Budget(perSecond: 1, burst: 1);
         await budget.SpendAsync(Repository, Token);
-        Task waiting = budget.SpendAsync(Repository, Token).AsTask();
+        var waiting = budget.SpendAsync(Repository, Token).AsTask();
         budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "10")));
 
         _time.Advance(TimeSpan.FromSeconds(5));
@@ -99,10 +99,10 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task A_wait_that_is_too_long_fails_at_once_without_spending_a_token()
     {
-        RequestBudget budget = Budget(perSecond: 1, burst: 1, longestWait: TimeSpan.FromSeconds(30));
+        var budget = Budget(perSecond: 1, burst: 1, longestWait: TimeSpan.FromSeconds(30));
         budget.Observe(Answer(HttpStatusCode.TooManyRequests, ("Retry-After", "600")));
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () => await budget.SpendAsync(Repository, Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () => await budget.SpendAsync(Repository, Token));
 
         Assert.Equal(("RegistryRateLimited", CvErrorKind.LimitExceeded), (error.ErrorId, error.Kind));
         Assert.Equal((0, 0), (budget.State.Spent, budget.State.Waiting));
@@ -113,9 +113,9 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task Throttling_without_a_retry_time_doubles_the_pause_until_a_request_succeeds()
     {
-        RequestBudget budget = Budget(perSecond: 100, burst: 100);
+        var budget = Budget(perSecond: 100, burst: 100);
         List<double> pauses = [];
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
         {
             budget.Observe(Answer(HttpStatusCode.TooManyRequests));
             // A second throttled response of the same burst does not prolong it.
@@ -138,9 +138,11 @@ public sealed class RequestBudgetTests
     [InlineData("x-ratelimit-reset", "1767225642000")]
     public void An_exhausted_limit_pauses_until_the_reset(string header, string value)
     {
-        RequestBudget budget = Budget(perSecond: 100, burst: 100);
+        var budget = Budget(perSecond: 100, burst: 100);
 
-        budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "0;w=21600"), (header, value)));
+        budget.Observe(
+            Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "0;w=21600"), (header, value))
+        );
 
         Assert.Equal(TimeSpan.FromSeconds(42), budget.State.PausedUntil - _time.GetUtcNow());
         Assert.Equal((100, 0), (budget.State.RegistryLimit, budget.State.RegistryRemaining));
@@ -153,8 +155,13 @@ public sealed class RequestBudgetTests
     [InlineData("ratelimit-", null)]
     public async Task A_registry_without_a_limit_is_not_paused(string prefix, string? limit)
     {
-        RequestBudget budget = Budget(perSecond: 100, burst: 100);
-        budget.Observe(Answer(HttpStatusCode.OK, [.. limit is null ? [] : new[] { (prefix + "limit", limit) }, (prefix + "remaining", "0"), (prefix + "reset", "60")]));
+        var budget = Budget(perSecond: 100, burst: 100);
+        budget.Observe(
+            Answer(
+                HttpStatusCode.OK,
+                [.. limit is null ? [] : new[] { (prefix + "limit", limit) }, (prefix + "remaining", "0"), (prefix + "reset", "60")]
+            )
+        );
 
         await budget.SpendAsync(Repository, Token);
 
@@ -164,7 +171,7 @@ public sealed class RequestBudgetTests
     [Fact]
     public void A_limit_that_was_lifted_is_no_longer_shown()
     {
-        RequestBudget budget = Budget(perSecond: 100, burst: 100);
+        var budget = Budget(perSecond: 100, burst: 100);
         budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100"), ("ratelimit-remaining", "7")));
         // A response without limit headers.
         budget.Observe(Answer(HttpStatusCode.OK));
@@ -178,7 +185,7 @@ public sealed class RequestBudgetTests
     [Fact]
     public void The_remaining_requests_of_the_registry_are_shown()
     {
-        RequestBudget budget = Budget(perSecond: 10, burst: 40);
+        var budget = Budget(perSecond: 10, burst: 40);
 
         budget.Observe(Answer(HttpStatusCode.OK, ("ratelimit-limit", "100;w=21600"), ("ratelimit-remaining", "76;w=21600")));
 
@@ -188,10 +195,10 @@ public sealed class RequestBudgetTests
     [Fact]
     public async Task A_cancelled_wait_returns_its_token()
     {
-        RequestBudget budget = Budget(perSecond: 1, burst: 1);
+        var budget = Budget(perSecond: 1, burst: 1);
         await budget.SpendAsync(Repository, Token);
         using CancellationTokenSource cancel = new();
-        Task cancelled = budget.SpendAsync(Repository, cancel.Token).AsTask();
+        var cancelled = budget.SpendAsync(Repository, cancel.Token).AsTask();
         await cancel.CancelAsync();
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => cancelled);
@@ -212,7 +219,7 @@ public sealed class RequestBudgetTests
     private static HttpResponseMessage Answer(HttpStatusCode status, params (string Name, string Value)[] headers)
     {
         HttpResponseMessage answer = new(status);
-        foreach ((string name, string value) in headers)
+        foreach ((var name, var value) in headers)
             answer.Headers.TryAddWithoutValidation(name, value);
         return answer;
     }

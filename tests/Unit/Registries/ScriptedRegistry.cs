@@ -24,14 +24,14 @@ internal sealed class ScriptedRegistry(Func<HttpRequestMessage, HttpResponseMess
     public static HttpResponseMessage Status(HttpStatusCode status, params (string Name, string Value)[] headers)
     {
         var response = new HttpResponseMessage(status);
-        foreach ((string name, string value) in headers)
+        foreach ((var name, var value) in headers)
             response.Headers.TryAddWithoutValidation(name, value);
         return response;
     }
 
     public static HttpResponseMessage Head(string digest)
     {
-        HttpResponseMessage response = Status(HttpStatusCode.OK, ("Docker-Content-Digest", digest));
+        var response = Status(HttpStatusCode.OK, ("Docker-Content-Digest", digest));
         response.Content.Headers.ContentType = new MediaTypeHeaderValue("application/vnd.oci.image.index.v1+json");
         return response;
     }

@@ -21,14 +21,14 @@ public sealed class TagListingTests
     [InlineData(CvErrorKind.Timeout, true)]
     public async Task An_unreadable_tag_is_reported_and_does_not_hide_others(CvErrorKind kind, bool renamed)
     {
-        for (int i = 0; i < 20; i++)
+        for (var i = 0; i < 20; i++)
             _registry.Tags[$"t{i:00}"] = FakeRegistry.Digest('a');
         _registry.Broken["t07"] = FakeRegistry.Error(kind);
 
         await ListAsync();
 
         Assert.Equal(Enumerable.Range(0, 20).Select(i => i == 7 ? "!" : $"t{i:00}"), _seen);
-        CvException error = Assert.Single(_errors);
+        var error = Assert.Single(_errors);
         Assert.Equal(("RegistryTest", kind), (error.ErrorId, error.Kind));
         if (renamed)
             Assert.Equal($"{FakeRegistry.App}:t07", error.Target);
@@ -37,7 +37,7 @@ public sealed class TagListingTests
     [Fact]
     public async Task Consecutive_failures_end_the_list()
     {
-        for (int i = 0; i < 200; i++)
+        for (var i = 0; i < 200; i++)
         {
             _registry.Tags[$"t{i:000}"] = FakeRegistry.Digest('a');
             if (i >= 50)
@@ -53,7 +53,7 @@ public sealed class TagListingTests
     [Fact]
     public async Task Damaged_tags_do_not_end_a_list_however_many_there_are()
     {
-        for (int i = 0; i < 100; i++)
+        for (var i = 0; i < 100; i++)
         {
             _registry.Tags[$"t{i:000}"] = FakeRegistry.Digest('a');
             if (i % 2 == 0)
@@ -67,7 +67,7 @@ public sealed class TagListingTests
 
     private async Task ListAsync()
     {
-        await foreach ((string tag, string _) in _registry.ListWithDigestsAsync(FakeRegistry.App, _ => true, Unreadable, Token))
+        await foreach ((var tag, var _) in _registry.ListWithDigestsAsync(FakeRegistry.App, _ => true, Unreadable, Token))
             _seen.Add(tag);
     }
 

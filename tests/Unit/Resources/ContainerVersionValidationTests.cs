@@ -24,7 +24,7 @@ public sealed class ContainerVersionValidationTests
     [Fact]
     public void The_example_manifest_is_valid_and_gets_the_defaults()
     {
-        ContainerVersion resource = ContainerVersionManifest.Read(Manifest(Article));
+        var resource = ContainerVersionManifest.Read(Manifest(Article));
 
         Assert.Empty(ContainerVersionValidator.Validate(resource));
         Assert.Equal("demo", resource.Spec.Tag);
@@ -46,10 +46,10 @@ public sealed class ContainerVersionValidationTests
     [InlineData("pinVersion", "a/b", "spec.pinVersion")]
     public void A_string_that_does_not_match_its_pattern_is_reported_with_value_and_remedy(string field, string value, string path)
     {
-        JsonObject manifest = Manifest(Article);
+        var manifest = Manifest(Article);
         manifest["spec"]![field] = value;
 
-        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(manifest));
+        var error = Assert.Single(ContainerVersionValidator.Validate(manifest));
 
         Assert.Equal(path, error.Field);
         Assert.Equal(JsonValue.Create(value).ToJsonString(), error.Value);
@@ -64,7 +64,7 @@ public sealed class ContainerVersionValidationTests
     [InlineData("team/app__x")]
     public void Repositories_with_ports_and_nested_paths_are_valid(string repository)
     {
-        JsonObject manifest = Manifest(Article);
+        var manifest = Manifest(Article);
         manifest["spec"]!["imageRepo"] = repository;
 
         Assert.Empty(ContainerVersionValidator.Validate(manifest));
@@ -77,10 +77,10 @@ public sealed class ContainerVersionValidationTests
     [InlineData("livenessSeconds", 604801)]
     public void A_number_out_of_range_is_reported_with_the_range(string field, int value)
     {
-        JsonObject manifest = Manifest(Article);
+        var manifest = Manifest(Article);
         manifest["spec"]![field] = value;
 
-        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(manifest));
+        var error = Assert.Single(ContainerVersionValidator.Validate(manifest));
 
         Assert.Equal($"spec.{field}", error.Field);
         Assert.Matches(@"\d+\D+\d+", error.Message);
@@ -89,8 +89,9 @@ public sealed class ContainerVersionValidationTests
     [Fact]
     public void A_tag_that_YAML_reads_as_a_number_must_be_quoted()
     {
-        ValidationError error = Assert.Single(ContainerVersionValidator.Validate(
-            Manifest(Article.Replace("tag: demo", "tag: 1.10", StringComparison.Ordinal))));
+        var error = Assert.Single(
+            ContainerVersionValidator.Validate(Manifest(Article.Replace("tag: demo", "tag: 1.10", StringComparison.Ordinal)))
+        );
 
         Assert.Equal("spec.tag", error.Field);
         Assert.Equal("1.1", error.Value);
@@ -99,22 +100,39 @@ public sealed class ContainerVersionValidationTests
     [Fact]
     public void All_errors_are_reported_at_once()
     {
-        CvException error = Assert.Throws<CvException>(() => ContainerVersionManifest.Read(Manifest("""
-            apiVersion: custom.k8s.io/v2
-            kind: ContainerVersion
-            metadata: {name: My_App}
-            spec:
-              imageRepo: app:v1
-              tga: demo
-              selector: {app: x}
-              container: {name: app, verify: [{kind: Pod, image: tests, tag: demo}]}
-              strategy: {kind: ServiceBlueGreen}
-            """)));
+        var error = Assert.Throws<CvException>(() =>
+            ContainerVersionManifest.Read(
+                Manifest(
+                    """
+                    apiVersion: custom.k8s.io/v2
+                    kind: ContainerVersion
+                    metadata: {name: My_App}
+                    spec:
+                      imageRepo: app:v1
+                      tga: demo
+                      selector: {app: x}
+                      container: {name: app, verify: [{kind: Pod, image: tests, tag: demo}]}
+                      strategy: {kind: ServiceBlueGreen}
+                    """
+                )
+            )
+        );
 
         Assert.Equal("ContainerVersionInvalid", error.ErrorId);
         Assert.Equal(CvErrorKind.Invalid, error.Kind);
-        foreach (string field in (string[])["apiVersion", "metadata.name", "spec.imageRepo", "spec.tag", "spec.tga", "spec.selector.cvapp",
-            "spec.container.verify[0].kind", "spec.strategy.blueGreen"])
+        foreach (
+            var field in (string[])
+                [
+                    "apiVersion",
+                    "metadata.name",
+                    "spec.imageRepo",
+                    "spec.tag",
+                    "spec.tga",
+                    "spec.selector.cvapp",
+                    "spec.container.verify[0].kind",
+                    "spec.strategy.blueGreen",
+                ]
+        )
         {
             Assert.Contains(field, error.Message, StringComparison.Ordinal);
             Assert.Contains(field, error.Remedy, StringComparison.Ordinal);
@@ -124,7 +142,7 @@ public sealed class ContainerVersionValidationTests
     [Fact]
     public void A_manifest_with_a_wrong_type_is_reported_by_field()
     {
-        JsonObject manifest = Manifest(Article);
+        var manifest = Manifest(Article);
         manifest["spec"]!["selector"] = new JsonArray("cvapp");
         manifest["spec"]!["container"] = "myapp";
         manifest["metadata"] = 3;

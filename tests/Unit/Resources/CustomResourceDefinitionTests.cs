@@ -14,7 +14,7 @@ public sealed class CustomResourceDefinitionTests
     [Fact]
     public void The_schema_and_the_types_have_the_same_fields_of_the_same_types()
     {
-        JsonObject properties = CustomResourceDefinition.Schema["properties"]!.AsObject();
+        var properties = CustomResourceDefinition.Schema["properties"]!.AsObject();
 
         List<string> differences = [];
         Compare(typeof(ContainerVersionSpec), properties["spec"]!.AsObject(), "spec", differences);
@@ -36,7 +36,7 @@ public sealed class CustomResourceDefinitionTests
                 Config = new ConfigSpec(),
             },
         };
-        JsonNode written = ContainerVersionManifest.Write(resource)["spec"]!;
+        var written = ContainerVersionManifest.Write(resource)["spec"]!;
 
         List<string> compared = [];
         CompareDefaults(CustomResourceDefinition.Schema["properties"]!["spec"]!.AsObject(), written, "spec", compared);
@@ -49,14 +49,14 @@ public sealed class CustomResourceDefinitionTests
     [Fact]
     public void A_resource_round_trips()
     {
-        string manifest = """
+        var manifest = """
             {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion",
              "metadata":{"name":"a","namespace":"b","finalizers":["x/y"],"ownerReferences":[{"name":"o"}]},
              "spec":{"imageRepo":"r/a","tag":"demo","selector":{"cvapp":"a"},"container":{"name":"a"}},
              "status":{"currStatusTime":"2026-01-02T03:04:05Z","currVersion":"abcdef"}}
             """;
-        ContainerVersion resource = ContainerVersionManifest.Read(JsonNode.Parse(manifest)!.AsObject());
-        JsonObject written = ContainerVersionManifest.Write(resource);
+        var resource = ContainerVersionManifest.Read(JsonNode.Parse(manifest)!.AsObject());
+        var written = ContainerVersionManifest.Write(resource);
 
         Assert.Equal("x/y", written["metadata"]!["finalizers"]![0]!.GetValue<string>());
         Assert.Equal("o", written["metadata"]!["ownerReferences"]![0]!["name"]!.GetValue<string>());
@@ -67,32 +67,38 @@ public sealed class CustomResourceDefinitionTests
     [Fact]
     public void The_manifest_declares_the_protected_group_as_unapproved()
     {
-        JsonObject crd = CustomResourceDefinition.Json;
+        var crd = CustomResourceDefinition.Json;
 
-        Assert.StartsWith("unapproved", crd["metadata"]!["annotations"]!["api-approved.kubernetes.io"]!.GetValue<string>(), StringComparison.Ordinal);
+        Assert.StartsWith(
+            "unapproved",
+            crd["metadata"]!["annotations"]!["api-approved.kubernetes.io"]!.GetValue<string>(),
+            StringComparison.Ordinal
+        );
         Assert.Equal(CustomResourceDefinition.Name, crd["metadata"]!["name"]!.GetValue<string>());
     }
 
     private static void Compare(Type type, JsonObject schema, string path, List<string> differences)
     {
-        JsonObject fields = schema["properties"]!.AsObject();
-        Dictionary<string, PropertyInfo> members = type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
+        var fields = schema["properties"]!.AsObject();
+        var members = type.GetProperties(BindingFlags.Public | BindingFlags.Instance)
             .Where(p => p.GetCustomAttribute<JsonIgnoreAttribute>() is null or { Condition: not JsonIgnoreCondition.Always })
             .ToDictionary(p => JsonNamingPolicy.CamelCase.ConvertName(p.Name));
         differences.AddRange(fields.Select(f => f.Key).Except(members.Keys).Select(f => $"{path}.{f} is in the schema alone"));
         differences.AddRange(members.Keys.Except(fields.Select(f => f.Key)).Select(f => $"{path}.{f} is in {type.Name} alone"));
-        foreach ((string name, PropertyInfo member) in members.Where(m => fields.ContainsKey(m.Key)))
+        foreach ((var name, var member) in members.Where(m => fields.ContainsKey(m.Key)))
             CompareType(member.PropertyType, fields[name]!.AsObject(), $"{path}.{name}", differences);
     }
 
     private static void CompareType(Type type, JsonObject schema, string path, List<string> differences)
     {
         type = Nullable.GetUnderlyingType(type) ?? type;
-        string expected = type == typeof(string) || type == typeof(DateTimeOffset) ? "string"
+        var expected =
+            type == typeof(string) || type == typeof(DateTimeOffset) ? "string"
             : type == typeof(int) || type == typeof(long) ? "integer"
             : type == typeof(bool) ? "boolean"
             : typeof(IEnumerable<KeyValuePair<string, string>>).IsAssignableFrom(type) ? "object"
-            : typeof(IEnumerable).IsAssignableFrom(type) ? "array" : "object";
+            : typeof(IEnumerable).IsAssignableFrom(type) ? "array"
+            : "object";
         if (schema["type"]!.GetValue<string>() != expected)
             differences.Add($"{path} is {schema["type"]} in the schema and {expected} in the type");
         else if (expected == "array")
@@ -112,7 +118,7 @@ public sealed class CustomResourceDefinitionTests
 
         if (schema["properties"] is JsonObject properties)
         {
-            foreach ((string name, JsonNode? field) in properties)
+            foreach ((var name, var field) in properties)
                 CompareDefaults(field!.AsObject(), written?[name], $"{path}.{name}", compared);
         }
         else if (schema["items"] is JsonObject items && written is JsonArray { Count: > 0 } array)

@@ -57,7 +57,11 @@ public static class ValidationCases
         ("spec.selector", "tag: demo, selector: {cvapp: ''}", false),
         ("spec.strategy", "tag: demo, strategy: {}", true),
         ("spec.strategy", "tag: demo, strategy: {kind: Rolling, verify: [], postVerify: []}", true),
-        ("spec.strategy", "tag: demo, strategy: {kind: ServiceBlueGreen, blueGreen: {serviceName: a, labelNames: [c]}, verify: [{kind: Image, image: t, tag: a}], postVerify: [{kind: Image, image: t, tag: a}]}", true),
+        (
+            "spec.strategy",
+            "tag: demo, strategy: {kind: ServiceBlueGreen, blueGreen: {serviceName: a, labelNames: [c]}, verify: [{kind: Image, image: t, tag: a}], postVerify: [{kind: Image, image: t, tag: a}]}",
+            true
+        ),
         ("spec.strategy", "tag: demo, strategy: {kind: ServiceBlueGreen}", false),
         ("spec.strategy", "tag: demo, strategy: {verify: [{kind: Image, image: t, tag: a}]}", false),
         ("spec.strategy", "tag: demo, strategy: {kind: Rolling, postVerify: [{kind: Image, image: t, tag: a}]}", false),
@@ -68,8 +72,10 @@ public static class ValidationCases
     /// <summary>A resource with the fields of a case.</summary>
     public static JsonObject WithSpec(string fields)
     {
-        JsonObject manifest = Manifest("{apiVersion: custom.k8s.io/v1, kind: ContainerVersion, metadata: {name: app}, spec: {imageRepo: r/a, selector: {cvapp: a}, container: {name: main}}}");
-        foreach ((string name, JsonNode? value) in Manifest($"{{given: {{{fields}}}}}")["given"]!.AsObject())
+        var manifest = Manifest(
+            "{apiVersion: custom.k8s.io/v1, kind: ContainerVersion, metadata: {name: app}, spec: {imageRepo: r/a, selector: {cvapp: a}, container: {name: main}}}"
+        );
+        foreach ((var name, var value) in Manifest($"{{given: {{{fields}}}}}")["given"]!.AsObject())
             manifest["spec"]![name] = value?.DeepClone();
         return manifest;
     }
@@ -77,32 +83,37 @@ public static class ValidationCases
     /// <summary>The manifests, each with a descriptive name.</summary>
     public static IEnumerable<(string Name, JsonObject Manifest)> All()
     {
-        foreach ((string field, string fields, bool _) in Rules)
+        foreach ((var field, var fields, var _) in Rules)
             yield return ($"{field} of {{{fields}}}", WithSpec(fields));
-        foreach (string name in (string[])["a.b", "A", "a_b", "-a", "a.", "", new string('a', 253), new string('a', 254)])
+        foreach (var name in (string[])["a.b", "A", "a_b", "-a", "a.", "", new string('a', 253), new string('a', 254)])
             yield return ($"metadata.name = {Short(JsonValue.Create(name))}", With("metadata.name", JsonValue.Create(name)));
         yield return ("no metadata.name", With("metadata.name", null));
-        JsonObject generated = With("metadata.name", null);
+        var generated = With("metadata.name", null);
         generated["metadata"]!["generateName"] = "app-";
         yield return ("metadata.generateName", generated);
-        JsonObject schema = CustomResourceDefinition.Json["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!["properties"]!["spec"]!.AsObject();
-        foreach ((string path, JsonNode? value, string name) in Values(schema, "spec"))
+        var schema = CustomResourceDefinition.Json["spec"]!["versions"]![0]!["schema"]!["openAPIV3Schema"]!["properties"]![
+            "spec"
+        ]!.AsObject();
+        foreach ((var path, var value, var name) in Values(schema, "spec"))
             yield return (name, With(path, value));
     }
 
     private static JsonObject With(string path, JsonNode? value)
     {
-        JsonObject manifest = Manifest(Everything);
-        string[] parts = path.Split('.');
+        var manifest = Manifest(Everything);
+        var parts = path.Split('.');
         // The policy replaces the tag.
         if (path.StartsWith("spec.versionPolicy", StringComparison.Ordinal))
         {
             manifest["spec"]!.AsObject().Remove("tag");
-            manifest["spec"]!["versionPolicy"] = new JsonObject { [parts.Length > 2 && parts[2] is not "order" ? parts[2] : "regex"] = "x" };
+            manifest["spec"]!["versionPolicy"] = new JsonObject
+            {
+                [parts.Length > 2 && parts[2] is not "order" ? parts[2] : "regex"] = "x",
+            };
         }
 
         JsonNode at = manifest;
-        foreach (string part in parts.SkipLast(1))
+        foreach (var part in parts.SkipLast(1))
             at = part == "0" ? at.AsArray()[0]! : at[part] ??= new JsonObject();
         if (at is JsonArray list)
             list[0] = value?.DeepClone();
@@ -117,86 +128,102 @@ public static class ValidationCases
 
     private static IEnumerable<(string Path, JsonNode? Value, string Name)> Values(JsonObject schema, string path)
     {
-        string type = schema["type"]!.GetValue<string>();
-        IEnumerable<JsonNode?> values = [JsonValue.Create(Absent), null, "x", 7, 7.5, true, new JsonObject(), new JsonArray(), .. type switch
-        {
-            "string" => Texts(schema),
-            "integer" => Integers(schema),
-            "array" => Lists(schema, path),
-            "object" => Maps(schema, path),
-            _ => Enumerable.Empty<JsonNode?>(),
-        }];
-        foreach (JsonNode? value in values)
+        var type = schema["type"]!.GetValue<string>();
+        IEnumerable<JsonNode?> values =
+        [
+            JsonValue.Create(Absent),
+            null,
+            "x",
+            7,
+            7.5,
+            true,
+            new JsonObject(),
+            new JsonArray(),
+            .. type switch
+            {
+                "string" => Texts(schema),
+                "integer" => Integers(schema),
+                "array" => Lists(schema, path),
+                "object" => Maps(schema, path),
+                _ => Enumerable.Empty<JsonNode?>(),
+            },
+        ];
+        foreach (var value in values)
             yield return (path, value, value is JsonValue text && text.ToString() == Absent ? $"no {path}" : $"{path} = {Short(value)}");
 
-        IEnumerable<(string, JsonObject)> inner = (schema["properties"] as JsonObject ?? []).Select(property => ($"{path}.{property.Key}", property.Value!.AsObject()));
+        var inner = (schema["properties"] as JsonObject ?? []).Select(property => ($"{path}.{property.Key}", property.Value!.AsObject()));
         if (type == "array")
             inner = [($"{path}.0", schema["items"]!.AsObject())];
-        foreach ((string at, JsonObject field) in inner)
+        foreach ((var at, var field) in inner)
         {
-            foreach ((string, JsonNode?, string) one in Values(field, at))
+            foreach (var one in Values(field, at))
                 yield return one;
         }
     }
 
     private static IEnumerable<JsonNode?> Texts(JsonObject schema)
     {
-        int most = schema["maxLength"]?.GetValue<int>() ?? 64;
-        foreach (string text in (string[])["", " ", "a", "A", "a\n", "a b", "a/b", "a:b", "a.b", "-a", "a-", "9a", "ü", "*", "([0-9", "1.x", "true"])
+        var most = schema["maxLength"]?.GetValue<int>() ?? 64;
+        foreach (
+            var text in (string[])["", " ", "a", "A", "a\n", "a b", "a/b", "a:b", "a.b", "-a", "a-", "9a", "ü", "*", "([0-9", "1.x", "true"]
+        )
             yield return text;
         // Lengths are in Unicode characters, not in bytes or UTF-16 units.
-        foreach (string character in (string[])["a", "ü", "\U0001F600"])
+        foreach (var character in (string[])["a", "ü", "\U0001F600"])
         {
             yield return string.Concat(Enumerable.Repeat(character, most));
             yield return string.Concat(Enumerable.Repeat(character, most + 1));
         }
 
-        foreach (JsonNode? choice in schema["enum"] as JsonArray ?? [])
+        foreach (var choice in schema["enum"] as JsonArray ?? [])
             yield return choice!.GetValue<string>();
     }
 
     private static IEnumerable<JsonNode?> Integers(JsonObject schema)
     {
-        foreach (string limit in (string[])["minimum", "maximum"])
+        foreach (var limit in (string[])["minimum", "maximum"])
         {
-            long at = schema[limit]?.GetValue<long>() ?? 0;
-            foreach (long number in (long[])[at - 1, at, at + 1])
+            var at = schema[limit]?.GetValue<long>() ?? 0;
+            foreach (var number in (long[])[at - 1, at, at + 1])
                 yield return number;
         }
 
-        foreach (string written in (string[])["300.0", "3e2", "1e30", "-1e30", "9223372036854775807", "9223372036854775808"])
+        foreach (var written in (string[])["300.0", "3e2", "1e30", "-1e30", "9223372036854775807", "9223372036854775808"])
             yield return JsonNode.Parse(written);
     }
 
     private static IEnumerable<JsonNode?> Lists(JsonObject schema, string path)
     {
-        JsonNode? item = At(Manifest(Everything), path) is JsonArray { Count: > 0 } sample ? sample[0] : "x";
-        int most = schema["maxItems"]?.GetValue<int>() ?? 3;
-        foreach (int count in (int[])[1, most, most + 1])
+        var item = At(Manifest(Everything), path) is JsonArray { Count: > 0 } sample ? sample[0] : "x";
+        var most = schema["maxItems"]?.GetValue<int>() ?? 3;
+        foreach (var count in (int[])[1, most, most + 1])
             yield return new JsonArray([.. Enumerable.Range(0, count).Select(_ => item?.DeepClone())]);
         yield return new JsonArray((JsonNode?)null);
     }
 
     private static IEnumerable<JsonNode?> Maps(JsonObject schema, string path)
     {
-        JsonObject sample = At(Manifest(Everything), path)?.DeepClone() as JsonObject ?? [];
-        JsonObject unknown = (JsonObject)sample.DeepClone();
+        var sample = At(Manifest(Everything), path)?.DeepClone() as JsonObject ?? [];
+        var unknown = (JsonObject)sample.DeepClone();
         unknown["unknown"] = "x";
         yield return unknown;
         if (schema["additionalProperties"] is null)
             yield break;
-        foreach ((string key, string value) in ((string, string)[])[("a", ""), ("a", "b c"), ("a", new string('a', 64)), ("example.com/a", "b"), ("", "b"), ("a b", "b"), ("a/b/c", "b")])
+        foreach (
+            (var key, var value) in ((string, string)[])
+                [("a", ""), ("a", "b c"), ("a", new string('a', 64)), ("example.com/a", "b"), ("", "b"), ("a b", "b"), ("a/b/c", "b")]
+        )
         {
-            JsonObject map = (JsonObject)sample.DeepClone();
+            var map = (JsonObject)sample.DeepClone();
             map[key] = value;
             yield return map;
         }
 
-        int most = schema["maxProperties"]?.GetValue<int>() ?? 3;
-        foreach (int count in (int[])[most, most + 1])
+        var most = schema["maxProperties"]?.GetValue<int>() ?? 3;
+        foreach (var count in (int[])[most, most + 1])
         {
-            JsonObject map = (JsonObject)sample.DeepClone();
-            for (int i = 0; map.Count < count; i++)
+            var map = (JsonObject)sample.DeepClone();
+            for (var i = 0; map.Count < count; i++)
                 map[$"label{i}"] = "x";
             yield return map;
         }
@@ -204,14 +231,14 @@ public static class ValidationCases
 
     private static JsonNode? At(JsonNode? node, string path)
     {
-        foreach (string part in path.Split('.'))
+        foreach (var part in path.Split('.'))
             node = part == "0" ? (node as JsonArray)?.FirstOrDefault() : (node as JsonObject)?[part];
         return node;
     }
 
     private static string Short(JsonNode? value)
     {
-        string text = value?.ToJsonString() ?? "null";
+        var text = value?.ToJsonString() ?? "null";
         return text.Length <= 60 ? text : $"{text[..60]}… ({text.Length})";
     }
 }

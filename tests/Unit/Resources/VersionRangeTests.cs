@@ -24,7 +24,7 @@ public sealed class VersionRangeTests
     [InlineData("^1", "1.4.0 1.4.0-amd64 1.4.0-arm64 1.5.0-alpine", "1.4.0")]
     public void Tags_are_ordered_by_their_versioning_scheme(string range, string tags, string highest)
     {
-        Assert.True(VersionRange.TryParse(range, out VersionRange? parsed));
+        Assert.True(VersionRange.TryParse(range, out var parsed));
 
         Assert.Equal(highest, parsed.Highest(tags.Split(' '), out _));
     }
@@ -35,9 +35,9 @@ public sealed class VersionRangeTests
     [InlineData("^1", "latest main-7", "'v'")]
     public void The_reason_for_no_tag_in_the_range_includes_what_was_excluded(string range, string tags, string reason)
     {
-        Assert.True(VersionRange.TryParse(range, out VersionRange? parsed));
+        Assert.True(VersionRange.TryParse(range, out var parsed));
 
-        Assert.Null(parsed.Highest(tags.Split(' '), out string why));
+        Assert.Null(parsed.Highest(tags.Split(' '), out var why));
         Assert.Contains(reason, why, StringComparison.Ordinal);
     }
 }

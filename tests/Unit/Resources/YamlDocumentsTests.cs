@@ -1,5 +1,4 @@
 using System.Text;
-using System.Text.Json.Nodes;
 using CvManager.Resources;
 using Xunit;
 
@@ -10,7 +9,7 @@ public sealed class YamlDocumentsTests
     [Fact]
     public void Unquoted_scalars_have_types_and_quoted_ones_are_strings()
     {
-        JsonNode node = YamlDocuments.Read("{a: 1, b: '1', c: true, d: 'true', e: ~, f: 2026-01-01, g: 12e5}").Single();
+        var node = YamlDocuments.Read("{a: 1, b: '1', c: true, d: 'true', e: ~, f: 2026-01-01, g: 12e5}").Single();
 
         Assert.Equal("""{"a":1,"b":"1","c":true,"d":"true","e":null,"f":"2026-01-01","g":1200000}""", node.ToJsonString());
     }
@@ -31,7 +30,7 @@ public sealed class YamlDocumentsTests
     [InlineData("a: .inf")]
     public void Invalid_YAML_is_reported_with_its_position(string text)
     {
-        CvException error = Assert.Throws<CvException>(() => YamlDocuments.Read(text));
+        var error = Assert.Throws<CvException>(() => YamlDocuments.Read(text));
 
         Assert.Equal("ManifestInvalid", error.ErrorId);
         Assert.Matches(@"\b[12]\b", error.Message);
@@ -41,13 +40,22 @@ public sealed class YamlDocumentsTests
     public void Aliases_that_expand_to_billions_of_values_are_rejected()
     {
         StringBuilder text = new("a0: &a0 [x]\n");
-        for (int i = 1; i < 12; i++)
-            text.Append('a').Append(i).Append(": &a").Append(i).Append(" [").AppendJoin(", ", Enumerable.Repeat("*a" + (i - 1), 10)).Append("]\n");
+        for (var i = 1; i < 12; i++)
+            text.Append('a')
+                .Append(i)
+                .Append(": &a")
+                .Append(i)
+                .Append(" [")
+                .AppendJoin(", ", Enumerable.Repeat("*a" + (i - 1), 10))
+                .Append("]\n");
 
         Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() => YamlDocuments.Read(text.ToString())).ErrorId);
     }
 
     [Fact]
     public void A_text_over_the_limit_is_rejected_without_parsing() =>
-        Assert.Equal("ManifestTooLarge", Assert.Throws<CvException>(() => YamlDocuments.Read(new string(' ', YamlDocuments.MaxTextLength + 1))).ErrorId);
+        Assert.Equal(
+            "ManifestTooLarge",
+            Assert.Throws<CvException>(() => YamlDocuments.Read(new string(' ', YamlDocuments.MaxTextLength + 1))).ErrorId
+        );
 }

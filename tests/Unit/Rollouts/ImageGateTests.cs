@@ -38,22 +38,30 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task A_pod_fits_the_restricted_standard_and_has_no_token()
     {
-        JsonObject spec = (await BeginAsync())["spec"]!.AsObject();
+        var spec = (await BeginAsync())["spec"]!.AsObject();
 
         Assert.False(spec["automountServiceAccountToken"]!.GetValue<bool>());
         Assert.Equal("""{"runAsNonRoot":true,"seccompProfile":{"type":"RuntimeDefault"}}""", spec["securityContext"]!.ToJsonString());
-        Assert.Equal("""{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}""", spec["containers"]![0]!["securityContext"]!.ToJsonString());
+        Assert.Equal(
+            """{"allowPrivilegeEscalation":false,"capabilities":{"drop":["ALL"]}}""",
+            spec["containers"]![0]!["securityContext"]!.ToJsonString()
+        );
     }
 
     [Fact]
     public async Task A_gate_can_set_a_service_account_a_user_and_resources()
     {
-        JsonObject spec = (await BeginAsync(""","serviceAccountName":"tests","runAsUser":0,"resources":{"limits":{"memory":"256Mi"}}"""))["spec"]!.AsObject();
+        var spec = (await BeginAsync(""","serviceAccountName":"tests","runAsUser":0,"resources":{"limits":{"memory":"256Mi"}}"""))[
+            "spec"
+        ]!.AsObject();
 
         Assert.True(spec["automountServiceAccountToken"]!.GetValue<bool>());
         Assert.Equal("tests", spec["serviceAccountName"]!.GetValue<string>());
         Assert.Equal("256Mi", spec["containers"]![0]!["resources"]!["limits"]!["memory"]!.GetValue<string>());
-        Assert.Equal((false, 0), (spec["securityContext"]!["runAsNonRoot"]!.GetValue<bool>(), spec["securityContext"]!["runAsUser"]!.GetValue<int>()));
+        Assert.Equal(
+            (false, 0),
+            (spec["securityContext"]!["runAsNonRoot"]!.GetValue<bool>(), spec["securityContext"]!["runAsUser"]!.GetValue<int>())
+        );
     }
 
     [Fact]
@@ -66,12 +74,12 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
                 atCreation ??= string.Join(" ", _cluster.Requests.TakeLast(2));
             return RequestFault.None;
         };
-        string first = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        var first = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         Assert.StartsWith("PUT /apis/custom.k8s.io/v1/namespaces/shop/containerversions/cv/status", atCreation, StringComparison.Ordinal);
 
         await CreateAsync(name: "cv2", app: "app2");
         await StepAsync("cv2");
-        string second = (await StatusOfAsync("cv2")).Rollout!.Gates![0].Pod!.Name;
+        var second = (await StatusOfAsync("cv2")).Rollout!.Gates![0].Pod!.Name;
 
         Assert.Matches("^cv-[a-z0-9]{12}$", first);
         Assert.Matches("^cv2-[a-z0-9]{12}$", second);
@@ -81,10 +89,11 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task A_lost_response_to_the_creation_does_not_run_the_gate_twice()
     {
-        bool lost = false;
+        var lost = false;
         _cluster.Faults = request =>
         {
-            bool hit = !lost && request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal);
+            var hit =
+                !lost && request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal);
             lost |= hit;
             return hit ? new RequestFault { DropResponse = true } : RequestFault.None;
         };
@@ -94,7 +103,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
         await StepAsync();
 
-        JsonObject pod = Assert.Single(await PodsAsync());
+        var pod = Assert.Single(await PodsAsync());
         Assert.Equal(pod["metadata"]!["uid"]!.GetValue<string>(), (await GateAsync()).Pod!.Uid);
     }
 
@@ -105,28 +114,41 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [InlineData("""{"lifecycle":{"postStart":{"exec":{"command":["true"]}}}}""")]
     public async Task A_pod_of_the_right_name_and_owner_that_runs_something_else_does_not_pass(string difference)
     {
-        JsonObject made = await BeginAsync();
+        var made = await BeginAsync();
         // As a controller finds it that was killed right after it had asked for the pod; the pod itself is another's.
-        await _cluster.Connection.DeleteAsync(Pods with { Name = made["metadata"]!["name"]!.GetValue<string>() }, Token, propagation: "Background");
-        ContainerVersion resource = await _resources.GetAsync("shop", "cv", Token);
-        RolloutStatus rollout = resource.Status!.Rollout!;
-        GateStatus gate = rollout.Gates![0];
-        await _resources.UpdateStatusAsync(resource with
-        {
-            Status = resource.Status with { Rollout = rollout with { Gates = [gate with { Pod = new GatePodStatus { Name = gate.Pod!.Name } }] } },
-        }, Token);
-        JsonObject forged = (JsonObject)made.DeepClone();
+        await _cluster.Connection.DeleteAsync(
+            Pods with
+            {
+                Name = made["metadata"]!["name"]!.GetValue<string>(),
+            },
+            Token,
+            propagation: "Background"
+        );
+        var resource = await _resources.GetAsync("shop", "cv", Token);
+        var rollout = resource.Status!.Rollout!;
+        var gate = rollout.Gates![0];
+        await _resources.UpdateStatusAsync(
+            resource with
+            {
+                Status = resource.Status with
+                {
+                    Rollout = rollout with { Gates = [gate with { Pod = new GatePodStatus { Name = gate.Pod!.Name } }] },
+                },
+            },
+            Token
+        );
+        var forged = (JsonObject)made.DeepClone();
         forged["metadata"]!.AsObject().Remove("uid");
         forged["metadata"]!.AsObject().Remove("resourceVersion");
         forged["spec"]!.AsObject().Remove("nodeName");
-        foreach ((string field, JsonNode? value) in JsonNode.Parse(difference)!.AsObject())
+        foreach ((var field, var value) in JsonNode.Parse(difference)!.AsObject())
             forged["spec"]!["containers"]![0]![field] = value!.DeepClone();
         await _cluster.Connection.CreateAsync(Pods, forged, Token);
         await EndAsync(gate.Pod!.Name, """{"phase":"Succeeded"}""");
 
         await StepAsync();
 
-        GateStatus now = await GateAsync();
+        var now = await GateAsync();
         Assert.Equal(RolloutPhase.Progressing, now.Phase);
         Assert.NotEqual(gate.Pod.Name, now.Pod!.Name);
         Assert.Equal("r.example/app:1111111", await ImageAsync());
@@ -135,10 +157,14 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task A_pod_that_takes_the_name_of_a_deleted_one_does_not_pass()
     {
-        JsonObject made = await BeginAsync();
-        string name = made["metadata"]!["name"]!.GetValue<string>();
+        var made = await BeginAsync();
+        var name = made["metadata"]!["name"]!.GetValue<string>();
         await _cluster.Connection.DeleteAsync(Pods with { Name = name }, Token);
-        made["metadata"] = new JsonObject { ["name"] = name, ["labels"] = new JsonObject { ["app"] = "mine" } };
+        made["metadata"] = new JsonObject
+        {
+            ["name"] = name,
+            ["labels"] = new JsonObject { ["app"] = "mine" },
+        };
         made["spec"]!.AsObject().Remove("nodeName");
         await _cluster.Connection.CreateAsync(Pods, made, Token);
         await EndAsync(name, """{"phase":"Succeeded"}""");
@@ -147,15 +173,25 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
         Assert.Equal(RolloutPhase.Progressing, (await GateAsync()).Phase);
         // Another's pod is left alone, whatever its name.
-        Assert.Equal([name, (await GateAsync()).Pod!.Name], (await PodsAsync()).Select(p => p["metadata"]!["name"]!.GetValue<string>()).OrderBy(n => n != name));
+        Assert.Equal(
+            [name, (await GateAsync()).Pod!.Name],
+            (await PodsAsync()).Select(p => p["metadata"]!["name"]!.GetValue<string>()).OrderBy(n => n != name)
+        );
     }
 
     [Fact]
     public async Task A_pod_whose_image_is_changed_does_not_pass()
     {
-        string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
-        await _cluster.Connection.PatchAsync(Pods with { Name = name }, PatchKind.Json,
-            JsonNode.Parse("""[{"op":"replace","path":"/spec/containers/0/image","value":"r.example/always:passes"}]""")!, Token);
+        var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        await _cluster.Connection.PatchAsync(
+            Pods with
+            {
+                Name = name,
+            },
+            PatchKind.Json,
+            JsonNode.Parse("""[{"op":"replace","path":"/spec/containers/0/image","value":"r.example/always:passes"}]""")!,
+            Token
+        );
         await EndAsync(name, """{"phase":"Succeeded"}""");
 
         await StepAsync();
@@ -164,19 +200,25 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     [Theory]
-    [InlineData("""{"phase":"Failed","reason":"Evicted","containerStatuses":[{"name":"verify","state":{"terminated":{"exitCode":137}}}]}""")]
+    [InlineData(
+        """{"phase":"Failed","reason":"Evicted","containerStatuses":[{"name":"verify","state":{"terminated":{"exitCode":137}}}]}"""
+    )]
     [InlineData("""{"phase":"Failed","reason":"Terminated","message":"Pod was terminated in response to imminent node shutdown."}""")]
     [InlineData("""{"phase":"Failed","reason":"UnexpectedAdmissionError"}""")]
-    [InlineData("""{"phase":"Failed","conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler"}],"containerStatuses":[{"name":"verify","state":{"terminated":{"exitCode":143}}}]}""")]
-    [InlineData("""{"phase":"Failed","reason":"DeadlineExceeded","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"CreateContainerConfigError","message":"container has runAsNonRoot and image will run as root"}}}]}""")]
+    [InlineData(
+        """{"phase":"Failed","conditions":[{"type":"DisruptionTarget","status":"True","reason":"PreemptionByScheduler"}],"containerStatuses":[{"name":"verify","state":{"terminated":{"exitCode":143}}}]}"""
+    )]
+    [InlineData(
+        """{"phase":"Failed","reason":"DeadlineExceeded","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"CreateContainerConfigError","message":"container has runAsNonRoot and image will run as root"}}}]}"""
+    )]
     public async Task A_pod_that_the_cluster_terminates_is_run_again_and_fails_no_version(string status)
     {
-        string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, status);
 
         await StepAsync();
 
-        GateStatus gate = await GateAsync();
+        var gate = await GateAsync();
         Assert.Equal(RolloutPhase.Progressing, gate.Phase);
         Assert.NotEqual(name, gate.Pod!.Name);
         Assert.Null((await StatusAsync()).Quarantined);
@@ -185,15 +227,24 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task The_first_cause_of_a_missing_image_is_reported_at_the_timeout()
     {
-        string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
-        await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ErrImagePull","message":"\u001b[2Jr.example/tests:demo: not found"}}}]}""");
+        var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        await EndAsync(
+            name,
+            """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ErrImagePull","message":"\u001b[2Jr.example/tests:demo: not found"}}}]}"""
+        );
         await StepAsync();
-        await EndAsync(name, """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image"}}}]}""");
+        await EndAsync(
+            name,
+            """{"phase":"Pending","containerStatuses":[{"name":"verify","state":{"waiting":{"reason":"ImagePullBackOff","message":"Back-off pulling image"}}}]}"""
+        );
         await StepAsync();
-        await EndAsync(name, """{"phase":"Failed","reason":"DeadlineExceeded","message":"Pod was active on the node longer than the specified deadline"}""");
+        await EndAsync(
+            name,
+            """{"phase":"Failed","reason":"DeadlineExceeded","message":"Pod was active on the node longer than the specified deadline"}"""
+        );
         await StepAsync();
 
-        ContainerVersionStatus status = await StatusAsync();
+        var status = await StatusAsync();
         Assert.Equal(RolloutPhase.Failed, status.Rollout!.Phase);
         Assert.Contains("not found", status.Rollout.Message, StringComparison.Ordinal);
         Assert.DoesNotContain(status.Rollout.Message!, char.IsControl);
@@ -202,7 +253,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task The_clock_of_the_controller_does_not_affect_how_long_a_gate_runs()
     {
-        string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, """{"phase":"Running","containerStatuses":[{"name":"verify","state":{"running":{}}}]}""");
         _clock.Advance(TimeSpan.FromHours(3));
         // Another replica, whose clock is ahead.
@@ -213,7 +264,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await EndAsync(name, """{"phase":"Succeeded"}""");
         await StepAsync();
 
-        ContainerVersionStatus status = await StatusAsync();
+        var status = await StatusAsync();
         Assert.Equal((RolloutPhase.Progressing, _clock.GetUtcNow().AddSeconds(900)), (status.Rollout!.Phase, status.Rollout.Deadline));
         Assert.StartsWith("r.example/app:2222222", await ImageAsync(), StringComparison.Ordinal);
     }
@@ -221,20 +272,35 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Theory]
     [InlineData(403, "Forbidden", "pods \"x\" is forbidden: failed quota: q: must specify limits.memory")]
     [InlineData(403, "Forbidden", "pods \"x\" is forbidden: violates PodSecurity \"restricted:latest\": runAsNonRoot != true")]
-    [InlineData(403, "Forbidden", "pods \"x\" is forbidden: error looking up service account shop/default: serviceaccount \"default\" not found")]
+    [InlineData(
+        403,
+        "Forbidden",
+        "pods \"x\" is forbidden: error looking up service account shop/default: serviceaccount \"default\" not found"
+    )]
     [InlineData(400, "BadRequest", "admission webhook \"policy.example\" denied the request: no")]
     [InlineData(422, "Invalid", "Pod \"x\" is invalid: spec.containers[0].image: Invalid value")]
     [InlineData(500, "InternalError", "failed calling webhook \"policy.example\"")]
     public async Task A_pod_that_the_API_server_rejects_is_retried_and_fails_no_version(int code, string reason, string message)
     {
-        _cluster.Faults = request => request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal)
-            ? new RequestFault { StatusCode = code, Reason = reason, Message = message } : RequestFault.None;
+        _cluster.Faults = request =>
+            request.Method == HttpMethod.Post && request.RequestUri!.AbsolutePath.EndsWith("/pods", StringComparison.Ordinal)
+                ? new RequestFault
+                {
+                    StatusCode = code,
+                    Reason = reason,
+                    Message = message,
+                }
+                : RequestFault.None;
         await CreateAsync();
-        CvException refused = await Assert.ThrowsAsync<CvException>(StepAsync);
+        var refused = await Assert.ThrowsAsync<CvException>(StepAsync);
         Assert.Contains(message, refused.Message, StringComparison.Ordinal);
         Assert.Equal((RolloutPhase.Verifying, null), ((await StatusAsync()).Rollout!.Phase, (await StatusAsync()).Quarantined));
         if (code < 500)
-            Assert.Contains(message, ConditionList.Find((await StatusAsync()).Conditions, ConditionTypes.Ready)!.Message, StringComparison.Ordinal);
+            Assert.Contains(
+                message,
+                ConditionList.Find((await StatusAsync()).Conditions, ConditionTypes.Ready)!.Message,
+                StringComparison.Ordinal
+            );
 
         _cluster.Faults = _ => RequestFault.None;
         await StepAsync();
@@ -252,7 +318,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     {
         await CreateAsync();
         using PageHandler pages = new(_cluster, body);
-        using ClusterConnection between = ClusterConnection.FromHandler(pages, new Uri("http://sandbox"), _cluster.Token);
+        using var between = ClusterConnection.FromHandler(pages, new Uri("http://sandbox"), _cluster.Token);
         _reconciler = new Reconciler(between, this, _clock, _cluster.Log);
         Assert.True(await Record.ExceptionAsync(StepAsync) is null or CvException);
         Assert.Null((await StatusAsync()).Quarantined);
@@ -269,10 +335,10 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     public async Task Gates_that_start_in_the_same_second_each_run_once()
     {
         string[] names = ["cv", "cv2", "cv3"];
-        foreach (string name in names)
+        foreach (var name in names)
             await CreateAsync(name: name, app: name);
         _cluster.Requests.Clear();
-        foreach (string name in names)
+        foreach (var name in names)
             await StepAsync(name);
         Assert.Equal(3, (await Task.WhenAll(names.Select(StatusOfAsync))).Select(s => s.Rollout!.Id).Distinct().Count());
         Assert.Equal(3, (await PodsAsync()).Count);
@@ -281,7 +347,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await StepAsync("cv");
 
         Assert.Equal(2, (await PodsAsync()).Count);
-        foreach (string name in names[1..])
+        foreach (var name in names[1..])
             await StepAsync(name);
         Assert.Equal(3, _cluster.Requests.Count(r => r == "POST /api/v1/namespaces/shop/pods"));
         Assert.Single(_cluster.Requests, r => r.StartsWith("DELETE", StringComparison.Ordinal));
@@ -290,13 +356,19 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task A_gate_that_is_edited_while_it_runs_is_run_again_as_edited()
     {
-        string name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
-        await _resources.PatchAsync("shop", "cv", JsonNode.Parse(
-            """{"spec":{"container":{"verify":[{"kind":"Image","image":"r.example/tests","tag":"demo","runAsUser":1000}]}}}""")!.AsObject(), Token);
+        var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
+        await _resources.PatchAsync(
+            "shop",
+            "cv",
+            JsonNode
+                .Parse("""{"spec":{"container":{"verify":[{"kind":"Image","image":"r.example/tests","tag":"demo","runAsUser":1000}]}}}""")!
+                .AsObject(),
+            Token
+        );
 
         await StepAsync();
 
-        JsonObject pod = Assert.Single(await PodsAsync());
+        var pod = Assert.Single(await PodsAsync());
         Assert.NotEqual(name, pod["metadata"]!["name"]!.GetValue<string>());
         Assert.Equal(1000, pod["spec"]!["securityContext"]!["runAsUser"]!.GetValue<int>());
     }
@@ -309,14 +381,30 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
     private async Task CreateAsync(string more = "", string name = "cv", string app = "app")
     {
-        await _resources.CreateAsync("shop", JsonNode.Parse($$$"""
-            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"{{{name}}}","namespace":"shop"},"spec":
-              {"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"{{{app}}}"},"container":{"name":"main","verify":[{"kind":"Image","image":"r.example/tests","tag":"demo" {{{more}}} }]} } }
-            """)!.AsObject(), Token);
-        await _cluster.Connection.CreateAsync(new ResourcePath("apps", "v1", "deployments", "shop"), JsonNode.Parse($$$"""
-            {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{app}}}","labels":{"cvapp":"{{{app}}}"}},"spec":{"replicas":0,"selector":{"matchLabels":{"app":"{{{app}}}"} },
-              "template":{"metadata":{"labels":{"app":"{{{app}}}"} },"spec":{"containers":[{"name":"main","image":"r.example/app:1111111"}]} } } }
-            """)!.AsObject(), Token);
+        await _resources.CreateAsync(
+            "shop",
+            JsonNode
+                .Parse(
+                    $$$"""
+                    {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"{{{name}}}","namespace":"shop"},"spec":
+                      {"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"{{{app}}}"},"container":{"name":"main","verify":[{"kind":"Image","image":"r.example/tests","tag":"demo" {{{more}}} }]} } }
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
+        await _cluster.Connection.CreateAsync(
+            new ResourcePath("apps", "v1", "deployments", "shop"),
+            JsonNode
+                .Parse(
+                    $$$"""
+                    {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{app}}}","labels":{"cvapp":"{{{app}}}"}},"spec":{"replicas":0,"selector":{"matchLabels":{"app":"{{{app}}}"} },
+                      "template":{"metadata":{"labels":{"app":"{{{app}}}"} },"spec":{"containers":[{"name":"main","image":"r.example/app:1111111"}]} } } }
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
     }
 
     /// <returns>The gate's pod.</returns>
@@ -331,7 +419,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
     private async Task StepAsync(string name)
     {
-        ContainerVersion resource = await _resources.GetAsync("shop", name, Token);
+        var resource = await _resources.GetAsync("shop", name, Token);
         await _reconciler.ReconcileAsync(resource, (await _reconciler.ReadAsync("shop", Token)).Around(resource), null, Token);
     }
 
@@ -340,10 +428,27 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     {
         if ((await _cluster.Connection.GetAsync(Pods with { Name = pod }, Token))["spec"]!["nodeName"] is null)
         {
-            await _cluster.Connection.PatchAsync(Pods with { Name = pod }, PatchKind.Merge, JsonNode.Parse("""{"spec":{"nodeName":"nowhere"}}""")!, Token);
+            await _cluster.Connection.PatchAsync(
+                Pods with
+                {
+                    Name = pod,
+                },
+                PatchKind.Merge,
+                JsonNode.Parse("""{"spec":{"nodeName":"nowhere"}}""")!,
+                Token
+            );
         }
 
-        await _cluster.Connection.PatchAsync(Pods with { Name = pod, Subresource = "status" }, PatchKind.Merge, new JsonObject { ["status"] = JsonNode.Parse(status) }, Token);
+        await _cluster.Connection.PatchAsync(
+            Pods with
+            {
+                Name = pod,
+                Subresource = "status",
+            },
+            PatchKind.Merge,
+            new JsonObject { ["status"] = JsonNode.Parse(status) },
+            Token
+        );
     }
 
     private Task<ContainerVersionStatus> StatusAsync() => StatusOfAsync("cv");
@@ -357,7 +462,9 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         [.. (await _cluster.Connection.ListAsync(Pods, null, null, Token)).Where(p => p["metadata"]!["deletionTimestamp"] is null)];
 
     private async Task<string> ImageAsync() =>
-        (await _cluster.Connection.GetAsync(new ResourcePath("apps", "v1", "deployments", "shop", "app"), Token))["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
+        (await _cluster.Connection.GetAsync(new ResourcePath("apps", "v1", "deployments", "shop", "app"), Token))["spec"]!["template"]![
+            "spec"
+        ]!["containers"]![0]!["image"]!.GetValue<string>();
 
     /// <summary>Something between the controller and the API server, which answers 200 to the creation of a pod.</summary>
     private sealed class PageHandler(RecordsCluster cluster, string body) : DelegatingHandler(cluster.CreateHandler())

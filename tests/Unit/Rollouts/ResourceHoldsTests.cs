@@ -21,10 +21,18 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
         _cluster = await RecordsCluster.StartAsync();
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
-        await _resources.ApplyAsync("shop", JsonNode.Parse("""
-            {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","annotations":{"team":"web"}},
-             "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
-            """)!.AsObject(), Token);
+        await _resources.ApplyAsync(
+            "shop",
+            JsonNode
+                .Parse(
+                    """
+                    {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"cv","annotations":{"team":"web"}},
+                     "spec":{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}}
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
@@ -32,20 +40,22 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     [Fact]
     public async Task A_hold_records_who_and_why_and_a_resume_removes_it()
     {
-        ContainerVersion before = await GetAsync();
-        ContainerVersion held = await Holds.SuspendAsync(before, "freeze", Token);
+        var before = await GetAsync();
+        var held = await Holds.SuspendAsync(before, "freeze", Token);
 
         Assert.True(held.Spec.Suspend);
         Assert.Equal(new Hold("sam", "freeze"), Hold.Of(held));
-        ContainerVersion pinned = await Holds.PinAsync(held, "1111111", "slow", Token);
+        var pinned = await Holds.PinAsync(held, "1111111", "slow", Token);
         Assert.Equal((false, "1111111", new Hold("sam", "slow")), (pinned.Spec.Suspend, pinned.Spec.PinVersion, Hold.Of(pinned)));
 
         await Holds.ResumeAsync(pinned, null, Token);
-        ContainerVersion resumed = await GetAsync();
+        var resumed = await GetAsync();
         Assert.Equal((false, ""), (resumed.Spec.Suspend, resumed.Spec.PinVersion));
         Assert.Equal([("team", "web")], resumed.Metadata.Annotations!.Select(a => (a.Key, a.Value)));
-        Dictionary<string, string> events = (await _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token))
-            .ToDictionary(e => e["reason"]!.GetValue<string>(), e => e["message"]!.GetValue<string>());
+        var events = (await _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token)).ToDictionary(
+            e => e["reason"]!.GetValue<string>(),
+            e => e["message"]!.GetValue<string>()
+        );
         Assert.Equal(["Pinned", "Resumed", "Suspended"], events.Keys.Order(StringComparer.Ordinal));
         Facts.AssertIn(events["Pinned"], "1111111", "sam", "slow");
         Facts.AssertIn(events["Resumed"], "sam");
@@ -55,7 +65,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     [Fact]
     public async Task An_unchanged_hold_is_not_written_again()
     {
-        ContainerVersion held = await Holds.SuspendAsync(await GetAsync(), "freeze", Token);
+        var held = await Holds.SuspendAsync(await GetAsync(), "freeze", Token);
         _cluster.Requests.Clear();
 
         await Holds.SuspendAsync(held, null, Token);
@@ -64,7 +74,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
         await Holds.SuspendAsync(held, "another reason", Token);
         Assert.Equal("another reason", Hold.Of(await GetAsync())!.Reason);
 
-        ContainerVersion resumed = await Holds.ResumeAsync(await GetAsync(), null, Token);
+        var resumed = await Holds.ResumeAsync(await GetAsync(), null, Token);
         _cluster.Requests.Clear();
         await Holds.ResumeAsync(resumed, null, Token);
         Assert.Empty(_cluster.Requests);
@@ -73,18 +83,27 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
     [Fact]
     public async Task A_resume_lifts_the_quarantine_despite_conflicts_with_the_controller()
     {
-        ContainerVersion resource = await GetAsync();
+        var resource = await GetAsync();
         ContainerVersionStatus status = new()
         {
-            Quarantined = [new QuarantinedDigest { Digest = "sha256:1", Version = "1", Reason = "it crashes", At = RecordsCluster.Noon }],
+            Quarantined =
+            [
+                new QuarantinedDigest
+                {
+                    Digest = "sha256:1",
+                    Version = "1",
+                    Reason = "it crashes",
+                    At = RecordsCluster.Noon,
+                },
+            ],
             Rollout = RecordsCluster.Rollout() with { Repeats = 3 },
         };
-        ContainerVersion seen = await _resources.UpdateStatusAsync(resource with { Status = status }, Token);
+        var seen = await _resources.UpdateStatusAsync(resource with { Status = status }, Token);
         await _resources.UpdateStatusAsync(seen with { Status = status with { CurrVersion = "2222222" } }, Token);
 
         await Holds.ResumeAsync(seen, null, Token);
 
-        ContainerVersion resumed = await GetAsync();
+        var resumed = await GetAsync();
         Assert.Null(resumed.Status!.Quarantined);
         Assert.Equal((0, "2222222"), (resumed.Status.Rollout!.Repeats, resumed.Status.CurrVersion));
     }

@@ -25,8 +25,8 @@ public sealed class RolloutClockTests
     [Fact]
     public void Elapsed_time_does_not_shift_the_deadline()
     {
-        RolloutStatus rollout = Begun();
-        for (int i = 0; i < 60; i++)
+        var rollout = Begun();
+        for (var i = 0; i < 60; i++)
         {
             _time.Advance(TimeSpan.FromSeconds(4.9));
             Assert.Equal(rollout, _clock.Measure(Key, rollout, Timeout));
@@ -38,12 +38,12 @@ public sealed class RolloutClockTests
     [InlineData(-3)]
     public void A_change_of_the_clock_shifts_the_deadline(int hours)
     {
-        RolloutStatus rollout = Begun();
+        var rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
         _time.Advance(TimeSpan.FromSeconds(100));
         _wall.WallClockAhead = TimeSpan.FromHours(hours);
 
-        RolloutStatus measured = _clock.Measure(Key, rollout, Timeout);
+        var measured = _clock.Measure(Key, rollout, Timeout);
 
         Assert.Equal(TimeSpan.FromSeconds(200), measured.Deadline - _clock.Now());
         // Written or not, it is moved once.
@@ -55,9 +55,9 @@ public sealed class RolloutClockTests
     [Fact]
     public void Small_adjustments_by_NTP_are_ignored_until_they_add_up()
     {
-        RolloutStatus rollout = Begun();
+        var rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
-        for (int i = 1; i <= 4; i++)
+        for (var i = 1; i <= 4; i++)
         {
             _wall.WallClockAhead = TimeSpan.FromSeconds(i * 2);
             Assert.Equal(rollout, _clock.Measure(Key, rollout, Timeout));
@@ -70,16 +70,16 @@ public sealed class RolloutClockTests
     [Fact]
     public void An_interruption_does_not_count_however_many_steps_fail_during_it()
     {
-        RolloutStatus rollout = Begun();
+        var rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
-        for (int i = 0; i < 10; i++)
+        for (var i = 0; i < 10; i++)
         {
             _clock.Interrupt(Key);
             _time.Advance(TimeSpan.FromMinutes(2));
             _clock.Measure(Key, rollout, Timeout);
         }
 
-        RolloutStatus measured = _clock.Measure(Key, rollout, Timeout);
+        var measured = _clock.Measure(Key, rollout, Timeout);
         Assert.Equal(TimeSpan.FromSeconds(Timeout), measured.Deadline - _clock.Now());
         // From then on it does.
         _time.Advance(TimeSpan.FromSeconds(40));
@@ -89,19 +89,19 @@ public sealed class RolloutClockTests
     [Fact]
     public void A_new_deadline_is_not_shifted()
     {
-        RolloutStatus rollout = Begun();
+        var rollout = Begun();
         _clock.Measure(Key, rollout, Timeout);
         _wall.WallClockAhead = TimeSpan.FromHours(1);
         _clock.Measure(Key, rollout, Timeout);
 
-        RolloutStatus next = rollout with { Phase = RolloutPhase.RollingBack, Deadline = _clock.Now().AddSeconds(Timeout) };
+        var next = rollout with { Phase = RolloutPhase.RollingBack, Deadline = _clock.Now().AddSeconds(Timeout) };
         Assert.Equal(next, _clock.Measure(Key, next, Timeout));
     }
 
     [Fact]
     public void Gates_and_the_cut_over_are_shifted_with_the_deadline()
     {
-        RolloutStatus rollout = Begun() with
+        var rollout = Begun() with
         {
             Gates = [Gate(RolloutPhase.Succeeded), Gate(RolloutPhase.Progressing)],
             BlueGreen = new BlueGreenStatus { CutOverAt = _clock.Now() },
@@ -109,7 +109,7 @@ public sealed class RolloutClockTests
         _clock.Measure(Key, rollout, Timeout);
         _wall.WallClockAhead = TimeSpan.FromHours(-3);
 
-        RolloutStatus measured = _clock.Measure(Key, rollout, Timeout);
+        var measured = _clock.Measure(Key, rollout, Timeout);
 
         Assert.Equal(rollout.Gates![0], measured.Gates![0]);
         Assert.Equal(_clock.Now(), measured.Gates![1].StartedAt);
@@ -121,10 +121,10 @@ public sealed class RolloutClockTests
     [Fact]
     public void After_a_restart_all_times_are_capped_at_their_maximum()
     {
-        RolloutStatus rollout = Begun() with { BlueGreen = new BlueGreenStatus { CutOverAt = _clock.Now() } };
+        var rollout = Begun() with { BlueGreen = new BlueGreenStatus { CutOverAt = _clock.Now() } };
         _wall.WallClockAhead = TimeSpan.FromHours(-3);
 
-        RolloutStatus measured = new RolloutClock(_wall).Measure(Key, rollout, Timeout);
+        var measured = new RolloutClock(_wall).Measure(Key, rollout, Timeout);
 
         Assert.Equal(_clock.Now().AddSeconds(Timeout), measured.Deadline);
         Assert.Equal(_clock.Now(), measured.BlueGreen!.CutOverAt);
@@ -142,8 +142,12 @@ public sealed class RolloutClockTests
         Assert.Equal(20, Enumerable.Range(0, 1000).Count(_ => pace.TryTake()));
     }
 
-    private RolloutStatus Begun() => new()
-    {
-        Id = "one", Phase = RolloutPhase.Progressing, StartedAt = _clock.Now(), Deadline = _clock.Now().AddSeconds(Timeout),
-    };
+    private RolloutStatus Begun() =>
+        new()
+        {
+            Id = "one",
+            Phase = RolloutPhase.Progressing,
+            StartedAt = _clock.Now(),
+            Deadline = _clock.Now().AddSeconds(Timeout),
+        };
 }

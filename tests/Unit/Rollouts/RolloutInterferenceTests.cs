@@ -40,20 +40,31 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
         await CreateAsync("""{"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"}}""");
         await CreateDeploymentAsync("app", "app", 1);
 
-        int changedBack = 0;
-        for (int step = 0; step < 12; step++)
+        var changedBack = 0;
+        for (var step = 0; step < 12; step++)
         {
             await StepAsync();
             if (await ImageAsync("app") == "r.example/app:1111111")
                 continue;
             changedBack++;
-            await _cluster.Connection.PatchAsync(Deployments with { Name = "app" }, PatchKind.Json, JsonNode.Parse("""
-                [{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"r.example/app:1111111"}]
-                """)!, Token, fieldManager: "argocd-controller");
+            await _cluster.Connection.PatchAsync(
+                Deployments with
+                {
+                    Name = "app",
+                },
+                PatchKind.Json,
+                JsonNode.Parse(
+                    """
+                    [{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"r.example/app:1111111"}]
+                    """
+                )!,
+                Token,
+                fieldManager: "argocd-controller"
+            );
         }
 
-        ContainerVersionStatus status = await StatusAsync();
-        Condition stalled = ConditionList.Find(status.Conditions, ConditionTypes.Stalled)!;
+        var status = await StatusAsync();
+        var stalled = ConditionList.Find(status.Conditions, ConditionTypes.Stalled)!;
         Assert.Equal((1 + 3, ConditionReasons.Contended), (changedBack, stalled.Reason));
         Assert.Contains("argocd-controller", stalled.Message, StringComparison.Ordinal);
         Assert.Contains("Resume-ContainerVersion cv", stalled.Message, StringComparison.Ordinal);
@@ -64,18 +75,20 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     [Fact]
     public async Task A_gate_that_is_removed_while_it_runs_ends_the_rollout_and_fails_no_version()
     {
-        await CreateAsync("""
+        await CreateAsync(
+            """
             {"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main","verify":[{"kind":"Image","image":"r.example/tests","tag":"demo"}]}}
-            """);
+            """
+        );
         await CreateDeploymentAsync("app", "app", 1);
         await StepAsync();
-        string first = (await StatusAsync()).Rollout!.Id;
+        var first = (await StatusAsync()).Rollout!.Id;
         Assert.Equal("r.example/app:1111111", await ImageAsync("app"));
 
         _clock.Advance(TimeSpan.FromSeconds(1));
         await _resources.PatchAsync("shop", "cv", JsonNode.Parse("""{"spec":{"container":{"verify":null}}}""")!.AsObject(), Token);
         await StepAsync();
-        ContainerVersionStatus given = await StatusAsync();
+        var given = await StatusAsync();
         Assert.Equal((first, RolloutPhase.Superseded, null), (given.Rollout!.Id, given.Rollout.Phase, given.Quarantined));
 
         await StepAsync();
@@ -93,7 +106,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
         await _resources.PatchAsync("shop", "cv", JsonNode.Parse(change)!.AsObject(), Token);
         await StepAsync();
 
-        ContainerVersionStatus status = await StatusAsync();
+        var status = await StatusAsync();
         Assert.Equal((RolloutPhase.Superseded, null), (status.Rollout!.Phase, status.Quarantined));
         Assert.Equal("blue", await ColourAsync());
     }
@@ -104,13 +117,31 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     public async Task A_rollback_restores_the_traffic_by_the_service_of_the_cut_over(string change)
     {
         await StartBlueGreenAsync();
-        ContainerVersion resource = await _resources.GetAsync("shop", "cv", Token);
-        RolloutStatus rollout = resource.Status!.Rollout!;
-        await _resources.UpdateStatusAsync(resource with
-        {
-            Status = resource.Status with { Rollout = rollout with { Phase = RolloutPhase.RollingBack, BlueGreen = rollout.BlueGreen! with { CutOverAt = _clock.GetUtcNow() } } },
-        }, Token);
-        await _cluster.Connection.PatchAsync(Services with { Name = "app" }, PatchKind.Merge, JsonNode.Parse("""{"spec":{"selector":{"colour":"green"}}}""")!, Token);
+        var resource = await _resources.GetAsync("shop", "cv", Token);
+        var rollout = resource.Status!.Rollout!;
+        await _resources.UpdateStatusAsync(
+            resource with
+            {
+                Status = resource.Status with
+                {
+                    Rollout = rollout with
+                    {
+                        Phase = RolloutPhase.RollingBack,
+                        BlueGreen = rollout.BlueGreen! with { CutOverAt = _clock.GetUtcNow() },
+                    },
+                },
+            },
+            Token
+        );
+        await _cluster.Connection.PatchAsync(
+            Services with
+            {
+                Name = "app",
+            },
+            PatchKind.Merge,
+            JsonNode.Parse("""{"spec":{"selector":{"colour":"green"}}}""")!,
+            Token
+        );
 
         await _resources.PatchAsync("shop", "cv", JsonNode.Parse(change)!.AsObject(), Token);
         await StepAsync();
@@ -122,13 +153,27 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     public async Task Pods_that_lose_the_label_of_their_colour_get_no_traffic_and_fail_no_version()
     {
         await StartBlueGreenAsync();
-        ContainerVersion resource = await _resources.GetAsync("shop", "cv", Token);
-        RolloutStatus rollout = resource.Status!.Rollout!;
-        await _resources.UpdateStatusAsync(resource with
-        {
-            Status = resource.Status with { Rollout = rollout with { BlueGreen = rollout.BlueGreen! with { Step = BlueGreenPhase.CutOver } } },
-        }, Token);
-        await _cluster.Connection.PatchAsync(Deployments with { Name = "green" }, PatchKind.Merge, JsonNode.Parse("""{"spec":{"template":{"metadata":{"labels":{"colour":null}}}}}""")!, Token);
+        var resource = await _resources.GetAsync("shop", "cv", Token);
+        var rollout = resource.Status!.Rollout!;
+        await _resources.UpdateStatusAsync(
+            resource with
+            {
+                Status = resource.Status with
+                {
+                    Rollout = rollout with { BlueGreen = rollout.BlueGreen! with { Step = BlueGreenPhase.CutOver } },
+                },
+            },
+            Token
+        );
+        await _cluster.Connection.PatchAsync(
+            Deployments with
+            {
+                Name = "green",
+            },
+            PatchKind.Merge,
+            JsonNode.Parse("""{"spec":{"template":{"metadata":{"labels":{"colour":null}}}}}""")!,
+            Token
+        );
 
         await StepAsync();
 
@@ -144,41 +189,73 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     /// <summary>A rollout to the idle colour, green, that has begun.</summary>
     private async Task StartBlueGreenAsync()
     {
-        await CreateAsync("""
+        await CreateAsync(
+            """
             {"imageRepo":"r.example/app","tag":"demo","selector":{"cvapp":"app"},"container":{"name":"main"},
              "strategy":{"kind":"ServiceBlueGreen","blueGreen":{"serviceName":"app","labelNames":["colour"]}}}
-            """);
+            """
+        );
         await CreateDeploymentAsync("blue", "blue", 1);
         await CreateDeploymentAsync("green", "green", 0);
-        await _cluster.Connection.CreateAsync(Services, JsonNode.Parse("""
-            {"apiVersion":"v1","kind":"Service","metadata":{"name":"app"},"spec":{"selector":{"colour":"blue"},"ports":[{"port":80}]}}
-            """)!.AsObject(), Token);
+        await _cluster.Connection.CreateAsync(
+            Services,
+            JsonNode
+                .Parse(
+                    """
+                    {"apiVersion":"v1","kind":"Service","metadata":{"name":"app"},"spec":{"selector":{"colour":"blue"},"ports":[{"port":80}]}}
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
         await StepAsync();
-        Assert.Equal(("Deployment/green", RolloutPhase.Progressing), ((await StatusAsync()).Rollout!.BlueGreen!.Idle, (await StatusAsync()).Rollout!.Phase));
+        Assert.Equal(
+            ("Deployment/green", RolloutPhase.Progressing),
+            ((await StatusAsync()).Rollout!.BlueGreen!.Idle, (await StatusAsync()).Rollout!.Phase)
+        );
     }
 
-    private Task<ContainerVersion> CreateAsync(string spec) => _resources.ApplyAsync("shop", new JsonObject
-    {
-        ["apiVersion"] = "custom.k8s.io/v1", ["kind"] = "ContainerVersion", ["metadata"] = new JsonObject { ["name"] = "cv" }, ["spec"] = JsonNode.Parse(spec),
-    }, Token);
+    private Task<ContainerVersion> CreateAsync(string spec) =>
+        _resources.ApplyAsync(
+            "shop",
+            new JsonObject
+            {
+                ["apiVersion"] = "custom.k8s.io/v1",
+                ["kind"] = "ContainerVersion",
+                ["metadata"] = new JsonObject { ["name"] = "cv" },
+                ["spec"] = JsonNode.Parse(spec),
+            },
+            Token
+        );
 
-    private Task<JsonObject> CreateDeploymentAsync(string name, string colour, int replicas) => _cluster.Connection.CreateAsync(Deployments, JsonNode.Parse($$$"""
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{name}}}","labels":{"cvapp":"app"}},"spec":{"replicas":{{{replicas}}},
-         "selector":{"matchLabels":{"app":"{{{name}}}"} },"template":{"metadata":{"labels":{"app":"{{{name}}}","colour":"{{{colour}}}"} },
-         "spec":{"containers":[{"name":"main","image":"r.example/app:1111111"}]}} } }
-        """)!.AsObject(), Token);
+    private Task<JsonObject> CreateDeploymentAsync(string name, string colour, int replicas) =>
+        _cluster.Connection.CreateAsync(
+            Deployments,
+            JsonNode
+                .Parse(
+                    $$$"""
+                    {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"{{{name}}}","labels":{"cvapp":"app"}},"spec":{"replicas":{{{replicas}}},
+                     "selector":{"matchLabels":{"app":"{{{name}}}"} },"template":{"metadata":{"labels":{"app":"{{{name}}}","colour":"{{{colour}}}"} },
+                     "spec":{"containers":[{"name":"main","image":"r.example/app:1111111"}]}} } }
+                    """
+                )!
+                .AsObject(),
+            Token
+        );
 
     private async Task StepAsync()
     {
-        NamespaceSnapshot snapshot = await _reconciler.ReadAsync("shop", Token);
-        ContainerVersion resource = Assert.Single(snapshot.Resources);
+        var snapshot = await _reconciler.ReadAsync("shop", Token);
+        var resource = Assert.Single(snapshot.Resources);
         await _reconciler.ReconcileAsync(resource, snapshot.Around(resource), null, Token);
     }
 
     private async Task<ContainerVersionStatus> StatusAsync() => (await _resources.GetAsync("shop", "cv", Token)).Status!;
 
     private async Task<string> ImageAsync(string deployment) =>
-        (await _cluster.Connection.GetAsync(Deployments with { Name = deployment }, Token))["spec"]!["template"]!["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
+        (await _cluster.Connection.GetAsync(Deployments with { Name = deployment }, Token))["spec"]!["template"]!["spec"]!["containers"]![
+            0
+        ]!["image"]!.GetValue<string>();
 
     private async Task<string> ColourAsync() =>
         (await _cluster.Connection.GetAsync(Services with { Name = "app" }, Token))["spec"]!["selector"]!["colour"]!.GetValue<string>();

@@ -36,7 +36,7 @@ public sealed class RolloutWaitTests
     [InlineData("v2")]
     public void A_rollout_that_failed_is_an_error_with_its_reason(string? version)
     {
-        CvException error = Assert.Throws<CvException>(() => RolloutWait.IsDone(Resource(Failed("v2")), version));
+        var error = Assert.Throws<CvException>(() => RolloutWait.IsDone(Resource(Failed("v2")), version));
 
         Assert.Equal((ConditionReasons.RolloutFailed, CvErrorKind.Failed, "shop/cv"), (error.ErrorId, error.Kind, error.Target));
         Facts.AssertIn(error.Message, "v2", "it crashes");
@@ -54,7 +54,7 @@ public sealed class RolloutWaitTests
     [InlineData(ConditionReasons.WorkloadNotFound, false)]
     public void A_missing_tag_is_waited_for_but_a_missing_workload_is_an_error(string reason, bool waits)
     {
-        ContainerVersion resource = Resource(Ready() with { Conditions = ConditionList.Stalled(null, reason, "no", 5, Noon) });
+        var resource = Resource(Ready() with { Conditions = ConditionList.Stalled(null, reason, "no", 5, Noon) });
 
         Assert.Equal(reason, Assert.Throws<CvException>(() => RolloutWait.IsDone(resource, null)).ErrorId);
         if (waits)
@@ -66,25 +66,42 @@ public sealed class RolloutWaitTests
     [Fact]
     public void A_suspended_resource_can_only_be_waited_for_on_its_current_version()
     {
-        ContainerVersion resource = Resource(Ready()) with { Spec = new ContainerVersionSpec { Suspend = true } };
+        var resource = Resource(Ready()) with { Spec = new ContainerVersionSpec { Suspend = true } };
 
         Assert.True(RolloutWait.IsDone(resource, "v2"));
         Assert.Equal("RolloutHeld", Assert.Throws<CvException>(() => RolloutWait.IsDone(resource, "v3")).ErrorId);
     }
 
     private static ContainerVersion Resource(ContainerVersionStatus? status) =>
-        new() { Metadata = new ResourceMetadata { Name = "cv", Namespace = "shop", Generation = 5 }, Status = status };
+        new()
+        {
+            Metadata = new ResourceMetadata
+            {
+                Name = "cv",
+                Namespace = "shop",
+                Generation = 5,
+            },
+            Status = status,
+        };
 
-    private static ContainerVersionStatus Ready() => new()
-    {
-        ObservedGeneration = 5, CurrVersion = "v2", CurrStatus = CurrentStatus.Success, SuccessVersion = "v2",
-        Conditions = ConditionList.Ready(null, ConditionReasons.UpToDate, "fine", 5, Noon),
-    };
+    private static ContainerVersionStatus Ready() =>
+        new()
+        {
+            ObservedGeneration = 5,
+            CurrVersion = "v2",
+            CurrStatus = CurrentStatus.Success,
+            SuccessVersion = "v2",
+            Conditions = ConditionList.Ready(null, ConditionReasons.UpToDate, "fine", 5, Noon),
+        };
 
-    private static ContainerVersionStatus Failed(string version) => new()
-    {
-        ObservedGeneration = 5, CurrVersion = version, CurrStatus = CurrentStatus.Failed, Rollout = new RolloutStatus { Version = version, Phase = RolloutPhase.RolledBack },
-        Quarantined = [new QuarantinedDigest { Version = version, Digest = "sha256:1" }],
-        Conditions = ConditionList.Stalled(null, ConditionReasons.RolloutFailed, $"Version {version} failed: it crashes", 5, Noon),
-    };
+    private static ContainerVersionStatus Failed(string version) =>
+        new()
+        {
+            ObservedGeneration = 5,
+            CurrVersion = version,
+            CurrStatus = CurrentStatus.Failed,
+            Rollout = new RolloutStatus { Version = version, Phase = RolloutPhase.RolledBack },
+            Quarantined = [new QuarantinedDigest { Version = version, Digest = "sha256:1" }],
+            Conditions = ConditionList.Stalled(null, ConditionReasons.RolloutFailed, $"Version {version} failed: it crashes", 5, Noon),
+        };
 }

@@ -18,7 +18,16 @@ public sealed class BatchTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await SandboxCluster.StartAsync(new SandboxOptions { TimeProvider = _time, Listen = false, Seed = 1, Deterministic = true }, CancellationToken.None);
+        _cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                TimeProvider = _time,
+                Listen = false,
+                Seed = 1,
+                Deterministic = true,
+            },
+            CancellationToken.None
+        );
         _api = new ApiClient(SandboxConformanceTests.Client(_cluster.CreateHandler(), new Uri("http://sandbox"), _cluster.Token));
     }
 
@@ -34,11 +43,11 @@ public sealed class BatchTests : IAsyncLifetime
     {
         await CreateCronJobAsync("1", "");
         Advance(TimeSpan.FromMinutes(11));
-        JsonObject[] jobs = await ListAsync(Jobs);
+        var jobs = await ListAsync(Jobs);
         // 00:05 and 00:10, in minutes since 1970.
         Assert.Equal(["app-29453765", "app-29453770"], jobs.Select(j => j["metadata"]!["name"]!.GetValue<string>()));
         Assert.All(jobs, j => Assert.Equal("Complete", j["status"]!["conditions"]![0]!["type"]!.GetValue<string>()));
-        JsonNode status = (await _api.GetAsync($"{CronJobs}/app")).Ok()["status"]!;
+        var status = (await _api.GetAsync($"{CronJobs}/app")).Ok()["status"]!;
         Assert.Equal(("2026-01-01T00:10:00Z", true), (status["lastScheduleTime"]!.GetValue<string>(), status["active"] is null));
 
         await PatchAsync("""{"spec":{"suspend":true}}""");
@@ -48,7 +57,10 @@ public sealed class BatchTests : IAsyncLifetime
         // Only the last missed time is made up for, and three finished jobs are kept.
         await PatchAsync("""{"spec":{"suspend":false}}""");
         Advance(TimeSpan.FromMinutes(11));
-        Assert.Equal(["app-29453790", "app-29453795", "app-29453800"], (await ListAsync(Jobs)).Select(j => j["metadata"]!["name"]!.GetValue<string>()));
+        Assert.Equal(
+            ["app-29453790", "app-29453795", "app-29453800"],
+            (await ListAsync(Jobs)).Select(j => j["metadata"]!["name"]!.GetValue<string>())
+        );
     }
 
     [Theory]
@@ -61,7 +73,7 @@ public sealed class BatchTests : IAsyncLifetime
 
         Advance(TimeSpan.FromMinutes(11));
 
-        JsonObject[] all = await ListAsync(Jobs);
+        var all = await ListAsync(Jobs);
         Assert.Equal(jobs, all.Length);
         Assert.Equal(policy == "Forbid" ? "app-29453765" : "app-29453770", all[^1]["metadata"]!["name"]!.GetValue<string>());
         Assert.Equal(active, (await _api.GetAsync($"{CronJobs}/app")).Ok()["status"]!["active"]!.AsArray().Count);
@@ -70,17 +82,21 @@ public sealed class BatchTests : IAsyncLifetime
     [Fact]
     public async Task A_Job_retries_with_increasing_delays_up_to_its_backoff_limit()
     {
-        JsonObject job = new() { ["metadata"] = new JsonObject { ["name"] = "app" }, ["spec"] = new JsonObject { ["backoffLimit"] = 2, ["template"] = Template("crash") } };
+        JsonObject job = new()
+        {
+            ["metadata"] = new JsonObject { ["name"] = "app" },
+            ["spec"] = new JsonObject { ["backoffLimit"] = 2, ["template"] = Template("crash") },
+        };
         (await _api.PostAsync(Jobs, job)).Ok();
         List<int> failures = [];
-        foreach (int seconds in (int[])[5, 10, 20])
+        foreach (var seconds in (int[])[5, 10, 20])
         {
             Advance(TimeSpan.FromSeconds(seconds));
             failures.Add((await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["failed"]!.GetValue<int>());
         }
 
         Assert.Equal([1, 2, 3], failures);
-        JsonNode condition = (await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["conditions"]![0]!;
+        var condition = (await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["conditions"]![0]!;
         Assert.Equal(("Failed", "BackoffLimitExceeded"), (condition["type"]!.GetValue<string>(), condition["reason"]!.GetValue<string>()));
     }
 
@@ -90,14 +106,19 @@ public sealed class BatchTests : IAsyncLifetime
         JsonObject job = new()
         {
             ["metadata"] = new JsonObject { ["name"] = "app" },
-            ["spec"] = new JsonObject { ["activeDeadlineSeconds"] = 30, ["ttlSecondsAfterFinished"] = 60, ["template"] = Template("sleep") },
+            ["spec"] = new JsonObject
+            {
+                ["activeDeadlineSeconds"] = 30,
+                ["ttlSecondsAfterFinished"] = 60,
+                ["template"] = Template("sleep"),
+            },
         };
         (await _api.PostAsync(Jobs, job)).Ok();
         Advance(TimeSpan.FromSeconds(29));
         Assert.Equal(1, (await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["active"]!.GetValue<int>());
 
         Advance(TimeSpan.FromSeconds(3));
-        JsonNode condition = (await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["conditions"]![0]!;
+        var condition = (await _api.GetAsync($"{Jobs}/app")).Ok()["status"]!["conditions"]![0]!;
         Assert.Equal(("Failed", "DeadlineExceeded"), (condition["type"]!.GetValue<string>(), condition["reason"]!.GetValue<string>()));
         Assert.Empty(await ListAsync("/api/v1/namespaces/default/pods"));
 
@@ -105,25 +126,33 @@ public sealed class BatchTests : IAsyncLifetime
         (await _api.GetAsync($"{Jobs}/app")).Fails(404, "NotFound");
     }
 
-    private static JsonObject Template(string tag) => JsonNode.Parse($$$"""
-        {"spec":{"restartPolicy":"Never","containers":[{"name":"main","image":"r.example/app:{{{tag}}}"}]}}
-        """)!.AsObject();
+    private static JsonObject Template(string tag) =>
+        JsonNode
+            .Parse(
+                $$$"""
+                {"spec":{"restartPolicy":"Never","containers":[{"name":"main","image":"r.example/app:{{{tag}}}"}]}}
+                """
+            )!
+            .AsObject();
 
     private async Task CreateCronJobAsync(string tag, string spec)
     {
-        JsonObject cron = JsonNode.Parse($$$"""{"metadata":{"name":"app"},"spec":{ {{{spec}}}"schedule":"*/5 * * * *","jobTemplate":{"spec":{} } } }""")!.AsObject();
+        var cron = JsonNode
+            .Parse($$$"""{"metadata":{"name":"app"},"spec":{ {{{spec}}}"schedule":"*/5 * * * *","jobTemplate":{"spec":{} } } }""")!
+            .AsObject();
         cron["spec"]!["jobTemplate"]!["spec"]!["template"] = Template(tag);
         (await _api.PostAsync(CronJobs, cron)).Ok();
     }
 
-    private async Task PatchAsync(string patch) => (await _api.PatchAsync($"{CronJobs}/app", ApiClient.MergePatch, JsonNode.Parse(patch)!)).Ok();
+    private async Task PatchAsync(string patch) =>
+        (await _api.PatchAsync($"{CronJobs}/app", ApiClient.MergePatch, JsonNode.Parse(patch)!)).Ok();
 
     private async Task<JsonObject[]> ListAsync(string path) =>
         [.. (await _api.GetAsync(path)).Ok()["items"]!.AsArray().Select(i => i!.AsObject())];
 
     private void Advance(TimeSpan time)
     {
-        for (TimeSpan done = TimeSpan.Zero; done < time; done += TimeSpan.FromMilliseconds(50))
+        for (var done = TimeSpan.Zero; done < time; done += TimeSpan.FromMilliseconds(50))
             _time.Advance(TimeSpan.FromMilliseconds(50));
     }
 }

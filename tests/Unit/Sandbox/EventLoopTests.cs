@@ -20,15 +20,18 @@ public sealed class EventLoopTests : IDisposable
     public void An_action_due_at_once_does_not_run_inside_Post()
     {
         object gate = new();
-        bool held = false;
+        var held = false;
 
         lock (gate)
         {
-            _loop.Post(TimeSpan.Zero, () =>
-            {
-                held = Monitor.IsEntered(gate);
-                _done.Add("now");
-            });
+            _loop.Post(
+                TimeSpan.Zero,
+                () =>
+                {
+                    held = Monitor.IsEntered(gate);
+                    _done.Add("now");
+                }
+            );
             Assert.Empty(_done);
         }
 
@@ -40,11 +43,14 @@ public sealed class EventLoopTests : IDisposable
     [Fact]
     public void Actions_posted_by_an_action_run_after_it_and_in_order()
     {
-        _loop.Post(TimeSpan.Zero, () =>
-        {
-            _loop.Post(TimeSpan.Zero, () => _done.Add("inner"));
-            _done.Add("outer");
-        });
+        _loop.Post(
+            TimeSpan.Zero,
+            () =>
+            {
+                _loop.Post(TimeSpan.Zero, () => _done.Add("inner"));
+                _done.Add("outer");
+            }
+        );
         _loop.Post(TimeSpan.Zero, () => _done.Add("second"));
 
         _time.Advance(Tick);
@@ -57,7 +63,7 @@ public sealed class EventLoopTests : IDisposable
     {
         _loop.Post(Tick * 20, () => _done.Add("late"));
         _loop.Post(Tick * 10, () => _done.Add("early"));
-        using LoopEntry cancelled = _loop.Post(Tick * 10, () => _done.Add("cancelled"));
+        using var cancelled = _loop.Post(Tick * 10, () => _done.Add("cancelled"));
         cancelled.Dispose();
 
         _time.Advance(Tick * 9);

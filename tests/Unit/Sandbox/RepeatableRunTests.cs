@@ -14,9 +14,9 @@ public sealed class RepeatableRunTests
     [Fact]
     public async Task The_same_seed_repeats_all_requests_responses_and_changes_and_another_seed_does_not()
     {
-        Run first = await RunAsync(7);
-        Run second = await RunAsync(7);
-        Run other = await RunAsync(8);
+        var first = await RunAsync(7);
+        var second = await RunAsync(7);
+        var other = await RunAsync(8);
 
         Assert.Equal(first.Requests, second.Requests);
         Assert.Equal(first.Changes, second.Changes);
@@ -30,7 +30,7 @@ public sealed class RepeatableRunTests
     [Fact]
     public async Task A_fault_share_of_zero_injects_no_faults()
     {
-        Run run = await RunAsync(7, share: 0);
+        var run = await RunAsync(7, share: 0);
 
         Assert.Equal(0, run.Failures);
     }
@@ -39,22 +39,25 @@ public sealed class RepeatableRunTests
     {
         Run run = new();
         VirtualTime time = new(Start);
-        await using SandboxCluster cluster = await SandboxCluster.StartAsync(new SandboxOptions
-        {
-            TimeProvider = time,
-            Listen = false,
-            Token = "",
-            Seed = seed,
-            Deterministic = true,
-            RequestLog = r => run.Requests.Add($"{r.Time:O} {r.Method} {r.PathAndQuery} {r.StatusCode}"),
-            ChangeLog = c => run.Changes.Add($"{c.Time:O} {c.Revision} {c.Resource}/{c.Name} {c.After?.ToJsonString()}"),
-        }, CancellationToken.None);
+        await using var cluster = await SandboxCluster.StartAsync(
+            new SandboxOptions
+            {
+                TimeProvider = time,
+                Listen = false,
+                Token = "",
+                Seed = seed,
+                Deterministic = true,
+                RequestLog = r => run.Requests.Add($"{r.Time:O} {r.Method} {r.PathAndQuery} {r.StatusCode}"),
+                ChangeLog = c => run.Changes.Add($"{c.Time:O} {c.Revision} {c.Resource}/{c.Name} {c.After?.ToJsonString()}"),
+            },
+            CancellationToken.None
+        );
         FaultSchedule faults = new(seed, share);
         using HttpMessageInvoker client = new(cluster.CreateHandler(faults.Next));
         using CancellationTokenSource stop = new();
         // Started here, not on the thread pool: everything that follows happens inside timers.
-        Task writer = WriteAsync(client, time, run, stop.Token);
-        Task watcher = WatchAsync(client, time, run, stop.Token);
+        var writer = WriteAsync(client, time, run, stop.Token);
+        var watcher = WatchAsync(client, time, run, stop.Token);
 
         await time.RunUntilAsync(Start.AddMinutes(5), null, TestContext.Current.CancellationToken);
 
@@ -67,22 +70,32 @@ public sealed class RepeatableRunTests
     /// <summary>Creates a Deployment and changes its image every 30 s.</summary>
     private static async Task WriteAsync(HttpMessageInvoker client, VirtualTime time, Run run, CancellationToken cancellationToken)
     {
-        JsonNode body = JsonNode.Parse("""
+        var body = JsonNode.Parse(
+            """
             {"metadata":{"name":"app"},"spec":{"replicas":3,"selector":{"matchLabels":{"app":"app"} },"template":{"metadata":{"labels":{"app":"app"} },
               "spec":{"containers":[{"name":"main","image":"r.example/app:0"}]} } } }
-            """)!;
-        for (int i = 1; !cancellationToken.IsCancellationRequested; i++)
+            """
+        )!;
+        for (var i = 1; !cancellationToken.IsCancellationRequested; i++)
         {
             try
             {
-                using HttpRequestMessage create = new(HttpMethod.Post, $"http://sandbox{Deployments}") { Content = Json(body, "application/json") };
-                using HttpResponseMessage created = await client.SendAsync(create, cancellationToken).ConfigureAwait(false);
-                JsonNode patch = JsonNode.Parse($$"""[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"r.example/app:{{i}}"}]""")!;
-                using HttpRequestMessage change = new(HttpMethod.Patch, $"http://sandbox{Deployments}/app") { Content = Json(patch, "application/json-patch+json") };
-                using HttpResponseMessage changed = await client.SendAsync(change, cancellationToken).ConfigureAwait(false);
+                using HttpRequestMessage create = new(HttpMethod.Post, $"http://sandbox{Deployments}")
+                {
+                    Content = Json(body, "application/json"),
+                };
+                using var created = await client.SendAsync(create, cancellationToken);
+                var patch = JsonNode.Parse(
+                    $$"""[{"op":"replace","path":"/spec/template/spec/containers/0/image","value":"r.example/app:{{i}}"}]"""
+                )!;
+                using HttpRequestMessage change = new(HttpMethod.Patch, $"http://sandbox{Deployments}/app")
+                {
+                    Content = Json(patch, "application/json-patch+json"),
+                };
+                using var changed = await client.SendAsync(change, cancellationToken);
                 if (!changed.IsSuccessStatusCode)
                     run.Failures++;
-                await Task.Delay(TimeSpan.FromSeconds(30), time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromSeconds(30), time, cancellationToken);
             }
             catch (HttpRequestException)
             {
@@ -101,14 +114,17 @@ public sealed class RepeatableRunTests
         {
             try
             {
-                using HttpRequestMessage request = new(HttpMethod.Get, $"http://sandbox/api/v1/namespaces/default/pods?watch=1&timeoutSeconds=120");
-                using HttpResponseMessage response = await client.SendAsync(request, cancellationToken).ConfigureAwait(false);
-                using StreamReader reader = new(await response.Content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false));
+                using HttpRequestMessage request = new(
+                    HttpMethod.Get,
+                    $"http://sandbox/api/v1/namespaces/default/pods?watch=1&timeoutSeconds=120"
+                );
+                using var response = await client.SendAsync(request, cancellationToken);
+                using StreamReader reader = new(await response.Content.ReadAsStreamAsync(cancellationToken));
                 using CancellationTokenSource silence = new(TimeSpan.FromSeconds(150), time);
-                using CancellationTokenSource limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
-                while (await reader.ReadLineAsync(limit.Token).ConfigureAwait(false) is not null)
+                using var limit = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
+                while (await reader.ReadLineAsync(limit.Token) is not null)
                     run.Events++;
-                await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromSeconds(1), time, cancellationToken);
             }
             catch (Exception e) when (e is HttpRequestException or IOException)
             {

@@ -25,13 +25,17 @@ public sealed class SandboxConformanceTests(SandboxFixture sandbox) : Conformanc
 {
     protected override Task<HttpClient> ConnectAsync()
     {
-        using X509Certificate2 authority = X509Certificate2.CreateFromPem(sandbox.Cluster.AuthorityPem);
+        using var authority = X509Certificate2.CreateFromPem(sandbox.Cluster.AuthorityPem);
         X509Certificate2Collection trusted = [X509CertificateLoader.LoadCertificate(authority.RawData)];
         SocketsHttpHandler handler = new()
         {
             SslOptions = new()
             {
-                CertificateChainPolicy = new() { TrustMode = X509ChainTrustMode.CustomRootTrust, RevocationMode = X509RevocationMode.NoCheck },
+                CertificateChainPolicy = new()
+                {
+                    TrustMode = X509ChainTrustMode.CustomRootTrust,
+                    RevocationMode = X509RevocationMode.NoCheck,
+                },
             },
         };
         handler.SslOptions.CertificateChainPolicy.CustomTrustStore.AddRange(trusted);

@@ -13,9 +13,9 @@ public sealed class VirtualTimeTests
     [Fact]
     public void Timers_fire_in_order_of_due_time_and_never_inside_the_call_that_sets_them()
     {
-        using ITimer late = Timer("late", TimeSpan.FromHours(1));
-        using ITimer first = Timer("first", TimeSpan.Zero);
-        using ITimer second = Timer("second", TimeSpan.Zero);
+        using var late = Timer("late", TimeSpan.FromHours(1));
+        using var first = Timer("first", TimeSpan.Zero);
+        using var second = Timer("second", TimeSpan.Zero);
         Assert.Empty(_fired);
         Assert.Equal(Start, _time.NextDue);
 
@@ -30,7 +30,7 @@ public sealed class VirtualTimeTests
     [Fact]
     public void A_timer_repeats_with_its_period_until_it_is_changed_or_disposed()
     {
-        ITimer timer = Timer("tick", TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
+        var timer = Timer("tick", TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(10));
         _time.RunUntil(Start.AddSeconds(25));
         Assert.Equal(["tick 1", "tick 11", "tick 21"], _fired);
 
@@ -49,7 +49,7 @@ public sealed class VirtualTimeTests
     public async Task A_delay_ends_at_its_virtual_time_and_a_run_ends_when_its_condition_is_met()
     {
         List<double> times = [];
-        Task walk = WalkAsync();
+        var walk = WalkAsync();
 
         Assert.True(await _time.RunUntilAsync(Start.AddHours(2), () => times.Count == 3, TestContext.Current.CancellationToken));
         Assert.Equal([10, 20, 30], times);
@@ -60,14 +60,19 @@ public sealed class VirtualTimeTests
 
         async Task WalkAsync()
         {
-            for (int i = 0; i < 5; i++)
+            for (var i = 0; i < 5; i++)
             {
-                await Task.Delay(TimeSpan.FromMinutes(10), _time, TestContext.Current.CancellationToken).ConfigureAwait(false);
+                await Task.Delay(TimeSpan.FromMinutes(10), _time, TestContext.Current.CancellationToken);
                 times.Add((_time.GetUtcNow() - Start).TotalMinutes);
             }
         }
     }
 
-    private ITimer Timer(string name, TimeSpan due, TimeSpan? period = null) => _time.CreateTimer(
-        _ => _fired.Add($"{name} {(_time.GetUtcNow() - Start).TotalSeconds}"), null, due, period ?? Timeout.InfiniteTimeSpan);
+    private ITimer Timer(string name, TimeSpan due, TimeSpan? period = null) =>
+        _time.CreateTimer(
+            _ => _fired.Add($"{name} {(_time.GetUtcNow() - Start).TotalSeconds}"),
+            null,
+            due,
+            period ?? Timeout.InfiniteTimeSpan
+        );
 }

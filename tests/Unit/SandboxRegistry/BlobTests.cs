@@ -33,18 +33,44 @@ public sealed class BlobTests
         await using var fixture = await RegistryFixture.StartAsync(socket);
 
         var begun = await fixture.ExpectAsync(HttpStatusCode.Accepted, HttpMethod.Post, "/v2/a/b/blobs/uploads/", []);
-        string address = RegistryFixture.Header(begun, "Location");
-        var first = await fixture.ExpectAsync(HttpStatusCode.Accepted, HttpMethod.Patch, address, Content[..10], "application/octet-stream", ("Content-Range", "0-9"));
+        var address = RegistryFixture.Header(begun, "Location");
+        var first = await fixture.ExpectAsync(
+            HttpStatusCode.Accepted,
+            HttpMethod.Patch,
+            address,
+            Content[..10],
+            "application/octet-stream",
+            ("Content-Range", "0-9")
+        );
         Assert.Equal("0-9", RegistryFixture.Header(first, "Range"));
-        var again = await fixture.ExpectAsync(HttpStatusCode.RequestedRangeNotSatisfiable, HttpMethod.Patch, address, Content[..10],
-            "application/octet-stream", ("Content-Range", "0-9"));
+        var again = await fixture.ExpectAsync(
+            HttpStatusCode.RequestedRangeNotSatisfiable,
+            HttpMethod.Patch,
+            address,
+            Content[..10],
+            "application/octet-stream",
+            ("Content-Range", "0-9")
+        );
         Assert.Equal("0-9", RegistryFixture.Header(again, "Range"));
         var stands = await fixture.ExpectAsync(HttpStatusCode.NoContent, HttpMethod.Get, address);
         Assert.Equal("0-9", RegistryFixture.Header(stands, "Range"));
-        await fixture.ExpectErrorAsync(HttpStatusCode.BadRequest, "BLOB_UPLOAD_INVALID", HttpMethod.Patch, address, Content[10..],
-            "application/octet-stream", ("Content-Range", "ten"));
-        var done = await fixture.ExpectAsync(HttpStatusCode.Created, HttpMethod.Put, $"{address}?digest={Digest}", Content[10..],
-            "application/octet-stream", ("Content-Range", "10-15"));
+        await fixture.ExpectErrorAsync(
+            HttpStatusCode.BadRequest,
+            "BLOB_UPLOAD_INVALID",
+            HttpMethod.Patch,
+            address,
+            Content[10..],
+            "application/octet-stream",
+            ("Content-Range", "ten")
+        );
+        var done = await fixture.ExpectAsync(
+            HttpStatusCode.Created,
+            HttpMethod.Put,
+            $"{address}?digest={Digest}",
+            Content[10..],
+            "application/octet-stream",
+            ("Content-Range", "10-15")
+        );
 
         Assert.EndsWith($"/v2/a/b/blobs/{Digest}", RegistryFixture.Header(done, "Location"));
         await fixture.ExpectErrorAsync(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN", HttpMethod.Get, address);
@@ -57,7 +83,13 @@ public sealed class BlobTests
     {
         await using var fixture = await RegistryFixture.StartAsync(socket);
 
-        await fixture.ExpectErrorAsync(HttpStatusCode.BadRequest, "DIGEST_INVALID", HttpMethod.Post, $"/v2/a/b/blobs/uploads/?digest={Digest}", [1]);
+        await fixture.ExpectErrorAsync(
+            HttpStatusCode.BadRequest,
+            "DIGEST_INVALID",
+            HttpMethod.Post,
+            $"/v2/a/b/blobs/uploads/?digest={Digest}",
+            [1]
+        );
         await fixture.ExpectErrorAsync(HttpStatusCode.BadRequest, "DIGEST_INVALID", HttpMethod.Get, "/v2/a/b/blobs/sha256:12");
         await fixture.ExpectErrorAsync(HttpStatusCode.BadRequest, "NAME_INVALID", HttpMethod.Post, "/v2/A/blobs/uploads/", []);
         await fixture.ExpectErrorAsync(HttpStatusCode.NotFound, "BLOB_UNKNOWN", HttpMethod.Get, $"/v2/a/b/blobs/{Digest}");
@@ -67,7 +99,7 @@ public sealed class BlobTests
     public async Task A_sha512_digest_is_checked_too()
     {
         await using var fixture = await RegistryFixture.StartAsync(socket: false);
-        string digest = "sha512:" + Convert.ToHexStringLower(SHA512.HashData(Content));
+        var digest = "sha512:" + Convert.ToHexStringLower(SHA512.HashData(Content));
 
         await fixture.ExpectAsync(HttpStatusCode.Created, HttpMethod.Post, $"/v2/a/b/blobs/uploads/?digest={digest}", Content);
         await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/a/b/blobs/{digest}");
@@ -81,8 +113,13 @@ public sealed class BlobTests
 
         await fixture.ExpectAsync(HttpStatusCode.Created, HttpMethod.Post, $"/v2/c/blobs/uploads/?mount={Digest}&from=a/b", []);
         await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/c/blobs/{Digest}");
-        var upload = await fixture.ExpectAsync(HttpStatusCode.Accepted, HttpMethod.Post, $"/v2/c/blobs/uploads/?mount={Digest}&from=nowhere", []);
-        string address = RegistryFixture.Header(upload, "Location");
+        var upload = await fixture.ExpectAsync(
+            HttpStatusCode.Accepted,
+            HttpMethod.Post,
+            $"/v2/c/blobs/uploads/?mount={Digest}&from=nowhere",
+            []
+        );
+        var address = RegistryFixture.Header(upload, "Location");
         await fixture.ExpectAsync(HttpStatusCode.NoContent, HttpMethod.Delete, address);
         await fixture.ExpectErrorAsync(HttpStatusCode.NotFound, "BLOB_UPLOAD_UNKNOWN", HttpMethod.Patch, address, [1]);
 
@@ -100,12 +137,19 @@ public sealed class BlobTests
     [InlineData("lines=1-2", 200, "0123456789abcdef")]
     public async Task A_range_request_returns_part_of_a_blob(string range, int status, string part)
     {
-        foreach (bool socket in (bool[])[true, false])
+        foreach (var socket in (bool[])[true, false])
         {
             await using var fixture = await RegistryFixture.StartAsync(socket);
             await fixture.PushBlobAsync("a", Content);
 
-            var got = await fixture.ExpectAsync((HttpStatusCode)status, HttpMethod.Get, $"/v2/a/blobs/{Digest}", null, null, ("Range", range));
+            var got = await fixture.ExpectAsync(
+                (HttpStatusCode)status,
+                HttpMethod.Get,
+                $"/v2/a/blobs/{Digest}",
+                null,
+                null,
+                ("Range", range)
+            );
 
             Assert.Equal(part, await got.Content.ReadAsStringAsync(TestContext.Current.CancellationToken));
         }
@@ -118,15 +162,25 @@ public sealed class BlobTests
         byte[] second = [.. Content.Reverse()];
         byte[] third = [.. Content.Order().Select(b => (byte)(b + 1))];
 
-        await fixture.ExpectErrorAsync(HttpStatusCode.RequestEntityTooLarge, "SIZE_INVALID", HttpMethod.Post,
-            $"/v2/a/blobs/uploads/?digest={Digest}", [.. Content, 1]);
+        await fixture.ExpectErrorAsync(
+            HttpStatusCode.RequestEntityTooLarge,
+            "SIZE_INVALID",
+            HttpMethod.Post,
+            $"/v2/a/blobs/uploads/?digest={Digest}",
+            [.. Content, 1]
+        );
         await fixture.PushBlobAsync("a", Content);
         await fixture.PushBlobAsync("b", Content);
         await fixture.PushBlobAsync("a", second);
-        await fixture.ExpectErrorAsync(HttpStatusCode.RequestEntityTooLarge, "SIZE_INVALID", HttpMethod.Post,
-            $"/v2/a/blobs/uploads/?digest={ContentNames.Sha256(third)}", third);
+        await fixture.ExpectErrorAsync(
+            HttpStatusCode.RequestEntityTooLarge,
+            "SIZE_INVALID",
+            HttpMethod.Post,
+            $"/v2/a/blobs/uploads/?digest={ContentNames.Sha256(third)}",
+            third
+        );
         var upload = await fixture.ExpectAsync(HttpStatusCode.Accepted, HttpMethod.Post, "/v2/a/blobs/uploads/", []);
-        string address = RegistryFixture.Header(upload, "Location");
+        var address = RegistryFixture.Header(upload, "Location");
         await fixture.ExpectAsync(HttpStatusCode.Accepted, HttpMethod.Patch, address, third[..8]);
         await fixture.ExpectErrorAsync(HttpStatusCode.RequestEntityTooLarge, "SIZE_INVALID", HttpMethod.Patch, address, third[8..]);
         await fixture.ExpectAsync(HttpStatusCode.NoContent, HttpMethod.Delete, address);

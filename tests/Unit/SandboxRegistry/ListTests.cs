@@ -10,7 +10,7 @@ public sealed class ListTests
     public async Task Tags_are_listed_in_ordinal_order_and_in_pages(bool socket)
     {
         await using var fixture = await RegistryFixture.StartAsync(socket);
-        foreach (string tag in (string[])["b", "B", "a_1", "a.1", "1"])
+        foreach (var tag in (string[])["b", "B", "a_1", "a.1", "1"])
             fixture.Registry.PushImage("x/y", tag);
 
         var all = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/x/y/tags/list");
@@ -33,12 +33,12 @@ public sealed class ListTests
     public async Task A_page_is_never_larger_than_the_registry_allows(bool socket)
     {
         await using var fixture = await RegistryFixture.StartAsync(socket, new() { PageSize = 2 });
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
             fixture.Registry.PushImage("x", $"v{i}");
 
         List<string> tags = [];
-        int pages = 0;
-        for (string address = "/v2/x/tags/list?n=1000"; address.Length > 0; pages++)
+        var pages = 0;
+        for (var address = "/v2/x/tags/list?n=1000"; address.Length > 0; pages++)
         {
             var page = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, address);
             tags.AddRange(await EntriesAsync(page, "tags"));
@@ -59,13 +59,16 @@ public sealed class ListTests
 
         var first = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/_catalog?n=1");
         Assert.Equal(["a/c"], await EntriesAsync(first, "repositories"));
-        Assert.Equal(["b"], await EntriesAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first)), "repositories"));
+        Assert.Equal(
+            ["b"],
+            await EntriesAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, NextPage(first)), "repositories")
+        );
         Assert.Equal(["a/c", "b"], fixture.Registry.Repositories);
     }
 
     private static string NextPage(HttpResponseMessage page)
     {
-        string link = RegistryFixture.Header(page, "Link");
+        var link = RegistryFixture.Header(page, "Link");
         if (link.Length == 0)
             return "";
         Assert.EndsWith("; rel=\"next\"", link, StringComparison.Ordinal);

@@ -28,14 +28,25 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <param name="faults">The faults of the in-process client.</param>
     public static async Task<RegistryFixture> StartAsync(bool socket, SandboxRegistryOptions? options = null, FaultInjector? faults = null)
     {
-        var registry = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync((options ?? new()) with { Listen = socket }, Cancellation);
+        var registry = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(
+            (options ?? new()) with
+            {
+                Listen = socket,
+            },
+            Cancellation
+        );
         HttpClient client = socket ? new() : new(registry.CreateHandler(faults));
         client.BaseAddress = registry.Server ?? new Uri("http://" + registry.Host);
         return new RegistryFixture(registry, client);
     }
 
-    public Task<HttpResponseMessage> SendAsync(HttpMethod method, string address, byte[]? body = null, string? contentType = null,
-        params (string Name, string Value)[] headers)
+    public Task<HttpResponseMessage> SendAsync(
+        HttpMethod method,
+        string address,
+        byte[]? body = null,
+        string? contentType = null,
+        params (string Name, string Value)[] headers
+    )
     {
         HttpRequestMessage request = new(method, address);
         if (body is not null)
@@ -53,18 +64,33 @@ internal sealed class RegistryFixture : IAsyncDisposable
     }
 
     /// <summary>Sends a request and asserts the status of the response.</summary>
-    public async Task<HttpResponseMessage> ExpectAsync(HttpStatusCode status, HttpMethod method, string address, byte[]? body = null,
-        string? contentType = null, params (string Name, string Value)[] headers)
+    public async Task<HttpResponseMessage> ExpectAsync(
+        HttpStatusCode status,
+        HttpMethod method,
+        string address,
+        byte[]? body = null,
+        string? contentType = null,
+        params (string Name, string Value)[] headers
+    )
     {
         var response = await SendAsync(method, address, body, contentType, headers);
-        Assert.True(response.StatusCode == status,
-            $"{method} {address}: {response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}");
+        Assert.True(
+            response.StatusCode == status,
+            $"{method} {address}: {response.StatusCode} {await response.Content.ReadAsStringAsync(Cancellation)}"
+        );
         return response;
     }
 
     /// <summary>Sends a request and asserts the status and error code of the response.</summary>
-    public async Task<HttpResponseMessage> ExpectErrorAsync(HttpStatusCode status, string code, HttpMethod method, string address,
-        byte[]? body = null, string? contentType = null, params (string Name, string Value)[] headers)
+    public async Task<HttpResponseMessage> ExpectErrorAsync(
+        HttpStatusCode status,
+        string code,
+        HttpMethod method,
+        string address,
+        byte[]? body = null,
+        string? contentType = null,
+        params (string Name, string Value)[] headers
+    )
     {
         var response = await ExpectAsync(status, method, address, body, contentType, headers);
         var json = await JsonAsync(response);
@@ -75,8 +101,14 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     public async Task<string> PushBlobAsync(string repository, byte[] content)
     {
-        string digest = ContentNames.Sha256(content);
-        await ExpectAsync(HttpStatusCode.Created, HttpMethod.Post, $"/v2/{repository}/blobs/uploads/?digest={digest}", content, "application/octet-stream");
+        var digest = ContentNames.Sha256(content);
+        await ExpectAsync(
+            HttpStatusCode.Created,
+            HttpMethod.Post,
+            $"/v2/{repository}/blobs/uploads/?digest={digest}",
+            content,
+            "application/octet-stream"
+        );
         return digest;
     }
 
@@ -85,19 +117,28 @@ internal sealed class RegistryFixture : IAsyncDisposable
 
     public static string Header(HttpResponseMessage response, string name) =>
         response.Headers.TryGetValues(name, out var values) || response.Content.Headers.TryGetValues(name, out values)
-            ? string.Join(", ", values) : "";
+            ? string.Join(", ", values)
+            : "";
 
     /// <summary>An image manifest; the blobs need not exist.</summary>
-    public static byte[] ImageManifest(string config, params string[] layers) => Utf8(new JsonObject
-    {
-        ["schemaVersion"] = 2,
-        ["mediaType"] = Manifest.OciImage,
-        ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", config),
-        ["layers"] = new JsonArray([.. layers.Select(l => (JsonNode)Descriptor("application/vnd.oci.image.layer.v1.tar", l))]),
-    });
+    public static byte[] ImageManifest(string config, params string[] layers) =>
+        Utf8(
+            new JsonObject
+            {
+                ["schemaVersion"] = 2,
+                ["mediaType"] = Manifest.OciImage,
+                ["config"] = Descriptor("application/vnd.oci.image.config.v1+json", config),
+                ["layers"] = new JsonArray([.. layers.Select(l => (JsonNode)Descriptor("application/vnd.oci.image.layer.v1.tar", l))]),
+            }
+        );
 
     public static JsonObject Descriptor(string mediaType, string digest, int size = 2) =>
-        new() { ["mediaType"] = mediaType, ["digest"] = digest, ["size"] = size };
+        new()
+        {
+            ["mediaType"] = mediaType,
+            ["digest"] = digest,
+            ["size"] = size,
+        };
 
     public static byte[] Utf8(JsonNode json) => Encoding.UTF8.GetBytes(json.ToJsonString());
 

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Sockets;
-using System.Text.Json.Nodes;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
 using Microsoft.Extensions.Time.Testing;
@@ -16,13 +15,20 @@ public sealed class SandboxRegistryTests
     public async Task A_pushed_image_is_complete_over_HTTP(bool socket)
     {
         await using var fixture = await RegistryFixture.StartAsync(socket);
-        string digest = fixture.Registry.PushImage("a/b", "6e4ae1c", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" });
+        var digest = fixture.Registry.PushImage(
+            "a/b",
+            "6e4ae1c",
+            new Dictionary<string, string> { ["org.opencontainers.image.version"] = "6e4ae1c" }
+        );
         fixture.Registry.Tag("a/b", "demo", digest);
 
-        var manifest = await RegistryFixture.JsonAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/a/b/manifests/demo"));
-        var config = await RegistryFixture.JsonAsync(await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get,
-            $"/v2/a/b/blobs/{manifest["config"]!["digest"]}"));
-        JsonNode layer = Assert.Single(manifest["layers"]!.AsArray())!;
+        var manifest = await RegistryFixture.JsonAsync(
+            await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, "/v2/a/b/manifests/demo")
+        );
+        var config = await RegistryFixture.JsonAsync(
+            await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/b/blobs/{manifest["config"]!["digest"]}")
+        );
+        var layer = Assert.Single(manifest["layers"]!.AsArray())!;
         var head = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Head, $"/v2/a/b/blobs/{layer["digest"]}");
 
         Assert.Equal("6e4ae1c", config["config"]!["Labels"]!["org.opencontainers.image.version"]!.GetValue<string>());
@@ -38,15 +44,15 @@ public sealed class SandboxRegistryTests
     public async Task A_multi_platform_image_is_an_index_of_complete_images()
     {
         await using var fixture = await RegistryFixture.StartAsync(socket: false);
-        string digest = fixture.Registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64/v8"]);
+        var digest = fixture.Registry.PushImage("a", "demo", platforms: ["linux/amd64", "linux/arm64/v8"]);
 
         var got = await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{digest}");
-        JsonArray children = (await RegistryFixture.JsonAsync(got))["manifests"]!.AsArray();
+        var children = (await RegistryFixture.JsonAsync(got))["manifests"]!.AsArray();
 
         Assert.Equal(Manifest.OciIndex, got.Content.Headers.ContentType?.MediaType);
         Assert.Equal(["amd64", "arm64"], children.Select(c => c!["platform"]!["architecture"]!.GetValue<string>()));
         Assert.Equal("v8", children[1]!["platform"]!["variant"]!.GetValue<string>());
-        foreach (JsonNode? child in children)
+        foreach (var child in children)
             await fixture.ExpectAsync(HttpStatusCode.OK, HttpMethod.Get, $"/v2/a/manifests/{child!["digest"]}");
         Assert.Equal(["demo"], fixture.Registry.Tags("a"));
     }
@@ -58,8 +64,8 @@ public sealed class SandboxRegistryTests
         await using var one = await StartAsync(new() { Listen = false, TimeProvider = time });
         await using var two = await StartAsync(new() { Listen = false, TimeProvider = time });
 
-        string first = one.PushImage("a", "demo");
-        string second = one.PushImage("a", "demo");
+        var first = one.PushImage("a", "demo");
+        var second = one.PushImage("a", "demo");
 
         Assert.NotEqual(first, second);
         Assert.Equal(first, two.PushImage("a", "demo"));
@@ -99,15 +105,15 @@ public sealed class SandboxRegistryTests
     [InlineData("127.0.0.1:1/a/b:demo", ImagePullOutcome.Unreachable)]
     public async Task A_node_pulls_only_existing_and_complete_images(string image, ImagePullOutcome outcome)
     {
-        foreach (bool listen in (bool[])[true, false])
+        foreach (var listen in (bool[])[true, false])
         {
             await using var registry = await StartAsync(new() { Listen = listen });
-            string digest = registry.PushImage("a/b", "demo");
+            var digest = registry.PushImage("a/b", "demo");
             registry.PushImage("a/b", "broken");
             registry.BreakImage("a/b", "broken");
             registry.PushImage("a/b", "broken-index", platforms: ["linux/amd64", "linux/arm64"]);
             registry.BreakImage("a/b", "broken-index");
-            string reference = string.Format(System.Globalization.CultureInfo.InvariantCulture, image, registry.Host, digest);
+            var reference = string.Format(System.Globalization.CultureInfo.InvariantCulture, image, registry.Host, digest);
 
             var pull = await registry.PullAsync(reference, Cancellation);
 
@@ -123,7 +129,14 @@ public sealed class SandboxRegistryTests
     {
         RegistryLogin login = new("ci", "s3cret");
         await using var open = await StartAsync(new() { Listen = false, Login = login });
-        await using var closed = await StartAsync(new() { Listen = false, Login = login, NodesAreLoggedIn = false });
+        await using var closed = await StartAsync(
+            new()
+            {
+                Listen = false,
+                Login = login,
+                NodesAreLoggedIn = false,
+            }
+        );
         open.PushImage("a", "demo");
         closed.PushImage("a", "demo");
 
@@ -150,8 +163,10 @@ public sealed class SandboxRegistryTests
         Assert.Equal(2, fixture.Registry.Requests[("HEAD", RegistryRequestKind.Manifest)]);
         Assert.Equal(1, fixture.Registry.Requests[("GET", RegistryRequestKind.Tags)]);
         Assert.Equal(2, fixture.Registry.Requests.Count);
-        Assert.Equal(("HEAD", RegistryRequestKind.Manifest, "a/b", "demo", "test/1", 200),
-            (log[0].Method, log[0].Kind, log[0].Repository, log[0].Reference, log[0].UserAgent, log[0].StatusCode));
+        Assert.Equal(
+            ("HEAD", RegistryRequestKind.Manifest, "a/b", "demo", "test/1", 200),
+            (log[0].Method, log[0].Kind, log[0].Repository, log[0].Reference, log[0].UserAgent, log[0].StatusCode)
+        );
         Assert.Equal(("/v2/a/c/tags/list?n=5", 404), (log[2].PathAndQuery, log[2].StatusCode));
         fixture.Registry.ResetRequests();
         Assert.Empty(fixture.Registry.Requests);
@@ -168,7 +183,10 @@ public sealed class SandboxRegistryTests
 
         var refused = await fixture.ExpectErrorAsync((HttpStatusCode)429, "TOOMANYREQUESTS", HttpMethod.Get, "/v2/a/manifests/demo");
         Assert.Equal(TimeSpan.FromSeconds(7), refused.Headers.RetryAfter?.Delta);
-        Assert.Equal(HttpStatusCode.OK, (await other.GetAsync($"http://{fixture.Registry.Host}/v2/a/manifests/demo", Cancellation)).StatusCode);
+        Assert.Equal(
+            HttpStatusCode.OK,
+            (await other.GetAsync($"http://{fixture.Registry.Host}/v2/a/manifests/demo", Cancellation)).StatusCode
+        );
 
         fault = new() { DropRequest = true };
         await Assert.ThrowsAsync<HttpRequestException>(() => fixture.SendAsync(HttpMethod.Delete, "/v2/a/manifests/demo"));

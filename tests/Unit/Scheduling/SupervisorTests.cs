@@ -19,13 +19,18 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public async Task A_task_that_throws_is_restarted_after_a_backoff_and_each_cause_is_logged_once()
     {
-        int runs = 0;
-        Task running = _supervisor.RunAsync("watch", token => ++runs switch
-        {
-            1 or 2 or 3 => throw new InvalidOperationException("broken"),
-            4 => throw new FormatException("another cause"),
-            _ => Forever(token),
-        }, _stop.Token);
+        var runs = 0;
+        var running = _supervisor.RunAsync(
+            "watch",
+            token =>
+                ++runs switch
+                {
+                    1 or 2 or 3 => throw new InvalidOperationException("broken"),
+                    4 => throw new FormatException("another cause"),
+                    _ => Forever(token),
+                },
+            _stop.Token
+        );
 
         Assert.Equal(1, runs);
         Pass(TimeSpan.FromMinutes(2));
@@ -40,8 +45,12 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public async Task An_unrequested_cancellation_does_not_end_a_task()
     {
-        int runs = 0;
-        Task running = _supervisor.RunAsync("poller", token => ++runs == 1 ? throw new OperationCanceledException() : Forever(token), _stop.Token);
+        var runs = 0;
+        var running = _supervisor.RunAsync(
+            "poller",
+            token => ++runs == 1 ? throw new OperationCanceledException() : Forever(token),
+            _stop.Token
+        );
         Pass(TimeSpan.FromSeconds(2));
 
         Assert.Equal(2, runs);
@@ -52,12 +61,16 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public async Task A_task_that_keeps_failing_is_restarted_no_more_often_than_the_backoff_allows()
     {
-        int runs = 0;
-        Task running = _supervisor.RunAsync("elector", _ =>
-        {
-            runs++;
-            throw new InvalidOperationException("broken");
-        }, _stop.Token);
+        var runs = 0;
+        var running = _supervisor.RunAsync(
+            "elector",
+            _ =>
+            {
+                runs++;
+                throw new InvalidOperationException("broken");
+            },
+            _stop.Token
+        );
         Pass(TimeSpan.FromHours(1));
 
         Assert.InRange(runs, 100, 130);
@@ -69,7 +82,7 @@ public sealed class SupervisorTests : IDisposable
     [Fact]
     public async Task A_task_that_returns_on_its_own_fails_with_ControllerTaskEnded()
     {
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _supervisor.RunAsync("worker", _ => Task.CompletedTask, _stop.Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _supervisor.RunAsync("worker", _ => Task.CompletedTask, _stop.Token));
 
         Assert.Equal("ControllerTaskEnded", error.ErrorId);
         Assert.Equal("worker", error.Target);
@@ -79,7 +92,7 @@ public sealed class SupervisorTests : IDisposable
 
     private void Pass(TimeSpan time)
     {
-        for (TimeSpan passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromSeconds(1))
+        for (var passed = TimeSpan.Zero; passed < time; passed += TimeSpan.FromSeconds(1))
             _time.Advance(TimeSpan.FromSeconds(1));
     }
 
@@ -92,6 +105,12 @@ public sealed class SupervisorTests : IDisposable
 
         public bool IsEnabled(LogLevel logLevel) => true;
 
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter) => Events.Add(eventId.Id);
+        public void Log<TState>(
+            LogLevel logLevel,
+            EventId eventId,
+            TState state,
+            Exception? exception,
+            Func<TState, Exception?, string> formatter
+        ) => Events.Add(eventId.Id);
     }
 }

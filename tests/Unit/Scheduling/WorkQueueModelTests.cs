@@ -25,10 +25,18 @@ public sealed class WorkQueueModelTests
 
     private static readonly Gen<(Act Act, int Key, int Seconds)> Step = Gen.Select(
         Gen.Frequency(
-            (4, Gen.Const(Act.Enqueue)), (3, Gen.Const(Act.EnqueueAfter)), (5, Gen.Const(Act.Dequeue)), (1, Gen.Const(Act.CancelDequeue)),
-            (2, Gen.Const(Act.Done)), (2, Gen.Const(Act.Failed)), (2, Gen.Const(Act.RequeueAfter)), (4, Gen.Const(Act.Advance))),
+            (4, Gen.Const(Act.Enqueue)),
+            (3, Gen.Const(Act.EnqueueAfter)),
+            (5, Gen.Const(Act.Dequeue)),
+            (1, Gen.Const(Act.CancelDequeue)),
+            (2, Gen.Const(Act.Done)),
+            (2, Gen.Const(Act.Failed)),
+            (2, Gen.Const(Act.RequeueAfter)),
+            (4, Gen.Const(Act.Advance))
+        ),
         Gen.Int[0, 3],
-        Gen.Int[0, 9]);
+        Gen.Int[0, 9]
+    );
 
     [Fact]
     public void The_queue_behaves_like_the_model_for_any_schedule() => Step.Array[0, 60].Sample(Run, iter: 3000, threads: 1);
@@ -36,18 +44,21 @@ public sealed class WorkQueueModelTests
     private static void Run((Act Act, int Key, int Seconds)[] steps)
     {
         FakeTimeProvider time = new();
-        using WorkQueue queue = new(time, new WorkQueueOptions
-        {
-            AllowSynchronousContinuations = true,
-            Backoff = Backoff,
-            Random = new WidestJitter(),
-        });
+        using WorkQueue queue = new(
+            time,
+            new WorkQueueOptions
+            {
+                AllowSynchronousContinuations = true,
+                Backoff = Backoff,
+                Random = new WidestJitter(),
+            }
+        );
         Model model = new();
         List<(Task<string?> Task, CancellationTokenSource Cancellation)> dequeues = [];
 
-        foreach ((Act act, int number, int seconds) in steps)
+        foreach ((var act, var number, var seconds) in steps)
         {
-            string key = "k" + number;
+            var key = "k" + number;
             switch (act)
             {
                 case Act.Enqueue:
@@ -81,7 +92,7 @@ public sealed class WorkQueueModelTests
                     break;
                 case Act.Advance:
                     // Second by second, so that the model need not know of time that passes within a step.
-                    for (int i = 0; i < seconds; i++)
+                    for (var i = 0; i < seconds; i++)
                     {
                         time.Advance(Second);
                         model.Tick();
@@ -95,18 +106,19 @@ public sealed class WorkQueueModelTests
             Assert.Equal(model.Working, queue.Working);
         }
 
-        foreach ((_, CancellationTokenSource cancellation) in dequeues)
+        foreach ((_, var cancellation) in dequeues)
             cancellation.Dispose();
     }
 
-    private static string Outcome((Task<string?> Task, CancellationTokenSource Cancellation) dequeue) => dequeue.Task switch
-    {
-        { IsCanceled: true } => "cancelled",
+    private static string Outcome((Task<string?> Task, CancellationTokenSource Cancellation) dequeue) =>
+        dequeue.Task switch
+        {
+            { IsCanceled: true } => "cancelled",
 #pragma warning disable xUnit1031 // It is completed.
-        { IsCompletedSuccessfully: true } task => task.Result ?? "null",
+            { IsCompletedSuccessfully: true } task => task.Result ?? "null",
 #pragma warning restore xUnit1031
-        _ => "waits",
-    };
+            _ => "waits",
+        };
 
     private sealed class Model
     {
@@ -129,12 +141,12 @@ public sealed class WorkQueueModelTests
 
         public int Working => keys.Values.Count(key => key.Working);
 
-        public bool IsWorking(string name) => keys.TryGetValue(name, out Key? key) && key.Working;
+        public bool IsWorking(string name) => keys.TryGetValue(name, out var key) && key.Working;
 
         public void Ask(string name, int seconds)
         {
-            Key key = keys.TryGetValue(name, out Key? known) ? known : keys[name] = new Key();
-            int due = Math.Max(now + seconds, key.NotBefore);
+            var key = keys.TryGetValue(name, out var known) ? known : keys[name] = new Key();
+            var due = Math.Max(now + seconds, key.NotBefore);
             if (key.Due is null || due < key.Due)
                 (key.Due, key.Asked) = (due, ++asked);
             Hand();
@@ -154,7 +166,7 @@ public sealed class WorkQueueModelTests
 
         public void Complete(string name, bool failed, int? again)
         {
-            Key key = keys[name];
+            var key = keys[name];
             key.Working = false;
             key.Failures = failed ? key.Failures + 1 : 0;
             key.NotBefore = failed ? now + 1 : 0;
@@ -179,7 +191,9 @@ public sealed class WorkQueueModelTests
             while (Outcomes.IndexOf("waits") is var waiter and >= 0)
             {
                 var next = keys.Where(pair => pair.Value is { Working: false, Due: not null } && pair.Value.Due <= now)
-                    .OrderBy(pair => pair.Value.Due).ThenBy(pair => pair.Value.Asked).FirstOrDefault();
+                    .OrderBy(pair => pair.Value.Due)
+                    .ThenBy(pair => pair.Value.Asked)
+                    .FirstOrDefault();
                 if (next.Value is null)
                     return;
                 Outcomes[waiter] = next.Key;

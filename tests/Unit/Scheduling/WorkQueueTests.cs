@@ -11,12 +11,16 @@ public sealed class WorkQueueTests : IDisposable
     private readonly FakeTimeProvider _time = new();
     private readonly WorkQueue _queue;
 
-    public WorkQueueTests() => _queue = new WorkQueue(_time, new WorkQueueOptions
-    {
-        AllowSynchronousContinuations = true,
-        Backoff = new ExponentialBackoff(Second, 60 * Second),
-        Random = new WidestJitter(),
-    });
+    public WorkQueueTests() =>
+        _queue = new WorkQueue(
+            _time,
+            new WorkQueueOptions
+            {
+                AllowSynchronousContinuations = true,
+                Backoff = new ExponentialBackoff(Second, 60 * Second),
+                Random = new WidestJitter(),
+            }
+        );
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
@@ -69,7 +73,7 @@ public sealed class WorkQueueTests : IDisposable
         _queue.EnqueueAfter("a", 30 * Second);
         _queue.EnqueueAfter("a", 10 * Second);
         _queue.EnqueueAfter("a", 20 * Second);
-        Task<string?> next = _queue.DequeueAsync(Token);
+        var next = _queue.DequeueAsync(Token);
 
         _time.Advance(10 * Second - TimeSpan.FromMilliseconds(1));
         Assert.False(next.IsCompleted);
@@ -93,8 +97,8 @@ public sealed class WorkQueueTests : IDisposable
         double WaitAfter(WorkResult result)
         {
             _queue.Complete("a", result);
-            Task<string?> next = _queue.DequeueAsync(Token);
-            long start = _time.GetTimestamp();
+            var next = _queue.DequeueAsync(Token);
+            var start = _time.GetTimestamp();
             while (!next.IsCompleted)
                 _time.Advance(Second / 4);
             return _time.GetElapsedTime(start).TotalSeconds;
@@ -105,7 +109,7 @@ public sealed class WorkQueueTests : IDisposable
     public void A_request_shortens_a_backoff_but_cannot_make_a_failing_key_spin()
     {
         _queue.Enqueue("a");
-        for (int i = 0; i < 8; i++)
+        for (var i = 0; i < 8; i++)
         {
             Take();
             _queue.Enqueue("a"); // the work causes its own event
@@ -132,8 +136,8 @@ public sealed class WorkQueueTests : IDisposable
     [Fact]
     public void The_first_waiter_gets_the_first_key()
     {
-        Task<string?> first = _queue.DequeueAsync(Token);
-        Task<string?> second = _queue.DequeueAsync(Token);
+        var first = _queue.DequeueAsync(Token);
+        var second = _queue.DequeueAsync(Token);
 
         _queue.EnqueueAfter("late", 2 * Second);
         _queue.EnqueueAfter("early", Second);
@@ -147,8 +151,8 @@ public sealed class WorkQueueTests : IDisposable
     public async Task A_cancelled_wait_takes_no_key()
     {
         using CancellationTokenSource cancellation = new();
-        Task<string?> cancelled = _queue.DequeueAsync(cancellation.Token);
-        Task<string?> patient = _queue.DequeueAsync(Token);
+        var cancelled = _queue.DequeueAsync(cancellation.Token);
+        var patient = _queue.DequeueAsync(Token);
 
         await cancellation.CancelAsync();
         _queue.Enqueue("a");
@@ -165,7 +169,7 @@ public sealed class WorkQueueTests : IDisposable
         _queue.Enqueue("running");
         _queue.Enqueue("waiting");
 
-        Task end = _queue.ShutDownAsync(Token);
+        var end = _queue.ShutDownAsync(Token);
         _queue.Enqueue("too late");
 
         Assert.False(end.IsCompleted);
@@ -178,7 +182,7 @@ public sealed class WorkQueueTests : IDisposable
     [Fact]
     public void Shutdown_releases_all_waiters()
     {
-        Task<string?> waiting = _queue.DequeueAsync(Token);
+        var waiting = _queue.DequeueAsync(Token);
 
         Assert.True(_queue.ShutDownAsync(Token).IsCompletedSuccessfully);
 
@@ -199,7 +203,7 @@ public sealed class WorkQueueTests : IDisposable
         JumpingClock jumping = new(_time);
         using WorkQueue other = new(jumping);
         other.EnqueueAfter("a", 10 * Second);
-        Task<string?> next = other.DequeueAsync(Token);
+        var next = other.DequeueAsync(Token);
 
         jumping.WallClockAhead = TimeSpan.FromHours(-3);
         _time.Advance(9 * Second);
@@ -216,9 +220,9 @@ public sealed class WorkQueueTests : IDisposable
     {
         _queue.EnqueueAfter("a", TimeSpan.FromDays(100));
         _queue.EnqueueAfter("never", TimeSpan.MaxValue);
-        Task<string?> next = _queue.DequeueAsync(Token);
+        var next = _queue.DequeueAsync(Token);
 
-        for (int day = 0; day < 99; day++)
+        for (var day = 0; day < 99; day++)
             _time.Advance(TimeSpan.FromDays(1));
         Assert.False(next.IsCompleted);
         _time.Advance(TimeSpan.FromDays(1));
@@ -240,7 +244,7 @@ public sealed class WorkQueueTests : IDisposable
     private void AssertNothingDue()
     {
         using CancellationTokenSource cancellation = new();
-        Task<string?> next = _queue.DequeueAsync(cancellation.Token);
+        var next = _queue.DequeueAsync(cancellation.Token);
         Assert.False(next.IsCompleted);
         cancellation.Cancel();
         Assert.True(next.IsCanceled);

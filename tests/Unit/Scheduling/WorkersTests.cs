@@ -13,33 +13,51 @@ public sealed class WorkersTests
     [Fact]
     public async Task A_key_is_processed_by_one_worker_at_a_time_and_no_change_is_missed()
     {
-        const int Keys = 20, Changes = 400;
+        const int Keys = 20,
+            Changes = 400;
         using WorkQueue queue = new(TimeProvider.System);
-        int[] world = new int[Keys], seen = new int[Keys], inside = new int[Keys];
-        int collisions = 0;
+        int[] world = new int[Keys],
+            seen = new int[Keys],
+            inside = new int[Keys];
+        var collisions = 0;
 
-        Task workers = Workers.RunAsync(queue, 8, async (key, _) =>
-        {
-            int i = int.Parse(key, System.Globalization.CultureInfo.InvariantCulture);
-            if (Interlocked.Increment(ref inside[i]) != 1)
-                Interlocked.Increment(ref collisions);
-            int read = Volatile.Read(ref world[i]);
-            await Task.Yield();
-            Volatile.Write(ref seen[i], read);
-            Interlocked.Decrement(ref inside[i]);
-            return WorkResult.Done;
-        }, NullLogger.Instance, Token);
-
-        await Task.WhenAll(Enumerable.Range(0, 4).Select(writer => Task.Run(() =>
-        {
-            Random random = new(writer);
-            for (int change = 0; change < Changes; change++)
+        var workers = Workers.RunAsync(
+            queue,
+            8,
+            async (key, _) =>
             {
-                int i = random.Next(Keys);
-                Interlocked.Increment(ref world[i]);
-                queue.Enqueue(i.ToString(System.Globalization.CultureInfo.InvariantCulture));
-            }
-        }, Token)));
+                var i = int.Parse(key, System.Globalization.CultureInfo.InvariantCulture);
+                if (Interlocked.Increment(ref inside[i]) != 1)
+                    Interlocked.Increment(ref collisions);
+                var read = Volatile.Read(ref world[i]);
+                await Task.Yield();
+                Volatile.Write(ref seen[i], read);
+                Interlocked.Decrement(ref inside[i]);
+                return WorkResult.Done;
+            },
+            NullLogger.Instance,
+            Token
+        );
+
+        await Task.WhenAll(
+            Enumerable
+                .Range(0, 4)
+                .Select(writer =>
+                    Task.Run(
+                        () =>
+                        {
+                            Random random = new(writer);
+                            for (var change = 0; change < Changes; change++)
+                            {
+                                var i = random.Next(Keys);
+                                Interlocked.Increment(ref world[i]);
+                                queue.Enqueue(i.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                            }
+                        },
+                        Token
+                    )
+                )
+        );
         while (queue.Waiting + queue.Working > 0)
             await Task.Delay(TimeSpan.FromMilliseconds(5), Token);
         await queue.ShutDownAsync(Token);
@@ -55,12 +73,18 @@ public sealed class WorkersTests
         FakeTimeProvider time = new();
         using WorkQueue queue = new(time, new WorkQueueOptions { AllowSynchronousContinuations = true, Random = new WidestJitter() });
         ConcurrentQueue<string> worked = new();
-        bool broken = true;
-        Task workers = Workers.RunAsync(queue, 1, (key, _) =>
-        {
-            worked.Enqueue(key);
-            return key == "bad" && broken ? throw new InvalidOperationException("broken") : Task.FromResult(WorkResult.Done);
-        }, NullLogger.Instance, Token);
+        var broken = true;
+        var workers = Workers.RunAsync(
+            queue,
+            1,
+            (key, _) =>
+            {
+                worked.Enqueue(key);
+                return key == "bad" && broken ? throw new InvalidOperationException("broken") : Task.FromResult(WorkResult.Done);
+            },
+            NullLogger.Instance,
+            Token
+        );
 
         queue.Enqueue("bad");
         queue.Enqueue("good");
@@ -77,15 +101,22 @@ public sealed class WorkersTests
     public async Task Cancellation_cancels_and_awaits_the_work()
     {
         using WorkQueue queue = new(TimeProvider.System);
-        using CancellationTokenSource cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
-        TaskCompletionSource started = new(), mayEnd = new();
-        Task workers = Workers.RunAsync(queue, 2, async (_, token) =>
-        {
-            started.SetResult();
-            await mayEnd.Task;
-            token.ThrowIfCancellationRequested();
-            return WorkResult.Done;
-        }, NullLogger.Instance, cancellation.Token);
+        using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
+        TaskCompletionSource started = new(),
+            mayEnd = new();
+        var workers = Workers.RunAsync(
+            queue,
+            2,
+            async (_, token) =>
+            {
+                started.SetResult();
+                await mayEnd.Task;
+                token.ThrowIfCancellationRequested();
+                return WorkResult.Done;
+            },
+            NullLogger.Instance,
+            cancellation.Token
+        );
         queue.Enqueue("a");
         await started.Task;
 

@@ -34,16 +34,22 @@ public sealed class CvmTests : IDisposable
     [Fact]
     public async Task It_has_the_modules_of_PowerShell_and_its_own_and_sends_no_telemetry()
     {
-        var result = await Cvm.RunAsync(["-Command", """
+        var result = await Cvm.RunAsync([
+            "-Command",
+            """
             $ErrorActionPreference = 'Stop'
             1, 2 | Select-Object -First 1 | ConvertTo-Json
             (Get-Item $PSHOME).PSIsContainer
             $null = Add-CvSandboxImage a b -ErrorAction Ignore
             (Get-Module CvManager).ModuleBase
             $env:POWERSHELL_TELEMETRY_OPTOUT
-            """]);
+            """,
+        ]);
 
-        Assert.Equal(["1", "True", Path.Combine(Path.GetDirectoryName(Cvm.Path)!, "Modules", "CvManager"), "1"], result.Output.TrimEnd().Split('\n'));
+        Assert.Equal(
+            ["1", "True", Path.Combine(Path.GetDirectoryName(Cvm.Path)!, "Modules", "CvManager"), "1"],
+            result.Output.TrimEnd().Split('\n')
+        );
         Assert.Equal((0, ""), (result.ExitCode, result.Errors));
     }
 
@@ -71,12 +77,14 @@ public sealed class CvmTests : IDisposable
             other.DefineDynamicModule(name);
             other.Save(Path.Combine(_folder, name + ".dll"));
         }
-        var script = Script("""
+        var script = Script(
+            """
             foreach ($other in $args) { ([Reflection.Assembly]::LoadFrom([IO.Path]::Combine($PSScriptRoot, "$other.dll"))).GetName().Version.ToString() }
             $sandbox = Start-CvSandbox
             (Get-CvContext).Server -eq $sandbox.Server
             $sandbox.KubeConfig
-            """);
+            """
+        );
 
         var result = await Cvm.RunAsync([script, .. names]);
 

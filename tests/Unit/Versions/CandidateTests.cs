@@ -39,7 +39,10 @@ public sealed class CandidateTests
         _registry.Tags["0bad000"] = Wanted;
         _registry.Broken["0bad000"] = FakeRegistry.Error(kind);
 
-        Assert.Equal(kind, (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token))).Kind);
+        Assert.Equal(
+            kind,
+            (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token))).Kind
+        );
     }
 
     [Fact]
@@ -68,18 +71,21 @@ public sealed class CandidateTests
         _registry.Tags["demo"] = Wanted;
         _registry.ListError = new CvException("RegistryForbidden", CvErrorKind.Forbidden, "no", "ask");
 
-        CvException denied = await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
+        var denied = await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
         Assert.Equal("RegistryForbidden", denied.ErrorId);
         Assert.Contains("org.opencontainers.image.version", denied.Remedy, StringComparison.Ordinal);
         _registry.Tags.Clear();
-        Assert.Equal("RegistryTagNotFound", (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "nosuch", null, [], Token))).ErrorId);
+        Assert.Equal(
+            "RegistryTagNotFound",
+            (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "nosuch", null, [], Token))).ErrorId
+        );
     }
 
     [Fact]
     public async Task A_confirmed_hint_takes_one_request_instead_of_a_search()
     {
         _registry.Tags["1a2b3c4"] = Wanted;
-        VersionResolver resolver = Resolver;
+        var resolver = Resolver;
 
         Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
         Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
@@ -95,7 +101,7 @@ public sealed class CandidateTests
         _registry.Tags["1a2b3c4"] = Wanted;
         _registry.Tags["2222222"] = Other;
         _registry.Tags["prod"] = Wanted;
-        VersionResolver resolver = Resolver;
+        var resolver = Resolver;
 
         Assert.Equal("1a2b3c4", (await Hinted(resolver, hint, null)).Version);
         Assert.Equal(Other, (await resolver.ResolvePinAsync(FakeRegistry.App, "demo", "2222222", Token)).Digest);
@@ -105,7 +111,7 @@ public sealed class CandidateTests
     public async Task An_image_without_a_version_is_not_searched_again_after_a_restart_if_the_hint_is_its_digest()
     {
         _registry.Tags["1a2b3c4"] = Wanted;
-        VersionResolver resolver = Resolver;
+        var resolver = Resolver;
 
         Assert.Equal(Wanted, (await Hinted(resolver, Wanted, null)).Version);
         Assert.Empty(_registry.Asked);
@@ -132,7 +138,10 @@ public sealed class CandidateTests
     {
         Push(("1111111", 'a', first), ("2222222", 'b', second));
 
-        Assert.Equal("VersionPolicyUndecided", (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).ErrorId);
+        Assert.Equal(
+            "VersionPolicyUndecided",
+            (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).ErrorId
+        );
     }
 
     [Fact]
@@ -151,7 +160,10 @@ public sealed class CandidateTests
         Assert.Equal("1111111", (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
 
         _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Unavailable);
-        Assert.Equal(CvErrorKind.Unavailable, (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).Kind);
+        Assert.Equal(
+            CvErrorKind.Unavailable,
+            (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).Kind
+        );
     }
 
     [Fact]
@@ -159,19 +171,29 @@ public sealed class CandidateTests
     {
         Push(("main-7-a", 'a', null), ("main-7-b", 'b', null));
 
-        Assert.Equal("VersionPolicyUndecided", (await Assert.ThrowsAsync<CvException>(
-            () => Resolver.FindTagAsync(FakeRegistry.App, "regex/numeric:main-([0-9]+)-[a-z]", Token))).ErrorId);
+        Assert.Equal(
+            "VersionPolicyUndecided",
+            (
+                await Assert.ThrowsAsync<CvException>(() =>
+                    Resolver.FindTagAsync(FakeRegistry.App, "regex/numeric:main-([0-9]+)-[a-z]", Token)
+                )
+            ).ErrorId
+        );
     }
 
     [Fact]
     public async Task An_expensive_expression_has_one_time_limit_for_all_tags()
     {
         _registry.Tags["demo"] = Wanted;
-        for (int i = 0; i < 5000; i++)
+        for (var i = 0; i < 5000; i++)
             _registry.Tags[new string('a', 19) + i] = Other;
 
-        Assert.Equal("VersionSyntaxTimeout", (await Assert.ThrowsAsync<CvException>(
-            () => Resolver.ResolveAsync(FakeRegistry.App, "demo", "(?=a)(a+)+b[0-9]*", [], Token))).ErrorId);
+        Assert.Equal(
+            "VersionSyntaxTimeout",
+            (
+                await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", "(?=a)(a+)+b[0-9]*", [], Token))
+            ).ErrorId
+        );
     }
 
     [Fact]
@@ -184,7 +206,7 @@ public sealed class CandidateTests
 
         IEnumerable<string> Tags()
         {
-            for (int i = 0; ; i++)
+            for (var i = 0; ; i++)
             {
                 if (i == 3)
                     stop.Cancel();
@@ -194,11 +216,20 @@ public sealed class CandidateTests
     }
 
     private static Task<ResolvedVersion> Hinted(VersionResolver resolver, string? hint, string? syntax) =>
-        resolver.ResolveAsync(FakeRegistry.App, "demo", new TagDigest(Wanted), TimeProvider.System.GetUtcNow(), syntax, ["prod"], hint, Token);
+        resolver.ResolveAsync(
+            FakeRegistry.App,
+            "demo",
+            new TagDigest(Wanted),
+            TimeProvider.System.GetUtcNow(),
+            syntax,
+            ["prod"],
+            hint,
+            Token
+        );
 
     private void Push(params (string Tag, char Digest, string? Created)[] images)
     {
-        foreach ((string tag, char digest, string? created) in images)
+        foreach ((var tag, var digest, var created) in images)
         {
             _registry.Tags[tag] = FakeRegistry.Digest(digest);
             if (created is not null)

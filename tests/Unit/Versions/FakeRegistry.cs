@@ -49,33 +49,47 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
     public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
         Ask(tag);
-        return Broken.TryGetValue(tag, out CvException? error)
+        return Broken.TryGetValue(tag, out var error)
             ? Task.FromException<TagDigest?>(error)
-            : Task.FromResult(Tags.TryGetValue(tag, out string? digest) ? new TagDigest(digest) : null);
+            : Task.FromResult(Tags.TryGetValue(tag, out var digest) ? new TagDigest(digest) : null);
     }
 
-    public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
-        throw new NotSupportedException();
+    public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    ) => throw new NotSupportedException();
 
-    public async IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
+        ImageRepository repository,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         await Task.CompletedTask;
         Ask("list");
-        foreach (string tag in Tags.Keys)
+        foreach (var tag in Tags.Keys)
             yield return new RegistryTag(tag, null);
         if (ListError is not null)
             throw ListError;
     }
 
-    public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
+    public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    ) =>
         Task.FromResult<IReadOnlyDictionary<string, string>>(
-            Created.TryGetValue(digest, out string? created) ? new Dictionary<string, string> { [IRegistry.CreatedLabel] = created } : []);
+            Created.TryGetValue(digest, out var created) ? new Dictionary<string, string> { [IRegistry.CreatedLabel] = created } : []
+        );
 
-    public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => Task.CompletedTask;
+    public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
+        Task.CompletedTask;
 
-    public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
-    public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+    public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) =>
+        throw new NotSupportedException();
 
     private void Ask(string what)
     {

@@ -6,7 +6,18 @@ namespace CvManager.Unit.Versions;
 
 public sealed class VersionPolicyTests
 {
-    private static readonly string[] Tags = ["latest", "1.9.0", "1.10.0", "v1.11.0-rc.1", "2.0.0", "main-9", "main-10", "main-x", "20260101"];
+    private static readonly string[] Tags =
+    [
+        "latest",
+        "1.9.0",
+        "1.10.0",
+        "v1.11.0-rc.1",
+        "2.0.0",
+        "main-9",
+        "main-10",
+        "main-x",
+        "20260101",
+    ];
 
     [Theory]
     [InlineData("semver:>=1.2 <2", "1.10.0")]
@@ -21,12 +32,17 @@ public sealed class VersionPolicyTests
     [InlineData("regex/numeric:(?:main|dev)-(?<ts>[0-9]+)", "main-10")]
     [InlineData("regex/numeric:nothing", null)]
     public async Task The_highest_tag_that_satisfies_the_policy_is_selected(string policy, string? best) =>
-        Assert.Equal(best is null ? [] : [best], (await VersionPolicy.Find(policy)!.ChooseAsync(Tags, TestContext.Current.CancellationToken)).Tags);
+        Assert.Equal(
+            best is null ? [] : [best],
+            (await VersionPolicy.Find(policy)!.ChooseAsync(Tags, TestContext.Current.CancellationToken)).Tags
+        );
 
     [Fact]
     public async Task All_tags_that_rank_equally_are_selected()
     {
-        PolicyChoice choice = await VersionPolicy.Find("regex/numeric:main-([0-9]+)-[a-f]+")!.ChooseAsync(["main-9-aa", "main-10-bb", "main-10-cc"], TestContext.Current.CancellationToken);
+        var choice = await VersionPolicy
+            .Find("regex/numeric:main-([0-9]+)-[a-f]+")!
+            .ChooseAsync(["main-9-aa", "main-10-bb", "main-10-cc"], TestContext.Current.CancellationToken);
 
         Assert.Equal(["main-10-bb", "main-10-cc"], choice.Tags);
     }
@@ -42,14 +58,20 @@ public sealed class VersionPolicyTests
     [InlineData("regex/numeric:(?<2>[0-9]+)-(?<1>[0-9a-f]+)")]
     public void An_invalid_policy_is_reported(string policy)
     {
-        CvException error = Assert.Throws<CvException>(() => VersionPolicy.Find(policy));
+        var error = Assert.Throws<CvException>(() => VersionPolicy.Find(policy));
         Assert.Equal("VersionPolicyInvalid", error.ErrorId);
         Assert.Contains(policy, error.Message, StringComparison.Ordinal);
     }
 
     [Fact]
     public async Task A_catastrophic_expression_times_out() =>
-        Assert.Empty((await VersionPolicy.Find("regex/alphabetical:(a+)+$")!.ChooseAsync([new string('a', 60) + "!"], TestContext.Current.CancellationToken)).Tags);
+        Assert.Empty(
+            (
+                await VersionPolicy
+                    .Find("regex/alphabetical:(a+)+$")!
+                    .ChooseAsync([new string('a', 60) + "!"], TestContext.Current.CancellationToken)
+            ).Tags
+        );
 
     [Theory]
     [InlineData("{tag: demo, versionPolicy: {newest: true}}", "spec.versionPolicy")]
@@ -67,16 +89,28 @@ public sealed class VersionPolicyTests
     [InlineData("{versionPolicy: {newest: true}}", null)]
     public void Exactly_one_policy_is_required(string followed, string? wrongField)
     {
-        System.Text.Json.Nodes.JsonObject manifest = YamlDocuments.Read($"""
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {"{name: app}"}
-            spec: {followed}
-            """).Single().AsObject();
-        foreach ((string field, string value) in new[] { ("imageRepo", "\"r.example/app\""), ("selector", """{"cvapp":"app"}"""), ("container", """{"name":"main"}""") })
+        var manifest = YamlDocuments
+            .Read(
+                $"""
+                apiVersion: custom.k8s.io/v1
+                kind: ContainerVersion
+                metadata: {"{name: app}"}
+                spec: {followed}
+                """
+            )
+            .Single()
+            .AsObject();
+        foreach (
+            (var field, var value) in new[]
+            {
+                ("imageRepo", "\"r.example/app\""),
+                ("selector", """{"cvapp":"app"}"""),
+                ("container", """{"name":"main"}"""),
+            }
+        )
             manifest["spec"]![field] = System.Text.Json.Nodes.JsonNode.Parse(value);
 
-        IReadOnlyList<ValidationError> errors = ContainerVersionValidator.Validate(manifest);
+        var errors = ContainerVersionValidator.Validate(manifest);
 
         Assert.Equal(wrongField is null ? [] : [wrongField], errors.Select(e => e.Field).Distinct());
     }

@@ -18,14 +18,14 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task A_tag_resolves_to_the_version_tag_of_its_image_and_the_second_read_is_one_HEAD()
     {
-        await using SandboxRegistry sandbox = await Start();
+        await using var sandbox = await Start();
         sandbox.PushImage("app", "aaaaa11");
-        string digest = sandbox.PushImage("app", "bbbbb22");
+        var digest = sandbox.PushImage("app", "bbbbb22");
         sandbox.Tag("app", "demo", digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
-        ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
+        var version = await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(("demo", digest, "bbbbb22"), (version.Tag, version.Digest, version.Version));
 
         sandbox.ResetRequests();
@@ -37,24 +37,24 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task An_index_is_rolled_out_only_with_the_images_of_all_its_platforms()
     {
-        await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "abc1234", platforms: ["linux/amd64", "linux/arm64"]);
+        await using var sandbox = await Start();
+        var digest = sandbox.PushImage("app", "abc1234", platforms: ["linux/amd64", "linux/arm64"]);
         sandbox.Tag("app", "demo", digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
         Assert.Equal("abc1234", await Version(catalog, "demo", null));
 
         using HttpMessageInvoker http = new(sandbox.CreateHandler());
         const string manifests = "https://registry.sandbox/v2/app/manifests/";
         using HttpRequestMessage get = new(HttpMethod.Get, manifests + digest);
         get.Headers.TryAddWithoutValidation("Accept", "application/vnd.oci.image.index.v1+json");
-        using HttpResponseMessage index = await http.SendAsync(get, Token);
+        using var index = await http.SendAsync(get, Token);
         using var read = System.Text.Json.JsonDocument.Parse(await index.Content.ReadAsStringAsync(Token));
-        string child = read.RootElement.GetProperty("manifests")[1].GetProperty("digest").GetString()!;
+        var child = read.RootElement.GetProperty("manifests")[1].GetProperty("digest").GetString()!;
         using HttpRequestMessage delete = new(HttpMethod.Delete, manifests + child);
-        using HttpResponseMessage deleted = await http.SendAsync(delete, Token);
+        using var deleted = await http.SendAsync(delete, Token);
         Assert.True(deleted.IsSuccessStatusCode);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => Version(catalog, "demo", null));
+        var error = await Assert.ThrowsAsync<CvException>(() => Version(catalog, "demo", null));
         Assert.Equal("RegistryImageIncomplete", error.ErrorId);
         Assert.Contains(child, error.Message, StringComparison.Ordinal);
     }
@@ -62,10 +62,14 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task A_label_that_a_tag_confirms_makes_the_list_unnecessary()
     {
-        await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "abc1234" });
+        await using var sandbox = await Start();
+        var digest = sandbox.PushImage(
+            "app",
+            "abc1234",
+            new Dictionary<string, string> { ["org.opencontainers.image.revision"] = "abc1234" }
+        );
         sandbox.Tag("app", "demo", digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal("abc1234", await Version(catalog, "demo", null));
         Assert.DoesNotContain(sandbox.Requests.Keys, k => k.Kind == RegistryRequestKind.Tags);
@@ -74,22 +78,32 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task Concurrent_searches_for_an_image_share_one_and_cancelling_one_does_not_affect_others()
     {
-        await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "abc1234", new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" });
+        await using var sandbox = await Start();
+        var digest = sandbox.PushImage(
+            "app",
+            "abc1234",
+            new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" }
+        );
         TaskCompletionSource asked = new();
         TaskCompletionSource answer = new();
-        using RegistryCatalog catalog = new(new(), FixedCredential.Anonymous, sandbox.CreateHandler(async (_, token) =>
-        {
-            asked.TrySetResult();
-            await answer.Task.WaitAsync(token);
-            return CvManager.Sandbox.RequestFault.None;
-        }));
+        using RegistryCatalog catalog = new(
+            new(),
+            FixedCredential.Anonymous,
+            sandbox.CreateHandler(
+                async (_, token) =>
+                {
+                    asked.TrySetResult();
+                    await answer.Task.WaitAsync(token);
+                    return CvManager.Sandbox.RequestFault.None;
+                }
+            )
+        );
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
         Task<ResolvedVersion> Resolve(string tag, CancellationToken token) =>
             resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], null, token);
 
         using CancellationTokenSource impatient = new();
-        Task<ResolvedVersion> first = Resolve("demo", impatient.Token);
+        var first = Resolve("demo", impatient.Token);
         await asked.Task.WaitAsync(Token);
         List<Task<ResolvedVersion>> others = [.. Enumerable.Range(0, 8).Select(i => Resolve(i % 2 == 0 ? "demo" : "prod", Token))];
         await impatient.CancelAsync();
@@ -104,12 +118,12 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task A_label_that_no_tag_confirms_is_ignored()
     {
-        await using SandboxRegistry sandbox = await Start();
+        await using var sandbox = await Start();
         var label = new Dictionary<string, string> { ["org.opencontainers.image.version"] = "abc1234" };
         sandbox.PushImage("app", "abc1234");
-        string digest = sandbox.PushImage("app", "def5678", label);
+        var digest = sandbox.PushImage("app", "def5678", label);
         sandbox.Tag("app", "demo", digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
 
         Assert.Equal("def5678", await Version(catalog, "demo", null));
     }
@@ -117,11 +131,11 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task The_longest_version_tag_wins_then_ordinal_order()
     {
-        await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "1.2");
-        foreach (string tag in (string[])["fedcba9", "abcdef1", "beefbeefbeef", "demo"])
+        await using var sandbox = await Start();
+        var digest = sandbox.PushImage("app", "1.2");
+        foreach (var tag in (string[])["fedcba9", "abcdef1", "beefbeefbeef", "demo"])
             sandbox.Tag("app", tag, digest);
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
 
         // The longest is a moving tag.
         Assert.Equal("abcdef1", await Version(catalog, "demo", null, "beefbeefbeef"));
@@ -130,13 +144,16 @@ public sealed class VersionResolverTests
     [Fact]
     public async Task The_digest_is_the_version_without_a_version_tag_unless_a_syntax_is_specified()
     {
-        await using SandboxRegistry sandbox = await Start();
-        string digest = sandbox.PushImage("app", "demo");
-        using RegistryCatalog catalog = Catalog(sandbox);
+        await using var sandbox = await Start();
+        var digest = sandbox.PushImage("app", "demo");
+        using var catalog = Catalog(sandbox);
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
         Assert.Equal(digest, (await resolver.ResolveAsync(App, "demo", null, [], Token)).Version);
-        Assert.Equal("VersionNotFound", (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId);
+        Assert.Equal(
+            "VersionNotFound",
+            (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId
+        );
 
         sandbox.ResetRequests();
         await resolver.ResolveAsync(App, "demo", null, [], Token);
@@ -148,13 +165,14 @@ public sealed class VersionResolverTests
     [InlineData("demo", "nowhere", "RegistryRepositoryNotFound")]
     public async Task Missing_tags_and_repositories_are_reported_by_name(string tag, string path, string error)
     {
-        await using SandboxRegistry sandbox = await Start();
+        await using var sandbox = await Start();
         sandbox.PushImage("app", "demo");
-        using RegistryCatalog catalog = Catalog(sandbox);
+        using var catalog = Catalog(sandbox);
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
-        CvException thrown = await Assert.ThrowsAsync<CvException>(
-            () => resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), tag, null, [], Token));
+        var thrown = await Assert.ThrowsAsync<CvException>(() =>
+            resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), tag, null, [], Token)
+        );
 
         Assert.Equal(error, thrown.ErrorId);
     }
@@ -165,7 +183,7 @@ public sealed class VersionResolverTests
     [InlineData("(?<x>(a+)+)(?=$)(?!z)\\k<x>b", "VersionSyntaxTimeout")]
     public void A_bad_syntax_is_named(string syntax, string error)
     {
-        CvException thrown = Assert.Throws<CvException>(() => VersionSyntax.Of(syntax).IsVersion(new string('a', 128)));
+        var thrown = Assert.Throws<CvException>(() => VersionSyntax.Of(syntax).IsVersion(new string('a', 128)));
 
         Assert.Equal(error, thrown.ErrorId);
     }
@@ -175,7 +193,8 @@ public sealed class VersionResolverTests
     [InlineData("v1|v2", "v10", false)]
     [InlineData("(a+)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false)]
     [InlineData("[0-9]+", "12\n", false)]
-    public void The_syntax_must_match_the_complete_tag(string syntax, string tag, bool matches) => Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
+    public void The_syntax_must_match_the_complete_tag(string syntax, string tag, bool matches) =>
+        Assert.Equal(matches, VersionSyntax.Of(syntax).IsVersion(tag));
 
     [Theory]
     [InlineData("1a2b3c4", true)]
@@ -193,7 +212,8 @@ public sealed class VersionResolverTests
     [InlineData("24.04", false)]
     [InlineData("latest", false)]
     [InlineData("deadbeef-dirty", false)]
-    public void The_default_syntax_takes_git_SHAs_and_full_version_numbers(string tag, bool isVersion) => Assert.Equal(isVersion, VersionSyntax.Of(null).IsVersion(tag));
+    public void The_default_syntax_takes_git_SHAs_and_full_version_numbers(string tag, bool isVersion) =>
+        Assert.Equal(isVersion, VersionSyntax.Of(null).IsVersion(tag));
 
     [Fact]
     public void The_oldest_entry_is_removed_first()
@@ -215,5 +235,7 @@ public sealed class VersionResolverTests
         new(new() { RetryDelay = TimeSpan.FromMilliseconds(1) }, FixedCredential.Anonymous, sandbox.CreateHandler());
 
     private static async Task<string> Version(RegistryCatalog catalog, string tag, string? syntax, params string[] followed) =>
-        (await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)).Version;
+        (
+            await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)
+        ).Version;
 }

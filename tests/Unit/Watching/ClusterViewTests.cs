@@ -32,7 +32,7 @@ public sealed class ClusterViewTests
     [Fact]
     public void A_list_replaces_a_workload_whose_resource_version_decreased()
     {
-        ContainerVersion resource = Resource("1", "demo");
+        var resource = Resource("1", "demo");
         _view.ForResources(null).Set(resource);
         _view.ForWorkloads("Deployment", null).Set(Deployment("900", "r.example/app:new"));
 
@@ -73,13 +73,30 @@ public sealed class ClusterViewTests
         Assert.Empty(_view.Resources);
     }
 
-    private static ContainerVersion Resource(string version, string tag) => ContainerVersionStore.Read(JsonNode.Parse($$$"""
-        {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"app","namespace":"shop","uid":"u1","resourceVersion":"{{{version}}}","generation":1 },
-         "spec":{"imageRepo":"r.example/app","tag":"{{{tag}}}","selector":{"cvapp":"app"},"container":{"name":"main"} } }
-        """)!.AsObject());
+    private static ContainerVersion Resource(string version, string tag) =>
+        ContainerVersionStore.Read(
+            JsonNode
+                .Parse(
+                    $$$"""
+                    {"apiVersion":"custom.k8s.io/v1","kind":"ContainerVersion","metadata":{"name":"app","namespace":"shop","uid":"u1","resourceVersion":"{{{version}}}","generation":1 },
+                     "spec":{"imageRepo":"r.example/app","tag":"{{{tag}}}","selector":{"cvapp":"app"},"container":{"name":"main"} } }
+                    """
+                )!
+                .AsObject()
+        );
 
-    private static Workload Deployment(string version, string image) => WorkloadKind.All.Single(kind => kind.Name == "Deployment").Read(JsonNode.Parse($$$"""
-        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"app","namespace":"shop","uid":"u2","resourceVersion":"{{{version}}}","generation":1,"labels":{"cvapp":"app"} },
-         "spec":{"replicas":1,"selector":{"matchLabels":{"app":"app"}},"template":{"metadata":{"labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"{{{image}}}"}]} } } }
-        """)!.AsObject(), "v1");
+    private static Workload Deployment(string version, string image) =>
+        WorkloadKind
+            .All.Single(kind => kind.Name == "Deployment")
+            .Read(
+                JsonNode
+                    .Parse(
+                        $$$"""
+                        {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"app","namespace":"shop","uid":"u2","resourceVersion":"{{{version}}}","generation":1,"labels":{"cvapp":"app"} },
+                         "spec":{"replicas":1,"selector":{"matchLabels":{"app":"app"}},"template":{"metadata":{"labels":{"app":"app"}},"spec":{"containers":[{"name":"main","image":"{{{image}}}"}]} } } }
+                        """
+                    )!
+                    .AsObject(),
+                "v1"
+            );
 }

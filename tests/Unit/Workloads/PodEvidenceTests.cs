@@ -14,20 +14,48 @@ public sealed class PodEvidenceTests
     [Theory]
     // A kubelet shows a crash as state.terminated for seconds, and only then as CrashLoopBackOff.
     [InlineData("{name: main, restartCount: 0, state: {" + Ended + "}}", TroubleKind.Crash, false, "3", "1")]
-    [InlineData("{name: main, restartCount: 2, state: {" + Ended + "}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "3", "3 times")]
-    [InlineData("{name: main, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {" + Ended + "}}", TroubleKind.Crash, true, "3 times")]
-    [InlineData("{name: main, restartCount: 4, state: {terminated: {exitCode: 137, reason: OOMKilled}}}", TroubleKind.Crash, true, "137", "OOMKilled")]
+    [InlineData(
+        "{name: main, restartCount: 2, state: {" + Ended + "}, lastState: {" + Ended + "}}",
+        TroubleKind.Crash,
+        true,
+        "3",
+        "3 times"
+    )]
+    [InlineData(
+        "{name: main, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {" + Ended + "}}",
+        TroubleKind.Crash,
+        true,
+        "3 times"
+    )]
+    [InlineData(
+        "{name: main, restartCount: 4, state: {terminated: {exitCode: 137, reason: OOMKilled}}}",
+        TroubleKind.Crash,
+        true,
+        "137",
+        "OOMKilled"
+    )]
     [InlineData("{name: main, restartCount: 3, state: {terminated: {exitCode: 0, reason: Completed}}}", TroubleKind.Crash, true, "0")]
-    [InlineData("{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}", TroubleKind.ImagePull, false, "ErrImagePull", "not found")]
+    [InlineData(
+        "{name: main, state: {waiting: {reason: ErrImagePull, message: not found}}}",
+        TroubleKind.ImagePull,
+        false,
+        "ErrImagePull",
+        "not found"
+    )]
     [InlineData("{name: main, state: {waiting: {reason: ImagePullBackOff}}}", TroubleKind.ImagePull, true, "ImagePullBackOff")]
-    [InlineData("{name: main, state: {waiting: {reason: CreateContainerConfigError, message: secret not found}}}", TroubleKind.Configuration, false, "secret not found")]
+    [InlineData(
+        "{name: main, state: {waiting: {reason: CreateContainerConfigError, message: secret not found}}}",
+        TroubleKind.Configuration,
+        false,
+        "secret not found"
+    )]
     public void The_status_of_a_container_shows_its_trouble(string status, string kind, bool decisive, params string[] facts)
     {
-        foreach (string list in (string[])["containerStatuses", "initContainerStatuses"])
+        foreach (var list in (string[])["containerStatuses", "initContainerStatuses"])
         {
             if (list[0] == 'i' && facts is ["0"])
                 continue; // an init container that ends well has done its work
-            Trouble trouble = PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{{list}: [{status}]}}}}"))!;
+            var trouble = PodEvidence.FindTrouble(Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{{list}: [{status}]}}}}"))!;
 
             Assert.Equal((kind, decisive), (trouble.Kind, trouble.IsDecisive));
             Facts.AssertIn(trouble.Message, facts);
@@ -46,7 +74,15 @@ public sealed class PodEvidenceTests
     [Fact]
     public void The_termination_message_is_shown_truncated_and_without_control_characters()
     {
-        string told = PodEvidence.FindTrouble(Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, state: {terminated: {exitCode: 1, message: \"\\e[31mno " + new string('x', 5000) + "\"}}}]}}"))!.Message;
+        var told = PodEvidence
+            .FindTrouble(
+                Json(
+                    "{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, state: {terminated: {exitCode: 1, message: \"\\e[31mno "
+                        + new string('x', 5000)
+                        + "\"}}}]}}"
+                )
+            )!
+            .Message;
 
         Assert.DoesNotContain('\u001b', told);
         Assert.True(told.Length < 1000);
@@ -55,19 +91,41 @@ public sealed class PodEvidenceTests
     [Fact]
     public void Restarts_of_the_former_image_are_not_counted()
     {
-        JsonObject pod = Json("{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, restartCount: 6, state: {" + Ended + "}}]}}");
+        var pod = Json(
+            "{metadata: {name: p}, spec: {}, status: {containerStatuses: [{name: main, restartCount: 6, state: {" + Ended + "}}]}}"
+        );
 
         Assert.True(PodEvidence.FindTrouble(pod)!.IsDecisive);
         Assert.False(PodEvidence.FindTrouble(pod, restartsBefore: 5)!.IsDecisive);
     }
 
     [Theory]
-    [InlineData("{}", "{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/2 nodes are available'}]}", ConditionReasons.PodsNotScheduled)]
-    [InlineData("{nodeName: n}", "{conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T11:59:00Z'}]}", ConditionReasons.NodeNotReady)]
+    [InlineData(
+        "{}",
+        "{conditions: [{type: PodScheduled, status: 'False', reason: Unschedulable, message: '0/2 nodes are available'}]}",
+        ConditionReasons.PodsNotScheduled
+    )]
+    [InlineData(
+        "{nodeName: n}",
+        "{conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T11:59:00Z'}]}",
+        ConditionReasons.NodeNotReady
+    )]
     [InlineData("{nodeName: n}", "{conditions: [{type: PodScheduled, status: 'True', lastTransitionTime: '2026-01-01T11:59:55Z'}]}", null)]
-    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]}", ConditionReasons.NodeNotReady)]
-    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ContainersNotReady}, {type: ContainersReady, status: 'False', reason: ContainersNotReady}]}", null)]
-    [InlineData("{nodeName: n}", "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady}, {type: ContainersReady, status: 'True'}]}", null)]
+    [InlineData(
+        "{nodeName: n}",
+        "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False'}, {type: ContainersReady, status: 'True'}]}",
+        ConditionReasons.NodeNotReady
+    )]
+    [InlineData(
+        "{nodeName: n}",
+        "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ContainersNotReady}, {type: ContainersReady, status: 'False', reason: ContainersNotReady}]}",
+        null
+    )]
+    [InlineData(
+        "{nodeName: n}",
+        "{startTime: '2026-01-01T11:00:00Z', conditions: [{type: Ready, status: 'False', reason: ReadinessGatesNotReady}, {type: ContainersReady, status: 'True'}]}",
+        null
+    )]
     public void A_blockage_that_is_not_the_fault_of_the_image_has_a_reason(string spec, string status, string? reason) =>
         Assert.Equal(reason, PodEvidence.FindBlockage(Json($"{{metadata: {{name: p}}, spec: {spec}, status: {status}}}"), Now)?.By);
 
@@ -76,7 +134,12 @@ public sealed class PodEvidenceTests
     [InlineData("2026-01-01T11:59:50Z", null)]
     [InlineData("2026-01-01T12:00:30Z", null)]
     public void A_pod_that_still_exists_long_after_its_grace_period_is_stuck(string deleted, string? reason) =>
-        Assert.Equal(reason, PodEvidence.FindStuckDeletion(Json($"{{metadata: {{name: p, deletionTimestamp: '{deleted}'}}, spec: {{nodeName: n}}}}"), Now)?.By);
+        Assert.Equal(
+            reason,
+            PodEvidence
+                .FindStuckDeletion(Json($"{{metadata: {{name: p, deletionTimestamp: '{deleted}'}}, spec: {{nodeName: n}}}}"), Now)
+                ?.By
+        );
 
     private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
 }

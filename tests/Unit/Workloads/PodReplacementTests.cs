@@ -69,7 +69,7 @@ public sealed class PodReplacementTests : IDisposable
     [Fact]
     public async Task Replacement_stops_after_two_pods_if_pods_get_another_image_each_time()
     {
-        int number = 0;
+        var number = 0;
         Start(4, image => image == Old ? Old : $"mirror.example/app:{++number}");
 
         Assert.Equal((ProgressState.Waiting, ConditionReasons.PodsNotUpdated), await RunAsync());
@@ -80,7 +80,12 @@ public sealed class PodReplacementTests : IDisposable
     public async Task A_PodDisruptionBudget_is_waited_for_and_reported()
     {
         Start(2, image => image);
-        _refusal = ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.", """{"causes":[{"reason":"DisruptionBudget","message":"The disruption budget app needs 2 healthy pods"}]}""");
+        _refusal = ScriptedServer.Status(
+            429,
+            "TooManyRequests",
+            "Cannot evict pod as it would violate the pod's disruption budget.",
+            """{"causes":[{"reason":"DisruptionBudget","message":"The disruption budget app needs 2 healthy pods"}]}"""
+        );
 
         Assert.Equal((ProgressState.Waiting, ConditionReasons.DisruptionBudget), await RunAsync());
         Assert.Equal((0, 2), (Deletions, _pods.Count(pod => ImageOf(pod) == Old)));
@@ -107,8 +112,12 @@ public sealed class PodReplacementTests : IDisposable
         Start(2, image => image);
 
         Assert.Equal((ProgressState.Done, null), await RunAsync());
-        Assert.Equal(["policy/v1", "policy/v1beta1", "policy/v1beta1"],
-            _server.Requests.Where(r => r.Path.EndsWith("/eviction", StringComparison.Ordinal)).Select(r => JsonNode.Parse(r.Body)!["apiVersion"]!.GetValue<string>()));
+        Assert.Equal(
+            ["policy/v1", "policy/v1beta1", "policy/v1beta1"],
+            _server
+                .Requests.Where(r => r.Path.EndsWith("/eviction", StringComparison.Ordinal))
+                .Select(r => JsonNode.Parse(r.Body)!["apiVersion"]!.GetValue<string>())
+        );
     }
 
     [Fact]
@@ -116,7 +125,18 @@ public sealed class PodReplacementTests : IDisposable
     {
         Start(1, image => image);
 
-        ReplacementProgress progress = await _replacement.AdvanceAsync(Set(1) with { IsObserved = false, Progress = WorkloadProgress.Waiting("not observed") }, Container, null, null, Now, TestContext.Current.CancellationToken);
+        var progress = await _replacement.AdvanceAsync(
+            Set(1) with
+            {
+                IsObserved = false,
+                Progress = WorkloadProgress.Waiting("not observed"),
+            },
+            Container,
+            null,
+            null,
+            Now,
+            TestContext.Current.CancellationToken
+        );
 
         Assert.Equal((ProgressState.Waiting, null, 0), (progress.Progress.State, progress.Replacement, _server.Requests.Count));
     }
@@ -126,9 +146,9 @@ public sealed class PodReplacementTests : IDisposable
     {
         _pods.Add(Pod("app-0", New, ready: true, revision: "good"));
         _pods.Add(Pod("app-1", Old, ready: false, revision: "bad", waiting: "ErrImagePull"));
-        Workload set = Set(2) with { Kind = "StatefulSet", Revision = new PodRevision("controller-revision-hash", "good") };
+        var set = Set(2) with { Kind = "StatefulSet", Revision = new PodRevision("controller-revision-hash", "good") };
 
-        PodReplacementStatus chosen = (await UnblockAsync(set, null))!.Replacement!;
+        var chosen = (await UnblockAsync(set, null))!.Replacement!;
         Assert.Equal(("app-1", 0), (chosen.Pod, Evictions));
         await UnblockAsync(set, chosen);
         Assert.Equal(1, Evictions);
@@ -147,20 +167,37 @@ public sealed class PodReplacementTests : IDisposable
         _pods.Add(Pod("app-1", Old, ready: true, revision: "bad"));
         _pods.Add(Pod("app-2", New, ready: false, revision: "good", waiting: "ErrImagePull"));
 
-        Assert.Null(await UnblockAsync(Set(3) with { Kind = "StatefulSet", Partition = 1, Revision = new PodRevision("controller-revision-hash", "good") }, null));
+        Assert.Null(
+            await UnblockAsync(
+                Set(3) with
+                {
+                    Kind = "StatefulSet",
+                    Partition = 1,
+                    Revision = new PodRevision("controller-revision-hash", "good"),
+                },
+                null
+            )
+        );
     }
 
     private static WorkloadContainer Container => new("main", New, false, 0);
 
-    private static Workload Set(int replicas) => new()
-    {
-        Kind = "ReplicaSet", ApiVersion = "v1", Namespace = "shop", Name = "app", Uid = "set", PodSelector = "app=app", DesiredPods = replicas,
-    };
+    private static Workload Set(int replicas) =>
+        new()
+        {
+            Kind = "ReplicaSet",
+            ApiVersion = "v1",
+            Namespace = "shop",
+            Name = "app",
+            Uid = "set",
+            PodSelector = "app=app",
+            DesiredPods = replicas,
+        };
 
     private void Start(int replicas, Func<string, string> webhook)
     {
         _webhook = webhook;
-        for (int pod = 0; pod < replicas; pod++)
+        for (var pod = 0; pod < replicas; pod++)
             _pods.Add(Pod($"app-{_made++}", Old, ready: true));
     }
 
@@ -168,10 +205,17 @@ public sealed class PodReplacementTests : IDisposable
     private async Task<(ProgressState, string?)> RunAsync()
     {
         PodReplacementStatus? status = null;
-        WorkloadProgress progress = WorkloadProgress.Waiting("");
-        for (int step = 0; step < 30; step++)
+        var progress = WorkloadProgress.Waiting("");
+        for (var step = 0; step < 30; step++)
         {
-            (progress, status) = await _replacement.AdvanceAsync(Set(_pods.Count), Container, null, status, Now, TestContext.Current.CancellationToken);
+            (progress, status) = await _replacement.AdvanceAsync(
+                Set(_pods.Count),
+                Container,
+                null,
+                status,
+                Now,
+                TestContext.Current.CancellationToken
+            );
             if (progress.State == ProgressState.Done)
                 break;
         }
@@ -185,13 +229,23 @@ public sealed class PodReplacementTests : IDisposable
     private HttpResponseMessage Answer(ScriptedRequest request)
     {
         if (request.Method == "GET")
-            return ScriptedServer.Answer(200, new JsonObject { ["metadata"] = new JsonObject(), ["items"] = new JsonArray([.. _pods.Select(pod => pod.DeepClone())]) }.ToJsonString());
+            return ScriptedServer.Answer(
+                200,
+                new JsonObject
+                {
+                    ["metadata"] = new JsonObject(),
+                    ["items"] = new JsonArray([.. _pods.Select(pod => pod.DeepClone())]),
+                }.ToJsonString()
+            );
         if (request.Method == "POST" && !_knowsPolicyV1 && request.Body.Contains("\"policy/v1\"", StringComparison.Ordinal))
-            return ScriptedServer.Answer(400, ScriptedServer.Status(400, "BadRequest", "no kind Eviction is registered for version policy/v1"));
+            return ScriptedServer.Answer(
+                400,
+                ScriptedServer.Status(400, "BadRequest", "no kind Eviction is registered for version policy/v1")
+            );
         if (request.Method == "POST" && _refusal is not null)
             return ScriptedServer.Answer(429, _refusal);
-        string name = request.Path.Split('/')[6];
-        JsonObject gone = _pods.Single(pod => pod["metadata"]!["name"]!.GetValue<string>() == name);
+        var name = request.Path.Split('/')[6];
+        var gone = _pods.Single(pod => pod["metadata"]!["name"]!.GetValue<string>() == name);
         Assert.Contains(gone["metadata"]!["uid"]!.GetValue<string>(), request.Body, StringComparison.Ordinal);
         _pods.Remove(gone);
         _pods.Add(Pod($"app-{_made++}", _webhook(New), ready: true));
@@ -200,20 +254,33 @@ public sealed class PodReplacementTests : IDisposable
 
     private static string ImageOf(JsonObject pod) => pod["spec"]!["containers"]![0]!["image"]!.GetValue<string>();
 
-    private JsonObject Pod(string name, string image, bool ready, string? revision = null, string? waiting = null) => new()
-    {
-        ["metadata"] = new JsonObject
+    private JsonObject Pod(string name, string image, bool ready, string? revision = null, string? waiting = null) =>
+        new()
         {
-            ["name"] = name, ["namespace"] = "shop", ["uid"] = $"uid-{name}-{_made}", ["creationTimestamp"] = Now.AddSeconds(_made).ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture),
-            ["ownerReferences"] = new JsonArray(new JsonObject { ["uid"] = "set", ["controller"] = true }),
-            ["labels"] = revision is null ? new JsonObject() : new JsonObject { ["controller-revision-hash"] = revision },
-        },
-        ["spec"] = new JsonObject { ["containers"] = new JsonArray(new JsonObject { ["name"] = "main", ["image"] = image }) },
-        ["status"] = new JsonObject
-        {
-            ["phase"] = "Running",
-            ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = ready ? "True" : "False" }),
-            ["containerStatuses"] = waiting is null ? [] : new JsonArray(new JsonObject { ["name"] = "main", ["state"] = new JsonObject { ["waiting"] = new JsonObject { ["reason"] = waiting } } }),
-        },
-    };
+            ["metadata"] = new JsonObject
+            {
+                ["name"] = name,
+                ["namespace"] = "shop",
+                ["uid"] = $"uid-{name}-{_made}",
+                ["creationTimestamp"] = Now.AddSeconds(_made)
+                    .ToString("yyyy-MM-ddTHH:mm:ssZ", System.Globalization.CultureInfo.InvariantCulture),
+                ["ownerReferences"] = new JsonArray(new JsonObject { ["uid"] = "set", ["controller"] = true }),
+                ["labels"] = revision is null ? new JsonObject() : new JsonObject { ["controller-revision-hash"] = revision },
+            },
+            ["spec"] = new JsonObject { ["containers"] = new JsonArray(new JsonObject { ["name"] = "main", ["image"] = image }) },
+            ["status"] = new JsonObject
+            {
+                ["phase"] = "Running",
+                ["conditions"] = new JsonArray(new JsonObject { ["type"] = "Ready", ["status"] = ready ? "True" : "False" }),
+                ["containerStatuses"] = waiting is null
+                    ? []
+                    : new JsonArray(
+                        new JsonObject
+                        {
+                            ["name"] = "main",
+                            ["state"] = new JsonObject { ["waiting"] = new JsonObject { ["reason"] = waiting } },
+                        }
+                    ),
+            },
+        };
 }

@@ -19,7 +19,8 @@ public sealed class RunningImageTests
     [InlineData($"r.example/app@{New}", $"mirror.example/app@{New}", false)]
     [InlineData("r.example/app:1", "r.example/app:2", false)]
     [InlineData("no reference!", "no reference!", true)]
-    public void References_are_compared_in_any_notation(string one, string other, bool same) => Assert.Equal(same, RunningImage.AreSame(one, other));
+    public void References_are_compared_in_any_notation(string one, string other, bool same) =>
+        Assert.Equal(same, RunningImage.AreSame(one, other));
 
     // What kubelets write: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
     [Theory]
@@ -30,8 +31,20 @@ public sealed class RunningImageTests
     [InlineData($"sha256:9876", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
     [InlineData("r.example/app:1", $"r.example/app@{Old}", $"r.example/app@{Old}", false)]
     [InlineData($"r.example/app:2@{New}", "", $"r.example/app@{Old}", false)]
-    public void A_container_runs_the_new_image_if_its_digest_matches_or_its_imageID_changed(string image, string imageId, string former, bool started) =>
-        Assert.Equal(started, RunningImage.IsStarted(new WorkloadContainer("main", $"r.example/app:2@{New}", false, 0) { RunningImage = image, ImageId = imageId }, New, former));
+    public void A_container_runs_the_new_image_if_its_digest_matches_or_its_imageID_changed(
+        string image,
+        string imageId,
+        string former,
+        bool started
+    ) =>
+        Assert.Equal(
+            started,
+            RunningImage.IsStarted(
+                new WorkloadContainer("main", $"r.example/app:2@{New}", false, 0) { RunningImage = image, ImageId = imageId },
+                New,
+                former
+            )
+        );
 
     [Theory]
     [InlineData($"r.example/app@{New}", true)]

@@ -6,17 +6,17 @@ namespace CvManager.Registries.Credentials;
 public sealed class CredentialChain(params IReadOnlyList<ICredentialSource> sources) : ICredentialSource
 {
     public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        await FindAllAsync(repository, cancellationToken).ConfigureAwait(false) is [{ } first, ..] ? first : null;
+        await FindAllAsync(repository, cancellationToken) is [{ } first, ..] ? first : null;
 
     public async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
         List<RegistryCredential> all = [];
         CvException? unreadable = null;
-        foreach (ICredentialSource source in sources)
+        foreach (var source in sources)
         {
             try
             {
-                all.AddRange(await source.FindAllAsync(repository, cancellationToken).ConfigureAwait(false));
+                all.AddRange(await source.FindAllAsync(repository, cancellationToken));
             }
             catch (CvException e)
             {

@@ -12,14 +12,19 @@ internal static partial class CredentialHelper
 
     /// <returns>Null if the helper has no credential for the registry.</returns>
     /// <exception cref="CvException"><c>RegistryCredentialInvalid</c>. The output is not included: it may contain secrets.</exception>
-    public static async Task<RegistryCredential?> GetAsync(string name, string registryKey, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<RegistryCredential?> GetAsync(
+        string name,
+        string registryKey,
+        TimeProvider time,
+        CancellationToken cancellationToken
+    )
     {
-        string program = $"docker-credential-{name}";
+        var program = $"docker-credential-{name}";
         if (!HelperName().IsMatch(name))
             throw CredentialErrors.Invalid("the docker config", $"'{name}' is not a valid credential helper name");
         try
         {
-            ProgramResult result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, MaxOutputLength, time, cancellationToken).ConfigureAwait(false);
+            var result = await ChildProgram.RunAsync(program, ["get"], [], registryKey, Limit, MaxOutputLength, time, cancellationToken);
             return Credential(program, result.ExitCode, result.Output, result.Errors);
         }
         catch (ProgramException e)
@@ -50,7 +55,9 @@ internal static partial class CredentialHelper
 
         if (string.IsNullOrEmpty(login?.Secret))
             return null;
-        return login.UserName == "<token>" ? RegistryCredential.OfIdentityToken(login.Secret) : RegistryCredential.OfPassword(login.UserName ?? "", login.Secret);
+        return login.UserName == "<token>"
+            ? RegistryCredential.OfIdentityToken(login.Secret)
+            : RegistryCredential.OfPassword(login.UserName ?? "", login.Secret);
     }
 
     [GeneratedRegex(@"\A[A-Za-z0-9][A-Za-z0-9._-]*\z")]

@@ -40,8 +40,13 @@ internal sealed class DockerConfig
     {
         List<RegistryCredential> found = [];
         CvException? unreadable = null;
-        foreach ((string key, DockerAuth auth, _) in (Auths ?? []).Where(a => a.Value is { HasLogin: true })
-            .Select(a => (a.Key, Auth: a.Value!, Length: RegistryKey.Match(a.Key, repository))).Where(a => a.Length is not null).OrderByDescending(a => a.Length))
+        foreach (
+            (var key, var auth, _) in (Auths ?? [])
+                .Where(a => a.Value is { HasLogin: true })
+                .Select(a => (a.Key, Auth: a.Value!, Length: RegistryKey.Match(a.Key, repository)))
+                .Where(a => a.Length is not null)
+                .OrderByDescending(a => a.Length)
+        )
         {
             try
             {
@@ -76,7 +81,10 @@ internal sealed class DockerAuth
 
     /// <summary>False for the empty entry that docker writes if the credential is in a credential store.</summary>
     public bool HasLogin =>
-        !string.IsNullOrEmpty(Auth) || !string.IsNullOrEmpty(IdentityToken) || !string.IsNullOrEmpty(RegistryToken) || !string.IsNullOrEmpty(UserName);
+        !string.IsNullOrEmpty(Auth)
+        || !string.IsNullOrEmpty(IdentityToken)
+        || !string.IsNullOrEmpty(RegistryToken)
+        || !string.IsNullOrEmpty(UserName);
 
     public RegistryCredential ToCredential(string source)
     {
@@ -90,7 +98,7 @@ internal sealed class DockerAuth
         try
         {
             // As the kubelet, with or without padding.
-            string auth = Auth.Trim().TrimEnd('=');
+            var auth = Auth.Trim().TrimEnd('=');
             pair = Encoding.UTF8.GetString(Convert.FromBase64String(auth.PadRight((auth.Length + 3) / 4 * 4, '='))).TrimEnd('\0');
         }
         catch (FormatException)
@@ -98,7 +106,7 @@ internal sealed class DockerAuth
             throw CredentialErrors.Invalid(source, "field 'auth' is not base64");
         }
 
-        int colon = pair.IndexOf(':', StringComparison.Ordinal);
+        var colon = pair.IndexOf(':', StringComparison.Ordinal);
         return colon >= 0
             ? RegistryCredential.OfPassword(pair[..colon], pair[(colon + 1)..])
             : throw CredentialErrors.Invalid(source, "field 'auth' must contain user:password");
@@ -112,6 +120,14 @@ internal sealed partial class DockerConfigJson : JsonSerializerContext;
 internal static class CredentialErrors
 {
     public static CvException Invalid(string source, string what, Exception? inner = null) =>
-        new(ErrorIds.RegistryCredentialInvalid, CvErrorKind.Invalid, $"Could not read credentials from {source}: {what}.",
-            "Log in again ('docker login'), correct the file or Secret, or specify -Credential.", inner) { Target = source };
+        new(
+            ErrorIds.RegistryCredentialInvalid,
+            CvErrorKind.Invalid,
+            $"Could not read credentials from {source}: {what}.",
+            "Log in again ('docker login'), correct the file or Secret, or specify -Credential.",
+            inner
+        )
+        {
+            Target = source,
+        };
 }

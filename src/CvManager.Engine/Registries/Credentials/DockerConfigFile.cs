@@ -9,27 +9,31 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
 
     /// <summary>The files that docker, podman and skopeo use.</summary>
     public static ICredentialSource OfEnvironment(TimeProvider time) =>
-        new CredentialChain([.. PathsOf(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), UserId())
-            .Select(path => new DockerConfigFile(path, time))]);
+        new CredentialChain([
+            .. PathsOf(Environment.GetEnvironmentVariable, Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), UserId())
+                .Select(path => new DockerConfigFile(path, time)),
+        ]);
 
     public string Path => path;
 
     public async ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        await FindAllAsync(repository, cancellationToken).ConfigureAwait(false) is [{ } first, ..] ? first : null;
+        await FindAllAsync(repository, cancellationToken) is [{ } first, ..] ? first : null;
 
     public async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
-        if (await ReadAsync(cancellationToken).ConfigureAwait(false) is not DockerConfig config)
+        if (await ReadAsync(cancellationToken) is not DockerConfig config)
             return [];
         List<RegistryCredential> found = [];
         CvException? unreadable = null;
-        string? own = config.CredHelpers?.FirstOrDefault(h => RegistryKey.Match(h.Key, repository) is not null).Value;
-        string? helper = own ?? config.CredsStore;
+        var own = config.CredHelpers?.FirstOrDefault(h => RegistryKey.Match(h.Key, repository) is not null).Value;
+        var helper = own ?? config.CredsStore;
         try
         {
-            if (!string.IsNullOrEmpty(helper)
-                && await CredentialHelper.GetAsync(helper, RegistryKey.Of(repository), time, cancellationToken).ConfigureAwait(false) is { } credential)
+            if (
+                !string.IsNullOrEmpty(helper)
+                && await CredentialHelper.GetAsync(helper, RegistryKey.Of(repository), time, cancellationToken) is { } credential
+            )
                 found.Add(credential);
         }
         catch (CvException e) when (own is null)
@@ -48,9 +52,12 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
     {
         if (Named("REGISTRY_AUTH_FILE") is { } file)
             return [file];
-        string? runtime = Named("XDG_RUNTIME_DIR") is { } folder ? System.IO.Path.Combine(folder, "containers") : userId is null ? null : $"/run/containers/{userId}";
-        string? configuration = Named("XDG_CONFIG_HOME") ?? InHome(".config");
-        string? docker = Named("DOCKER_CONFIG") ?? InHome(".docker");
+        var runtime =
+            Named("XDG_RUNTIME_DIR") is { } folder ? System.IO.Path.Combine(folder, "containers")
+            : userId is null ? null
+            : $"/run/containers/{userId}";
+        var configuration = Named("XDG_CONFIG_HOME") ?? InHome(".config");
+        var docker = Named("DOCKER_CONFIG") ?? InHome(".docker");
         return
         [
             .. runtime is null ? (string[])[] : [System.IO.Path.Combine(runtime, "auth.json")],
@@ -68,7 +75,9 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
     {
         const string Status = "/proc/self/status";
         return OperatingSystem.IsLinux() && File.Exists(Status)
-            ? File.ReadLines(Status).FirstOrDefault(line => line.StartsWith("Uid:", StringComparison.Ordinal))?.Split('\t', StringSplitOptions.RemoveEmptyEntries)[1]
+            ? File.ReadLines(Status)
+                .FirstOrDefault(line => line.StartsWith("Uid:", StringComparison.Ordinal))
+                ?.Split('\t', StringSplitOptions.RemoveEmptyEntries)[1]
             : null;
     }
 
@@ -81,7 +90,7 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
                 return null;
             if (file.Length > MaxFileBytes)
                 throw CredentialErrors.Invalid(path, $"the file exceeds {MaxFileBytes} bytes");
-            return file.Length == 0 ? null : DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken).ConfigureAwait(false), path);
+            return file.Length == 0 ? null : DockerConfig.Parse(await File.ReadAllBytesAsync(path, cancellationToken), path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

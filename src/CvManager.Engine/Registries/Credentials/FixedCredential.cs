@@ -5,5 +5,6 @@ public sealed class FixedCredential(RegistryCredential? credential) : ICredentia
 {
     public static FixedCredential Anonymous { get; } = new(null);
 
-    public ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) => ValueTask.FromResult(credential);
+    public ValueTask<RegistryCredential?> FindAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+        ValueTask.FromResult(credential);
 }

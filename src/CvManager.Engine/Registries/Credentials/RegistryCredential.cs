@@ -31,7 +31,10 @@ public sealed class RegistryCredential
 
     public static RegistryCredential OfRegistryToken(string token) => new("", token, null, token);
 
-    public override string ToString() => UserName.Length > 0 ? UserName : IdentityToken is null ? "(registry token)" : "(identity token)";
+    public override string ToString() =>
+        UserName.Length > 0 ? UserName
+        : IdentityToken is null ? "(registry token)"
+        : "(identity token)";
 }
 
 /// <summary>A source of credentials. Thread-safe.</summary>
@@ -44,5 +47,5 @@ public interface ICredentialSource
     /// <summary>All credentials for a repository in the order to try them: those with the longest matching path first.</summary>
     /// <inheritdoc cref="FindAsync" path="/exception"/>
     async ValueTask<IReadOnlyList<RegistryCredential>> FindAllAsync(ImageRepository repository, CancellationToken cancellationToken) =>
-        await FindAsync(repository, cancellationToken).ConfigureAwait(false) is { } credential ? [credential] : [];
+        await FindAsync(repository, cancellationToken) is { } credential ? [credential] : [];
 }

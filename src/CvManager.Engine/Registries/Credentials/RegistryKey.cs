@@ -13,18 +13,19 @@ internal static class RegistryKey
     /// <summary>The length of the path of a key that matches a repository; null if it does not match.</summary>
     public static int? Match(string key, ImageRepository repository)
     {
-        string rest = key;
-        int scheme = rest.IndexOf("://", StringComparison.Ordinal);
+        var rest = key;
+        var scheme = rest.IndexOf("://", StringComparison.Ordinal);
         if (scheme >= 0)
             rest = rest[(scheme + 3)..];
         rest = rest.TrimEnd('/');
-        int slash = rest.IndexOf('/', StringComparison.Ordinal);
-        string host = slash < 0 ? rest : rest[..slash];
-        string path = slash < 0 ? "" : rest[(slash + 1)..];
+        var slash = rest.IndexOf('/', StringComparison.Ordinal);
+        var host = slash < 0 ? rest : rest[..slash];
+        var path = slash < 0 ? "" : rest[(slash + 1)..];
         if (path is "v1" or "v2")
             path = "";
         host = ImageRepository.CanonicalHost(host);
-        bool covers = HostMatches(host, repository.Registry)
+        var covers =
+            HostMatches(host, repository.Registry)
             && (path.Length == 0 || repository.Path == path || repository.Path.StartsWith(path + "/", StringComparison.Ordinal));
         return covers ? path.Length : null;
     }
@@ -34,9 +35,11 @@ internal static class RegistryKey
     {
         if (!pattern.Contains('*', StringComparison.Ordinal))
             return pattern.Equals(host, StringComparison.OrdinalIgnoreCase);
-        string[] wanted = pattern.Split('.');
-        string[] parts = host.Split('.');
+        var wanted = pattern.Split('.');
+        var parts = host.Split('.');
         return wanted.Length == parts.Length
-            && wanted.Zip(parts).All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.First, p.Second, ignoreCase: true));
+            && wanted
+                .Zip(parts)
+                .All(p => System.IO.Enumeration.FileSystemName.MatchesSimpleExpression(p.First, p.Second, ignoreCase: true));
     }
 }

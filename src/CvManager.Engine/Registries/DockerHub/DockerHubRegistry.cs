@@ -17,20 +17,27 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
         registry.FindTagAsync(repository, tag, cancellationToken);
 
     public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
-        registry.FindTagsAsync(repository, tags, cancellationToken);
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    ) => registry.FindTagsAsync(repository, tags, cancellationToken);
 
     public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
-        ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ImageRepository repository,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         HashSet<string> seen = new(StringComparer.Ordinal);
         int? count = null;
-        for (int page = 1; page <= MaxPages; page++)
+        for (var page = 1; page <= MaxPages; page++)
         {
             // If the count changes, tags were added or deleted and others may have moved to a page that was already read.
-            if (await hub.ReadPageAsync(repository, page, cancellationToken).ConfigureAwait(false) is not HubPage result || result.Count != (count ??= result.Count))
+            if (
+                await hub.ReadPageAsync(repository, page, cancellationToken) is not HubPage result
+                || result.Count != (count ??= result.Count)
+            )
                 break;
-            foreach (RegistryTag tag in result.Tags)
+            foreach (var tag in result.Tags)
             {
                 if (seen.Add(tag.Tag))
                     yield return tag;
@@ -42,7 +49,7 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
                 break;
         }
 
-        await foreach (RegistryTag tag in registry.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
+        await foreach (var tag in registry.ListTagsAsync(repository, cancellationToken))
         {
             if (seen.Add(tag.Tag))
                 yield return tag;
@@ -50,7 +57,10 @@ internal sealed class DockerHubRegistry(IRegistry registry, HubTagList hub) : IR
     }
 
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
-        ImageRepository repository, string digest, CancellationToken cancellationToken) => registry.ReadLabelsAsync(repository, digest, cancellationToken);
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    ) => registry.ReadLabelsAsync(repository, digest, cancellationToken);
 
     public Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
         registry.RequireCompleteAsync(repository, digest, cancellationToken);

@@ -24,19 +24,22 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     public async Task<(bool Refused, Grant? Grant)> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
         // Identity tokens are only for the registry's token server.
-        List<RegistryCredential> logins = [.. (await credentials.FindAllAsync(repository, cancellationToken).ConfigureAwait(false)).Where(c => c.UserName.Length > 0)];
+        List<RegistryCredential> logins =
+        [
+            .. (await credentials.FindAllAsync(repository, cancellationToken)).Where(c => c.UserName.Length > 0),
+        ];
         if (logins.Count == 0)
             return (false, null);
-        await _turn.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _turn.WaitAsync(cancellationToken);
         try
         {
-            foreach (RegistryCredential login in logins)
+            foreach (var login in logins)
             {
-                if (!_tokens.TryGetValue((login.UserName, login.Password), out Token? token) || token.Until <= time.GetUtcNow())
+                if (!_tokens.TryGetValue((login.UserName, login.Password), out var token) || token.Until <= time.GetUtcNow())
                 {
                     if (_tokens.Count > MaxTokens)
                         _tokens.Clear();
-                    Grant? grant = await LogInAsync(repository, login, cancellationToken).ConfigureAwait(false);
+                    var grant = await LogInAsync(repository, login, cancellationToken);
                     _tokens[(login.UserName, login.Password)] = token = new Token(grant, time.GetUtcNow() + Lifetime);
                 }
 
@@ -55,7 +58,7 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     /// <summary>Removes a token that was rejected.</summary>
     public void Forget(Grant? grant)
     {
-        foreach (((string, string) login, Token token) in _tokens)
+        foreach (((string, string) login, var token) in _tokens)
         {
             if (token.Grant == grant)
                 _tokens.TryRemove(new(login, token));
@@ -66,18 +69,31 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
 
     private async Task<Grant?> LogInAsync(ImageRepository repository, RegistryCredential credential, CancellationToken cancellationToken)
     {
-        byte[] body = JsonSerializer.SerializeToUtf8Bytes(
-            new HubTokenRequest { Identifier = credential.UserName, Secret = credential.Password }, HubJson.Default.HubTokenRequest);
+        var body = JsonSerializer.SerializeToUtf8Bytes(
+            new HubTokenRequest { Identifier = credential.UserName, Secret = credential.Password },
+            HubJson.Default.HubTokenRequest
+        );
         try
         {
-            RegistryResponse response = await transport.SendAsync(
+            var response = await transport.SendAsync(
                 new RegistryRequest(HttpMethod.Post, new Uri(HubApi.Address, "v2/auth/token"), repository, RegistryAccess.Pull)
-                    { What = "a token", Body = body, ContentType = "application/json", Accept = ["application/json"] },
-                cancellationToken).ConfigureAwait(false);
-            string? token = response.IsSuccess ? JsonSerializer.Deserialize(response.Body, HubJson.Default.HubToken)?.AccessToken : null;
+                {
+                    What = "a token",
+                    Body = body,
+                    ContentType = "application/json",
+                    Accept = ["application/json"],
+                },
+                cancellationToken
+            );
+            var token = response.IsSuccess ? JsonSerializer.Deserialize(response.Body, HubJson.Default.HubToken)?.AccessToken : null;
             return string.IsNullOrEmpty(token) || token.Any(c => c is <= ' ' or > '~')
                 ? null
-                : new Grant(new AuthenticationHeaderValue("Bearer", token), time.GetUtcNow() + Lifetime, LoggedIn: true, new Secrets(token).With(credential.Secrets));
+                : new Grant(
+                    new AuthenticationHeaderValue("Bearer", token),
+                    time.GetUtcNow() + Lifetime,
+                    LoggedIn: true,
+                    new Secrets(token).With(credential.Secrets)
+                );
         }
         catch (Exception e) when (e is CvException or JsonException)
         {

@@ -18,15 +18,26 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
     {
         if (repository.Path.Split('/') is not [string ns, string name])
             return null;
-        (bool refused, Grant? grant) = await login.FindAsync(repository, cancellationToken).ConfigureAwait(false);
+        (var refused, var grant) = await login.FindAsync(repository, cancellationToken);
         if (refused)
             return null;
         try
         {
-            RegistryResponse response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Get, new Uri(HubApi.Address, $"v2/namespaces/{ns}/repositories/{name}/tags?page={page}&page_size={TagsPerPage}"),
-                    repository, RegistryAccess.Pull) { What = "a page of tags", Limit = Limit, Accept = ["application/json"], Grant = grant },
-                cancellationToken).ConfigureAwait(false);
+            var response = await transport.SendAsync(
+                new RegistryRequest(
+                    HttpMethod.Get,
+                    new Uri(HubApi.Address, $"v2/namespaces/{ns}/repositories/{name}/tags?page={page}&page_size={TagsPerPage}"),
+                    repository,
+                    RegistryAccess.Pull
+                )
+                {
+                    What = "a page of tags",
+                    Limit = Limit,
+                    Accept = ["application/json"],
+                    Grant = grant,
+                },
+                cancellationToken
+            );
             return response.IsSuccess ? Page(JsonSerializer.Deserialize(response.Body, HubJson.Default.HubTagPage)) : null;
         }
         catch (CvException e)
@@ -45,9 +56,14 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
         page?.Results is null
             ? null
             : new HubPage(
-                [.. page.Results.Where(r => ImageReference.IsTag(r?.Name)).Select(r => new RegistryTag(r!.Name!, ImageReference.IsDigest(r.Digest) ? r.Digest : null, r.PushedAt))],
+                [
+                    .. page
+                        .Results.Where(r => ImageReference.IsTag(r?.Name))
+                        .Select(r => new RegistryTag(r!.Name!, ImageReference.IsDigest(r.Digest) ? r.Digest : null, r.PushedAt)),
+                ],
                 page.Count,
-                page.Next is null);
+                page.Next is null
+            );
 }
 
 /// <summary>A page of tags.</summary>

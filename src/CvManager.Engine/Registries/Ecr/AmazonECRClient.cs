@@ -21,14 +21,19 @@ namespace CvManager.Registries.Ecr;
 internal sealed class AmazonECRClient : AmazonServiceClient
 {
     public AmazonECRClient(AmazonECRConfig config)
-        : base(config)
-    {
-    }
+        : base(config) { }
 
     protected override IServiceMetadata ServiceMetadata { get; } = new Metadata();
 
-    public Task<BatchDeleteImageResponse> BatchDeleteImageAsync(BatchDeleteImageRequest request, CancellationToken cancellationToken = default) =>
-        InvokeAsync<BatchDeleteImageResponse>(request, Operation<BatchDeleteImageRequest, BatchDeleteImageResponse>.Options, cancellationToken);
+    public Task<BatchDeleteImageResponse> BatchDeleteImageAsync(
+        BatchDeleteImageRequest request,
+        CancellationToken cancellationToken = default
+    ) =>
+        InvokeAsync<BatchDeleteImageResponse>(
+            request,
+            Operation<BatchDeleteImageRequest, BatchDeleteImageResponse>.Options,
+            cancellationToken
+        );
 
     public Task<BatchGetImageResponse> BatchGetImageAsync(BatchGetImageRequest request, CancellationToken cancellationToken = default) =>
         InvokeAsync<BatchGetImageResponse>(request, Operation<BatchGetImageRequest, BatchGetImageResponse>.Options, cancellationToken);
@@ -37,8 +42,14 @@ internal sealed class AmazonECRClient : AmazonServiceClient
         InvokeAsync<DescribeImagesResponse>(request, Operation<DescribeImagesRequest, DescribeImagesResponse>.Options, cancellationToken);
 
     public Task<GetAuthorizationTokenResponse> GetAuthorizationTokenAsync(
-        GetAuthorizationTokenRequest request, CancellationToken cancellationToken = default) =>
-        InvokeAsync<GetAuthorizationTokenResponse>(request, Operation<GetAuthorizationTokenRequest, GetAuthorizationTokenResponse>.Options, cancellationToken);
+        GetAuthorizationTokenRequest request,
+        CancellationToken cancellationToken = default
+    ) =>
+        InvokeAsync<GetAuthorizationTokenResponse>(
+            request,
+            Operation<GetAuthorizationTokenRequest, GetAuthorizationTokenResponse>.Options,
+            cancellationToken
+        );
 
     public Task<PutImageResponse> PutImageAsync(PutImageRequest request, CancellationToken cancellationToken = default) =>
         InvokeAsync<PutImageResponse>(request, Operation<PutImageRequest, PutImageResponse>.Options, cancellationToken);
@@ -79,7 +90,7 @@ internal sealed class AmazonECRClient : AmazonServiceClient
 
         public IRequest Marshall(AmazonWebServiceRequest input)
         {
-            string name = typeof(TRequest).Name[..^"Request".Length];
+            var name = typeof(TRequest).Name[..^"Request".Length];
             DefaultRequest request = new(input, "Amazon.ECR") { HttpMethod = "POST", ResourcePath = "/" };
             request.Headers["X-Amz-Target"] = "AmazonEC2ContainerRegistry_V20150921." + name;
             request.Headers["Content-Type"] = "application/x-amz-json-1.1";
@@ -100,12 +111,16 @@ internal sealed class AmazonECRClient : AmazonServiceClient
             }
         }
 
-        public override AmazonServiceException UnmarshallException(JsonUnmarshallerContext context, Exception innerException, HttpStatusCode statusCode)
+        public override AmazonServiceException UnmarshallException(
+            JsonUnmarshallerContext context,
+            Exception innerException,
+            HttpStatusCode statusCode
+        )
         {
             try
             {
                 StreamingUtf8JsonReader reader = new(context.Stream);
-                ErrorResponse error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(context, ref reader);
+                var error = JsonErrorResponseUnmarshaller.GetInstance().Unmarshall(context, ref reader);
                 return new AmazonECRException(error.Message, innerException, error.Type, error.Code, error.RequestId, statusCode);
             }
             catch (Exception e) when (e is JsonException or InvalidOperationException or FormatException or AmazonClientException)
@@ -121,12 +136,16 @@ internal sealed class AmazonECRClient : AmazonServiceClient
 internal sealed class AmazonECRConfig : ClientConfig
 {
     public AmazonECRConfig()
-        : base(new DefaultConfigurationProvider([new DefaultConfiguration
-        {
-            Name = DefaultConfigurationMode.Standard,
-            RetryMode = RequestRetryMode.Standard,
-            ConnectTimeout = TimeSpan.FromSeconds(5),
-        }]))
+        : base(
+            new DefaultConfigurationProvider([
+                new DefaultConfiguration
+                {
+                    Name = DefaultConfigurationMode.Standard,
+                    RetryMode = RequestRetryMode.Standard,
+                    ConnectTimeout = TimeSpan.FromSeconds(5),
+                },
+            ])
+        )
     {
         ServiceId = "ECR";
         AuthenticationServiceName = "ecr";
@@ -162,38 +181,46 @@ internal sealed class AmazonECRConfig : ClientConfig
                 return new Endpoint(given);
             if (parameters["Region"] is not string { Length: > 0 } name)
                 throw new AmazonClientException("No AWS region configured for ECR.");
-            RegionEndpoint region = RegionEndpoint.GetBySystemName(name);
-            bool fips = parameters["UseFIPS"] is true;
-            return new Endpoint((region.PartitionName, parameters["UseDualStack"] is true) switch
-            {
-                ("aws-cn", true) => $"https://ecr.{name}.api.amazonwebservices.com.cn",
-                (_, true) => $"https://ecr{(fips ? "-fips" : "")}.{name}.api.aws",
-                ("aws" or "aws-us-gov", false) when fips => $"https://ecr-fips.{name}.{region.PartitionDnsSuffix}",
-                _ => $"https://api.ecr{(fips ? "-fips" : "")}.{name}.{region.PartitionDnsSuffix}",
-            });
+            var region = RegionEndpoint.GetBySystemName(name);
+            var fips = parameters["UseFIPS"] is true;
+            return new Endpoint(
+                (region.PartitionName, parameters["UseDualStack"] is true) switch
+                {
+                    ("aws-cn", true) => $"https://ecr.{name}.api.amazonwebservices.com.cn",
+                    (_, true) => $"https://ecr{(fips ? "-fips" : "")}.{name}.api.aws",
+                    ("aws" or "aws-us-gov", false) when fips => $"https://ecr-fips.{name}.{region.PartitionDnsSuffix}",
+                    _ => $"https://api.ecr{(fips ? "-fips" : "")}.{name}.{region.PartitionDnsSuffix}",
+                }
+            );
         }
     }
 }
 
 /// <summary>An error of the service; <see cref="AmazonServiceException.ErrorCode"/> has the name from the API reference.</summary>
 internal sealed class AmazonECRException(
-    string message, Exception? innerException, ErrorType errorType, string errorCode, string requestId, HttpStatusCode statusCode)
-    : AmazonServiceException(message, innerException, errorType, errorCode, requestId, statusCode);
+    string message,
+    Exception? innerException,
+    ErrorType errorType,
+    string errorCode,
+    string requestId,
+    HttpStatusCode statusCode
+) : AmazonServiceException(message, innerException, errorType, errorCode, requestId, statusCode);
 
 internal static class ECRJson
 {
-    public static JsonSerializerOptions Options { get; } = new(JsonSerializerDefaults.General)
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
-        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
-        Converters = { new EpochSeconds() },
-    };
+    public static JsonSerializerOptions Options { get; } =
+        new(JsonSerializerDefaults.General)
+        {
+            PropertyNamingPolicy = JsonNamingPolicy.CamelCase,
+            DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+            Converters = { new EpochSeconds() },
+        };
 
     /// <summary>AWS JSON represents times as Unix time in seconds with fractions.</summary>
     private sealed class EpochSeconds : JsonConverter<DateTime>
     {
         public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-            reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out double seconds) && seconds is > 0 and < 253_402_300_799
+            reader.TokenType == JsonTokenType.Number && reader.TryGetDouble(out var seconds) && seconds is > 0 and < 253_402_300_799
                 ? DateTime.UnixEpoch.AddSeconds(seconds)
                 : throw new JsonException("Invalid time.");
 

@@ -14,29 +14,40 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
     /// <param name="operation">The operation, which is also the name of the permission: <c>DescribeImages</c>.</param>
     /// <param name="expected">An error code that the caller handles.</param>
     public async Task<T> CallAsync<T>(
-        ImageRepository repository, string operation, Func<AmazonECRClient, CancellationToken, Task<T>> call, CancellationToken cancellationToken, string? expected = null)
+        ImageRepository repository,
+        string operation,
+        Func<AmazonECRClient, CancellationToken, Task<T>> call,
+        CancellationToken cancellationToken,
+        string? expected = null
+    )
     {
         try
         {
-            return await _retries.ExecuteAsync(async token =>
-            {
-                await budget.SpendAsync(repository, token).ConfigureAwait(false);
-                // Resolving credentials may take further requests without an overall timeout.
-                using var limit = new CancellationTokenSource(options.RequestTimeout * 2, options.TimeProvider);
-                using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
-                try
+            return await _retries.ExecuteAsync(
+                async token =>
                 {
-                    return await call(client, either.Token).ConfigureAwait(false);
-                }
-                catch (AmazonServiceException e) when (EcrErrors.IsThrottling(e))
-                {
-                    budget.ObserveThrottling();
-                    throw;
-                }
-            }, cancellationToken).ConfigureAwait(false);
+                    await budget.SpendAsync(repository, token);
+                    // Resolving credentials may take further requests without an overall timeout.
+                    using var limit = new CancellationTokenSource(options.RequestTimeout * 2, options.TimeProvider);
+                    using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, token);
+                    try
+                    {
+                        return await call(client, either.Token);
+                    }
+                    catch (AmazonServiceException e) when (EcrErrors.IsThrottling(e))
+                    {
+                        budget.ObserveThrottling();
+                        throw;
+                    }
+                },
+                cancellationToken
+            );
         }
-        catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested
-            && (expected is null || (e as AmazonServiceException)?.ErrorCode != expected))
+        catch (Exception e)
+            when (EcrErrors.Handles(e)
+                && !cancellationToken.IsCancellationRequested
+                && (expected is null || (e as AmazonServiceException)?.ErrorCode != expected)
+            )
         {
             throw EcrErrors.From(repository, operation, options.RequestTimeout, e, credentials.Secrets);
         }
@@ -47,14 +58,16 @@ internal sealed class EcrCaller(AmazonECRClient client, EcrCredentials credentia
         ResiliencePipelineBuilder builder = new() { TimeProvider = options.TimeProvider };
         if (options.Retries > 0)
         {
-            builder.AddRetry(new RetryStrategyOptions
-            {
-                MaxRetryAttempts = options.Retries,
-                Delay = options.RetryDelay,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && EcrErrors.IsTransient(e)),
-            });
+            builder.AddRetry(
+                new RetryStrategyOptions
+                {
+                    MaxRetryAttempts = options.Retries,
+                    Delay = options.RetryDelay,
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                    ShouldHandle = arguments => ValueTask.FromResult(arguments.Outcome.Exception is { } e && EcrErrors.IsTransient(e)),
+                }
+            );
         }
 
         return builder.Build();

@@ -1,4 +1,3 @@
-using System.Net.Http.Headers;
 using Amazon;
 using Amazon.Runtime;
 using CvManager.Registries.Oci;
@@ -13,7 +12,12 @@ internal static class EcrConnection
     /// <param name="credentials">The credentials of the registry.</param>
     /// <param name="timeout">The timeout of one attempt.</param>
     public static AmazonECRClient Open(
-        EcrHost host, HttpMessageInvoker http, EcrCredentials credentials, TimeSpan timeout, TimeProvider time)
+        EcrHost host,
+        HttpMessageInvoker http,
+        EcrCredentials credentials,
+        TimeSpan timeout,
+        TimeProvider time
+    )
     {
         AmazonECRConfig config = new()
         {
@@ -34,7 +38,8 @@ internal static class EcrConnection
     private sealed class SharedConnections(HttpMessageInvoker http, TimeSpan timeout, TimeProvider time) : HttpClientFactory
     {
         // The SDK creates and disposes one for each request; it holds no resources.
-        public override HttpClient CreateHttpClient(IClientConfig clientConfig) => new(new Forwarding(http, timeout, time)) { Timeout = Timeout.InfiniteTimeSpan };
+        public override HttpClient CreateHttpClient(IClientConfig clientConfig) =>
+            new(new Forwarding(http, timeout, time)) { Timeout = Timeout.InfiniteTimeSpan };
 
         public override bool UseSDKHttpClientCaching(IClientConfig clientConfig) => false;
 
@@ -54,19 +59,20 @@ internal static class EcrConnection
         {
             using var limit = new CancellationTokenSource(timeout, time);
             using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-            HttpResponseMessage response = await http.SendAsync(request, either.Token).ConfigureAwait(false);
+            var response = await http.SendAsync(request, either.Token);
             try
             {
                 // The beginning of an error response is sufficient.
-                byte[] body = response.IsSuccessStatusCode
-                    ? await BoundedContent.ReadAsync(response.Content, MaxResponseBytes, either.Token).ConfigureAwait(false) ?? throw new ResponseTooLargeException(MaxResponseBytes)
-                    : await BoundedContent.ReadStartAsync(response.Content, MaxErrorBytes, either.Token).ConfigureAwait(false);
+                var body = response.IsSuccessStatusCode
+                    ? await BoundedContent.ReadAsync(response.Content, MaxResponseBytes, either.Token)
+                        ?? throw new ResponseTooLargeException(MaxResponseBytes)
+                    : await BoundedContent.ReadStartAsync(response.Content, MaxErrorBytes, either.Token);
                 // The SDK would follow any redirect; the service sends none.
                 response.Headers.Location = null;
-                HttpContentHeaders headers = response.Content.Headers;
-                using HttpContent unread = response.Content;
+                var headers = response.Content.Headers;
+                using var unread = response.Content;
                 response.Content = new ByteArrayContent(body);
-                foreach ((string name, IEnumerable<string> values) in headers)
+                foreach ((var name, var values) in headers)
                 {
                     if (!name.Equals("Content-Length", StringComparison.OrdinalIgnoreCase))
                         response.Content.Headers.TryAddWithoutValidation(name, values);

@@ -11,7 +11,9 @@ namespace CvManager.Registries.Ecr;
 /// </summary>
 /// <param name="registry">The host name of the registry.</param>
 /// <param name="chain">Null for the default chain.</param>
-internal sealed class EcrCredentials(ICredentialSource source, string registry, IIdentityResolver<AWSCredentials>? chain = null) : IIdentityResolverConfiguration, IIdentityResolver<AWSCredentials>
+internal sealed class EcrCredentials(ICredentialSource source, string registry, IIdentityResolver<AWSCredentials>? chain = null)
+    : IIdentityResolverConfiguration,
+        IIdentityResolver<AWSCredentials>
 {
     // Sources are queried by repository; any one of the registry will do.
     private readonly ImageRepository _any = ImageRepository.Parse($"{registry}/any");
@@ -20,35 +22,38 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
     public Secrets Secrets { get; private set; } = Secrets.None;
 
     public IIdentityResolver GetIdentityResolver<T>()
-        where T : BaseIdentity => typeof(T) == typeof(AWSCredentials) ? this : DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<T>();
+        where T : BaseIdentity =>
+        typeof(T) == typeof(AWSCredentials) ? this : DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<T>();
 
     public async Task<AWSCredentials> ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken = default)
     {
-        if ((await source.FindAllAsync(_any, cancellationToken).ConfigureAwait(false)).FirstOrDefault(IsAccessKey) is { } given)
+        if ((await source.FindAllAsync(_any, cancellationToken)).FirstOrDefault(IsAccessKey) is { } given)
         {
             Secrets = given.Secrets;
             return new BasicAWSCredentials(given.UserName, given.Password);
         }
 
-        IIdentityResolver<AWSCredentials> all = chain
-            ?? (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
-        AWSCredentials found = await all.ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+        var all =
+            chain ?? (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
+        var found = await all.ResolveIdentityAsync(clientConfig, cancellationToken);
         // The signer reads credentials synchronously: resolve them here.
-        ImmutableCredentials now = await found.GetCredentialsAsync().WaitAsync(cancellationToken).ConfigureAwait(false);
+        var now = await found.GetCredentialsAsync().WaitAsync(cancellationToken);
         Secrets = new Secrets(now.SecretKey, now.Token);
-        return now.UseToken ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token) : new BasicAWSCredentials(now.AccessKey, now.SecretKey);
+        return now.UseToken
+            ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token)
+            : new BasicAWSCredentials(now.AccessKey, now.SecretKey);
     }
 
     /// <summary>Whether the source has a credential for the OCI endpoint, as from 'docker login', and no access key.</summary>
     public async ValueTask<bool> HasDockerLoginAsync(CancellationToken cancellationToken) =>
-        await source.FindAllAsync(_any, cancellationToken).ConfigureAwait(false) is { Count: > 0 } given && !given.Any(IsAccessKey);
+        await source.FindAllAsync(_any, cancellationToken) is { Count: > 0 } given && !given.Any(IsAccessKey);
 
     /// <summary>Whether AWS credentials are available.</summary>
     public async ValueTask<bool> AreAvailableAsync(IClientConfig clientConfig, CancellationToken cancellationToken)
     {
         try
         {
-            await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+            await ResolveIdentityAsync(clientConfig, cancellationToken);
             return true;
         }
         catch (Exception e) when (EcrErrors.Handles(e) && !cancellationToken.IsCancellationRequested)
@@ -62,10 +67,11 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
         given.UserName.Length >= 16 && given.UserName.StartsWith("AKIA", StringComparison.Ordinal);
 
     async Task<BaseIdentity> IIdentityResolver.ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken) =>
-        await ResolveIdentityAsync(clientConfig, cancellationToken).ConfigureAwait(false);
+        await ResolveIdentityAsync(clientConfig, cancellationToken);
 
     /// <remarks>Not called by the asynchronous operations of the SDK.</remarks>
-    public AWSCredentials ResolveIdentity(IClientConfig clientConfig) => throw new NotSupportedException("ECR is called asynchronously only.");
+    public AWSCredentials ResolveIdentity(IClientConfig clientConfig) =>
+        throw new NotSupportedException("ECR is called asynchronously only.");
 
     BaseIdentity IIdentityResolver.ResolveIdentity(IClientConfig clientConfig) => ResolveIdentity(clientConfig);
 }

@@ -14,40 +14,62 @@ internal static class EcrErrors
     /// <param name="secrets">The secrets that were sent to the service.</param>
     public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error, Secrets secrets)
     {
-        string message = RemoteText.Show(error.Message, secrets);
+        var message = RemoteText.Show(error.Message, secrets);
         return error switch
         {
             AmazonUnmarshallingException => RegistryErrors.Invalid(repository, message),
             AmazonServiceException service => From(repository, operation, service, message),
             ResponseTooLargeException large => RegistryErrors.TooLarge(repository, "a response", large.Limit),
-            AmazonClientException { InnerException: ResponseTooLargeException large } => RegistryErrors.TooLarge(repository, "a response", large.Limit),
-            HttpRequestException { InnerException: AddressRefusedException refused } => RegistryErrors.AddressRefused(repository, refused.Host, refused.Address),
+            AmazonClientException { InnerException: ResponseTooLargeException large } => RegistryErrors.TooLarge(
+                repository,
+                "a response",
+                large.Limit
+            ),
+            HttpRequestException { InnerException: AddressRefusedException refused } => RegistryErrors.AddressRefused(
+                repository,
+                refused.Host,
+                refused.Address
+            ),
             not AmazonServiceException when TlsFault.Of(error) is { } fault => RegistryErrors.TlsFailed(repository, fault),
             AmazonClientException { InnerException: OperationCanceledException late } => RegistryErrors.TimedOut(repository, timeout, late),
             OperationCanceledException late => RegistryErrors.TimedOut(repository, timeout, late),
             HttpRequestException or WebException or IOException => RegistryErrors.Unreachable(repository, message),
-            AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(repository, message),
+            AmazonClientException { InnerException: HttpRequestException or IOException } => RegistryErrors.Unreachable(
+                repository,
+                message
+            ),
             _ => Unidentified(repository, message),
         };
     }
 
     /// <summary>True for errors of the service or the network; other exceptions are defects.</summary>
     public static bool Handles(Exception error) =>
-        error is AmazonServiceException or AmazonClientException or OperationCanceledException or HttpRequestException or WebException or IOException;
+        error
+            is AmazonServiceException
+                or AmazonClientException
+                or OperationCanceledException
+                or HttpRequestException
+                or WebException
+                or IOException;
 
     public static bool IsThrottling(AmazonServiceException error) =>
-        error.ErrorCode is "ThrottlingException" or "Throttling" or "TooManyRequestsException" or "RequestLimitExceeded" || (int)error.StatusCode == 429;
+        error.ErrorCode is "ThrottlingException" or "Throttling" or "TooManyRequestsException" or "RequestLimitExceeded"
+        || (int)error.StatusCode == 429;
 
     /// <summary>True if a retry may succeed.</summary>
-    public static bool IsTransient(Exception error) => error switch
-    {
-        AmazonUnmarshallingException or ResponseTooLargeException or AmazonClientException { InnerException: ResponseTooLargeException } => false,
-        AmazonServiceException service => IsThrottling(service) || IsOutage(service),
-        AmazonClientException client => client.InnerException is HttpRequestException or IOException,
-        _ => error is HttpRequestException or IOException,
-    };
+    public static bool IsTransient(Exception error) =>
+        error switch
+        {
+            AmazonUnmarshallingException
+            or ResponseTooLargeException
+            or AmazonClientException { InnerException: ResponseTooLargeException } => false,
+            AmazonServiceException service => IsThrottling(service) || IsOutage(service),
+            AmazonClientException client => client.InnerException is HttpRequestException or IOException,
+            _ => error is HttpRequestException or IOException,
+        };
 
-    private static bool IsOutage(AmazonServiceException error) => (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException";
+    private static bool IsOutage(AmazonServiceException error) =>
+        (int)error.StatusCode is >= 500 or 0 || error.ErrorCode == "ServerException";
 
     private static CvException From(ImageRepository repository, string operation, AmazonServiceException error, string message)
     {
@@ -57,14 +79,25 @@ internal static class EcrErrors
                 return RegistryErrors.RepositoryNotFound(repository, message);
             case "AccessDeniedException" or "AccessDenied":
                 return RegistryErrors.Forbidden(repository, "ecr:" + operation, message);
-            case "UnrecognizedClientException" or "InvalidClientTokenId" or "InvalidSignatureException" or "SignatureDoesNotMatch"
-                or "ExpiredTokenException" or "ExpiredToken" or "MissingAuthenticationTokenException" or "IncompleteSignatureException":
+            case "UnrecognizedClientException"
+            or "InvalidClientTokenId"
+            or "InvalidSignatureException"
+            or "SignatureDoesNotMatch"
+            or "ExpiredTokenException"
+            or "ExpiredToken"
+            or "MissingAuthenticationTokenException"
+            or "IncompleteSignatureException":
                 return RegistryErrors.Unauthorized(repository, loggedIn: true, message);
             case "ImageTagAlreadyExistsException":
-                return new CvException(ErrorIds.RegistryTagImmutable, CvErrorKind.Conflict,
+                return new CvException(
+                    ErrorIds.RegistryTagImmutable,
+                    CvErrorKind.Conflict,
                     $"The tags of '{repository}' are immutable: {message}",
-                    "Environment tags must be mutable: make the repository's tags mutable, or exclude the environment tags from immutability.")
-                { Target = repository.ToString() };
+                    "Environment tags must be mutable: make the repository's tags mutable, or exclude the environment tags from immutability."
+                )
+                {
+                    Target = repository.ToString(),
+                };
             case "ReferencedImagesNotFoundException":
                 return RegistryErrors.ImageIncomplete(repository, "(pushed)", message);
             default:
@@ -78,7 +111,13 @@ internal static class EcrErrors
 
     // All other exceptions come from the credential chain: no credentials, an unusable profile or role, no region.
     private static CvException Unidentified(ImageRepository repository, string message) =>
-        new(ErrorIds.RegistryUnauthorized, CvErrorKind.Unauthenticated, $"No AWS credentials found for '{repository}': {message}",
-            "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'.")
-        { Target = repository.ToString() };
+        new(
+            ErrorIds.RegistryUnauthorized,
+            CvErrorKind.Unauthenticated,
+            $"No AWS credentials found for '{repository}': {message}",
+            "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'."
+        )
+        {
+            Target = repository.ToString(),
+        };
 }

@@ -17,19 +17,22 @@ internal sealed partial record EcrHost(string AccountId, string Region, bool Fip
 {
     public static bool TryParse(string host, [NotNullWhen(true)] out EcrHost? parsed)
     {
-        Match match = Pattern().Match(host);
+        var match = Pattern().Match(host);
         parsed = match.Success
             ? new EcrHost(
                 match.Groups["account"].Value,
                 match.Groups["region"].Value.ToLowerInvariant(),
                 match.Groups["fips"].Success,
-                match.Groups["dual"].Success)
+                match.Groups["dual"].Success
+            )
             : null;
         return parsed is not null;
     }
 
     // The last four suffixes are those of the sovereign and isolated partitions.
-    [GeneratedRegex(@"\A(?<account>[0-9]{12})\.(?:dkr\.ecr(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)|(?<dual>dkr-ecr)(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:on\.aws|on\.amazonwebservices\.com\.cn|on\.amazonwebservices\.eu))\z",
-        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(
+        @"\A(?<account>[0-9]{12})\.(?:dkr\.ecr(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:amazonaws\.com(?:\.cn)?|amazonaws\.eu|c2s\.ic\.gov|sc2s\.sgov\.gov|cloud\.adc-e\.uk|csp\.hci\.ic\.gov)|(?<dual>dkr-ecr)(?<fips>-fips)?\.(?<region>[a-z0-9-]+)\.(?:on\.aws|on\.amazonwebservices\.com\.cn|on\.amazonwebservices\.eu))\z",
+        RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture
+    )]
     private static partial Regex Pattern();
 }

@@ -24,12 +24,12 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
             return null;
         if (Volatile.Read(ref _token) is { } token && IsValid(token))
             return token.Credential;
-        await _fetching.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await _fetching.WaitAsync(cancellationToken);
         try
         {
             if (_token is { } fetched && IsValid(fetched))
                 return fetched.Credential;
-            Token renewed = await FetchAsync(repository, cancellationToken).ConfigureAwait(false);
+            var renewed = await FetchAsync(repository, cancellationToken);
             Volatile.Write(ref _token, renewed);
             return renewed.Credential;
         }
@@ -43,19 +43,25 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
 
     private async Task<Token> FetchAsync(ImageRepository repository, CancellationToken cancellationToken)
     {
-        GetAuthorizationTokenResponse response = await ecr.CallAsync(repository, "GetAuthorizationToken",
-            (client, token) => client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), token), cancellationToken).ConfigureAwait(false);
+        var response = await ecr.CallAsync(
+            repository,
+            "GetAuthorizationToken",
+            (client, token) => client.GetAuthorizationTokenAsync(new GetAuthorizationTokenRequest(), token),
+            cancellationToken
+        );
         if (response.AuthorizationData is not [{ AuthorizationToken: string encoded, ExpiresAt: { } expires }, ..])
             throw RegistryErrors.Invalid(repository, "no authorization token.");
-        byte[] decoded = new byte[encoded.Length];
-        if (!Convert.TryFromBase64String(encoded, decoded, out int length)
-            || Encoding.UTF8.GetString(decoded, 0, length).Split(':', 2) is not [string user, string password])
+        var decoded = new byte[encoded.Length];
+        if (
+            !Convert.TryFromBase64String(encoded, decoded, out var length)
+            || Encoding.UTF8.GetString(decoded, 0, length).Split(':', 2) is not [string user, string password]
+        )
             throw RegistryErrors.Invalid(repository, "an invalid authorization token.");
-        TimeSpan life = new DateTimeOffset(expires, TimeSpan.Zero) - time.GetUtcNow();
+        var life = new DateTimeOffset(expires, TimeSpan.Zero) - time.GetUtcNow();
         if (life > MaxLifetime)
             life = MaxLifetime;
         // Renewed a tenth of its lifetime, at most five minutes, before it expires, for requests in progress.
-        TimeSpan margin = TimeSpan.FromTicks(Math.Min(life.Ticks / 10, TimeSpan.FromMinutes(5).Ticks));
+        var margin = TimeSpan.FromTicks(Math.Min(life.Ticks / 10, TimeSpan.FromMinutes(5).Ticks));
         return new Token(RegistryCredential.OfPassword(user, password), time.GetTimestamp(), life - margin);
     }
 

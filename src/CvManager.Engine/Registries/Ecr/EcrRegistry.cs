@@ -25,43 +25,60 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     public int TagsPerRequest => BatchSize;
 
     public async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) =>
-        (await FindTagsAsync(repository, [tag], cancellationToken).ConfigureAwait(false)).GetValueOrDefault(tag);
+        (await FindTagsAsync(repository, [tag], cancellationToken)).GetValueOrDefault(tag);
 
     public async Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    )
     {
         Dictionary<string, TagDigest> found = new(StringComparer.Ordinal);
-        foreach (string[] batch in tags.Distinct(StringComparer.Ordinal).Chunk(BatchSize))
-            await FindBatchAsync(repository, [.. batch], found, cancellationToken).ConfigureAwait(false);
+        foreach (var batch in tags.Distinct(StringComparer.Ordinal).Chunk(BatchSize))
+            await FindBatchAsync(repository, [.. batch], found, cancellationToken);
         return found;
     }
 
     public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
-        ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ImageRepository repository,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
         string? next = null;
         HashSet<string> seen = new(StringComparer.Ordinal);
-        int pagesWithoutTags = 0;
-        long started = options.TimeProvider.GetTimestamp();
-        for (int page = 0; page < MaxPages; page++)
+        var pagesWithoutTags = 0;
+        var started = options.TimeProvider.GetTimestamp();
+        for (var page = 0; page < MaxPages; page++)
         {
             if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
                 throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
-            DescribeImagesResponse response = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
-                new DescribeImagesRequest
-                {
-                    RegistryId = registryId,
-                    RepositoryName = repository.Path,
-                    Filter = new DescribeImagesFilter { TagStatus = "TAGGED" },
-                    MaxResults = 1000,
-                    NextToken = next,
-                },
-                token), cancellationToken).ConfigureAwait(false);
-            int before = seen.Count;
-            foreach (ImageDetail image in Details(response))
+            var response = await ecr.CallAsync(
+                repository,
+                "DescribeImages",
+                (client, token) =>
+                    client.DescribeImagesAsync(
+                        new DescribeImagesRequest
+                        {
+                            RegistryId = registryId,
+                            RepositoryName = repository.Path,
+                            Filter = new DescribeImagesFilter { TagStatus = "TAGGED" },
+                            MaxResults = 1000,
+                            NextToken = next,
+                        },
+                        token
+                    ),
+                cancellationToken
+            );
+            var before = seen.Count;
+            foreach (var image in Details(response))
             {
-                foreach (string tag in image.ImageTags!.Where(seen.Add))
-                    yield return new RegistryTag(tag, image.ImageDigest, image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null, ArtifactTypeOf(image));
+                foreach (var tag in image.ImageTags!.Where(seen.Add))
+                    yield return new RegistryTag(
+                        tag,
+                        image.ImageDigest,
+                        image.ImagePushedAt is { } pushed ? new DateTimeOffset(pushed.ToUniversalTime()) : null,
+                        ArtifactTypeOf(image)
+                    );
             }
 
             if (string.IsNullOrEmpty(response.NextToken))
@@ -76,16 +93,19 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     }
 
     public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
-        ImageRepository repository, string digest, CancellationToken cancellationToken) => images.ReadLabelsAsync(repository, digest, cancellationToken);
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    ) => images.ReadLabelsAsync(repository, digest, cancellationToken);
 
     /// <inheritdoc/>
     /// <remarks>Two requests.</remarks>
     public async Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
-        BatchGetImageResponse response = await GetAsync(repository, [new ImageIdentifier { ImageDigest = digest }], cancellationToken).ConfigureAwait(false);
+        var response = await GetAsync(repository, [new ImageIdentifier { ImageDigest = digest }], cancellationToken);
         if (response.Images is not [{ ImageManifest: string text } image, ..])
             throw RegistryErrors.ImageNotFound(repository, digest);
-        ImageManifest manifest = ReadManifest(repository, text);
+        var manifest = ReadManifest(repository, text);
         if (!ImageManifest.IsIndex(image.ImageManifestMediaType ?? manifest.MediaType ?? ""))
         {
             if (manifest.Config is { } config && !ImageManifest.IsImage(config.MediaType))
@@ -97,20 +117,36 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         if (images.Count == 0)
             throw RegistryErrors.NotAnImage(repository, digest, "its index refers to no image for any platform");
         // Images for other platforms may be missing; see OciRegistry. Nested indexes are not checked.
-        List<ImageIdentifier> children = [.. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest })];
+        List<ImageIdentifier> children =
+        [
+            .. images.Where(i => i.IsFor(options.Platforms)).Select(i => new ImageIdentifier { ImageDigest = i.Digest }),
+        ];
         if (children.Count > BatchSize)
             throw RegistryErrors.Invalid(repository, $"an index with more than {BatchSize} images.");
         if (children.Count == 0)
             return;
         try
         {
-            await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
-                new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = children },
-                token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
+            await ecr.CallAsync(
+                repository,
+                "DescribeImages",
+                (client, token) =>
+                    client.DescribeImagesAsync(
+                        new DescribeImagesRequest
+                        {
+                            RegistryId = registryId,
+                            RepositoryName = repository.Path,
+                            ImageIds = children,
+                        },
+                        token
+                    ),
+                cancellationToken,
+                expected: "ImageNotFoundException"
+            );
         }
         catch (AmazonServiceException e) when (e.ErrorCode == "ImageNotFoundException")
         {
-            string missing = MissingDigest().Match(e.Message) is { Success: true } match ? match.Groups[1].Value : "one of its platforms";
+            var missing = MissingDigest().Match(e.Message) is { Success: true } match ? match.Groups[1].Value : "one of its platforms";
             throw RegistryErrors.ImageIncomplete(repository, digest, missing, e);
         }
     }
@@ -121,8 +157,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     {
         RequireTag(repository, version);
         RequireTag(repository, tag);
-        (Image image, string? former) = await ReadVersionAsync(repository, version, tag, cancellationToken).ConfigureAwait(false);
-        string digest = image.ImageId!.ImageDigest!;
+        (var image, var former) = await ReadVersionAsync(repository, version, tag, cancellationToken);
+        var digest = image.ImageId!.ImageDigest!;
         if (former == digest)
             return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
         PutImageRequest put = new()
@@ -133,15 +169,18 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             ImageManifestMediaType = image.ImageManifestMediaType,
             ImageTag = tag,
         };
-        PutImageResponse? response = await PutAsync(repository, put, cancellationToken).ConfigureAwait(false);
+        var response = await PutAsync(repository, put, cancellationToken);
         // Null: another client has already moved the tag to this image.
         if (response is null)
             return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
         // The service computes the digest of the stored manifest.
-        string? stored = response.Image?.ImageId?.ImageDigest;
+        var stored = response.Image?.ImageId?.ImageDigest;
         return stored == digest
             ? new TagMove(repository, tag, version, digest, former, AlreadyThere: false)
-            : throw RegistryErrors.Invalid(repository, $"'{version}' has digest {digest}, but '{tag}' was stored with {stored ?? "no digest"}.");
+            : throw RegistryErrors.Invalid(
+                repository,
+                $"'{version}' has digest {digest}, but '{tag}' was stored with {stored ?? "no digest"}."
+            );
     }
 
     public async Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken)
@@ -149,16 +188,27 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         RequireTag(repository, tag);
         if (!force)
         {
-            TagDigest found = await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false)
-                ?? throw RegistryErrors.TagNotFound(repository, tag);
+            var found = await FindTagAsync(repository, tag, cancellationToken) ?? throw RegistryErrors.TagNotFound(repository, tag);
             if (found.ImageTags is not { Count: > 1 })
                 throw RegistryErrors.LastTag(repository, tag);
         }
 
         // By tag only: with a digest, the image would be deleted.
-        BatchDeleteImageResponse response = await ecr.CallAsync(repository, "BatchDeleteImage", (client, token) => client.BatchDeleteImageAsync(
-            new BatchDeleteImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = [new ImageIdentifier { ImageTag = tag }] },
-            token), cancellationToken).ConfigureAwait(false);
+        var response = await ecr.CallAsync(
+            repository,
+            "BatchDeleteImage",
+            (client, token) =>
+                client.BatchDeleteImageAsync(
+                    new BatchDeleteImageRequest
+                    {
+                        RegistryId = registryId,
+                        RepositoryName = repository.Path,
+                        ImageIds = [new ImageIdentifier { ImageTag = tag }],
+                    },
+                    token
+                ),
+            cancellationToken
+        );
         if (response.Failures is [ImageFailure failure, ..])
         {
             throw failure.FailureCode == "ImageNotFound"
@@ -172,37 +222,59 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     /// one BatchGetImage finds all of them, so that the number of requests does not grow with the number of missing tags.
     /// </summary>
     private async Task FindBatchAsync(
-        ImageRepository repository, List<string> tags, Dictionary<string, TagDigest> found, CancellationToken cancellationToken)
+        ImageRepository repository,
+        List<string> tags,
+        Dictionary<string, TagDigest> found,
+        CancellationToken cancellationToken
+    )
     {
-        int refusals = 0;
+        var refusals = 0;
         while (tags.Count > 0)
         {
             DescribeImagesResponse response;
             try
             {
-                response = await ecr.CallAsync(repository, "DescribeImages", (client, token) => client.DescribeImagesAsync(
-                    new DescribeImagesRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = Identifiers(tags) },
-                    token), cancellationToken, expected: "ImageNotFoundException").ConfigureAwait(false);
+                response = await ecr.CallAsync(
+                    repository,
+                    "DescribeImages",
+                    (client, token) =>
+                        client.DescribeImagesAsync(
+                            new DescribeImagesRequest
+                            {
+                                RegistryId = registryId,
+                                RepositoryName = repository.Path,
+                                ImageIds = Identifiers(tags),
+                            },
+                            token
+                        ),
+                    cancellationToken,
+                    expected: "ImageNotFoundException"
+                );
             }
-            catch (AmazonServiceException missing) when (missing.ErrorCode == "ImageNotFoundException")
+            catch (AmazonServiceException e) when (e.ErrorCode == "ImageNotFoundException")
             {
                 if (tags.Count == 1)
                     return;
-                bool named = MissingTag().Match(missing.Message) is { Success: true } match && tags.Remove(match.Groups[1].Value);
+                var named = MissingTag().Match(e.Message) is { Success: true } match && tags.Remove(match.Groups[1].Value);
                 if (++refusals > 1 || !named)
-                    await KeepPresentAsync(repository, tags, cancellationToken).ConfigureAwait(false);
+                    await KeepPresentAsync(repository, tags, cancellationToken);
                 // Do not retry forever while tags are being deleted.
                 if (refusals > 3)
-                    throw RegistryErrors.Invalid(repository, "tags disappeared while they were read.", missing);
+                    throw RegistryErrors.Invalid(repository, "tags disappeared while they were read.", e);
                 continue;
             }
 
             if (response.ImageDetails?.Any(i => i is null || !ImageReference.IsDigest(i.ImageDigest)) == true)
                 throw RegistryErrors.Invalid(repository, "an image with an invalid digest.");
-            foreach (ImageDetail image in Details(response))
+            foreach (var image in Details(response))
             {
-                TagDigest digest = new(image.ImageDigest!, image.ImageTags, ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""), ArtifactType: ArtifactTypeOf(image));
-                foreach (string tag in image.ImageTags!.Intersect(tags, StringComparer.Ordinal))
+                TagDigest digest = new(
+                    image.ImageDigest!,
+                    image.ImageTags,
+                    ImageManifest.IsIndex(image.ImageManifestMediaType ?? ""),
+                    ArtifactType: ArtifactTypeOf(image)
+                );
+                foreach (var tag in image.ImageTags!.Intersect(tags, StringComparer.Ordinal))
                     found[tag] = digest;
             }
 
@@ -212,8 +284,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     private async Task KeepPresentAsync(ImageRepository repository, List<string> tags, CancellationToken cancellationToken)
     {
-        BatchGetImageResponse response = await GetAsync(repository, Identifiers(tags), cancellationToken).ConfigureAwait(false);
-        foreach (ImageFailure failure in response.Failures ?? [])
+        var response = await GetAsync(repository, Identifiers(tags), cancellationToken);
+        foreach (var failure in response.Failures ?? [])
         {
             if (failure.FailureCode == "ImageNotFound" && failure.ImageId?.ImageTag is string missing)
                 tags.Remove(missing);
@@ -222,13 +294,17 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
 
     /// <summary>The image of a version and the digest of the tag, in one request.</summary>
     private async Task<(Image Version, string? FormerDigest)> ReadVersionAsync(
-        ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
+        ImageRepository repository,
+        string version,
+        string tag,
+        CancellationToken cancellationToken
+    )
     {
         List<string> asked = version == tag ? [version] : [version, tag];
-        BatchGetImageResponse response = await GetAsync(repository, Identifiers(asked), cancellationToken).ConfigureAwait(false);
-        foreach (ImageFailure failure in response.Failures ?? [])
+        var response = await GetAsync(repository, Identifiers(asked), cancellationToken);
+        foreach (var failure in response.Failures ?? [])
         {
-            string? failedTag = failure.ImageId?.ImageTag;
+            var failedTag = failure.ImageId?.ImageTag;
             if (failure.FailureCode != "ImageNotFound")
                 throw RegistryErrors.Refused(repository, $"to read '{failedTag}'", 200, $"{failure.FailureCode}: {failure.FailureReason}");
             if (failedTag == version)
@@ -236,21 +312,24 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
             asked.Remove(failedTag ?? "");
         }
 
-        List<Image> images = (response.Images ?? []).Where(i => i.ImageId?.ImageDigest is not null && i.ImageManifest is not null)
-            .DistinctBy(i => i.ImageId!.ImageDigest).ToList();
+        var images = (response.Images ?? [])
+            .Where(i => i.ImageId?.ImageDigest is not null && i.ImageManifest is not null)
+            .DistinctBy(i => i.ImageId!.ImageDigest)
+            .ToList();
         if (images.Count == 0)
             throw RegistryErrors.Invalid(repository, $"neither an image nor an error for '{version}'.");
         if (images.Count == 1)
             return (images[0], asked.Count > 1 || version == tag ? images[0].ImageId!.ImageDigest : null);
 
         // Two images: they are identified by their tags, unless the response contains other tags of theirs.
-        Image? named = images.Find(i => i.ImageId!.ImageTag == version);
-        Image? other = images.Find(i => i.ImageId!.ImageTag == tag);
+        var named = images.Find(i => i.ImageId!.ImageTag == version);
+        var other = images.Find(i => i.ImageId!.ImageTag == tag);
         if (named is null && other is null)
         {
-            TagDigest found = await FindTagAsync(repository, version, cancellationToken).ConfigureAwait(false)
-                ?? throw RegistryErrors.VersionNotFound(repository, version);
-            named = images.Find(i => i.ImageId!.ImageDigest == found.Digest)
+            var found =
+                await FindTagAsync(repository, version, cancellationToken) ?? throw RegistryErrors.VersionNotFound(repository, version);
+            named =
+                images.Find(i => i.ImageId!.ImageDigest == found.Digest)
                 ?? throw RegistryErrors.Invalid(repository, $"'{version}' changed while it was read.");
         }
 
@@ -262,8 +341,13 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     {
         try
         {
-            return await ecr.CallAsync(repository, "PutImage", (client, token) => client.PutImageAsync(request, token), cancellationToken,
-                expected: "ImageAlreadyExistsException").ConfigureAwait(false);
+            return await ecr.CallAsync(
+                repository,
+                "PutImage",
+                (client, token) => client.PutImageAsync(request, token),
+                cancellationToken,
+                expected: "ImageAlreadyExistsException"
+            );
         }
         catch (AmazonServiceException e) when (e.ErrorCode == "ImageAlreadyExistsException")
         {
@@ -271,15 +355,32 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         }
     }
 
-    private Task<BatchGetImageResponse> GetAsync(ImageRepository repository, List<ImageIdentifier> ids, CancellationToken cancellationToken) =>
-        ecr.CallAsync(repository, "BatchGetImage", (client, token) => client.BatchGetImageAsync(
-            new BatchGetImageRequest { RegistryId = registryId, RepositoryName = repository.Path, ImageIds = ids, AcceptedMediaTypes = AcceptedMediaTypes },
-            token), cancellationToken);
+    private Task<BatchGetImageResponse> GetAsync(
+        ImageRepository repository,
+        List<ImageIdentifier> ids,
+        CancellationToken cancellationToken
+    ) =>
+        ecr.CallAsync(
+            repository,
+            "BatchGetImage",
+            (client, token) =>
+                client.BatchGetImageAsync(
+                    new BatchGetImageRequest
+                    {
+                        RegistryId = registryId,
+                        RepositoryName = repository.Path,
+                        ImageIds = ids,
+                        AcceptedMediaTypes = AcceptedMediaTypes,
+                    },
+                    token
+                ),
+            cancellationToken
+        );
 
     /// <summary>The images with valid digests, and their valid tags.</summary>
     private static IEnumerable<ImageDetail> Details(DescribeImagesResponse response)
     {
-        foreach (ImageDetail? image in response.ImageDetails ?? [])
+        foreach (var image in response.ImageDetails ?? [])
         {
             if (image is null || !ImageReference.IsDigest(image.ImageDigest))
                 continue;
@@ -295,7 +396,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
     {
         try
         {
-            return JsonSerializer.Deserialize(text, ManifestJson.Default.ImageManifest) ?? throw RegistryErrors.Invalid(repository, "an empty manifest.");
+            return JsonSerializer.Deserialize(text, ManifestJson.Default.ImageManifest)
+                ?? throw RegistryErrors.Invalid(repository, "an empty manifest.");
         }
         catch (JsonException e)
         {
@@ -303,7 +405,8 @@ internal sealed partial class EcrRegistry(EcrCaller ecr, string registryId, IReg
         }
     }
 
-    private static List<ImageIdentifier> Identifiers(IEnumerable<string> tags) => tags.Select(t => new ImageIdentifier { ImageTag = t }).ToList();
+    private static List<ImageIdentifier> Identifiers(IEnumerable<string> tags) =>
+        tags.Select(t => new ImageIdentifier { ImageTag = t }).ToList();
 
     private static void RequireTag(ImageRepository repository, string tag)
     {

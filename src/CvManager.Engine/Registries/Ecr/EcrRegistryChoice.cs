@@ -8,7 +8,13 @@ namespace CvManager.Registries.Ecr;
 /// </summary>
 /// <param name="api">The client for AWS credentials.</param>
 /// <param name="endpoint">The client for docker credentials.</param>
-internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCredentials credentials, Amazon.Runtime.IClientConfig configuration, TimeProvider time) : IRegistry
+internal sealed class EcrRegistryChoice(
+    IRegistry api,
+    IRegistry endpoint,
+    EcrCredentials credentials,
+    Amazon.Runtime.IClientConfig configuration,
+    TimeProvider time
+) : IRegistry
 {
     /// <summary>If there are no AWS credentials, searching for them takes seconds, so the choice is cached.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(5);
@@ -19,40 +25,49 @@ internal sealed class EcrRegistryChoice(IRegistry api, IRegistry endpoint, EcrCr
     public int TagsPerRequest => (_chosen?.Registry ?? api).TagsPerRequest;
 
     public async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false);
+        await (await ChooseAsync(cancellationToken)).FindTagAsync(repository, tag, cancellationToken);
 
     public async Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).FindTagsAsync(repository, tags, cancellationToken).ConfigureAwait(false);
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    ) => await (await ChooseAsync(cancellationToken)).FindTagsAsync(repository, tags, cancellationToken);
 
     public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
-        ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ImageRepository repository,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        IRegistry chosen = await ChooseAsync(cancellationToken).ConfigureAwait(false);
-        await foreach (RegistryTag tag in chosen.ListTagsAsync(repository, cancellationToken).ConfigureAwait(false))
+        var chosen = await ChooseAsync(cancellationToken);
+        await foreach (var tag in chosen.ListTagsAsync(repository, cancellationToken))
             yield return tag;
     }
 
     public async Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
-        ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).ReadLabelsAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    ) => await (await ChooseAsync(cancellationToken)).ReadLabelsAsync(repository, digest, cancellationToken);
 
     public async Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RequireCompleteAsync(repository, digest, cancellationToken).ConfigureAwait(false);
+        await (await ChooseAsync(cancellationToken)).RequireCompleteAsync(repository, digest, cancellationToken);
 
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).AddTagAsync(repository, version, tag, cancellationToken).ConfigureAwait(false);
+        await (await ChooseAsync(cancellationToken)).AddTagAsync(repository, version, tag, cancellationToken);
 
     public async Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) =>
-        await (await ChooseAsync(cancellationToken).ConfigureAwait(false)).RemoveTagAsync(repository, tag, force, cancellationToken).ConfigureAwait(false);
+        await (await ChooseAsync(cancellationToken)).RemoveTagAsync(repository, tag, force, cancellationToken);
 
     private async ValueTask<IRegistry> ChooseAsync(CancellationToken cancellationToken)
     {
         if (_chosen is { } chosen && time.GetUtcNow() < chosen.Until)
             return chosen.Registry;
         // Without any credentials, the API reports the better error.
-        IRegistry registry = await credentials.HasDockerLoginAsync(cancellationToken).ConfigureAwait(false)
-            && !await credentials.AreAvailableAsync(configuration, cancellationToken).ConfigureAwait(false) ? endpoint : api;
+        var registry =
+            await credentials.HasDockerLoginAsync(cancellationToken)
+            && !await credentials.AreAvailableAsync(configuration, cancellationToken)
+                ? endpoint
+                : api;
         _chosen = new Choice(registry, time.GetUtcNow() + Lifetime);
         return registry;
     }

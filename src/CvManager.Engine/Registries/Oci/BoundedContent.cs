@@ -8,21 +8,21 @@ internal static class BoundedContent
     {
         if (content.Headers.ContentLength > limit)
             return null;
-        byte[] body = await ReadStartAsync(content, limit + 1, cancellationToken).ConfigureAwait(false);
+        var body = await ReadStartAsync(content, limit + 1, cancellationToken);
         return body.Length > limit ? null : body;
     }
 
     /// <summary>Reads the beginning of a body, up to <paramref name="limit"/> bytes.</summary>
     public static async Task<byte[]> ReadStartAsync(HttpContent content, int limit, CancellationToken cancellationToken)
     {
-        Stream stream = await content.ReadAsStreamAsync(cancellationToken).ConfigureAwait(false);
-        await using (stream.ConfigureAwait(false))
+        var stream = await content.ReadAsStreamAsync(cancellationToken);
+        await using (stream)
         {
             using var body = new MemoryStream();
-            byte[] buffer = new byte[16 * 1024];
+            var buffer = new byte[16 * 1024];
             while (body.Length < limit)
             {
-                int read = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, limit - body.Length)), cancellationToken).ConfigureAwait(false);
+                var read = await stream.ReadAsync(buffer.AsMemory(0, (int)Math.Min(buffer.Length, limit - body.Length)), cancellationToken);
                 if (read == 0)
                     break;
                 body.Write(buffer, 0, read);

@@ -16,7 +16,10 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
 
     /// <summary>The challenge without its scope, which is specific to a repository.</summary>
     public Challenge OfRegistry() =>
-        this with { Parameters = Parameters.Where(p => p.Key is "realm" or "service").ToDictionary(StringComparer.OrdinalIgnoreCase) };
+        this with
+        {
+            Parameters = Parameters.Where(p => p.Key is "realm" or "service").ToDictionary(StringComparer.OrdinalIgnoreCase),
+        };
 
     /// <summary>
     /// Reads all challenges of all header lines. A comma (with some servers a semicolon or nothing) separates both parameters and
@@ -25,7 +28,7 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
     public static IReadOnlyList<Challenge> ParseAll(IEnumerable<string> lines)
     {
         List<Challenge> all = [];
-        foreach (string line in lines)
+        foreach (var line in lines)
         {
             if (line.Length <= MaxHeaderLength)
                 ParseLine(line, all);
@@ -36,15 +39,15 @@ internal sealed record Challenge(string Scheme, IReadOnlyDictionary<string, stri
 
     private static void ParseLine(string line, List<Challenge> all)
     {
-        int at = 0;
+        var at = 0;
         Dictionary<string, string>? parameters = null;
         while (true)
         {
             SkipSeparators(line, ref at);
-            string word = HeaderText.Until(line, ref at, " \t,;=\"");
+            var word = HeaderText.Until(line, ref at, " \t,;=\"");
             if (word.Length == 0)
                 return;
-            int after = at;
+            var after = at;
             HeaderText.SkipSpace(line, ref at);
             if (at < line.Length && line[at] == '=' && parameters is not null)
             {

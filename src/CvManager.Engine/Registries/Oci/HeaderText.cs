@@ -39,8 +39,8 @@ internal static class HeaderText
     /// </summary>
     public static string Until(string line, ref int at, ReadOnlySpan<char> ends)
     {
-        int length = line.AsSpan(at).IndexOfAny(ends);
-        string text = length < 0 ? line[at..] : line.Substring(at, length);
+        var length = line.AsSpan(at).IndexOfAny(ends);
+        var text = length < 0 ? line[at..] : line.Substring(at, length);
         at += text.Length;
         return text;
     }

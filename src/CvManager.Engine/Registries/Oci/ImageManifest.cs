@@ -37,7 +37,9 @@ internal sealed class ImageManifest
 
     /// <summary>True for any manifest type, including those of artifacts and unknown formats.</summary>
     public static bool IsManifest(string? mediaType) =>
-        mediaType is not null && mediaType.StartsWith("application/vnd.", StringComparison.Ordinal) && mediaType.Contains("manifest", StringComparison.Ordinal);
+        mediaType is not null
+        && mediaType.StartsWith("application/vnd.", StringComparison.Ordinal)
+        && mediaType.Contains("manifest", StringComparison.Ordinal);
 
     public static bool IsIndex(string mediaType) => mediaType is OciIndex or DockerList;
 
@@ -68,12 +70,15 @@ internal sealed class ManifestDescriptor
 
     /// <summary>False for artifacts without a platform (image-spec, image-index.md; attestation storage of BuildKit).</summary>
     public bool IsImage =>
-        Platform?.Os != "unknown" && string.IsNullOrEmpty(ArtifactType) && Annotations?.ContainsKey("vnd.docker.reference.type") != true
+        Platform?.Os != "unknown"
+        && string.IsNullOrEmpty(ArtifactType)
+        && Annotations?.ContainsKey("vnd.docker.reference.type") != true
         && (MediaType is null || ImageManifest.MediaTypes.Contains(MediaType));
 
     /// <summary>Whether it is for one of the platforms (<c>linux/amd64</c>); true if its platform is missing or incomplete.</summary>
     public bool IsFor(IReadOnlySet<string> platforms) =>
-        string.IsNullOrEmpty(Platform?.Os) || platforms.Contains($"{Platform.Os}/{Platform.Architecture}")
+        string.IsNullOrEmpty(Platform?.Os)
+        || platforms.Contains($"{Platform.Os}/{Platform.Architecture}")
         || (string.IsNullOrEmpty(Platform.Architecture) && platforms.Any(p => p.StartsWith(Platform.Os + "/", StringComparison.Ordinal)));
 }
 

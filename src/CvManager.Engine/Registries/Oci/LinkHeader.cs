@@ -9,12 +9,12 @@ internal static class LinkHeader
     /// <exception cref="FormatException">A header is not valid, so that a next page may be missed.</exception>
     public static string? Next(IEnumerable<string> lines)
     {
-        foreach (string line in lines)
+        foreach (var line in lines)
         {
-            int at = 0;
+            var at = 0;
             while (SkipTo(line, ref at))
             {
-                string address = Address(line, ref at);
+                var address = Address(line, ref at);
                 if (!IsNext(line, ref at))
                     continue;
                 return address.Length is > 0 and <= MaxAddressLength ? address : throw new FormatException("invalid link target");
@@ -35,9 +35,9 @@ internal static class LinkHeader
     /// <summary>The target in angle brackets, which some servers omit.</summary>
     private static string Address(string line, ref int at)
     {
-        int start = at;
-        bool bracketed = line[at] == '<';
-        int end = bracketed ? line.IndexOf('>', at) : line.IndexOf(';', at);
+        var start = at;
+        var bracketed = line[at] == '<';
+        var end = bracketed ? line.IndexOf('>', at) : line.IndexOf(';', at);
         if (end < 0)
             throw new FormatException("unterminated link target");
         at = bracketed ? end + 1 : end;
@@ -57,9 +57,9 @@ internal static class LinkHeader
                 throw new FormatException("expected a link parameter");
             at++;
             HeaderText.SkipSpace(line, ref at);
-            string name = Token(line, ref at);
+            var name = Token(line, ref at);
             HeaderText.SkipSpace(line, ref at);
-            string value = "";
+            var value = "";
             if (at < line.Length && line[at] == '=')
             {
                 at++;

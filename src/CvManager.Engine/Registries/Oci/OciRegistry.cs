@@ -31,12 +31,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         FindTagAsync(repository, tag, RegistryAccess.Pull, cancellationToken);
 
     public async Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-        ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken)
+        ImageRepository repository,
+        IReadOnlyCollection<string> tags,
+        CancellationToken cancellationToken
+    )
     {
         var found = new Dictionary<string, TagDigest>(StringComparer.Ordinal);
-        foreach (string tag in tags.Distinct(StringComparer.Ordinal))
+        foreach (var tag in tags.Distinct(StringComparer.Ordinal))
         {
-            if (await FindTagAsync(repository, tag, cancellationToken).ConfigureAwait(false) is TagDigest digest)
+            if (await FindTagAsync(repository, tag, cancellationToken) is TagDigest digest)
                 found.Add(tag, digest);
         }
 
@@ -44,30 +47,32 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     }
 
     public async IAsyncEnumerable<RegistryTag> ListTagsAsync(
-        ImageRepository repository, [EnumeratorCancellation] CancellationToken cancellationToken)
+        ImageRepository repository,
+        [EnumeratorCancellation] CancellationToken cancellationToken
+    )
     {
-        Uri first = Address(repository, $"tags/list?n={TagsPerPage}");
-        Uri? next = first;
+        var first = Address(repository, $"tags/list?n={TagsPerPage}");
+        var next = first;
         HashSet<string> seen = new(StringComparer.Ordinal);
         HashSet<Uri> visited = [];
-        long started = options.TimeProvider.GetTimestamp();
+        var started = options.TimeProvider.GetTimestamp();
         long bytes = 0;
-        int emptyPages = 0;
-        bool isVerifyingEnd = false;
+        var emptyPages = 0;
+        var isVerifyingEnd = false;
         while (next is not null)
         {
             if (!visited.Add(next) || visited.Count > MaxPages)
                 throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat or are too many.");
             if (options.TimeProvider.GetElapsedTime(started) > options.ListTimeout)
                 throw RegistryErrors.ListTimedOut(repository, options.ListTimeout);
-            RegistryResponse response = await ReadPageAsync(repository, next, cancellationToken).ConfigureAwait(false);
+            var response = await ReadPageAsync(repository, next, cancellationToken);
             bytes += response.Body.Length + next.OriginalString.Length;
             if (bytes > MaxListBytes)
                 throw RegistryErrors.TooLarge(repository, "a tag list", MaxListBytes);
-            List<string?> tags = Read(repository, response, ManifestJson.Default.TagList, "the tag list").Tags ?? [];
+            var tags = Read(repository, response, ManifestJson.Default.TagList, "the tag list").Tags ?? [];
             next = NextPage(repository, response, first);
-            int before = seen.Count;
-            foreach (string? tag in tags)
+            var before = seen.Count;
+            foreach (var tag in tags)
             {
                 // Ignore invalid tags: they cannot be requested either.
                 if (ImageReference.IsTag(tag) && seen.Add(tag))
@@ -81,7 +86,14 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
                 throw RegistryErrors.Invalid(repository, "the pages of its tag list repeat.");
             // Some servers truncate the list without a link: after a full page, request another one; if it has no new tags, the list is
             // complete.
-            if (next is null && !(isVerifyingEnd && seen.Count == before) && tags.Count > 0 && tags.Count % RoundPage == 0 && tags[^1] is { } last && ImageReference.IsTag(last))
+            if (
+                next is null
+                && !(isVerifyingEnd && seen.Count == before)
+                && tags.Count > 0
+                && tags.Count % RoundPage == 0
+                && tags[^1] is { } last
+                && ImageReference.IsTag(last)
+            )
             {
                 isVerifyingEnd = true;
                 next = Address(repository, $"tags/list?n={TagsPerPage}&last={Uri.EscapeDataString(last)}");
@@ -97,8 +109,14 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         try
         {
             response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Get, page, repository, RegistryAccess.Pull) { What = "a page of tags", Limit = TagPageLimit, Accept = ["application/json"] },
-                cancellationToken).ConfigureAwait(false);
+                new RegistryRequest(HttpMethod.Get, page, repository, RegistryAccess.Pull)
+                {
+                    What = "a page of tags",
+                    Limit = TagPageLimit,
+                    Accept = ["application/json"],
+                },
+                cancellationToken
+            );
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated)
         {
@@ -108,20 +126,26 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         return response.Status switch
         {
             HttpStatusCode.NotFound => throw RegistryErrors.RepositoryNotFound(repository, RegistryErrorBody.MessageOf(response)),
-            HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => throw RegistryErrors.ListUnsupported(repository, RegistryErrorBody.MessageOf(response)),
+            HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented => throw RegistryErrors.ListUnsupported(
+                repository,
+                RegistryErrorBody.MessageOf(response)
+            ),
             _ => Successful(repository, response),
         };
     }
 
     public async Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
-        ImageRepository repository, string digest, CancellationToken cancellationToken)
+        ImageRepository repository,
+        string digest,
+        CancellationToken cancellationToken
+    )
     {
         var labels = new Dictionary<string, string>(StringComparer.Ordinal);
-        ImageManifest? manifest = await ReadManifestAsync(repository, digest, cancellationToken).ConfigureAwait(false);
-        for (int depth = 0; manifest?.Manifests is not null && depth < MaxDepth; depth++)
+        var manifest = await ReadManifestAsync(repository, digest, cancellationToken);
+        for (var depth = 0; manifest?.Manifests is not null && depth < MaxDepth; depth++)
         {
             Add(manifest.Annotations);
-            manifest = await ReadFirstImageAsync(repository, manifest, cancellationToken).ConfigureAwait(false);
+            manifest = await ReadFirstImageAsync(repository, manifest, cancellationToken);
         }
 
         if (manifest is null || manifest.Manifests is not null)
@@ -130,15 +154,19 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         if (manifest.Config is { } config)
         {
             RequireImage(repository, digest, manifest);
-            string configDigest = DigestIn(repository, config);
-            RegistryResponse response = await transport.SendAsync(
+            var configDigest = DigestIn(repository, config);
+            var response = await transport.SendAsync(
                 new RegistryRequest(HttpMethod.Get, Address(repository, $"blobs/{configDigest}"), repository, RegistryAccess.Pull)
-                    { What = "an image configuration", Limit = ManifestLimit },
-                cancellationToken).ConfigureAwait(false);
+                {
+                    What = "an image configuration",
+                    Limit = ManifestLimit,
+                },
+                cancellationToken
+            );
             if (response.Status == HttpStatusCode.NotFound)
                 throw RegistryErrors.ImageNotFound(repository, configDigest);
             Check(repository, Successful(repository, response), configDigest);
-            ImageConfiguration configuration = Read(repository, response, ManifestJson.Default.ImageConfiguration, "the image configuration");
+            var configuration = Read(repository, response, ManifestJson.Default.ImageConfiguration, "the image configuration");
             if (configuration.Created is { } created)
                 labels.TryAdd(IRegistry.CreatedLabel, created);
             Add(configuration.Config?.Labels);
@@ -148,7 +176,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
         void Add(Dictionary<string, string?>? more)
         {
-            foreach ((string key, string? value) in more ?? [])
+            foreach ((var key, var value) in more ?? [])
             {
                 if (value is not null)
                     labels[key] = value;
@@ -157,12 +185,16 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     }
 
     /// <summary>The first existing image of an index, those for the platforms of the nodes first.</summary>
-    private async Task<ImageManifest?> ReadFirstImageAsync(ImageRepository repository, ImageManifest index, CancellationToken cancellationToken)
+    private async Task<ImageManifest?> ReadFirstImageAsync(
+        ImageRepository repository,
+        ImageManifest index,
+        CancellationToken cancellationToken
+    )
     {
-        foreach (ManifestDescriptor image in index.Images().OrderBy(i => i.IsFor(options.Platforms) ? 0 : 1).Take(MaxPlatforms))
+        foreach (var image in index.Images().OrderBy(i => i.IsFor(options.Platforms) ? 0 : 1).Take(MaxPlatforms))
         {
-            string digest = DigestIn(repository, image);
-            if (await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { } found)
+            var digest = DigestIn(repository, image);
+            if (await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken) is { } found)
                 return Checked(repository, found, digest);
         }
 
@@ -172,11 +204,18 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     public Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
         RequireCompleteAsync(repository, digest, digest, 0, cancellationToken);
 
-    private async Task RequireCompleteAsync(ImageRepository repository, string rootDigest, string digest, int depth, CancellationToken cancellationToken)
+    private async Task RequireCompleteAsync(
+        ImageRepository repository,
+        string rootDigest,
+        string digest,
+        int depth,
+        CancellationToken cancellationToken
+    )
     {
-        RegistryResponse response = await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false)
+        var response =
+            await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken)
             ?? throw RegistryErrors.ImageNotFound(repository, digest);
-        ImageManifest index = Checked(repository, response, digest);
+        var index = Checked(repository, response, digest);
         if (!ImageManifest.IsIndex(response.ContentType ?? ""))
         {
             RequireImage(repository, digest, index);
@@ -188,15 +227,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             throw RegistryErrors.NotAnImage(repository, rootDigest, "its index refers to no image for any platform");
         // Images for other platforms may be missing, because mirrors omit them. If there is none for the configured platforms, one must
         // exist.
-        List<ManifestDescriptor> pulled = images.FindAll(i => i.IsFor(options.Platforms));
-        List<ManifestDescriptor> required = pulled.Count > 0 ? pulled : [.. images.Take(MaxPlatforms)];
+        var pulled = images.FindAll(i => i.IsFor(options.Platforms));
+        var required = pulled.Count > 0 ? pulled : [.. images.Take(MaxPlatforms)];
         if (required.Count > MaxPlatforms)
             throw RegistryErrors.Invalid(repository, $"an index with more than {MaxPlatforms} images.");
         string? missing = null;
-        foreach (ManifestDescriptor image in required)
+        foreach (var image in required)
         {
-            string child = DigestIn(repository, image);
-            if (!await ExistsAsync(repository, child, cancellationToken).ConfigureAwait(false))
+            var child = DigestIn(repository, image);
+            if (!await ExistsAsync(repository, child, cancellationToken))
             {
                 missing ??= child;
                 if (pulled.Count > 0)
@@ -205,7 +244,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             }
 
             if (ImageManifest.IsIndex(image.MediaType ?? ""))
-                await RequireCompleteAsync(repository, rootDigest, child, depth + 1, cancellationToken).ConfigureAwait(false);
+                await RequireCompleteAsync(repository, rootDigest, child, depth + 1, cancellationToken);
             if (pulled.Count == 0)
                 return;
         }
@@ -218,11 +257,11 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     {
         if (!_headUnsupported)
         {
-            if (await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is { IsSuccess: true })
+            if (await HeadAsync(repository, digest, RegistryAccess.Pull, cancellationToken) is { IsSuccess: true })
                 return true;
         }
 
-        return await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false) is not null;
+        return await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken) is not null;
     }
 
     public async Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken)
@@ -230,19 +269,30 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         ArgumentNullException.ThrowIfNull(version);
         if (!ImageReference.IsTag(version) && !ImageReference.IsDigest(version))
             throw RegistryErrors.TagInvalid(repository, version);
-        string? former = (await FindTagAsync(repository, tag, RegistryAccess.Push, cancellationToken).ConfigureAwait(false))?.Digest;
-        RegistryResponse manifest = await GetManifestAsync(repository, version, RegistryAccess.Push, cancellationToken).ConfigureAwait(false)
+        var former = (await FindTagAsync(repository, tag, RegistryAccess.Push, cancellationToken))?.Digest;
+        var manifest =
+            await GetManifestAsync(repository, version, RegistryAccess.Push, cancellationToken)
             ?? throw RegistryErrors.VersionNotFound(repository, version);
-        string digest = CheckedDigest(repository, manifest, version);
+        var digest = CheckedDigest(repository, manifest, version);
         if (digest == former)
             return new TagMove(repository, tag, version, digest, former, AlreadyThere: true);
 
-        RegistryResponse put = await transport.SendAsync(
+        var put = await transport.SendAsync(
             new RegistryRequest(HttpMethod.Put, Address(repository, $"manifests/{tag}"), repository, RegistryAccess.Push)
-                { Body = manifest.Body, ContentType = manifest.ContentType },
-            cancellationToken).ConfigureAwait(false);
+            {
+                Body = manifest.Body,
+                ContentType = manifest.ContentType,
+            },
+            cancellationToken
+        );
         if (!put.IsSuccess)
-            throw RegistryErrors.Refused(repository, $"to point the tag '{tag}' at '{version}'", (int)put.Status, RegistryErrorBody.MessageOf(put), RegistryErrorBody.CodeOf(put));
+            throw RegistryErrors.Refused(
+                repository,
+                $"to point the tag '{tag}' at '{version}'",
+                (int)put.Status,
+                RegistryErrorBody.MessageOf(put),
+                RegistryErrorBody.CodeOf(put)
+            );
         if (ImageReference.IsDigest(put.ContentDigest) && put.ContentDigest is string stored && stored != digest)
             throw RegistryErrors.Invalid(repository, $"it stored '{tag}' as {put.Show(stored)} instead of {digest}.");
         return new TagMove(repository, tag, version, digest, former, AlreadyThere: false);
@@ -251,48 +301,76 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     public async Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken)
     {
         CheckTag(repository, tag);
-        RegistryResponse response = await transport.SendAsync(
-            new RegistryRequest(HttpMethod.Delete, Address(repository, $"manifests/{tag}"), repository, RegistryAccess.Delete), cancellationToken)
-            .ConfigureAwait(false);
+        var response = await transport.SendAsync(
+            new RegistryRequest(HttpMethod.Delete, Address(repository, $"manifests/{tag}"), repository, RegistryAccess.Delete),
+            cancellationToken
+        );
         if (response.IsSuccess)
             return;
-        string? code = RegistryErrorBody.CodeOf(response);
+        var code = RegistryErrorBody.CodeOf(response);
         throw response.Status switch
         {
             HttpStatusCode.NotFound when code == "NAME_UNKNOWN" => RegistryErrors.RepositoryNotFound(repository),
             HttpStatusCode.NotFound => RegistryErrors.TagNotFound(repository, tag),
             // Older registries only delete by digest or not at all.
             HttpStatusCode.MethodNotAllowed => RegistryErrors.TagRemovalUnsupported(repository, tag),
-            HttpStatusCode.BadRequest when code is "UNSUPPORTED" or "DIGEST_INVALID" => RegistryErrors.TagRemovalUnsupported(repository, tag),
-            _ => RegistryErrors.Refused(repository, $"to delete the tag '{tag}'", (int)response.Status, RegistryErrorBody.MessageOf(response), code),
+            HttpStatusCode.BadRequest when code is "UNSUPPORTED" or "DIGEST_INVALID" => RegistryErrors.TagRemovalUnsupported(
+                repository,
+                tag
+            ),
+            _ => RegistryErrors.Refused(
+                repository,
+                $"to delete the tag '{tag}'",
+                (int)response.Status,
+                RegistryErrorBody.MessageOf(response),
+                code
+            ),
         };
     }
 
     /// <remarks>One HEAD; if the server does not support it or omits headers, a GET.</remarks>
-    private async Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, RegistryAccess access, CancellationToken cancellationToken)
+    private async Task<TagDigest?> FindTagAsync(
+        ImageRepository repository,
+        string tag,
+        RegistryAccess access,
+        CancellationToken cancellationToken
+    )
     {
         CheckTag(repository, tag);
         if (!_headUnsupported)
         {
-            RegistryResponse? response = await HeadAsync(repository, tag, access, cancellationToken).ConfigureAwait(false);
-            if (response is { IsSuccess: true } && ImageManifest.MediaTypes.Contains(response.ContentType ?? "") && ImageReference.IsDigest(response.ContentDigest))
+            var response = await HeadAsync(repository, tag, access, cancellationToken);
+            if (
+                response is { IsSuccess: true }
+                && ImageManifest.MediaTypes.Contains(response.ContentType ?? "")
+                && ImageReference.IsDigest(response.ContentDigest)
+            )
                 return new TagDigest(response.ContentDigest, IsIndex: ImageManifest.IsIndex(response.ContentType!));
         }
 
-        return await GetManifestAsync(repository, tag, access, cancellationToken).ConfigureAwait(false) is RegistryResponse read
+        return await GetManifestAsync(repository, tag, access, cancellationToken) is RegistryResponse read
             ? new TagDigest(CheckedDigest(repository, read, tag), IsIndex: ImageManifest.IsIndex(read.ContentType ?? ""))
             : null;
     }
 
     /// <summary>Null if HEAD is denied: GET may be allowed, or its error response has a message.</summary>
-    private async Task<RegistryResponse?> HeadAsync(ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
+    private async Task<RegistryResponse?> HeadAsync(
+        ImageRepository repository,
+        string reference,
+        RegistryAccess access,
+        CancellationToken cancellationToken
+    )
     {
         RegistryResponse response;
         try
         {
             response = await transport.SendAsync(
-                new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{reference}"), repository, access) { Accept = ImageManifest.MediaTypes },
-                cancellationToken).ConfigureAwait(false);
+                new RegistryRequest(HttpMethod.Head, Address(repository, $"manifests/{reference}"), repository, access)
+                {
+                    Accept = ImageManifest.MediaTypes,
+                },
+                cancellationToken
+            );
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
@@ -312,7 +390,8 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
     private async Task<ImageManifest> ReadManifestAsync(ImageRepository repository, string digest, CancellationToken cancellationToken)
     {
-        RegistryResponse response = await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken).ConfigureAwait(false)
+        var response =
+            await GetManifestAsync(repository, digest, RegistryAccess.Pull, cancellationToken)
             ?? throw RegistryErrors.ImageNotFound(repository, digest);
         return Checked(repository, response, digest);
     }
@@ -324,18 +403,30 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     }
 
     private async Task<RegistryResponse?> GetManifestAsync(
-        ImageRepository repository, string reference, RegistryAccess access, CancellationToken cancellationToken)
+        ImageRepository repository,
+        string reference,
+        RegistryAccess access,
+        CancellationToken cancellationToken
+    )
     {
-        RegistryResponse response = await transport.SendAsync(
+        var response = await transport.SendAsync(
             new RegistryRequest(HttpMethod.Get, Address(repository, $"manifests/{reference}"), repository, access)
-                { Accept = ImageManifest.MediaTypes, What = "a manifest", Limit = ManifestLimit },
-            cancellationToken).ConfigureAwait(false);
+            {
+                Accept = ImageManifest.MediaTypes,
+                What = "a manifest",
+                Limit = ManifestLimit,
+            },
+            cancellationToken
+        );
         if (response.Status == HttpStatusCode.NotFound)
             return RegistryErrorBody.CodeOf(response) == "NAME_UNKNOWN" ? throw RegistryErrors.RepositoryNotFound(repository) : null;
         // An error with a code is about this manifest; others come from a proxy or from a server that is not a registry.
         if (!response.IsSuccess && RegistryErrorBody.CodeOf(response) is { } code)
             throw RegistryErrors.ManifestUnreadable(
-                repository, reference, $"HTTP status {(int)response.Status}, {RegistryErrorBody.MessageOf(response) ?? response.Show(code)}.");
+                repository,
+                reference,
+                $"HTTP status {(int)response.Status}, {RegistryErrorBody.MessageOf(response) ?? response.Show(code)}."
+            );
         return Typed(repository, Successful(repository, response), reference);
     }
 
@@ -348,8 +439,11 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             return response;
         }
 
-        bool isGeneric = response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
-        string? type = (isGeneric ? Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType : null) ?? response.ContentType;
+        var isGeneric =
+            response.ContentType is null or "application/json" or "text/plain" or "application/octet-stream" or "binary/octet-stream";
+        var type =
+            (isGeneric ? Read(repository, response, ManifestJson.Default.ImageManifest, "a manifest").MediaType : null)
+            ?? response.ContentType;
         if (type is not null && ImageManifest.MediaTypes.Contains(type))
             return response with { ContentType = type };
         if (ImageManifest.IsSchemaVersion1(type))
@@ -363,8 +457,11 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
     private static string CheckedDigest(ImageRepository repository, RegistryResponse response, string reference)
     {
         // An invalid digest header is ignored.
-        string? claimed = ImageReference.IsDigest(reference) ? reference : ImageReference.IsDigest(response.ContentDigest) ? response.ContentDigest : null;
-        string digest = ImageManifest.DigestOf(response.Body, claimed ?? "sha256:");
+        var claimed =
+            ImageReference.IsDigest(reference) ? reference
+            : ImageReference.IsDigest(response.ContentDigest) ? response.ContentDigest
+            : null;
+        var digest = ImageManifest.DigestOf(response.Body, claimed ?? "sha256:");
         if (claimed is not null)
             Check(repository, response, claimed);
         return digest;
@@ -372,13 +469,15 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
 
     private static void Check(ImageRepository repository, RegistryResponse response, string digest)
     {
-        string actual = ImageManifest.DigestOf(response.Body, digest);
+        var actual = ImageManifest.DigestOf(response.Body, digest);
         if (actual != digest)
             throw RegistryErrors.Invalid(repository, $"content of {digest} has digest {actual}.");
     }
 
     private static RegistryResponse Successful(ImageRepository repository, RegistryResponse response) =>
-        response.IsSuccess ? response : throw RegistryErrors.Invalid(repository, $"{response.Uri.Authority} returned HTTP status {(int)response.Status}.");
+        response.IsSuccess
+            ? response
+            : throw RegistryErrors.Invalid(repository, $"{response.Uri.Authority} returned HTTP status {(int)response.Status}.");
 
     private static T Read<T>(ImageRepository repository, RegistryResponse response, JsonTypeInfo<T> type, string what)
         where T : class
@@ -390,12 +489,17 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         catch (JsonException)
         {
             // Without the exception, which quotes the body.
-            throw RegistryErrors.Invalid(repository, $"{what} is not valid JSON (content type: {response.Show(response.ContentType ?? "none")}).");
+            throw RegistryErrors.Invalid(
+                repository,
+                $"{what} is not valid JSON (content type: {response.Show(response.ContentType ?? "none")})."
+            );
         }
     }
 
     private static string DigestIn(ImageRepository repository, ManifestDescriptor descriptor) =>
-        ImageReference.IsDigest(descriptor.Digest) ? descriptor.Digest : throw RegistryErrors.Invalid(repository, "a manifest contains an invalid digest.");
+        ImageReference.IsDigest(descriptor.Digest)
+            ? descriptor.Digest
+            : throw RegistryErrors.Invalid(repository, "a manifest contains an invalid digest.");
 
     private static Uri? NextPage(ImageRepository repository, RegistryResponse response, Uri first)
     {
@@ -403,12 +507,17 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
         {
             if (LinkHeader.Next(response.Links) is not string next)
                 return null;
-            if (!Uri.TryCreate(response.Uri, next, out Uri? uri))
+            if (!Uri.TryCreate(response.Uri, next, out var uri))
                 throw new FormatException("invalid URL");
-            return RegistryAddress.SameServer(uri, first) && uri.UserInfo.Length == 0 && uri.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal)
+            return
+                RegistryAddress.SameServer(uri, first)
+                && uri.UserInfo.Length == 0
+                && uri.AbsolutePath.StartsWith("/v2/", StringComparison.Ordinal)
                 ? uri
                 : throw RegistryErrors.Invalid(
-                    repository, $"link to the next page of tags at another server, {response.Show($"{uri.Scheme}://{uri.Authority}")}, not allowed.");
+                    repository,
+                    $"link to the next page of tags at another server, {response.Show($"{uri.Scheme}://{uri.Authority}")}, not allowed."
+                );
         }
         catch (FormatException)
         {
@@ -422,5 +531,6 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
             throw RegistryErrors.TagInvalid(repository, tag);
     }
 
-    private Uri Address(ImageRepository repository, string rest) => new(RegistryAddress.Of(repository, options), $"{repository.Path}/{rest}");
+    private Uri Address(ImageRepository repository, string rest) =>
+        new(RegistryAddress.Of(repository, options), $"{repository.Path}/{rest}");
 }

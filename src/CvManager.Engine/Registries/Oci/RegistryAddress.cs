@@ -9,7 +9,7 @@ internal static class RegistryAddress
     public static Uri Of(ImageRepository repository, RegistryClientOptions options)
     {
         // The API of Docker Hub has another host than its references.
-        string host = repository.Registry == ImageRepository.DockerHub ? "registry-1.docker.io" : repository.Registry;
+        var host = repository.Registry == ImageRepository.DockerHub ? "registry-1.docker.io" : repository.Registry;
         return new Uri($"{(IsPlain(host, options) ? "http" : "https")}://{host}/v2/");
     }
 
@@ -24,13 +24,20 @@ internal static class RegistryAddress
     {
         if (target.Scheme is not ("https" or "http") || target.UserInfo.Length > 0)
             return false;
-        bool sameHost = target.IdnHost.Equals(server.IdnHost, StringComparison.OrdinalIgnoreCase);
+        var sameHost = target.IdnHost.Equals(server.IdnHost, StringComparison.OrdinalIgnoreCase);
         if (!sameHost && AddressRules.NamesLoopback(target) && !AddressRules.NamesLoopback(server))
             return false;
-        if (AddressRules.Literal(target) is { } address && AddressRules.IsBlocked(address) && !options.LinkLocalRegistries.Contains(target.Authority))
+        if (
+            AddressRules.Literal(target) is { } address
+            && AddressRules.IsBlocked(address)
+            && !options.LinkLocalRegistries.Contains(target.Authority)
+        )
             return false;
-        return target.Scheme == "https" || (server.Scheme == "http"
-            && (sameHost || AddressRules.NamesLoopback(target) || options.PlainHttpRegistries.Contains(target.Authority)));
+        return target.Scheme == "https"
+            || (
+                server.Scheme == "http"
+                && (sameHost || AddressRules.NamesLoopback(target) || options.PlainHttpRegistries.Contains(target.Authority))
+            );
     }
 
     /// <summary>Whether the target of a server must not resolve to this machine.</summary>
@@ -46,11 +53,11 @@ internal static class RegistryAddress
     /// <summary>The host without its port.</summary>
     private static string HostOf(string registry)
     {
-        int colon = registry.LastIndexOf(':');
+        var colon = registry.LastIndexOf(':');
         return colon > registry.LastIndexOf(']') ? registry[..colon] : registry;
     }
 
     // Addresses in repository names are already canonical.
     private static bool IsLoopback(string host) =>
-        host == "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out IPAddress? address) && IPAddress.IsLoopback(address));
+        host == "localhost" || (IPAddress.TryParse(host.Trim('[', ']'), out var address) && IPAddress.IsLoopback(address));
 }

@@ -21,38 +21,50 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     /// <summary>The header for the first attempt of a request; null for none.</summary>
     public async ValueTask<Grant?> PresentAsync(AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
     {
-        Entry entry = EntryOf(access);
+        var entry = EntryOf(access);
         if (entry.Grant is Grant grant && time.GetUtcNow() < grant.RenewAt)
             return grant;
-        Challenge? challenge = entry.Challenge ?? _registryChallenge;
-        return challenge is null ? null : await ObtainAsync(entry, challenge, access, null, attempt, cancellationToken).ConfigureAwait(false);
+        var challenge = entry.Challenge ?? _registryChallenge;
+        return challenge is null ? null : await ObtainAsync(entry, challenge, access, null, attempt, cancellationToken);
     }
 
     /// <summary>The header to retry a rejected request with; null if there is no further credential.</summary>
     /// <param name="refused">The header of the rejected request.</param>
     /// <param name="attempt">The credentials that were tried for the request.</param>
     public async ValueTask<Grant?> AnswerAsync(
-        AccessRequest access, RegistryResponse response, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
+        AccessRequest access,
+        RegistryResponse response,
+        Grant? refused,
+        LoginAttempt attempt,
+        CancellationToken cancellationToken
+    )
     {
-        Entry entry = EntryOf(access);
-        Challenge? challenge = response.Challenges.FirstOrDefault(c => c.IsBearer && !string.IsNullOrEmpty(c["realm"]))
+        var entry = EntryOf(access);
+        var challenge =
+            response.Challenges.FirstOrDefault(c => c.IsBearer && !string.IsNullOrEmpty(c["realm"]))
             ?? response.Challenges.FirstOrDefault(c => c.IsBasic)
             ?? (response.Challenges.Count > 0 ? null : entry.Challenge ?? _registryChallenge ?? Challenge.Basic);
         if (response.Status == HttpStatusCode.Forbidden)
             attempt.LoginsOnly = true;
-        return challenge is null ? null : await ObtainAsync(entry, challenge, access, refused, attempt, cancellationToken).ConfigureAwait(false);
+        return challenge is null ? null : await ObtainAsync(entry, challenge, access, refused, attempt, cancellationToken);
     }
 
     private async ValueTask<Grant?> ObtainAsync(
-        Entry entry, Challenge challenge, AccessRequest access, Grant? refused, LoginAttempt attempt, CancellationToken cancellationToken)
+        Entry entry,
+        Challenge challenge,
+        AccessRequest access,
+        Grant? refused,
+        LoginAttempt attempt,
+        CancellationToken cancellationToken
+    )
     {
-        await entry.Lock.WaitAsync(cancellationToken).ConfigureAwait(false);
+        await entry.Lock.WaitAsync(cancellationToken);
         try
         {
             // A concurrent request may have obtained one.
             if (entry.Grant is Grant present && present != refused && time.GetUtcNow() < present.RenewAt && attempt.Next == 0)
                 return present;
-            Grant? grant = await NextAsync(challenge, access, attempt, cancellationToken).ConfigureAwait(false);
+            var grant = await NextAsync(challenge, access, attempt, cancellationToken);
             if (grant is null && attempt.Next > 0)
                 return null;
             entry.Challenge = challenge;
@@ -71,24 +83,34 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     /// The header for the next usable credential. All credentials for the registry are tried, as the kubelet does, and then, for read
     /// access, anonymous access: an expired credential must not prevent access to public repositories.
     /// </summary>
-    private async ValueTask<Grant?> NextAsync(Challenge challenge, AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
+    private async ValueTask<Grant?> NextAsync(
+        Challenge challenge,
+        AccessRequest access,
+        LoginAttempt attempt,
+        CancellationToken cancellationToken
+    )
     {
-        attempt.Logins ??= await FindLoginsAsync(access.Repository, attempt, cancellationToken).ConfigureAwait(false);
+        attempt.Logins ??= await FindLoginsAsync(access.Repository, attempt, cancellationToken);
         // Only another credential can help.
         if (attempt.LoginsOnly && attempt.Logins.Count < 2)
             return null;
-        bool anonymous = challenge.IsBearer && (attempt.Logins.Count == 0 || (access.Access == RegistryAccess.Pull && !attempt.LoginsOnly));
-        int count = attempt.Logins.Count + (anonymous ? 1 : 0);
+        var anonymous = challenge.IsBearer && (attempt.Logins.Count == 0 || (access.Access == RegistryAccess.Pull && !attempt.LoginsOnly));
+        var count = attempt.Logins.Count + (anonymous ? 1 : 0);
         while (attempt.Next < count)
         {
-            RegistryCredential? credential = attempt.Next < attempt.Logins.Count ? attempt.Logins[attempt.Next] : null;
+            var credential = attempt.Next < attempt.Logins.Count ? attempt.Logins[attempt.Next] : null;
             attempt.Next++;
             try
             {
                 if (credential?.RegistryToken is string token)
-                    return new Grant(new AuthenticationHeaderValue("Bearer", token), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
+                    return new Grant(
+                        new AuthenticationHeaderValue("Bearer", token),
+                        time.GetUtcNow() + BasicLifetime,
+                        LoggedIn: true,
+                        credential.Secrets
+                    );
                 if (challenge.IsBearer)
-                    return await tokens.ObtainAsync(access, challenge, credential, cancellationToken).ConfigureAwait(false);
+                    return await tokens.ObtainAsync(access, challenge, credential, cancellationToken);
                 if (credential is { IdentityToken: null })
                     return new Grant(BasicHeader(credential), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
             }
@@ -103,11 +125,15 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     }
 
     /// <summary>If credentials cannot be read (a missing helper), anonymous access is tried; the error is thrown if that fails.</summary>
-    private async ValueTask<IReadOnlyList<RegistryCredential>> FindLoginsAsync(ImageRepository repository, LoginAttempt attempt, CancellationToken cancellationToken)
+    private async ValueTask<IReadOnlyList<RegistryCredential>> FindLoginsAsync(
+        ImageRepository repository,
+        LoginAttempt attempt,
+        CancellationToken cancellationToken
+    )
     {
         try
         {
-            return await credentials.FindAllAsync(repository, cancellationToken).ConfigureAwait(false);
+            return await credentials.FindAllAsync(repository, cancellationToken);
         }
         catch (CvException e)
         {

@@ -44,7 +44,7 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
     public bool IsRedirect => (int)Status is 301 or 302 or 303 or 307 or 308;
 
     /// <summary>The target of a redirect; null if it is not valid.</summary>
-    public Uri? RedirectTarget => Location is not null && Uri.TryCreate(Uri, Location, out Uri? target) ? target : null;
+    public Uri? RedirectTarget => Location is not null && Uri.TryCreate(Uri, Location, out var target) ? target : null;
 
     public bool IsSuccess => (int)Status is >= 200 and < 300;
 
@@ -56,7 +56,7 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
         {
             ContentType = message.Content.Headers.ContentType?.MediaType,
             ContentDigest = First(message.Headers, "Docker-Content-Digest"),
-            Links = message.Headers.NonValidated.TryGetValues("Link", out HeaderStringValues links) ? [.. links] : [],
+            Links = message.Headers.NonValidated.TryGetValues("Link", out var links) ? [.. links] : [],
             Location = message.Headers.Location,
             RetryAfter = message.Headers.RetryAfter switch
             {
@@ -64,11 +64,13 @@ internal sealed record RegistryResponse(HttpStatusCode Status, byte[] Body, Uri 
                 { Date: DateTimeOffset date } => date > now ? date - now : TimeSpan.Zero,
                 _ => null,
             },
-            Challenges = message.StatusCode == HttpStatusCode.Unauthorized && message.Headers.NonValidated.TryGetValues("WWW-Authenticate", out HeaderStringValues lines)
-                ? Challenge.ParseAll(lines)
-                : [],
+            Challenges =
+                message.StatusCode == HttpStatusCode.Unauthorized
+                && message.Headers.NonValidated.TryGetValues("WWW-Authenticate", out var lines)
+                    ? Challenge.ParseAll(lines)
+                    : [],
         };
 
     private static string? First(HttpResponseHeaders headers, string name) =>
-        headers.NonValidated.TryGetValues(name, out HeaderStringValues values) ? values.FirstOrDefault() : null;
+        headers.NonValidated.TryGetValues(name, out var values) ? values.FirstOrDefault() : null;
 }

@@ -47,20 +47,24 @@ internal sealed partial class RegistryTransport
         var retries = new ResiliencePipelineBuilder<RegistryResponse> { TimeProvider = options.TimeProvider };
         if (options.Retries > 0)
         {
-            retries.AddRetry(new RetryStrategyOptions<RegistryResponse>
-            {
-                MaxRetryAttempts = options.Retries,
-                Delay = options.RetryDelay,
-                BackoffType = DelayBackoffType.Exponential,
-                UseJitter = true,
-                ShouldHandle = arguments => ValueTask.FromResult(IsTransient(arguments.Outcome)),
-                DelayGenerator = arguments => ValueTask.FromResult(arguments.Outcome.Exception is null ? arguments.Outcome.Result!.RetryAfter : null),
-            });
+            retries.AddRetry(
+                new RetryStrategyOptions<RegistryResponse>
+                {
+                    MaxRetryAttempts = options.Retries,
+                    Delay = options.RetryDelay,
+                    BackoffType = DelayBackoffType.Exponential,
+                    UseJitter = true,
+                    ShouldHandle = arguments => ValueTask.FromResult(IsTransient(arguments.Outcome)),
+                    DelayGenerator = arguments =>
+                        ValueTask.FromResult(arguments.Outcome.Exception is null ? arguments.Outcome.Result!.RetryAfter : null),
+                }
+            );
         }
 
         _retries = retries.Build();
         _limit = new ResiliencePipelineBuilder<RegistryResponse> { TimeProvider = options.TimeProvider }
-            .AddTimeout(options.RequestTimeout).Build();
+            .AddTimeout(options.RequestTimeout)
+            .Build();
     }
 
     /// <summary>Sends a request, which must be idempotent because it may be retried.</summary>
@@ -68,21 +72,35 @@ internal sealed partial class RegistryTransport
     /// <exception cref="CvException">An error that has the same meaning for all requests.</exception>
     public async Task<RegistryResponse> SendAsync(RegistryRequest request, CancellationToken cancellationToken)
     {
-        if (AddressRules.Literal(request.Uri) is { } address && AddressRules.IsBlocked(address) && !_options.LinkLocalRegistries.Contains(request.Uri.Authority))
+        if (
+            AddressRules.Literal(request.Uri) is { } address
+            && AddressRules.IsBlocked(address)
+            && !_options.LinkLocalRegistries.Contains(request.Uri.Authority)
+        )
             throw RegistryErrors.AddressRefused(request.Repository, request.Uri.Host, address);
         var sent = new SentLogins();
-        RegistryResponse response = await SendWithRetriesAsync(request, sent, cancellationToken).ConfigureAwait(false);
-        string? details = ErrorDetails(request, response);
+        var response = await SendWithRetriesAsync(request, sent, cancellationToken);
+        var details = ErrorDetails(request, response);
         return response.Status switch
         {
-            HttpStatusCode.Unauthorized when sent.LoggedIn && MissingAction(request, response) is string action => throw RegistryErrors.Forbidden(request.Repository, action, details),
+            HttpStatusCode.Unauthorized when sent.LoggedIn && MissingAction(request, response) is string action =>
+                throw RegistryErrors.Forbidden(request.Repository, action, details),
             HttpStatusCode.Unauthorized => throw RegistryErrors.Unauthorized(request.Repository, sent.LoggedIn, details),
-            HttpStatusCode.Forbidden => throw RegistryErrors.Forbidden(request.Repository, MissingAction(request, response) ?? request.Access.Permission(), details),
+            HttpStatusCode.Forbidden => throw RegistryErrors.Forbidden(
+                request.Repository,
+                MissingAction(request, response) ?? request.Access.Permission(),
+                details
+            ),
             HttpStatusCode.TooManyRequests => throw RegistryErrors.RateLimited(request.Repository, response.RetryAfter),
-            HttpStatusCode.ProxyAuthenticationRequired => throw RegistryErrors.Unreachable(request.Repository, "the proxy requires authentication."),
+            HttpStatusCode.ProxyAuthenticationRequired => throw RegistryErrors.Unreachable(
+                request.Repository,
+                "the proxy requires authentication."
+            ),
             HttpStatusCode.NotImplemented => response,
-            >= HttpStatusCode.InternalServerError =>
-                throw RegistryErrors.Unreachable(request.Repository, $"{response.Uri.Authority} returned HTTP status {(int)response.Status}{(details is null ? "." : $": {details}")}"),
+            >= HttpStatusCode.InternalServerError => throw RegistryErrors.Unreachable(
+                request.Repository,
+                $"{response.Uri.Authority} returned HTTP status {(int)response.Status}{(details is null ? "." : $": {details}")}"
+            ),
             _ => response,
         };
     }
@@ -90,8 +108,10 @@ internal sealed partial class RegistryTransport
     /// <summary>The server's error message, with the server if the request was redirected.</summary>
     private static string? ErrorDetails(RegistryRequest request, RegistryResponse response)
     {
-        string? message = RegistryErrorBody.MessageOf(response);
-        return RegistryAddress.SameServer(request.Uri, response.Uri) ? message : $"{response.Uri.Authority}: {message ?? $"HTTP status {(int)response.Status}"}";
+        var message = RegistryErrorBody.MessageOf(response);
+        return RegistryAddress.SameServer(request.Uri, response.Uri)
+            ? message
+            : $"{response.Uri.Authority}: {message ?? $"HTTP status {(int)response.Status}"}";
     }
 
     /// <summary>
@@ -102,8 +122,8 @@ internal sealed partial class RegistryTransport
     {
         if (response.Challenges.FirstOrDefault(c => c["error"] == "insufficient_scope") is not { } challenge)
             return null;
-        string required = request.Access.Permission();
-        string[] actions = challenge["scope"] is { Length: > 0 } scope ? scope[(scope.LastIndexOf(':') + 1)..].Split(',') : ["pull"];
+        var required = request.Access.Permission();
+        var actions = challenge["scope"] is { Length: > 0 } scope ? scope[(scope.LastIndexOf(':') + 1)..].Split(',') : ["pull"];
         return actions.Contains(required) ? required : response.Show(actions[^1]);
     }
 
@@ -115,13 +135,17 @@ internal sealed partial class RegistryTransport
                 static async (state, token) =>
                 {
                     // Waiting for the budget does not count towards the registry's timeout.
-                    await state.Self._budget.SpendAsync(state.Request.Repository, token).ConfigureAwait(false);
+                    await state.Self._budget.SpendAsync(state.Request.Repository, token);
                     return await state.Self._limit.ExecuteAsync(
-                        static (inner, limited) => new ValueTask<RegistryResponse>(inner.Self.FollowRedirectsAsync(inner.Request, inner.Sent, limited)),
-                        state, token).ConfigureAwait(false);
+                        static (inner, limited) =>
+                            new ValueTask<RegistryResponse>(inner.Self.FollowRedirectsAsync(inner.Request, inner.Sent, limited)),
+                        state,
+                        token
+                    );
                 },
                 (Self: this, Request: request, Sent: sent),
-                cancellationToken).ConfigureAwait(false);
+                cancellationToken
+            );
         }
         catch (TimeoutRejectedException e)
         {
@@ -140,7 +164,10 @@ internal sealed partial class RegistryTransport
         {
             if (TlsFault.Of(e) is { } fault)
                 throw RegistryErrors.TlsFailed(request.Repository, fault);
-            string what = e.InnerException is { } inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal) ? $"{e.Message} {inner.Message}" : e.Message;
+            var what =
+                e.InnerException is { } inner && !e.Message.Contains(inner.Message, StringComparison.Ordinal)
+                    ? $"{e.Message} {inner.Message}"
+                    : e.Message;
             throw RegistryErrors.Unreachable(request.Repository, RemoteText.Show(what, sent.Secrets));
         }
         catch (Exception e) when (e is FormatException or NotSupportedException)
@@ -152,48 +179,67 @@ internal sealed partial class RegistryTransport
 
     private async Task<RegistryResponse> FollowRedirectsAsync(RegistryRequest request, SentLogins sent, CancellationToken cancellationToken)
     {
-        Uri uri = request.Uri;
-        for (int hops = 0; ; hops++)
+        var uri = request.Uri;
+        for (var hops = 0; ; hops++)
         {
-            RegistryResponse response = await SendWithCredentialsAsync(request, uri, sent, cancellationToken).ConfigureAwait(false);
+            var response = await SendWithCredentialsAsync(request, uri, sent, cancellationToken);
             if (!response.IsRedirect)
                 return response;
             if (hops == MaxRedirects)
                 throw RegistryErrors.Invalid(request.Repository, "too many redirects.");
             uri = response.RedirectTarget ?? throw RegistryErrors.Invalid(request.Repository, "redirect to an invalid address.");
-            bool reads = request.Method == HttpMethod.Get || request.Method == HttpMethod.Head;
-            bool downgrades = response.Uri.Scheme == "https" && uri.Scheme == "http";
-            if (downgrades || !RegistryAddress.IsTargetAllowed(uri, request.Uri, _options) || (!reads && !RegistryAddress.SameServer(uri, request.Uri)))
-                throw RegistryErrors.Invalid(request.Repository, $"redirect to {response.Show($"{uri.Scheme}://{uri.Authority}")} not allowed.");
+            var reads = request.Method == HttpMethod.Get || request.Method == HttpMethod.Head;
+            var downgrades = response.Uri.Scheme == "https" && uri.Scheme == "http";
+            if (
+                downgrades
+                || !RegistryAddress.IsTargetAllowed(uri, request.Uri, _options)
+                || (!reads && !RegistryAddress.SameServer(uri, request.Uri))
+            )
+                throw RegistryErrors.Invalid(
+                    request.Repository,
+                    $"redirect to {response.Show($"{uri.Scheme}://{uri.Authority}")} not allowed."
+                );
             if (RegistryAddress.SameServer(uri, request.Uri))
-                await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
+                await _budget.SpendAsync(request.Repository, cancellationToken);
         }
     }
 
     /// <summary>
     /// Sends the request to one server, trying the credentials one by one. The target of a redirect to another server gets no credential.
     /// </summary>
-    private async Task<RegistryResponse> SendWithCredentialsAsync(RegistryRequest request, Uri uri, SentLogins sent, CancellationToken cancellationToken)
+    private async Task<RegistryResponse> SendWithCredentialsAsync(
+        RegistryRequest request,
+        Uri uri,
+        SentLogins sent,
+        CancellationToken cancellationToken
+    )
     {
-        bool own = RegistryAddress.SameServer(uri, request.Uri);
+        var own = RegistryAddress.SameServer(uri, request.Uri);
         if (request.Grant is not null)
-            return await SendOnceAsync(request, uri, own ? request.Grant : null, sent, cancellationToken).ConfigureAwait(false);
-        RegistryAuthenticator authenticator = own ? _authenticator : AuthenticatorFor(uri.Authority);
-        var access = new AccessRequest(request.Repository, own ? request.Uri : uri, (own ? null : PathOf(uri)) ?? request.Repository.Path, request.Access);
+            return await SendOnceAsync(request, uri, own ? request.Grant : null, sent, cancellationToken);
+        var authenticator = own ? _authenticator : AuthenticatorFor(uri.Authority);
+        var access = new AccessRequest(
+            request.Repository,
+            own ? request.Uri : uri,
+            (own ? null : PathOf(uri)) ?? request.Repository.Path,
+            request.Access
+        );
         var attempt = new LoginAttempt();
-        Grant? grant = await authenticator.PresentAsync(access, attempt, cancellationToken).ConfigureAwait(false);
-        for (int retries = 0; ; retries++)
+        var grant = await authenticator.PresentAsync(access, attempt, cancellationToken);
+        for (var retries = 0; ; retries++)
         {
-            RegistryResponse response = await SendOnceAsync(request, uri, grant, sent, cancellationToken).ConfigureAwait(false);
-            bool refused = response.Status == HttpStatusCode.Unauthorized || (response.Status == HttpStatusCode.Forbidden && grant is { LoggedIn: true });
+            var response = await SendOnceAsync(request, uri, grant, sent, cancellationToken);
+            var refused =
+                response.Status == HttpStatusCode.Unauthorized
+                || (response.Status == HttpStatusCode.Forbidden && grant is { LoggedIn: true });
             if (!refused || retries == MaxLogins)
                 return response;
-            Grant? next = await authenticator.AnswerAsync(access, response, grant, attempt, cancellationToken).ConfigureAwait(false);
+            var next = await authenticator.AnswerAsync(access, response, grant, attempt, cancellationToken);
             if (next is null)
                 return response;
             grant = next;
             if (own)
-                await _budget.SpendAsync(request.Repository, cancellationToken).ConfigureAwait(false);
+                await _budget.SpendAsync(request.Repository, cancellationToken);
         }
     }
 
@@ -201,20 +247,33 @@ internal sealed partial class RegistryTransport
     {
         if (_otherServers.Count > MaxOtherServers)
             _otherServers.Clear();
-        return _otherServers.GetOrAdd(authority, static (_, self) => new RegistryAuthenticator(self._tokens, FixedCredential.Anonymous, self._options.TimeProvider), this);
+        return _otherServers.GetOrAdd(
+            authority,
+            static (_, self) => new RegistryAuthenticator(self._tokens, FixedCredential.Anonymous, self._options.TimeProvider),
+            this
+        );
     }
 
     /// <summary>The path of the repository in a URL of the distribution API; null for other URLs.</summary>
-    private static string? PathOf(Uri uri) => PathPattern().Match(uri.AbsolutePath) is { Success: true } match ? match.Groups[1].Value : null;
+    private static string? PathOf(Uri uri) =>
+        PathPattern().Match(uri.AbsolutePath) is { Success: true } match ? match.Groups[1].Value : null;
 
-    private async Task<RegistryResponse> SendOnceAsync(RegistryRequest request, Uri uri, Grant? grant, SentLogins sent, CancellationToken cancellationToken)
+    private async Task<RegistryResponse> SendOnceAsync(
+        RegistryRequest request,
+        Uri uri,
+        Grant? grant,
+        SentLogins sent,
+        CancellationToken cancellationToken
+    )
     {
         sent.Add(grant);
         using var message = new HttpRequestMessage(request.Method, uri);
-        message.Headers.UserAgent.Add(new ProductInfoHeaderValue("cvmanager", typeof(RegistryTransport).Assembly.GetName().Version?.ToString(3)));
+        message.Headers.UserAgent.Add(
+            new ProductInfoHeaderValue("cvmanager", typeof(RegistryTransport).Assembly.GetName().Version?.ToString(3))
+        );
         message.Headers.Authorization = grant?.Header;
         message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, request.Uri));
-        foreach (string type in request.Accept)
+        foreach (var type in request.Accept)
             message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
         if (request.Body is ReadOnlyMemory<byte> body)
         {
@@ -222,13 +281,14 @@ internal sealed partial class RegistryTransport
             message.Content.Headers.ContentType = request.ContentType is null ? null : MediaTypeHeaderValue.Parse(request.ContentType);
         }
 
-        using HttpResponseMessage response = await _http.SendAsync(message, cancellationToken).ConfigureAwait(false);
+        using var response = await _http.SendAsync(message, cancellationToken);
         if (RegistryAddress.SameServer(uri, request.Uri))
             _budget.Observe(response);
         // The Content-Length of a HEAD response is that of a body that is not sent.
-        byte[] read = request.Method == HttpMethod.Head ? []
-            : !response.IsSuccessStatusCode ? await BoundedContent.ReadStartAsync(response.Content, MaxErrorBytes, cancellationToken).ConfigureAwait(false)
-            : await BoundedContent.ReadAsync(response.Content, request.Limit, cancellationToken).ConfigureAwait(false)
+        var read =
+            request.Method == HttpMethod.Head ? []
+            : !response.IsSuccessStatusCode ? await BoundedContent.ReadStartAsync(response.Content, MaxErrorBytes, cancellationToken)
+            : await BoundedContent.ReadAsync(response.Content, request.Limit, cancellationToken)
                 ?? throw RegistryErrors.TooLarge(request.Repository, request.What, request.Limit);
         return RegistryResponse.Of(response, read, uri, _options.TimeProvider.GetUtcNow()) with { Secrets = sent.Secrets };
     }
@@ -238,18 +298,27 @@ internal sealed partial class RegistryTransport
         if (outcome.Exception is Exception error)
         {
             // TLS failures, blocked addresses and missing proxy credentials are not transient.
-            bool isPermanent = error is HttpRequestException { InnerException: AddressRefusedException } or HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired }
+            var isPermanent =
+                error
+                    is HttpRequestException { InnerException: AddressRefusedException }
+                        or HttpRequestException { StatusCode: HttpStatusCode.ProxyAuthenticationRequired }
                 || TlsFault.Of(error) is not null;
-            return !isPermanent && error is (HttpRequestException or IOException or OperationCanceledException or CvException { Kind: CvErrorKind.Unavailable });
+            return !isPermanent
+                && error
+                    is (HttpRequestException or IOException or OperationCanceledException or CvException { Kind: CvErrorKind.Unavailable });
         }
 
-        RegistryResponse response = outcome.Result!;
-        return (response.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout
-                || (response.Status >= HttpStatusCode.InternalServerError && response.Status != HttpStatusCode.NotImplemented))
-            && !(response.RetryAfter > _options.MaxRetryAfter);
+        var response = outcome.Result!;
+        return (
+                response.Status is HttpStatusCode.TooManyRequests or HttpStatusCode.RequestTimeout
+                || (response.Status >= HttpStatusCode.InternalServerError && response.Status != HttpStatusCode.NotImplemented)
+            ) && !(response.RetryAfter > _options.MaxRetryAfter);
     }
 
-    [GeneratedRegex(@"\A/v2/([a-z0-9][a-z0-9._/-]{0,255})/(?:manifests|blobs|tags|referrers)/", RegexOptions.CultureInvariant | RegexOptions.NonBacktracking)]
+    [GeneratedRegex(
+        @"\A/v2/([a-z0-9][a-z0-9._/-]{0,255})/(?:manifests|blobs|tags|referrers)/",
+        RegexOptions.CultureInvariant | RegexOptions.NonBacktracking
+    )]
     private static partial Regex PathPattern();
 }
 
@@ -276,18 +345,24 @@ internal static class RegistryErrorBody
     public static string? CodeOf(RegistryResponse response) => Read(response, "code");
 
     /// <summary>The error message, sanitized.</summary>
-    public static string? MessageOf(RegistryResponse response) => Read(response, "message") is string message ? response.Show(message) : null;
+    public static string? MessageOf(RegistryResponse response) =>
+        Read(response, "message") is string message ? response.Show(message) : null;
 
     private static string? Read(RegistryResponse response, string field)
     {
         try
         {
-            using JsonDocument document = JsonDocument.Parse(response.Body);
-            return document.RootElement.ValueKind == JsonValueKind.Object
-                && document.RootElement.TryGetProperty("errors", out JsonElement errors) && errors.ValueKind == JsonValueKind.Array && errors.GetArrayLength() > 0
-                && errors[0].ValueKind == JsonValueKind.Object && errors[0].TryGetProperty(field, out JsonElement value) && value.ValueKind == JsonValueKind.String
-                    ? value.GetString()
-                    : null;
+            using var document = JsonDocument.Parse(response.Body);
+            return
+                document.RootElement.ValueKind == JsonValueKind.Object
+                && document.RootElement.TryGetProperty("errors", out var errors)
+                && errors.ValueKind == JsonValueKind.Array
+                && errors.GetArrayLength() > 0
+                && errors[0].ValueKind == JsonValueKind.Object
+                && errors[0].TryGetProperty(field, out var value)
+                && value.ValueKind == JsonValueKind.String
+                ? value.GetString()
+                : null;
         }
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {

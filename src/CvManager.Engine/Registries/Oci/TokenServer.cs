@@ -20,16 +20,21 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     private static readonly string[] Reading = ["pull", "metadata_read"];
     private static readonly string[] Writing = ["push", "metadata_write"];
 
-    public async Task<Grant> ObtainAsync(AccessRequest access, Challenge challenge, RegistryCredential? credential, CancellationToken cancellationToken)
+    public async Task<Grant> ObtainAsync(
+        AccessRequest access,
+        Challenge challenge,
+        RegistryCredential? credential,
+        CancellationToken cancellationToken
+    )
     {
-        ImageRepository repository = access.Repository;
-        Uri realm = Realm(access, challenge);
+        var repository = access.Repository;
+        var realm = Realm(access, challenge);
         var request = new TokenRequest(realm, challenge["service"], Scope(access, challenge["scope"]), credential);
-        DateTimeOffset began = options.TimeProvider.GetUtcNow();
-        RegistryResponse response = await SendAsync(access, request, request.Post(), cancellationToken).ConfigureAwait(false);
+        var began = options.TimeProvider.GetUtcNow();
+        var response = await SendAsync(access, request, request.Post(), cancellationToken);
         // Some servers only support OAuth2.
         if (response.Status is HttpStatusCode.MethodNotAllowed or HttpStatusCode.NotImplemented && credential is { IdentityToken: null })
-            response = await SendAsync(access, request, post: true, cancellationToken).ConfigureAwait(false);
+            response = await SendAsync(access, request, post: true, cancellationToken);
         switch (response.Status)
         {
             case HttpStatusCode.Unauthorized or HttpStatusCode.Forbidden or HttpStatusCode.BadRequest:
@@ -37,34 +42,55 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             case HttpStatusCode.TooManyRequests:
                 throw RegistryErrors.RateLimited(repository, response.RetryAfter);
             case >= HttpStatusCode.InternalServerError:
-                throw RegistryErrors.Unreachable(repository, $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}.");
+                throw RegistryErrors.Unreachable(
+                    repository,
+                    $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}."
+                );
         }
 
         return response.IsSuccess
             ? Read(repository, response, began, credential)
-            : throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}.");
+            : throw RegistryErrors.Invalid(
+                repository,
+                $"token server {response.Uri.Authority} returned HTTP status {(int)response.Status}."
+            );
     }
 
     /// <summary>Follows redirects without forwarding the credential to other servers.</summary>
-    private async Task<RegistryResponse> SendAsync(AccessRequest access, TokenRequest request, bool post, CancellationToken cancellationToken)
+    private async Task<RegistryResponse> SendAsync(
+        AccessRequest access,
+        TokenRequest request,
+        bool post,
+        CancellationToken cancellationToken
+    )
     {
-        Uri uri = request.Realm;
-        for (int hops = 0; ; hops++)
+        var uri = request.Realm;
+        for (var hops = 0; ; hops++)
         {
-            bool same = RegistryAddress.SameServer(uri, request.Realm);
-            using HttpRequestMessage message = post ? request.PostTo(uri) : request.GetFrom(uri, hasQuery: hops > 0, withLogin: same);
+            var same = RegistryAddress.SameServer(uri, request.Realm);
+            using var message = post ? request.PostTo(uri) : request.GetFrom(uri, hasQuery: hops > 0, withLogin: same);
             message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, access.Server));
-            using HttpResponseMessage httpResponse = await http.SendAsync(message, cancellationToken).ConfigureAwait(false);
-            byte[] body = await BoundedContent.ReadAsync(httpResponse.Content, Limit, cancellationToken).ConfigureAwait(false)
+            using var httpResponse = await http.SendAsync(message, cancellationToken);
+            var body =
+                await BoundedContent.ReadAsync(httpResponse.Content, Limit, cancellationToken)
                 ?? throw RegistryErrors.TooLarge(access.Repository, "a token", Limit);
-            RegistryResponse response = RegistryResponse.Of(httpResponse, body, uri, options.TimeProvider.GetUtcNow()) with { Secrets = request.Credential?.Secrets ?? Secrets.None };
+            var response = RegistryResponse.Of(httpResponse, body, uri, options.TimeProvider.GetUtcNow()) with
+            {
+                Secrets = request.Credential?.Secrets ?? Secrets.None,
+            };
             if (!response.IsRedirect)
                 return response;
-            Uri? next = hops < MaxRedirects ? response.RedirectTarget : null;
-            if (next is null || (uri.Scheme == "https" && next.Scheme == "http") || !RegistryAddress.IsTargetAllowed(next, access.Server, options)
-                || (post && !RegistryAddress.SameServer(next, request.Realm)))
+            var next = hops < MaxRedirects ? response.RedirectTarget : null;
+            if (
+                next is null
+                || (uri.Scheme == "https" && next.Scheme == "http")
+                || !RegistryAddress.IsTargetAllowed(next, access.Server, options)
+                || (post && !RegistryAddress.SameServer(next, request.Realm))
+            )
                 throw RegistryErrors.Invalid(
-                    access.Repository, $"redirect from token server {uri.Authority} to {response.Show(next?.Authority ?? "an invalid address")} not allowed.");
+                    access.Repository,
+                    $"redirect from token server {uri.Authority} to {response.Show(next?.Authority ?? "an invalid address")} not allowed."
+                );
             uri = next;
         }
     }
@@ -79,27 +105,35 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         catch (JsonException e)
         {
             // Without the inner message, which may quote the body.
-            throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} did not return JSON (byte {e.BytePositionInLine}).");
+            throw RegistryErrors.Invalid(
+                repository,
+                $"token server {response.Uri.Authority} did not return JSON (byte {e.BytePositionInLine})."
+            );
         }
 
-        string? text = string.IsNullOrEmpty(token?.Token) ? token?.AccessToken : token.Token;
+        var text = string.IsNullOrEmpty(token?.Token) ? token?.AccessToken : token.Token;
         if (string.IsNullOrEmpty(text) || text.Any(c => c is <= ' ' or > '~'))
             throw RegistryErrors.Invalid(repository, $"token server {response.Uri.Authority} returned no token.");
 
         // Renew when a fifth of the lifetime, at most a minute, is left: for latency and clock skew.
-        double lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
+        var lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
         return new Grant(
-            new AuthenticationHeaderValue("Bearer", text), asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
-            credential is not null, new Secrets(text).With(credential?.Secrets ?? Secrets.None));
+            new AuthenticationHeaderValue("Bearer", text),
+            asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
+            credential is not null,
+            new Secrets(text).With(credential?.Secrets ?? Secrets.None)
+        );
     }
 
     /// <summary>The value as number or string; null if missing or invalid.</summary>
-    private static double? Seconds(JsonElement value) => value.ValueKind switch
-    {
-        JsonValueKind.Number when value.TryGetDouble(out double number) => number,
-        JsonValueKind.String when double.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out double number) => number,
-        _ => null,
-    };
+    private static double? Seconds(JsonElement value) =>
+        value.ValueKind switch
+        {
+            JsonValueKind.Number when value.TryGetDouble(out var number) => number,
+            JsonValueKind.String
+                when double.TryParse(value.GetString(), NumberStyles.Float, CultureInfo.InvariantCulture, out var number) => number,
+            _ => null,
+        };
 
     /// <summary>
     /// The scope that the request requires, not the scope of the challenge, which could request a token for another repository or more
@@ -107,22 +141,27 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     /// </summary>
     private static string Scope(AccessRequest access, string? wanted)
     {
-        string prefix = $"repository:{access.Path}:";
-        string[] also = access.Access == RegistryAccess.Push ? [.. Reading, .. Writing] : Reading;
-        IEnumerable<string> named = (wanted ?? "").Split(' ', StringSplitOptions.RemoveEmptyEntries)
-            .Where(s => s.StartsWith(prefix, StringComparison.Ordinal)).SelectMany(s => s[prefix.Length..].Split(',')).Intersect(also);
+        var prefix = $"repository:{access.Path}:";
+        var also = access.Access == RegistryAccess.Push ? [.. Reading, .. Writing] : Reading;
+        var named = (wanted ?? "")
+            .Split(' ', StringSplitOptions.RemoveEmptyEntries)
+            .Where(s => s.StartsWith(prefix, StringComparison.Ordinal))
+            .SelectMany(s => s[prefix.Length..].Split(','))
+            .Intersect(also);
         return prefix + string.Join(',', access.Access.Actions().Union(named).Order(StringComparer.Ordinal));
     }
 
     private Uri Realm(AccessRequest access, Challenge challenge)
     {
-        if (!Uri.TryCreate(challenge["realm"], UriKind.Absolute, out Uri? realm) || realm.Scheme is not ("https" or "http"))
+        if (!Uri.TryCreate(challenge["realm"], UriKind.Absolute, out var realm) || realm.Scheme is not ("https" or "http"))
             throw RegistryErrors.Invalid(access.Repository, "its authentication challenge has an invalid realm.");
         // A registry with HTTPS must not have credentials sent over HTTP or to this machine.
         return RegistryAddress.IsTargetAllowed(realm, access.Server, options)
             ? realm
             : throw RegistryErrors.Invalid(
-                access.Repository, $"sending credentials to token server {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")} not allowed.");
+                access.Repository,
+                $"sending credentials to token server {RemoteText.Show($"{realm.Scheme}://{realm.Authority}")} not allowed."
+            );
     }
 }
 
@@ -138,7 +177,7 @@ internal sealed record TokenRequest(Uri Realm, string? Service, string Scope, Re
         var address = new UriBuilder(uri);
         if (!hasQuery)
         {
-            string query = $"scope={Uri.EscapeDataString(Scope)}";
+            var query = $"scope={Uri.EscapeDataString(Scope)}";
             if (Service is not null)
                 query += $"&service={Uri.EscapeDataString(Service)}";
             if (Credential is not null)
@@ -158,7 +197,11 @@ internal sealed record TokenRequest(Uri Realm, string? Service, string Scope, Re
         if (Credential?.IdentityToken is string identity)
             form.AddRange([new("grant_type", "refresh_token"), new("refresh_token", identity)]);
         else
-            form.AddRange([new("grant_type", "password"), new("username", Credential?.UserName ?? ""), new("password", Credential?.Password ?? "")]);
+            form.AddRange([
+                new("grant_type", "password"),
+                new("username", Credential?.UserName ?? ""),
+                new("password", Credential?.Password ?? ""),
+            ]);
         if (Service is not null)
             form.Add(new("service", Service));
         return new HttpRequestMessage(HttpMethod.Post, uri) { Content = new FormUrlEncodedContent(form) };

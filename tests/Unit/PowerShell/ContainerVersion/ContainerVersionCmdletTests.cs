@@ -14,11 +14,13 @@ public sealed class ContainerVersionCmdletTests : IDisposable
 
     public ContainerVersionCmdletTests()
     {
-        PSObject sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
-        string registry = (string)sandbox.Properties["Registry"].Value;
+        var sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
+        var registry = (string)sandbox.Properties["Registry"].Value;
         manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
             .Replace("${ECR_ENDPOINT}", registry, StringComparison.Ordinal);
-        session.Invoke("$repository = $registry + '/nearmap/cvm-example'; $manifest = $text", ("registry", registry), ("text", manifest)).AssertNoErrors();
+        session
+            .Invoke("$repository = $registry + '/nearmap/cvm-example'; $manifest = $text", ("registry", registry), ("text", manifest))
+            .AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Former}, demo").AssertNoErrors();
     }
 
@@ -31,7 +33,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [Fact]
     public void An_applied_manifest_is_listed_and_can_be_applied_again()
     {
-        SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
+        var imported = session.Invoke("$manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
 
         Assert.Equal(["myappcv"], imported.Values<string>("Name"));
         Assert.Equal(["demo"], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string>("Tag"));
@@ -44,7 +46,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [Fact]
     public void Workloads_are_skipped_with_a_warning_without_IncludeWorkload()
     {
-        SessionResult imported = session.Invoke("$manifest | Import-ContainerVersion").AssertNoErrors();
+        var imported = session.Invoke("$manifest | Import-ContainerVersion").AssertNoErrors();
 
         Assert.Contains("Deployment myapp", Assert.Single(imported.Warnings), StringComparison.Ordinal);
         Assert.Empty(session.Invoke("Get-CvWorkload").AssertNoErrors().Output);
@@ -65,9 +67,17 @@ public sealed class ContainerVersionCmdletTests : IDisposable
 
         Assert.Empty(session.Invoke("Get-ContainerVersion nope*").AssertNoErrors().Output);
         Assert.Equal(["myappcv"], session.Invoke("Get-ContainerVersion MYAPP* -AllNamespaces").AssertNoErrors().Values<string>("Name"));
-        foreach (string script in new[] { "Get-ContainerVersion nope", "Get-ContainerVersion nope -AllNamespaces", "Start-CvReconcile nope", "Test-ContainerVersion -Name nope" })
+        foreach (
+            var script in new[]
+            {
+                "Get-ContainerVersion nope",
+                "Get-ContainerVersion nope -AllNamespaces",
+                "Start-CvReconcile nope",
+                "Test-ContainerVersion -Name nope",
+            }
+        )
         {
-            ErrorRecord error = session.Invoke(script).Error();
+            var error = session.Invoke(script).Error();
             Assert.StartsWith("ContainerVersionNotFound,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
             Assert.Equal(ErrorCategory.ObjectNotFound, error.CategoryInfo.Category);
         }
@@ -79,10 +89,12 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [InlineData("name: myappcv", "name: myappcv\n  namespace: other", "NamespaceMismatch")]
     public void An_invalid_resource_is_rejected_and_nothing_is_applied(string from, string to, string id)
     {
-        string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
+        var wrong = manifest.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(manifest, wrong);
 
-        ErrorRecord error = session.Invoke("$wrong | Import-ContainerVersion -Namespace default -WarningAction SilentlyContinue", ("wrong", wrong)).Error();
+        var error = session
+            .Invoke("$wrong | Import-ContainerVersion -Namespace default -WarningAction SilentlyContinue", ("wrong", wrong))
+            .Error();
 
         Assert.StartsWith(id + ",", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal(ErrorCategory.InvalidData, error.CategoryInfo.Category);
@@ -96,8 +108,8 @@ public sealed class ContainerVersionCmdletTests : IDisposable
         session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
 
-        PSObject planned = session.Invoke("Start-CvReconcile -WhatIf").Single();
-        PSObject tested = session.Invoke("Test-ContainerVersion -Name *").Single();
+        var planned = session.Invoke("Start-CvReconcile -WhatIf").Single();
+        var tested = session.Invoke("Test-ContainerVersion -Name *").Single();
 
         Assert.Equal(("Planned", Next), ((string)planned.Properties["Outcome"].Value, (string)planned.Properties["Version"].Value));
         Assert.Contains($"{Next}@sha256:", session.Host.Text, StringComparison.Ordinal);
@@ -112,7 +124,7 @@ public sealed class ContainerVersionCmdletTests : IDisposable
         session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload").AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {Next}, demo").AssertNoErrors();
 
-        PSObject result = session.Invoke("Get-ContainerVersion | Start-CvReconcile").Single();
+        var result = session.Invoke("Get-ContainerVersion | Start-CvReconcile").Single();
 
         Assert.Equal(Next, result.Properties["Version"].Value);
         Assert.Equal([Next], session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version"));
@@ -127,11 +139,11 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [InlineData("selector:\n    cvapp: myapp", "selector:\n    cvapp: other", "WorkloadNotFound", "WorkloadNotFound")]
     public void A_stalled_resource_is_an_error_with_the_reason_of_its_condition(string from, string to, string reason, string errorId)
     {
-        string wrong = manifest.Replace(from, to, StringComparison.Ordinal);
+        var wrong = manifest.Replace(from, to, StringComparison.Ordinal);
         Assert.NotEqual(manifest, wrong);
         session.Invoke("$null = $wrong | Import-ContainerVersion -IncludeWorkload", ("wrong", wrong)).AssertNoErrors();
 
-        SessionResult result = session.Invoke("Start-CvReconcile");
+        var result = session.Invoke("Start-CvReconcile");
 
         Assert.Equal($"{errorId},CvManager.PowerShell.StartCvReconcileCommand", result.Error().FullyQualifiedErrorId);
         Assert.Equal(["Stalled"], result.Values<string>("Outcome"));
@@ -142,12 +154,13 @@ public sealed class ContainerVersionCmdletTests : IDisposable
     [Fact]
     public void The_younger_of_two_resources_on_one_container_stalls_and_names_the_other()
     {
-        string second = manifest[(manifest.IndexOf("---", StringComparison.Ordinal) + 3)..].Replace("name: myappcv", "name: zweite", StringComparison.Ordinal);
+        var second = manifest[(manifest.IndexOf("---", StringComparison.Ordinal) + 3)..]
+            .Replace("name: myappcv", "name: zweite", StringComparison.Ordinal);
         session.Invoke("$null = $manifest, $second | Import-ContainerVersion -IncludeWorkload", ("second", second)).AssertNoErrors();
 
-        SessionResult result = session.Invoke("Start-CvReconcile");
+        var result = session.Invoke("Start-CvReconcile");
 
-        ErrorRecord error = result.Error();
+        var error = result.Error();
         Assert.StartsWith("Conflict,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Equal("default/zweite", error.TargetObject);
         Assert.Contains("myappcv", error.ToString(), StringComparison.Ordinal);

@@ -1,4 +1,3 @@
-using System.Management.Automation;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;
@@ -22,7 +21,7 @@ public sealed class EditContainerVersionTests : IDisposable
     [InlineData("-VersionSyntax '[0-9'", "versionSyntax")]
     public void An_invalid_value_is_rejected_with_its_field_and_nothing_is_written(string wrong, string field)
     {
-        ErrorRecord error = session.Invoke($"New-ContainerVersion app r.example/app demo main {wrong}").Error();
+        var error = session.Invoke($"New-ContainerVersion app r.example/app demo main {wrong}").Error();
 
         Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Contains(field, error.ToString(), StringComparison.Ordinal);

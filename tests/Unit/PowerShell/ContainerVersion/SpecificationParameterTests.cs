@@ -1,4 +1,3 @@
-using System.Management.Automation;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;
@@ -18,12 +17,19 @@ public sealed class SpecificationParameterTests : IDisposable
 
     [Theory]
     [InlineData("'team/tests:demo'", "team/tests:demo 00:10:00")]
-    [InlineData("'r.example:5000/team/tests:demo', @{ image = 'team/load'; tag = 'v1'; timeout = '90s' }", "r.example:5000/team/tests:demo 00:10:00, team/load:v1 00:01:30")]
+    [InlineData(
+        "'r.example:5000/team/tests:demo', @{ image = 'team/load'; tag = 'v1'; timeout = '90s' }",
+        "r.example:5000/team/tests:demo 00:10:00, team/load:v1 00:01:30"
+    )]
     [InlineData("([pscustomobject]@{ Kind = 'Image'; Image = 'team/load'; Tag = 'v1'; TimeoutSeconds = 5 })", "team/load:v1 00:00:05")]
     [InlineData("@()", "")]
     public void A_gate_is_a_reference_or_a_map_or_an_object(string given, string expected)
     {
-        PSObject shown = session.Invoke($"(New-ContainerVersion app r.example/app demo main -Verify {given}).Verify.ForEach({{ \"$_ $($_.Timeout)\" }}) -join ', '").Single();
+        var shown = session
+            .Invoke(
+                $"(New-ContainerVersion app r.example/app demo main -Verify {given}).Verify.ForEach({{ \"$_ $($_.Timeout)\" }}) -join ', '"
+            )
+            .Single();
 
         Assert.Equal(expected, shown.BaseObject);
     }
@@ -36,7 +42,7 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("7", "'7'")]
     public void An_invalid_gate_is_rejected_with_the_parameter_and_the_value(string given, string named)
     {
-        ErrorRecord error = session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
+        var error = session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
 
         Assert.Contains("'Verify'", error.ToString(), StringComparison.Ordinal);
         Assert.Contains(named, error.ToString(), StringComparison.Ordinal);
@@ -48,7 +54,10 @@ public sealed class SpecificationParameterTests : IDisposable
     {
         session.Invoke("$null = New-ContainerVersion app r.example/app demo main -Verify 'team/a:1', 'team/b:1'").AssertNoErrors();
 
-        Assert.Equal("team/c:1", session.Invoke("(Set-ContainerVersion app -Verify 'team/c:1' -PassThru).Verify -join ' '").Single().BaseObject);
+        Assert.Equal(
+            "team/c:1",
+            session.Invoke("(Set-ContainerVersion app -Verify 'team/c:1' -PassThru).Verify -join ' '").Single().BaseObject
+        );
         Assert.Equal("main", session.Invoke("(Get-ContainerVersion app).Container").Single().BaseObject);
         Assert.Equal("", session.Invoke("(Set-ContainerVersion app -Verify @() -PassThru).Verify -join ' '").Single().BaseObject);
     }
@@ -56,16 +65,26 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void ServiceName_implies_blue_green_and_Rolling_removes_its_fields()
     {
-        PSObject created = session.Invoke("New-ContainerVersion app r.example/app demo main -ServiceName web -LabelName colour -VerifyBeforeCutOver team/t:1 -VerifyAfterCutOver team/u:1 -ScaleDownDelay 2m").Single();
+        var created = session
+            .Invoke(
+                "New-ContainerVersion app r.example/app demo main -ServiceName web -LabelName colour -VerifyBeforeCutOver team/t:1 -VerifyAfterCutOver team/u:1 -ScaleDownDelay 2m"
+            )
+            .Single();
         Assert.Equal(("ServiceBlueGreen", "web"), (created.Properties["Strategy"].Value, created.Properties["ServiceName"].Value));
-        Assert.Equal("team/t:1 team/u:1", session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject);
+        Assert.Equal(
+            "team/t:1 team/u:1",
+            session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
+        );
 
         // Setting one field keeps the others.
         Assert.Equal("web", session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
 
-        PSObject rolling = session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
+        var rolling = session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
         Assert.Equal(("Rolling", null), (rolling.Properties["Strategy"].Value, rolling.Properties["ServiceName"].Value));
-        Assert.Equal(" ", session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject);
+        Assert.Equal(
+            " ",
+            session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
+        );
     }
 
     [Theory]
@@ -78,9 +97,9 @@ public sealed class SpecificationParameterTests : IDisposable
     public void An_invalid_value_is_reported_with_the_parameter_and_the_field(string wrong, string expected)
     {
         session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
-        foreach (string command in (string[])["New-ContainerVersion other r.example/app demo main", "Set-ContainerVersion app"])
+        foreach (var command in (string[])["New-ContainerVersion other r.example/app demo main", "Set-ContainerVersion app"])
         {
-            ErrorRecord error = session.Invoke($"{command} {wrong}").Error();
+            var error = session.Invoke($"{command} {wrong}").Error();
             Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
             Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
             Assert.Contains(expected, error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
@@ -90,7 +109,9 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void Blue_green_parameters_cannot_be_combined_with_Rolling()
     {
-        ErrorRecord error = session.Invoke("New-ContainerVersion app r.example/app demo main -Strategy Rolling -VerifyAfterCutOver team/t:1").Error();
+        var error = session
+            .Invoke("New-ContainerVersion app r.example/app demo main -Strategy Rolling -VerifyAfterCutOver team/t:1")
+            .Error();
 
         Assert.StartsWith("ParameterNotApplicable,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Contains("-VerifyAfterCutOver", error.ToString(), StringComparison.Ordinal);
@@ -99,22 +120,52 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void A_policy_replaces_the_tag_and_a_tag_replaces_the_policy()
     {
-        Assert.Equal("semver:^1.4", session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject);
-        Assert.Equal("regex/alphabetical:main-(.+)", session.Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag").Single().BaseObject);
+        Assert.Equal(
+            "semver:^1.4",
+            session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject
+        );
+        Assert.Equal(
+            "regex/alphabetical:main-(.+)",
+            session
+                .Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag")
+                .Single()
+                .BaseObject
+        );
         Assert.Equal("newest:*", session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Tag").Single().BaseObject);
         Assert.Equal("prod", session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Tag").Single().BaseObject);
         Assert.Equal("semver:1.x", session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Tag").Single().BaseObject);
 
-        Assert.Contains("-SemVer (spec.versionPolicy.semver)", session.Invoke("Set-ContainerVersion app -SemVer 'one'").Error().ToString(), StringComparison.Ordinal);
-        Assert.Contains("-VersionPattern (spec.versionPolicy.regex)", session.Invoke("Set-ContainerVersion app -VersionPattern '('").Error().ToString(), StringComparison.Ordinal);
-        Assert.StartsWith("AmbiguousParameterSet,", session.Invoke("Set-ContainerVersion app -Tag demo -SemVer 1.x").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.Contains(
+            "-SemVer (spec.versionPolicy.semver)",
+            session.Invoke("Set-ContainerVersion app -SemVer 'one'").Error().ToString(),
+            StringComparison.Ordinal
+        );
+        Assert.Contains(
+            "-VersionPattern (spec.versionPolicy.regex)",
+            session.Invoke("Set-ContainerVersion app -VersionPattern '('").Error().ToString(),
+            StringComparison.Ordinal
+        );
+        Assert.StartsWith(
+            "AmbiguousParameterSet,",
+            session.Invoke("Set-ContainerVersion app -Tag demo -SemVer 1.x").Error().FullyQualifiedErrorId,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void An_empty_value_removes_an_optional_field()
     {
-        session.Invoke("$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true").AssertNoErrors();
-        Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true").AssertNoErrors().Output);
+        session
+            .Invoke(
+                "$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true"
+            )
+            .AssertNoErrors();
+        Assert.Empty(
+            session
+                .Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true")
+                .AssertNoErrors()
+                .Output
+        );
 
         // If there is nothing to remove, nothing is confirmed or written.
         Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -VersionSyntax '' -Confirm").AssertNoErrors().Output);

@@ -31,9 +31,12 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void A_valid_manifest_has_no_problems()
     {
-        PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
+        var test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
 
-        Assert.Equal(("shop", "myappcv", true, "pipeline"), (Text(test, "Namespace"), Text(test, "Name"), test.Properties["Valid"].Value, Text(test, "Source")));
+        Assert.Equal(
+            ("shop", "myappcv", true, "pipeline"),
+            (Text(test, "Namespace"), Text(test, "Name"), test.Properties["Valid"].Value, Text(test, "Source"))
+        );
         Assert.Empty(Problems(test));
     }
 
@@ -46,7 +49,9 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("container: {name: myapp}", "", "spec.container", "")]
     public void An_invalid_field_is_named_with_its_value_and_a_remedy(string from, string to, string field, string value)
     {
-        PSObject test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good.Replace(from, to, StringComparison.Ordinal))).Single();
+        var test = session
+            .Invoke("Test-ContainerVersion -Manifest $text", ("text", Good.Replace(from, to, StringComparison.Ordinal)))
+            .Single();
 
         dynamic problem = Assert.Single(Problems(test).Cast<object>());
         Assert.Equal(field, (string)problem.Field);
@@ -63,29 +68,55 @@ public sealed class TestContainerVersionTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "b.json"), """{"kind":"ContainerVersion","apiVersion":"custom.k8s.io/v1"}""");
         File.WriteAllText(Path.Combine(folder, "readme.txt"), "no manifest");
 
-        Assert.Equal(["myappcv", "other", ""], session.Invoke("Test-ContainerVersion $path", ("path", folder)).AssertNoErrors().Values<string>("Name"));
+        Assert.Equal(
+            ["myappcv", "other", ""],
+            session.Invoke("Test-ContainerVersion $path", ("path", folder)).AssertNoErrors().Values<string>("Name")
+        );
         Assert.Equal(["myappcv", "other"], session.Invoke("Test-ContainerVersion $path/*.yaml").AssertNoErrors().Values<string>("Name"));
-        Assert.Equal(["myappcv", "other"], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(new FileInfo(Path.Combine(folder, "a.yaml")), "a.yaml") })
-            .AssertNoErrors().Values<string>("Name"));
+        Assert.Equal(
+            ["myappcv", "other"],
+            session
+                .InvokeWithInput(
+                    "$input | Test-ContainerVersion",
+                    new[] { FromProvider(new FileInfo(Path.Combine(folder, "a.yaml")), "a.yaml") }
+                )
+                .AssertNoErrors()
+                .Values<string>("Name")
+        );
     }
 
     [Fact]
     public void Text_is_read_from_the_pipeline_whole_or_line_by_line()
     {
-        string two = Good + "\n---\n" + Good;
+        var two = Good + "\n---\n" + Good;
 
-        Assert.Equal([true, true], session.InvokeWithInput("$input | Test-ContainerVersion", two.Split('\n').Select(line => FromProvider(line, "cv.yaml")))
-            .AssertNoErrors().Values<bool>("Valid"));
-        Assert.Equal([true, true], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(two, "cv.yaml") })
-            .AssertNoErrors().Values<bool>("Valid"));
-        Assert.Equal([false, true], session.InvokeWithInput("$input | Test-ContainerVersion", new[] { """{"kind":"ContainerVersion"}""", Good })
-            .AssertNoErrors().Values<bool>("Valid"));
+        Assert.Equal(
+            [true, true],
+            session
+                .InvokeWithInput("$input | Test-ContainerVersion", two.Split('\n').Select(line => FromProvider(line, "cv.yaml")))
+                .AssertNoErrors()
+                .Values<bool>("Valid")
+        );
+        Assert.Equal(
+            [true, true],
+            session
+                .InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(two, "cv.yaml") })
+                .AssertNoErrors()
+                .Values<bool>("Valid")
+        );
+        Assert.Equal(
+            [false, true],
+            session
+                .InvokeWithInput("$input | Test-ContainerVersion", new[] { """{"kind":"ContainerVersion"}""", Good })
+                .AssertNoErrors()
+                .Values<bool>("Valid")
+        );
     }
 
     [Fact]
     public void The_items_of_a_List_are_tested_one_by_one()
     {
-        string list = "apiVersion: v1\nkind: List\nitems:\n- " + Good.Replace("\n", "\n  ", StringComparison.Ordinal);
+        var list = "apiVersion: v1\nkind: List\nitems:\n- " + Good.Replace("\n", "\n  ", StringComparison.Ordinal);
 
         Assert.Equal("myappcv", Text(session.Invoke("$text | Test-ContainerVersion", ("text", list)).Single(), "Name"));
     }
@@ -93,8 +124,9 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void Other_kinds_are_skipped()
     {
-        SessionResult result = session.Invoke("Test-ContainerVersion -Manifest $text -Verbose",
-            ("text", "kind: Deployment\nmetadata: {name: myapp}\n---\n" + Good)).AssertNoErrors();
+        var result = session
+            .Invoke("Test-ContainerVersion -Manifest $text -Verbose", ("text", "kind: Deployment\nmetadata: {name: myapp}\n---\n" + Good))
+            .AssertNoErrors();
 
         Assert.Equal(["myappcv"], result.Values<string>("Name"));
         Assert.Contains(result.Verbose, line => line.Contains("Deployment myapp", StringComparison.Ordinal));
@@ -103,9 +135,9 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void Results_are_shown_as_a_table()
     {
-        string bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
+        var bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
 
-        string text = PlainText.Of(session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
+        var text = PlainText.Of(session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
 
         Assert.Contains("Namespace Name    Valid Problems", text, StringComparison.Ordinal);
         Facts.AssertIn(text, "spec.tag: \"\"");
@@ -115,7 +147,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void Quiet_returns_one_boolean()
     {
-        string bad = Good.Replace("tag: demo", "tag: ''", StringComparison.Ordinal);
+        var bad = Good.Replace("tag: demo", "tag: ''", StringComparison.Ordinal);
 
         Assert.True((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $a -Quiet", ("a", Good), ("b", bad)).Single().BaseObject);
         Assert.False((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $b -Quiet").Single().BaseObject);
@@ -129,7 +161,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("Test-ContainerVersion -Manifest \"[1]`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
     public void Input_that_cannot_be_read_is_an_error(string script, string id, ErrorCategory category)
     {
-        ErrorRecord error = session.Invoke(script).Error();
+        var error = session.Invoke(script).Error();
 
         Assert.Equal($"{id},CvManager.PowerShell.TestContainerVersionCommand", error.FullyQualifiedErrorId);
         Assert.Equal(category, error.CategoryInfo.Category);
@@ -141,7 +173,7 @@ public sealed class TestContainerVersionTests : IDisposable
         File.WriteAllText(Path.Combine(folder, "a.yaml"), "a: [");
         File.WriteAllText(Path.Combine(folder, "b.yaml"), Good);
 
-        SessionResult result = session.Invoke("Test-ContainerVersion $path", ("path", folder));
+        var result = session.Invoke("Test-ContainerVersion $path", ("path", folder));
 
         Assert.Single(result.Errors);
         Assert.Equal(["myappcv"], result.Values<string>("Name"));

@@ -21,7 +21,10 @@ public sealed class InstallCvControllerTests : IDisposable
         var path = Write(server.Address);
 
         Assert.Empty(session.Invoke("Install-CvController -CrdOnly -KubeConfig $path", ("path", path)).AssertNoErrors().Output);
-        Assert.Equal("Unchanged", session.Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru").Single().Properties["Outcome"].Value);
+        Assert.Equal(
+            "Unchanged",
+            session.Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru").Single().Properties["Outcome"].Value
+        );
 
         Assert.Equal(1, server.Creations);
         Assert.True(JsonNode.DeepEquals(CustomResourceDefinition.Json["spec"], server.Stored!["spec"]));
@@ -33,7 +36,9 @@ public sealed class InstallCvControllerTests : IDisposable
         await using DefinitionServer server = new();
         using var session = new PowerShellSession();
 
-        var text = PlainText.Of(session.Render("Install-CvController -CrdOnly -KubeConfig $path -PassThru", ("path", Write(server.Address))));
+        var text = PlainText.Of(
+            session.Render("Install-CvController -CrdOnly -KubeConfig $path -PassThru", ("path", Write(server.Address)))
+        );
 
         Facts.AssertIn(text, "CustomResourceDefinition", "containerversions.custom.k8s.io", "Created", $"{server.Address}");
     }
@@ -44,7 +49,9 @@ public sealed class InstallCvControllerTests : IDisposable
         await using DefinitionServer server = new();
         using var session = new PowerShellSession();
 
-        session.Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru -WhatIf", ("path", Write(server.Address))).AssertNoErrors();
+        session
+            .Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru -WhatIf", ("path", Write(server.Address)))
+            .AssertNoErrors();
 
         Assert.Null(server.Stored);
         Assert.Contains("containerversions.custom.k8s.io", session.Host.Text, StringComparison.Ordinal);
@@ -55,7 +62,10 @@ public sealed class InstallCvControllerTests : IDisposable
     {
         using var session = new PowerShellSession();
 
-        var text = session.Invoke("Install-CvController -CrdOnly -AsYaml -KubeConfig $path", ("path", Path.Combine(_folder, "none"))).Single().BaseObject;
+        var text = session
+            .Invoke("Install-CvController -CrdOnly -AsYaml -KubeConfig $path", ("path", Path.Combine(_folder, "none")))
+            .Single()
+            .BaseObject;
 
         Assert.Equal(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "crd.yaml")), text);
     }
@@ -148,7 +158,10 @@ public sealed class InstallCvControllerTests : IDisposable
         private (int Code, string Body) Answer(string method, string path, string body)
         {
             if (Forbidden)
-                return (403, """{"kind":"Status","code":403,"reason":"Forbidden","message":"customresourcedefinitions is forbidden: User \"sam\" cannot get resource \"customresourcedefinitions\""}""");
+                return (
+                    403,
+                    """{"kind":"Status","code":403,"reason":"Forbidden","message":"customresourcedefinitions is forbidden: User \"sam\" cannot get resource \"customresourcedefinitions\""}"""
+                );
             if (path == "/apis/custom.k8s.io/v1")
                 return (200, "{}");
             if (method == "GET" && Stored is null)

@@ -1,4 +1,3 @@
-using System.Management.Automation;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using Xunit;
@@ -17,16 +16,22 @@ public sealed class RolloutCmdletTests : IDisposable
 
     public RolloutCmdletTests()
     {
-        PSObject sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
-        string registry = (string)sandbox.Properties["Registry"].Value;
-        string manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
+        var sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
+        var registry = (string)sandbox.Properties["Registry"].Value;
+        var manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
             .Replace("${ECR_ENDPOINT}", registry, StringComparison.Ordinal)
-            .Replace("  tag: demo\n", "  tag: demo\n  timeoutSeconds: 2\n  config: {name: myapp-version, key: version}\n", StringComparison.Ordinal)
+            .Replace(
+                "  tag: demo\n",
+                "  tag: demo\n  timeoutSeconds: 2\n  config: {name: myapp-version, key: version}\n",
+                StringComparison.Ordinal
+            )
             .Replace("6e4ae1c", First, StringComparison.Ordinal);
         Assert.Contains("timeoutSeconds: 2", manifest, StringComparison.Ordinal);
         session.Invoke("$repository = $registry + '/nearmap/cvm-example'", ("registry", registry)).AssertNoErrors();
         session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {First}, demo").AssertNoErrors();
-        session.Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload; $null = Start-CvReconcile -Wait", ("manifest", manifest)).AssertNoErrors();
+        session
+            .Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload; $null = Start-CvReconcile -Wait", ("manifest", manifest))
+            .AssertNoErrors();
         RollOut(Second);
     }
 
@@ -40,25 +45,36 @@ public sealed class RolloutCmdletTests : IDisposable
     public async Task An_untrusted_history_is_neither_run_as_code_nor_shown_as_escape_sequences()
     {
         const string bad = "x\u2019;Set-Variable hacked 1 -Scope Global;\u2019";
-        using ClusterConnection cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject });
+        using var cluster = ClusterConnection.Connect(
+            new ClusterOptions { KubeConfigPath = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject }
+        );
         ResourcePath history = new("", "v1", "configmaps", "default", "myapp.history");
-        JsonObject configMap = await cluster.GetAsync(history, TestContext.Current.CancellationToken);
-        JsonArray records = JsonNode.Parse(configMap["data"]!["records"]!.GetValue<string>())!.AsArray();
+        var configMap = await cluster.GetAsync(history, TestContext.Current.CancellationToken);
+        var records = JsonNode.Parse(configMap["data"]!["records"]!.GetValue<string>())!.AsArray();
         (records[0]!["id"], records[0]!["toVersion"], records[0]!["fromVersion"]) = (bad, bad, "\u001b[32mgreen");
-        (records[0]!["reason"], records[0]!["who"]) = ("\u001b]0;pwned\u0007\u001b[2J\u001b[1;31mALL IS LOST\rSecond line", "root\u001b[8m");
+        (records[0]!["reason"], records[0]!["who"]) = (
+            "\u001b]0;pwned\u0007\u001b[2J\u001b[1;31mALL IS LOST\rSecond line",
+            "root\u001b[8m"
+        );
         configMap["data"]!["records"] = records.ToJsonString();
         await cluster.ReplaceAsync(history, configMap, TestContext.Current.CancellationToken);
 
-        foreach (string parameter in (string[])["-ToVersion", "-ToRecord"])
+        foreach (var parameter in (string[])["-ToVersion", "-ToRecord"])
         {
-            string offered = Assert.Single(session.Complete($"Invoke-CvRollback myappcv {parameter} "), text => text.Contains("hacked", StringComparison.Ordinal));
+            var offered = Assert.Single(
+                session.Complete($"Invoke-CvRollback myappcv {parameter} "),
+                text => text.Contains("hacked", StringComparison.Ordinal)
+            );
             session.Invoke($"Invoke-CvRollback myappcv {parameter} {offered} -WhatIf");
             Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
         }
 
-        foreach (string shown in (string[])["Get-CvRolloutHistory", "Get-CvRolloutHistory | Format-List", "Get-CvRolloutHistory | ForEach-Object ToString"])
+        foreach (
+            var shown in (string[])
+                ["Get-CvRolloutHistory", "Get-CvRolloutHistory | Format-List", "Get-CvRolloutHistory | ForEach-Object ToString"]
+        )
         {
-            string text = session.Render(shown);
+            var text = session.Render(shown);
             Assert.DoesNotContain("\u001b]", text, StringComparison.Ordinal);
             Assert.DoesNotContain("\u001b[2J", text, StringComparison.Ordinal);
             Assert.DoesNotContain("\u001b[8m", text, StringComparison.Ordinal);
@@ -66,7 +82,11 @@ public sealed class RolloutCmdletTests : IDisposable
             Assert.DoesNotContain('\u0007', text);
         }
 
-        Assert.Contains(@"\u001b]0;pwned\u0007", (string)session.Invoke("(Get-CvRolloutHistory)[0].Reason").Single().BaseObject, StringComparison.Ordinal);
+        Assert.Contains(
+            @"\u001b]0;pwned\u0007",
+            (string)session.Invoke("(Get-CvRolloutHistory)[0].Reason").Single().BaseObject,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
@@ -75,18 +95,31 @@ public sealed class RolloutCmdletTests : IDisposable
         Assert.Empty(session.Invoke("Suspend-ContainerVersion myappcv -Reason 'freeze until January'").AssertNoErrors().Output);
         session.Invoke("Suspend-ContainerVersion myappcv -WhatIf").AssertNoErrors();
         Push(Third);
-        PSObject held = session.Invoke("Start-CvReconcile").Single();
+        var held = session.Invoke("Start-CvReconcile").Single();
 
         Assert.Equal("Held", held.Properties["Outcome"].Value);
         Assert.Equal([Second], Running());
-        PSObject shown = session.Invoke("Get-ContainerVersion").Single();
-        Assert.Equal((true, "Suspended", Third), ((bool)shown.Properties["Suspended"].Value, (string)shown.Properties["Reason"].Value, (string)shown.Properties["LatestVersion"].Value));
+        var shown = session.Invoke("Get-ContainerVersion").Single();
+        Assert.Equal(
+            (true, "Suspended", Third),
+            (
+                (bool)shown.Properties["Suspended"].Value,
+                (string)shown.Properties["Reason"].Value,
+                (string)shown.Properties["LatestVersion"].Value
+            )
+        );
         Facts.AssertIn((string)shown.Properties["Message"].Value, Environment.UserName, "freeze until January");
-        Assert.Equal("RolloutHeld,CvManager.PowerShell.WaitCvRolloutCommand", session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId);
+        Assert.Equal(
+            "RolloutHeld,CvManager.PowerShell.WaitCvRolloutCommand",
+            session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId
+        );
 
-        Assert.Equal((Environment.UserName, "freeze until January"), ((string)shown.Properties["HeldBy"].Value, (string)shown.Properties["HoldReason"].Value));
+        Assert.Equal(
+            (Environment.UserName, "freeze until January"),
+            ((string)shown.Properties["HeldBy"].Value, (string)shown.Properties["HoldReason"].Value)
+        );
 
-        PSObject resumed = session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
+        var resumed = session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
         Assert.Equal(false, resumed.Properties["Suspended"].Value);
         session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
         Assert.Equal([Third], Running());
@@ -97,19 +130,25 @@ public sealed class RolloutCmdletTests : IDisposable
     {
         session.Invoke("Invoke-CvRollback myappcv -Reason 'checkout is slow' -WhatIf").AssertNoErrors();
         Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
-        PSObject pinned = session.Invoke("Get-ContainerVersion | Invoke-CvRollback -Reason 'checkout is slow' -PassThru").Single();
+        var pinned = session.Invoke("Get-ContainerVersion | Invoke-CvRollback -Reason 'checkout is slow' -PassThru").Single();
         Assert.Equal(First, pinned.Properties["PinVersion"].Value);
         session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
         Push(Third);
         session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
 
         Assert.Equal([First], Running());
-        PSObject shown = session.Invoke("Get-ContainerVersion").Single();
+        var shown = session.Invoke("Get-ContainerVersion").Single();
         Facts.AssertIn((string)shown.Properties["Message"].Value, "Deployment/myapp", First, Environment.UserName, "checkout is slow");
         Assert.Equal(Third, (string)shown.Properties["LatestVersion"].Value);
-        PSObject record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
-        Assert.Equal((First, Environment.UserName, "checkout is slow"),
-            ((string)record.Properties["ToVersion"].Value, (string)record.Properties["Who"].Value, (string)record.Properties["Reason"].Value));
+        var record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        Assert.Equal(
+            (First, Environment.UserName, "checkout is slow"),
+            (
+                (string)record.Properties["ToVersion"].Value,
+                (string)record.Properties["Who"].Value,
+                (string)record.Properties["Reason"].Value
+            )
+        );
 
         session.Invoke("Resume-ContainerVersion myappcv; $null = Start-CvReconcile -Wait").AssertNoErrors();
         Assert.Equal([Third], Running());
@@ -121,34 +160,64 @@ public sealed class RolloutCmdletTests : IDisposable
         Push(Broken);
         session.Invoke("$null = Start-CvReconcile -Wait -ErrorAction SilentlyContinue");
 
-        Assert.Equal(["stopped"], session.Invoke($"try {{ Wait-CvRollout myappcv -Version {Broken}; 'not reached' }} catch {{ 'stopped' }}").Output.Select(o => o.ToString()));
-        ErrorRecord failed = session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
+        Assert.Equal(
+            ["stopped"],
+            session
+                .Invoke($"try {{ Wait-CvRollout myappcv -Version {Broken}; 'not reached' }} catch {{ 'stopped' }}")
+                .Output.Select(o => o.ToString())
+        );
+        var failed = session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
         Assert.Equal("RolloutFailed,CvManager.PowerShell.WaitCvRolloutCommand", failed.FullyQualifiedErrorId);
         Assert.Contains("timeoutSeconds", failed.ToString(), StringComparison.Ordinal);
-        PSObject rollout = session.Invoke("Get-CvRollout").Single();
-        Assert.Equal(("RolledBack", Broken, "RolledBack"), ((string)rollout.Properties["Phase"].Value, (string)rollout.Properties["Version"].Value, (string)rollout.Properties["RolloutPhase"].Value));
-        PSObject record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        var rollout = session.Invoke("Get-CvRollout").Single();
+        Assert.Equal(
+            ("RolledBack", Broken, "RolledBack"),
+            (
+                (string)rollout.Properties["Phase"].Value,
+                (string)rollout.Properties["Version"].Value,
+                (string)rollout.Properties["RolloutPhase"].Value
+            )
+        );
+        var record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
         Assert.Equal((Broken, "RolledBack"), ((string)record.Properties["ToVersion"].Value, (string)record.Properties["Outcome"].Value));
-        Assert.StartsWith("VersionQuarantined,", session.Invoke($"Invoke-CvRollback myappcv -ToVersion {Broken}").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "VersionQuarantined,",
+            session.Invoke($"Invoke-CvRollback myappcv -ToVersion {Broken}").Error().FullyQualifiedErrorId,
+            StringComparison.Ordinal
+        );
         Assert.Equal("Stalled", session.Invoke("Start-CvReconcile -ErrorAction SilentlyContinue").Values<string>("Outcome").Single());
 
         session.Invoke("Resume-ContainerVersion myappcv").AssertNoErrors();
         session.Invoke("$null = Start-CvReconcile").AssertNoErrors();
-        PSObject again = session.Invoke("Get-CvRollout -InProgress").Single();
+        var again = session.Invoke("Get-CvRollout -InProgress").Single();
         Assert.Equal((Broken, 2), ((string)again.Properties["Version"].Value, (int)again.Properties["Desired"].Value));
-        Assert.StartsWith("OperationTimedOut,", session.Invoke($"Wait-CvRollout myappcv -Version {Broken} -Timeout 0.2").Error().FullyQualifiedErrorId, StringComparison.Ordinal);
+        Assert.StartsWith(
+            "OperationTimedOut,",
+            session.Invoke($"Wait-CvRollout myappcv -Version {Broken} -Timeout 0.2").Error().FullyQualifiedErrorId,
+            StringComparison.Ordinal
+        );
     }
 
     [Fact]
     public void A_version_that_already_runs_is_not_waited_for()
     {
-        SessionResult waited = session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
+        var waited = session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
 
         Assert.Equal(Second, waited.Single().Properties["Version"].Value);
-        bool pipeline = Environment.GetEnvironmentVariable("CI") is { Length: > 0 } || Environment.GetEnvironmentVariable("TF_BUILD") is { Length: > 0 };
+        var pipeline =
+            Environment.GetEnvironmentVariable("CI") is { Length: > 0 }
+            || Environment.GetEnvironmentVariable("TF_BUILD") is { Length: > 0 };
         Assert.Equal(pipeline, waited.Progress.Count == 0);
-        PSObject rollout = session.Invoke("Get-CvRollout myappcv").Single();
-        Assert.Equal((2, 2, 2, 2), ((int)rollout.Properties["Desired"].Value, (int)rollout.Properties["Updated"].Value, (int)rollout.Properties["Ready"].Value, (int)rollout.Properties["Available"].Value));
+        var rollout = session.Invoke("Get-CvRollout myappcv").Single();
+        Assert.Equal(
+            (2, 2, 2, 2),
+            (
+                (int)rollout.Properties["Desired"].Value,
+                (int)rollout.Properties["Updated"].Value,
+                (int)rollout.Properties["Ready"].Value,
+                (int)rollout.Properties["Available"].Value
+            )
+        );
         Assert.Empty(session.Invoke("Get-CvRollout -InProgress").AssertNoErrors().Output);
     }
 
@@ -156,13 +225,13 @@ public sealed class RolloutCmdletTests : IDisposable
     public void Wait_returns_when_the_controller_has_finished_a_rollout_or_a_rollback()
     {
         session.Invoke("Set-ContainerVersion myappcv -PollInterval 5 -RolloutTimeout 60").AssertNoErrors();
-        string kubeConfig = (string)session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
+        var kubeConfig = (string)session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
         using PowerShellSession controllers = new();
-        using System.Management.Automation.PowerShell controller = controllers.Create($"Start-CvReconcile -Watch -NoLeaderElection -KubeConfig '{kubeConfig}'");
-        IAsyncResult working = controller.BeginInvoke();
+        using var controller = controllers.Create($"Start-CvReconcile -Watch -NoLeaderElection -KubeConfig '{kubeConfig}'");
+        var working = controller.BeginInvoke();
 
         Push(Third);
-        SessionResult waited = session.Invoke($"Wait-CvRollout myappcv -Version {Third} -Timeout 60 -PassThru");
+        var waited = session.Invoke($"Wait-CvRollout myappcv -Version {Third} -Timeout 60 -PassThru");
         Assert.Equal(Third, waited.Single().Properties["Version"].Value);
         Assert.Equal([Third], Running());
 
@@ -174,7 +243,9 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     private void Push(string version) =>
-        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {version}, demo{(version == Broken ? " -Broken" : "")}").AssertNoErrors();
+        session
+            .Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {version}, demo{(version == Broken ? " -Broken" : "")}")
+            .AssertNoErrors();
 
     private void RollOut(string version)
     {

@@ -18,12 +18,12 @@ public sealed class DockerHubTests
     public async Task The_list_of_the_Hub_has_digests_for_a_hundred_tags_per_page()
     {
         HubServer hub = new();
-        for (int i = 0; i < 250; i++)
+        for (var i = 0; i < 250; i++)
             hub.Push($"aaaa{i:x3}", $"image {i}");
         using ScriptedRegistry handler = new(hub.Answer);
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        List<RegistryTag> tags = await List(catalog, App);
+        var tags = await List(catalog, App);
 
         Assert.Equal(250, tags.Count);
         Assert.All(tags, t => Assert.Equal(HubServer.DigestOf($"image {Convert.ToInt32(t.Tag[4..], 16)}"), t.Digest));
@@ -37,20 +37,27 @@ public sealed class DockerHubTests
     public async Task A_version_is_found_without_a_request_for_each_tag()
     {
         HubServer hub = new();
-        for (int i = 0; i < 80; i++)
+        for (var i = 0; i < 80; i++)
             hub.Push($"bbbb{i:x3}", $"image {i}");
         hub.Push("demo", "image 42");
         using ScriptedRegistry handler = new(hub.Answer);
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
         VersionResolver resolver = new(catalog, new VersionTagCache(), TimeProvider.System);
 
-        ResolvedVersion version = await resolver.ResolveAsync(App, "demo", null, [], Token);
+        var version = await resolver.ResolveAsync(App, "demo", null, [], Token);
 
         Assert.Equal("bbbb02a", version.Version);
         // An unauthorized HEAD, a token, the HEAD, the manifest for its labels, and one page.
         Assert.Equal(
-            ["HEAD registry-1.docker.io", "GET auth.docker.io", "HEAD registry-1.docker.io", "GET registry-1.docker.io", "GET hub.docker.com"],
-            handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}"));
+            [
+                "HEAD registry-1.docker.io",
+                "GET auth.docker.io",
+                "HEAD registry-1.docker.io",
+                "GET registry-1.docker.io",
+                "GET hub.docker.com",
+            ],
+            handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}")
+        );
         await resolver.ResolveAsync(App, "demo", null, [], Token);
         Assert.Equal(6, handler.Requests.Count);
     }
@@ -61,10 +68,13 @@ public sealed class DockerHubTests
         HubServer hub = new() { Path = "library/nginx" };
         hub.Push("1.29", "nginx");
         using ScriptedRegistry handler = new(hub.Answer);
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal("1.29", Assert.Single(await List(catalog, ImageRepository.Parse("nginx"))).Tag);
-        Assert.Equal(HubServer.DigestOf("nginx"), (await catalog.For(ImageRepository.Parse("nginx")).FindTagAsync(ImageRepository.Parse("nginx"), "1.29", Token))?.Digest);
+        Assert.Equal(
+            HubServer.DigestOf("nginx"),
+            (await catalog.For(ImageRepository.Parse("nginx")).FindTagAsync(ImageRepository.Parse("nginx"), "1.29", Token))?.Digest
+        );
     }
 
     [Theory]
@@ -79,23 +89,28 @@ public sealed class DockerHubTests
         hub.Push("1a2b3c4", "one");
         hub.Push("demo", "one");
         using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
         Assert.Equal([new RegistryTag("1a2b3c4", null), new RegistryTag("demo", null)], await List(catalog, App));
-        Assert.Equal("1a2b3c4", (await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)).Version);
+        Assert.Equal(
+            "1a2b3c4",
+            (
+                await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)
+            ).Version
+        );
     }
 
     [Fact]
     public async Task Tags_are_complete_and_unique_if_the_Hub_fails_half_way()
     {
         HubServer hub = new();
-        for (int i = 0; i < 150; i++)
+        for (var i = 0; i < 150; i++)
             hub.Push($"aaaa{i:x3}", $"image {i}");
         hub.PageRead = _ => hub.ApiFails = HttpStatusCode.BadGateway;
         using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        List<RegistryTag> tags = await List(catalog, App);
+        var tags = await List(catalog, App);
 
         Assert.Equal(150, tags.Select(t => t.Tag).Distinct(StringComparer.Ordinal).Count());
         Assert.Equal((150, 100), (tags.Count, tags.Count(t => t.Digest is not null)));
@@ -105,7 +120,7 @@ public sealed class DockerHubTests
     public async Task A_tag_that_is_deleted_while_listing_does_not_hide_others()
     {
         HubServer hub = new();
-        for (int i = 0; i < 150; i++)
+        for (var i = 0; i < 150; i++)
             hub.Push($"aaaa{i:x3}", $"image {i}");
         // Tags after the first page move up, so that one of them is on no page that is read.
         hub.PageRead = page =>
@@ -114,11 +129,14 @@ public sealed class DockerHubTests
                 hub.Remove("aaaa095");
         };
         using ScriptedRegistry handler = new(hub.Answer);
-        using RegistryCatalog catalog = handler.Catalog();
+        using var catalog = handler.Catalog();
 
-        List<RegistryTag> tags = await List(catalog, App);
+        var tags = await List(catalog, App);
 
-        Assert.Superset(Enumerable.Range(0, 150).Where(i => i != 0x95).Select(i => $"aaaa{i:x3}").ToHashSet(), tags.Select(t => t.Tag).ToHashSet());
+        Assert.Superset(
+            Enumerable.Range(0, 150).Where(i => i != 0x95).Select(i => $"aaaa{i:x3}").ToHashSet(),
+            tags.Select(t => t.Tag).ToHashSet()
+        );
     }
 
     [Fact]
@@ -127,14 +145,20 @@ public sealed class DockerHubTests
         HubServer hub = new() { IsPrivate = true };
         hub.Push("1a2b3c4", "one");
         using ScriptedRegistry handler = new(hub.Answer);
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, HubServer.Password));
+        using var catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, HubServer.Password));
 
         Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
         Assert.NotNull(Assert.Single(await List(catalog, App)).Digest);
 
         // One token is used for both.
-        Assert.Equal(["POST /v2/auth/token", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags", "GET /v2/namespaces/nearmap/repositories/cvm-example/tags"],
-            handler.Requests.Select(r => $"{r.Method} {r.Uri.AbsolutePath}"));
+        Assert.Equal(
+            [
+                "POST /v2/auth/token",
+                "GET /v2/namespaces/nearmap/repositories/cvm-example/tags",
+                "GET /v2/namespaces/nearmap/repositories/cvm-example/tags",
+            ],
+            handler.Requests.Select(r => $"{r.Method} {r.Uri.AbsolutePath}")
+        );
         Assert.Equal([null, "Bearer hub-token", "Bearer hub-token"], handler.Requests.Select(r => r.Authorization));
     }
 
@@ -144,9 +168,9 @@ public sealed class DockerHubTests
         HubServer hub = new() { IsPrivate = true };
         hub.Push("1a2b3c4", "one");
         using ScriptedRegistry handler = new(hub.Answer) { Options = Fast };
-        using RegistryCatalog catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, "falsch"));
+        using var catalog = handler.Catalog(RegistryCredential.OfPassword(HubServer.User, "falsch"));
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => List(catalog, App));
+        var error = await Assert.ThrowsAsync<CvException>(() => List(catalog, App));
         await Assert.ThrowsAsync<CvException>(() => List(catalog, App));
 
         Assert.Equal("RegistryUnauthorized", error.ErrorId);
@@ -160,17 +184,23 @@ public sealed class DockerHubTests
         FakeTimeProvider time = new(DateTimeOffset.UnixEpoch);
         HubServer hub = new() { RateLimit = (100, 0), ApiFails = HttpStatusCode.NotFound };
         hub.Push("demo", "one");
-        using ScriptedRegistry handler = new(hub.Answer) { Options = new() { TimeProvider = time, Retries = 0 } };
-        using RegistryCatalog catalog = handler.Catalog();
-        IRegistry registry = catalog.For(App);
+        using ScriptedRegistry handler = new(hub.Answer)
+        {
+            Options = new() { TimeProvider = time, Retries = 0 },
+        };
+        using var catalog = handler.Catalog();
+        var registry = catalog.For(App);
 
         // Digests are read by HEAD, which does not count as a pull.
         Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
         Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
-        Assert.Equal("RegistryRateLimited", await OciRegistryTests.ErrorId(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token)));
+        Assert.Equal(
+            "RegistryRateLimited",
+            await OciRegistryTests.ErrorId(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token))
+        );
 
-        int asked = handler.Requests.Count;
-        RequestBudgetState budget = catalog.Budgets.Single(b => b.Registry == "docker.io").State;
+        var asked = handler.Requests.Count;
+        var budget = catalog.Budgets.Single(b => b.Registry == "docker.io").State;
         // 100 pulls in six hours are one in 216 s.
         Assert.Equal(time.GetUtcNow() + TimeSpan.FromSeconds(216), budget.PausedUntil);
         Assert.Equal((100L, 0L, 1L), (budget.RegistryLimit, budget.RegistryRemaining, budget.Refused));
@@ -187,7 +217,7 @@ public sealed class DockerHubTests
     private static async Task<List<RegistryTag>> List(RegistryCatalog catalog, ImageRepository repository)
     {
         List<RegistryTag> tags = [];
-        await foreach (RegistryTag tag in catalog.For(repository).ListTagsAsync(repository, Token))
+        await foreach (var tag in catalog.For(repository).ListTagsAsync(repository, Token))
             tags.Add(tag);
         return tags;
     }

@@ -47,7 +47,7 @@ internal sealed class HubServer
 
     public HttpResponseMessage Answer(HttpRequestMessage request)
     {
-        HttpResponseMessage answer = request.RequestUri!.Host switch
+        var answer = request.RequestUri!.Host switch
         {
             "hub.docker.com" => ApiFails is { } status ? Status(status) : Api(request),
             "auth.docker.io" => Token(request),
@@ -63,27 +63,35 @@ internal sealed class HubServer
         if (request.RequestUri!.AbsolutePath == "/v2/auth/token")
         {
             using StreamReader reader = new(request.Content!.ReadAsStream());
-            JsonNode login = JsonNode.Parse(reader.ReadToEnd())!;
+            var login = JsonNode.Parse(reader.ReadToEnd())!;
             return (string?)login["identifier"] == User && (string?)login["secret"] == Password
                 ? Json("""{"access_token":"hub-token"}""")
                 : Status(HttpStatusCode.Unauthorized);
         }
 
-        string[] parts = Path.Split('/');
-        if (request.RequestUri.AbsolutePath != $"/v2/namespaces/{parts[0]}/repositories/{parts[1]}/tags"
-            || (IsPrivate && request.Headers.Authorization?.ToString() != "Bearer hub-token"))
+        var parts = Path.Split('/');
+        if (
+            request.RequestUri.AbsolutePath != $"/v2/namespaces/{parts[0]}/repositories/{parts[1]}/tags"
+            || (IsPrivate && request.Headers.Authorization?.ToString() != "Bearer hub-token")
+        )
             return Json("""{"message":"object not found"}""", HttpStatusCode.NotFound);
         var query = HttpUtility.ParseQueryString(request.RequestUri.Query);
-        int page = int.Parse(query["page"]!, System.Globalization.CultureInfo.InvariantCulture);
-        int size = Math.Min(100, int.Parse(query["page_size"]!, System.Globalization.CultureInfo.InvariantCulture));
-        JsonArray results = [.. _tags.Skip((page - 1) * size).Take(size).Select(t => new JsonObject
-        {
-            ["name"] = t.Tag,
-            ["digest"] = t.Digest,
-            ["media_type"] = ImageManifest.OciManifest,
-            ["images"] = new JsonArray(new JsonObject { ["architecture"] = "amd64", ["digest"] = t.Digest }),
-        })];
-        string body = new JsonObject
+        var page = int.Parse(query["page"]!, System.Globalization.CultureInfo.InvariantCulture);
+        var size = Math.Min(100, int.Parse(query["page_size"]!, System.Globalization.CultureInfo.InvariantCulture));
+        JsonArray results =
+        [
+            .. _tags
+                .Skip((page - 1) * size)
+                .Take(size)
+                .Select(t => new JsonObject
+                {
+                    ["name"] = t.Tag,
+                    ["digest"] = t.Digest,
+                    ["media_type"] = ImageManifest.OciManifest,
+                    ["images"] = new JsonArray(new JsonObject { ["architecture"] = "amd64", ["digest"] = t.Digest }),
+                }),
+        ];
+        var body = new JsonObject
         {
             ["count"] = _tags.Count,
             ["next"] = page * size < _tags.Count ? $"https://hub.docker.com/v2/namespaces/x/repositories/y/tags?page={page + 1}" : null,
@@ -96,8 +104,8 @@ internal sealed class HubServer
 
     private static HttpResponseMessage Token(HttpRequestMessage request)
     {
-        string login = "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
-        string? given = request.Headers.Authorization?.ToString();
+        var login = "Basic " + Convert.ToBase64String(System.Text.Encoding.UTF8.GetBytes($"{User}:{Password}"));
+        var given = request.Headers.Authorization?.ToString();
         if (given is not null && given != login)
             return Status(HttpStatusCode.Unauthorized);
         return Json(given is null ? """{"token":"anonymous"}""" : """{"token":"logged-in"}""");
@@ -105,11 +113,16 @@ internal sealed class HubServer
 
     private HttpResponseMessage Registry(HttpRequestMessage request)
     {
-        string? token = request.Headers.Authorization?.Parameter;
+        var token = request.Headers.Authorization?.Parameter;
         if (token is null || (IsPrivate && token != "logged-in"))
-            return Status(HttpStatusCode.Unauthorized, ("WWW-Authenticate",
-                $"Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:{Path}:pull\"{(token is null ? "" : ",error=\"insufficient_scope\"")}"));
-        HttpResponseMessage answer = Content(request);
+            return Status(
+                HttpStatusCode.Unauthorized,
+                (
+                    "WWW-Authenticate",
+                    $"Bearer realm=\"https://auth.docker.io/token\",service=\"registry.docker.io\",scope=\"repository:{Path}:pull\"{(token is null ? "" : ",error=\"insufficient_scope\"")}"
+                )
+            );
+        var answer = Content(request);
         if (RateLimit is var (limit, remaining))
         {
             answer.Headers.TryAddWithoutValidation("ratelimit-limit", $"{limit};w=21600");
@@ -121,23 +134,36 @@ internal sealed class HubServer
 
     private HttpResponseMessage Content(HttpRequestMessage request)
     {
-        string path = request.RequestUri!.AbsolutePath;
+        var path = request.RequestUri!.AbsolutePath;
         if (path == $"/v2/{Path}/tags/list")
-            return Json(new JsonObject { ["tags"] = new JsonArray([.. _tags.Select(t => (JsonNode)t.Tag).OrderBy(t => (string?)t, StringComparer.Ordinal)]) }.ToJsonString());
+            return Json(
+                new JsonObject
+                {
+                    ["tags"] = new JsonArray([.. _tags.Select(t => (JsonNode)t.Tag).OrderBy(t => (string?)t, StringComparer.Ordinal)]),
+                }.ToJsonString()
+            );
         if (!path.StartsWith($"/v2/{Path}/manifests/", StringComparison.Ordinal))
             return Status(HttpStatusCode.NotFound);
         if (request.Method == HttpMethod.Get && RateLimit is { Remaining: 0 })
-            return Json("""{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}""", HttpStatusCode.TooManyRequests);
-        string reference = path[(path.LastIndexOf('/') + 1)..];
-        string? digest = Contents.ContainsKey(reference) ? reference : _tags.Find(t => t.Tag == reference).Digest;
+            return Json(
+                """{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your pull rate limit."}]}""",
+                HttpStatusCode.TooManyRequests
+            );
+        var reference = path[(path.LastIndexOf('/') + 1)..];
+        var digest = Contents.ContainsKey(reference) ? reference : _tags.Find(t => t.Tag == reference).Digest;
         if (digest is null)
             return Json("""{"errors":[{"code":"MANIFEST_UNKNOWN"}]}""", HttpStatusCode.NotFound);
-        HttpResponseMessage answer = new() { Content = new ByteArrayContent(request.Method == HttpMethod.Head ? [] : Manifest(Contents[digest])) };
+        HttpResponseMessage answer = new()
+        {
+            Content = new ByteArrayContent(request.Method == HttpMethod.Head ? [] : Manifest(Contents[digest])),
+        };
         answer.Content.Headers.ContentType = new(ImageManifest.OciManifest);
         answer.Headers.TryAddWithoutValidation("Docker-Content-Digest", digest);
         return answer;
     }
 
     private static byte[] Manifest(string content) =>
-        System.Text.Encoding.UTF8.GetBytes($$"""{"schemaVersion":2,"mediaType":"{{ImageManifest.OciManifest}}","annotations":{"content":"{{content}}"} }""");
+        System.Text.Encoding.UTF8.GetBytes(
+            $$"""{"schemaVersion":2,"mediaType":"{{ImageManifest.OciManifest}}","annotations":{"content":"{{content}}"} }"""
+        );
 }

@@ -23,11 +23,19 @@ public sealed class EcrLoginTests : IDisposable
     {
         _service = new EcrService { Time = _time };
         _http = new HttpMessageInvoker(_service);
-        Assert.True(EcrHost.TryParse(Host, out EcrHost? host));
+        Assert.True(EcrHost.TryParse(Host, out var host));
         EcrCredentials credentials = new(Key, Host);
         _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), TimeProvider.System);
         _login = new EcrLogin(
-            new EcrCaller(_client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, _time), new RegistryClientOptions { Retries = 0, TimeProvider = _time }), Host, _time);
+            new EcrCaller(
+                _client,
+                credentials,
+                new RequestBudget(1000, 1000, TimeSpan.Zero, _time),
+                new RegistryClientOptions { Retries = 0, TimeProvider = _time }
+            ),
+            Host,
+            _time
+        );
     }
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -43,11 +51,11 @@ public sealed class EcrLoginTests : IDisposable
     [Fact]
     public async Task A_token_is_used_until_shortly_before_it_expires()
     {
-        RegistryCredential? first = await _login.FindAsync(Repository, Token);
+        var first = await _login.FindAsync(Repository, Token);
         _time.Advance(TimeSpan.FromHours(12) - TimeSpan.FromMinutes(6));
-        RegistryCredential? same = await _login.FindAsync(Repository, Token);
+        var same = await _login.FindAsync(Repository, Token);
         _time.Advance(TimeSpan.FromMinutes(2));
-        RegistryCredential? renewed = await _login.FindAsync(Repository, Token);
+        var renewed = await _login.FindAsync(Repository, Token);
 
         Assert.Equal(("AWS", "token-1"), (first?.UserName, first?.Password));
         Assert.Same(first, same);
@@ -87,7 +95,7 @@ public sealed class EcrLoginTests : IDisposable
     {
         _service.Fault = (_, _) => EcrService.Error("AccessDeniedException", "not allowed");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () => await _login.FindAsync(Repository, Token));
+        var error = await Assert.ThrowsAsync<CvException>(async () => await _login.FindAsync(Repository, Token));
 
         Assert.Equal("RegistryForbidden", error.ErrorId);
         Assert.Contains("ecr:GetAuthorizationToken", error.Message, StringComparison.Ordinal);

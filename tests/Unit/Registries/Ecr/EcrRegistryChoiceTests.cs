@@ -28,7 +28,7 @@ public sealed class EcrRegistryChoiceTests
     {
         _chain.Found = aws ? new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "secret") : null;
 
-        EcrRegistryChoice choice = Choice(login ? DockerLogin : null);
+        var choice = Choice(login ? DockerLogin : null);
 
         Assert.Equal(expected, (await choice.FindTagAsync(App, "demo", Token))?.Digest);
         Assert.Equal(expected == "api" ? 100 : 1, choice.TagsPerRequest);
@@ -36,12 +36,15 @@ public sealed class EcrRegistryChoiceTests
 
     [Fact]
     public async Task A_specified_access_key_is_used_for_the_API() =>
-        Assert.Equal("api", (await Choice(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret")).FindTagAsync(App, "demo", Token))?.Digest);
+        Assert.Equal(
+            "api",
+            (await Choice(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret")).FindTagAsync(App, "demo", Token))?.Digest
+        );
 
     [Fact]
     public async Task AWS_credentials_that_are_added_later_are_found()
     {
-        EcrRegistryChoice choice = Choice(DockerLogin);
+        var choice = Choice(DockerLogin);
         await choice.FindTagAsync(App, "demo", Token);
         await choice.FindTagAsync(App, "demo", Token);
         Assert.Equal(1, _chain.Asked);
@@ -53,7 +56,13 @@ public sealed class EcrRegistryChoiceTests
     }
 
     private EcrRegistryChoice Choice(RegistryCredential? given) =>
-        new(new Named("api", 100), new Named("endpoint", 1), new EcrCredentials(new FixedCredential(given), App.Registry, _chain), new AmazonECRConfig(), _time);
+        new(
+            new Named("api", 100),
+            new Named("endpoint", 1),
+            new EcrCredentials(new FixedCredential(given), App.Registry, _chain),
+            new AmazonECRConfig(),
+            _time
+        );
 
     private sealed class Chain : IIdentityResolver<AWSCredentials>
     {
@@ -84,18 +93,27 @@ public sealed class EcrRegistryChoiceTests
             Task.FromResult<TagDigest?>(new TagDigest(name));
 
         public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
-            ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) => throw new NotSupportedException();
+            ImageRepository repository,
+            IReadOnlyCollection<string> tags,
+            CancellationToken cancellationToken
+        ) => throw new NotSupportedException();
 
-        public IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
-            ImageRepository repository, string digest, CancellationToken cancellationToken) => throw new NotSupportedException();
+            ImageRepository repository,
+            string digest,
+            CancellationToken cancellationToken
+        ) => throw new NotSupportedException();
 
-        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
         public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
-        public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
     }
 }

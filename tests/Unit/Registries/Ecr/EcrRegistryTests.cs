@@ -23,7 +23,7 @@ public sealed class EcrRegistryTests : IDisposable
     public EcrRegistryTests()
     {
         _http = new HttpMessageInvoker(_service);
-        Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
+        Assert.True(EcrHost.TryParse(Repository.Registry, out var host));
         EcrCredentials credentials = new(Key, Repository.Registry);
         _client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), TimeProvider.System);
         RegistryClientOptions options = new() { Retries = 1, RetryDelay = TimeSpan.Zero };
@@ -43,13 +43,13 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task One_request_returns_the_digest_and_all_tags_of_the_image()
     {
-        string digest = _service.Push("a", "6e4ae1c", "demo", "qa");
+        var digest = _service.Push("a", "6e4ae1c", "demo", "qa");
 
-        TagDigest? found = await _registry.FindTagAsync(Repository, "demo", Token);
+        var found = await _registry.FindTagAsync(Repository, "demo", Token);
 
         Assert.Equal(digest, found?.Digest);
         Assert.Equal(["6e4ae1c", "demo", "qa"], found?.ImageTags);
-        (string operation, _, var body) = Assert.Single(_service.Requests);
+        (var operation, _, var body) = Assert.Single(_service.Requests);
         Assert.Equal("DescribeImages", operation);
         Assert.Equal("123456789012", (string?)body["registryId"]);
     }
@@ -58,7 +58,7 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task A_hundred_tags_take_one_request_and_one_more_takes_two()
     {
         string[] tags = [.. Enumerable.Range(0, 101).Select(i => $"env-{i}")];
-        foreach (string tag in tags)
+        foreach (var tag in tags)
             _service.Push(tag, tag);
 
         Assert.Equal(100, (await _registry.FindTagsAsync(Repository, tags[..100], Token)).Count);
@@ -71,7 +71,7 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_missing_tag_fails_the_batch_and_takes_one_more_request()
     {
-        string digest = _service.Push("a", "1111111", "demo");
+        var digest = _service.Push("a", "1111111", "demo");
 
         var found = await _registry.FindTagsAsync(Repository, ["gone", "demo"], Token);
 
@@ -82,7 +82,7 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task Many_missing_tags_do_not_take_a_request_each()
     {
-        string digest = _service.Push("a", "1111111", "demo");
+        var digest = _service.Push("a", "1111111", "demo");
         string[] missing = [.. Enumerable.Range(0, 60).Select(i => $"gone-{i}")];
 
         var found = await _registry.FindTagsAsync(Repository, [.. missing, "demo", "1111111"], Token);
@@ -106,11 +106,11 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.PageSize = 2;
         Dictionary<string, string> pushed = [];
-        for (int i = 0; i < 5; i++)
+        for (var i = 0; i < 5; i++)
             pushed[$"v{i}"] = _service.Push($"{i}", $"v{i}");
 
         Dictionary<string, string> listed = [];
-        await foreach (RegistryTag tag in _registry.ListTagsAsync(Repository, Token))
+        await foreach (var tag in _registry.ListTagsAsync(Repository, Token))
             listed.Add(tag.Tag, tag.Digest!);
 
         Assert.Equivalent(pushed, listed, strict: true);
@@ -122,11 +122,9 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => Json("""{"imageDetails":[{"imageDigest":"sha256:1","imageTags":["a"]}],"nextToken":"again"}""");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(async () =>
+        var error = await Assert.ThrowsAsync<CvException>(async () =>
         {
-            await foreach (RegistryTag _ in _registry.ListTagsAsync(Repository, Token))
-            {
-            }
+            await foreach (var _ in _registry.ListTagsAsync(Repository, Token)) { }
         });
 
         Assert.Equal("RegistryResponseInvalid", error.ErrorId);
@@ -138,10 +136,10 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task A_tag_moves_in_two_requests_that_return_the_former_digest(bool namesImagesByLatestTag)
     {
         _service.NamesImagesByLatestTag = namesImagesByLatestTag;
-        string former = _service.Push("a", "1111111", "demo");
-        string next = _service.Push("b", "2222222");
+        var former = _service.Push("a", "1111111", "demo");
+        var next = _service.Push("b", "2222222");
 
-        TagMove move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
+        var move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
 
         Assert.Equal(new TagMove(Repository, "demo", "2222222", next, former, AlreadyThere: false), move);
         Assert.Equal(next, _service.DigestOf("demo"));
@@ -153,10 +151,10 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task Images_that_are_returned_with_other_tags_are_distinguished()
     {
         _service.NamesImagesByLatestTag = true;
-        string former = _service.Push("a", "1111111", "demo", "prod");
-        string next = _service.Push("b", "2222222", "qa");
+        var former = _service.Push("a", "1111111", "demo", "prod");
+        var next = _service.Push("b", "2222222", "qa");
 
-        TagMove move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
+        var move = await _registry.AddTagAsync(Repository, "2222222", "demo", Token);
 
         Assert.Equal((next, former), (move.Digest, move.FormerDigest));
         Assert.Equal(next, _service.DigestOf("demo"));
@@ -165,9 +163,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_new_tag_has_no_former_digest()
     {
-        string digest = _service.Push("a", "1111111");
+        var digest = _service.Push("a", "1111111");
 
-        TagMove move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
+        var move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
 
         Assert.Equal((digest, null, false), (move.Digest, move.FormerDigest, move.AlreadyThere));
         Assert.Equal(digest, _service.DigestOf("demo"));
@@ -176,9 +174,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_tag_that_already_points_at_the_image_is_not_changed()
     {
-        string digest = _service.Push("a", "1111111", "demo");
+        var digest = _service.Push("a", "1111111", "demo");
 
-        TagMove move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
+        var move = await _registry.AddTagAsync(Repository, "1111111", "demo", Token);
 
         Assert.Equal((true, digest), (move.AlreadyThere, move.FormerDigest));
         Assert.Equal(["BatchGetImage"], _service.Operations);
@@ -188,7 +186,8 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task The_same_move_by_another_client_is_a_success()
     {
         _service.Push("a", "1111111");
-        _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageAlreadyExistsException", "already exists") : null;
+        _service.Fault = (operation, _) =>
+            operation == "PutImage" ? EcrService.Error("ImageAlreadyExistsException", "already exists") : null;
 
         Assert.True((await _registry.AddTagAsync(Repository, "1111111", "demo", Token)).AlreadyThere);
     }
@@ -196,9 +195,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_version_that_does_not_exist_moves_nothing()
     {
-        string former = _service.Push("a", "1111111", "demo");
+        var former = _service.Push("a", "1111111", "demo");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "2222222", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "2222222", "demo", Token));
 
         Assert.Equal(("RegistryVersionNotFound", CvErrorKind.NotFound), (error.ErrorId, error.Kind));
         Assert.Equal(former, _service.DigestOf("demo"));
@@ -209,9 +208,10 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task Storing_another_image_than_that_of_the_version_is_an_error()
     {
         _service.Push("a", "1111111");
-        _service.Fault = (operation, _) => operation == "PutImage" ? Json("""{"image":{"imageId":{"imageDigest":"sha256:0","imageTag":"demo"}}}""") : null;
+        _service.Fault = (operation, _) =>
+            operation == "PutImage" ? Json("""{"image":{"imageId":{"imageDigest":"sha256:0","imageTag":"demo"}}}""") : null;
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
 
         Assert.Equal("RegistryResponseInvalid", error.ErrorId);
     }
@@ -219,7 +219,7 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_tag_is_deleted_without_its_image()
     {
-        string digest = _service.Push("a", "1111111", "demo");
+        var digest = _service.Push("a", "1111111", "demo");
 
         await _registry.RemoveTagAsync(Repository, "demo", force: false, Token);
 
@@ -230,9 +230,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task The_last_tag_is_not_deleted_without_force()
     {
-        string digest = _service.Push("a", "demo");
+        var digest = _service.Push("a", "demo");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force: false, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force: false, Token));
         Assert.Equal("RegistryLastTag", error.ErrorId);
         Assert.Equal(["demo"], _service.TagsOf(digest));
 
@@ -247,7 +247,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Push("a", "1111111");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.RemoveTagAsync(Repository, "demo", force, Token));
 
         Assert.Equal("RegistryTagNotFound", error.ErrorId);
     }
@@ -263,7 +263,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => EcrService.Error(code, "User: arn:aws:iam::123456789012:user/ci is not allowed", (HttpStatusCode)status);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal((id, kind), (error.ErrorId, error.Kind));
         Assert.NotEmpty(error.Remedy);
@@ -277,7 +277,7 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("application/vnd.oci.empty.v1+json", "RegistryNotAnImage")]
     public async Task An_artifact_with_a_version_tag_is_not_rolled_out(string configType, string? errorId)
     {
-        string digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
+        var digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
         VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
         Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, "demo", null, [], Token)));
@@ -289,11 +289,11 @@ public sealed class EcrRegistryTests : IDisposable
     [InlineData("newest:*")]
     public async Task An_artifact_is_not_a_candidate_of_a_policy(string policy)
     {
-        string image = _service.Push("image", "1.2.3");
+        var image = _service.Push("image", "1.2.3");
         _service.PushArtifact("application/vnd.cncf.helm.config.v1+json", "2.0.0");
         VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
-        TagDigest found = await resolver.FindTagAsync(Repository, policy, Token);
+        var found = await resolver.FindTagAsync(Repository, policy, Token);
 
         Assert.Equal((image, "1.2.3"), (found.Digest, found.ChosenTag));
     }
@@ -301,10 +301,10 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task An_index_with_missing_images_is_reported()
     {
-        string present = _service.Push("amd64", "amd64");
-        string missing = "sha256:" + new string('9', 64);
-        string whole = _service.PushIndex([present], "1111111", "demo");
-        string broken = _service.PushIndex([present, missing], "2222222");
+        var present = _service.Push("amd64", "amd64");
+        var missing = "sha256:" + new string('9', 64);
+        var whole = _service.PushIndex([present], "1111111", "demo");
+        var broken = _service.PushIndex([present, missing], "2222222");
 
         Assert.True((await _registry.FindTagAsync(Repository, "demo", Token))?.IsIndex);
         Assert.False((await _registry.FindTagAsync(Repository, "amd64", Token))?.IsIndex);
@@ -312,7 +312,7 @@ public sealed class EcrRegistryTests : IDisposable
         await _registry.RequireCompleteAsync(Repository, whole, Token);
         Assert.Equal(["BatchGetImage", "DescribeImages"], _service.Operations);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireCompleteAsync(Repository, broken, Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireCompleteAsync(Repository, broken, Token));
         Assert.Equal("RegistryImageIncomplete", error.ErrorId);
         Assert.Contains(missing, error.Message, StringComparison.Ordinal);
         error = await Assert.ThrowsAsync<CvException>(() => _registry.RequireCompleteAsync(Repository, missing, Token));
@@ -322,8 +322,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_transient_failure_is_retried_and_each_attempt_counts()
     {
-        string digest = _service.Push("a", "1111111");
-        _service.Fault = (_, _) => _service.Requests.Count == 1 ? EcrService.Error("ServerException", "try again", HttpStatusCode.InternalServerError) : null;
+        var digest = _service.Push("a", "1111111");
+        _service.Fault = (_, _) =>
+            _service.Requests.Count == 1 ? EcrService.Error("ServerException", "try again", HttpStatusCode.InternalServerError) : null;
 
         Assert.Equal(digest, (await _registry.FindTagAsync(Repository, "1111111", Token))?.Digest);
         Assert.Equal(2, _service.Requests.Count);
@@ -335,7 +336,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => EcrService.Error("ThrottlingException", "Rate exceeded");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal("RegistryRateLimited", error.ErrorId);
         Assert.Single(_service.Requests);
@@ -348,7 +349,7 @@ public sealed class EcrRegistryTests : IDisposable
         _service.Push("a", "1111111");
         _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("AccessDeniedException", "no") : null;
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
 
         Assert.Contains("ecr:PutImage", error.Message, StringComparison.Ordinal);
     }
@@ -357,9 +358,10 @@ public sealed class EcrRegistryTests : IDisposable
     public async Task Immutable_tags_are_reported()
     {
         _service.Push("a", "1111111");
-        _service.Fault = (operation, _) => operation == "PutImage" ? EcrService.Error("ImageTagAlreadyExistsException", "tag is immutable") : null;
+        _service.Fault = (operation, _) =>
+            operation == "PutImage" ? EcrService.Error("ImageTagAlreadyExistsException", "tag is immutable") : null;
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.AddTagAsync(Repository, "1111111", "demo", Token));
 
         Assert.Equal(("RegistryTagImmutable", CvErrorKind.Conflict), (error.ErrorId, error.Kind));
     }
@@ -367,8 +369,9 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task A_missing_repository_is_reported_by_name()
     {
-        CvException error = await Assert.ThrowsAsync<CvException>(() =>
-            _registry.FindTagAsync(ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody/here"), "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() =>
+            _registry.FindTagAsync(ImageRepository.Parse("123456789012.dkr.ecr.us-east-1.amazonaws.com/nobody/here"), "demo", Token)
+        );
 
         Assert.Equal("RegistryRepositoryNotFound", error.ErrorId);
         Assert.Contains("nobody/here", error.Message, StringComparison.Ordinal);
@@ -382,7 +385,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => Json(text);
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal("RegistryResponseInvalid", error.ErrorId);
     }
@@ -393,7 +396,7 @@ public sealed class EcrRegistryTests : IDisposable
         using EndlessText endless = new();
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StreamContent(endless) };
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal("RegistryRefused", error.ErrorId);
         Assert.InRange(endless.Given, 1, 1024 * 1024);
@@ -404,18 +407,28 @@ public sealed class EcrRegistryTests : IDisposable
     {
         var time = new Microsoft.Extensions.Time.Testing.FakeTimeProvider();
         EcrCredentials credentials = new(Key, Repository.Registry);
-        Assert.True(EcrHost.TryParse(Repository.Registry, out EcrHost? host));
-        using AmazonECRClient client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), time);
-        RegistryClientOptions options = new() { Retries = 0, TimeProvider = time, RequestTimeout = TimeSpan.FromSeconds(10) };
-        EcrRegistry registry = new(new EcrCaller(client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, time), options), host.AccountId, new NoLabels(), options);
-        string digest = _service.Push("a", "demo");
+        Assert.True(EcrHost.TryParse(Repository.Registry, out var host));
+        using var client = EcrConnection.Open(host, _http, credentials, TimeSpan.FromSeconds(10), time);
+        RegistryClientOptions options = new()
+        {
+            Retries = 0,
+            TimeProvider = time,
+            RequestTimeout = TimeSpan.FromSeconds(10),
+        };
+        EcrRegistry registry = new(
+            new EcrCaller(client, credentials, new RequestBudget(1000, 1000, TimeSpan.Zero, time), options),
+            host.AccountId,
+            new NoLabels(),
+            options
+        );
+        var digest = _service.Push("a", "demo");
         using StalledText stalled = new();
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(stalled) };
 
-        Task<TagDigest?> asked = registry.FindTagAsync(Repository, "demo", Token);
+        var asked = registry.FindTagAsync(Repository, "demo", Token);
         await stalled.Reached.WaitAsync(Token);
         time.Advance(TimeSpan.FromSeconds(11));
-        CvException error = await Assert.ThrowsAsync<CvException>(() => asked);
+        var error = await Assert.ThrowsAsync<CvException>(() => asked);
         _service.Fault = null;
 
         Assert.Equal(("RegistryTimeout", true), (error.ErrorId, error.IsTransient));
@@ -432,7 +445,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => Json(text.Replace("DIGEST", "sha256:" + new string('a', 64), StringComparison.Ordinal));
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal(("RegistryResponseInvalid", false), (error.ErrorId, error.IsTransient));
     }
@@ -440,11 +453,14 @@ public sealed class EcrRegistryTests : IDisposable
     [Fact]
     public async Task Invalid_tags_and_digests_are_skipped()
     {
-        string good = "sha256:" + new string('a', 64);
-        _service.Fault = (_, _) => Json($$"""{"imageDetails":[null,{"imageDigest":"sha256:x\u001b[31m","imageTags":["evil"]},{"imageDigest":"{{good}}","imageTags":["demo","../../x","a\n",null]},{"imageDigest":"{{good}}"}]}""");
+        var good = "sha256:" + new string('a', 64);
+        _service.Fault = (_, _) =>
+            Json(
+                $$"""{"imageDetails":[null,{"imageDigest":"sha256:x\u001b[31m","imageTags":["evil"]},{"imageDigest":"{{good}}","imageTags":["demo","../../x","a\n",null]},{"imageDigest":"{{good}}"}]}"""
+            );
 
         List<RegistryTag> tags = [];
-        await foreach (RegistryTag tag in _registry.ListTagsAsync(Repository, Token))
+        await foreach (var tag in _registry.ListTagsAsync(Repository, Token))
             tags.Add(tag);
 
         Assert.Equal([new RegistryTag("demo", good)], tags);
@@ -459,7 +475,10 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.BadRequest) { Content = new StringContent(text) };
 
-        Assert.Equal("RegistryRefused", (await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token))).ErrorId);
+        Assert.Equal(
+            "RegistryRefused",
+            (await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token))).ErrorId
+        );
     }
 
     [Fact]
@@ -468,7 +487,7 @@ public sealed class EcrRegistryTests : IDisposable
         using EndlessText endless = new();
         _service.Fault = (_, _) => new HttpResponseMessage(HttpStatusCode.OK) { Content = new StreamContent(endless) };
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal("RegistryResponseTooLarge", error.ErrorId);
         Assert.InRange(endless.Given, 1, 40L * 1024 * 1024);
@@ -479,7 +498,7 @@ public sealed class EcrRegistryTests : IDisposable
     {
         _service.Fault = (_, _) => throw new HttpRequestException("Connection refused");
 
-        CvException error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
+        var error = await Assert.ThrowsAsync<CvException>(() => _registry.FindTagAsync(Repository, "demo", Token));
 
         Assert.Equal(("RegistryUnreachable", CvErrorKind.Unavailable), (error.ErrorId, error.Kind));
     }
@@ -544,21 +563,32 @@ public sealed class EcrRegistryTests : IDisposable
     {
         public int TagsPerRequest => 1;
 
-        public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(ImageRepository repository, IReadOnlyCollection<string> tags, CancellationToken cancellationToken) =>
+        public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken) =>
             throw new NotSupportedException();
 
-        public IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<IReadOnlyDictionary<string, TagDigest>> FindTagsAsync(
+            ImageRepository repository,
+            IReadOnlyCollection<string> tags,
+            CancellationToken cancellationToken
+        ) => throw new NotSupportedException();
 
-        public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(ImageRepository repository, string digest, CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
+        public IAsyncEnumerable<RegistryTag> ListTagsAsync(ImageRepository repository, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
-        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<IReadOnlyDictionary<string, string>> ReadLabelsAsync(
+            ImageRepository repository,
+            string digest,
+            CancellationToken cancellationToken
+        ) => Task.FromResult<IReadOnlyDictionary<string, string>>(new Dictionary<string, string>());
 
-        public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task RequireCompleteAsync(ImageRepository repository, string indexDigest, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
 
-        public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) => throw new NotSupportedException();
+        public Task<TagMove> AddTagAsync(ImageRepository repository, string version, string tag, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
+
+        public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) =>
+            throw new NotSupportedException();
     }
 
     /// <summary>Returns one byte and then blocks until cancelled.</summary>
@@ -573,7 +603,11 @@ public sealed class EcrRegistryTests : IDisposable
         public override bool CanSeek => false;
         public override bool CanWrite => false;
         public override long Length => throw new NotSupportedException();
-        public override long Position { get => throw new NotSupportedException(); set => throw new NotSupportedException(); }
+        public override long Position
+        {
+            get => throw new NotSupportedException();
+            set => throw new NotSupportedException();
+        }
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
@@ -591,9 +625,7 @@ public sealed class EcrRegistryTests : IDisposable
 
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
-        public override void Flush()
-        {
-        }
+        public override void Flush() { }
 
         public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
 

@@ -38,18 +38,24 @@ internal sealed class EcrService : HttpMessageHandler
 
     /// <summary>A manifest with a configuration of this type, which DescribeImages returns.</summary>
     public string PushArtifact(string configType, params string[] tags) =>
-        Store($$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"{{configType}}","digest":"sha256:{{new string('c', 64)}}","size":2},"layers":[]}""", tags);
+        Store(
+            $$"""{"schemaVersion":2,"mediaType":"{{ManifestType}}","config":{"mediaType":"{{configType}}","digest":"sha256:{{new string('c', 64)}}","size":2},"layers":[]}""",
+            tags
+        );
 
     public string PushIndex(string[] children, params string[] tags) =>
-        Store($$"""{"schemaVersion":2,"mediaType":"{{IndexType}}","manifests":[{{string.Join(',', children.Select(c => $$$"""{"mediaType":"{{{ManifestType}}}","digest":"{{{c}}}","platform":{"os":"linux"}}"""))}}]}""", tags);
+        Store(
+            $$"""{"schemaVersion":2,"mediaType":"{{IndexType}}","manifests":[{{string.Join(',', children.Select(c => $$$"""{"mediaType":"{{{ManifestType}}}","digest":"{{{c}}}","platform":{"os":"linux"}}"""))}}]}""",
+            tags
+        );
 
     private string Store(string manifest, string[] tags)
     {
-        string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
+        var digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
         lock (_gate)
         {
             _images.TryAdd(digest, (manifest, []));
-            foreach (string tag in tags)
+            foreach (var tag in tags)
                 Move(tag, digest);
         }
 
@@ -72,19 +78,24 @@ internal sealed class EcrService : HttpMessageHandler
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        string operation = request.Headers.GetValues("X-Amz-Target").Single().Split('.')[1];
-        JsonObject body = JsonNode.Parse(await request.Content!.ReadAsStringAsync(cancellationToken))!.AsObject();
+        var operation = request.Headers.GetValues("X-Amz-Target").Single().Split('.')[1];
+        var body = JsonNode.Parse(await request.Content!.ReadAsStringAsync(cancellationToken))!.AsObject();
         lock (_gate)
         {
             Requests.Add((operation, request.RequestUri!, body));
             if (Fault?.Invoke(operation, body) is { } fault)
                 return fault;
-            if (!request.Headers.TryGetValues("Authorization", out var authorization) || !authorization.Single().StartsWith("AWS4-HMAC-SHA256", StringComparison.Ordinal))
+            if (
+                !request.Headers.TryGetValues("Authorization", out var authorization)
+                || !authorization.Single().StartsWith("AWS4-HMAC-SHA256", StringComparison.Ordinal)
+            )
                 return Error("MissingAuthenticationTokenException", "Missing Authentication Token");
             if (operation != "GetAuthorizationToken" && (string?)body["repositoryName"] != Repository)
             {
-                return Error("RepositoryNotFoundException",
-                    $"The repository with name '{body["repositoryName"]}' does not exist in the registry with id '{body["registryId"]}'");
+                return Error(
+                    "RepositoryNotFoundException",
+                    $"The repository with name '{body["repositoryName"]}' does not exist in the registry with id '{body["registryId"]}'"
+                );
             }
 
             return operation switch
@@ -108,18 +119,24 @@ internal sealed class EcrService : HttpMessageHandler
     private HttpResponseMessage Describe(JsonObject body)
     {
         IEnumerable<string> digests;
-        int skip = 0;
+        var skip = 0;
         if (body["imageIds"] is JsonArray ids)
         {
             if (ids.Count > 100)
-                return Error("InvalidParameterException", "'imageIds' failed to satisfy constraint: Member must have length less than or equal to 100");
+                return Error(
+                    "InvalidParameterException",
+                    "'imageIds' failed to satisfy constraint: Member must have length less than or equal to 100"
+                );
             List<string> found = [];
-            foreach (JsonNode? id in ids)
+            foreach (var id in ids)
             {
                 if (Find(id!) is not { } digest)
                 {
-                    return Error("ImageNotFoundException", $"The image with imageId {{imageDigest:'{id!["imageDigest"] ?? "null"}', imageTag:'{id["imageTag"] ?? "null"}'}} does not exist within the "
-                        + $"repository with name '{Repository}' in the registry with id '{body["registryId"]}'");
+                    return Error(
+                        "ImageNotFoundException",
+                        $"The image with imageId {{imageDigest:'{id!["imageDigest"] ?? "null"}', imageTag:'{id["imageTag"] ?? "null"}'}} does not exist within the "
+                            + $"repository with name '{Repository}' in the registry with id '{body["registryId"]}'"
+                    );
                 }
 
                 found.Add(digest);
@@ -136,14 +153,18 @@ internal sealed class EcrService : HttpMessageHandler
         string[] all = [.. digests];
         JsonObject answer = new()
         {
-            ["imageDetails"] = new JsonArray([.. all.Skip(skip).Take(PageSize).Select(d => new JsonObject
-            {
-                ["imageDigest"] = d,
-                ["imageTags"] = new JsonArray([.. _images[d].Tags.Select(t => (JsonNode)t)]),
-                ["imageManifestMediaType"] = TypeOf(d),
-                ["artifactMediaType"] = (string?)JsonNode.Parse(_images[d].Manifest)!["config"]?["mediaType"],
-                ["imagePushedAt"] = 1.6E9 + _images.Keys.ToList().IndexOf(d),
-            })]),
+            ["imageDetails"] = new JsonArray([
+                .. all.Skip(skip)
+                    .Take(PageSize)
+                    .Select(d => new JsonObject
+                    {
+                        ["imageDigest"] = d,
+                        ["imageTags"] = new JsonArray([.. _images[d].Tags.Select(t => (JsonNode)t)]),
+                        ["imageManifestMediaType"] = TypeOf(d),
+                        ["artifactMediaType"] = (string?)JsonNode.Parse(_images[d].Manifest)!["config"]?["mediaType"],
+                        ["imagePushedAt"] = 1.6E9 + _images.Keys.ToList().IndexOf(d),
+                    }),
+            ]),
         };
         if (skip + PageSize < all.Length)
             answer["nextToken"] = $"{skip + PageSize}";
@@ -154,12 +175,19 @@ internal sealed class EcrService : HttpMessageHandler
     {
         JsonArray images = [];
         JsonArray failures = [];
-        foreach (JsonNode? id in body["imageIds"]!.AsArray())
+        foreach (var id in body["imageIds"]!.AsArray())
         {
             if (Find(id!) is { } digest)
                 images.Add(Image(digest, NamesImagesByLatestTag ? _images[digest].Tags[^1] : (string?)id!["imageTag"]));
             else
-                failures.Add(new JsonObject { ["imageId"] = id!.DeepClone(), ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
+                failures.Add(
+                    new JsonObject
+                    {
+                        ["imageId"] = id!.DeepClone(),
+                        ["failureCode"] = "ImageNotFound",
+                        ["failureReason"] = "Requested image not found",
+                    }
+                );
         }
 
         return Answer(new JsonObject { ["images"] = images, ["failures"] = failures });
@@ -167,9 +195,9 @@ internal sealed class EcrService : HttpMessageHandler
 
     private HttpResponseMessage Put(JsonObject body)
     {
-        string tag = (string)body["imageTag"]!;
-        string manifest = (string)body["imageManifest"]!;
-        string digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
+        var tag = (string)body["imageTag"]!;
+        var manifest = (string)body["imageManifest"]!;
+        var digest = "sha256:" + Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(manifest)));
         if (Find(tag) == digest)
             return Error("ImageAlreadyExistsException", $"Image with digest '{digest}' and tag '{tag}' already exists");
         _images.TryAdd(digest, (manifest, []));
@@ -181,7 +209,7 @@ internal sealed class EcrService : HttpMessageHandler
     {
         JsonArray deleted = [];
         JsonArray failures = [];
-        foreach (JsonNode? id in body["imageIds"]!.AsArray())
+        foreach (var id in body["imageIds"]!.AsArray())
         {
             if (id!["imageDigest"] is { } whole)
             {
@@ -190,10 +218,17 @@ internal sealed class EcrService : HttpMessageHandler
                 continue;
             }
 
-            string tag = (string)id["imageTag"]!;
+            var tag = (string)id["imageTag"]!;
             if (Find(tag) is not { } digest)
             {
-                failures.Add(new JsonObject { ["imageId"] = id.DeepClone(), ["failureCode"] = "ImageNotFound", ["failureReason"] = "Requested image not found" });
+                failures.Add(
+                    new JsonObject
+                    {
+                        ["imageId"] = id.DeepClone(),
+                        ["failureCode"] = "ImageNotFound",
+                        ["failureReason"] = "Requested image not found",
+                    }
+                );
                 continue;
             }
 
@@ -206,27 +241,38 @@ internal sealed class EcrService : HttpMessageHandler
         return Answer(new JsonObject { ["imageIds"] = deleted, ["failures"] = failures });
     }
 
-    private HttpResponseMessage Token() => Answer(new JsonObject
-    {
-        ["authorizationData"] = new JsonArray(new JsonObject
-        {
-            ["authorizationToken"] = Convert.ToBase64String(Encoding.UTF8.GetBytes($"AWS:token-{Requests.Count(r => r.Operation == "GetAuthorizationToken")}")),
-            ["expiresAt"] = (Time.GetUtcNow() + TokenLife).ToUnixTimeMilliseconds() / 1000.0,
-            ["proxyEndpoint"] = "https://123456789012.dkr.ecr.us-east-1.amazonaws.com",
-        }),
-    });
+    private HttpResponseMessage Token() =>
+        Answer(
+            new JsonObject
+            {
+                ["authorizationData"] = new JsonArray(
+                    new JsonObject
+                    {
+                        ["authorizationToken"] = Convert.ToBase64String(
+                            Encoding.UTF8.GetBytes($"AWS:token-{Requests.Count(r => r.Operation == "GetAuthorizationToken")}")
+                        ),
+                        ["expiresAt"] = (Time.GetUtcNow() + TokenLife).ToUnixTimeMilliseconds() / 1000.0,
+                        ["proxyEndpoint"] = "https://123456789012.dkr.ecr.us-east-1.amazonaws.com",
+                    }
+                ),
+            }
+        );
 
-    private JsonObject Image(string digest, string? tag) => new()
-    {
-        ["imageId"] = new JsonObject { ["imageDigest"] = digest, ["imageTag"] = tag },
-        ["imageManifest"] = _images[digest].Manifest,
-        ["imageManifestMediaType"] = TypeOf(digest),
-        ["repositoryName"] = Repository,
-    };
+    private JsonObject Image(string digest, string? tag) =>
+        new()
+        {
+            ["imageId"] = new JsonObject { ["imageDigest"] = digest, ["imageTag"] = tag },
+            ["imageManifest"] = _images[digest].Manifest,
+            ["imageManifestMediaType"] = TypeOf(digest),
+            ["repositoryName"] = Repository,
+        };
 
     private string TypeOf(string digest) => (string)JsonNode.Parse(_images[digest].Manifest)!["mediaType"]!;
 
-    private string? Find(JsonNode id) => id["imageTag"] is { } tag ? Find((string)tag!) : (string?)id["imageDigest"] is { } digest && _images.ContainsKey(digest) ? digest : null;
+    private string? Find(JsonNode id) =>
+        id["imageTag"] is { } tag ? Find((string)tag!)
+        : (string?)id["imageDigest"] is { } digest && _images.ContainsKey(digest) ? digest
+        : null;
 
     private string? Find(string tag) => _images.FirstOrDefault(i => i.Value.Tags.Contains(tag)).Key;
 
