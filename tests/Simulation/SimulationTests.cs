@@ -127,6 +127,6 @@ public sealed class SimulationTests
             TState state,
             Exception? exception,
             Func<TState, Exception?, string> formatter
-        ) => output.WriteLine($"{logLevel, -11} {Actor.Current} {formatter(state, exception)} {exception}");
+        ) => output.WriteLine($"{logLevel.ToString().PadRight(11)} {Actor.Current} {formatter(state, exception)} {exception}");
     }
 }

@@ -189,7 +189,7 @@ internal static partial class ClusterErrors
                     "Try again later: the API server limits the request rate."
                 ),
                 (408 or 504, _) => (ErrorIds.ClusterTimeout, CvErrorKind.Timeout, "Try again later: the API server is slow or overloaded."),
-                (>= 500, _) => (
+                _ when code >= 500 => (
                     ErrorIds.ClusterFailed,
                     CvErrorKind.Unavailable,
                     "Try again later, and check the health of the API server."

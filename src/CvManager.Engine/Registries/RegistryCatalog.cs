@@ -32,7 +32,10 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             ownsHttp: true,
             "",
             new RequestBudgets(options)
-        ) { }
+        )
+    {
+        // Everything is set by the constructor below.
+    }
 
     private RegistryCatalog(
         RegistryClientOptions options,

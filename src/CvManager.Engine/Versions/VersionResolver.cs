@@ -328,7 +328,10 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
                 return;
         }
         catch (CvException e)
-            when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported or CvErrorKind.Invalid) { }
+            when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Unauthenticated or CvErrorKind.NotSupported or CvErrorKind.Invalid)
+        {
+            // The caller reports the error of its own request.
+        }
     }
 
     private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
