@@ -117,13 +117,13 @@ public sealed partial class LayoutTests
     [GeneratedRegex(@"\bCvManager\.(\w+)")]
     private static partial Regex FolderName();
 
-    [GeneratedRegex("""new (CvException|ErrorRecord)\(\s*(\w+, )?"|ErrorId (is|==|!=) (not )?"|ErrorId: \u0022""")]
+    [GeneratedRegex("""new (CvException|ErrorRecord)\(\s*(\w+,\s*)?"|ErrorId (is|==|!=) (not )?"|ErrorId: \u0022""")]
     private static partial Regex LiteralErrorId();
 
     [GeneratedRegex(@"\[LoggerMessage\(")]
     private static partial Regex LoggerMessage();
 
-    [GeneratedRegex(@"\[LoggerMessage\(EventId = LogEvents\.(\w+), EventName = nameof\(LogEvents\.\1\), ")]
+    [GeneratedRegex(@"\[LoggerMessage\(\s*EventId = LogEvents\.(\w+),\s*EventName = nameof\(LogEvents\.\1\),")]
     private static partial Regex LogEvent();
 
     [GeneratedRegex(@"^namespace ([\w.]+);", RegexOptions.Multiline)]
