@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
-using CvManager.Unit;
+using CvManager.Support;
 
 namespace CvManager.Bench;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
-using CvManager.Unit;
+using CvManager.Support;
 
 namespace CvManager.Bench;
 

@@ -5,7 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
-using CvManager.Unit;
+using CvManager.Support;
 
 namespace CvManager.Bench;
 

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Unit;
-using CvManager.Unit.PowerShell;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Integration;

@@ -2,7 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Nodes;
 using CvManager.Resources;
 using CvManager.Sandbox;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration;

@@ -2,8 +2,8 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Resources;
-using CvManager.Unit;
-using CvManager.Unit.PowerShell;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 

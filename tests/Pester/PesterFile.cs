@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text;
 using System.Text.Json;
+using CvManager.Support;
 
 namespace CvManager.Pester;
 
@@ -15,7 +16,7 @@ internal static class PesterFile
 
     private static readonly SemaphoreSlim Processes = new(Environment.ProcessorCount);
 
-    public static string Folder { get; } = Path.Combine(Unit.RepositoryRoot.Path, "tests", "Pester");
+    public static string Folder { get; } = Path.Combine(RepositoryRoot.Path, "tests", "Pester");
 
     /// <summary>Returns the outcome of each test. If no test ran, it contains a failure.</summary>
     public static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, TimeSpan limit, CancellationToken cancellationToken)

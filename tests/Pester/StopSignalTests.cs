@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Pester;
@@ -50,7 +51,7 @@ public sealed class StopSignalTests
     private static async Task<Process> StartAsync(string program, params string[] options)
     {
         var script = $"""
-            Import-Module '{Path.Combine(Unit.RepositoryRoot.Path, "module", "CvManager.psd1")}'
+            Import-Module '{Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1")}'
             $null = Start-CvSandbox
             Install-CvController -CrdOnly
             Start-CvReconcile -Watch -LogFormat Json

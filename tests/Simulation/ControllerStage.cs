@@ -9,8 +9,8 @@ using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
-using CvManager.Unit;
-using CvManager.Unit.Scheduling;
+using CvManager.Support;
+using CvManager.Support.Clocks;
 using Microsoft.Extensions.Logging;
 using Xunit;
 

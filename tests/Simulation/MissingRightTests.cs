@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Controller;
 using CvManager.Sandbox;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Simulation;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Sandbox;
-using CvManager.Unit;
+using CvManager.Support;
 using CvManager.Watching;
 using Xunit;
 

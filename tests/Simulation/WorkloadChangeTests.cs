@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CvManager.Unit;
+using CvManager.Support;
 using Microsoft.Extensions.Logging;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Unit;

@@ -4,8 +4,7 @@ using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using System.Text;
 using System.Text.Json.Nodes;
-using CvManager.Unit.Cluster;
-using CvManager.Unit.Registries;
+using CvManager.Support.Network;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

@@ -1,5 +1,5 @@
 using CvManager.Cluster;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

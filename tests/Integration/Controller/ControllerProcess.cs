@@ -2,7 +2,7 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using System.Text.Json.Nodes;
 using System.Threading.Channels;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

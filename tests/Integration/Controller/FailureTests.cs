@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

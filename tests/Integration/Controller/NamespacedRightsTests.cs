@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Resources;
-using CvManager.Unit;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Records;
-using CvManager.Unit.PowerShell;
+using CvManager.Support.PowerShell;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Conformance;
 using CvManager.Resources;
-using CvManager.Unit.Resources;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.CustomResources;

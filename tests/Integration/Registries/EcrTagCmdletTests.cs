@@ -1,6 +1,6 @@
 using System.Management.Automation;
-using CvManager.Unit;
-using CvManager.Unit.PowerShell;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Integration.Registries;

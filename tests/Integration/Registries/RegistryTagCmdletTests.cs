@@ -3,8 +3,8 @@ using System.Net.Http.Headers;
 using System.Security;
 using System.Text;
 using System.Text.Json.Nodes;
-using CvManager.Unit;
-using CvManager.Unit.PowerShell;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Integration.Registries;

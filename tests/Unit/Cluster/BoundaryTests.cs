@@ -1,6 +1,7 @@
 using CsCheck;
 using CvManager.Cluster;
 using CvManager.Resources;
+using CvManager.Support.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;

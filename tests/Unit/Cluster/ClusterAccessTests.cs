@@ -1,5 +1,7 @@
 using System.Text;
 using CvManager.Cluster;
+using CvManager.Support.Cluster;
+using CvManager.Support.Network;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;
@@ -74,7 +76,7 @@ public sealed class ClusterAccessTests : IDisposable
     [InlineData("nothing", "ClusterUnreachable", "Get-CvContext")]
     public async Task A_TLS_failure_blames_the_server_certificate_only_if_it_was_rejected(string how, string errorId, string advice)
     {
-        await using Registries.OddTlsServer server = new(how);
+        await using OddTlsServer server = new(how);
 
         var error = await Assert.ThrowsAsync<CvException>(async () =>
         {
@@ -280,7 +282,7 @@ public sealed class ClusterAccessTests : IDisposable
     public async Task The_proxy_of_the_kubeconfig_is_used_even_for_loopback()
     {
         await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
-        await using Registries.TunnelProxy proxy = new(server.Port, "me:s3cret");
+        await using TunnelProxy proxy = new(server.Port, "me:s3cret");
 
         await AskAsync(server, Ca(_authority.Pem) + $", proxy-url: 'http://me:s3cret@127.0.0.1:{proxy.Port}'");
 

@@ -1,4 +1,6 @@
 using CvManager.Cluster;
+using CvManager.Support;
+using CvManager.Support.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;

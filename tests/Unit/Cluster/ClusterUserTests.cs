@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Support.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;

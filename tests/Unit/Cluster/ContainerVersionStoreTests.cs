@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
-using CvManager.Unit.Records;
+using CvManager.Support.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;
@@ -13,7 +13,7 @@ public sealed class ContainerVersionStoreTests
     [Fact]
     public async Task A_status_is_written_without_managedFields_and_field_owners_are_kept()
     {
-        await using var cluster = await RecordsCluster.StartAsync();
+        await using var cluster = await InProcessCluster.StartAsync();
         await CrdInstallation.InstallAsync(cluster.Connection, TimeProvider.System, Token);
         ContainerVersionStore resources = new(cluster.Connection);
         var applied = await resources.ApplyAsync(

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
+using CvManager.Support.Cluster;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 

@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Support.Cluster;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 

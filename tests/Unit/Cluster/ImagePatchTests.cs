@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Support.Cluster;
 using Xunit;
 
 namespace CvManager.Unit.Cluster;

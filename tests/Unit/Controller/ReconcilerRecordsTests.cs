@@ -4,7 +4,8 @@ using CvManager.Controller;
 using CvManager.Following;
 using CvManager.Resources;
 using CvManager.Sandbox;
-using CvManager.Unit.Records;
+using CvManager.Support.Cluster;
+using CvManager.Support.Records;
 using CvManager.Versions;
 using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
@@ -17,13 +18,13 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly string Digest = "sha256:" + new string('b', 64);
     private static readonly string Pinned = "sha256:" + new string('c', 64);
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await RecordsCluster.StartAsync();
+        _cluster = await InProcessCluster.StartAsync();
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         await new ContainerVersionStore(_cluster.Connection).ApplyAsync(
             "shop",
@@ -146,7 +147,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
                 .AsObject(),
             Token
         );
-        FakeTimeProvider stopped = new(RecordsCluster.Noon);
+        FakeTimeProvider stopped = new(RecordSamples.Noon);
         Reconciler reconciler = new(_cluster.Connection, this, stopped, _cluster.Log);
 
         // Somebody puts the former image back each time, at once.
@@ -197,7 +198,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
                         Tag = "demo",
                         Version = "1111111",
                         Digest = "sha256:" + new string('a', 64),
-                        SeenAt = RecordsCluster.Noon,
+                        SeenAt = RecordSamples.Noon,
                     },
                     Quarantined =
                     [
@@ -206,14 +207,14 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
                             Digest = Pinned,
                             Version = "3333333",
                             Reason = "it crashes",
-                            At = RecordsCluster.Noon,
+                            At = RecordSamples.Noon,
                         },
                         new QuarantinedDigest
                         {
                             Digest = "sha256:" + new string('a', 64),
                             Version = "1111111",
                             Reason = "it crashes",
-                            At = RecordsCluster.Noon,
+                            At = RecordSamples.Noon,
                         },
                     ],
                 },
@@ -233,10 +234,10 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     }
 
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordsCluster.Noon));
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordSamples.Noon));
 
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordsCluster.Noon));
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordSamples.Noon));
 
     /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
     private async Task RunAsync()

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using CvManager.Following;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
-using CvManager.Unit.Registries;
+using CvManager.Support.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

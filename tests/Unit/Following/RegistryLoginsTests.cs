@@ -5,7 +5,7 @@ using CvManager.Following;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Resources;
-using CvManager.Unit.Controller;
+using CvManager.Support.Cluster;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

@@ -1,6 +1,7 @@
 using CsCheck;
 using CvManager.Following;
 using CvManager.Registries;
+using CvManager.Support.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

@@ -2,6 +2,8 @@ using System.Management.Automation;
 using System.Reflection;
 using System.Xml.Linq;
 using CvManager.PowerShell;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

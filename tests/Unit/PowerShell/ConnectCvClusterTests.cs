@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
 using System.Text.RegularExpressions;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

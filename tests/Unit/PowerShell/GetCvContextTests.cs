@@ -1,3 +1,4 @@
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

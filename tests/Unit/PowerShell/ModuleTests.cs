@@ -2,6 +2,8 @@ using System.Management.Automation.Language;
 using System.Reflection;
 using System.Runtime.Loader;
 using System.Xml.Linq;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using CvManager.Support.PowerShell;
 using Xunit;
 using RegistryRateLimit = CvManager.Sandbox.Registry.RegistryRateLimit;
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Security;
+using CvManager.Support.PowerShell;
 using Xunit;
 using RegistryLogin = CvManager.Sandbox.Registry.RegistryLogin;
 using RegistryLoginKind = CvManager.Sandbox.Registry.RegistryLoginKind;

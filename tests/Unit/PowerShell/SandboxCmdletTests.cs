@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

@@ -2,9 +2,10 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Sandbox;
+using CvManager.Support.Cluster;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
-using static CvManager.Unit.Records.RecordsCluster;
+using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 
@@ -17,11 +18,11 @@ public sealed class EventRecorderTests : IAsyncLifetime
         "Version 2222222 failed: it crashes"
     );
     private readonly FakeTimeProvider _time = new(Noon);
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _cluster = await StartAsync();
+    public async ValueTask InitializeAsync() => _cluster = await InProcessCluster.StartAsync();
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 

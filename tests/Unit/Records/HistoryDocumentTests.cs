@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using CvManager.Records;
 using CvManager.Resources;
 using Xunit;
-using static CvManager.Unit.Records.RecordsCluster;
+using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 

@@ -2,8 +2,9 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
 using CvManager.Sandbox;
+using CvManager.Support.Cluster;
 using Xunit;
-using static CvManager.Unit.Records.RecordsCluster;
+using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 
@@ -11,11 +12,11 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
 {
     private static readonly HistorySpec Own = new();
     private static readonly HistorySpec Shared = new() { Name = "shared" };
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _cluster = await StartAsync();
+    public async ValueTask InitializeAsync() => _cluster = await InProcessCluster.StartAsync();
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
@@ -28,7 +29,9 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
 
         Assert.Equal(
             "CVManager",
-            (await _cluster.Connection.GetAsync(ConfigMap("app.history"), Token))["metadata"]!["labels"]!["OWNED_BY"]!.GetValue<string>()
+            (await _cluster.Connection.GetAsync(InProcessCluster.ConfigMap("app.history"), Token))["metadata"]!["labels"]![
+                "OWNED_BY"
+            ]!.GetValue<string>()
         );
         var all = await history.ReadAsync(null, Token);
         Assert.Equal(
@@ -52,7 +55,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     public async Task A_foreign_ConfigMap_is_not_changed_until_it_is_labelled()
     {
         await _cluster.Connection.PatchAsync(
-            ConfigMap("app.history"),
+            InProcessCluster.ConfigMap("app.history"),
             PatchKind.Apply,
             JsonNode.Parse("""{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"app.history"},"data":{"records":"[]"}}""")!,
             Token,
@@ -66,7 +69,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
 
         // As the original program marked its own.
         await _cluster.Connection.PatchAsync(
-            ConfigMap("app.history"),
+            InProcessCluster.ConfigMap("app.history"),
             PatchKind.Merge,
             JsonNode.Parse("""{"metadata":{"labels":{"OWNED_BY":"CVManager"}}}""")!,
             Token
@@ -80,7 +83,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
         await _cluster.Connection.PatchAsync(
-            ConfigMap("app.history"),
+            InProcessCluster.ConfigMap("app.history"),
             PatchKind.Merge,
             JsonNode.Parse("""{"metadata":{"labels":null}}""")!,
             Token
@@ -169,7 +172,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
     {
         await _cluster.History().AppendAsync("shop", Own, [Record("1")], Token);
         await _cluster.Connection.PatchAsync(
-            ConfigMap("app.history"),
+            InProcessCluster.ConfigMap("app.history"),
             PatchKind.Merge,
             new JsonObject { ["data"] = new JsonObject { ["records"] = "oops" } },
             Token

@@ -1,23 +1,25 @@
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
+using CvManager.Support;
+using CvManager.Support.Cluster;
 using CvManager.Workloads;
 using Xunit;
-using static CvManager.Unit.Records.RecordsCluster;
+using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 
 public sealed class RolloutRecordsTests : IAsyncLifetime
 {
     private static readonly ConfigSpec Config = new() { Name = "app-version", Key = "version" };
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
     private RolloutRecords _records = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await StartAsync();
+        _cluster = await InProcessCluster.StartAsync();
         _records = new RolloutRecords(_cluster.Connection, TimeProvider.System, _cluster.Log);
     }
 

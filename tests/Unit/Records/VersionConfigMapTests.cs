@@ -3,19 +3,20 @@ using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Sandbox;
+using CvManager.Support.Cluster;
 using Xunit;
-using static CvManager.Unit.Records.RecordsCluster;
+using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 
 public sealed class VersionConfigMapTests : IAsyncLifetime
 {
     private static readonly ConfigSpec Config = new() { Name = "app-version", Key = "version" };
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    public async ValueTask InitializeAsync() => _cluster = await StartAsync();
+    public async ValueTask InitializeAsync() => _cluster = await InProcessCluster.StartAsync();
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
@@ -94,7 +95,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
         // Without an annotation; its field manager alone tells.
         await CreateAsOtherAsync("""{"colour":"blue"}""", null);
         await _cluster.Connection.PatchAsync(
-            ConfigMap("app-version"),
+            InProcessCluster.ConfigMap("app-version"),
             PatchKind.Merge,
             JsonNode.Parse("""{"data":{"version":"1111111"}}""")!,
             Token
@@ -107,7 +108,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
 
     private Task<JsonObject> CreateAsOtherAsync(string data, string? annotation) =>
         _cluster.Connection.PatchAsync(
-            ConfigMap("app-version"),
+            InProcessCluster.ConfigMap("app-version"),
             PatchKind.Apply,
             new JsonObject
             {

@@ -1,8 +1,9 @@
 using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Oci;
+using CvManager.Support.Registries;
 using Xunit;
-using static CvManager.Unit.Registries.ScriptedRegistry;
+using static CvManager.Support.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 

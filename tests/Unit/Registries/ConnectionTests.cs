@@ -3,6 +3,8 @@ using System.Net.Sockets;
 using System.Text;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support.Network;
+using CvManager.Support.Registries;
 using CvManager.Unit.Shell;
 using Xunit;
 

@@ -3,8 +3,9 @@ using System.Text;
 using System.Text.Json;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support.Registries;
 using Xunit;
-using static CvManager.Unit.Registries.ScriptedRegistry;
+using static CvManager.Support.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 

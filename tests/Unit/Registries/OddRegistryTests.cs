@@ -3,9 +3,10 @@ using System.Text;
 using CsCheck;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support.Registries;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
-using static CvManager.Unit.Registries.ScriptedRegistry;
+using static CvManager.Support.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries;
 

@@ -1,5 +1,5 @@
 using CvManager.Registries;
-using CvManager.Unit.Versions;
+using CvManager.Support.Registries;
 using Xunit;
 
 namespace CvManager.Unit.Registries;

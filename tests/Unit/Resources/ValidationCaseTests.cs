@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Resources;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Unit.Resources;

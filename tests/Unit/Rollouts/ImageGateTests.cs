@@ -5,7 +5,8 @@ using CvManager.Controller;
 using CvManager.Following;
 using CvManager.Resources;
 using CvManager.Sandbox;
-using CvManager.Unit.Records;
+using CvManager.Support.Cluster;
+using CvManager.Support.Records;
 using CvManager.Versions;
 using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
@@ -18,8 +19,8 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly ResourcePath Pods = new("", "v1", "pods", "shop");
 
-    private readonly FakeTimeProvider _clock = new(RecordsCluster.Noon);
-    private RecordsCluster _cluster = null!;
+    private readonly FakeTimeProvider _clock = new(RecordSamples.Noon);
+    private InProcessCluster _cluster = null!;
     private ContainerVersionStore _resources = null!;
     private Reconciler _reconciler = null!;
 
@@ -27,7 +28,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await RecordsCluster.StartAsync(nodes: 0);
+        _cluster = await InProcessCluster.StartAsync(nodes: 0);
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
         _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
@@ -374,7 +375,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     }
 
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordsCluster.Noon));
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordSamples.Noon));
 
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");
@@ -467,7 +468,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         ]!["containers"]![0]!["image"]!.GetValue<string>();
 
     /// <summary>Something between the controller and the API server, which answers 200 to the creation of a pod.</summary>
-    private sealed class PageHandler(RecordsCluster cluster, string body) : DelegatingHandler(cluster.CreateHandler())
+    private sealed class PageHandler(InProcessCluster cluster, string body) : DelegatingHandler(cluster.CreateHandler())
     {
         public bool IsOff { get; set; }
 

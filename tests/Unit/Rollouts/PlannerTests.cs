@@ -1,5 +1,6 @@
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Support;
 using CvManager.Versions;
 using CvManager.Workloads;
 using Xunit;

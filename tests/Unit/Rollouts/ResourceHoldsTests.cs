@@ -2,14 +2,16 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Unit.Records;
+using CvManager.Support;
+using CvManager.Support.Cluster;
+using CvManager.Support.Records;
 using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
 public sealed class ResourceHoldsTests : IAsyncLifetime
 {
-    private RecordsCluster _cluster = null!;
+    private InProcessCluster _cluster = null!;
     private ContainerVersionStore _resources = null!;
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -18,7 +20,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await RecordsCluster.StartAsync();
+        _cluster = await InProcessCluster.StartAsync();
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
         await _resources.ApplyAsync(
@@ -93,10 +95,10 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
                     Digest = "sha256:1",
                     Version = "1",
                     Reason = "it crashes",
-                    At = RecordsCluster.Noon,
+                    At = RecordSamples.Noon,
                 },
             ],
-            Rollout = RecordsCluster.Rollout() with { Repeats = 3 },
+            Rollout = RecordSamples.Rollout() with { Repeats = 3 },
         };
         var seen = await _resources.UpdateStatusAsync(resource with { Status = status }, Token);
         await _resources.UpdateStatusAsync(seen with { Status = status with { CurrVersion = "2222222" } }, Token);

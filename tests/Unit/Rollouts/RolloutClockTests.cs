@@ -1,6 +1,6 @@
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Unit.Scheduling;
+using CvManager.Support.Clocks;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 

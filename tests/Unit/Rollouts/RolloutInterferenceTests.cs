@@ -3,7 +3,8 @@ using CvManager.Cluster;
 using CvManager.Controller;
 using CvManager.Following;
 using CvManager.Resources;
-using CvManager.Unit.Records;
+using CvManager.Support.Cluster;
+using CvManager.Support.Records;
 using CvManager.Versions;
 using CvManager.Watching;
 using Microsoft.Extensions.Time.Testing;
@@ -17,8 +18,8 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments", "shop");
     private static readonly ResourcePath Services = new("", "v1", "services", "shop");
 
-    private readonly FakeTimeProvider _clock = new(RecordsCluster.Noon);
-    private RecordsCluster _cluster = null!;
+    private readonly FakeTimeProvider _clock = new(RecordSamples.Noon);
+    private InProcessCluster _cluster = null!;
     private ContainerVersionStore _resources = null!;
     private Reconciler _reconciler = null!;
 
@@ -26,7 +27,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
 
     public async ValueTask InitializeAsync()
     {
-        _cluster = await RecordsCluster.StartAsync();
+        _cluster = await InProcessCluster.StartAsync();
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
         _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
@@ -181,7 +182,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     }
 
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordsCluster.Noon));
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordSamples.Noon));
 
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");

@@ -1,5 +1,6 @@
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Unit.Rollouts;

@@ -1,4 +1,5 @@
 using CvManager.Scheduling;
+using CvManager.Support.Clocks;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

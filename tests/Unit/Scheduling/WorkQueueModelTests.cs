@@ -1,5 +1,6 @@
 using CsCheck;
 using CvManager.Scheduling;
+using CvManager.Support.Clocks;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 

@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CvManager.Scheduling;
+using CvManager.Support.Clocks;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Unit.Shell;

@@ -1,4 +1,5 @@
 using CvManager.Registries;
+using CvManager.Support.Registries;
 using CvManager.Versions;
 using Xunit;
 

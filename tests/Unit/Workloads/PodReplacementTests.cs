@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Resources;
-using CvManager.Unit.Cluster;
+using CvManager.Support.Cluster;
 using CvManager.Workloads;
 using Xunit;
 

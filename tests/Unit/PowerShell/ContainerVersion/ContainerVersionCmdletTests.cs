@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

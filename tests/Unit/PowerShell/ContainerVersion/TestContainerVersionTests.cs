@@ -1,5 +1,7 @@
 using System.Collections;
 using System.Management.Automation;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

@@ -3,6 +3,8 @@ using System.Net;
 using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Resources;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell.Controller;

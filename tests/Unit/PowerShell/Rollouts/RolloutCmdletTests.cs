@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Support;
+using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;

@@ -1,6 +1,7 @@
 using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support.Registries;
 using CvManager.Versions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using System.Web;
 using CvManager.Registries.Oci;
-using static CvManager.Unit.Registries.ScriptedRegistry;
+using static CvManager.Support.Registries.ScriptedRegistry;
 
 namespace CvManager.Unit.Registries.DockerHub;
 

@@ -2,7 +2,7 @@ using System.Net;
 using System.Text;
 using CvManager.Cluster;
 
-namespace CvManager.Unit.Cluster;
+namespace CvManager.Support.Cluster;
 
 /// <summary>An API server with scripted responses that records requests.</summary>
 internal sealed class ScriptedServer(Func<ScriptedRequest, HttpResponseMessage> answer) : HttpMessageHandler

@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using CvManager.Registries;
 
-namespace CvManager.Unit.Versions;
+namespace CvManager.Support.Registries;
 
 /// <summary>A registry with one repository and scripted results that records calls.</summary>
 internal sealed class FakeRegistry : IRegistry, IRegistryCatalog

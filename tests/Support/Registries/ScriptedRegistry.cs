@@ -3,7 +3,7 @@ using System.Net.Http.Headers;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 
-namespace CvManager.Unit.Registries;
+namespace CvManager.Support.Registries;
 
 /// <summary>A registry with scripted responses that records requests.</summary>
 internal sealed class ScriptedRegistry(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler

@@ -1,4 +1,4 @@
-namespace CvManager.Unit.Controller;
+namespace CvManager.Support.Clocks;
 
 /// <summary>The clock of a process that can be stopped, as SIGSTOP does it: time goes on, but its timers fire only when the process runs again.</summary>
 internal sealed class StoppableClock(TimeProvider inner) : TimeProvider

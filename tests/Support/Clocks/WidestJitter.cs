@@ -1,4 +1,4 @@
-namespace CvManager.Unit.Scheduling;
+namespace CvManager.Support.Clocks;
 
 /// <summary>Always returns the upper end, so that delays have their nominal length.</summary>
 internal sealed class WidestJitter : Random

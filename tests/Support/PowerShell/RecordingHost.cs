@@ -5,7 +5,7 @@ using System.Management.Automation.Host;
 using System.Security;
 using System.Text;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Support.PowerShell;
 
 /// <summary>A host that records its output as text, and answers prompts as configured.</summary>
 public sealed class RecordingHost : PSHost

@@ -2,9 +2,8 @@ using System.Globalization;
 using System.Net.Security;
 using System.Security.Authentication;
 using System.Text;
-using CvManager.Unit.Cluster;
 
-namespace CvManager.Unit.Registries;
+namespace CvManager.Support.Network;
 
 /// <summary>A server for which TLS connections fail.</summary>
 /// <remarks>How: plain HTTP, another protocol, TLS 1.1, nothing (it closes), or a fatal alert by its number (RFC 8446, 6.2).</remarks>

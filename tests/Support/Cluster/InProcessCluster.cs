@@ -6,17 +6,18 @@ using CvManager.Resources;
 using CvManager.Sandbox;
 using Xunit;
 
-namespace CvManager.Unit.Records;
+namespace CvManager.Support.Cluster;
 
-/// <summary>A cluster in this process, whose answers a test can spoil, and a log that it can read.</summary>
-internal sealed class RecordsCluster : IAsyncDisposable
+/// <summary>
+/// A sandbox without a socket, with the namespace shop. A test can inject faults, and read the requests and the log. For code that needs
+/// the behavior of a cluster; code under a virtual clock and single requests use <see cref="FakeApiServer"/>.
+/// </summary>
+internal sealed class InProcessCluster : IAsyncDisposable
 {
-    public static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
-
     private readonly SandboxCluster _cluster;
     private readonly List<IDisposable> _owned = [];
 
-    private RecordsCluster(SandboxCluster cluster)
+    private InProcessCluster(SandboxCluster cluster)
     {
         _cluster = cluster;
         Connection = Connect();
@@ -34,9 +35,9 @@ internal sealed class RecordsCluster : IAsyncDisposable
     public IEnumerable<string> Writes => Requests.Where(r => !r.StartsWith("GET", StringComparison.Ordinal));
 
     /// <param name="nodes">0 for a cluster on which no pod starts: a test writes what becomes of it.</param>
-    public static async Task<RecordsCluster> StartAsync(int nodes = 2)
+    public static async Task<InProcessCluster> StartAsync(int nodes = 2)
     {
-        RecordsCluster cluster = new(
+        InProcessCluster cluster = new(
             await SandboxCluster.StartAsync(
                 new SandboxOptions
                 {
@@ -103,72 +104,6 @@ internal sealed class RecordsCluster : IAsyncDisposable
             },
             TestContext.Current.CancellationToken
         );
-
-    public static RolloutRecord Record(
-        string id = "1",
-        string name = "app",
-        string cv = "cv",
-        int minute = 0,
-        string outcome = RolloutPhase.Succeeded,
-        string reason = ""
-    ) =>
-        new()
-        {
-            Id = id,
-            CV = cv,
-            Kind = "Deployment",
-            Name = name,
-            Container = "main",
-            FromVersion = "1111111",
-            ToVersion = "2222222",
-            FromImage = "r.example/app:1111111",
-            ToImage = "r.example/app:2222222",
-            Digest = "sha256:" + new string('a', 64),
-            Started = Noon.AddMinutes(minute),
-            Finished = Noon.AddMinutes(minute).AddSeconds(30),
-            Outcome = outcome,
-            Reason = reason,
-        };
-
-    public static ContainerVersion Resource(ConfigSpec? config = null, HistorySpec? history = null) =>
-        new()
-        {
-            Metadata = new ResourceMetadata
-            {
-                Name = "cv",
-                Namespace = "shop",
-                Uid = "u-cv",
-            },
-            Spec = new ContainerVersionSpec
-            {
-                Container = new ContainerSpec { Name = "main" },
-                Config = config,
-                History = history ?? new HistorySpec(),
-            },
-        };
-
-    public static RolloutStatus Rollout(string phase = RolloutPhase.Succeeded, string id = "1", params string[] workloads) =>
-        new()
-        {
-            Id = id,
-            Version = "2222222",
-            Digest = "sha256:" + new string('a', 64),
-            Phase = phase,
-            StartedAt = Noon,
-            FinishedAt = Noon.AddSeconds(30),
-            Message = phase == RolloutPhase.Succeeded ? null : "it crashes",
-            Workloads =
-            [
-                .. (workloads.Length == 0 ? ["app"] : workloads).Select(w => new WorkloadRolloutStatus
-                {
-                    Kind = "Deployment",
-                    Name = w,
-                    FromImage = "r.example/app:1111111",
-                    ToImage = "r.example/app:2222222",
-                    Phase = phase,
-                }),
-            ],
-        };
 
     public async ValueTask DisposeAsync()
     {

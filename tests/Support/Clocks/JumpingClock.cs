@@ -1,4 +1,4 @@
-namespace CvManager.Unit.Scheduling;
+namespace CvManager.Support.Clocks;
 
 /// <summary>A clock whose wall time can be changed, while its timers and timestamps follow the inner clock.</summary>
 internal sealed class JumpingClock(TimeProvider inner) : TimeProvider

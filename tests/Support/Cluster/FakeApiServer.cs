@@ -3,7 +3,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 
-namespace CvManager.Unit.Controller;
+namespace CvManager.Support.Cluster;
 
 /// <summary>Stands between a client and the server: may answer itself, or let it through and do something with the answer.</summary>
 internal delegate Task<HttpResponseMessage> Interceptor(

@@ -1,7 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Xunit;
 
-namespace CvManager.Unit;
+namespace CvManager.Support;
 
 /// <summary>A log message as structured data: event and fields. Tests must not depend on its text.</summary>
 /// <param name="Id">One of <see cref="LogEvents"/>.</param>
@@ -67,19 +67,5 @@ internal sealed class EventLog(LogLevel least = LogLevel.Trace) : ILogger
                     $"{logLevel} {formatter(state, exception)}{(exception is null ? "" : $" {exception}")}"
                 )
             );
-    }
-}
-
-/// <summary>Facts in a text: names of fields, values, commands, remote messages. Tests must not depend on other words.</summary>
-internal static class Facts
-{
-    public static bool AreIn(string? text, params IEnumerable<string> facts) =>
-        text is not null && facts.All(fact => text.Contains(fact, StringComparison.Ordinal));
-
-    /// <summary>Fails unless the text contains all of them.</summary>
-    public static void AssertIn(string? text, params IEnumerable<string> facts)
-    {
-        Assert.NotNull(text);
-        Assert.All(facts, fact => Assert.Contains(fact, text, StringComparison.Ordinal));
     }
 }

@@ -3,7 +3,7 @@ using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Support.PowerShell;
 
 /// <summary>
 /// A session of the PowerShell engine with the module imported from module/. The Utility module is missing (Select-Object, ConvertTo-Json,

@@ -1,4 +1,4 @@
-namespace CvManager.Unit;
+namespace CvManager.Support;
 
 /// <summary>The root folder of the repository that the tests were built from.</summary>
 internal static class RepositoryRoot

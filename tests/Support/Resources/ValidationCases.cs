@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Resources;
 
-namespace CvManager.Unit.Resources;
+namespace CvManager.Support.Resources;
 
 /// <summary>
 /// Manifests at and beyond every limit of the schema, generated from deploy/crd.yaml so that new fields are included. Unit tests validate

@@ -1,4 +1,4 @@
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Support.PowerShell;
 
 internal static class KubeConfigs
 {

@@ -1,7 +1,7 @@
 using System.Management.Automation;
 using System.Management.Automation.Internal;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Support.PowerShell;
 
 /// <summary>The output of a host, without colours and trailing spaces.</summary>
 internal static class PlainText
