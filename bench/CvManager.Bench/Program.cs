@@ -1,7 +1,15 @@
 using System.Globalization;
 using CvManager.Bench;
 
-IScenario[] scenarios = [new AddTagScenario(), new ControllerScenario(), new TagMoveScenario(), new GetScenario(), new FaultsScenario()];
+IScenario[] scenarios =
+[
+    new AddTagScenario(),
+    new ControllerScenario(),
+    new TagMoveScenario(),
+    new GetScenario(),
+    new ImportScenario(),
+    new FaultsScenario(),
+];
 
 var scenario = args is [var name, ..] ? scenarios.FirstOrDefault(s => s.Name == name) : null;
 var number = scenario?.DefaultNumber ?? 0;

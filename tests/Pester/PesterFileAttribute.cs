@@ -13,7 +13,7 @@ internal sealed class PesterFileAttribute : DataAttribute
 
     public override async ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)
     {
-        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(
+        var outcomes = await PesterFile.RunAsync(
             Path.Combine(PesterFile.Folder, testMethod.Name + Suffix),
             PesterFile.Limit,
             TestContext.Current.CancellationToken

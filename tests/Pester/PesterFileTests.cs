@@ -57,7 +57,7 @@ public sealed class PesterFileTests : IDisposable
     [Fact]
     public async Task A_file_that_hangs_is_killed_and_fails()
     {
-        IReadOnlyList<PesterOutcome> outcomes = await PesterFile.RunAsync(
+        var outcomes = await PesterFile.RunAsync(
             Write("Describe 'It' { It 'hangs' { [Threading.Thread]::Sleep(-1) } }"),
             TimeSpan.FromSeconds(1),
             TestContext.Current.CancellationToken

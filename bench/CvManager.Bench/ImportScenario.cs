@@ -1,0 +1,94 @@
+using System.Diagnostics;
+using System.Globalization;
+using CvManager.Support;
+
+namespace CvManager.Bench;
+
+/// <summary>Imports the module into new pwsh processes, compared with pwsh alone and, if there is one, with another build of the module.</summary>
+internal sealed class ImportScenario : IScenario
+{
+    public string Name => "import";
+
+    public string Description =>
+        "Import-Module CvManager in a new pwsh process each time; CVM_BENCH_OTHER is the manifest of another build to compare with";
+
+    public string Number => "repetitions";
+
+    public int DefaultNumber => 20;
+
+    public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
+    {
+        List<(string Name, string Command)> contestants =
+        [
+            ("pwsh alone", ""),
+            ("Import-Module CvManager", $"Import-Module '{Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1")}'"),
+        ];
+        if (Environment.GetEnvironmentVariable("CVM_BENCH_OTHER") is { Length: > 0 } other)
+            contestants.Add(("Import-Module of CVM_BENCH_OTHER", $"Import-Module '{other}'"));
+
+        List<Run>[] runs = [.. contestants.Select(_ => new List<Run>())];
+        for (var i = -2; i < number; i++)
+        {
+            for (var c = 0; c < contestants.Count; c++)
+            {
+                var run = await RunAsync(contestants[c].Command, cancellationToken);
+                if (i >= 0)
+                    runs[c].Add(run);
+            }
+        }
+
+        return new FigureTable(
+            ["contestant", "process, median ms", "processor time, median ms", "import, median ms", "import, min ms", "resident MB"],
+            [
+                .. contestants.Select(
+                    (contestant, c) =>
+                        (string[])
+                            [
+                                contestant.Name,
+                                Median(runs[c], run => run.Elapsed.TotalMilliseconds),
+                                Median(runs[c], run => run.Processor.TotalMilliseconds),
+                                contestant.Command.Length == 0 ? "" : Median(runs[c], run => run.Import.TotalMilliseconds),
+                                contestant.Command.Length == 0
+                                    ? ""
+                                    : runs[c].Min(run => run.Import.TotalMilliseconds).ToString("0", CultureInfo.InvariantCulture),
+                                Median(runs[c], run => run.Resident / 1e6),
+                            ]
+                ),
+            ]
+        );
+    }
+
+    private static string Median(List<Run> runs, Func<Run, double> value) =>
+        runs.Select(value).Order().ElementAt(runs.Count / 2).ToString("0", CultureInfo.InvariantCulture);
+
+    private static async Task<Run> RunAsync(string command, CancellationToken cancellationToken)
+    {
+        var script =
+            $"$watch = [Diagnostics.Stopwatch]::StartNew(); {command}; $import = $watch.Elapsed.Ticks; "
+            + "$process = [Diagnostics.Process]::GetCurrentProcess(); "
+            + "\"$import $($process.TotalProcessorTime.Ticks) $($process.WorkingSet64)\"";
+        var started = Stopwatch.GetTimestamp();
+        using var process = Process.Start(
+            new ProcessStartInfo("dotnet", ["tool", "run", "pwsh", "--", "-NoProfile", "-NonInteractive", "-Command", script])
+            {
+                WorkingDirectory = RepositoryRoot.Path,
+                RedirectStandardOutput = true,
+            }
+        )!;
+        var output = await process.StandardOutput.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        var elapsed = Stopwatch.GetElapsedTime(started);
+        long[] numbers =
+        [
+            .. output.Split(' ', StringSplitOptions.TrimEntries).Select(text => long.Parse(text, CultureInfo.InvariantCulture)),
+        ];
+        return new Run(elapsed, TimeSpan.FromTicks(numbers[0]), TimeSpan.FromTicks(numbers[1]), numbers[2]);
+    }
+
+    /// <summary>One process.</summary>
+    /// <param name="Elapsed">From its start to its end.</param>
+    /// <param name="Import">The duration of the import.</param>
+    /// <param name="Processor">The processor time of the process when it had imported.</param>
+    /// <param name="Resident">Its resident memory then, in bytes.</param>
+    private sealed record Run(TimeSpan Elapsed, TimeSpan Import, TimeSpan Processor, long Resident);
+}
