@@ -5,29 +5,44 @@ using CvManager.Cluster;
 
 namespace CvManager.Support.Cluster;
 
-/// <summary>Stands between a client and the server: may answer itself, or let it through and do something with the answer.</summary>
+/// <summary>Between one client and the server: may answer, or let the request through and change the answer.</summary>
 internal delegate Task<HttpResponseMessage> Interceptor(
     HttpRequestMessage request,
     Func<Task<HttpResponseMessage>> next,
     CancellationToken cancellationToken
 );
 
+/// <summary>A request as the server received it.</summary>
+internal sealed record ApiRequest(string Method, string Path, string Query, string? ContentType, string Body, string? Authorization);
+
 /// <summary>
-/// As much of an API server as objects need that are read, created and replaced: resourceVersion, 404, 409. Answers within the call, so
-/// that tests under virtual time have one order.
+/// An API server in this process for single requests and code under a virtual clock: it answers within the call, so that such tests have
+/// one order. A script answers first. Requests for which it returns null, and all without a script, are answered from objects that can be
+/// read, created and replaced, with resourceVersion, 404 and 409. Tests that need the behavior of a cluster use
+/// <see cref="InProcessCluster"/>; tests of TLS and sockets use <see cref="LoopbackApiServer"/>.
 /// </summary>
-internal sealed class FakeApiServer
+internal sealed class FakeApiServer(Func<ApiRequest, HttpResponseMessage?>? script = null) : HttpMessageHandler
 {
     private readonly Dictionary<string, JsonObject> _objects = [];
     private int _version;
 
-    /// <summary>Method and path of each request that reached the server.</summary>
-    public List<string> Requests { get; } = [];
+    /// <summary>The requests that reached the server.</summary>
+    public List<ApiRequest> Requests { get; } = [];
 
-    public ClusterConnection Connect(Interceptor? intercept = null) =>
-        ClusterConnection.FromHandler(new Handler(this, intercept), new Uri("http://fake"), null);
+    /// <summary>A server with the same response to all requests.</summary>
+    public static FakeApiServer Always(int code, string body) => new(_ => Answer(code, body));
 
-    /// <summary>The object at that path, as the server has it; null for none.</summary>
+    public static HttpResponseMessage Answer(int code, string body) =>
+        new((HttpStatusCode)code) { Content = new StringContent(body, Encoding.UTF8, "application/json") };
+
+    /// <summary>A <c>Status</c> object.</summary>
+    public static string Status(int code, string reason, string message, string details = "{}") =>
+        $$"""{"kind":"Status","apiVersion":"v1","status":"Failure","code":{{code}},"reason":"{{reason}}","message":"{{message}}","details":{{details}}}""";
+
+    public ClusterConnection Connect(string? token = null, Interceptor? intercept = null) =>
+        ClusterConnection.FromHandler(intercept is null ? this : new Interception(this, intercept), new Uri("https://api.test"), token);
+
+    /// <summary>The object at a path; null if there is none.</summary>
     public JsonObject? Find(string path) => _objects.GetValueOrDefault(path);
 
     public void Put(string path, JsonObject value)
@@ -38,62 +53,58 @@ internal sealed class FakeApiServer
 
     public void Delete(string path) => _objects.Remove(path);
 
-    public IEnumerable<KeyValuePair<string, JsonObject>> All => _objects;
-
-    public static HttpResponseMessage Status(HttpStatusCode code, string message = "", string reason = "") =>
-        new(code)
-        {
-            Content = new StringContent(
-                new JsonObject
-                {
-                    ["kind"] = "Status",
-                    ["code"] = (int)code,
-                    ["reason"] = reason,
-                    ["message"] = message,
-                }.ToJsonString()
-            ),
-        };
-
-    private async Task<HttpResponseMessage> AnswerAsync(HttpRequestMessage request, CancellationToken cancellationToken)
+    protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
-        var path = request.RequestUri!.AbsolutePath;
-        Requests.Add($"{request.Method} {path}");
-        var body = request.Content is null ? null : JsonNode.Parse(await request.Content.ReadAsStringAsync(cancellationToken))!.AsObject();
+        ApiRequest seen = new(
+            request.Method.Method,
+            request.RequestUri!.AbsolutePath,
+            Uri.UnescapeDataString(request.RequestUri.Query.TrimStart('?')),
+            request.Content?.Headers.ContentType?.MediaType,
+            request.Content is null ? "" : await request.Content.ReadAsStringAsync(cancellationToken),
+            request.Headers.Authorization?.ToString()
+        );
+        Requests.Add(seen);
+        return script?.Invoke(seen) ?? AnswerFromObjects(seen);
+    }
 
-        if (request.Method == HttpMethod.Post)
+    private HttpResponseMessage AnswerFromObjects(ApiRequest request)
+    {
+        var path = request.Path;
+        if (request.Method == "POST")
         {
-            path += "/" + (body!["metadata"]!["name"]?.GetValue<string>() ?? body["metadata"]!["generateName"] + $"{_version + 1}");
+            var created = JsonNode.Parse(request.Body)!.AsObject();
+            var metadata = created["metadata"]!;
+            var name = metadata["name"]?.GetValue<string>() ?? $"{metadata["generateName"]}{_version + 1}";
+            path += "/" + name;
             if (_objects.ContainsKey(path))
-                return Status(HttpStatusCode.Conflict, "already exists", "AlreadyExists");
-            body["metadata"]!["name"] = path[(path.LastIndexOf('/') + 1)..];
-            Put(path, body);
-            return Ok(HttpStatusCode.Created, body);
+                return Answer(409, Status(409, "AlreadyExists", "already exists"));
+            metadata["name"] = name;
+            Put(path, created);
+            return Answer(201, created.ToJsonString());
         }
 
         if (!_objects.TryGetValue(path, out var stored))
-            return Status(HttpStatusCode.NotFound, "not found");
-        if (request.Method == HttpMethod.Put)
+            return Answer(404, Status(404, "NotFound", "not found"));
+        if (request.Method == "PUT")
         {
+            var next = JsonNode.Parse(request.Body)!.AsObject();
             if (
-                body!["metadata"]!["resourceVersion"]?.GetValue<string>() is { } given
+                next["metadata"]!["resourceVersion"]?.GetValue<string>() is { } given
                 && given != stored["metadata"]!["resourceVersion"]!.GetValue<string>()
             )
-                return Status(HttpStatusCode.Conflict, "the object has been modified", "Conflict");
-            Put(path, body);
-            return Ok(HttpStatusCode.OK, body);
+                return Answer(409, Status(409, "Conflict", "the object has been modified"));
+            Put(path, next);
+            return Answer(200, next.ToJsonString());
         }
 
-        return request.Method == HttpMethod.Get ? Ok(HttpStatusCode.OK, stored) : Status(HttpStatusCode.MethodNotAllowed);
+        return request.Method == "GET"
+            ? Answer(200, stored.ToJsonString())
+            : Answer(405, Status(405, "MethodNotAllowed", "the fake server has no such verb"));
     }
 
-    private static HttpResponseMessage Ok(HttpStatusCode code, JsonObject value) =>
-        new(code) { Content = new StringContent(value.ToJsonString(), Encoding.UTF8, "application/json") };
-
-    private sealed class Handler(FakeApiServer server, Interceptor? intercept) : HttpMessageHandler
+    private sealed class Interception(FakeApiServer server, Interceptor intercept) : DelegatingHandler(server)
     {
         protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
-            intercept is null
-                ? server.AnswerAsync(request, cancellationToken)
-                : intercept(request, () => server.AnswerAsync(request, cancellationToken), cancellationToken);
+            intercept(request, () => base.SendAsync(request, cancellationToken), cancellationToken);
     }
 }

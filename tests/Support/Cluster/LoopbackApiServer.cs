@@ -6,7 +6,7 @@ using CvManager.Support.Network;
 
 namespace CvManager.Support.Cluster;
 
-/// <summary>An API server on loopback that answers each request with an empty object, and records the requests.</summary>
+/// <summary>An API server on loopback that gives the same answer to each request, and records the requests.</summary>
 internal sealed class LoopbackApiServer : LoopbackServer
 {
     private readonly SslStreamCertificateContext? _certificate;
@@ -29,6 +29,8 @@ internal sealed class LoopbackApiServer : LoopbackServer
     public ConcurrentQueue<string[]> Chains { get; } = [];
 
     public string Status { get; set; } = "200 OK";
+
+    public string Body { get; set; } = "{}";
 
     protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
     {
@@ -63,8 +65,15 @@ internal sealed class LoopbackApiServer : LoopbackServer
         while (await ReadHeadAsync(stream, cancellationToken) is { } head)
         {
             Requests.Enqueue(head);
-            await WriteHeadAsync(stream, cancellationToken, $"HTTP/1.1 {Status}", "Content-Type: application/json", "Content-Length: 2");
-            await stream.WriteAsync(Encoding.ASCII.GetBytes("{}"), cancellationToken);
+            var body = Encoding.UTF8.GetBytes(Body);
+            await WriteHeadAsync(
+                stream,
+                cancellationToken,
+                $"HTTP/1.1 {Status}",
+                "Content-Type: application/json",
+                $"Content-Length: {body.Length}"
+            );
+            await stream.WriteAsync(body, cancellationToken);
         }
     }
 }

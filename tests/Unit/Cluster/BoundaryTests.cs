@@ -129,7 +129,7 @@ public sealed class BoundaryTests
                 body =>
                     BearsAsync(async () =>
                     {
-                        using var server = ScriptedServer.Always(200, body);
+                        using var server = FakeApiServer.Always(200, body);
                         using var cluster = server.Connect();
                         Assert.NotNull(
                             (
@@ -154,7 +154,7 @@ public sealed class BoundaryTests
                 line =>
                     BearsAsync(async () =>
                     {
-                        using var server = ScriptedServer.Always(200, line + "\n" + ChangeText);
+                        using var server = FakeApiServer.Always(200, line + "\n" + ChangeText);
                         using var cluster = server.Connect();
                         await foreach (
                             var change in cluster.WatchAsync(

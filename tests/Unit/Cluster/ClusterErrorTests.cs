@@ -30,7 +30,7 @@ public sealed class ClusterErrorTests
     [InlineData(504, "Timeout", "ClusterTimeout", CvErrorKind.Timeout)]
     public async Task Each_error_has_its_own_id_and_keeps_the_server_message(int code, string reason, string errorId, CvErrorKind kind)
     {
-        var error = await GetAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "what the server says")));
+        var error = await GetAsync(FakeApiServer.Always(code, FakeApiServer.Status(code, reason, "what the server says")));
 
         Assert.Equal((errorId, kind), (error.ErrorId, error.Kind));
         Assert.Contains("what the server says", error.Message, StringComparison.Ordinal);
@@ -54,7 +54,7 @@ public sealed class ClusterErrorTests
     [InlineData(302, "", "ClusterAnswerInvalid")]
     public async Task A_response_from_a_proxy_does_not_blame_an_object(int code, string body, string errorId)
     {
-        var error = await GetAsync(ScriptedServer.Always(code, body));
+        var error = await GetAsync(FakeApiServer.Always(code, body));
 
         Assert.Equal(errorId, error.ErrorId);
         Assert.DoesNotContain("<html>", error.Message, StringComparison.Ordinal);
@@ -79,7 +79,7 @@ public sealed class ClusterErrorTests
     [InlineData(""" {"kind":"Status","reason":null,"details":{"causes":[7,{"field":{}},{"field":null}]}} """)]
     public async Task A_malformed_status_does_not_change_the_error(string body)
     {
-        var error = await GetAsync(ScriptedServer.Always(422, body));
+        var error = await GetAsync(FakeApiServer.Always(422, body));
 
         Assert.Equal("ResourceInvalid", error.ErrorId);
     }
@@ -88,9 +88,9 @@ public sealed class ClusterErrorTests
     public async Task Invalid_fields_are_reported_by_name()
     {
         var error = await GetAsync(
-            ScriptedServer.Always(
+            FakeApiServer.Always(
                 422,
-                ScriptedServer.Status(
+                FakeApiServer.Status(
                     422,
                     "Invalid",
                     "is invalid",
@@ -109,7 +109,7 @@ public sealed class ClusterErrorTests
     )]
     public async Task A_missing_custom_resource_definition_is_reported_with_how_to_install_it(string body)
     {
-        using var server = ScriptedServer.Always(404, body);
+        using var server = FakeApiServer.Always(404, body);
         using var cluster = server.Connect();
         ContainerVersionStore store = new(cluster);
 
@@ -123,9 +123,9 @@ public sealed class ClusterErrorTests
     [Fact]
     public async Task A_missing_resource_is_distinguished_from_a_missing_custom_resource_definition()
     {
-        using var server = ScriptedServer.Always(
+        using var server = FakeApiServer.Always(
             404,
-            ScriptedServer.Status(404, "NotFound", "not found", """{"name":"web","group":"custom.k8s.io","kind":"containerversions"}""")
+            FakeApiServer.Status(404, "NotFound", "not found", """{"name":"web","group":"custom.k8s.io","kind":"containerversions"}""")
         );
         using var cluster = server.Connect();
 
@@ -141,7 +141,7 @@ public sealed class ClusterErrorTests
     public async Task A_response_that_is_not_an_object_is_a_transient_error(string body) =>
         Assert.Equal(
             ("ClusterAnswerInvalid", true),
-            await GetAsync(ScriptedServer.Always(200, body)) is var error ? (error.ErrorId, error.IsTransient) : default
+            await GetAsync(FakeApiServer.Always(200, body)) is var error ? (error.ErrorId, error.IsTransient) : default
         );
 
     /// <summary>The messages are those of the plugins of Kubernetes; only one of them is about a missing permission.</summary>
@@ -220,7 +220,7 @@ public sealed class ClusterErrorTests
     [InlineData(403, """pods \"web\" is forbidden: node \"n\" is not allowed""", "ClusterRefused")]
     public async Task A_rejection_is_classified_by_the_component_that_rejects(int code, string message, string errorId)
     {
-        var error = await GetAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, "Forbidden", message)));
+        var error = await GetAsync(FakeApiServer.Always(code, FakeApiServer.Status(code, "Forbidden", message)));
 
         Assert.Equal(errorId, error.ErrorId);
         Assert.Equal(errorId == "ClusterWebhookFailed" ? CvErrorKind.Unavailable : CvErrorKind.Forbidden, error.Kind);
@@ -234,9 +234,9 @@ public sealed class ClusterErrorTests
             errorId,
             (
                 await GetAsync(
-                    ScriptedServer.Always(
+                    FakeApiServer.Always(
                         429,
-                        ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod", $$$"""{"causes":[{"reason":"{{{cause}}}"}]}""")
+                        FakeApiServer.Status(429, "TooManyRequests", "Cannot evict pod", $$$"""{"causes":[{"reason":"{{{cause}}}"}]}""")
                     )
                 )
             ).ErrorId
@@ -245,7 +245,7 @@ public sealed class ClusterErrorTests
     [Fact]
     public async Task An_unreachable_server_is_reported_by_name()
     {
-        var error = await GetAsync(new ScriptedServer(_ => throw new HttpRequestException("Connection refused (api.test:443)")));
+        var error = await GetAsync(new FakeApiServer(_ => throw new HttpRequestException("Connection refused (api.test:443)")));
 
         Assert.Equal(("ClusterUnreachable", CvErrorKind.Unavailable), (error.ErrorId, error.Kind));
         Assert.Contains("https://api.test/", error.Message, StringComparison.Ordinal);
@@ -255,7 +255,7 @@ public sealed class ClusterErrorTests
     public async Task An_untrusted_certificate_is_distinguished_from_an_unreachable_server()
     {
         var error = await GetAsync(
-            new ScriptedServer(_ => throw new HttpRequestException("TLS", new CertificateRejectedException("untrusted root")))
+            new FakeApiServer(_ => throw new HttpRequestException("TLS", new CertificateRejectedException("untrusted root")))
         );
 
         Assert.Equal("ClusterCertificateInvalid", error.ErrorId);
@@ -266,7 +266,7 @@ public sealed class ClusterErrorTests
     public async Task Cancellation_by_the_caller_is_not_an_error_of_the_cluster()
     {
         using CancellationTokenSource source = new();
-        using ScriptedServer server = new(_ =>
+        using FakeApiServer server = new(_ =>
         {
             source.Cancel();
             throw new OperationCanceledException(source.Token);
@@ -279,7 +279,7 @@ public sealed class ClusterErrorTests
     [Fact]
     public async Task Errors_do_not_contain_the_token()
     {
-        using var server = ScriptedServer.Always(401, ScriptedServer.Status(401, "Unauthorized", "Unauthorized"));
+        using var server = FakeApiServer.Always(401, FakeApiServer.Status(401, "Unauthorized", "Unauthorized"));
         using var cluster = server.Connect("t0psecret");
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployment, Token));
@@ -288,7 +288,7 @@ public sealed class ClusterErrorTests
         Assert.DoesNotContain("t0psecret", error.ToString() + error.Remedy, StringComparison.Ordinal);
     }
 
-    private static async Task<CvException> GetAsync(ScriptedServer server)
+    private static async Task<CvException> GetAsync(FakeApiServer server)
     {
         using (server)
         {

@@ -35,7 +35,7 @@ public sealed class ClusterRequestTests
     [InlineData(PatchKind.Apply, "application/apply-patch+yaml")]
     public async Task A_patch_has_its_content_type_and_field_manager(PatchKind kind, string contentType)
     {
-        using var server = ScriptedServer.Always(200, "{}");
+        using var server = FakeApiServer.Always(200, "{}");
         using var cluster = server.Connect();
 
         await cluster.PatchAsync(Deployments with { Name = "web" }, kind, new JsonObject { ["a"] = 1 }, Token);
@@ -51,8 +51,8 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_list_is_read_in_pages_with_its_selectors_on_each()
     {
-        using ScriptedServer server = new(request =>
-            ScriptedServer.Answer(
+        using FakeApiServer server = new(request =>
+            FakeApiServer.Answer(
                 200,
                 request.Query.Contains("continue=n%2", StringComparison.Ordinal)
                     ? """{"metadata":{},"items":[{"n":3}]}"""
@@ -80,11 +80,11 @@ public sealed class ClusterRequestTests
     public async Task A_list_whose_continue_token_expired_is_read_again_completely()
     {
         var expired = 0;
-        using ScriptedServer server = new(request =>
+        using FakeApiServer server = new(request =>
         {
             if (request.Query.Contains("continue", StringComparison.Ordinal) && expired++ == 0)
-                return ScriptedServer.Answer(410, ScriptedServer.Status(410, "Expired", "The provided continue parameter is too old"));
-            return ScriptedServer.Answer(
+                return FakeApiServer.Answer(410, FakeApiServer.Status(410, "Expired", "The provided continue parameter is too old"));
+            return FakeApiServer.Answer(
                 200,
                 request.Query.Contains("continue", StringComparison.Ordinal)
                     ? """{"metadata":{},"items":[{"n":2}]}"""
@@ -102,7 +102,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_list_that_keeps_expiring_is_an_error()
     {
-        using var server = ScriptedServer.Always(410, ScriptedServer.Status(410, "Expired", "too old"));
+        using var server = FakeApiServer.Always(410, FakeApiServer.Status(410, "Expired", "too old"));
         using var cluster = server.Connect();
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
@@ -114,7 +114,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_object_is_deleted_only_with_the_specified_uid()
     {
-        using var server = ScriptedServer.Always(200, "{}");
+        using var server = FakeApiServer.Always(200, "{}");
         using var cluster = server.Connect();
 
         await cluster.DeleteAsync(Deployments with { Name = "web" }, Token, "u-1", "Foreground");
@@ -131,7 +131,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_watch_returns_each_event_and_ends_when_the_server_ends_it()
     {
-        using var server = ScriptedServer.Always(
+        using var server = FakeApiServer.Always(
             200,
             """
             {"type":"ADDED","object":{"n":1}}
@@ -155,11 +155,11 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_expired_resource_version_is_the_same_error_before_and_within_a_watch()
     {
-        using var within = ScriptedServer.Always(
+        using var within = FakeApiServer.Always(
             200,
-            $$"""{"type":"ERROR","object":{{ScriptedServer.Status(410, "Expired", "too old resource version")}}}"""
+            $$"""{"type":"ERROR","object":{{FakeApiServer.Status(410, "Expired", "too old resource version")}}}"""
         );
-        using var before = ScriptedServer.Always(410, ScriptedServer.Status(410, "Gone", "too old resource version"));
+        using var before = FakeApiServer.Always(410, FakeApiServer.Status(410, "Gone", "too old resource version"));
 
         Assert.Equal("ResourceExpired", (await WatchAsync(within)).ErrorId);
         Assert.Equal("ResourceExpired", (await WatchAsync(before)).ErrorId);
@@ -168,7 +168,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_watch_that_the_server_never_ends_times_out()
     {
-        using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
+        using FakeApiServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
 
         // With the 30 s of grace, the timeout has already elapsed.
         var error = await WatchAsync(server, -30);
@@ -179,7 +179,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task An_unreadable_object_does_not_prevent_others_of_a_list_from_being_read()
     {
-        using var server = ScriptedServer.Always(
+        using var server = FakeApiServer.Always(
             200,
             """
             {"metadata":{"resourceVersion":"7"},"items":[{"metadata":{"name":"a"},"n":1},{"metadata":{"name":"b","namespace":"shop"},"n":"x"},null,"text",
@@ -212,7 +212,7 @@ public sealed class ClusterRequestTests
     [InlineData("""{"metadata":{"continue":"always the same"},"items":[]}""")]
     public async Task A_response_without_items_is_not_an_empty_list(string body)
     {
-        using var server = ScriptedServer.Always(200, body);
+        using var server = FakeApiServer.Always(200, body);
         using var cluster = server.Connect();
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
@@ -223,7 +223,7 @@ public sealed class ClusterRequestTests
     [Fact]
     public async Task A_null_list_is_empty()
     {
-        using var server = ScriptedServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
+        using var server = FakeApiServer.Always(200, """{"kind":"DeploymentList","metadata":{"resourceVersion":"5"},"items":null}""");
         using var cluster = server.Connect();
 
         Assert.Empty(await cluster.ListAsync(Deployments, null, null, Token));
@@ -234,7 +234,7 @@ public sealed class ClusterRequestTests
     [InlineData("""{"a":{"b":1,"b":2}}""")]
     public async Task A_malformed_object_fails_only_with_a_CvException(string body)
     {
-        using var server = ScriptedServer.Always(200, body);
+        using var server = FakeApiServer.Always(200, body);
         using var cluster = server.Connect();
 
         Assert.Equal(
@@ -255,12 +255,12 @@ public sealed class ClusterRequestTests
     [InlineData("""{"type":"ERROR","object":{"code":"410"}}""", "ClusterFailed")]
     [InlineData("""{"type":"ERROR","object":{"code":1.5,"code":3}}""", "ClusterFailed")]
     public async Task A_line_that_is_not_an_event_ends_the_watch_with_an_error(string line, string errorId) =>
-        Assert.Equal(errorId, (await WatchAsync(ScriptedServer.Always(200, line + "\n"))).ErrorId);
+        Assert.Equal(errorId, (await WatchAsync(FakeApiServer.Always(200, line + "\n"))).ErrorId);
 
     [Fact]
     public async Task An_unreadable_object_does_not_end_a_watch()
     {
-        using var server = ScriptedServer.Always(
+        using var server = FakeApiServer.Always(
             200,
             """
             {"type":"ADDED","object":{"metadata":{"name":"a","resourceVersion":"1"},"n":1}}
@@ -287,7 +287,7 @@ public sealed class ClusterRequestTests
     public async Task An_endless_watch_event_is_an_error_at_its_limit()
     {
         using EndlessStream endless = new(long.MaxValue);
-        using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(endless) });
+        using FakeApiServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(endless) });
 
         var error = await WatchAsync(server);
 
@@ -318,22 +318,22 @@ public sealed class ClusterRequestTests
     [InlineData(403)]
     public async Task An_error_response_with_a_truncated_body_is_classified_by_its_status(int code)
     {
-        HttpResponseMessage Answer(ScriptedRequest _) =>
+        HttpResponseMessage Answer(ApiRequest _) =>
             new((System.Net.HttpStatusCode)code) { Content = new StreamContent(new EndlessStream(100)) };
-        using ScriptedServer get = new(Answer);
+        using FakeApiServer get = new(Answer);
         using var cluster = get.Connect();
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
 
         Assert.Equal((code == 403 ? "ClusterAnswerInvalid" : "ClusterFailed", true), (error.ErrorId, error.IsTransient));
-        Assert.Equal(error.ErrorId, (await WatchAsync(new ScriptedServer(Answer))).ErrorId);
+        Assert.Equal(error.ErrorId, (await WatchAsync(new FakeApiServer(Answer))).ErrorId);
     }
 
     [Fact]
     public async Task An_error_response_is_truncated_at_its_limit()
     {
         using EndlessStream endless = new(long.MaxValue);
-        using ScriptedServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError)
+        using FakeApiServer server = new(_ => new HttpResponseMessage(System.Net.HttpStatusCode.InternalServerError)
         {
             Content = new StreamContent(endless),
         });
@@ -361,20 +361,20 @@ public sealed class ClusterRequestTests
     [MemberData(nameof(Failures))]
     public async Task All_failures_of_the_network_are_transient_errors(Exception failure, string errorId)
     {
-        using ScriptedServer server = new(_ => throw failure);
+        using FakeApiServer server = new(_ => throw failure);
         using var cluster = server.Connect();
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
 
         Assert.Equal((errorId, true), (error.ErrorId, error.IsTransient));
-        Assert.Equal(errorId, (await WatchAsync(new ScriptedServer(_ => throw failure))).ErrorId);
+        Assert.Equal(errorId, (await WatchAsync(new FakeApiServer(_ => throw failure))).ErrorId);
     }
 
     [Fact]
     public async Task A_stalled_response_times_out()
     {
         Microsoft.Extensions.Time.Testing.FakeTimeProvider time = new();
-        using ScriptedServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
+        using FakeApiServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
         using var cluster = ClusterConnection.FromHandler(server, new Uri("https://api.test"), null, time: time);
 
         var asked = cluster.GetAsync(Deployments, Token);
@@ -383,7 +383,7 @@ public sealed class ClusterRequestTests
         Assert.Equal("ClusterTimeout", (await Assert.ThrowsAsync<CvException>(() => asked)).ErrorId);
     }
 
-    private static async Task<CvException> WatchAsync(ScriptedServer server, int timeoutSeconds = 60)
+    private static async Task<CvException> WatchAsync(FakeApiServer server, int timeoutSeconds = 60)
     {
         using var cluster = server.Connect();
         return await Assert.ThrowsAsync<CvException>(async () =>
@@ -460,7 +460,7 @@ public sealed class ClusterRequestTests
     [InlineData("""{"type":"ADDED","object":{"metadata":null,"metadata":null}}""")]
     public async Task An_unreadable_watch_event_is_an_error_with_an_id(string line)
     {
-        using var server = ScriptedServer.Always(200, line + "\n");
+        using var server = FakeApiServer.Always(200, line + "\n");
         using var cluster = server.Connect();
 
         var error = await Assert.ThrowsAsync<CvException>(async () =>

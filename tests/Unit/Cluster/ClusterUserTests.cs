@@ -16,10 +16,10 @@ public sealed class ClusterUserTests
     [InlineData("v1alpha1")]
     public async Task The_SelfSubjectReview_is_tried_in_all_API_versions(string version)
     {
-        using ScriptedServer server = new(request =>
+        using FakeApiServer server = new(request =>
             request.Path == $"/apis/authentication.k8s.io/{version}/selfsubjectreviews"
-                ? ScriptedServer.Answer(201, Review)
-                : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "no"))
+                ? FakeApiServer.Answer(201, Review)
+                : FakeApiServer.Answer(404, FakeApiServer.Status(404, "NotFound", "no"))
         );
         using var cluster = server.Connect();
 
@@ -32,11 +32,11 @@ public sealed class ClusterUserTests
     [InlineData(201)]
     public async Task The_user_of_the_kubeconfig_is_used_if_the_server_does_not_report_one(int code)
     {
-        using var server = ScriptedServer.Always(
+        using var server = FakeApiServer.Always(
             code,
             code == 201
                 ? """{"kind":"SelfSubjectReview","apiVersion":"authentication.k8s.io/v1"}"""
-                : ScriptedServer.Status(code, "No", "no")
+                : FakeApiServer.Status(code, "No", "no")
         );
         using var cluster = server.Connect();
 

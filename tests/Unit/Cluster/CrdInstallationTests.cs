@@ -82,7 +82,7 @@ public sealed class CrdInstallationTests
         var error = await Assert.ThrowsAsync<CvException>(() =>
             InstallAsync(request =>
                 request.Method == "PUT"
-                    ? ScriptedServer.Answer(409, ScriptedServer.Status(409, "Conflict", "modified"))
+                    ? FakeApiServer.Answer(409, FakeApiServer.Status(409, "Conflict", "modified"))
                     : definitions.Answer(request)
             )
         );
@@ -125,12 +125,9 @@ public sealed class CrdInstallationTests
         Assert.Equal("CrdNotEstablished", (await Assert.ThrowsAsync<CvException>(() => installation)).ErrorId);
     }
 
-    private static async Task<CrdInstallationOutcome> InstallAsync(
-        Func<ScriptedRequest, HttpResponseMessage> answer,
-        TimeProvider? time = null
-    )
+    private static async Task<CrdInstallationOutcome> InstallAsync(Func<ApiRequest, HttpResponseMessage> answer, TimeProvider? time = null)
     {
-        using ScriptedServer server = new(answer);
+        using FakeApiServer server = new(answer);
         using var cluster = server.Connect();
         return await CrdInstallation.InstallAsync(cluster, time ?? TimeProvider.System, Token);
     }
@@ -150,22 +147,22 @@ public sealed class CrdInstallationTests
 
         public int LooksUntilServed { get; set; }
 
-        public HttpResponseMessage Answer(ScriptedRequest request)
+        public HttpResponseMessage Answer(ApiRequest request)
         {
             if (request.Path == $"/apis/{ContainerVersion.Group}/{ContainerVersion.Version}")
                 return LooksUntilServed > 0 && LooksUntilServed-- > 0
-                    ? ScriptedServer.Answer(404, "404 page not found\n")
-                    : ScriptedServer.Answer(200, "{}");
+                    ? FakeApiServer.Answer(404, "404 page not found\n")
+                    : FakeApiServer.Answer(200, "{}");
             if (request.Method == "POST")
             {
                 if (Stored is not null)
-                    return ScriptedServer.Answer(409, ScriptedServer.Status(409, "AlreadyExists", "already exists"));
+                    return FakeApiServer.Answer(409, FakeApiServer.Status(409, "AlreadyExists", "already exists"));
                 Assert.Equal(Collection, request.Path);
                 Store(request.Body);
             }
             else if (Stored is null)
             {
-                return ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "not found"));
+                return FakeApiServer.Answer(404, FakeApiServer.Status(404, "NotFound", "not found"));
             }
             else if (request.Method == "PUT")
             {
@@ -181,7 +178,7 @@ public sealed class CrdInstallationTests
             answer["status"] = JsonNode.Parse(
                 $$"""{"conditions":[{"type":"Established","status":"{{(LooksUntilEstablished == 0 ? "True" : "False")}}"}]}"""
             );
-            return ScriptedServer.Answer(200, answer.ToJsonString());
+            return FakeApiServer.Answer(200, answer.ToJsonString());
         }
 
         private void Store(string body)

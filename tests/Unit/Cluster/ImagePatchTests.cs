@@ -10,7 +10,7 @@ public sealed class ImagePatchTests
 {
     private const string Containers = "/spec/template/spec/containers";
     private static readonly ResourcePath Web = new("apps", "v1", "deployments", "shop", "web");
-    private static readonly string TestFailed = ScriptedServer.Status(
+    private static readonly string TestFailed = FakeApiServer.Status(
         422,
         "Invalid",
         "the server rejected our request due to an error in our request"
@@ -19,7 +19,7 @@ public sealed class ImagePatchTests
     [Fact]
     public async Task The_patch_tests_name_and_image_and_replaces_only_the_image()
     {
-        using var server = ScriptedServer.Always(200, "{}");
+        using var server = FakeApiServer.Always(200, "{}");
 
         Assert.Equal(ImagePatchOutcome.Swapped, await SwapAsync(server));
 
@@ -42,10 +42,10 @@ public sealed class ImagePatchTests
     [InlineData("null")]
     public async Task A_container_that_has_changed_is_not_an_error(string containers)
     {
-        using ScriptedServer server = new(request =>
+        using FakeApiServer server = new(request =>
             request.Method == "PATCH"
-                ? ScriptedServer.Answer(422, TestFailed)
-                : ScriptedServer.Answer(
+                ? FakeApiServer.Answer(422, TestFailed)
+                : FakeApiServer.Answer(
                     200,
                     """{"spec":{"template":{"spec":{"containers":HERE}}}}""".Replace("HERE", containers, StringComparison.Ordinal)
                 )
@@ -58,23 +58,23 @@ public sealed class ImagePatchTests
     public async Task A_concurrent_change_is_not_an_error() =>
         Assert.Equal(
             ImagePatchOutcome.Changed,
-            await SwapAsync(ScriptedServer.Always(409, ScriptedServer.Status(409, "Conflict", "modified")))
+            await SwapAsync(FakeApiServer.Always(409, FakeApiServer.Status(409, "Conflict", "modified")))
         );
 
     [Fact]
     public async Task A_deleted_object_is_not_an_error() =>
         Assert.Equal(
             ImagePatchOutcome.Gone,
-            await SwapAsync(ScriptedServer.Always(404, ScriptedServer.Status(404, "NotFound", "not found")))
+            await SwapAsync(FakeApiServer.Always(404, FakeApiServer.Status(404, "NotFound", "not found")))
         );
 
     [Fact]
     public async Task An_object_that_is_deleted_after_the_patch_is_gone()
     {
-        using ScriptedServer server = new(request =>
+        using FakeApiServer server = new(request =>
             request.Method == "PATCH"
-                ? ScriptedServer.Answer(422, TestFailed)
-                : ScriptedServer.Answer(404, ScriptedServer.Status(404, "NotFound", "not found"))
+                ? FakeApiServer.Answer(422, TestFailed)
+                : FakeApiServer.Answer(404, FakeApiServer.Status(404, "NotFound", "not found"))
         );
 
         Assert.Equal(ImagePatchOutcome.Gone, await SwapAsync(server));
@@ -83,10 +83,10 @@ public sealed class ImagePatchTests
     [Fact]
     public async Task A_rejected_image_is_an_error()
     {
-        using ScriptedServer server = new(request =>
+        using FakeApiServer server = new(request =>
             request.Method == "PATCH"
-                ? ScriptedServer.Answer(422, ScriptedServer.Status(422, "Invalid", "Required value"))
-                : ScriptedServer.Answer(
+                ? FakeApiServer.Answer(422, FakeApiServer.Status(422, "Invalid", "Required value"))
+                : FakeApiServer.Answer(
                     200,
                     """{"spec":{"template":{"spec":{"containers":[{"name":"side"},{"name":"main","image":"r/a:1"}]}}}}"""
                 )
@@ -103,13 +103,13 @@ public sealed class ImagePatchTests
     public async Task Other_failures_are_errors(int code, string reason, string errorId)
     {
         var error = await Assert.ThrowsAsync<CvException>(() =>
-            SwapAsync(ScriptedServer.Always(code, ScriptedServer.Status(code, reason, "no")))
+            SwapAsync(FakeApiServer.Always(code, FakeApiServer.Status(code, reason, "no")))
         );
 
         Assert.Equal(errorId, error.ErrorId);
     }
 
-    private static async Task<ImagePatchOutcome> SwapAsync(ScriptedServer server)
+    private static async Task<ImagePatchOutcome> SwapAsync(FakeApiServer server)
     {
         using var cluster = server.Connect();
         return (await cluster.SwapImageAsync(Web, Containers, 1, "main", "r/a:1", "r/a:2", TestContext.Current.CancellationToken)).Outcome;

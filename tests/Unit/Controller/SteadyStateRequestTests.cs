@@ -26,7 +26,7 @@ public sealed class SteadyStateRequestTests
     {
         const int Repositories = 100,
             TagsEach = 5;
-        using CountingHandler handler = new(request => ScriptedRegistry.Head(Digest));
+        using ScriptedRegistry handler = new(request => ScriptedRegistry.Head(Digest));
 
         var requests = await FollowAsync(
             handler,
@@ -43,7 +43,7 @@ public sealed class SteadyStateRequestTests
     {
         const int Repositories = 100,
             TagsEach = 2;
-        using CountingHandler handler = new(request =>
+        using ScriptedRegistry handler = new(request =>
             request.RequestUri!.Host == "tokens.test" ? ScriptedRegistry.Json("""{"token":"abc","expires_in":300}""")
             : request.Headers.Authorization is null
                 ? ScriptedRegistry.Status(
@@ -69,7 +69,7 @@ public sealed class SteadyStateRequestTests
     {
         const int Repositories = 100,
             TagsEach = 10;
-        using CountingHandler handler = new(DescribeImages);
+        using ScriptedRegistry handler = new(DescribeImages);
 
         var requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, i % Repositories, i / Repositories % TagsEach));
 
@@ -79,7 +79,7 @@ public sealed class SteadyStateRequestTests
     [Fact]
     public async Task More_than_a_hundred_tags_of_one_repository_on_ECR_cost_one_request_for_each_hundred()
     {
-        using CountingHandler handler = new(DescribeImages);
+        using ScriptedRegistry handler = new(DescribeImages);
 
         var requests = await FollowAsync(handler, AccessKey, i => Tag(Ecr, 0, i % 250));
 
@@ -95,7 +95,7 @@ public sealed class SteadyStateRequestTests
 
     /// <summary>The requests of ten polls, each as method, host and path, after the first ones have spread.</summary>
     private async Task<IReadOnlyList<string>> FollowAsync(
-        CountingHandler handler,
+        ScriptedRegistry handler,
         ICredentialSource credentials,
         Func<int, FollowedTag> followed
     )
@@ -133,7 +133,7 @@ public sealed class SteadyStateRequestTests
 
         await AdvanceAsync(lookup, Polls * Interval);
 
-        IReadOnlyList<string> requests = [.. handler.Requests];
+        IReadOnlyList<string> requests = [.. handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}{r.Uri.AbsolutePath}")];
         Assert.Empty(woken);
         Assert.All(
             Enumerable.Range(0, Resources),
@@ -173,17 +173,6 @@ public sealed class SteadyStateRequestTests
             new JsonObject { ["imageDetails"] = new JsonArray(image) }.ToJsonString(),
             type: "application/x-amz-json-1.1"
         );
-    }
-
-    private sealed class CountingHandler(Func<HttpRequestMessage, HttpResponseMessage> answer) : HttpMessageHandler
-    {
-        public ConcurrentQueue<string> Requests { get; } = [];
-
-        protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
-        {
-            Requests.Enqueue($"{request.Method} {request.RequestUri!.Host}{request.RequestUri.AbsolutePath}");
-            return Task.FromResult(answer(request));
-        }
     }
 
     /// <summary>Lets a test wait until nothing is asked any more: time goes on then.</summary>

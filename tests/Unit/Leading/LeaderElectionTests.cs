@@ -61,7 +61,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         Seconds(60);
 
         Assert.Equal(12, _server.Requests.Count);
-        Assert.All(_server.Requests, request => Assert.StartsWith("PUT", request, StringComparison.Ordinal));
+        Assert.All(_server.Requests, request => Assert.Equal("PUT", request.Method));
     }
 
     [Fact]
@@ -433,7 +433,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
         public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock)
         {
-            _cluster = server.Connect(InterceptAsync);
+            _cluster = server.Connect(intercept: InterceptAsync);
             Election = new LeaderElection(_cluster, Options(identity), clock, NullLogger.Instance);
             Running = Election.RunAsync(
                 async (term, token) =>
@@ -506,7 +506,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             }
 
             if (Answer is { } code)
-                return FakeApiServer.Status(code, "made to fail");
+                return FakeApiServer.Answer((int)code, FakeApiServer.Status((int)code, "", "made to fail"));
             var response = await next();
             if (LoseAnswers)
                 throw new HttpRequestException("the connection broke");

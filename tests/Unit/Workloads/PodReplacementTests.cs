@@ -16,7 +16,7 @@ public sealed class PodReplacementTests : IDisposable
     private static readonly DateTimeOffset Now = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);
 
     private readonly List<JsonObject> _pods = [];
-    private readonly ScriptedServer _server;
+    private readonly FakeApiServer _server;
     private readonly ClusterConnection _cluster;
     private readonly PodReplacement _replacement;
     private Func<string, string> _webhook = image => image;
@@ -26,7 +26,7 @@ public sealed class PodReplacementTests : IDisposable
 
     public PodReplacementTests()
     {
-        _server = new ScriptedServer(Answer);
+        _server = new FakeApiServer(Answer);
         _cluster = _server.Connect();
         _replacement = new PodReplacement(_cluster);
     }
@@ -80,7 +80,7 @@ public sealed class PodReplacementTests : IDisposable
     public async Task A_PodDisruptionBudget_is_waited_for_and_reported()
     {
         Start(2, image => image);
-        _refusal = ScriptedServer.Status(
+        _refusal = FakeApiServer.Status(
             429,
             "TooManyRequests",
             "Cannot evict pod as it would violate the pod's disruption budget.",
@@ -99,7 +99,7 @@ public sealed class PodReplacementTests : IDisposable
     {
         Start(1, image => image);
         _pods[0]["status"]!["conditions"]![0]!["status"] = "False";
-        _refusal = ScriptedServer.Status(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.");
+        _refusal = FakeApiServer.Status(429, "TooManyRequests", "Cannot evict pod as it would violate the pod's disruption budget.");
 
         Assert.Equal((ProgressState.Done, null), await RunAsync());
         Assert.Equal(1, Deletions);
@@ -226,10 +226,10 @@ public sealed class PodReplacementTests : IDisposable
     private Task<ReplacementProgress?> UnblockAsync(Workload set, PodReplacementStatus? status) =>
         _replacement.UnblockAsync(set, Container, null, status, Now, TestContext.Current.CancellationToken);
 
-    private HttpResponseMessage Answer(ScriptedRequest request)
+    private HttpResponseMessage Answer(ApiRequest request)
     {
         if (request.Method == "GET")
-            return ScriptedServer.Answer(
+            return FakeApiServer.Answer(
                 200,
                 new JsonObject
                 {
@@ -238,18 +238,18 @@ public sealed class PodReplacementTests : IDisposable
                 }.ToJsonString()
             );
         if (request.Method == "POST" && !_knowsPolicyV1 && request.Body.Contains("\"policy/v1\"", StringComparison.Ordinal))
-            return ScriptedServer.Answer(
+            return FakeApiServer.Answer(
                 400,
-                ScriptedServer.Status(400, "BadRequest", "no kind Eviction is registered for version policy/v1")
+                FakeApiServer.Status(400, "BadRequest", "no kind Eviction is registered for version policy/v1")
             );
         if (request.Method == "POST" && _refusal is not null)
-            return ScriptedServer.Answer(429, _refusal);
+            return FakeApiServer.Answer(429, _refusal);
         var name = request.Path.Split('/')[6];
         var gone = _pods.Single(pod => pod["metadata"]!["name"]!.GetValue<string>() == name);
         Assert.Contains(gone["metadata"]!["uid"]!.GetValue<string>(), request.Body, StringComparison.Ordinal);
         _pods.Remove(gone);
         _pods.Add(Pod($"app-{_made++}", _webhook(New), ready: true));
-        return ScriptedServer.Answer((int)HttpStatusCode.Created, "{}");
+        return FakeApiServer.Answer((int)HttpStatusCode.Created, "{}");
     }
 
     private static string ImageOf(JsonObject pod) => pod["spec"]!["containers"]![0]!["image"]!.GetValue<string>();

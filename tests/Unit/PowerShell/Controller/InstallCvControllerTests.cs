@@ -1,9 +1,10 @@
 using System.Management.Automation;
-using System.Net;
-using System.Text;
 using System.Text.Json.Nodes;
+using CvManager.Cluster;
 using CvManager.Resources;
+using CvManager.Sandbox;
 using CvManager.Support;
+using CvManager.Support.Cluster;
 using CvManager.Support.PowerShell;
 using Xunit;
 
@@ -18,9 +19,9 @@ public sealed class InstallCvControllerTests : IDisposable
     [Fact]
     public async Task It_writes_no_output_and_can_be_run_again()
     {
-        await using DefinitionServer server = new();
+        await using var cluster = await SandboxCluster.StartAsync(new SandboxOptions(), Token);
         using var session = new PowerShellSession();
-        var path = Write(server.Address);
+        var path = Write(cluster.KubeConfigYaml);
 
         Assert.Empty(session.Invoke("Install-CvController -CrdOnly -KubeConfig $path", ("path", path)).AssertNoErrors().Output);
         Assert.Equal(
@@ -28,34 +29,35 @@ public sealed class InstallCvControllerTests : IDisposable
             session.Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru").Single().Properties["Outcome"].Value
         );
 
-        Assert.Equal(1, server.Creations);
-        Assert.True(JsonNode.DeepEquals(CustomResourceDefinition.Json["spec"], server.Stored!["spec"]));
+        var stored = Assert.Single(await DefinitionsAsync(cluster));
+        Assert.Equal(1, stored["metadata"]!["generation"]!.GetValue<int>());
+        Assert.True(JsonNode.DeepEquals(CustomResourceDefinition.Json["spec"]!["versions"], stored["spec"]!["versions"]));
     }
 
     [Fact]
     public async Task The_outcome_is_shown_as_a_table()
     {
-        await using DefinitionServer server = new();
+        await using var cluster = await SandboxCluster.StartAsync(new SandboxOptions(), Token);
         using var session = new PowerShellSession();
 
         var text = PlainText.Of(
-            session.Render("Install-CvController -CrdOnly -KubeConfig $path -PassThru", ("path", Write(server.Address)))
+            session.Render("Install-CvController -CrdOnly -KubeConfig $path -PassThru", ("path", Write(cluster.KubeConfigYaml)))
         );
 
-        Facts.AssertIn(text, "CustomResourceDefinition", "containerversions.custom.k8s.io", "Created", $"{server.Address}");
+        Facts.AssertIn(text, "CustomResourceDefinition", "containerversions.custom.k8s.io", "Created", cluster.Server!.Authority);
     }
 
     [Fact]
     public async Task WhatIf_writes_nothing()
     {
-        await using DefinitionServer server = new();
+        await using var cluster = await SandboxCluster.StartAsync(new SandboxOptions(), Token);
         using var session = new PowerShellSession();
 
         session
-            .Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru -WhatIf", ("path", Write(server.Address)))
+            .Invoke("Install-CvController -CrdOnly -KubeConfig $path -PassThru -WhatIf", ("path", Write(cluster.KubeConfigYaml)))
             .AssertNoErrors();
 
-        Assert.Null(server.Stored);
+        Assert.Empty(await DefinitionsAsync(cluster));
         Assert.Contains("containerversions.custom.k8s.io", session.Host.Text, StringComparison.Ordinal);
     }
 
@@ -75,108 +77,39 @@ public sealed class InstallCvControllerTests : IDisposable
     [Fact]
     public async Task A_missing_permission_is_named()
     {
-        await using DefinitionServer server = new() { Forbidden = true };
+        await using LoopbackApiServer server = new()
+        {
+            Status = "403 Forbidden",
+            Body = FakeApiServer.Status(
+                403,
+                "Forbidden",
+                "customresourcedefinitions is forbidden: User \\\"sam\\\" cannot get resource \\\"customresourcedefinitions\\\""
+            ),
+        };
         using var session = new PowerShellSession();
 
-        var error = session.Invoke("Install-CvController -CrdOnly -KubeConfig $path", ("path", Write(server.Address))).Error();
+        var error = session
+            .Invoke("Install-CvController -CrdOnly -KubeConfig $path", ("path", Write(KubeConfigs.For($"http://127.0.0.1:{server.Port}"))))
+            .Error();
 
         Assert.Equal("ClusterForbidden,CvManager.PowerShell.InstallCvControllerCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.PermissionDenied, error.CategoryInfo.Category);
         Assert.Contains("customresourcedefinitions", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
     }
 
-    private string Write(string server)
+    private static CancellationToken Token => TestContext.Current.CancellationToken;
+
+    private static async Task<IReadOnlyList<JsonObject>> DefinitionsAsync(SandboxCluster cluster)
     {
-        var path = Path.Combine(_folder, "config");
-        File.WriteAllText(path, KubeConfigs.For(server));
-        return path;
+        using var handler = cluster.CreateHandler();
+        using var connection = ClusterConnection.FromHandler(handler, cluster.Server!, cluster.Token);
+        return await connection.ListAsync(new ResourcePath("apiextensions.k8s.io", "v1", "customresourcedefinitions"), null, null, Token);
     }
 
-    /// <summary>A minimal API server on loopback for the custom resource definition.</summary>
-    private sealed class DefinitionServer : IAsyncDisposable
+    private string Write(string kubeConfig)
     {
-        private readonly HttpListener _listener = new();
-        private readonly Task _work;
-
-        public DefinitionServer()
-        {
-            // HttpListener does not support port 0, so it tries random ports.
-            while (true)
-            {
-                Address = $"http://127.0.0.1:{Random.Shared.Next(20000, 60000)}";
-                _listener.Prefixes.Clear();
-                _listener.Prefixes.Add(Address + "/");
-                try
-                {
-                    _listener.Start();
-                    break;
-                }
-                catch (HttpListenerException)
-                {
-                    _listener = new HttpListener();
-                }
-            }
-
-            _work = ServeAsync();
-        }
-
-        public string Address { get; }
-
-        public bool Forbidden { get; init; }
-
-        public int Creations { get; private set; }
-
-        public JsonObject? Stored { get; private set; }
-
-        public async ValueTask DisposeAsync()
-        {
-            _listener.Close();
-            await _work;
-        }
-
-        private async Task ServeAsync()
-        {
-            while (true)
-            {
-                HttpListenerContext context;
-                try
-                {
-                    context = await _listener.GetContextAsync();
-                }
-                catch (Exception e) when (e is HttpListenerException or ObjectDisposedException)
-                {
-                    return;
-                }
-
-                using StreamReader reader = new(context.Request.InputStream);
-                var (code, body) = Answer(context.Request.HttpMethod, context.Request.Url!.AbsolutePath, await reader.ReadToEndAsync());
-                context.Response.StatusCode = code;
-                context.Response.ContentType = "application/json";
-                await context.Response.OutputStream.WriteAsync(Encoding.UTF8.GetBytes(body));
-                context.Response.Close();
-            }
-        }
-
-        private (int Code, string Body) Answer(string method, string path, string body)
-        {
-            if (Forbidden)
-                return (
-                    403,
-                    """{"kind":"Status","code":403,"reason":"Forbidden","message":"customresourcedefinitions is forbidden: User \"sam\" cannot get resource \"customresourcedefinitions\""}"""
-                );
-            if (path == "/apis/custom.k8s.io/v1")
-                return (200, "{}");
-            if (method == "GET" && Stored is null)
-                return (404, """{"kind":"Status","code":404,"reason":"NotFound","message":"not found","details":{"name":"x"}}""");
-            if (method is "POST" or "PUT")
-            {
-                Creations += method == "POST" ? 1 : 0;
-                Stored = JsonNode.Parse(body)!.AsObject();
-                Stored["metadata"]!["resourceVersion"] = "1";
-                Stored["status"] = JsonNode.Parse("""{"conditions":[{"type":"Established","status":"True"}]}""");
-            }
-
-            return (200, Stored!.ToJsonString());
-        }
+        var path = Path.Combine(_folder, "config");
+        File.WriteAllText(path, kubeConfig);
+        return path;
     }
 }
