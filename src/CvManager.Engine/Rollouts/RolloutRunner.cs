@@ -4,12 +4,6 @@ using CvManager.Workloads;
 
 namespace CvManager.Rollouts;
 
-/// <summary>The result of a step.</summary>
-/// <param name="Status">The new status of the resource; may be unchanged.</param>
-/// <param name="RequeueAfter">When to run the next step; null if nothing is due before the next change.</param>
-/// <param name="Finished">The rollout that this step ended; null for none.</param>
-public sealed record StepResult(ContainerVersionStatus Status, TimeSpan? RequeueAfter, RolloutStatus? Finished = null);
-
 /// <summary>
 /// Carries out plans one step at a time. Each step can be run again: earlier progress is read from the status and the workloads, and nothing
 /// that matters is kept in memory (R10).
@@ -45,40 +39,59 @@ public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workl
         ArgumentNullException.ThrowIfNull(status);
         ArgumentNullException.ThrowIfNull(writeStatus);
         var now = clock.Now();
-        if (status.Rollout is not { } rollout || RolloutPhase.IsFinal(rollout.Phase))
-        {
+        var last = status.Rollout is { } found && !RolloutPhase.IsFinal(found.Phase) ? found : null;
+        if (last is null)
             clock.Forget(plan.Resource.Key);
-            return await new RolloutStep(_parts, plan, status, writeStatus, now).StartAsync(cancellationToken);
-        }
-
-        rollout = clock.Measure(plan.Resource.Key, rollout, plan.Resource.Spec.TimeoutSeconds);
+        var rollout = last is null ? null : clock.Measure(plan.Resource.Key, last, plan.Resource.Spec.TimeoutSeconds);
         RolloutStep step = new(_parts, plan, status, writeStatus, now);
-        if (plan.Verdict == PlanVerdict.Held)
-            return await step.SupersedeAsync(rollout, "The ContainerVersion was suspended during the rollout.", cancellationToken);
-        // A rollback is completed, whatever the new plan is.
-        if (rollout.Phase == RolloutPhase.RollingBack)
-            return await step.AdvanceAsync(rollout, cancellationToken);
-        if (plan.Reason == ConditionReasons.InvalidSpec)
-            return await step.SupersedeAsync(
-                rollout,
-                "The ContainerVersion was changed to an invalid specification during the rollout.",
-                cancellationToken
-            );
-        if (rollout.BlueGreen is { } pair && !IsStill(pair, plan.Resource.Spec.Strategy))
-            return await step.SupersedeAsync(rollout, "spec.strategy was changed during the rollout.", cancellationToken);
-        if (GateRunner.HaveChanged(plan.Resource.Spec, rollout))
-            return await step.SupersedeAsync(rollout, "The gates were changed during the rollout.", cancellationToken);
-        if (plan.Digest is { } digest && digest != rollout.Digest)
-            return await step.SupersedeAsync(rollout, $"Replaced by version {plan.Version}.", cancellationToken);
-        return await step.AdvanceAsync(rollout, cancellationToken);
+        if (rollout is not null)
+            return ReasonToSupersede(step, rollout) is { } reason
+                ? await new StepOutcomes(step).SupersedeAsync(rollout, reason, cancellationToken)
+                : await AdvanceAsync(step, rollout, cancellationToken);
+        if (plan.Verdict != PlanVerdict.RollOut)
+            return new StepResult(IdleStatus.Of(step), null);
+        rollout = RolloutIntent.Of(step);
+        await step.WriteAsync(rollout, plan.Message, cancellationToken);
+        return await AdvanceAsync(step, rollout, cancellationToken);
     }
 
-    private static bool IsStill(BlueGreenStatus pair, StrategySpec strategy) =>
-        strategy.Kind == StrategySpec.ServiceBlueGreen
-        && strategy.BlueGreen is { } asked
-        && asked.ServiceName == pair.Service
-        && asked.LabelNames.SequenceEqual(pair.LabelNames);
-}
+    /// <summary>Why a rollout in progress is not continued; null to continue it.</summary>
+    private static string? ReasonToSupersede(RolloutStep step, RolloutStatus rollout)
+    {
+        if (step.Plan.Verdict == PlanVerdict.Held)
+            return "The ContainerVersion was suspended during the rollout.";
+        // A rollback is completed, whatever the new plan is.
+        if (rollout.Phase == RolloutPhase.RollingBack)
+            return null;
+        if (step.Plan.Reason == ConditionReasons.InvalidSpec)
+            return "The ContainerVersion was changed to an invalid specification during the rollout.";
+        if (!RolloutStrategies.Of(rollout, step).IsCurrent(rollout, step.Spec.Strategy))
+            return "spec.strategy was changed during the rollout.";
+        if (GateRunner.HaveChanged(step.Spec, rollout))
+            return "The gates were changed during the rollout.";
+        return step.Plan.Digest is { } digest && digest != rollout.Digest ? $"Replaced by version {step.Plan.Version}." : null;
+    }
 
-/// <summary>The services that a step uses.</summary>
-internal sealed record RolloutParts(WorkloadStore Workloads, WorkloadDelivery Delivery, GateRunner Gates, ServiceStore Services);
+    private static async Task<StepResult> AdvanceAsync(RolloutStep step, RolloutStatus rollout, CancellationToken cancellationToken)
+    {
+        var strategy = RolloutStrategies.Of(rollout, step);
+        if (rollout.Phase == RolloutPhase.RollingBack)
+            return await new Rollback(step).AdvanceAsync(rollout, strategy, cancellationToken);
+        if (rollout.Phase == RolloutPhase.Verifying)
+        {
+            (rollout, var passed, var message) = await new StepGates(step).AdvanceAsync(rollout, GateStage.Container, cancellationToken);
+            if (passed == false)
+                return await new StepOutcomes(step).FailAsync(rollout, message, cancellationToken);
+            if (passed is null)
+                return new StepOutcomes(step).WaitForGate(rollout, message);
+            // The status says that the gates have passed before anything is changed.
+            rollout = rollout with
+            {
+                Phase = RolloutPhase.Progressing,
+            };
+            await step.WriteAsync(rollout, $"Rolling out version {rollout.Version}: all gates passed.", cancellationToken);
+        }
+
+        return await strategy.RollOutAsync(rollout, cancellationToken);
+    }
+}

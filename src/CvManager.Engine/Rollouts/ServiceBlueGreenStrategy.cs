@@ -7,13 +7,22 @@ namespace CvManager.Rollouts;
 /// R13: rolls the version out to the idle workload, and then points the traffic at it. Each step is written to the status before the next
 /// one starts, and can be run again.
 /// </summary>
-internal sealed class BlueGreenStrategy(RolloutStep step)
+internal sealed class ServiceBlueGreenStrategy(RolloutStep step) : IRolloutStrategy
 {
-    private readonly ContainerVersion _resource = step.Plan.Resource;
+    private readonly StepDelivery _delivery = new(step);
+    private readonly StepGates _gates = new(step);
+    private readonly StepOutcomes _outcomes = new(step);
+
+    public bool IsCurrent(RolloutStatus rollout, StrategySpec spec) =>
+        rollout.BlueGreen is { } pair
+        && spec.Kind == StrategySpec.ServiceBlueGreen
+        && spec.BlueGreen is { } asked
+        && asked.ServiceName == pair.Service
+        && asked.LabelNames.SequenceEqual(pair.LabelNames);
 
     public async Task<StepResult> RollOutAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
-        var spec = _resource.Spec.Strategy.BlueGreen!;
+        var spec = step.Spec.Strategy.BlueGreen!;
         while (true)
         {
             var pair = rollout.BlueGreen!;
@@ -31,13 +40,13 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
             switch (pair.Step)
             {
                 case BlueGreenPhase.Prepare:
-                    var order = step.Order(rollout, rollout.Workloads[0]);
+                    var order = _delivery.Order(rollout, rollout.Workloads[0]);
                     if (idle.DesiredPods == 0 && step.Find(order.Entry) is { } found && !order.Has(found.Container.Image))
                     {
                         var swapped = await step.Parts.Delivery.SwapAsync(idle, found.Container, order, replicas: 1, cancellationToken);
-                        rollout = step.With(rollout, order.Entry, swapped);
+                        rollout = _delivery.With(rollout, order, swapped);
                         return swapped.State == DeliveryState.Overruled
-                            ? await step.EndContendedAsync(
+                            ? await _outcomes.SupersedeContendedAsync(
                                 rollout with
                                 {
                                     Repeats = Planner.MaxRepeats,
@@ -45,24 +54,24 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                                 rollout.Workloads[0],
                                 cancellationToken
                             )
-                            : await step.WaitAsync(rollout, $"{pair.Idle}: {swapped.Message}", cancellationToken);
+                            : await _outcomes.WaitAsync(rollout, $"{pair.Idle}: {swapped.Message}", cancellationToken);
                     }
 
-                    (rollout, var contended) = await step.DeliverAsync(rollout, cancellationToken);
+                    (rollout, var contended) = await _delivery.AdvanceAsync(rollout, cancellationToken);
                     if (contended is not null)
-                        return await step.EndContendedAsync(rollout, contended, cancellationToken);
+                        return await _outcomes.SupersedeContendedAsync(rollout, contended, cancellationToken);
                     var entry = rollout.Workloads[0];
                     if (entry.Phase == RolloutPhase.Failed)
-                        return await step.FailAsync(rollout, step.FailedMessage(rollout, entry), cancellationToken);
+                        return await _outcomes.FailAsync(rollout, entry, cancellationToken);
                     if (entry.Phase == RolloutPhase.Superseded)
                         return await AbandonAsync(rollout, pair.Idle, cancellationToken);
                     if (entry.Phase != RolloutPhase.Succeeded)
-                        return await step.WaitAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, $"{pair.Idle}: {entry.Message}", cancellationToken);
                     if (idle.DesiredPods == 0)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, 1, cancellationToken);
                         rollout = rollout with { Workloads = [entry with { Phase = RolloutPhase.Progressing }] };
-                        return await step.WaitAsync(rollout, $"{pair.Idle}: scaling up to 1 replica", cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, $"{pair.Idle}: scaling up to 1 replica", cancellationToken);
                     }
 
                     rollout = await NextAsync(rollout, BlueGreenPhase.Verify, cancellationToken);
@@ -73,12 +82,12 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         spec.VerificationServiceName.Length > 0
                         && !await PointAsync(spec.VerificationServiceName, pair, idle, cancellationToken)
                     )
-                        return await step.WaitAsync(rollout, NotPointed(spec.VerificationServiceName, pair.Idle), cancellationToken);
-                    (rollout, var verified, var gate) = await step.RunGatesAsync(rollout, GateStage.Strategy, cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, NotPointed(spec.VerificationServiceName, pair.Idle), cancellationToken);
+                    (rollout, var verified, var gate) = await _gates.AdvanceAsync(rollout, GateStage.Strategy, cancellationToken);
                     if (verified == false)
-                        return await step.FailAsync(rollout, gate, cancellationToken);
+                        return await _outcomes.FailAsync(rollout, gate, cancellationToken);
                     if (verified is null)
-                        return step.WaitForGate(rollout, gate);
+                        return _outcomes.WaitForGate(rollout, gate);
                     rollout = await NextAsync(rollout, BlueGreenPhase.Scale, cancellationToken);
                     break;
 
@@ -88,7 +97,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                     if (idle.DesiredPods < wanted)
                     {
                         await step.Parts.Workloads.ScaleAsync(idle, wanted, cancellationToken);
-                        return await step.WaitAsync(rollout, $"{pair.Idle}: scaling to {wanted} replicas", cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, $"{pair.Idle}: scaling to {wanted} replicas", cancellationToken);
                     }
 
                     if (idle.Progress.State != ProgressState.Done || idle.AvailablePods < wanted)
@@ -96,20 +105,16 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
                         // The additional pods may fail or may not be scheduled.
                         if (step.Find(rollout.Workloads[0]) is not { } scaled)
                             return await AbandonAsync(rollout, pair.Idle, cancellationToken);
-                        rollout = step.With(
+                        var scaling = _delivery.Order(rollout, rollout.Workloads[0]);
+                        rollout = _delivery.With(
                             rollout,
-                            rollout.Workloads[0],
-                            await step.Parts.Delivery.ObserveAsync(
-                                scaled.Workload,
-                                scaled.Container,
-                                step.Order(rollout, rollout.Workloads[0]),
-                                cancellationToken
-                            )
+                            scaling,
+                            await step.Parts.Delivery.ObserveAsync(scaled.Workload, scaled.Container, scaling, cancellationToken)
                         );
                         var more = rollout.Workloads[0];
                         if (more.Phase == RolloutPhase.Failed)
-                            return await step.FailAsync(rollout, step.FailedMessage(rollout, more), cancellationToken);
-                        return await step.WaitAsync(rollout, $"{pair.Idle}: {more.Message}", cancellationToken);
+                            return await _outcomes.FailAsync(rollout, more, cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, $"{pair.Idle}: {more.Message}", cancellationToken);
                     }
 
                     rollout = await NextAsync(rollout, BlueGreenPhase.CutOver, cancellationToken);
@@ -117,55 +122,53 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
                 case BlueGreenPhase.CutOver:
                     if (!await PointAsync(pair.Service, pair, idle, cancellationToken))
-                        return await step.WaitAsync(rollout, NotPointed(pair.Service, pair.Idle), cancellationToken);
+                        return await _outcomes.WaitAsync(rollout, NotPointed(pair.Service, pair.Idle), cancellationToken);
                     rollout = rollout with { BlueGreen = pair with { CutOverAt = step.Now } };
                     rollout = await NextAsync(rollout, BlueGreenPhase.PostVerify, cancellationToken);
                     break;
 
                 case BlueGreenPhase.PostVerify:
-                    (rollout, var confirmed, var postGate) = await step.RunGatesAsync(rollout, GateStage.PostStrategy, cancellationToken);
+                    (rollout, var confirmed, var postGate) = await _gates.AdvanceAsync(rollout, GateStage.PostStrategy, cancellationToken);
                     if (confirmed == false)
-                        return await step.FailAsync(rollout, postGate, cancellationToken);
+                        return await _outcomes.FailAsync(rollout, postGate, cancellationToken);
                     if (confirmed is null)
-                        return step.WaitForGate(rollout, postGate);
+                        return _outcomes.WaitForGate(rollout, postGate);
                     if (!spec.ScaleDown)
-                        return await step.SucceedAsync(rollout, cancellationToken);
+                        return await _outcomes.SucceedAsync(rollout, [idle], cancellationToken);
                     rollout = await NextAsync(rollout, BlueGreenPhase.ScaleDown, cancellationToken);
                     break;
 
                 default:
                     var left = pair.CutOverAt!.Value.AddSeconds(spec.ScaleDownDelaySeconds) - step.Now;
                     if (left > TimeSpan.Zero)
-                        return step.WaitFor(
+                        return _outcomes.WaitFor(
                             rollout,
                             $"{pair.Idle} receives the traffic; {pair.Live} is scaled down at {step.Now + left:u}",
                             left
                         );
                     if (live.DesiredPods > 0 && !await step.Parts.Workloads.ScaleAsync(live, 0, cancellationToken))
-                        return step.WaitFor(
+                        return _outcomes.WaitFor(
                             rollout,
                             $"waiting to scale down {pair.Live}: another client is changing it",
                             TimeSpan.FromSeconds(1)
                         );
-                    return await step.SucceedAsync(rollout, cancellationToken);
+                    return await _outcomes.SucceedAsync(rollout, [idle], cancellationToken);
             }
         }
     }
 
-    /// <summary>Points the traffic back at the workload that had it, and restores the idle workload's replicas. The image is restored after that.</summary>
-    /// <returns>Whether that is done, and otherwise what is missing.</returns>
-    public async Task<(bool IsBack, string Message)> CutBackAsync(RolloutStatus rollout, CancellationToken cancellationToken)
+    /// <summary>Points the traffic back at the workload that had it, and restores the idle workload's replicas.</summary>
+    public async Task<string?> RevertAsync(RolloutStatus rollout, CancellationToken cancellationToken)
     {
         var pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
-            return (false, NotPointed(pair.Service, pair.Live));
-        if (
+            return NotPointed(pair.Service, pair.Live);
+        return
             Find(pair.Idle) is { } idle
             && idle.DesiredPods != pair.IdleReplicas
             && !await step.Parts.Workloads.ScaleAsync(idle, pair.IdleReplicas, cancellationToken)
-        )
-            return (false, $"waiting to scale {pair.Idle} back to {pair.IdleReplicas} replicas");
-        return (true, "");
+            ? $"waiting to scale {pair.Idle} back to {pair.IdleReplicas} replicas"
+            : null;
     }
 
     /// <summary>Ends the rollout because a colour was deleted or lost its label, which is not a failure. Traffic is pointed back.</summary>
@@ -173,12 +176,12 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
     {
         var pair = rollout.BlueGreen!;
         if (Find(pair.Live) is { } live && !await PointAsync(pair.Service, pair, live, cancellationToken))
-            return step.WaitFor(
+            return _outcomes.WaitFor(
                 rollout,
                 $"{missing} was deleted or is no longer selected; {NotPointed(pair.Service, pair.Live)}",
                 TimeSpan.FromSeconds(1)
             );
-        return await step.SupersedeAsync(
+        return await _outcomes.SupersedeAsync(
             rollout,
             $"{missing}, one of its two workloads, was deleted or is no longer selected.",
             cancellationToken
@@ -197,7 +200,7 @@ internal sealed class BlueGreenStrategy(RolloutStep step)
 
     /// <summary>False if the Service does not exist, or another client changed it at the same time.</summary>
     private async Task<bool> PointAsync(string name, BlueGreenStatus pair, Workload at, CancellationToken cancellationToken) =>
-        await step.Parts.Services.FindAsync(_resource.Metadata.Namespace!, name, cancellationToken) is { } service
+        await step.Parts.Services.FindAsync(step.Resource.Metadata.Namespace!, name, cancellationToken) is { } service
         && (service.PointsAt(at, pair.LabelNames) || await step.Parts.Services.PointAsync(service, at, pair.LabelNames, cancellationToken));
 
     private Workload? Find(string reference) => step.Plan.Workloads.FirstOrDefault(w => w.Reference == reference);
