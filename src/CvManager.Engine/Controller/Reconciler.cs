@@ -3,7 +3,6 @@ using CvManager.Following;
 using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Rollouts;
-using CvManager.Versions;
 using CvManager.Watching;
 using CvManager.Workloads;
 using Microsoft.Extensions.Logging;
@@ -37,8 +36,7 @@ public sealed partial class Reconciler
 {
     private readonly ContainerVersionStore _resources;
     private readonly WorkloadStore _workloads;
-    private readonly ServiceStore _services;
-    private readonly IResourceVersions _versions;
+    private readonly PlanInputReader _inputs;
     private readonly RolloutRunner _runner;
     private readonly RolloutRecords _records;
     private readonly RolloutClock _clock;
@@ -63,8 +61,7 @@ public sealed partial class Reconciler
     {
         _resources = new ContainerVersionStore(cluster);
         _workloads = new WorkloadStore(cluster, seen);
-        _versions = versions;
-        _services = new ServiceStore(cluster);
+        _inputs = new PlanInputReader(versions, new ServiceStore(cluster));
         _clock = clock ?? new RolloutClock(time);
         _runner = new RolloutRunner(cluster, _workloads, _clock, random);
         _records = new RolloutRecords(cluster, time, logger, random);
@@ -84,7 +81,7 @@ public sealed partial class Reconciler
 
     /// <summary>R2: returns what would change now. Changes nothing.</summary>
     public async Task<RolloutPlan> PlanAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Planner.Plan((await ReadInputAsync(resource, context, cancellationToken)).Input);
+        Planner.Plan((await _inputs.ReadAsync(resource, context, cancellationToken)).Input);
 
     /// <summary>Runs one step, and writes the status if it changed.</summary>
     /// <param name="resource">The resource as last read; its status is written only if it has not changed since.</param>
@@ -100,74 +97,40 @@ public sealed partial class Reconciler
     )
     {
         ArgumentNullException.ThrowIfNull(resource);
-        var before = resource.Status ?? new ContainerVersionStatus();
-        var written = resource;
-        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
-        PlanInput input;
-        LatestVersion? latest;
-        CvException? problem;
+        StatusWriter status = new(_resources, _records, resource, isApproved: approve is null);
         try
         {
-            (input, latest, problem) = await ReadInputAsync(resource, context, cancellationToken);
-        }
-        catch (CvException e)
-        {
-            _clock.Interrupt(resource.Key);
-            if (approve is null && NeedsIntervention(e))
-                await ReportRefusalAsync(resource, before, e, cancellationToken);
-            throw;
-        }
+            (var input, var latest, var problem) = await _inputs.ReadAsync(resource, context, cancellationToken);
+            var plan = Planner.Plan(input);
+            // The tag has not been read yet; the poller wakes the resource.
+            if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
+                return new ReconcileResult(plan, resource, null, null);
+            if (approve is not null && !await approve(plan))
+                return new ReconcileResult(plan, resource, null, null);
 
-        var plan = Planner.Plan(input);
-        // The tag has not been read yet; the poller wakes the resource.
-        if (input is { Version: null, Problem: null } && plan.Reason != ConditionReasons.InvalidSpec)
-            return new ReconcileResult(plan, resource, null, null);
-        if (approve is not null && !await approve(plan))
-            return new ReconcileResult(plan, resource, null, null);
-        var status = before with { Latest = latest, Quarantined = StillQuarantined(resource.Spec, before, latest) };
-        plan = plan with { Resource = resource with { Status = status } };
-
-        StepResult step;
-        var writing = false;
-        try
-        {
-            step = await _runner.StepAsync(
-                plan,
-                status,
-                async (intent, token) =>
-                {
-                    writing = true;
-                    written = await WriteAsync(written, intent, changes, token);
-                    writing = false;
-                },
-                cancellationToken
-            );
-            writing = true;
+            var before = resource.Status ?? new ContainerVersionStatus();
+            status.Begin(before with { Latest = latest, Quarantined = StillQuarantined(resource.Spec, before, latest) }, plan.Workloads);
+            plan = plan with { Resource = resource with { Status = status.Current } };
+            var step = await _runner.StepAsync(plan, status.Current, status.WriteAsync, cancellationToken);
             var after = step.Status with { ObservedGeneration = resource.Metadata.Generation };
             // Records first: the status reports the end of a rollout only after its record is written (R10).
             after = await _records.WriteAsync(resource, after, step.Finished, cancellationToken);
-            written = await WriteAsync(written, after, changes, cancellationToken);
+            await status.WriteAsync(after, cancellationToken);
+            LogOutcome(plan, resource, status.Written, step.Finished);
+            return new ReconcileResult(plan, status.Written, step.RequeueAfter, step.Finished, problem);
         }
         catch (CvException e) when (e.ErrorId != ErrorIds.ResourceConflict)
         {
             _clock.Interrupt(resource.Key);
-            if (!writing && NeedsIntervention(e))
-                await ReportRefusalAsync(written, written == resource ? status : written.Status!, e, cancellationToken);
+            if (NeedsIntervention(e))
+                await status.ReportRefusalAsync(e, _clock.Now(), cancellationToken);
             throw;
         }
         finally
         {
             // Events last, so that no patch waits for one.
-            foreach ((var former, var now) in changes)
-                await _records.PublishEventsAsync(former, now, plan.Workloads, cancellationToken);
+            await status.PublishEventsAsync(cancellationToken);
         }
-
-        // Logged once: from then on the status has the reason.
-        if (plan.Problem is { } reported && ReadyReason(written) == plan.Reason && ReadyReason(resource) != plan.Reason)
-            LogProblem(resource.Key, reported.ErrorId, reported.Message);
-        if (step.Finished is { } finished)
-            LogFinished(resource.Key, finished.Version, finished.Phase, finished.Message ?? "");
-        return new ReconcileResult(plan, written, step.RequeueAfter, step.Finished, problem);
     }
 
     /// <summary>R8: writes the final records of a deleted resource.</summary>
@@ -176,71 +139,6 @@ public sealed partial class Reconciler
     /// <exception cref="CvException">The cluster refused or was unavailable.</exception>
     public Task EndAsync(ContainerVersion resource, CancellationToken cancellationToken) =>
         _records.WriteDeletedAsync(resource, _clock.Now(), cancellationToken);
-
-    /// <summary>Finds the version of the tag, and collects the input of the plan.</summary>
-    private async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> ReadInputAsync(
-        ContainerVersion resource,
-        PlanContext context,
-        CancellationToken cancellationToken
-    )
-    {
-        PlanInput input = new()
-        {
-            Resource = resource,
-            Workloads = context.Workloads,
-            Neighbours = context.Neighbours,
-            WorkloadsError = context.WorkloadsError,
-        };
-        var latest = resource.Status?.Latest;
-        if (ContainerVersionValidator.Validate(resource).Count > 0)
-            return (input, latest, null);
-        var pinned = resource.Spec.PinVersion.Length > 0;
-        ResolvedVersion? version = null;
-        CvException? problem = null;
-        try
-        {
-            version = await _versions.FindAsync(resource, context, cancellationToken);
-            if (
-                version is not null
-                && (latest is null || latest.Tag != version.Tag || latest.Digest != version.Digest || latest.Version != version.Version)
-            )
-                latest = new LatestVersion
-                {
-                    Tag = version.Tag,
-                    Version = version.Version,
-                    Digest = version.Digest,
-                    SeenAt = version.SeenAt,
-                };
-        }
-        catch (CvException e)
-        {
-            problem = e;
-        }
-
-        // A pin applies independently of the tag (R7), whose version is still shown in the status.
-        var obstacle = problem;
-        try
-        {
-            if (pinned)
-                (version, obstacle) = (await _versions.FindPinnedAsync(resource, context, cancellationToken), null);
-        }
-        catch (CvException e)
-        {
-            (version, obstacle) = (null, e);
-        }
-
-        problem = obstacle ?? problem;
-        if (
-            version is not null
-            && resource.Spec.Strategy.BlueGreen is { } blueGreen
-            && resource.Spec.Strategy.Kind == StrategySpec.ServiceBlueGreen
-        )
-            input = input with
-            {
-                Service = await _services.FindAsync(resource.Metadata.Namespace!, blueGreen.ServiceName, cancellationToken),
-            };
-        return (input with { Version = version, Problem = obstacle }, latest, problem);
-    }
 
     /// <summary>R6: a quarantine lasts until the tag moves; that of a pinned version is independent of the tag.</summary>
     private static IReadOnlyList<QuarantinedDigest>? StillQuarantined(
@@ -263,50 +161,13 @@ public sealed partial class Reconciler
     private static string? ReadyReason(ContainerVersion resource) =>
         ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Reason;
 
-    /// <summary>Reports in the status what the cluster refused. A rollout in progress continues: it does not fail for an infrastructure fault (R6).</summary>
-    private async Task ReportRefusalAsync(
-        ContainerVersion resource,
-        ContainerVersionStatus status,
-        CvException error,
-        CancellationToken cancellationToken
-    )
+    /// <summary>Logs a problem of the version when it begins, because from then on the status has the reason; and the end of a rollout.</summary>
+    private void LogOutcome(RolloutPlan plan, ContainerVersion before, ContainerVersion after, RolloutStatus? finished)
     {
-        var reason = error.ErrorId == ErrorIds.ClusterForbidden ? ConditionReasons.ClusterForbidden : ConditionReasons.ClusterRefused;
-        List<(ContainerVersion Before, ContainerVersion After)> changes = [];
-        await WriteAsync(
-            resource,
-            status with
-            {
-                ObservedGeneration = resource.Metadata.Generation,
-                Conditions = ConditionList.Stalled(
-                    status.Conditions,
-                    reason,
-                    $"{error.Message} {error.Remedy}",
-                    resource.Metadata.Generation,
-                    _clock.Now()
-                ),
-            },
-            changes,
-            cancellationToken
-        );
-        foreach ((var former, var now) in changes)
-            await _records.PublishEventsAsync(former, now, [], cancellationToken);
-    }
-
-    /// <summary>Writes the status only if it changed (R12).</summary>
-    private async Task<ContainerVersion> WriteAsync(
-        ContainerVersion resource,
-        ContainerVersionStatus status,
-        List<(ContainerVersion Before, ContainerVersion After)> changes,
-        CancellationToken cancellationToken
-    )
-    {
-        var next = resource with { Status = status };
-        if (ContainerVersionManifest.StatusEquals(resource, next))
-            return resource;
-        var written = await _resources.UpdateStatusAsync(next, cancellationToken);
-        changes.Add((resource, written));
-        return written;
+        if (plan.Problem is { } problem && ReadyReason(after) == plan.Reason && ReadyReason(before) != plan.Reason)
+            LogProblem(before.Key, problem.ErrorId, problem.Message);
+        if (finished is not null)
+            LogFinished(before.Key, finished.Version, finished.Phase, finished.Message ?? "");
     }
 
     [LoggerMessage(
