@@ -3,8 +3,8 @@ using System.Text.Json.Nodes;
 
 namespace CvManager;
 
-/// <summary>Reads fields of objects from the API server. A field with a wrong type or out of range is treated as missing.</summary>
-internal static class JsonFields
+/// <summary>Reads fields of objects from the API server and of manifests. A field with a wrong type or out of range is treated as missing.</summary>
+public static class JsonFields
 {
     /// <summary>The node at a path of names; null if a part of the path is missing or not an object.</summary>
     public static JsonNode? At(this JsonNode? node, params ReadOnlySpan<string> path)

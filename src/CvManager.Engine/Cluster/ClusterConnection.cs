@@ -186,6 +186,19 @@ public sealed class ClusterConnection : IDisposable
     public async Task<JsonObject> GetAsync(ResourcePath path, CancellationToken cancellationToken) =>
         await SendAsync(HttpMethod.Get, path, "", null, null, cancellationToken);
 
+    /// <summary>One object; null if it does not exist.</summary>
+    public async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await GetAsync(path, cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
+        {
+            return null;
+        }
+    }
+
     /// <summary>All objects of a collection, read in pages; restarted if the continue token expires.</summary>
     public async Task<IReadOnlyList<JsonObject>> ListAsync(
         ResourcePath path,
@@ -294,6 +307,20 @@ public sealed class ClusterConnection : IDisposable
             },
             cancellationToken
         );
+
+    /// <summary>Compare-and-swap (R3) by a JSON patch that tests the values it replaces.</summary>
+    /// <returns>The object; null if it was changed by another client, or deleted: read it again.</returns>
+    internal async Task<JsonObject?> TryPatchAsync(ResourcePath path, JsonPatch patch, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await PatchAsync(path, PatchKind.Json, patch.Body, cancellationToken);
+        }
+        catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
+        {
+            return null;
+        }
+    }
 
     /// <param name="uid">If not null, delete the object only if it has this UID.</param>
     public Task<JsonObject> DeleteAsync(

@@ -24,6 +24,11 @@ public sealed class ContainerVersionStore(ClusterConnection cluster)
     public async Task<ContainerVersion> GetAsync(string ns, string name, CancellationToken cancellationToken) =>
         Read(await cluster.GetAsync(Path(ns, name), cancellationToken));
 
+    /// <summary>The same; null if the resource does not exist.</summary>
+    /// <exception cref="CvException"><c>CrdNotInstalled</c>, or a connection error.</exception>
+    public async Task<ContainerVersion?> FindAsync(string ns, string name, CancellationToken cancellationToken) =>
+        await cluster.FindAsync(Path(ns, name), cancellationToken) is { } found ? Read(found) : null;
+
     /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException"><c>CrdNotInstalled</c>, or a connection error.</exception>
     public async Task<IReadOnlyList<ContainerVersion>> ListAsync(string? ns, string? labelSelector, CancellationToken cancellationToken)

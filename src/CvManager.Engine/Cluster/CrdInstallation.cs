@@ -70,7 +70,7 @@ public static class CrdInstallation
         {
             try
             {
-                if (await FindAsync(cluster, cancellationToken) is not { } before)
+                if (await cluster.FindAsync(Path, cancellationToken) is not { } before)
                     return (
                         await cluster.CreateAsync(Path with { Name = null }, CustomResourceDefinition.Json, cancellationToken),
                         CrdInstallationOutcome.Created
@@ -112,18 +112,6 @@ public static class CrdInstallation
     /// <summary>The resource version cannot be compared: the first update after a creation changes it by adding a field manager.</summary>
     private static bool IsSame(JsonObject before, JsonObject after) =>
         Maps.Append("generation").All(field => JsonNode.DeepEquals(before["metadata"]![field], after["metadata"]![field]));
-
-    private static async Task<JsonObject?> FindAsync(ClusterConnection cluster, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await cluster.GetAsync(Path, cancellationToken);
-        }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
-        {
-            return null;
-        }
-    }
 
     private static async Task<bool> IsServedAsync(ClusterConnection cluster, CancellationToken cancellationToken)
     {

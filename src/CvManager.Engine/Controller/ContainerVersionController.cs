@@ -329,7 +329,7 @@ public sealed partial class ContainerVersionController : IDisposable
         private readonly ContainerVersionController _owner;
         private readonly FollowedVersions _versions;
         private readonly Reconciler _reconciler;
-        private readonly ConcurrentDictionary<string, (string ErrorId, string? Target)> _loggedErrors = new(StringComparer.Ordinal);
+        private readonly ReportOnce<(string ErrorId, string? Target)> _logged = new();
         private readonly ConcurrentDictionary<string, int> _conflicts = new(StringComparer.Ordinal);
 
         public Term(ContainerVersionController owner, Leadership? leadership)
@@ -380,7 +380,7 @@ public sealed partial class ContainerVersionController : IDisposable
         public TagPoller Poller { get; }
 
         /// <summary>The number of resources with state in this term.</summary>
-        public int Remembered => _loggedErrors.Count + _conflicts.Count;
+        public int Remembered => _logged.Count + _conflicts.Count;
 
         public async Task RunAsync(CancellationToken cancellationToken)
         {
@@ -419,7 +419,7 @@ public sealed partial class ContainerVersionController : IDisposable
             {
                 _versions.Forget(key);
                 _owner._clock.Forget(key);
-                _loggedErrors.TryRemove(key, out _);
+                _logged.Forget(key);
                 _conflicts.TryRemove(key, out _);
                 return WorkResult.Done;
             }
@@ -432,7 +432,7 @@ public sealed partial class ContainerVersionController : IDisposable
                 var result = await _reconciler.ReconcileAsync(resource, _owner._view.Around(resource), null, cancellationToken);
                 _owner._view.Update(result.Resource);
                 var conflicted = _conflicts.TryRemove(key, out var conflicts) && conflicts >= ReportedConflicts;
-                if (_loggedErrors.TryRemove(key, out _) || conflicted)
+                if (_logged.Forget(key) || conflicted)
                     LogRecovered(_owner._logger, key);
                 if ((result.Finished is not null || !IsSameReport(resource.Status, result.Resource.Status)) && _owner._output is { } output)
                     await output(result, cancellationToken);
@@ -530,11 +530,8 @@ public sealed partial class ContainerVersionController : IDisposable
         /// <summary>Logs an error once, however often it is retried.</summary>
         private void LogOnce(string key, CvException error)
         {
-            (string, string?) known = (error.ErrorId, error.Target);
-            if (_loggedErrors.TryGetValue(key, out (string, string?) before) && before == known)
-                return;
-            _loggedErrors[key] = known;
-            LogFailed(_owner._logger, key, error.ErrorId, error.Message, error.Remedy);
+            if (_logged.IsNew(key, (error.ErrorId, error.Target)))
+                LogFailed(_owner._logger, key, error.ErrorId, error.Message, error.Remedy);
         }
     }
 

@@ -80,10 +80,8 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
     {
         try
         {
-            return Read(await cluster.GetAsync(new ResourcePath("", "v1", "secrets", ns, name), cancellationToken), $"Secret {ns}/{name}");
-        }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
-        {
+            if (await cluster.FindAsync(new ResourcePath("", "v1", "secrets", ns, name), cancellationToken) is { } secret)
+                return Read(secret, $"Secret {ns}/{name}");
             LogMissing(logger, ns, name);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid)

@@ -256,24 +256,22 @@ internal sealed partial class LeaderElection
 
     private async Task<Lease?> ReadAsync(CancellationToken cancellationToken)
     {
-        try
+        if (await _cluster.FindAsync(_path, cancellationToken) is { } found)
         {
-            var current = Lease.Read(await _cluster.GetAsync(_path, cancellationToken));
+            var current = Lease.Read(found);
             Observe(current);
             return current;
         }
-        catch (CvException e) when (e.Kind is CvErrorKind.NotFound)
-        {
-            if (_observed is not null)
-            {
-                // It may have existed between two reads that are too far apart.
-                var now = _time.GetTimestamp();
-                var again = _missing is { } before && _time.GetElapsedTime(before.Seen) <= _options.RenewPeriod;
-                _missing = (again ? _missing!.Value.Since : now, now);
-            }
 
-            return null;
+        if (_observed is not null)
+        {
+            // It may have existed between two reads that are too far apart.
+            var now = _time.GetTimestamp();
+            var again = _missing is { } before && _time.GetElapsedTime(before.Seen) <= _options.RenewPeriod;
+            _missing = (again ? _missing!.Value.Since : now, now);
         }
+
+        return null;
     }
 
     /// <summary>The age of a state of the lease is measured from when it was first seen.</summary>

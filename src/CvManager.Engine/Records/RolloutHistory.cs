@@ -95,7 +95,7 @@ public sealed partial class RolloutHistory
 
     private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)
     {
-        var present = await FindAsync(path, cancellationToken);
+        var present = await _cluster.FindAsync(path, cancellationToken);
         if (present is not null && !IsHistory(present))
         {
             throw new CvException(
@@ -138,18 +138,6 @@ public sealed partial class RolloutHistory
         var labels = configMap.Map("metadata", "labels");
         return Labels.Any(label => labels.GetValueOrDefault(label.Key) == label.Value && label.Key != "app.kubernetes.io/component")
             || ManagedKeys.Has(configMap, HistoryDocument.RecordsKey);
-    }
-
-    private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await _cluster.GetAsync(path, cancellationToken);
-        }
-        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
-        {
-            return null;
-        }
     }
 
     [LoggerMessage(

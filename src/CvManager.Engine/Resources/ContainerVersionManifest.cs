@@ -7,10 +7,7 @@ namespace CvManager.Resources;
 public static class ContainerVersionManifest
 {
     /// <summary>True for an object of kind ContainerVersion, whatever its API version.</summary>
-    public static bool IsContainerVersion(JsonNode document) =>
-        document is JsonObject map
-        && map["kind"]?.GetValueKind() == JsonValueKind.String
-        && map["kind"]!.GetValue<string>() == ContainerVersion.KindName;
+    public static bool IsContainerVersion(JsonNode document) => document.Text("kind") == ContainerVersion.KindName;
 
     /// <exception cref="CvException"><c>ContainerVersionInvalid</c>, with every field, value and remedy.</exception>
     public static ContainerVersion Read(JsonObject manifest)

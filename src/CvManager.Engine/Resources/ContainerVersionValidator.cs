@@ -46,7 +46,7 @@ public static class ContainerVersionValidator
             errors = [.. errors.Select(error => error with { Field = fieldName(error.Field) })];
         if (errors.Count == 0)
             return;
-        var name = Text(manifest["metadata"]?["name"]) ?? "(without a name)";
+        var name = manifest.Text("metadata", "name") ?? "(without a name)";
         throw new CvException(
             ErrorIds.ContainerVersionInvalid,
             CvErrorKind.Invalid,
@@ -60,7 +60,7 @@ public static class ContainerVersionValidator
 
     private static void RequireText(JsonObject manifest, string field, string expected, List<ValidationError> errors)
     {
-        var found = Text(manifest[field]);
+        var found = manifest.Text(field);
         if (found is null && manifest[field] is null)
             errors.Add(new ValidationError(field, "", "is required", $"Set {field}: {expected}."));
         else if (found is not null && found != expected)
@@ -77,7 +77,7 @@ public static class ContainerVersionValidator
         else if (
             map["name"] is { } node
             && !(
-                Text(node) is { Length: <= 253 } name
+                node.Text() is { Length: <= 253 } name
                 && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)
             )
         )
@@ -88,7 +88,7 @@ public static class ContainerVersionValidator
 
     private static void ValidateExpression(string field, JsonNode? value, string example, List<ValidationError> errors)
     {
-        if (Text(value) is not { Length: > 0 } expression)
+        if (value.Text() is not { Length: > 0 } expression)
             return;
         try
         {
@@ -142,7 +142,7 @@ public static class ContainerVersionValidator
                     "Remove it: semver and newest define their own order."
                 )
             );
-        if (Text(policy["semver"]) is { } range && !VersionRange.TryParse(range, out _))
+        if (policy.Text("semver") is { } range && !VersionRange.TryParse(range, out _))
             errors.Add(
                 new ValidationError(
                     "spec.versionPolicy.semver",
@@ -155,7 +155,7 @@ public static class ContainerVersionValidator
         ValidateExpression("spec.versionPolicy.regex", policy["regex"], "main-([0-9]+)", errors);
         if (
             errors.Count == before
-            && Text(policy["regex"]) is { Length: > 0 } expression
+            && policy.Text("regex") is { Length: > 0 } expression
             && TagExpression.WhyNoFirstGroup(expression) is { } why
         )
             errors.Add(
@@ -172,7 +172,7 @@ public static class ContainerVersionValidator
     {
         if (spec["selector"] is not JsonObject selector)
             return;
-        if (Text(selector[ContainerVersion.SelectorKey]) is "")
+        if (selector.Text(ContainerVersion.SelectorKey) is "")
         {
             errors.Add(
                 new ValidationError("spec.selector.cvapp", "\"\"", "must not be empty", "Set the value of the workloads' cvapp label.")
@@ -199,7 +199,7 @@ public static class ContainerVersionValidator
     {
         if (spec["strategy"] is not JsonObject strategy)
             return;
-        var blueGreen = Text(strategy["kind"]) == StrategySpec.ServiceBlueGreen;
+        var blueGreen = strategy.Text("kind") == StrategySpec.ServiceBlueGreen;
         if (blueGreen && strategy["blueGreen"] is null)
         {
             errors.Add(
@@ -227,6 +227,4 @@ public static class ContainerVersionValidator
             }
         }
     }
-
-    private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
 }

@@ -61,7 +61,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     {
         if (run.Status.Pod is not { } known)
             return await StartAsync(run, run.Status, "", cancellationToken);
-        var pod = await FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
+        var pod = await cluster.FindAsync(PathOf(run.Resource, known.Name), cancellationToken);
         if (known.Uid is null)
         {
             // The process stopped between the creation and the next status write.
@@ -317,18 +317,6 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
                 && list.Zip(other).All(pair => Covers(pair.First, pair.Second)),
             _ => JsonNode.DeepEquals(made, found),
         };
-
-    private async Task<JsonObject?> FindAsync(ResourcePath path, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await cluster.GetAsync(path, cancellationToken);
-        }
-        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
-        {
-            return null;
-        }
-    }
 
     private static ResourcePath PathOf(ContainerVersion resource, string? name) => new("", "v1", "pods", resource.Metadata.Namespace, name);
 

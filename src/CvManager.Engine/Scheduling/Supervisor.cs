@@ -11,7 +11,7 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
 {
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
-    private readonly Dictionary<string, string> _loggedErrors = new(StringComparer.Ordinal);
+    private readonly ReportOnce<string> _logged = new();
     private long _restarts;
 
     /// <summary>How often tasks have been restarted.</summary>
@@ -52,24 +52,14 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
                 var ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
                 Interlocked.Increment(ref _restarts);
-                LogOnce(name, e, ranWell);
+                if (ranWell)
+                    _logged.Forget(name);
+                if (_logged.IsNew(name, $"{e.GetType()}: {e.Message}"))
+                    LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", e);
             }
 
             await time.PauseAsync(Backoff.After(failures, random), cancellationToken);
         }
-    }
-
-    private void LogOnce(string name, Exception error, bool isNews)
-    {
-        var cause = $"{error.GetType()}: {error.Message}";
-        lock (_loggedErrors)
-        {
-            if (!isNews && _loggedErrors.GetValueOrDefault(name) == cause)
-                return;
-            _loggedErrors[name] = cause;
-        }
-
-        LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", error);
     }
 
     [LoggerMessage(

@@ -44,8 +44,8 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         CancellationToken cancellationToken
     )
     {
-        var job = await FindAsync(ns, name, cancellationToken);
-        var kept = await FindAsync(ns, SavedName(name), cancellationToken);
+        var job = await cluster.FindAsync(Path(ns, name), cancellationToken);
+        var kept = await cluster.FindAsync(Path(ns, SavedName(name)), cancellationToken);
         if (kept is not null && kept.Text("metadata", "annotations", SavedFor) != name)
             kept = null;
         if (job is null)
@@ -88,7 +88,10 @@ internal sealed class JobRecreation(ClusterConnection cluster)
         CancellationToken cancellationToken
     )
     {
-        if (await FindAsync(ns, name, cancellationToken) is { } job && !(ImageOf(job, container) is { } present && has(present)))
+        if (
+            await cluster.FindAsync(Path(ns, name), cancellationToken) is { } job
+            && !(ImageOf(job, container) is { } present && has(present))
+        )
             return job.At("metadata", "deletionTimestamp") is null
                 ? null
                 : (WorkloadProgress.Waiting("the Job is being deleted and will be recreated"), null);
@@ -213,18 +216,6 @@ internal sealed class JobRecreation(ClusterConnection cluster)
     private static string SavedName(string name) => $"{(name.Length > 55 ? name[..55].TrimEnd('-', '.') : name)}-cvmkept";
 
     private static ResourcePath Path(string ns, string? name = null) => new("batch", "v1", "jobs", ns, name);
-
-    private async Task<JsonObject?> FindAsync(string ns, string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            return await cluster.GetAsync(Path(ns, name), cancellationToken);
-        }
-        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
-        {
-            return null;
-        }
-    }
 
     private async Task DeleteAsync(string ns, JsonObject job, CancellationToken cancellationToken)
     {

@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CvManager.Cluster;
 
 namespace CvManager.Workloads;
@@ -21,18 +20,10 @@ public sealed record ServiceSelector(string Namespace, string Name, IReadOnlyDic
 internal sealed class ServiceStore(ClusterConnection cluster)
 {
     /// <summary>Returns null if the Service does not exist.</summary>
-    public async Task<ServiceSelector?> FindAsync(string ns, string name, CancellationToken cancellationToken)
-    {
-        try
-        {
-            var service = await cluster.GetAsync(Path(ns, name), cancellationToken);
-            return new ServiceSelector(ns, name, service.Map("spec", "selector"));
-        }
-        catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
-        {
-            return null;
-        }
-    }
+    public async Task<ServiceSelector?> FindAsync(string ns, string name, CancellationToken cancellationToken) =>
+        await cluster.FindAsync(Path(ns, name), cancellationToken) is { } service
+            ? new ServiceSelector(ns, name, service.Map("spec", "selector"))
+            : null;
 
     /// <summary>Sets the given labels of the selector to the values of a workload's pods; other labels are kept.</summary>
     /// <returns>False if the Service changed or was deleted, or if the pods lack a label: read everything again.</returns>
@@ -45,38 +36,16 @@ internal sealed class ServiceStore(ClusterConnection cluster)
     {
         if (labelNames.Any(label => !at.PodLabels.ContainsKey(label)))
             return false;
-        JsonArray patch = [];
+        JsonPatch patch = new();
         foreach (var label in labelNames)
         {
-            var path = $"/spec/selector/{label.Replace("~", "~0", StringComparison.Ordinal).Replace("/", "~1", StringComparison.Ordinal)}";
+            string[] path = ["spec", "selector", label];
             if (service.Selector.TryGetValue(label, out var former))
-                patch.Add(
-                    new JsonObject
-                    {
-                        ["op"] = "test",
-                        ["path"] = path,
-                        ["value"] = former,
-                    }
-                );
-            patch.Add(
-                new JsonObject
-                {
-                    ["op"] = "add",
-                    ["path"] = path,
-                    ["value"] = at.PodLabels[label],
-                }
-            );
+                patch.Test(path, former);
+            patch.Add(path, at.PodLabels[label]);
         }
 
-        try
-        {
-            await cluster.PatchAsync(Path(service.Namespace, service.Name), PatchKind.Json, patch, cancellationToken);
-            return true;
-        }
-        catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
-        {
-            return false;
-        }
+        return await cluster.TryPatchAsync(Path(service.Namespace, service.Name), patch, cancellationToken) is not null;
     }
 
     private static ResourcePath Path(string ns, string name) => new("", "v1", "services", ns, name);

@@ -94,8 +94,8 @@ public abstract class WorkloadKind
         };
     }
 
-    /// <summary>The JSON pointer of the containers or init containers.</summary>
-    public string ContainersPointer(bool init) => $"/{string.Join('/', PodSpecPath)}/{(init ? "initContainers" : "containers")}";
+    /// <summary>The path of the containers or init containers.</summary>
+    public IReadOnlyList<string> ContainersPath(bool init) => [.. PodSpecPath, init ? "initContainers" : "containers"];
 
     /// <summary>The progress of the object with its current specification. Pure.</summary>
     public abstract WorkloadProgress Progress(JsonObject json);

@@ -38,14 +38,9 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     public async Task<Workload?> FindAsync(Workload workload, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
-        try
-        {
-            return Read(WorkloadKind.Find(workload.Kind), await cluster.GetAsync(PathOf(workload), cancellationToken), workload.ApiVersion);
-        }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
-        {
-            return null;
-        }
+        return await cluster.FindAsync(PathOf(workload), cancellationToken) is { } found
+            ? Read(WorkloadKind.Find(workload.Kind), found, workload.ApiVersion)
+            : null;
     }
 
     /// <summary>Creates a workload from a manifest.</summary>
@@ -78,7 +73,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         var kind = WorkloadKind.Find(workload.Kind);
         (var outcome, var now) = await cluster.SwapImageAsync(
             PathOf(workload),
-            kind.ContainersPointer(container.IsInit),
+            kind.ContainersPath(container.IsInit),
             container.Index,
             container.Name,
             container.Image,
@@ -94,35 +89,16 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     public async Task<bool> ScaleAsync(Workload workload, int to, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(workload);
-        JsonArray patch =
-        [
-            new JsonObject
-            {
-                ["op"] = "test",
-                ["path"] = "/spec/replicas",
-                ["value"] = workload.DesiredPods,
-            },
-            new JsonObject
-            {
-                ["op"] = "replace",
-                ["path"] = "/spec/replicas",
-                ["value"] = to,
-            },
-        ];
-        try
+        string[] replicas = ["spec", "replicas"];
+        var patch = new JsonPatch().Test(replicas, workload.DesiredPods).Replace(replicas, to);
+        if (await cluster.TryPatchAsync(PathOf(workload), patch, cancellationToken) is { } now)
         {
-            Read(
-                WorkloadKind.Find(workload.Kind),
-                await cluster.PatchAsync(PathOf(workload), PatchKind.Json, patch, cancellationToken),
-                workload.ApiVersion
-            );
+            Read(WorkloadKind.Find(workload.Kind), now, workload.ApiVersion);
             return true;
         }
-        catch (CvException e) when (e.ErrorId is ErrorIds.ResourceNotFound or ErrorIds.ResourceConflict or ErrorIds.ResourceInvalid)
-        {
-            await FindAsync(workload, cancellationToken);
-            return false;
-        }
+
+        await FindAsync(workload, cancellationToken);
+        return false;
     }
 
     /// <summary>Collects evidence from the pods of the workload's current image, and from its controller if pods are missing.</summary>

@@ -29,20 +29,11 @@ internal static class ContainerVersionLookup
         List<Resource> found = [];
         foreach (var name in names.ExactNames)
         {
-            if (name.Contains('/', StringComparison.Ordinal))
-            {
+            // A name with a slash cannot exist.
+            if (!name.Contains('/', StringComparison.Ordinal) && await store.FindAsync(ns, name, cancellationToken) is { } resource)
+                found.Add(resource);
+            else
                 await notFound(NotFound(name, ns));
-                continue;
-            }
-
-            try
-            {
-                found.Add(await store.GetAsync(ns, name, cancellationToken));
-            }
-            catch (CvException e) when (e.ErrorId == ErrorIds.ResourceNotFound)
-            {
-                await notFound(NotFound(name, ns));
-            }
         }
 
         return found;

@@ -221,17 +221,15 @@ internal sealed record ManifestDocument(string Source, JsonObject Json)
 {
     public bool IsContainerVersion => ContainerVersionManifest.IsContainerVersion(Json);
 
-    public string Kind => Text(Json["kind"]) ?? "object without a kind";
+    public string Kind => Json.Text("kind") ?? "object without a kind";
 
     /// <summary>Empty for the core group.</summary>
     public string ApiGroup =>
-        Text(Json["apiVersion"]) is { } version && version.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash
+        Json.Text("apiVersion") is { } version && version.IndexOf('/', StringComparison.Ordinal) is > 0 and var slash
             ? version[..slash]
             : "";
 
-    public string? Name => Text(Json["metadata"]?["name"]);
+    public string? Name => Json.Text("metadata", "name");
 
-    public string? Namespace => Text(Json["metadata"]?["namespace"]);
-
-    private static string? Text(JsonNode? node) => node?.GetValueKind() == JsonValueKind.String ? node.GetValue<string>() : null;
+    public string? Namespace => Json.Text("metadata", "namespace");
 }

@@ -48,6 +48,22 @@ public sealed class ClusterRequestTests
         Assert.Equal((contentType, """{"a":1}"""), (request.ContentType, request.Body));
     }
 
+    [Theory]
+    [InlineData(200, null)]
+    [InlineData(404, null)]
+    [InlineData(403, ErrorIds.ClusterRefused)]
+    public async Task An_object_that_does_not_exist_is_found_to_be_null(int code, string? errorId)
+    {
+        using var server = FakeApiServer.Always(code, code == 200 ? "{}" : FakeApiServer.Status(code, "Other", "no"));
+        using var cluster = server.Connect();
+
+        var error = await Record.ExceptionAsync(async () =>
+            Assert.Equal(code == 200, await cluster.FindAsync(Deployments with { Name = "web" }, Token) is not null)
+        );
+
+        Assert.Equal(errorId, (error as CvException)?.ErrorId);
+    }
+
     [Fact]
     public async Task A_list_is_read_in_pages_with_its_selectors_on_each()
     {

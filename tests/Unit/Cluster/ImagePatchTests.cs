@@ -8,7 +8,7 @@ namespace CvManager.Unit.Cluster;
 /// <summary>R3, with responses of Kubernetes 1.20: a failed test and an invalid pointer are both 422 without a cause.</summary>
 public sealed class ImagePatchTests
 {
-    private const string Containers = "/spec/template/spec/containers";
+    private static readonly string[] Containers = ["spec", "template", "spec", "containers"];
     private static readonly ResourcePath Web = new("apps", "v1", "deployments", "shop", "web");
     private static readonly string TestFailed = FakeApiServer.Status(
         422,

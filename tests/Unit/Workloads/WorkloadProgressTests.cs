@@ -221,8 +221,11 @@ public sealed class WorkloadProgressTests
             ("i:3", true, 0),
             (workload.FindContainer("setup")!.Image, workload.FindContainer("setup")!.IsInit, workload.FindContainer("setup")!.Index)
         );
-        Assert.Equal("/spec/jobTemplate/spec/template/spec/initContainers", WorkloadKind.Find("CronJob").ContainersPointer(init: true));
-        Assert.Equal("/spec/containers", WorkloadKind.Find("Pod").ContainersPointer(init: false));
+        Assert.Equal(
+            ["spec", "jobTemplate", "spec", "template", "spec", "initContainers"],
+            WorkloadKind.Find("CronJob").ContainersPath(init: true)
+        );
+        Assert.Equal(["spec", "containers"], WorkloadKind.Find("Pod").ContainersPath(init: false));
     }
 
     [Fact]
