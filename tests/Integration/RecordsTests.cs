@@ -102,14 +102,14 @@ public sealed class RecordsTests
                 .Select(async writer =>
                 {
                     using var connection = Connect();
-                    RolloutHistory history = new(connection, TimeProvider.System, NullLogger.Instance);
+                    RolloutHistory history = new(connection, new(TimeProvider.System, NullLogger.Instance));
                     for (var i = 0; i < Each; i++)
                         await history.AppendAsync(_space, new HistorySpec { Name = "shared" }, [Record($"{i}", $"cv{writer}")], Token);
                 })
         );
 
         using var reader = Connect();
-        var all = await new RolloutHistory(reader, TimeProvider.System, NullLogger.Instance).ReadAsync(_space, Token);
+        var all = await new RolloutHistory(reader, new(TimeProvider.System, NullLogger.Instance)).ReadAsync(_space, Token);
         Assert.Equal(Writers * Each, all.Select(one => one.Record.Key).Distinct().Count());
         Assert.Equal(Writers * Each, all.Count);
     }
@@ -119,7 +119,7 @@ public sealed class RecordsTests
     {
         await KubeCtlAsync("create", "namespace", _space);
         using var connection = Connect();
-        RolloutHistory history = new(connection, TimeProvider.System, NullLogger.Instance);
+        RolloutHistory history = new(connection, new(TimeProvider.System, NullLogger.Instance));
         string reason = new('ü', RolloutRecord.MaxReasonLength);
         for (var i = 0; i < 600; i += 50)
             await history.AppendAsync(
@@ -139,7 +139,7 @@ public sealed class RecordsTests
     {
         await KubeCtlAsync("create", "namespace", _space);
         using var connection = Connect();
-        EventRecorder events = new(connection, TimeProvider.System, NullLogger.Instance);
+        EventRecorder events = new(connection, new(TimeProvider.System, NullLogger.Instance));
         ClusterEvent happened = new(
             new EventSubject("apps/v1", "Deployment", _space, "app", "0b9b7c2e-0000-4000-8000-000000000001"),
             true,

@@ -133,13 +133,8 @@ public abstract class ControllerStage : IAsyncLifetime
         _controller = new ContainerVersionController(
             _connection,
             _registries,
-            (options ?? new ControllerOptions()) with
-            {
-                Random = new Random(1),
-                AllowSynchronousContinuations = true,
-            },
-            Clock,
-            Log
+            options ?? new ControllerOptions(),
+            new(Clock, Log) { Random = new Random(1), AllowSynchronousContinuations = true }
         );
         _ended = _controller.RunAsync(_stop.Token);
     }

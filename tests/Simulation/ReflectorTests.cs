@@ -203,7 +203,7 @@ public sealed class ReflectorTests : IAsyncLifetime
                 IsWatch(request) && mute
                     ? new RequestFault { Watch = new WatchFault(WatchFaultKind.End) { AfterTime = TimeSpan.FromSeconds(59) } }
                     : RequestFault.None,
-            options: new ReflectorOptions { Random = new Random(1), WatchTime = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(61)) }
+            options: new ReflectorOptions { WatchTime = (TimeSpan.FromSeconds(60), TimeSpan.FromSeconds(61)) }
         );
         await RunAsync(TimeSpan.FromMinutes(3));
         mute = false;
@@ -235,9 +235,8 @@ public sealed class ReflectorTests : IAsyncLifetime
             null,
             (json, _) => Read(json),
             _copy,
-            _time,
-            _log,
-            options ?? new ReflectorOptions { Random = new Random(1) }
+            new(_time, _log) { Random = new Random(1) },
+            options
         );
         _running = RunThenDisposeAsync();
         return reflector;

@@ -27,6 +27,7 @@ internal sealed class Replica : IDisposable
         World world,
         string name,
         ControllerOptions options,
+        Random random,
         FaultSchedule clusterFaults,
         FaultSchedule registryFaults,
         Mutant? mutant
@@ -54,7 +55,7 @@ internal sealed class Replica : IDisposable
             new FixedCredential(null),
             new RegistryLink(world.Registry.CreateHandler(registryFaults.Next), _life, world.History, world.Time, mutant)
         );
-        _controller = new ContainerVersionController(_cluster, _registries, options, world.Time, world.Log);
+        _controller = new ContainerVersionController(_cluster, _registries, options, new(world.Time, world.Log) { Random = random });
         Ended = _controller.RunAsync(_stop.Token);
     }
 

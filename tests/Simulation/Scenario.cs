@@ -359,17 +359,17 @@ internal sealed class Scenario
         var calm = _schedules.Count > 0 && !_schedules[0].IsOn;
         cluster.IsOn = registry.IsOn = !calm;
         _schedules.AddRange([cluster, registry]);
+        Random random = new(_random.Next());
         ControllerOptions options = new()
         {
             Namespaces = [Names.Namespace],
             Workers = 4,
-            Random = new Random(_random.Next()),
             Election =
                 _replicaCount > 1 && _mutation != Mutation.NoRivals ? new ElectionOptions(Names.Namespace, "controller", name) : null,
         };
         var mutant = _mutation == Mutation.None ? null : new Mutant(_mutation, _replicas.Count % 2 == 0 ? "second" : "first");
         Tell($"{name} starts");
-        _replicas.Add(new Replica(_world, name, options, cluster, registry, mutant));
+        _replicas.Add(new Replica(_world, name, options, random, cluster, registry, mutant));
     }
 
     private async Task EndAsync(CancellationToken cancellationToken)

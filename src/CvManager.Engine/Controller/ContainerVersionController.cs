@@ -31,12 +31,11 @@ public sealed partial class ContainerVersionController : IDisposable
 
     private readonly ClusterConnection _cluster;
     private readonly ControllerOptions _options;
-    private readonly TimeProvider _time;
+    private readonly EngineEnvironment _environment;
     private readonly ILogger _logger;
     private readonly Func<ReconcileResult, CancellationToken, Task>? _output;
     private readonly ContainerVersionStore _resources;
     private readonly RegistryLogins _logins;
-    private readonly Random _random;
     private readonly ClusterView _view;
     private readonly SelectedKeys? _selected;
     private readonly RolloutClock _clock;
@@ -48,31 +47,28 @@ public sealed partial class ContainerVersionController : IDisposable
     /// <param name="cluster">The cluster to watch and change.</param>
     /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
     /// <param name="options">The controller's scope.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">The log.</param>
+    /// <param name="environment">The clock, the log and the source of jitter.</param>
     /// <param name="output">Receives every result that changed something; called concurrently. May be null.</param>
     public ContainerVersionController(
         ClusterConnection cluster,
         RegistryCatalog registries,
         ControllerOptions options,
-        TimeProvider time,
-        ILogger logger,
+        EngineEnvironment environment,
         Func<ReconcileResult, CancellationToken, Task>? output = null
     )
     {
         ArgumentNullException.ThrowIfNull(options);
         _cluster = cluster;
         _options = options;
-        _time = time;
-        _logger = logger;
+        _environment = environment;
+        _logger = environment.Logger;
         _output = output;
-        _random = options.Random ?? Random.Shared;
         _resources = new ContainerVersionStore(cluster);
-        _clock = new RolloutClock(time);
-        _logins = new RegistryLogins(cluster, registries, time, logger);
+        _clock = new RolloutClock(environment.Time);
+        _logins = new RegistryLogins(cluster, registries, environment);
         _view = new ClusterView(Wake);
         _selected = options.LabelSelector is null ? null : new SelectedKeys(Wake);
-        _supervisor = new Supervisor(time, logger, _random);
+        _supervisor = new Supervisor(environment);
         foreach (var ns in options.Namespaces.Count == 0 ? [null] : options.Namespaces.Cast<string?>())
         {
             Watch(
@@ -113,9 +109,8 @@ public sealed partial class ContainerVersionController : IDisposable
                     labelSelector,
                     read,
                     reflection,
-                    time,
-                    logger,
-                    new ReflectorOptions { Random = _random, IsRequired = isRequired }
+                    environment,
+                    new ReflectorOptions { IsRequired = isRequired }
                 )
             );
     }
@@ -174,7 +169,7 @@ public sealed partial class ContainerVersionController : IDisposable
         await all.CancelAsync();
         var ended = Task.WhenAll(tasks);
         using CancellationTokenSource limit = new();
-        var pause = _time.PauseAsync(longest, limit.Token);
+        var pause = _environment.Time.PauseAsync(longest, limit.Token);
         if (await Task.WhenAny(ended, pause) == pause)
             LogAbandoned(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
         await limit.CancelAsync();
@@ -212,9 +207,8 @@ public sealed partial class ContainerVersionController : IDisposable
             Namespace = election.Namespace,
             Name = election.Name,
             Identity = election.Identity,
-            Random = _random,
         };
-        LeaderElection elector = new(_cluster, options, _time, _logger);
+        LeaderElection elector = new(_cluster, options, _environment);
         await _supervisor.RunAsync("leader election", token => elector.RunAsync(LeadAsync, token), cancellationToken);
     }
 
@@ -336,43 +330,11 @@ public sealed partial class ContainerVersionController : IDisposable
         {
             _owner = owner;
             var cluster = leadership is null ? owner._cluster : owner._cluster.GuardedBy(leadership.ThrowIfLost);
-            Queue = new WorkQueue(
-                owner._time,
-                new WorkQueueOptions
-                {
-                    Random = owner._random,
-                    AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations,
-                }
-            );
-            Poller = new TagPoller(
-                new RegistryTagLookup(owner._logins, owner._time),
-                Queue.Enqueue,
-                owner._time,
-                owner._logger,
-                new TagPollerOptions
-                {
-                    Random = owner._random,
-                    AllowSynchronousContinuations = owner._options.AllowSynchronousContinuations,
-                }
-            );
-            _versions = new FollowedVersions(
-                Poller,
-                owner._logins,
-                Queue.Enqueue,
-                Queue.EnqueueAfter,
-                owner._time,
-                owner._random,
-                owner._logger
-            );
-            _reconciler = new Reconciler(
-                cluster,
-                _versions,
-                owner._time,
-                owner._logger,
-                owner._view.Update,
-                owner._options.Random,
-                owner._clock
-            );
+            var environment = owner._environment;
+            Queue = new WorkQueue(environment);
+            Poller = new TagPoller(new RegistryTagLookup(owner._logins, environment.Time), Queue.Enqueue, environment);
+            _versions = new FollowedVersions(Poller, owner._logins, Queue.Enqueue, Queue.EnqueueAfter, environment);
+            _reconciler = new Reconciler(cluster, _versions, environment, owner._view.Update, owner._clock);
         }
 
         public WorkQueue Queue { get; }

@@ -18,12 +18,6 @@ public sealed record ControllerOptions
     /// <summary>The number of resources that are reconciled concurrently: each mostly waits for the cluster or a registry.</summary>
     public int Workers { get; init; } = 128;
 
-    /// <summary>For simulations: a seeded source of jitter; null for the default.</summary>
-    internal Random? Random { get; init; }
-
-    /// <summary>For simulations: continuations run inline, in a fixed order.</summary>
-    internal bool AllowSynchronousContinuations { get; init; }
-
     /// <summary>
     /// The same for all replicas with the same scope, and different for different scopes: controllers that share the work by namespace or
     /// label must not block each other.

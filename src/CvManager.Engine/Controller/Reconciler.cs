@@ -44,28 +44,24 @@ public sealed partial class Reconciler
 
     /// <param name="cluster">The cluster with the resources and workloads.</param>
     /// <param name="versions">Finds the versions of the tags.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Logs the end of rollouts, and registry problems.</param>
+    /// <param name="environment">Its log gets the end of rollouts, and registry problems.</param>
     /// <param name="seen">See <see cref="WorkloadStore"/>.</param>
-    /// <param name="random">See <see cref="RolloutRecords"/> and <see cref="RolloutRunner"/>; null for the default.</param>
     /// <param name="clock">The rollout clock of earlier reconcilers of this process; null for a new one.</param>
     public Reconciler(
         ClusterConnection cluster,
         IResourceVersions versions,
-        TimeProvider time,
-        ILogger logger,
+        EngineEnvironment environment,
         Action<Workload>? seen = null,
-        Random? random = null,
         RolloutClock? clock = null
     )
     {
         _resources = new ContainerVersionStore(cluster);
         _workloads = new WorkloadStore(cluster, seen);
         _inputs = new PlanInputReader(versions, new ServiceStore(cluster));
-        _clock = clock ?? new RolloutClock(time);
-        _runner = new RolloutRunner(cluster, _workloads, _clock, random);
-        _records = new RolloutRecords(cluster, time, logger, random);
-        _logger = logger;
+        _clock = clock ?? new RolloutClock(environment.Time);
+        _runner = new RolloutRunner(cluster, _workloads, _clock, environment);
+        _records = new RolloutRecords(cluster, environment);
+        _logger = environment.Logger;
     }
 
     /// <summary>Reads the contents of a namespace once for all its resources.</summary>

@@ -2,7 +2,6 @@ using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Watching;
-using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;
 
@@ -26,17 +25,15 @@ internal sealed class FollowedVersions : IResourceVersions
         RegistryLogins logins,
         Action<string> wake,
         Action<string, TimeSpan> wakeAfter,
-        TimeProvider time,
-        Random random,
-        ILogger logger
+        EngineEnvironment environment
     )
     {
         _poller = poller;
         _logins = logins;
         _wakeAfter = wakeAfter;
-        _time = time;
-        _tags = new VersionLookups(wake, wakeAfter, time, random, logger);
-        _pins = new VersionLookups(wake, wakeAfter, time, random, logger);
+        _time = environment.Time;
+        _tags = new VersionLookups(wake, wakeAfter, environment);
+        _pins = new VersionLookups(wake, wakeAfter, environment);
     }
 
     public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)

@@ -4,7 +4,6 @@ using CvManager.Registries;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Watching;
-using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;
 
@@ -23,10 +22,10 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
 
     /// <param name="cluster">The cluster whose imagePullSecrets are used; null for none.</param>
     /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
-    public OnDemandVersions(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
+    public OnDemandVersions(ClusterConnection? cluster, RegistryCatalog registries, EngineEnvironment environment)
     {
-        _logins = new RegistryLogins(cluster, registries, time, logger);
-        _time = time;
+        _logins = new RegistryLogins(cluster, registries, environment);
+        _time = environment.Time;
     }
 
     public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)

@@ -12,7 +12,7 @@ namespace CvManager.Following;
 /// a service account references. Both are cached. Thread-safe.
 /// </summary>
 /// <remarks>A missing Secret is ignored, as the kubelet does; a Secret that may not be read or is not a pull Secret is logged.</remarks>
-internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvider time, ILogger logger)
+internal sealed partial class PullSecrets(ClusterConnection cluster, EngineEnvironment environment)
 {
     /// <summary>Both change rarely, and a login that a registry rejects is read again at once.</summary>
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
@@ -22,8 +22,8 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
 
     private const int MaxEntries = 20_000;
 
-    private readonly ReadCache<DockerConfigText?> _secrets = new(MaxEntries, time);
-    private readonly ReadCache<IReadOnlyList<string>> _accounts = new(MaxEntries, time);
+    private readonly ReadCache<DockerConfigText?> _secrets = new(MaxEntries, environment.Time);
+    private readonly ReadCache<IReadOnlyList<string>> _accounts = new(MaxEntries, environment.Time);
 
     /// <summary>The credentials of the Secrets for a repository, in the order of the Secrets.</summary>
     /// <param name="refresh">True if the registry rejected the cached login.</param>
@@ -51,7 +51,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
             }
             catch (CvException e) when (e.ErrorId == ErrorIds.RegistryCredentialInvalid)
             {
-                LogUnusable(logger, ns, name, e.Message, e.Remedy);
+                LogUnusable(environment.Logger, ns, name, e.Message, e.Remedy);
             }
         }
 
@@ -71,7 +71,7 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden)
         {
-            LogUnreadable(logger, ns, account, e.Message);
+            LogUnreadable(environment.Logger, ns, account, e.Message);
             return [];
         }
     }
@@ -82,11 +82,11 @@ internal sealed partial class PullSecrets(ClusterConnection cluster, TimeProvide
         {
             if (await cluster.FindAsync(new ResourcePath("", "v1", "secrets", ns, name), cancellationToken) is { } secret)
                 return Read(secret, $"Secret {ns}/{name}");
-            LogMissing(logger, ns, name);
+            LogMissing(environment.Logger, ns, name);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.Forbidden or CvErrorKind.Invalid)
         {
-            LogUnusable(logger, ns, name, e.Message, e.Remedy);
+            LogUnusable(environment.Logger, ns, name, e.Message, e.Remedy);
         }
 
         return null;

@@ -6,7 +6,6 @@ using CvManager.Registries.Credentials;
 using CvManager.Resources;
 using CvManager.Versions;
 using CvManager.Workloads;
-using Microsoft.Extensions.Logging;
 
 namespace CvManager.Following;
 
@@ -21,11 +20,14 @@ internal sealed record RegistryLogin(string Name, IRegistryCatalog Registries, I
 /// </summary>
 /// <param name="cluster">The cluster that contains the Secrets; null to use no Secrets.</param>
 /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
-internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, TimeProvider time, ILogger logger)
-    : IDisposable
+internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog registries, EngineEnvironment environment) : IDisposable
 {
-    private readonly RegistryLogin _usual = new("", registries, new VersionResolver(registries, new VersionTagCache(), time, logger));
-    private readonly PullSecrets? _secrets = cluster is null ? null : new PullSecrets(cluster, time, logger);
+    private readonly RegistryLogin _usual = new(
+        "",
+        registries,
+        new VersionResolver(registries, new VersionTagCache(), environment.Time, environment.Logger)
+    );
+    private readonly PullSecrets? _secrets = cluster is null ? null : new PullSecrets(cluster, environment);
     private readonly object _gate = new();
     private readonly Dictionary<string, Used> _logins = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Used> _users = new(StringComparer.Ordinal);
@@ -134,7 +136,10 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
     private Used Make(string name, string registry, IReadOnlyList<RegistryCredential> credentials)
     {
         var catalog = registries.AlsoWith(new CredentialChain([.. credentials.Select(c => new CredentialOfRegistry(registry, c))]), name);
-        Used used = new(catalog, new RegistryLogin(name, catalog, new VersionResolver(catalog, new VersionTagCache(), time, logger)));
+        Used used = new(
+            catalog,
+            new RegistryLogin(name, catalog, new VersionResolver(catalog, new VersionTagCache(), environment.Time, environment.Logger))
+        );
         _logins.Add(name, used);
         return used;
     }

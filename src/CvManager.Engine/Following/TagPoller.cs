@@ -14,12 +14,6 @@ internal sealed record TagPollerOptions
 
     /// <summary>The time limit of a poll: after that it has failed, even if the lookup does not end.</summary>
     public TimeSpan PollLimit { get; init; } = TimeSpan.FromMinutes(3);
-
-    /// <inheritdoc cref="WorkQueueOptions.Random"/>
-    public Random Random { get; init; } = Random.Shared;
-
-    /// <inheritdoc cref="WorkQueueOptions.AllowSynchronousContinuations"/>
-    public bool AllowSynchronousContinuations { get; init; }
 }
 
 /// <summary>
@@ -48,26 +42,24 @@ internal sealed partial class TagPoller : IDisposable
     private readonly ITagLookup _registry;
     private readonly Action<string> _wake;
     private readonly TimeProvider _time;
+    private readonly Random _random;
     private readonly TagPollerOptions _options;
     private readonly ILogger _logger;
     private readonly WorkQueue _queue;
 
     /// <param name="registry">Reads the tags.</param>
     /// <param name="wake">Called with the key of each follower to wake; must be fast and must not throw.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Logs failed polls, once for each run of failures.</param>
+    /// <param name="environment">Its log gets failed polls, once for each run of failures.</param>
     /// <param name="options">Null for the defaults.</param>
-    public TagPoller(ITagLookup registry, Action<string> wake, TimeProvider time, ILogger logger, TagPollerOptions? options = null)
+    public TagPoller(ITagLookup registry, Action<string> wake, EngineEnvironment environment, TagPollerOptions? options = null)
     {
         _registry = registry;
         _wake = wake;
-        _time = time;
-        _logger = logger;
+        _time = environment.Time;
+        _random = environment.Random;
+        _logger = environment.Logger;
         _options = options ?? new TagPollerOptions();
-        _queue = new WorkQueue(
-            _time,
-            new WorkQueueOptions { Random = _options.Random, AllowSynchronousContinuations = _options.AllowSynchronousContinuations }
-        );
+        _queue = new WorkQueue(environment);
     }
 
     /// <summary>The number of distinct followed tags.</summary>
@@ -311,14 +303,14 @@ internal sealed partial class TagPoller : IDisposable
         {
             var now = _time.GetTimestamp();
             // One random value for all of them, so that tags that are polled together stay together.
-            var phase = _options.Random.NextDouble();
+            var phase = _random.NextDouble();
             foreach (var tag in tags)
             {
                 if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out var answer) ? answer : NotReturned(tag)))
                     woken.AddRange(tag.Followers.Keys);
                 var due =
                     tag.Failures > 0
-                        ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _options.Random), tag.Interval))
+                        ? Later(now, Shorter(_options.Backoff.After(tag.Failures, _random), tag.Interval))
                         : Later(tag.PolledAt ?? now, tag.Spread ? tag.Interval * phase : tag.Interval);
                 tag.Due = Math.Min(tag.Due, due);
             }

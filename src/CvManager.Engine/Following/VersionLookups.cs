@@ -10,13 +10,7 @@ namespace CvManager.Following;
 /// </summary>
 /// <param name="wake">Called with the key whose search has ended; must be fast and must not throw.</param>
 /// <param name="wakeAfter">Reconciles a key again after a time.</param>
-internal sealed partial class VersionLookups(
-    Action<string> wake,
-    Action<string, TimeSpan> wakeAfter,
-    TimeProvider time,
-    Random random,
-    ILogger logger
-)
+internal sealed partial class VersionLookups(Action<string> wake, Action<string, TimeSpan> wakeAfter, EngineEnvironment environment)
 {
     /// <summary>The time limit of one search. The version tags that it read are kept, and the next search continues from there.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
@@ -59,14 +53,14 @@ internal sealed partial class VersionLookups(
             )
             {
                 former = lookup;
-                _lookups[key] = lookup = new Lookup(key, question, time.GetTimestamp());
+                _lookups[key] = lookup = new Lookup(key, question, environment.Time.GetTimestamp());
             }
 
             begin =
                 lookup.Cancel is null
                 && lookup.Answer is null
                 && !_stopped
-                && (lookup.Error is null || time.GetTimestamp() >= lookup.RetryAt);
+                && (lookup.Error is null || environment.Time.GetTimestamp() >= lookup.RetryAt);
             if (begin)
                 lookup.Begin();
         }
@@ -81,7 +75,7 @@ internal sealed partial class VersionLookups(
                 return answer;
             if (lookup.Error is { } error)
                 throw error;
-            var waited = time.GetElapsedTime(lookup.AskedAt);
+            var waited = environment.Time.GetElapsedTime(lookup.AskedAt);
             if (waited >= patience)
             {
                 throw new CvException(
@@ -153,7 +147,7 @@ internal sealed partial class VersionLookups(
         CvException? error = null;
         try
         {
-            answer = await TimeLimit.RunAsync(search, Limit, time, cancellationToken);
+            answer = await TimeLimit.RunAsync(search, Limit, environment.Time, cancellationToken);
         }
         catch (Exception e) when (e is OperationCanceledException or TimeoutException)
         {
@@ -171,7 +165,7 @@ internal sealed partial class VersionLookups(
         }
         catch (Exception e)
         {
-            LogUnexpected(logger, lookup.Key, e);
+            LogUnexpected(environment.Logger, lookup.Key, e);
             error = new CvException(
                 ErrorIds.VersionLookupFailed,
                 CvErrorKind.Unavailable,
@@ -192,8 +186,8 @@ internal sealed partial class VersionLookups(
             var pause =
                 error is null ? TimeSpan.Zero
                 : error.ErrorId == ErrorIds.VersionSyntaxTimeout ? AfterExpensive
-                : Backoff.After(lookup.Failures, random);
-            lookup.RetryAt = time.GetTimestamp() + (long)(pause.TotalSeconds * time.TimestampFrequency);
+                : Backoff.After(lookup.Failures, environment.Random);
+            lookup.RetryAt = environment.Time.GetTimestamp() + (long)(pause.TotalSeconds * environment.Time.TimestampFrequency);
         }
 
         if (tell)

@@ -28,6 +28,7 @@ internal sealed partial class LeaderElection
     private readonly ClusterConnection _cluster;
     private readonly LeaderElectionOptions _options;
     private readonly TimeProvider _time;
+    private readonly Random _random;
     private readonly ILogger _logger;
     private readonly ResourcePath _path;
 
@@ -39,13 +40,14 @@ internal sealed partial class LeaderElection
     private string? _loggedError;
     private readonly HashSet<string> _ownRenewals = new(StringComparer.Ordinal);
 
-    public LeaderElection(ClusterConnection cluster, LeaderElectionOptions options, TimeProvider time, ILogger logger)
+    public LeaderElection(ClusterConnection cluster, LeaderElectionOptions options, EngineEnvironment environment)
     {
         options.Validate();
         _cluster = cluster;
         _options = options;
-        _time = time;
-        _logger = logger;
+        _time = environment.Time;
+        _random = environment.Random;
+        _logger = environment.Logger;
         _path = new ResourcePath("coordination.k8s.io", "v1", "leases", options.Namespace, options.Name);
     }
 
@@ -78,7 +80,7 @@ internal sealed partial class LeaderElection
             if (await AttemptAsync(TryAcquireAsync, cancellationToken) is { Outcome: Outcome.Held } won)
                 return won.Since;
             // With jitter, so that replicas do not send their requests in step.
-            await _time.PauseAsync(_options.RetryPeriod * (1 + (0.2 * _options.Random.NextDouble())), cancellationToken);
+            await _time.PauseAsync(_options.RetryPeriod * (1 + (0.2 * _random.NextDouble())), cancellationToken);
         }
 
         return null;

@@ -27,9 +27,6 @@ internal sealed record LeaderElectionOptions
     /// <summary>The time between two attempts to acquire the lease, or to renew it after an error.</summary>
     public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>The source of jitter; a seeded one makes tests repeatable.</summary>
-    public Random Random { get; init; } = Random.Shared;
-
     /// <exception cref="ArgumentException">The times contradict each other.</exception>
     public void Validate()
     {

@@ -50,11 +50,12 @@ public sealed record ClusterEvent(EventSubject Subject, bool IsWarning, string R
 /// count of the same object: its name is derived from its content, so that no state is needed.
 /// </summary>
 /// <remarks>Thread-safe. An event that cannot be written is logged; it never fails the caller.</remarks>
-public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvider time, ILogger logger)
+public sealed partial class EventRecorder(ClusterConnection cluster, EngineEnvironment environment)
 {
     private const int MaxMessageLength = 1024;
     private const int MaxAttempts = 4;
 
+    private readonly ILogger _logger = environment.Logger;
     private volatile string? _loggedError;
 
     /// <summary>Writes an event. Throws only when it is cancelled.</summary>
@@ -91,7 +92,7 @@ public sealed partial class EventRecorder(ClusterConnection cluster, TimeProvide
 
     private async Task CreateOrCountAsync(ResourcePath path, ClusterEvent happened, CancellationToken cancellationToken)
     {
-        var now = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
+        var now = environment.Time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd'T'HH:mm:ss'Z'", CultureInfo.InvariantCulture);
         try
         {
             await cluster.CreateAsync(path with { Name = null }, Body(path, happened, now), cancellationToken);

@@ -12,20 +12,23 @@ internal static class RecordRetries
     /// <summary>For a failing API server: the caller keeps what is still to be written, and retries later.</summary>
     private const int MaxFailures = 2;
 
-    /// <param name="time">The clock of the delays.</param>
-    /// <param name="random">The source of jitter.</param>
-    public static ResiliencePipeline Create(TimeProvider time, Random random) =>
-        new ResiliencePipelineBuilder { TimeProvider = time }
+    public static ResiliencePipeline Create(EngineEnvironment environment) =>
+        new ResiliencePipelineBuilder { TimeProvider = environment.Time }
             .AddRetry(
                 Strategy(
                     MaxConflicts,
                     TimeSpan.FromMilliseconds(20),
-                    random,
+                    environment.Random,
                     e => e.ErrorId is ErrorIds.ResourceConflict or ErrorIds.ResourceAlreadyExists
                 )
             )
             .AddRetry(
-                Strategy(MaxFailures, TimeSpan.FromMilliseconds(200), random, e => e.IsTransient && e.ErrorId != ErrorIds.HistoryFull)
+                Strategy(
+                    MaxFailures,
+                    TimeSpan.FromMilliseconds(200),
+                    environment.Random,
+                    e => e.IsTransient && e.ErrorId != ErrorIds.HistoryFull
+                )
             )
             .Build();
 

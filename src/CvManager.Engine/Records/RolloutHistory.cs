@@ -29,14 +29,12 @@ public sealed partial class RolloutHistory
     private readonly ResiliencePipeline _retries;
 
     /// <param name="cluster">The cluster with the ConfigMaps.</param>
-    /// <param name="time">The clock of the delays between attempts.</param>
-    /// <param name="logger">Logs ConfigMaps that cannot be parsed.</param>
-    /// <param name="random">The source of jitter; null for the default.</param>
-    public RolloutHistory(ClusterConnection cluster, TimeProvider time, ILogger logger, Random? random = null)
+    /// <param name="environment">The clock of the delays between attempts, and their jitter. Its log gets ConfigMaps that cannot be parsed.</param>
+    public RolloutHistory(ClusterConnection cluster, EngineEnvironment environment)
     {
         _cluster = cluster;
-        _logger = logger;
-        _retries = RecordRetries.Create(time, random ?? Random.Shared);
+        _logger = environment.Logger;
+        _retries = RecordRetries.Create(environment);
     }
 
     /// <summary>The name of the ConfigMap with a workload's records.</summary>

@@ -21,15 +21,13 @@ public sealed partial class RolloutRecords
     private readonly ILogger _logger;
 
     /// <param name="cluster">The cluster to write to.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Logs what could not be written.</param>
-    /// <param name="random">The source of jitter; null for the default.</param>
-    public RolloutRecords(ClusterConnection cluster, TimeProvider time, ILogger logger, Random? random = null)
+    /// <param name="environment">Its log gets what could not be written.</param>
+    public RolloutRecords(ClusterConnection cluster, EngineEnvironment environment)
     {
-        _history = new RolloutHistory(cluster, time, logger, random);
-        _config = new VersionConfigMap(cluster, time, random);
-        _events = new EventRecorder(cluster, time, logger);
-        _logger = logger;
+        _history = new RolloutHistory(cluster, environment);
+        _config = new VersionConfigMap(cluster, environment);
+        _events = new EventRecorder(cluster, environment);
+        _logger = environment.Logger;
     }
 
     /// <summary>True if a status contains records that are still to be written: reconcile again.</summary>

@@ -19,12 +19,11 @@ public sealed class VersionConfigMap
     private readonly ResiliencePipeline _retries;
 
     /// <param name="cluster">The cluster with the ConfigMaps.</param>
-    /// <param name="time">The clock of the delays between attempts.</param>
-    /// <param name="random">The source of jitter; null for the default.</param>
-    public VersionConfigMap(ClusterConnection cluster, TimeProvider time, Random? random = null)
+    /// <param name="environment">The clock of the delays between attempts, and their jitter.</param>
+    public VersionConfigMap(ClusterConnection cluster, EngineEnvironment environment)
     {
         _cluster = cluster;
-        _retries = RecordRetries.Create(time, random ?? Random.Shared);
+        _retries = RecordRetries.Create(environment);
     }
 
     /// <summary>Writes a version to the key, if it is not already there. Creates a missing ConfigMap.</summary>

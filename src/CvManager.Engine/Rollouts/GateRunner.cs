@@ -5,10 +5,10 @@ namespace CvManager.Rollouts;
 
 /// <summary>R5: runs a rollout's gates one after the other. Stateless; thread-safe.</summary>
 /// <param name="cluster">The cluster in which the gates run.</param>
-/// <param name="random">See <see cref="ImageGate"/>.</param>
-internal sealed class GateRunner(ClusterConnection cluster, Random? random)
+/// <param name="environment">See <see cref="ImageGate"/>.</param>
+internal sealed class GateRunner(ClusterConnection cluster, EngineEnvironment environment)
 {
-    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, random) }.ToDictionary(
+    private readonly IReadOnlyDictionary<string, IGate> _gates = new IGate[] { new ImageGate(cluster, environment) }.ToDictionary(
         gate => gate.Kind,
         StringComparer.Ordinal
     );

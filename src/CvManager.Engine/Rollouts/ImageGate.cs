@@ -13,8 +13,8 @@ namespace CvManager.Rollouts;
 /// <para>A pod that the cluster terminates (an eviction, a lost node) is run again, and is not evidence about the version.</para>
 /// </remarks>
 /// <param name="cluster">The cluster in which the pods run.</param>
-/// <param name="random">The source of the pods' names in tests; null for unpredictable names.</param>
-internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGate
+/// <param name="environment">Makes the pods' names.</param>
+internal sealed class ImageGate(ClusterConnection cluster, EngineEnvironment environment) : IGate
 {
     internal const string RolloutLabel = "custom.k8s.io/rollout";
     internal const string IndexLabel = "custom.k8s.io/gate";
@@ -323,9 +323,7 @@ internal sealed class ImageGate(ClusterConnection cluster, Random? random) : IGa
     /// <summary>At most 63 characters, the limit of a pod's host name.</summary>
     private string NewName(string resource)
     {
-        var suffix = random is null
-            ? RandomNumberGenerator.GetString(NameLetters, RandomLetters)
-            : new string(random.GetItems<char>(NameLetters, RandomLetters));
+        var suffix = environment.RandomLetters(NameLetters, RandomLetters);
         var limit = 63 - 1 - RandomLetters;
         return $"{(resource.Length > limit ? resource[..limit].TrimEnd('-', '.') : resource)}-{suffix}";
     }

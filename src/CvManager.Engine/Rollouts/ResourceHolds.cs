@@ -2,22 +2,20 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Records;
 using CvManager.Resources;
-using Microsoft.Extensions.Logging;
 
 namespace CvManager.Rollouts;
 
 /// <summary>R7: suspends, pins and resumes a resource, with an event for each. Thread-safe.</summary>
 /// <param name="cluster">The cluster with the resources.</param>
-/// <param name="time">The clock of the events.</param>
-/// <param name="logger">Logs events that could not be written.</param>
+/// <param name="environment">Its log gets events that could not be written.</param>
 /// <param name="who">The user who makes the change.</param>
-public sealed class ResourceHolds(ClusterConnection cluster, TimeProvider time, ILogger logger, string who)
+public sealed class ResourceHolds(ClusterConnection cluster, EngineEnvironment environment, string who)
 {
     /// <summary>How often a status update that conflicts with the controller is retried.</summary>
     private const int MaxConflicts = 10;
 
     private readonly ContainerVersionStore _resources = new(cluster);
-    private readonly EventRecorder _events = new(cluster, time, logger);
+    private readonly EventRecorder _events = new(cluster, environment);
 
     /// <summary>Suspends a resource. Writes nothing if it is already suspended and the reason is not changed.</summary>
     /// <exception cref="CvException">The cluster refused or was unavailable.</exception>

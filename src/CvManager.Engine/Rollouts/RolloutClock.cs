@@ -21,8 +21,6 @@ public sealed class RolloutClock(TimeProvider time)
 
     private readonly ConcurrentDictionary<string, Reading> _readings = new(StringComparer.Ordinal);
 
-    internal TimeProvider Time => time;
-
     /// <summary>The number of resources with a reading.</summary>
     internal int Count => _readings.Count;
 

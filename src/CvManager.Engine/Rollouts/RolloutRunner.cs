@@ -12,13 +12,13 @@ namespace CvManager.Rollouts;
 /// <param name="cluster">The cluster to change.</param>
 /// <param name="workloads">Reads and changes workloads.</param>
 /// <param name="clock">Adjusts the deadlines of rollouts.</param>
-/// <param name="random">The source of the gate pods' names in tests; null for unpredictable names.</param>
-public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, Random? random = null)
+/// <param name="environment">The clock, and the gate pods' names.</param>
+public sealed class RolloutRunner(ClusterConnection cluster, WorkloadStore workloads, RolloutClock clock, EngineEnvironment environment)
 {
     private readonly RolloutParts _parts = new(
         workloads,
-        new WorkloadDelivery(cluster, workloads, new EvidenceRateLimiter(clock.Time)),
-        new GateRunner(cluster, random),
+        new WorkloadDelivery(cluster, workloads, new EvidenceRateLimiter(environment.Time)),
+        new GateRunner(cluster, environment),
         new ServiceStore(cluster)
     );
 

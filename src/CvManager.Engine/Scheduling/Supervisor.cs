@@ -7,7 +7,7 @@ namespace CvManager.Scheduling;
 /// cancellation ends it. A task that returns on its own has a defect that a restart cannot fix, and so ends the controller.
 /// </summary>
 /// <remarks>Thread-safe. Each cause is logged once for each name, until a run has lasted as long as the longest backoff.</remarks>
-internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Random random)
+internal sealed partial class Supervisor(EngineEnvironment environment)
 {
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
@@ -27,7 +27,7 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
         var failures = 0;
         while (!cancellationToken.IsCancellationRequested)
         {
-            var begun = time.GetTimestamp();
+            var begun = environment.Time.GetTimestamp();
             try
             {
                 await task(cancellationToken);
@@ -49,16 +49,16 @@ internal sealed partial class Supervisor(TimeProvider time, ILogger logger, Rand
             }
             catch (Exception e) when (e is not CvException { ErrorId: ErrorIds.ControllerTaskEnded })
             {
-                var ranWell = time.GetElapsedTime(begun) >= Backoff.Cap;
+                var ranWell = environment.Time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
                 Interlocked.Increment(ref _restarts);
                 if (ranWell)
                     _logged.Forget(name);
                 if (_logged.IsNew(name, $"{e.GetType()}: {e.Message}"))
-                    LogFailed(logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", e);
+                    LogFailed(environment.Logger, name, ErrorIds.ControllerTaskFailed, "The task is restarted. Report this defect.", e);
             }
 
-            await time.PauseAsync(Backoff.After(failures, random), cancellationToken);
+            await environment.Time.PauseAsync(Backoff.After(failures, environment.Random), cancellationToken);
         }
     }
 

@@ -2,22 +2,6 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace CvManager.Scheduling;
 
-/// <summary>The options of a <see cref="WorkQueue"/>.</summary>
-internal sealed record WorkQueueOptions
-{
-    /// <summary>How long a key waits after it failed.</summary>
-    public ExponentialBackoff Backoff { get; init; } = new(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
-
-    /// <summary>The source of jitter. An instance other than <see cref="System.Random.Shared"/> must not be used elsewhere.</summary>
-    public Random Random { get; init; } = Random.Shared;
-
-    /// <summary>
-    /// For simulations: a waiter continues inside the call or timer callback that delivered its key, in a fixed order, instead of on the
-    /// thread pool (like <see cref="System.Threading.Channels.ChannelOptions.AllowSynchronousContinuations"/>).
-    /// </summary>
-    public bool AllowSynchronousContinuations { get; init; }
-}
-
 /// <summary>
 /// The keys (namespace/name) to work on. The queue holds keys and never objects, so that a worker always reads the current state.
 /// </summary>
@@ -44,7 +28,8 @@ internal sealed class WorkQueue : IDisposable
 
     private readonly object _gate = new();
     private readonly TimeProvider _time;
-    private readonly WorkQueueOptions _options;
+    private readonly EngineEnvironment _environment;
+    private readonly ExponentialBackoff _backoff;
     private readonly Dictionary<string, Entry> _entries = new(StringComparer.Ordinal);
     private readonly SortedSet<Entry> _schedule = new(ByDueTime.Instance);
     private readonly LinkedList<Waiter> _waiters = new();
@@ -54,10 +39,13 @@ internal sealed class WorkQueue : IDisposable
     private int _working;
     private TaskCompletionSource? _drained;
 
-    public WorkQueue(TimeProvider time, WorkQueueOptions? options = null)
+    /// <param name="environment">The clock, and the source of jitter.</param>
+    /// <param name="backoff">How long a key waits after it failed; null for 1 second to 5 minutes.</param>
+    public WorkQueue(EngineEnvironment environment, ExponentialBackoff? backoff = null)
     {
-        _time = time;
-        _options = options ?? new WorkQueueOptions();
+        _environment = environment;
+        _time = environment.Time;
+        _backoff = backoff ?? new ExponentialBackoff(TimeSpan.FromSeconds(1), TimeSpan.FromMinutes(5));
         _timer = _time.CreateTimer(static state => ((WorkQueue)state!).OnTimer(), this, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
@@ -112,7 +100,7 @@ internal sealed class WorkQueue : IDisposable
             // If there are waiters, no key is due.
             if (_waiters.Count == 0 && TryTake(out var key))
                 return Task.FromResult<string?>(key);
-            waiter = new Waiter(this, _options.AllowSynchronousContinuations);
+            waiter = new Waiter(this, _environment.AllowSynchronousContinuations);
             _waiters.AddLast(waiter.Node);
             Arm();
         }
@@ -185,7 +173,7 @@ internal sealed class WorkQueue : IDisposable
     public void Dispose() => _timer.Dispose();
 
     private TaskCreationOptions ContinuationOptions =>
-        _options.AllowSynchronousContinuations ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously;
+        _environment.AllowSynchronousContinuations ? TaskCreationOptions.None : TaskCreationOptions.RunContinuationsAsynchronously;
 
     private void Add(string key, TimeSpan delay)
     {
@@ -233,7 +221,7 @@ internal sealed class WorkQueue : IDisposable
         else
         {
             entry.Failures = Math.Min(entry.Failures + 1, 1000);
-            entry.NotBefore = DueIn(_options.Backoff.Initial / 2);
+            entry.NotBefore = DueIn(_backoff.Initial / 2);
             if (entry.Due < entry.NotBefore)
             {
                 _schedule.Remove(entry);
@@ -241,7 +229,7 @@ internal sealed class WorkQueue : IDisposable
                 _schedule.Add(entry);
             }
 
-            Request(entry, DueIn(_options.Backoff.After(entry.Failures, _options.Random)));
+            Request(entry, DueIn(_backoff.After(entry.Failures, _environment.Random)));
         }
 
         if (entry.Due == long.MaxValue)

@@ -25,6 +25,7 @@ internal sealed partial class Reflector<T> : IReflector
     private readonly Func<JsonObject, ResourcePath, T> _read;
     private readonly IReflection<T> _reflection;
     private readonly TimeProvider _time;
+    private readonly Random _random;
     private readonly ILogger _logger;
     private readonly ReflectorOptions _options;
     private readonly TaskCompletionSource _synced = new();
@@ -43,8 +44,7 @@ internal sealed partial class Reflector<T> : IReflector
     /// <param name="labelSelector">Null for all.</param>
     /// <param name="read">Parses an object; must be fast. Its exception is logged as the reason why the object cannot be read.</param>
     /// <param name="reflection">The store for the objects.</param>
-    /// <param name="time">The clock.</param>
-    /// <param name="logger">Logs each problem once.</param>
+    /// <param name="environment">Its log gets each problem once.</param>
     /// <param name="options">Null for the defaults.</param>
     public Reflector(
         ClusterConnection cluster,
@@ -52,8 +52,7 @@ internal sealed partial class Reflector<T> : IReflector
         string? labelSelector,
         Func<JsonObject, ResourcePath, T> read,
         IReflection<T> reflection,
-        TimeProvider time,
-        ILogger logger,
+        EngineEnvironment environment,
         ReflectorOptions? options = null
     )
     {
@@ -62,8 +61,9 @@ internal sealed partial class Reflector<T> : IReflector
         _labelSelector = labelSelector;
         _read = read;
         _reflection = reflection;
-        _time = time;
-        _logger = logger;
+        _time = environment.Time;
+        _random = environment.Random;
+        _logger = environment.Logger;
         _options = options ?? new ReflectorOptions();
     }
 
@@ -158,7 +158,7 @@ internal sealed partial class Reflector<T> : IReflector
         while (!_isRelisting)
         {
             var begun = _time.GetTimestamp();
-            var length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _options.Random.NextDouble());
+            var length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _random.NextDouble());
             var told = false;
             try
             {
@@ -190,7 +190,7 @@ internal sealed partial class Reflector<T> : IReflector
                 MarkActivity();
                 MarkHealthy(from.Path);
                 if (_failures > 1)
-                    await _time.PauseAsync(_options.Backoff.After(_failures - 1, _options.Random), watching.Token);
+                    await _time.PauseAsync(_options.Backoff.After(_failures - 1, _random), watching.Token);
                 cancellationToken.ThrowIfCancellationRequested();
             }
             catch (CvException e) when (e.ErrorId == ErrorIds.ResourceExpired)
@@ -269,7 +269,7 @@ internal sealed partial class Reflector<T> : IReflector
             _synced.TrySetResult();
         }
 
-        await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _options.Random), cancellationToken);
+        await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _random), cancellationToken);
     }
 
     private void MarkActivity() => Interlocked.Exchange(ref _activeAt, _time.GetTimestamp());

@@ -19,7 +19,4 @@ internal sealed record ReflectorOptions
 
     /// <summary>True for a kind that the controller requires: while it is not served, the copy is not current.</summary>
     public bool IsRequired { get; init; }
-
-    /// <summary>The source of jitter; a seeded one makes tests repeatable.</summary>
-    public Random Random { get; init; } = Random.Shared;
 }

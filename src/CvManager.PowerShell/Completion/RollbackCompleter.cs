@@ -17,7 +17,7 @@ public abstract class RollbackCompleter : ClusterCompleter
     )
     {
         var ns = request.Text("Namespace") ?? cluster.DefaultNamespace;
-        var history = await new RolloutHistory(cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(ns, cancellationToken);
+        var history = await new RolloutHistory(cluster, new(TimeProvider.System, NullLogger.Instance)).ReadAsync(ns, cancellationToken);
         var names = new NamePatterns(request.Text("Name") is { } name ? [name] : []);
         return
         [

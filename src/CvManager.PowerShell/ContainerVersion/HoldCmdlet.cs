@@ -30,7 +30,7 @@ public abstract class HoldCmdlet : ContainerVersionCmdlet
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        var holds = new ResourceHolds(cluster, TimeProvider.System, Logger, await ClusterUser.FindAsync(cluster, cancellationToken));
+        var holds = new ResourceHolds(cluster, new(TimeProvider.System, Logger), await ClusterUser.FindAsync(cluster, cancellationToken));
         foreach (var resource in await FindAsync(Name, cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, Action))

@@ -16,8 +16,9 @@ internal sealed class ReconcilerScope : IDisposable
     {
         _registries = SessionRegistries.Of(session).Open();
         // Without a log: results and errors contain the same information.
-        _versions = new OnDemandVersions(cluster, _registries, TimeProvider.System, NullLogger.Instance);
-        Reconciler = new Reconciler(cluster, _versions, TimeProvider.System, NullLogger.Instance);
+        EngineEnvironment environment = new(TimeProvider.System, NullLogger.Instance);
+        _versions = new OnDemandVersions(cluster, _registries, environment);
+        Reconciler = new Reconciler(cluster, _versions, environment);
     }
 
     public Reconciler Reconciler { get; }

@@ -139,8 +139,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
                     cluster,
                     registries,
                     options,
-                    TimeProvider.System,
-                    _log,
+                    new(TimeProvider.System, _log),
                     (result, _) =>
                     {
                         _log.Log(result);
@@ -151,8 +150,7 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
                     cluster,
                     registries,
                     options,
-                    TimeProvider.System,
-                    Logger,
+                    new(TimeProvider.System, Logger),
                     (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token)
                 );
         await controller.RunAsync(cancellationToken);

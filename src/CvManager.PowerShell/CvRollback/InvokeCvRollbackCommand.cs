@@ -98,7 +98,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
         )
             return;
         var who = await ClusterUser.FindAsync(cluster, cancellationToken);
-        var changed = await new ResourceHolds(cluster, TimeProvider.System, Logger, who).PinAsync(
+        var changed = await new ResourceHolds(cluster, new(TimeProvider.System, Logger), who).PinAsync(
             resource,
             version,
             Reason,
@@ -114,7 +114,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     {
         if (ParameterSetName == VersionSet)
             return ToVersion;
-        var history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(
+        var history = await new RolloutHistory(cluster, new(TimeProvider.System, Logger)).ReadAsync(
             resource.Metadata.Namespace,
             cancellationToken
         );

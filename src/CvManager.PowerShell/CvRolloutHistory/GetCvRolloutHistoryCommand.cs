@@ -44,7 +44,7 @@ public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         var ns = await ResolveNamespaceAsync(cancellationToken);
         if (!_histories.TryGetValue(ns ?? "", out var history))
-            _histories[ns ?? ""] = history = await new RolloutHistory(cluster, TimeProvider.System, Logger).ReadAsync(
+            _histories[ns ?? ""] = history = await new RolloutHistory(cluster, new(TimeProvider.System, Logger)).ReadAsync(
                 ns,
                 cancellationToken
             );

@@ -163,8 +163,8 @@ internal sealed class Scene : IAsyncDisposable
 
     private async Task<IReadOnlyList<RolloutRecord>> ReadHistoryAsync(CancellationToken cancellationToken) =>
         [
-            .. (await new RolloutHistory(Cluster, TimeProvider.System, NullLogger.Instance).ReadAsync(Namespace, cancellationToken)).Select(
-                one => one.Record
-            ),
+            .. (
+                await new RolloutHistory(Cluster, new(TimeProvider.System, NullLogger.Instance)).ReadAsync(Namespace, cancellationToken)
+            ).Select(one => one.Record),
         ];
 }

@@ -77,7 +77,8 @@ internal sealed class InProcessCluster : IAsyncDisposable
         return connection;
     }
 
-    public RolloutHistory History(ClusterConnection? connection = null) => new(connection ?? Connection, TimeProvider.System, Log);
+    public RolloutHistory History(ClusterConnection? connection = null) =>
+        new(connection ?? Connection, new EngineEnvironment(TimeProvider.System, Log));
 
     public string Token => _cluster.Token;
 

@@ -148,7 +148,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
             Token
         );
         FakeTimeProvider stopped = new(RecordSamples.Noon);
-        Reconciler reconciler = new(_cluster.Connection, this, stopped, _cluster.Log);
+        Reconciler reconciler = new(_cluster.Connection, this, new(stopped, _cluster.Log));
 
         // Somebody puts the former image back each time, at once.
         for (var i = 0; i < 3; i++)
@@ -243,7 +243,10 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     private async Task RunAsync()
     {
         Exception? failure = null;
-        await new ReconcilePass(new Reconciler(_cluster.Connection, this, TimeProvider.System, _cluster.Log), TimeProvider.System).RunAsync(
+        await new ReconcilePass(
+            new Reconciler(_cluster.Connection, this, new(TimeProvider.System, _cluster.Log)),
+            TimeProvider.System
+        ).RunAsync(
             "shop",
             snapshot => Task.FromResult(snapshot.Resources),
             new ReconcilePassOptions

@@ -111,15 +111,13 @@ public sealed class SteadyStateRequestTests
             credentials,
             handler
         );
-        using RegistryLogins logins = new(null, catalog, _time, NullLogger.Instance);
+        using RegistryLogins logins = new(null, catalog, new(_time, NullLogger.Instance));
         Awaitable lookup = new(new RegistryTagLookup(logins, _time));
         ConcurrentQueue<string> woken = [];
         using TagPoller poller = new(
             lookup,
             woken.Enqueue,
-            _time,
-            NullLogger.Instance,
-            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(7) }
+            new(_time, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new Random(7) }
         );
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         var running = poller.RunAsync(stop.Token);

@@ -28,7 +28,7 @@ public sealed class RegistryLoginsTests : IDisposable
             FixedCredential.Anonymous,
             new HttpClientHandler()
         );
-        _logins = new RegistryLogins(_cluster, _catalog, _time, NullLogger.Instance);
+        _logins = new RegistryLogins(_cluster, _catalog, new(_time, NullLogger.Instance));
     }
 
     public void Dispose()

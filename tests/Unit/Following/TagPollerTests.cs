@@ -26,9 +26,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _poller = new TagPoller(
             _registry,
             _woken.Add,
-            _time,
-            NullLogger.Instance,
-            new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(1) }
+            new(_time, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new Random(1) }
         );
         _running = _poller.RunAsync(_stop.Token);
     }
@@ -337,9 +335,7 @@ public sealed class TagPollerTests : IAsyncLifetime
                     using TagPoller polling = new(
                         fake,
                         _ => { },
-                        clock,
-                        NullLogger.Instance,
-                        new TagPollerOptions { AllowSynchronousContinuations = true, Random = new Random(seed) }
+                        new(clock, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new Random(seed) }
                     );
                     using CancellationTokenSource end = new();
                     var run = polling.RunAsync(end.Token);

@@ -17,7 +17,8 @@ public sealed class VersionLookupsTests
     private readonly VersionLookups _lookups;
     private int _searches;
 
-    public VersionLookupsTests() => _lookups = new VersionLookups(_woken.Add, (_, _) => { }, _time, new Random(1), NullLogger.Instance);
+    public VersionLookupsTests() =>
+        _lookups = new VersionLookups(_woken.Add, (_, _) => { }, new(_time, NullLogger.Instance) { Random = new Random(1) });
 
     [Fact]
     public void An_available_answer_is_returned_at_once_and_kept()

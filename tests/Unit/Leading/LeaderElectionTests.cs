@@ -333,7 +333,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     public async Task A_leader_that_fails_releases_the_lease_and_rethrows_the_exception()
     {
         using var cluster = _server.Connect();
-        LeaderElection election = new(cluster, Options("a"), _time, NullLogger.Instance);
+        LeaderElection election = new(cluster, Options("a"), new(_time, NullLogger.Instance) { Random = new Random(1) });
 
         await Assert.ThrowsAsync<InvalidOperationException>(() =>
             election.RunAsync((_, _) => throw new InvalidOperationException("broken"), TestContext.Current.CancellationToken)
@@ -402,13 +402,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             ).Validate
         );
 
-    private static LeaderElectionOptions Options(string identity) =>
-        new()
-        {
-            Namespace = "cvm",
-            Identity = identity,
-            Random = new Random(1),
-        };
+    private static LeaderElectionOptions Options(string identity) => new() { Namespace = "cvm", Identity = identity };
 
     private Replica Start(string identity, bool windsDown = false, TimeProvider? clock = null)
     {
@@ -434,7 +428,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock)
         {
             _cluster = server.Connect(intercept: InterceptAsync);
-            Election = new LeaderElection(_cluster, Options(identity), clock, NullLogger.Instance);
+            Election = new LeaderElection(_cluster, Options(identity), new(clock, NullLogger.Instance) { Random = new Random(1) });
             Running = Election.RunAsync(
                 async (term, token) =>
                 {

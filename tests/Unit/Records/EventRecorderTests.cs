@@ -97,7 +97,7 @@ public sealed class EventRecorderTests : IAsyncLifetime
     }
 
     private Task WriteAsync(ClusterEvent happened) =>
-        new EventRecorder(_cluster.Connection, _time, _cluster.Log).WriteAsync(happened, Token);
+        new EventRecorder(_cluster.Connection, new(_time, _cluster.Log)).WriteAsync(happened, Token);
 
     private Task<IReadOnlyList<JsonObject>> EventsAsync() =>
         _cluster.Connection.ListAsync(new ResourcePath("", "v1", "events", "shop"), null, null, Token);

@@ -20,7 +20,7 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         _cluster = await InProcessCluster.StartAsync();
-        _records = new RolloutRecords(_cluster.Connection, TimeProvider.System, _cluster.Log);
+        _records = new RolloutRecords(_cluster.Connection, new(TimeProvider.System, _cluster.Log));
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();

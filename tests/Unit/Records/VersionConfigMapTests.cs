@@ -126,5 +126,5 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
         );
 
     private Task Write(string version) =>
-        new VersionConfigMap(_cluster.Connection, TimeProvider.System).WriteAsync("shop", Config, version, Token);
+        new VersionConfigMap(_cluster.Connection, new(TimeProvider.System, _cluster.Log)).WriteAsync("shop", Config, version, Token);
 }

@@ -31,7 +31,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         _cluster = await InProcessCluster.StartAsync(nodes: 0);
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
-        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
+        _reconciler = new Reconciler(_cluster.Connection, this, new(_clock, _cluster.Log));
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
@@ -258,7 +258,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await EndAsync(name, """{"phase":"Running","containerStatuses":[{"name":"verify","state":{"running":{}}}]}""");
         _clock.Advance(TimeSpan.FromHours(3));
         // Another replica, whose clock is ahead.
-        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
+        _reconciler = new Reconciler(_cluster.Connection, this, new(_clock, _cluster.Log));
         await StepAsync();
         Assert.Equal((RolloutPhase.Verifying, null), ((await StatusAsync()).Rollout!.Phase, (await StatusAsync()).Quarantined));
 
@@ -320,7 +320,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await CreateAsync();
         using PageHandler pages = new(_cluster, body);
         using var between = ClusterConnection.FromHandler(pages, new Uri("http://sandbox"), _cluster.Token);
-        _reconciler = new Reconciler(between, this, _clock, _cluster.Log);
+        _reconciler = new Reconciler(between, this, new(_clock, _cluster.Log));
         Assert.True(await Record.ExceptionAsync(StepAsync) is null or CvException);
         Assert.Null((await StatusAsync()).Quarantined);
         Assert.Equal(RolloutPhase.Verifying, (await StatusAsync()).Rollout!.Phase);

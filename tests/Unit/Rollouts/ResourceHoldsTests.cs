@@ -16,7 +16,7 @@ public sealed class ResourceHoldsTests : IAsyncLifetime
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
 
-    private ResourceHolds Holds => new(_cluster.Connection, TimeProvider.System, _cluster.Log, "sam");
+    private ResourceHolds Holds => new(_cluster.Connection, new(TimeProvider.System, _cluster.Log), "sam");
 
     public async ValueTask InitializeAsync()
     {

@@ -30,7 +30,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
         _cluster = await InProcessCluster.StartAsync();
         await CrdInstallation.InstallAsync(_cluster.Connection, TimeProvider.System, Token);
         _resources = new ContainerVersionStore(_cluster.Connection);
-        _reconciler = new Reconciler(_cluster.Connection, this, _clock, _cluster.Log);
+        _reconciler = new Reconciler(_cluster.Connection, this, new(_clock, _cluster.Log));
     }
 
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();

@@ -13,7 +13,7 @@ public sealed class SupervisorTests : IDisposable
     private readonly Supervisor _supervisor;
     private readonly CancellationTokenSource _stop = new();
 
-    public SupervisorTests() => _supervisor = new Supervisor(_time, _log, new WidestJitter());
+    public SupervisorTests() => _supervisor = new Supervisor(new(_time, _log) { Random = new WidestJitter() });
 
     public void Dispose() => _stop.Dispose();
 

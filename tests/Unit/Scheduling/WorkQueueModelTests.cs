@@ -1,6 +1,7 @@
 using CsCheck;
 using CvManager.Scheduling;
 using CvManager.Support.Clocks;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -46,13 +47,8 @@ public sealed class WorkQueueModelTests
     {
         FakeTimeProvider time = new();
         using WorkQueue queue = new(
-            time,
-            new WorkQueueOptions
-            {
-                AllowSynchronousContinuations = true,
-                Backoff = Backoff,
-                Random = new WidestJitter(),
-            }
+            new(time, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new WidestJitter() },
+            Backoff
         );
         Model model = new();
         List<(Task<string?> Task, CancellationTokenSource Cancellation)> dequeues = [];

@@ -1,5 +1,6 @@
 using CvManager.Scheduling;
 using CvManager.Support.Clocks;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
@@ -14,13 +15,8 @@ public sealed class WorkQueueTests : IDisposable
 
     public WorkQueueTests() =>
         _queue = new WorkQueue(
-            _time,
-            new WorkQueueOptions
-            {
-                AllowSynchronousContinuations = true,
-                Backoff = new ExponentialBackoff(Second, 60 * Second),
-                Random = new WidestJitter(),
-            }
+            new(_time, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new WidestJitter() },
+            new ExponentialBackoff(Second, 60 * Second)
         );
 
     private static CancellationToken Token => TestContext.Current.CancellationToken;
@@ -202,7 +198,7 @@ public sealed class WorkQueueTests : IDisposable
     public void A_change_of_the_wall_clock_has_no_effect()
     {
         JumpingClock jumping = new(_time);
-        using WorkQueue other = new(jumping);
+        using WorkQueue other = new(new(jumping, NullLogger.Instance));
         other.EnqueueAfter("a", 10 * Second);
         var next = other.DequeueAsync(Token);
 

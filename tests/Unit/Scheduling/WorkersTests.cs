@@ -16,7 +16,7 @@ public sealed class WorkersTests
     {
         const int Keys = 20,
             Changes = 400;
-        using WorkQueue queue = new(TimeProvider.System);
+        using WorkQueue queue = new(new(TimeProvider.System, NullLogger.Instance));
         int[] world = new int[Keys],
             seen = new int[Keys],
             inside = new int[Keys];
@@ -72,7 +72,7 @@ public sealed class WorkersTests
     public async Task Work_that_throws_is_retried_later_and_does_not_affect_other_keys()
     {
         FakeTimeProvider time = new();
-        using WorkQueue queue = new(time, new WorkQueueOptions { AllowSynchronousContinuations = true, Random = new WidestJitter() });
+        using WorkQueue queue = new(new(time, NullLogger.Instance) { AllowSynchronousContinuations = true, Random = new WidestJitter() });
         ConcurrentQueue<string> worked = new();
         var broken = true;
         var workers = Workers.RunAsync(
@@ -101,7 +101,7 @@ public sealed class WorkersTests
     [Fact]
     public async Task Cancellation_cancels_and_awaits_the_work()
     {
-        using WorkQueue queue = new(TimeProvider.System);
+        using WorkQueue queue = new(new(TimeProvider.System, NullLogger.Instance));
         using var cancellation = CancellationTokenSource.CreateLinkedTokenSource(Token);
         TaskCompletionSource started = new(),
             mayEnd = new();
