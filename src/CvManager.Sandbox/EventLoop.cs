@@ -8,38 +8,38 @@ namespace CvManager.Sandbox;
 /// </summary>
 internal sealed class EventLoop : IDisposable
 {
-    private readonly TimeProvider time;
-    private readonly object gate = new();
-    private readonly PriorityQueue<LoopEntry, (DateTimeOffset Due, long Order)> queue = new();
-    private readonly ConcurrentQueue<Exception> errors = new();
-    private readonly ITimer timer;
-    private long order;
-    private DateTimeOffset armed = DateTimeOffset.MaxValue;
-    private bool running;
-    private bool disposed;
+    private readonly TimeProvider _time;
+    private readonly object _gate = new();
+    private readonly PriorityQueue<LoopEntry, (DateTimeOffset Due, long Order)> _queue = new();
+    private readonly ConcurrentQueue<Exception> _errors = new();
+    private readonly ITimer _timer;
+    private long _order;
+    private DateTimeOffset _armed = DateTimeOffset.MaxValue;
+    private bool _running;
+    private bool _disposed;
 
     public EventLoop(TimeProvider time)
     {
-        this.time = time;
-        timer = time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
+        _time = time;
+        _timer = time.CreateTimer(_ => Pump(), null, Timeout.InfiniteTimeSpan, Timeout.InfiniteTimeSpan);
     }
 
     /// <summary>Exceptions that actions threw; each is a defect of the sandbox itself.</summary>
-    public IReadOnlyCollection<Exception> Errors => errors;
+    public IReadOnlyCollection<Exception> Errors => _errors;
 
-    public DateTimeOffset Now => time.GetUtcNow();
+    public DateTimeOffset Now => _time.GetUtcNow();
 
     /// <summary>Runs an action after a delay. Disposing the result cancels it.</summary>
     public LoopEntry Post(TimeSpan delay, Action action)
     {
         var entry = new LoopEntry(action);
-        lock (gate)
+        lock (_gate)
         {
-            if (disposed)
+            if (_disposed)
                 return entry;
-            var due = time.GetUtcNow() + delay;
-            queue.Enqueue(entry, (due, order++));
-            if (!running)
+            var due = _time.GetUtcNow() + delay;
+            _queue.Enqueue(entry, (due, _order++));
+            if (!_running)
                 Arm();
         }
         return entry;
@@ -47,22 +47,22 @@ internal sealed class EventLoop : IDisposable
 
     public void Dispose()
     {
-        lock (gate)
+        lock (_gate)
         {
-            disposed = true;
-            queue.Clear();
+            _disposed = true;
+            _queue.Clear();
         }
-        timer.Dispose();
+        _timer.Dispose();
     }
 
     private void Pump()
     {
-        lock (gate)
+        lock (_gate)
         {
-            armed = DateTimeOffset.MaxValue;
-            if (running || disposed)
+            _armed = DateTimeOffset.MaxValue;
+            if (_running || _disposed)
                 return;
-            running = true;
+            _running = true;
         }
         while (Next() is LoopEntry entry)
         {
@@ -73,7 +73,7 @@ internal sealed class EventLoop : IDisposable
             catch (Exception e)
             {
                 // A failing action must not stop the loop. SandboxCluster.Errors exposes the error.
-                errors.Enqueue(e);
+                _errors.Enqueue(e);
             }
         }
     }
@@ -81,17 +81,17 @@ internal sealed class EventLoop : IDisposable
     /// <summary>The next due entry. If none is due, arms the timer for the next one and returns null.</summary>
     private LoopEntry? Next()
     {
-        lock (gate)
+        lock (_gate)
         {
-            while (!disposed && queue.TryPeek(out var entry, out var priority))
+            while (!_disposed && _queue.TryPeek(out var entry, out var priority))
             {
-                if (!entry.IsCancelled && priority.Due > time.GetUtcNow())
+                if (!entry.IsCancelled && priority.Due > _time.GetUtcNow())
                     break;
-                queue.Dequeue();
+                _queue.Dequeue();
                 if (!entry.IsCancelled)
                     return entry;
             }
-            running = false;
+            _running = false;
             Arm();
             return null;
         }
@@ -99,24 +99,24 @@ internal sealed class EventLoop : IDisposable
 
     private void Arm()
     {
-        if (disposed || !queue.TryPeek(out _, out var next) || next.Due >= armed)
+        if (_disposed || !_queue.TryPeek(out _, out var next) || next.Due >= _armed)
             return;
-        armed = next.Due;
-        var delay = next.Due - time.GetUtcNow();
+        _armed = next.Due;
+        var delay = next.Due - _time.GetUtcNow();
         // Timers round down to whole milliseconds; one that fires early would spin until the entry is due. The delay is never zero because
         // a fake clock may fire such a timer inside Change, on the posting thread and under its locks.
-        timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(delay.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
+        _timer.Change(TimeSpan.FromMilliseconds(Math.Max(1, Math.Ceiling(delay.TotalMilliseconds))), Timeout.InfiniteTimeSpan);
     }
 }
 
 /// <summary>One posted action.</summary>
 internal sealed class LoopEntry(Action action) : IDisposable
 {
-    private Action? action = action;
+    private Action? _action = action;
 
-    public bool IsCancelled => Volatile.Read(ref action) is null;
+    public bool IsCancelled => Volatile.Read(ref _action) is null;
 
-    public void Run() => Interlocked.Exchange(ref action, null)?.Invoke();
+    public void Run() => Interlocked.Exchange(ref _action, null)?.Invoke();
 
-    public void Dispose() => Interlocked.Exchange(ref action, null);
+    public void Dispose() => Interlocked.Exchange(ref _action, null);
 }

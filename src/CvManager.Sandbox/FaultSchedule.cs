@@ -12,8 +12,8 @@ public sealed class FaultSchedule(int seed, double share)
     private static readonly TimeSpan MaxDelay = TimeSpan.FromSeconds(10);
 
     // Not security relevant.
-    private readonly Random random = new(seed);
-    private readonly object gate = new();
+    private readonly Random _random = new(seed);
+    private readonly object _gate = new();
 
     /// <summary>Whether faults occur. Random numbers are drawn in any case, so that switching does not change later faults.</summary>
     public bool IsOn { get; set; } = true;
@@ -25,30 +25,30 @@ public sealed class FaultSchedule(int seed, double share)
         var query = request.RequestUri?.Query ?? "";
         var isWatch = query.Contains("watch=1", StringComparison.Ordinal) || query.Contains("watch=true", StringComparison.Ordinal);
         var isWrite = request.Method != HttpMethod.Get;
-        lock (gate)
+        lock (_gate)
         {
-            var hit = random.NextDouble();
+            var hit = _random.NextDouble();
             var fault = isWatch ? DrawWatchFault() : DrawRequestFault(isWrite, query.Contains("continue=", StringComparison.Ordinal));
             return ValueTask.FromResult(IsOn && hit < share ? fault : RequestFault.None);
         }
     }
 
     private RequestFault DrawRequestFault(bool isWrite, bool isContinued) =>
-        random.Next(9) switch
+        _random.Next(9) switch
         {
-            0 => new RequestFault { StatusCode = 429, RetryAfterSeconds = random.Next(1, 5) },
+            0 => new RequestFault { StatusCode = 429, RetryAfterSeconds = _random.Next(1, 5) },
             1 => new RequestFault { StatusCode = 500 },
             2 => new RequestFault { StatusCode = 503 },
             3 => new RequestFault { DropRequest = true },
             4 or 5 when isWrite => new RequestFault { DropResponse = true },
             6 when isWrite => new RequestFault { StatusCode = 409 },
             6 when isContinued => new RequestFault { StatusCode = 410 },
-            7 => new RequestFault { RequestDelay = MaxDelay * random.NextDouble() },
-            _ => new RequestFault { ResponseDelay = MaxDelay * random.NextDouble() },
+            7 => new RequestFault { RequestDelay = MaxDelay * _random.NextDouble() },
+            _ => new RequestFault { ResponseDelay = MaxDelay * _random.NextDouble() },
         };
 
     private RequestFault DrawWatchFault() =>
-        random.Next(7) switch
+        _random.Next(7) switch
         {
             0 => new RequestFault { StatusCode = 410 },
             1 => new RequestFault { StatusCode = 500 },
@@ -57,8 +57,8 @@ public sealed class FaultSchedule(int seed, double share)
             {
                 Watch = new WatchFault((WatchFaultKind)(kind - 3))
                 {
-                    AfterEvents = random.Next(2) == 0 ? random.Next(1, 10) : null,
-                    AfterTime = TimeSpan.FromSeconds(random.Next(1, 60)),
+                    AfterEvents = _random.Next(2) == 0 ? _random.Next(1, 10) : null,
+                    AfterTime = TimeSpan.FromSeconds(_random.Next(1, 60)),
                 },
             },
         };

@@ -17,29 +17,29 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// <summary>The name of context, cluster and user in <see cref="KubeConfigYaml"/>.</summary>
     public const string ContextName = "cvm-sandbox";
 
-    private readonly SandboxOptions options;
-    private readonly ObjectStore store;
-    private readonly EventLoop loop;
-    private readonly Kubelet kubelet;
-    private readonly ApiServer server;
-    private readonly ApiListener? listener;
+    private readonly SandboxOptions _options;
+    private readonly ObjectStore _store;
+    private readonly EventLoop _loop;
+    private readonly Kubelet _kubelet;
+    private readonly ApiServer _server;
+    private readonly ApiListener? _listener;
 
     private SandboxCluster(SandboxOptions options)
     {
-        this.options = options;
+        _options = options;
         Token = options.Token ?? Convert.ToHexString(RandomNumberGenerator.GetBytes(16));
-        store = new ObjectStore(options.WatchHistory);
-        loop = new EventLoop(options.TimeProvider);
+        _store = new ObjectStore(options.WatchHistory);
+        _loop = new EventLoop(options.TimeProvider);
         var identifiers = new Identifiers(options.Seed);
         var catalog = new KindCatalog(new BuiltInKinds(identifiers));
-        var writer = new ObjectWriter(store, identifiers, options.TimeProvider);
-        var reader = new ObjectReader(store, identifiers, loop, options);
-        var cluster = new ClusterState(options, store, catalog, writer, loop, identifiers);
-        lock (store.Gate)
+        var writer = new ObjectWriter(_store, identifiers, options.TimeProvider);
+        var reader = new ObjectReader(_store, identifiers, _loop, options);
+        var cluster = new ClusterState(options, _store, catalog, writer, _loop, identifiers);
+        lock (_store.Gate)
         {
             if (options.ChangeLog is not null)
-                store.Observe(LogChange);
-            var owners = new OwnerIndex(store);
+                _store.Observe(LogChange);
+            var owners = new OwnerIndex(_store);
             var events = new EventRecorder(cluster);
             var pods = new PodControl(cluster, owners, events);
             _ = new CustomResourceController(cluster);
@@ -52,23 +52,23 @@ public sealed class SandboxCluster : IAsyncDisposable
             _ = new JobController(pods);
             _ = new CronJobController(pods);
             _ = new Scheduler(cluster, events);
-            kubelet = new Kubelet(cluster, events);
+            _kubelet = new Kubelet(cluster, events);
             InitialObjects.Create(cluster);
         }
-        server = new ApiServer(
+        _server = new ApiServer(
             options,
             Token,
-            store,
+            _store,
             catalog,
             reader,
-            new ObjectRequests(store, writer, reader),
+            new ObjectRequests(_store, writer, reader),
             new Subresources(writer, reader, Kubelet.Log)
         );
-        listener = options.Listen ? ApiListener.Start(options.Port, server) : null;
+        _listener = options.Listen ? ApiListener.Start(options.Port, _server) : null;
     }
 
     /// <summary>Null if the cluster does not listen.</summary>
-    public Uri? Server => listener?.Server;
+    public Uri? Server => _listener?.Server;
 
     /// <summary>The bearer token that requests must contain; empty if none is required.</summary>
     public string Token { get; }
@@ -97,7 +97,7 @@ public sealed class SandboxCluster : IAsyncDisposable
             """;
 
     /// <summary>The PEM of the certificate authority of <see cref="Server"/>; null if the cluster does not listen.</summary>
-    public string? AuthorityPem => listener?.AuthorityPem;
+    public string? AuthorityPem => _listener?.AuthorityPem;
 
     private string Authority =>
         AuthorityPem is string pem ? $"\n    certificate-authority-data: {Convert.ToBase64String(Encoding.ASCII.GetBytes(pem))}" : "";
@@ -116,25 +116,25 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// has its own faults. Requests must contain the token as over HTTP.
     /// </summary>
     public HttpMessageHandler CreateHandler(FaultInjector? faults = null) =>
-        new InProcessHandler(server, options.TimeProvider, loop, faults);
+        new InProcessHandler(_server, _options.TimeProvider, _loop, faults);
 
     /// <summary>Internal errors of the cluster. Empty unless the sandbox has a defect.</summary>
-    public IReadOnlyCollection<Exception> Errors => loop.Errors;
+    public IReadOnlyCollection<Exception> Errors => _loop.Errors;
 
     /// <summary>Discards the history of changes, like etcd compaction. Watches from older versions get a 410 error.</summary>
     public void CompactHistory()
     {
-        lock (store.Gate)
+        lock (_store.Gate)
         {
-            foreach (var table in store.Tables)
-                table.Compact(store.Revision);
+            foreach (var table in _store.Tables)
+                table.Compact(_store.Revision);
         }
     }
 
     private void LogChange(StoreChange change) =>
-        options.ChangeLog!(
+        _options.ChangeLog!(
             new SandboxChange(
-                options.TimeProvider.GetUtcNow(),
+                _options.TimeProvider.GetUtcNow(),
                 change.Revision,
                 change.Table.Type.QualifiedName,
                 change.Current.Namespace,
@@ -146,13 +146,13 @@ public sealed class SandboxCluster : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        loop.Dispose();
-        if (listener is not null)
-            await listener.DisposeAsync();
-        lock (store.Gate)
+        _loop.Dispose();
+        if (_listener is not null)
+            await _listener.DisposeAsync();
+        lock (_store.Gate)
         {
-            kubelet.Dispose();
-            foreach (var table in store.Tables)
+            _kubelet.Dispose();
+            foreach (var table in _store.Tables)
                 table.EndWatches();
         }
     }

@@ -12,10 +12,10 @@ namespace CvManager.Sandbox;
 /// </remarks>
 public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 {
-    private readonly object gate = new();
-    private readonly PriorityQueue<(VirtualTimer Timer, long Order), (DateTimeOffset Due, long Order)> queue = new();
-    private DateTimeOffset now = start;
-    private long order;
+    private readonly object _gate = new();
+    private readonly PriorityQueue<(VirtualTimer Timer, long Order), (DateTimeOffset Due, long Order)> _queue = new();
+    private DateTimeOffset _now = start;
+    private long _order;
 
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
@@ -26,7 +26,7 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
     {
         get
         {
-            lock (gate)
+            lock (_gate)
             {
                 return Peek()?.Due;
             }
@@ -35,9 +35,9 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
     public override DateTimeOffset GetUtcNow()
     {
-        lock (gate)
+        lock (_gate)
         {
-            return now;
+            return _now;
         }
     }
 
@@ -56,15 +56,15 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
     public bool FireNext(DateTimeOffset limit)
     {
         VirtualTimer timer;
-        lock (gate)
+        lock (_gate)
         {
             if (Peek() is not (var next, var due) || due > limit)
             {
-                now = limit > now ? limit : now;
+                _now = limit > _now ? limit : _now;
                 return false;
             }
-            queue.Dequeue();
-            now = due > now ? due : now;
+            _queue.Dequeue();
+            _now = due > _now ? due : _now;
             timer = next;
             Schedule(timer, timer.Period);
         }
@@ -102,11 +102,11 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
     private (VirtualTimer Timer, DateTimeOffset Due)? Peek()
     {
-        while (queue.TryPeek(out var entry, out var priority))
+        while (_queue.TryPeek(out var entry, out var priority))
         {
             if (entry.Timer.Order == entry.Order)
                 return (entry.Timer, priority.Due);
-            queue.Dequeue(); // Stale: the timer was changed or disposed.
+            _queue.Dequeue(); // Stale: the timer was changed or disposed.
         }
         return null;
     }
@@ -114,14 +114,14 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
     /// <summary>Called with the lock held.</summary>
     private void Schedule(VirtualTimer timer, TimeSpan delay)
     {
-        timer.Order = ++order;
+        timer.Order = ++_order;
         if (delay != Timeout.InfiniteTimeSpan)
-            queue.Enqueue((timer, order), (now + delay, order));
+            _queue.Enqueue((timer, _order), (_now + delay, _order));
     }
 
     private sealed class VirtualTimer(VirtualTime time, TimerCallback callback, object? state) : ITimer
     {
-        private bool disposed;
+        private bool _disposed;
 
         public TimeSpan Period { get; private set; } = Timeout.InfiniteTimeSpan;
 
@@ -132,9 +132,9 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            lock (time.gate)
+            lock (time._gate)
             {
-                if (disposed)
+                if (_disposed)
                     return false;
                 Period = period == TimeSpan.Zero ? Timeout.InfiniteTimeSpan : period;
                 time.Schedule(this, dueTime);
@@ -144,9 +144,9 @@ public sealed class VirtualTime(DateTimeOffset start) : TimeProvider
 
         public void Dispose()
         {
-            lock (time.gate)
+            lock (time._gate)
             {
-                disposed = true;
+                _disposed = true;
                 Period = Timeout.InfiniteTimeSpan;
                 time.Schedule(this, Timeout.InfiniteTimeSpan);
             }

@@ -38,8 +38,8 @@ internal sealed class ApiServer(
         "/version",
     ];
 
-    private readonly DiscoveryDocuments discovery = new(catalog);
-    private readonly OpenApiDocuments openApi = new(catalog);
+    private readonly DiscoveryDocuments _discovery = new(catalog);
+    private readonly OpenApiDocuments _openApi = new(catalog);
 
     public async ValueTask<ApiResponse> HandleAsync(ApiRequest request, CancellationToken cancellationToken)
     {
@@ -80,15 +80,15 @@ internal sealed class ApiServer(
             case ["api"]:
                 return ApiResponse.FromJson(DiscoveryDocuments.CoreVersions("127.0.0.1"));
             case ["apis"]:
-                return ApiResponse.FromJson(discovery.Groups());
+                return ApiResponse.FromJson(_discovery.Groups());
             case ["apis", var group]:
-                return Document(discovery.Group(group));
+                return Document(_discovery.Group(group));
             case ["api", var version]:
-                return Document(discovery.Resources("", version));
+                return Document(_discovery.Resources("", version));
             case ["apis", var group, var version]:
-                return Document(discovery.Resources(group, version));
+                return Document(_discovery.Resources(group, version));
             case ["openapi", ..]:
-                return openApi.Handle(request) ?? PageNotFound();
+                return _openApi.Handle(request) ?? PageNotFound();
             case ["apis", "authorization.k8s.io", "v1", "selfsubjectaccessreviews"]:
                 return AccessReview(request, body);
             case ["apis", "authentication.k8s.io", "v1", "selfsubjectreviews"]:

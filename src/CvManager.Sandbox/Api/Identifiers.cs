@@ -11,13 +11,13 @@ internal sealed class Identifiers(int? seed)
     private const int GeneratedPrefixLimit = 58;
 
     // These are names, not secrets, and simulations need a predictable sequence.
-    private readonly Random random = new(seed ?? RandomNumberGenerator.GetInt32(int.MaxValue));
-    private int addresses;
+    private readonly Random _random = new(seed ?? RandomNumberGenerator.GetInt32(int.MaxValue));
+    private int _addresses;
 
     public string NewUid()
     {
         Span<byte> bytes = stackalloc byte[16];
-        random.NextBytes(bytes);
+        _random.NextBytes(bytes);
         bytes[7] = (byte)((bytes[7] & 0x0f) | 0x40);
         bytes[8] = (byte)((bytes[8] & 0x3f) | 0x80);
         return new Guid(bytes).ToString();
@@ -39,19 +39,19 @@ internal sealed class Identifiers(int? seed)
     {
         Span<char> letters = stackalloc char[length];
         for (var i = 0; i < length; i++)
-            letters[i] = Alphabet[random.Next(Alphabet.Length)];
+            letters[i] = Alphabet[_random.Next(Alphabet.Length)];
         return new string(letters);
     }
 
-    public int Next(int limit) => random.Next(limit);
+    public int Next(int limit) => _random.Next(limit);
 
     /// <summary>A pod IP: 10.244.x.y.</summary>
     public string NewPodAddress()
     {
-        var number = addresses++;
+        var number = _addresses++;
         return $"10.244.{number / 250 % 250}.{(number % 250) + 2}";
     }
 
     /// <summary>A cluster IP: 10.96.x.y.</summary>
-    public string NewServiceAddress() => $"10.96.{random.Next(1, 250)}.{random.Next(1, 250)}";
+    public string NewServiceAddress() => $"10.96.{_random.Next(1, 250)}.{_random.Next(1, 250)}";
 }

@@ -12,12 +12,12 @@ internal sealed class ObjectEncoder
 {
     private static readonly byte[] NewLine = "}\n"u8.ToArray();
 
-    private readonly ResourceType type;
-    private readonly ServedVersion version;
-    private readonly OutputForm form;
-    private readonly string includeObject;
-    private readonly TimeProvider time;
-    private bool columnsSent;
+    private readonly ResourceType _type;
+    private readonly ServedVersion _version;
+    private readonly OutputForm _form;
+    private readonly string _includeObject;
+    private readonly TimeProvider _time;
+    private bool _columnsSent;
 
     /// <param name="type">The resource.</param>
     /// <param name="version">The requested version.</param>
@@ -26,11 +26,11 @@ internal sealed class ObjectEncoder
     /// <param name="time">The clock, for the Age columns.</param>
     public ObjectEncoder(ResourceType type, ServedVersion version, OutputForm form, string includeObject, TimeProvider time)
     {
-        this.type = type;
-        this.version = version;
-        this.form = form;
-        this.includeObject = includeObject;
-        this.time = time;
+        _type = type;
+        _version = version;
+        _form = form;
+        _includeObject = includeObject;
+        _time = time;
     }
 
     /// <summary>The object in the requested version. Callers must not change it.</summary>
@@ -44,7 +44,7 @@ internal sealed class ObjectEncoder
     }
 
     public byte[] One(StoredObject item) =>
-        form.Kind switch
+        _form.Kind switch
         {
             OutputKind.Table => JsonText.Utf8(
                 Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") })
@@ -55,7 +55,7 @@ internal sealed class ObjectEncoder
 
     public byte[] List(IReadOnlyList<StoredObject> items, JsonObject listMeta)
     {
-        switch (form.Kind)
+        switch (_form.Kind)
         {
             case OutputKind.Table:
                 return JsonText.Utf8(Table(items, listMeta));
@@ -64,17 +64,17 @@ internal sealed class ObjectEncoder
                     new JsonObject
                     {
                         ["kind"] = "PartialObjectMetadataList",
-                        ["apiVersion"] = form.ApiVersion,
+                        ["apiVersion"] = _form.ApiVersion,
                         ["metadata"] = listMeta,
                         ["items"] = new JsonArray([.. items.Select(item => (JsonNode)Metadata(item, withType: true))]),
                     }
                 );
         }
-        var kind = type.ListKind.Length > 0 ? type.ListKind : type.Kind + "List";
+        var kind = _type.ListKind.Length > 0 ? _type.ListKind : _type.Kind + "List";
         var buffer = new ArrayBufferWriter<byte>(4096);
         buffer.Write(
             Encoding.UTF8.GetBytes(
-                $"{{\"kind\":\"{kind}\",\"apiVersion\":\"{version.ApiVersion}\",\"metadata\":{JsonText.Text(listMeta)},\"items\":["
+                $"{{\"kind\":\"{kind}\",\"apiVersion\":\"{_version.ApiVersion}\",\"metadata\":{JsonText.Text(listMeta)},\"items\":["
             )
         );
         for (var i = 0; i < items.Count; i++)
@@ -91,13 +91,13 @@ internal sealed class ObjectEncoder
     public ReadOnlyMemory<byte> Event(string eventType, StoredObject item)
     {
         byte[] content;
-        if (form.Kind == OutputKind.Table)
+        if (_form.Kind == OutputKind.Table)
         {
             var table = Table([item], new JsonObject { ["resourceVersion"] = item.Body.Str("metadata", "resourceVersion") });
             // Only the first table of a watch contains the column definitions.
-            if (columnsSent)
+            if (_columnsSent)
                 table["columnDefinitions"] = null;
-            columnsSent = true;
+            _columnsSent = true;
             content = JsonText.Utf8(table);
         }
         else
@@ -114,12 +114,12 @@ internal sealed class ObjectEncoder
         var meta = new JsonObject { ["resourceVersion"] = revision.ToString(CultureInfo.InvariantCulture), ["creationTimestamp"] = null };
         if (endsInitialEvents)
             meta["annotations"] = new JsonObject { ["k8s.io/initial-events-end"] = "true" };
-        var body = form.Kind switch
+        var body = _form.Kind switch
         {
             OutputKind.Table => new JsonObject
             {
                 ["kind"] = "Table",
-                ["apiVersion"] = form.ApiVersion,
+                ["apiVersion"] = _form.ApiVersion,
                 ["metadata"] = meta,
                 ["columnDefinitions"] = null,
                 ["rows"] = new JsonArray(),
@@ -127,13 +127,13 @@ internal sealed class ObjectEncoder
             OutputKind.Metadata => new JsonObject
             {
                 ["kind"] = "PartialObjectMetadata",
-                ["apiVersion"] = form.ApiVersion,
+                ["apiVersion"] = _form.ApiVersion,
                 ["metadata"] = meta,
             },
             _ => new JsonObject
             {
-                ["kind"] = type.Kind,
-                ["apiVersion"] = version.ApiVersion,
+                ["kind"] = _type.Kind,
+                ["apiVersion"] = _version.ApiVersion,
                 ["metadata"] = meta,
             },
         };
@@ -149,13 +149,13 @@ internal sealed class ObjectEncoder
     }
 
     private byte[] Full(StoredObject item) =>
-        ReferenceEquals(version, type.Storage) ? item.Utf8 : JsonText.Utf8(ObjectWriter.Order(Body(item, type, version).Clone()));
+        ReferenceEquals(_version, _type.Storage) ? item.Utf8 : JsonText.Utf8(ObjectWriter.Order(Body(item, _type, _version).Clone()));
 
     /// <summary>Items of built-in lists omit kind and apiVersion, which come first in every stored object.</summary>
     private void WriteListItem(ArrayBufferWriter<byte> buffer, ReadOnlySpan<byte> item)
     {
         var next = "\"metadata\":"u8;
-        var cut = type.IsCustom ? -1 : item.IndexOf(next);
+        var cut = _type.IsCustom ? -1 : item.IndexOf(next);
         if (cut < 0)
         {
             buffer.Write(item);
@@ -171,7 +171,7 @@ internal sealed class ObjectEncoder
         if (withType)
         {
             partial["kind"] = "PartialObjectMetadata";
-            partial["apiVersion"] = form.ApiVersion;
+            partial["apiVersion"] = _form.ApiVersion;
         }
         partial["metadata"] = item.Body["metadata"]!.DeepClone();
         return partial;
@@ -179,23 +179,23 @@ internal sealed class ObjectEncoder
 
     private JsonObject Table(IReadOnlyList<StoredObject> items, JsonObject listMeta)
     {
-        var now = time.GetUtcNow();
+        var now = _time.GetUtcNow();
         return new JsonObject
         {
             ["kind"] = "Table",
-            ["apiVersion"] = form.ApiVersion,
+            ["apiVersion"] = _form.ApiVersion,
             ["metadata"] = listMeta,
-            ["columnDefinitions"] = version.Table.Definitions(),
+            ["columnDefinitions"] = _version.Table.Definitions(),
             ["rows"] = new JsonArray([.. items.Select(item => (JsonNode)Row(item, now))]),
         };
     }
 
     private JsonObject Row(StoredObject item, DateTimeOffset now)
     {
-        var row = new JsonObject { ["cells"] = version.Table.Cells(item.Body, now) };
-        if (includeObject == "Object")
-            row["object"] = Body(item, type, version).DeepClone();
-        else if (includeObject != "None")
+        var row = new JsonObject { ["cells"] = _version.Table.Cells(item.Body, now) };
+        if (_includeObject == "Object")
+            row["object"] = Body(item, _type, _version).DeepClone();
+        else if (_includeObject != "None")
             row["object"] = Metadata(item, withType: true);
         return row;
     }

@@ -233,13 +233,13 @@ internal static class ProtobufBody
     /// <summary>Reads the wire format: protobuf.dev/programming-guides/encoding.</summary>
     private ref struct Reader(ReadOnlySpan<byte> bytes)
     {
-        private ReadOnlySpan<byte> rest = bytes;
+        private ReadOnlySpan<byte> _rest = bytes;
 
         public bool Next(out int number, out Field field)
         {
             number = 0;
             field = default;
-            if (rest.IsEmpty)
+            if (_rest.IsEmpty)
                 return false;
             var tag = Varint();
             if (tag >> 3 is 0 or > int.MaxValue)
@@ -268,10 +268,10 @@ internal static class ProtobufBody
 
         private ReadOnlySpan<byte> Take(ulong length)
         {
-            if (length > (ulong)rest.Length)
+            if (length > (ulong)_rest.Length)
                 throw new JsonException("unexpected EOF");
-            var taken = rest[..(int)length];
-            rest = rest[(int)length..];
+            var taken = _rest[..(int)length];
+            _rest = _rest[(int)length..];
             return taken;
         }
 

@@ -5,9 +5,9 @@ namespace CvManager.Sandbox.Api;
 /// <summary>The query parameters of a request. The first value of a repeated parameter wins, as in the API server.</summary>
 internal sealed class QueryParameters
 {
-    private readonly Dictionary<string, string> values;
+    private readonly Dictionary<string, string> _values;
 
-    private QueryParameters(Dictionary<string, string> values) => this.values = values;
+    private QueryParameters(Dictionary<string, string> values) => _values = values;
 
     public static QueryParameters Parse(string query)
     {
@@ -22,12 +22,12 @@ internal sealed class QueryParameters
     }
 
     /// <summary>Empty if the parameter is missing.</summary>
-    public string this[string name] => values.GetValueOrDefault(name, "");
+    public string this[string name] => _values.GetValueOrDefault(name, "");
 
-    public bool Has(string name) => values.ContainsKey(name);
+    public bool Has(string name) => _values.ContainsKey(name);
 
     /// <summary>True if the parameter is present and not <c>false</c> or <c>0</c>, as in the API server.</summary>
-    public bool Flag(string name) => values.TryGetValue(name, out var value) && value is not ("0" or "false" or "False");
+    public bool Flag(string name) => _values.TryGetValue(name, out var value) && value is not ("0" or "false" or "False");
 
     /// <summary>Null if the parameter is missing or empty.</summary>
     public long? Integer(string name)

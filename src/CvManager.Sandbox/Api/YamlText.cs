@@ -38,8 +38,8 @@ internal static class YamlText
 
     private sealed class EventReader(IParser parser)
     {
-        private readonly Dictionary<AnchorName, (JsonNode? Value, int Nodes)> anchors = [];
-        private int nodes;
+        private readonly Dictionary<AnchorName, (JsonNode? Value, int Nodes)> _anchors = [];
+        private int _nodes;
 
         public JsonNode? Document()
         {
@@ -59,12 +59,12 @@ internal static class YamlText
             if (parser.TryConsume<AnchorAlias>(out var alias))
             {
                 // Anchors are added when their node ends, so a node cannot contain itself.
-                if (!anchors.TryGetValue(alias.Value, out var anchored))
+                if (!_anchors.TryGetValue(alias.Value, out var anchored))
                     throw new JsonException($"yaml: line {alias.Start.Line}: unknown anchor '{alias.Value}' referenced");
                 Count(anchored.Nodes);
                 return anchored.Value?.DeepClone();
             }
-            var before = nodes;
+            var before = _nodes;
             var start = parser.Current as NodeEvent ?? throw new JsonException("yaml: unexpected end of document");
             JsonNode? value;
             if (parser.TryConsume<MappingStart>(out _))
@@ -92,14 +92,14 @@ internal static class YamlText
                 value = scalar.Style == ScalarStyle.Plain ? Plain(scalar.Value) : JsonValue.Create(scalar.Value);
             }
             if (!start.Anchor.IsEmpty)
-                anchors[start.Anchor] = (value?.DeepClone(), nodes - before + 1);
+                _anchors[start.Anchor] = (value?.DeepClone(), _nodes - before + 1);
             return value;
         }
 
         private void Count(int more)
         {
-            nodes += more;
-            if (nodes > MaxNodes)
+            _nodes += more;
+            if (_nodes > MaxNodes)
                 throw new JsonException($"yaml: more than {MaxNodes} values after alias expansion");
         }
     }

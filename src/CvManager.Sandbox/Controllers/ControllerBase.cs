@@ -12,8 +12,8 @@ internal abstract class ControllerBase
 {
     private static readonly TimeSpan RetryDelay = TimeSpan.FromMilliseconds(200);
 
-    private readonly HashSet<string> queued = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, LoopEntry> timers = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _queued = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, LoopEntry> _timers = new(StringComparer.Ordinal);
 
     protected ControllerBase(ClusterState cluster)
     {
@@ -39,12 +39,12 @@ internal abstract class ControllerBase
     /// <summary>Reconciles a key at the given time, replacing an earlier time; null cancels it.</summary>
     protected void RequeueAt(string key, DateTimeOffset? time)
     {
-        if (timers.Remove(key, out var previous))
+        if (_timers.Remove(key, out var previous))
             previous.Dispose();
         if (time is not DateTimeOffset at)
             return;
         var delay = at - Now;
-        timers[key] = Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, wasQueued: false));
+        _timers[key] = Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, wasQueued: false));
     }
 
     protected StoredObject? Find(ResourceType type, string key)
@@ -55,7 +55,7 @@ internal abstract class ControllerBase
 
     private void EnqueueAfter(string key, TimeSpan delay, bool once)
     {
-        if (once && !queued.Add(key))
+        if (once && !_queued.Add(key))
             return;
         Cluster.Loop.Post(delay < TimeSpan.Zero ? TimeSpan.Zero : delay, () => Run(key, once));
     }
@@ -65,7 +65,7 @@ internal abstract class ControllerBase
         lock (Cluster.Store.Gate)
         {
             if (wasQueued)
-                queued.Remove(key);
+                _queued.Remove(key);
             try
             {
                 Reconcile(key);

@@ -11,10 +11,10 @@ internal sealed class DaemonSetController : PodOwnerController
     private const string Component = "daemonset-controller";
     private const string HashLabel = StatefulSetController.RevisionLabel;
 
-    private readonly RevisionHistory history;
+    private readonly RevisionHistory _history;
 
     public DaemonSetController(PodControl pods)
-        : base(pods, BuiltInKinds.DaemonSets) => history = new RevisionHistory(pods, BuiltInKinds.DaemonSets, HashLabel);
+        : base(pods, BuiltInKinds.DaemonSets) => _history = new RevisionHistory(pods, BuiltInKinds.DaemonSets, HashLabel);
 
     protected override void OnChange(StoreChange change)
     {
@@ -34,14 +34,14 @@ internal sealed class DaemonSetController : PodOwnerController
             return;
         if (set.Body.IsDeleting())
             return;
-        var revision = history.Sync(set);
-        var snapshot = TakeSnapshot(set, history.Hash(revision), Pods.Claim(Type, set, selector));
+        var revision = _history.Sync(set);
+        var snapshot = TakeSnapshot(set, _history.Hash(revision), Pods.Claim(Type, set, selector));
         ManagePods(snapshot);
         if (set.Body.Str("spec", "updateStrategy", "type") == "RollingUpdate")
             RollingUpdate(snapshot);
         var after = TakeSnapshot(set, snapshot.Hash, Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid));
         WriteStatus(after);
-        history.Truncate(
+        _history.Truncate(
             set,
             after.Pods.Values.SelectMany(list => list).Select(Hash).Append(snapshot.Hash).ToHashSet(StringComparer.Ordinal)
         );

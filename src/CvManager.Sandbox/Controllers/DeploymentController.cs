@@ -22,7 +22,7 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         "deprecated.deployment.rollback.to",
     };
 
-    private readonly DeploymentScaling scaling = new(pods);
+    private readonly DeploymentScaling _scaling = new(pods);
 
     private static ResourceType Type => BuiltInKinds.Deployments;
 
@@ -70,7 +70,7 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
         if (paused || IsScaling(deployment))
         {
             var kept = SyncRevision(ref deployment, createsNew: false);
-            scaling.Scale(deployment, kept, Old(deployment, kept));
+            _scaling.Scale(deployment, kept, Old(deployment, kept));
             if (paused)
                 CleanUp(deployment, Old(deployment, FindNew(deployment)));
             deployment = Reload(deployment);
@@ -106,10 +106,10 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
     {
         var newSet = SyncRevision(ref deployment, createsNew: true)!;
         var old = Old(deployment, newSet);
-        if (!scaling.ScaleUpNew(deployment, newSet, old))
+        if (!_scaling.ScaleUpNew(deployment, newSet, old))
         {
             newSet = FindNew(deployment)!;
-            scaling.ScaleDownOld(deployment, newSet, Old(deployment, newSet));
+            _scaling.ScaleDownOld(deployment, newSet, Old(deployment, newSet));
         }
         UpdateProgress(deployment);
     }
@@ -118,12 +118,12 @@ internal sealed class DeploymentController(PodControl pods) : ControllerBase(pod
     {
         var newSet = SyncRevision(ref deployment, createsNew: false);
         var old = Old(deployment, newSet);
-        var scaledDown = scaling.ScaleToZero(deployment, old);
+        var scaledDown = _scaling.ScaleToZero(deployment, old);
         var stillRunning = old.Any(set => pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).Any(pod => !PodControl.IsFinished(pod)));
         if (!scaledDown && !stillRunning)
         {
             newSet = SyncRevision(ref deployment, createsNew: true)!;
-            scaling.ScaleTo(deployment, newSet, DeploymentMath.Replicas(deployment));
+            _scaling.ScaleTo(deployment, newSet, DeploymentMath.Replicas(deployment));
         }
         UpdateProgress(deployment);
     }

@@ -7,7 +7,7 @@ namespace CvManager.Sandbox.Controllers;
 /// <summary>Computes the status of a Deployment from its replica sets and its previous status.</summary>
 internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? newSet, IReadOnlyCollection<StoredObject> sets)
 {
-    private readonly JsonObject before = deployment.Body.Obj("status") ?? [];
+    private readonly JsonObject _before = deployment.Body.Obj("status") ?? [];
 
     /// <summary>When the progress deadline expires; null if the rollout is complete, paused or has already exceeded it.</summary>
     public static DateTimeOffset? Deadline(StoredObject deployment)
@@ -37,9 +37,9 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
         Set("readyReplicas", sets.Sum(set => DeploymentMath.Status(set, "readyReplicas")));
         Set("availableReplicas", available);
         Set("unavailableReplicas", Math.Max(0, DeploymentMath.Replicas(sets) - available));
-        if (before["conditions"] is JsonArray conditions)
+        if (_before["conditions"] is JsonArray conditions)
             status["conditions"] = conditions.DeepClone();
-        if (before["collisionCount"] is JsonNode collisions)
+        if (_before["collisionCount"] is JsonNode collisions)
             status["collisionCount"] = collisions.DeepClone();
         if (available >= desired - DeploymentMath.MaxUnavailable(deployment))
         {
@@ -137,11 +137,11 @@ internal sealed class DeploymentProgress(StoredObject deployment, StoredObject? 
     private bool HasProgressed(JsonObject status)
     {
         long Number(JsonObject of, string name) => of.Int(name) ?? 0;
-        return Number(status, "updatedReplicas") > Number(before, "updatedReplicas")
+        return Number(status, "updatedReplicas") > Number(_before, "updatedReplicas")
             || Number(status, "replicas") - Number(status, "updatedReplicas")
-                < Number(before, "replicas") - Number(before, "updatedReplicas")
-            || Number(status, "readyReplicas") > Number(before, "readyReplicas")
-            || Number(status, "availableReplicas") > Number(before, "availableReplicas");
+                < Number(_before, "replicas") - Number(_before, "updatedReplicas")
+            || Number(status, "readyReplicas") > Number(_before, "readyReplicas")
+            || Number(status, "availableReplicas") > Number(_before, "availableReplicas");
     }
 
     private static bool HasTimedOut(JsonObject? condition, long seconds, DateTimeOffset now)

@@ -11,7 +11,7 @@ internal sealed class EventRecorder(ClusterState cluster)
 {
     private static readonly TimeSpan Lifetime = TimeSpan.FromHours(1);
 
-    private readonly Dictionary<(string Uid, string Reason, string Message), string> names = [];
+    private readonly Dictionary<(string Uid, string Reason, string Message), string> _names = [];
 
     public void Normal(ResourceType type, StoredObject about, string component, string reason, string message) =>
         Record(type, about, component, "Normal", reason, message);
@@ -26,7 +26,7 @@ internal sealed class EventRecorder(ClusterState cluster)
         var now = cluster.Timestamp;
         try
         {
-            if (names.TryGetValue(key, out var name) && cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject present)
+            if (_names.TryGetValue(key, out var name) && cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject present)
             {
                 cluster.Update(
                     BuiltInKinds.Events,
@@ -43,7 +43,7 @@ internal sealed class EventRecorder(ClusterState cluster)
             name =
                 $"{about.Name}.{cluster.Loop.Now.UtcTicks.ToString("x16", CultureInfo.InvariantCulture)[..12]}{cluster.Identifiers.Suffix(4)}";
             cluster.Create(BuiltInKinds.Events, ns, Body(type, about, component, eventType, reason, message, name, now), component);
-            names[key] = name;
+            _names[key] = name;
             cluster.Loop.Post(Lifetime, () => Expire(key, ns, name));
         }
         catch (ApiException)
@@ -97,8 +97,8 @@ internal sealed class EventRecorder(ClusterState cluster)
     {
         lock (cluster.Store.Gate)
         {
-            if (names.TryGetValue(key, out var current) && current == name)
-                names.Remove(key);
+            if (_names.TryGetValue(key, out var current) && current == name)
+                _names.Remove(key);
             if (cluster.Store.Table(BuiltInKinds.Events).Find(ns, name) is StoredObject old)
                 cluster.Delete(BuiltInKinds.Events, old);
         }

@@ -19,16 +19,16 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     /// <summary>How long a crashed container is reported as terminated before CrashLoopBackOff: 10 to 13 s on a real node.</summary>
     private static readonly TimeSpan TerminatedStateShown = TimeSpan.FromSeconds(10);
 
-    private readonly Dictionary<string, PodRun> runs = new(StringComparer.Ordinal);
-    private readonly Dictionary<(string Node, string Image), string> pulled = [];
+    private readonly Dictionary<string, PodRun> _runs = new(StringComparer.Ordinal);
+    private readonly Dictionary<(string Node, string Image), string> _pulled = [];
 
     private static ResourceType Pods => BuiltInKinds.Pods;
 
     public void Dispose()
     {
-        foreach (var run in runs.Values)
+        foreach (var run in _runs.Values)
             run.Dispose();
-        runs.Clear();
+        _runs.Clear();
     }
 
     /// <summary>The simulated log of a container.</summary>
@@ -62,7 +62,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             return;
         if (change.Kind == ChangeKind.Deleted)
         {
-            if (runs.Remove(change.Current.Uid, out var run))
+            if (_runs.Remove(change.Current.Uid, out var run))
                 run.Dispose();
         }
         else if (change.Current.Body.Str("spec", "nodeName").Length > 0)
@@ -75,7 +75,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     {
         if (Find(Pods, key) is not StoredObject pod)
             return;
-        if (!runs.TryGetValue(pod.Uid, out var run))
+        if (!_runs.TryGetValue(pod.Uid, out var run))
         {
             // A finished pod stays as it is; a pod bound to an unknown node has no kubelet.
             if (PodControl.IsFinished(pod) && !pod.Body.IsDeleting())
@@ -83,7 +83,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             if (Cluster.Store.Table(BuiltInKinds.Nodes).Find("", pod.Body.Str("spec", "nodeName")) is null)
                 return;
             run = new PodRun(pod, Cluster.Timestamp);
-            runs[pod.Uid] = run;
+            _runs[pod.Uid] = run;
             if (pod.Body.Int("spec", "activeDeadlineSeconds") is long seconds)
                 run.Deadline = Cluster.Loop.Post(TimeSpan.FromSeconds(seconds), () => Expire(run));
         }
@@ -153,7 +153,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             );
             return;
         }
-        if (policy != "Always" && pulled.TryGetValue(key, out var present))
+        if (policy != "Always" && _pulled.TryGetValue(key, out var present))
         {
             events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Pulled", $"Container image \"{image}\" already present on machine");
             StartLater(run, container, present);
@@ -229,7 +229,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
                 if (result.Outcome == ImagePullOutcome.Pulled)
                 {
                     var id = $"{Repository(image)}@{result.Digest}";
-                    pulled[(pod.Body.Str("spec", "nodeName"), image)] = id;
+                    _pulled[(pod.Body.Str("spec", "nodeName"), image)] = id;
                     events.Normal(
                         Pods,
                         pod,
@@ -454,7 +454,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         {
             if (
                 run.Stopping
-                || !runs.ContainsKey(run.Uid)
+                || !_runs.ContainsKey(run.Uid)
                 || Cluster.Store.ByUid(run.Uid) is not var (_, pod)
                 || PodControl.IsFinished(pod)
             )
@@ -478,7 +478,7 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
     {
         lock (Cluster.Store.Gate)
         {
-            if (run.Stopping || run.IsExpired || container.Image != image || !runs.ContainsKey(run.Uid))
+            if (run.Stopping || run.IsExpired || container.Image != image || !_runs.ContainsKey(run.Uid))
                 return;
             if (Cluster.Store.ByUid(run.Uid) is var (_, pod) && !pod.Body.IsDeleting())
                 action(pod);

@@ -7,13 +7,13 @@ namespace CvManager.Sandbox.Controllers;
 /// <summary>An index of the objects that each object owns, and of the pods and replica sets without a controller.</summary>
 internal sealed class OwnerIndex
 {
-    private readonly Dictionary<string, SortedDictionary<string, StoredObject>> byOwner = new(StringComparer.Ordinal);
-    private readonly Dictionary<(ResourceType Type, string Namespace), SortedDictionary<string, StoredObject>> orphans = [];
+    private readonly Dictionary<string, SortedDictionary<string, StoredObject>> _byOwner = new(StringComparer.Ordinal);
+    private readonly Dictionary<(ResourceType Type, string Namespace), SortedDictionary<string, StoredObject>> _orphans = [];
 
     public OwnerIndex(ObjectStore store) => store.Observe(OnChange);
 
     /// <summary>All objects with an owner reference to this UID.</summary>
-    public IReadOnlyList<StoredObject> Dependents(string uid) => byOwner.TryGetValue(uid, out var found) ? [.. found.Values] : [];
+    public IReadOnlyList<StoredObject> Dependents(string uid) => _byOwner.TryGetValue(uid, out var found) ? [.. found.Values] : [];
 
     /// <summary>The objects of one type whose controller has this UID.</summary>
     public IEnumerable<StoredObject> Controlled(ResourceType type, string uid) =>
@@ -21,7 +21,7 @@ internal sealed class OwnerIndex
 
     /// <summary>The pods or replica sets of a namespace without a controller.</summary>
     public IReadOnlyList<StoredObject> Orphans(ResourceType type, string ns) =>
-        orphans.TryGetValue((type, ns), out var found) ? [.. found.Values] : [];
+        _orphans.TryGetValue((type, ns), out var found) ? [.. found.Values] : [];
 
     private void OnChange(StoreChange change)
     {
@@ -32,26 +32,26 @@ internal sealed class OwnerIndex
         {
             foreach (var owner in previous.Body.Items("metadata", "ownerReferences"))
             {
-                if (byOwner.TryGetValue(owner.Str("uid"), out var dependents) && dependents.Remove(key) && dependents.Count == 0)
-                    byOwner.Remove(owner.Str("uid"));
+                if (_byOwner.TryGetValue(owner.Str("uid"), out var dependents) && dependents.Remove(key) && dependents.Count == 0)
+                    _byOwner.Remove(owner.Str("uid"));
             }
             if (
                 tracksOrphans
                 && previous.Body.ControllerRef() is null
-                && orphans.TryGetValue((type, previous.Namespace), out var list)
+                && _orphans.TryGetValue((type, previous.Namespace), out var list)
                 && list.Remove(key)
                 && list.Count == 0
             )
             {
-                orphans.Remove((type, previous.Namespace));
+                _orphans.Remove((type, previous.Namespace));
             }
         }
         if (change.Kind == ChangeKind.Deleted)
             return;
         foreach (var owner in change.Current.Body.Items("metadata", "ownerReferences"))
-            Entry(byOwner, owner.Str("uid"))[key] = change.Current;
+            Entry(_byOwner, owner.Str("uid"))[key] = change.Current;
         if (tracksOrphans && change.Current.Body.ControllerRef() is null)
-            Entry(orphans, (type, change.Current.Namespace))[key] = change.Current;
+            Entry(_orphans, (type, change.Current.Namespace))[key] = change.Current;
     }
 
     private static SortedDictionary<string, StoredObject> Entry<TKey>(

@@ -7,7 +7,7 @@ namespace CvManager.Sandbox.Controllers;
 /// <summary>The kubelet's state of one pod, and the status that it reports.</summary>
 internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
 {
-    private readonly CancellationTokenSource ended = new();
+    private readonly CancellationTokenSource _ended = new();
 
     public string Uid { get; } = pod.Uid;
 
@@ -29,7 +29,7 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
     public IDisposable? Deadline { get; set; }
 
     /// <summary>Cancels running pulls.</summary>
-    public CancellationToken Ended => ended.Token;
+    public CancellationToken Ended => _ended.Token;
 
     public ContainerRun? NextInit => Containers.FirstOrDefault(container => container.IsInit && container.Phase != ContainerPhase.Ended);
 
@@ -37,11 +37,11 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
 
     public void Dispose()
     {
-        ended.Cancel();
+        _ended.Cancel();
         Deadline?.Dispose();
         foreach (var container in Containers)
             container.Pending?.Dispose();
-        ended.Dispose();
+        _ended.Dispose();
     }
 
     public JsonObject Status(JsonObject body, string now)

@@ -13,8 +13,8 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
 
     private const string Component = "default-scheduler";
 
-    private readonly Dictionary<string, int> podsByNode = new(StringComparer.Ordinal);
-    private readonly HashSet<string> waiting = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, int> _podsByNode = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _waiting = new(StringComparer.Ordinal);
 
     /// <summary>Whether the pod's node selector and node affinity match the node.</summary>
     public static bool Fits(JsonObject spec, StoredObject node)
@@ -37,7 +37,7 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
     {
         if (ReferenceEquals(change.Table.Type, BuiltInKinds.Nodes))
         {
-            foreach (var key in waiting)
+            foreach (var key in _waiting)
                 Enqueue(key);
             return;
         }
@@ -48,7 +48,7 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
         Count(before, -1);
         Count(now, 1);
         if (change.Kind == ChangeKind.Deleted)
-            waiting.Remove(change.Current.Key);
+            _waiting.Remove(change.Current.Key);
         else if (now.Length == 0 && change.Kind == ChangeKind.Added)
             Enqueue(change.Current.Key);
     }
@@ -65,10 +65,10 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
         var nodes = Cluster.Store.Table(BuiltInKinds.Nodes).List("");
         var node = nodes
             .Where(node => (ignoresCordon || !node.Body.Bool("spec", "unschedulable")) && Fits(spec, node))
-            .MinBy(node => podsByNode.GetValueOrDefault(node.Name));
+            .MinBy(node => _podsByNode.GetValueOrDefault(node.Name));
         if (node is null)
         {
-            waiting.Add(key);
+            _waiting.Add(key);
             var message = $"0/{nodes.Count} nodes are available: {nodes.Count} node(s) didn't match Pod's node affinity/selector.";
             var status = pod.Body.Obj("status")!.Clone();
             status["conditions"] = new JsonArray(Condition("False", "Unschedulable", message));
@@ -76,7 +76,7 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
             events.Warning(BuiltInKinds.Pods, pod, Component, "FailedScheduling", message);
             return;
         }
-        waiting.Remove(key);
+        _waiting.Remove(key);
         pod = Cluster.Update(BuiltInKinds.Pods, pod, body => body.Ensure("spec")["nodeName"] = node.Name, ControllerIdentity.Scheduler);
         var bound = pod.Body.Obj("status")!.Clone();
         bound["conditions"] = new JsonArray(Condition("True", "", ""));
@@ -101,6 +101,6 @@ internal sealed class Scheduler(ClusterState cluster, EventRecorder events) : Co
     private void Count(string node, int change)
     {
         if (node.Length > 0)
-            podsByNode[node] = podsByNode.GetValueOrDefault(node) + change;
+            _podsByNode[node] = _podsByNode.GetValueOrDefault(node) + change;
     }
 }

@@ -17,11 +17,11 @@ internal sealed class StatefulSetController : PodOwnerController
     private const string Component = "statefulset-controller";
     private const string NameLabel = "statefulset.kubernetes.io/pod-name";
 
-    private readonly RevisionHistory history;
+    private readonly RevisionHistory _history;
 
     public StatefulSetController(PodControl pods)
         : base(pods, BuiltInKinds.StatefulSets) =>
-        history = new RevisionHistory(pods, BuiltInKinds.StatefulSets, "controller.kubernetes.io/hash");
+        _history = new RevisionHistory(pods, BuiltInKinds.StatefulSets, "controller.kubernetes.io/hash");
 
     protected override void Reconcile(string key)
     {
@@ -29,13 +29,13 @@ internal sealed class StatefulSetController : PodOwnerController
             return;
         if (set.Body.IsDeleting())
             return;
-        var update = history.Sync(set);
-        var current = history.All(set).FirstOrDefault(revision => revision.Name == set.Body.Str("status", "currentRevision")) ?? update;
+        var update = _history.Sync(set);
+        var current = _history.All(set).FirstOrDefault(revision => revision.Name == set.Body.Str("status", "currentRevision")) ?? update;
         var snapshot = new Snapshot(set, current, update, [.. Pods.Claim(Type, set, selector, pod => Ordinal(set, pod) is not null)]);
         ManagePods(snapshot);
         var after = Pods.Owners.Controlled(BuiltInKinds.Pods, set.Uid).ToList();
         WriteStatus(snapshot, after);
-        history.Truncate(set, after.Select(Revision).Append(current.Name).Append(update.Name).ToHashSet(StringComparer.Ordinal));
+        _history.Truncate(set, after.Select(Revision).Append(current.Name).Append(update.Name).ToHashSet(StringComparer.Ordinal));
         RequeueAt(key, PodControl.NextAvailable(after, snapshot.MinReady, Now));
     }
 

@@ -12,25 +12,25 @@ namespace CvManager.Sandbox.Http;
 /// </summary>
 internal sealed class ApiListener : IAsyncDisposable
 {
-    private readonly TcpListener listener;
-    private readonly ApiServer server;
-    private readonly LoopbackCertificate certificate = LoopbackCertificate.Create();
-    private readonly CancellationTokenSource stopping = new();
-    private readonly HashSet<Task> connections = [];
-    private readonly Task accepting;
+    private readonly TcpListener _listener;
+    private readonly ApiServer _server;
+    private readonly LoopbackCertificate _certificate = LoopbackCertificate.Create();
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly HashSet<Task> _connections = [];
+    private readonly Task _accepting;
 
     private ApiListener(TcpListener listener, ApiServer server)
     {
-        this.listener = listener;
-        this.server = server;
+        _listener = listener;
+        _server = server;
         Server = new Uri($"https://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}/");
-        accepting = AcceptAsync();
+        _accepting = AcceptAsync();
     }
 
     public Uri Server { get; }
 
     /// <summary>The PEM of the certificate authority that clients must trust.</summary>
-    public string AuthorityPem => certificate.AuthorityPem;
+    public string AuthorityPem => _certificate.AuthorityPem;
 
     /// <summary>Starts listening; port 0 selects a free port.</summary>
     /// <exception cref="SocketException">The port is in use.</exception>
@@ -51,16 +51,16 @@ internal sealed class ApiListener : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await stopping.CancelAsync();
-        listener.Stop();
-        await accepting;
+        await _stopping.CancelAsync();
+        _listener.Stop();
+        await _accepting;
         Task[] open;
-        lock (connections)
-            open = [.. connections];
+        lock (_connections)
+            open = [.. _connections];
         await Task.WhenAll(open);
-        listener.Dispose();
-        stopping.Dispose();
-        certificate.Dispose();
+        _listener.Dispose();
+        _stopping.Dispose();
+        _certificate.Dispose();
     }
 
     private async Task AcceptAsync()
@@ -70,16 +70,16 @@ internal sealed class ApiListener : IAsyncDisposable
             Socket socket;
             try
             {
-                socket = await listener.AcceptSocketAsync(stopping.Token);
+                socket = await _listener.AcceptSocketAsync(_stopping.Token);
             }
             catch (Exception e)
-                when (e is OperationCanceledException or SocketException or ObjectDisposedException && stopping.IsCancellationRequested)
+                when (e is OperationCanceledException or SocketException or ObjectDisposedException && _stopping.IsCancellationRequested)
             {
                 return;
             }
             var connection = Task.Run(() => ServeAsync(socket), CancellationToken.None);
-            lock (connections)
-                connections.Add(connection);
+            lock (_connections)
+                _connections.Add(connection);
             _ = connection.ContinueWith(
                 Forget,
                 CancellationToken.None,
@@ -90,8 +90,8 @@ internal sealed class ApiListener : IAsyncDisposable
 
         void Forget(Task connection)
         {
-            lock (connections)
-                connections.Remove(connection);
+            lock (_connections)
+                _connections.Remove(connection);
         }
     }
 
@@ -105,11 +105,11 @@ internal sealed class ApiListener : IAsyncDisposable
             {
                 var tls = new SslServerAuthenticationOptions
                 {
-                    ServerCertificate = certificate.Server,
+                    ServerCertificate = _certificate.Server,
                     ApplicationProtocols = [SslApplicationProtocol.Http11],
                 };
-                await stream.AuthenticateAsServerAsync(tls, stopping.Token);
-                await new HttpConnection(stream, server).RunAsync(stopping.Token);
+                await stream.AuthenticateAsServerAsync(tls, _stopping.Token);
+                await new HttpConnection(stream, _server).RunAsync(_stopping.Token);
             }
         }
         catch (Exception e)

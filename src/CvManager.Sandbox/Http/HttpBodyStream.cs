@@ -5,15 +5,15 @@ namespace CvManager.Sandbox.Http;
 /// <summary>The body of one request, with Content-Length or chunked. Read-only; asynchronous reads only.</summary>
 internal sealed class HttpBodyStream : Stream
 {
-    private readonly HttpLineReader reader;
-    private readonly bool chunked;
-    private long left;
+    private readonly HttpLineReader _reader;
+    private readonly bool _chunked;
+    private long _left;
 
     private HttpBodyStream(HttpLineReader reader, bool chunked, long length)
     {
-        this.reader = reader;
-        this.chunked = chunked;
-        left = length;
+        _reader = reader;
+        _chunked = chunked;
+        _left = length;
         IsAtEnd = !chunked && length == 0;
     }
 
@@ -54,16 +54,16 @@ internal sealed class HttpBodyStream : Stream
     {
         if (IsAtEnd || buffer.IsEmpty)
             return 0;
-        if (chunked && left == 0 && !await NextChunkAsync(cancellationToken))
+        if (_chunked && _left == 0 && !await NextChunkAsync(cancellationToken))
             return 0;
-        var read = await reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, left)], cancellationToken);
+        var read = await _reader.ReadAsync(buffer[..(int)Math.Min(buffer.Length, _left)], cancellationToken);
         if (read == 0)
             throw new IOException("The connection closed before the end of the request body.");
-        left -= read;
-        if (left == 0 && !chunked)
+        _left -= read;
+        if (_left == 0 && !_chunked)
             IsAtEnd = true;
-        else if (left == 0)
-            await reader.ReadLineAsync(cancellationToken);
+        else if (_left == 0)
+            await _reader.ReadLineAsync(cancellationToken);
         return read;
     }
 
@@ -83,13 +83,13 @@ internal sealed class HttpBodyStream : Stream
 
     private async ValueTask<bool> NextChunkAsync(CancellationToken cancellationToken)
     {
-        var line = await reader.ReadLineAsync(cancellationToken) ?? "";
+        var line = await _reader.ReadLineAsync(cancellationToken) ?? "";
         var size = line.Split(';', 2)[0].Trim();
-        if (!long.TryParse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out left) || left < 0)
+        if (!long.TryParse(size, NumberStyles.AllowHexSpecifier, CultureInfo.InvariantCulture, out _left) || _left < 0)
             throw new InvalidDataException("malformed chunk");
-        if (left > 0)
+        if (_left > 0)
             return true;
-        while (await reader.ReadLineAsync(cancellationToken) is { Length: > 0 })
+        while (await _reader.ReadLineAsync(cancellationToken) is { Length: > 0 })
         {
             // Trailers are ignored.
         }

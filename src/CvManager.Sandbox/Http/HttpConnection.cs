@@ -8,7 +8,7 @@ namespace CvManager.Sandbox.Http;
 /// <summary>One HTTP/1.1 connection (RFC 9112). Requests are served one at a time.</summary>
 internal sealed class HttpConnection(Stream stream, ApiServer server)
 {
-    private readonly HttpLineReader reader = new(stream);
+    private readonly HttpLineReader _reader = new(stream);
 
     /// <summary>Serves requests until the client closes the connection, requests its close, or sends invalid HTTP.</summary>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -29,14 +29,14 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
 
     private async ValueTask<HttpRequestHead?> ReadHeadAsync(CancellationToken cancellationToken)
     {
-        var line = await reader.ReadLineAsync(cancellationToken);
+        var line = await _reader.ReadLineAsync(cancellationToken);
         if (line is null)
             return null;
         var parts = line.Split(' ');
         if (parts.Length != 3 || !parts[2].StartsWith("HTTP/1.", StringComparison.Ordinal))
             throw new InvalidDataException("malformed request line");
         var headers = new Dictionary<string, string>(StringComparer.OrdinalIgnoreCase);
-        while (await reader.ReadLineAsync(cancellationToken) is { Length: > 0 } header)
+        while (await _reader.ReadLineAsync(cancellationToken) is { Length: > 0 } header)
         {
             var colon = header.IndexOf(':', StringComparison.Ordinal);
             if (colon <= 0)
@@ -51,7 +51,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     /// <returns>True if the connection stays open.</returns>
     private async ValueTask<bool> ServeAsync(HttpRequestHead head, CancellationToken cancellationToken)
     {
-        var body = HttpBodyStream.Create(reader, head);
+        var body = HttpBodyStream.Create(_reader, head);
         if (body is not null && head["Expect"].Equals("100-continue", StringComparison.OrdinalIgnoreCase))
             await stream.WriteAsync("HTTP/1.1 100 Continue\r\n\r\n"u8.ToArray(), cancellationToken);
         var target = head.Target.StartsWith('/') ? head.Target : new Uri(head.Target).PathAndQuery;
@@ -131,7 +131,7 @@ internal sealed class HttpConnection(Stream stream, ApiServer server)
     {
         try
         {
-            if (!await reader.WaitForDataAsync(disconnected.Token))
+            if (!await _reader.WaitForDataAsync(disconnected.Token))
                 await disconnected.CancelAsync();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)

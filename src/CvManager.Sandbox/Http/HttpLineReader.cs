@@ -7,9 +7,9 @@ internal sealed class HttpLineReader(Stream stream)
 {
     private const int LineLimit = 64 * 1024;
 
-    private readonly byte[] buffer = new byte[16 * 1024];
-    private int start;
-    private int end;
+    private readonly byte[] _buffer = new byte[16 * 1024];
+    private int _start;
+    private int _end;
 
     /// <summary>The next line without its line break; null if the connection closes before it.</summary>
     /// <exception cref="InvalidDataException">The line is longer than 64 KiB.</exception>
@@ -20,10 +20,10 @@ internal sealed class HttpLineReader(Stream stream)
         {
             if (!await WaitForDataAsync(cancellationToken))
                 return null;
-            var feed = buffer.AsSpan(start, end - start).IndexOf((byte)'\n');
-            var size = feed < 0 ? end - start : feed;
-            line.Write(buffer, start, size);
-            start += feed < 0 ? size : size + 1;
+            var feed = _buffer.AsSpan(_start, _end - _start).IndexOf((byte)'\n');
+            var size = feed < 0 ? _end - _start : feed;
+            line.Write(_buffer, _start, size);
+            _start += feed < 0 ? size : size + 1;
             if (line.Length > LineLimit)
                 throw new InvalidDataException("line too long");
             if (feed >= 0)
@@ -36,20 +36,20 @@ internal sealed class HttpLineReader(Stream stream)
     {
         if (!await WaitForDataAsync(cancellationToken))
             return 0;
-        var size = Math.Min(target.Length, end - start);
-        buffer.AsMemory(start, size).CopyTo(target);
-        start += size;
+        var size = Math.Min(target.Length, _end - _start);
+        _buffer.AsMemory(_start, size).CopyTo(target);
+        _start += size;
         return size;
     }
 
     /// <summary>False if the connection is closed.</summary>
     public async ValueTask<bool> WaitForDataAsync(CancellationToken cancellationToken)
     {
-        if (start < end)
+        if (_start < _end)
             return true;
-        start = 0;
-        end = 0;
-        end = await stream.ReadAsync(buffer, cancellationToken);
-        return end > 0;
+        _start = 0;
+        _end = 0;
+        _end = await stream.ReadAsync(_buffer, cancellationToken);
+        return _end > 0;
     }
 }

@@ -6,18 +6,18 @@ namespace CvManager.Sandbox.Http;
 /// <summary>Serves HTTP on 127.0.0.1. Disposing it ends all requests.</summary>
 internal sealed class LoopbackListener : IAsyncDisposable
 {
-    private readonly HttpListener listener;
-    private readonly Func<HttpListenerContext, CancellationToken, Task> serve;
-    private readonly CancellationTokenSource stopping = new();
-    private readonly Task accepting;
-    private readonly HashSet<Task> serving = [];
+    private readonly HttpListener _listener;
+    private readonly Func<HttpListenerContext, CancellationToken, Task> _serve;
+    private readonly CancellationTokenSource _stopping = new();
+    private readonly Task _accepting;
+    private readonly HashSet<Task> _serving = [];
 
     private LoopbackListener(HttpListener listener, int port, Func<HttpListenerContext, CancellationToken, Task> serve)
     {
-        this.listener = listener;
-        this.serve = serve;
+        _listener = listener;
+        _serve = serve;
         Server = new Uri($"http://127.0.0.1:{port}/");
-        accepting = AcceptAsync();
+        _accepting = AcceptAsync();
     }
 
     public Uri Server { get; }
@@ -48,14 +48,14 @@ internal sealed class LoopbackListener : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await stopping.CancelAsync();
-        listener.Close();
-        await accepting;
+        await _stopping.CancelAsync();
+        _listener.Close();
+        await _accepting;
         Task[] open;
-        lock (serving)
-            open = [.. serving];
+        lock (_serving)
+            open = [.. _serving];
         await Task.WhenAll(open);
-        stopping.Dispose();
+        _stopping.Dispose();
     }
 
     private static int FreePort()
@@ -67,27 +67,27 @@ internal sealed class LoopbackListener : IAsyncDisposable
 
     private async Task AcceptAsync()
     {
-        while (!stopping.IsCancellationRequested)
+        while (!_stopping.IsCancellationRequested)
         {
             HttpListenerContext context;
             try
             {
-                context = await listener.GetContextAsync();
+                context = await _listener.GetContextAsync();
             }
-            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException && stopping.IsCancellationRequested)
+            catch (Exception e) when (e is HttpListenerException or ObjectDisposedException && _stopping.IsCancellationRequested)
             {
                 return;
             }
             var task = Task.Run(() => ServeAsync(context), CancellationToken.None);
-            lock (serving)
-                serving.Add(task);
+            lock (_serving)
+                _serving.Add(task);
             _ = task.ContinueWith(Forget, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         }
 
         void Forget(Task task)
         {
-            lock (serving)
-                serving.Remove(task);
+            lock (_serving)
+                _serving.Remove(task);
         }
     }
 
@@ -95,7 +95,7 @@ internal sealed class LoopbackListener : IAsyncDisposable
     {
         try
         {
-            await serve(context, stopping.Token);
+            await _serve(context, _stopping.Token);
             context.Response.Close();
         }
         catch (Exception e) when (e is HttpListenerException or IOException or ObjectDisposedException or OperationCanceledException)

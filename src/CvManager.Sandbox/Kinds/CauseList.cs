@@ -6,11 +6,11 @@ namespace CvManager.Sandbox.Kinds;
 /// <summary>Collects validation errors, with the messages of apimachinery's field package.</summary>
 internal sealed class CauseList
 {
-    private readonly List<StatusCause> causes = [];
+    private readonly List<StatusCause> _causes = [];
 
-    public IReadOnlyList<StatusCause> Causes => causes;
+    public IReadOnlyList<StatusCause> Causes => _causes;
 
-    public bool IsEmpty => causes.Count == 0;
+    public bool IsEmpty => _causes.Count == 0;
 
     public void Required(string field, string detail = "") =>
         Add("FieldValueRequired", field, "Required value" + (detail.Length == 0 ? "" : ": " + detail));
@@ -37,13 +37,13 @@ internal sealed class CauseList
 
     public void NotFound(string field, JsonNode? value) => Add("FieldValueNotFound", field, $"Not found: {Show(value)}");
 
-    public void Add(string reason, string field, string message) => causes.Add(new StatusCause(reason, message, field));
+    public void Add(string reason, string field, string message) => _causes.Add(new StatusCause(reason, message, field));
 
     /// <exception cref="ApiException">422 if the list is not empty.</exception>
     public void Throw(ResourceType type, string name)
     {
-        if (causes.Count > 0)
-            throw ApiException.Invalid(type.Group, type.Kind, name, causes);
+        if (_causes.Count > 0)
+            throw ApiException.Invalid(type.Group, type.Kind, name, _causes);
     }
 
     private static string Show(JsonNode? value) => value is null ? "null" : JsonText.Text(value);

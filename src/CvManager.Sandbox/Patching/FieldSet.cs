@@ -8,14 +8,14 @@ namespace CvManager.Sandbox.Patching;
 /// </summary>
 internal sealed class FieldSet
 {
-    private SortedDictionary<string, FieldSet>? children;
+    private SortedDictionary<string, FieldSet>? _children;
 
     /// <summary>Whether the path to this node is in the set itself.</summary>
     public bool Member { get; set; }
 
-    public bool IsEmpty => !Member && (children is null || children.Count == 0);
+    public bool IsEmpty => !Member && (_children is null || _children.Count == 0);
 
-    public IEnumerable<KeyValuePair<string, FieldSet>> Children => children ?? Enumerable.Empty<KeyValuePair<string, FieldSet>>();
+    public IEnumerable<KeyValuePair<string, FieldSet>> Children => _children ?? Enumerable.Empty<KeyValuePair<string, FieldSet>>();
 
     public static FieldSet Leaf() => new() { Member = true };
 
@@ -40,7 +40,7 @@ internal sealed class FieldSet
     public JsonObject ToJson()
     {
         var json = new JsonObject();
-        var hasChildren = children is { Count: > 0 };
+        var hasChildren = _children is { Count: > 0 };
         if (Member && hasChildren)
             json["."] = new JsonObject();
         foreach (var (element, child) in Children)
@@ -48,14 +48,14 @@ internal sealed class FieldSet
         return json;
     }
 
-    public FieldSet? Child(string element) => children is not null && children.TryGetValue(element, out var child) ? child : null;
+    public FieldSet? Child(string element) => _children is not null && _children.TryGetValue(element, out var child) ? child : null;
 
     public void Add(string element, FieldSet? child)
     {
         if (child is null || child.IsEmpty)
             return;
-        children ??= new SortedDictionary<string, FieldSet>(StringComparer.Ordinal);
-        children[element] = children.TryGetValue(element, out var present) ? present.Union(child) : child;
+        _children ??= new SortedDictionary<string, FieldSet>(StringComparer.Ordinal);
+        _children[element] = _children.TryGetValue(element, out var present) ? present.Union(child) : child;
     }
 
     public FieldSet Union(FieldSet? other)
@@ -94,7 +94,7 @@ internal sealed class FieldSet
 
     public bool SameAs(FieldSet other)
     {
-        if (Member != other.Member || (children?.Count ?? 0) != (other.children?.Count ?? 0))
+        if (Member != other.Member || (_children?.Count ?? 0) != (other._children?.Count ?? 0))
             return false;
         foreach (var (element, child) in Children)
         {

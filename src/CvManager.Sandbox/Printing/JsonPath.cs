@@ -11,9 +11,9 @@ namespace CvManager.Sandbox.Printing;
 /// </summary>
 internal sealed class JsonPath
 {
-    private readonly IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps;
+    private readonly IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> _steps;
 
-    private JsonPath(IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps) => this.steps = steps;
+    private JsonPath(IReadOnlyList<Func<JsonNode?, IEnumerable<JsonNode?>>> steps) => _steps = steps;
 
     /// <summary>An unsupported path selects nothing.</summary>
     public static JsonPath Parse(string text)
@@ -49,7 +49,7 @@ internal sealed class JsonPath
     public IEnumerable<JsonNode> Select(JsonNode root)
     {
         IEnumerable<JsonNode?> nodes = [root];
-        foreach (var step in steps)
+        foreach (var step in _steps)
             nodes = nodes.SelectMany(step);
         return nodes.OfType<JsonNode>();
     }

@@ -11,7 +11,7 @@ namespace CvManager.Sandbox.Registry;
 /// </summary>
 internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
 {
-    private readonly ConcurrentDictionary<string, Grant> grants = new();
+    private readonly ConcurrentDictionary<string, Grant> _grants = new();
 
     /// <summary>Throws if the request is not allowed.</summary>
     /// <exception cref="RegistryError">UNAUTHORIZED with a challenge, or DENIED.</exception>
@@ -58,10 +58,10 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
         HashSet<string> allowed = account ? (login.MayPush ? ["pull", "push", "delete", "*"] : ["pull", "*"]) : ["pull"];
         var granted = Scopes(request.PathAndQuery).SelectMany(Actions).Where(a => allowed.Contains(a.Action)).ToHashSet();
         var now = time.GetUtcNow();
-        foreach (var old in grants.Where(g => g.Value.Expires <= now))
-            grants.TryRemove(old);
+        foreach (var old in _grants.Where(g => g.Value.Expires <= now))
+            _grants.TryRemove(old);
         var token = Convert.ToHexString(RandomNumberGenerator.GetBytes(24));
-        grants[token] = new Grant(granted, now + login.TokenLifetime);
+        _grants[token] = new Grant(granted, now + login.TokenLifetime);
         return RegistryResponse.Json(
             new JsonObject
             {
@@ -74,7 +74,7 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
     }
 
     /// <summary>Invalidates all issued tokens, as when a registry's signing key changes.</summary>
-    public void RevokeTokens() => grants.Clear();
+    public void RevokeTokens() => _grants.Clear();
 
     private void CheckToken(RegistryRequest request, string scope, string authorization)
     {
@@ -82,7 +82,7 @@ internal sealed class RegistryAccess(RegistryLogin? login, TimeProvider time)
         var challenge = $"Bearer realm=\"{request.Origin}/token\",service=\"{service}\"" + (scope.Length > 0 ? $",scope=\"{scope}\"" : "");
         if (!authorization.StartsWith("Bearer ", StringComparison.OrdinalIgnoreCase))
             throw RegistryError.Unauthorized(challenge);
-        if (!grants.TryGetValue(authorization["Bearer ".Length..], out var grant) || grant.Expires <= time.GetUtcNow())
+        if (!_grants.TryGetValue(authorization["Bearer ".Length..], out var grant) || grant.Expires <= time.GetUtcNow())
             throw RegistryError.Unauthorized(challenge + ",error=\"invalid_token\"");
         // An account that may never push gets DENIED instead of a challenge for another token.
         if (scope.Length > 0 && !Actions(scope).All(a => grant.Actions.Contains(a) || (!login!.MayPush && a.Action is "push" or "delete")))

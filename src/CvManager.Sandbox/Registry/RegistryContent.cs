@@ -6,38 +6,38 @@ namespace CvManager.Sandbox.Registry;
 /// </summary>
 internal sealed class RegistryContent(long totalLimit)
 {
-    private readonly object gate = new();
-    private readonly SortedDictionary<string, Repository> repositories = new(StringComparer.Ordinal);
-    private readonly Dictionary<string, SharedBlob> blobs = [];
-    private long total;
+    private readonly object _gate = new();
+    private readonly SortedDictionary<string, Repository> _repositories = new(StringComparer.Ordinal);
+    private readonly Dictionary<string, SharedBlob> _blobs = [];
+    private long _total;
 
     /// <summary>Counts bytes towards the limit before they are stored.</summary>
     /// <exception cref="RegistryError">SIZE_INVALID: the registry is full.</exception>
     public void Reserve(long bytes)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (total + bytes > totalLimit)
+            if (_total + bytes > totalLimit)
                 throw RegistryError.Full(totalLimit);
-            total += bytes;
+            _total += bytes;
         }
     }
 
     public void Release(long bytes)
     {
-        lock (gate)
-            total -= bytes;
+        lock (_gate)
+            _total -= bytes;
     }
 
     /// <summary>Stores a blob whose bytes are already reserved. The reservation is released if the blob exists.</summary>
     public void AddBlob(string repository, string digest, ReadOnlyMemory<byte> content)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (blobs.TryGetValue(digest, out var blob))
-                total -= content.Length;
+            if (_blobs.TryGetValue(digest, out var blob))
+                _total -= content.Length;
             else
-                blobs.Add(digest, blob = new SharedBlob(content));
+                _blobs.Add(digest, blob = new SharedBlob(content));
             if (GetOrAdd(repository).Blobs.Add(digest))
                 blob.Repositories++;
         }
@@ -49,36 +49,36 @@ internal sealed class RegistryContent(long totalLimit)
     /// <param name="from">The repository that has it.</param>
     public bool MountBlob(string repository, string digest, string from)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!repositories.TryGetValue(from, out var source) || !source.Blobs.Contains(digest))
+            if (!_repositories.TryGetValue(from, out var source) || !source.Blobs.Contains(digest))
                 return false;
             if (GetOrAdd(repository).Blobs.Add(digest))
-                blobs[digest].Repositories++;
+                _blobs[digest].Repositories++;
             return true;
         }
     }
 
     public bool TryGetBlob(string repository, string digest, out ReadOnlyMemory<byte> content)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var found = repositories.TryGetValue(repository, out var known) && known.Blobs.Contains(digest);
-            content = found ? blobs[digest].Content : default;
+            var found = _repositories.TryGetValue(repository, out var known) && known.Blobs.Contains(digest);
+            content = found ? _blobs[digest].Content : default;
             return found;
         }
     }
 
     public bool RemoveBlob(string repository, string digest)
     {
-        lock (gate)
+        lock (_gate)
         {
-            if (!repositories.TryGetValue(repository, out var known) || !known.Blobs.Remove(digest))
+            if (!_repositories.TryGetValue(repository, out var known) || !known.Blobs.Remove(digest))
                 return false;
-            if (--blobs[digest].Repositories == 0)
+            if (--_blobs[digest].Repositories == 0)
             {
-                total -= blobs[digest].Content.Length;
-                blobs.Remove(digest);
+                _total -= _blobs[digest].Content.Length;
+                _blobs.Remove(digest);
             }
             return true;
         }
@@ -88,15 +88,15 @@ internal sealed class RegistryContent(long totalLimit)
     /// <exception cref="RegistryError">A referenced blob or manifest is missing, or the registry is full.</exception>
     public void AddManifest(string repository, Manifest manifest, string? tag)
     {
-        lock (gate)
+        lock (_gate)
         {
-            var known = repositories.GetValueOrDefault(repository) ?? new Repository();
+            var known = _repositories.GetValueOrDefault(repository) ?? new Repository();
             // An existing manifest may be tagged even if its layers are missing, so that tests can release a broken image.
             if (!known.Manifests.ContainsKey(manifest.Digest) && FirstMissing(known, manifest, deep: false) is string missing)
                 throw RegistryError.ManifestBlobUnknown(missing);
             if (!known.Manifests.ContainsKey(manifest.Digest))
                 Reserve(manifest.Content.Length);
-            repositories[repository] = known;
+            _repositories[repository] = known;
             known.Manifests[manifest.Digest] = manifest;
             if (tag is not null)
                 known.Tags[tag] = manifest.Digest;
@@ -108,7 +108,7 @@ internal sealed class RegistryContent(long totalLimit)
     /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
     public Manifest Manifest(string repository, string reference)
     {
-        lock (gate)
+        lock (_gate)
             return Find(repository, reference);
     }
 
@@ -116,25 +116,25 @@ internal sealed class RegistryContent(long totalLimit)
     /// <exception cref="RegistryError">NAME_UNKNOWN or MANIFEST_UNKNOWN.</exception>
     public Manifest? CompleteManifest(string repository, string reference)
     {
-        lock (gate)
+        lock (_gate)
         {
             var manifest = Find(repository, reference);
-            return FirstMissing(repositories[repository], manifest, deep: true) is null ? manifest : null;
+            return FirstMissing(_repositories[repository], manifest, deep: true) is null ? manifest : null;
         }
     }
 
     public void SetTag(string repository, string tag, string digest)
     {
-        lock (gate)
+        lock (_gate)
         {
             Find(repository, digest);
-            repositories[repository].Tags[tag] = digest;
+            _repositories[repository].Tags[tag] = digest;
         }
     }
 
     public void RemoveTag(string repository, string tag)
     {
-        lock (gate)
+        lock (_gate)
         {
             if (!Get(repository).Tags.Remove(tag))
                 throw RegistryError.ManifestUnknown(tag);
@@ -144,12 +144,12 @@ internal sealed class RegistryContent(long totalLimit)
     /// <summary>Removes a manifest and the tags that point to it.</summary>
     public void RemoveManifest(string repository, string digest)
     {
-        lock (gate)
+        lock (_gate)
         {
             var manifest = Find(repository, digest);
-            var known = repositories[repository];
+            var known = _repositories[repository];
             known.Manifests.Remove(digest);
-            total -= manifest.Content.Length;
+            _total -= manifest.Content.Length;
             foreach (var tag in known.Tags.Where(t => t.Value == digest).Select(t => t.Key).ToList())
                 known.Tags.Remove(tag);
         }
@@ -159,22 +159,22 @@ internal sealed class RegistryContent(long totalLimit)
     /// <exception cref="RegistryError">NAME_UNKNOWN.</exception>
     public IReadOnlyList<string> Tags(string repository)
     {
-        lock (gate)
+        lock (_gate)
             return [.. Get(repository).Tags.Keys];
     }
 
     /// <summary>The repositories with at least one manifest, in ordinal order.</summary>
     public IReadOnlyList<string> Repositories()
     {
-        lock (gate)
-            return [.. repositories.Where(r => r.Value.Manifests.Count > 0).Select(r => r.Key)];
+        lock (_gate)
+            return [.. _repositories.Where(r => r.Value.Manifests.Count > 0).Select(r => r.Key)];
     }
 
     public IReadOnlyList<Manifest> Referrers(string repository, string subject)
     {
-        lock (gate)
+        lock (_gate)
         {
-            return repositories.TryGetValue(repository, out var known)
+            return _repositories.TryGetValue(repository, out var known)
                 ? [.. known.Manifests.Values.Where(m => m.Subject == subject).OrderBy(m => m.Digest, StringComparer.Ordinal)]
                 : [];
         }
@@ -183,7 +183,7 @@ internal sealed class RegistryContent(long totalLimit)
     /// <summary>Removes the layers of an image, or of all images of an index.</summary>
     public void RemoveLayers(string repository, string reference)
     {
-        lock (gate)
+        lock (_gate)
         {
             var manifest = Find(repository, reference);
             foreach (var child in manifest.Children)
@@ -208,12 +208,12 @@ internal sealed class RegistryContent(long totalLimit)
             : throw RegistryError.ManifestUnknown(reference);
     }
 
-    private Repository Get(string repository) => repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
+    private Repository Get(string repository) => _repositories.GetValueOrDefault(repository) ?? throw RegistryError.NameUnknown(repository);
 
     private Repository GetOrAdd(string repository)
     {
-        if (!repositories.TryGetValue(repository, out var known))
-            repositories.Add(repository, known = new Repository());
+        if (!_repositories.TryGetValue(repository, out var known))
+            _repositories.Add(repository, known = new Repository());
         return known;
     }
 

@@ -9,37 +9,37 @@ namespace CvManager.Sandbox.Registry;
 /// </summary>
 internal sealed class RegistryServer
 {
-    private readonly SandboxRegistryOptions options;
-    private readonly RegistryAccess access;
-    private readonly RequestBudget? budget;
-    private readonly ManifestRequests manifests;
-    private readonly BlobRequests blobs;
-    private readonly ListRequests lists;
-    private readonly ConcurrentDictionary<(string Method, RegistryRequestKind Kind), long> counts = new();
+    private readonly SandboxRegistryOptions _options;
+    private readonly RegistryAccess _access;
+    private readonly RequestBudget? _budget;
+    private readonly ManifestRequests _manifests;
+    private readonly BlobRequests _blobs;
+    private readonly ListRequests _lists;
+    private readonly ConcurrentDictionary<(string Method, RegistryRequestKind Kind), long> _counts = new();
 
     public RegistryServer(SandboxRegistryOptions options, RegistryContent content)
     {
-        this.options = options;
-        access = new RegistryAccess(options.Login, options.TimeProvider);
-        budget = options.RateLimit is null ? null : new RequestBudget(options.RateLimit, options.TimeProvider);
-        manifests = new ManifestRequests(content, options.Deletion);
-        blobs = new BlobRequests(content, new UploadSessions(content, options.BlobLimit, options.TimeProvider), options.Deletion);
-        lists = new ListRequests(content, options.PageSize);
+        _options = options;
+        _access = new RegistryAccess(options.Login, options.TimeProvider);
+        _budget = options.RateLimit is null ? null : new RequestBudget(options.RateLimit, options.TimeProvider);
+        _manifests = new ManifestRequests(content, options.Deletion);
+        _blobs = new BlobRequests(content, new UploadSessions(content, options.BlobLimit, options.TimeProvider), options.Deletion);
+        _lists = new ListRequests(content, options.PageSize);
     }
 
     public bool Available { get; set; } = true;
 
-    public RegistryAccess Access => access;
+    public RegistryAccess Access => _access;
 
-    public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Counts => counts;
+    public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Counts => _counts;
 
-    public void ResetCounts() => counts.Clear();
+    public void ResetCounts() => _counts.Clear();
 
     public async ValueTask<RegistryResponse> HandleAsync(RegistryRequest request, CancellationToken cancellationToken)
     {
         var (path, query) = ApiRequest.ParseTarget(request.PathAndQuery);
         var target = RegistryTarget.Parse(path);
-        counts.AddOrUpdate((request.Method, target.Kind), 1, (_, count) => count + 1);
+        _counts.AddOrUpdate((request.Method, target.Kind), 1, (_, count) => count + 1);
         RegistryResponse response;
         IReadOnlyList<KeyValuePair<string, string>> limits = [];
         try
@@ -48,13 +48,13 @@ internal sealed class RegistryServer
                 throw RegistryError.Unavailable();
             if (target.Kind == RegistryRequestKind.Token)
             {
-                response = access.IssueToken(request);
+                response = _access.IssueToken(request);
             }
             else
             {
-                if (budget is not null && IsLimited())
-                    limits = budget.Spend();
-                access.Check(request, target);
+                if (_budget is not null && IsLimited())
+                    limits = _budget.Spend();
+                _access.Check(request, target);
                 response = await RouteAsync(request, target, query, cancellationToken);
             }
         }
@@ -67,9 +67,9 @@ internal sealed class RegistryServer
         response.With("Docker-Distribution-Api-Version", "registry/2.0");
         if (request.Method == "HEAD")
             response = response.HeadersOnly();
-        options.RequestLog?.Invoke(
+        _options.RequestLog?.Invoke(
             new RegistryRequestRecord(
-                options.TimeProvider.GetUtcNow(),
+                _options.TimeProvider.GetUtcNow(),
                 request.Method,
                 target.Kind,
                 target.Repository,
@@ -82,7 +82,7 @@ internal sealed class RegistryServer
         return response;
 
         bool IsLimited() =>
-            options.RateLimit!.ManifestGetsOnly
+            _options.RateLimit!.ManifestGetsOnly
                 ? target.Kind == RegistryRequestKind.Manifest && request.Method == "GET"
                 : target != RegistryTarget.Base;
     }
@@ -106,10 +106,10 @@ internal sealed class RegistryServer
                 : RegistryError.NameInvalid(target.Repository);
         return target.Kind switch
         {
-            RegistryRequestKind.Manifest => manifests.HandleAsync(request, target, cancellationToken),
-            RegistryRequestKind.Blob => new(blobs.Handle(request, target)),
-            RegistryRequestKind.Upload => blobs.UploadAsync(request, target, query, cancellationToken),
-            _ => new(lists.Handle(request, target, query)),
+            RegistryRequestKind.Manifest => _manifests.HandleAsync(request, target, cancellationToken),
+            RegistryRequestKind.Blob => new(_blobs.Handle(request, target)),
+            RegistryRequestKind.Upload => _blobs.UploadAsync(request, target, query, cancellationToken),
+            _ => new(_lists.Handle(request, target, query)),
         };
     }
 }

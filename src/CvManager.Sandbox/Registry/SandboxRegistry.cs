@@ -11,40 +11,40 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
 {
     private static readonly Dictionary<string, string> NoLabels = [];
 
-    private readonly SandboxRegistryOptions options;
-    private readonly RegistryContent content;
-    private readonly RegistryServer server;
-    private readonly LoopbackListener? listener;
-    private long pushed;
+    private readonly SandboxRegistryOptions _options;
+    private readonly RegistryContent _content;
+    private readonly RegistryServer _server;
+    private readonly LoopbackListener? _listener;
+    private long _pushed;
 
     private SandboxRegistry(SandboxRegistryOptions options)
     {
-        this.options = options;
-        content = new RegistryContent(options.TotalLimit);
-        server = new RegistryServer(options, content);
-        listener = options.Listen
-            ? LoopbackListener.Start(options.Port, (context, stopping) => RegistryExchange.ServeAsync(server, context, stopping))
+        _options = options;
+        _content = new RegistryContent(options.TotalLimit);
+        _server = new RegistryServer(options, _content);
+        _listener = options.Listen
+            ? LoopbackListener.Start(options.Port, (context, stopping) => RegistryExchange.ServeAsync(_server, context, stopping))
             : null;
     }
 
     /// <summary>Null if the registry does not listen.</summary>
-    public Uri? Server => listener?.Server;
+    public Uri? Server => _listener?.Server;
 
     /// <summary>The host in image references: <c>127.0.0.1:port</c>, or HostWithoutSocket if the registry does not listen.</summary>
-    public string Host => Server?.Authority ?? options.HostWithoutSocket;
+    public string Host => Server?.Authority ?? _options.HostWithoutSocket;
 
     /// <summary>If false, every request gets a 503 response and every pull fails.</summary>
     public bool Available
     {
-        get => server.Available;
-        set => server.Available = value;
+        get => _server.Available;
+        set => _server.Available = value;
     }
 
     /// <summary>The number of requests by method and kind. Requests that a handler's faults intercept are not counted.</summary>
-    public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Requests => server.Counts;
+    public IReadOnlyDictionary<(string Method, RegistryRequestKind Kind), long> Requests => _server.Counts;
 
     /// <summary>The repositories that contain images, in ordinal order.</summary>
-    public IReadOnlyList<string> Repositories => content.Repositories();
+    public IReadOnlyList<string> Repositories => _content.Repositories();
 
     /// <summary>Starts a registry.</summary>
     /// <exception cref="System.Net.HttpListenerException">The port is in use.</exception>
@@ -59,13 +59,13 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     /// Creates a handler that sends requests to the registry without a socket, whatever their host. Create one handler per client; each
     /// has its own faults. Requests authenticate as over HTTP.
     /// </summary>
-    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new RegistryHandler(server, options.TimeProvider, faults);
+    public HttpMessageHandler CreateHandler(FaultInjector? faults = null) => new RegistryHandler(_server, _options.TimeProvider, faults);
 
     /// <summary>Resets <see cref="Requests"/>.</summary>
-    public void ResetRequests() => server.ResetCounts();
+    public void ResetRequests() => _server.ResetCounts();
 
     /// <summary>Invalidates all issued bearer tokens, as when a registry's signing key changes.</summary>
-    public void RevokeTokens() => server.Access.RevokeTokens();
+    public void RevokeTokens() => _server.Access.RevokeTokens();
 
     /// <summary>Pushes a new small image. Each call creates a different image, but calls are repeatable on a new registry.</summary>
     /// <param name="repository">The repository, without a host; created if it does not exist.</param>
@@ -85,14 +85,14 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     )
     {
         Check(repository, tag);
-        var number = Interlocked.Increment(ref pushed);
+        var number = Interlocked.Increment(ref _pushed);
         return Translate(() =>
         {
             if (platforms is null)
                 return Push(repository, tag, $"{repository}:{tag} {number}", "linux/amd64", labels).Digest;
             var images = platforms.Select(p => (p, Push(repository, null, $"{repository}:{tag} {number} {p}", p, labels))).ToList();
             var index = TinyImage.Index(images);
-            content.AddManifest(repository, index, tag);
+            _content.AddManifest(repository, index, tag);
             return index.Digest;
         });
     }
@@ -104,26 +104,26 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
     {
         Check(repository, tag);
         ArgumentException.ThrowIfNullOrEmpty(digest);
-        Translate(() => content.SetTag(repository, tag, digest));
+        Translate(() => _content.SetTag(repository, tag, digest));
     }
 
     /// <summary>Removes a tag but not the manifest.</summary>
     /// <exception cref="InvalidOperationException">The repository or tag does not exist.</exception>
-    public void Untag(string repository, string tag) => Translate(() => content.RemoveTag(repository, tag));
+    public void Untag(string repository, string tag) => Translate(() => _content.RemoveTag(repository, tag));
 
     /// <summary>Removes the layers of a tag's image: tag and manifest stay, but the image can no longer be pulled.</summary>
     /// <exception cref="InvalidOperationException">The repository or tag does not exist.</exception>
-    public void BreakImage(string repository, string tag) => Translate(() => content.RemoveLayers(repository, tag));
+    public void BreakImage(string repository, string tag) => Translate(() => _content.RemoveLayers(repository, tag));
 
     /// <summary>The tags of a repository, in ordinal order; empty if the repository does not exist.</summary>
-    public IReadOnlyList<string> Tags(string repository) => content.Repositories().Contains(repository) ? content.Tags(repository) : [];
+    public IReadOnlyList<string> Tags(string repository) => _content.Repositories().Contains(repository) ? _content.Tags(repository) : [];
 
     /// <summary>The digest that a tag points to; null if the tag does not exist.</summary>
     public string? Digest(string repository, string tag)
     {
         try
         {
-            return content.Manifest(repository, tag).Digest;
+            return _content.Manifest(repository, tag).Digest;
         }
         catch (RegistryError)
         {
@@ -145,14 +145,14 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
                 return Failed(ImagePullOutcome.Unreachable, $"dial tcp: lookup {reference.Host}: no such host");
             if (!Available)
                 return Failed(ImagePullOutcome.Unreachable, "unexpected status: 503 Service Unavailable");
-            if (options.Login is { AnonymousPull: false } && !options.NodesAreLoggedIn)
+            if (_options.Login is { AnonymousPull: false } && !_options.NodesAreLoggedIn)
                 return Failed(
                     ImagePullOutcome.Unauthorized,
                     "pull access denied, repository does not exist or may require authorization: authorization failed: 401 Unauthorized"
                 );
             try
             {
-                return content.CompleteManifest(reference.Repository, reference.Reference) is { } manifest
+                return _content.CompleteManifest(reference.Repository, reference.Reference) is { } manifest
                     ? new ImagePull(ImagePullOutcome.Pulled, manifest.Digest, "")
                     : Failed(ImagePullOutcome.NotFound, "content of the image is missing: not found");
             }
@@ -168,22 +168,22 @@ public sealed class SandboxRegistry : IImageSource, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (listener is not null)
-            await listener.DisposeAsync();
+        if (_listener is not null)
+            await _listener.DisposeAsync();
     }
 
     private bool IsOwn(string host) =>
-        host == Host || host == options.HostWithoutSocket || (Server is not null && host == $"localhost:{Server.Port}");
+        host == Host || host == _options.HostWithoutSocket || (Server is not null && host == $"localhost:{Server.Port}");
 
     private Manifest Push(string repository, string? tag, string text, string platform, IReadOnlyDictionary<string, string>? labels)
     {
-        var image = TinyImage.Build(text, platform, labels ?? NoLabels, options.TimeProvider.GetUtcNow());
+        var image = TinyImage.Build(text, platform, labels ?? NoLabels, _options.TimeProvider.GetUtcNow());
         foreach (var blob in (ReadOnlySpan<ReadOnlyMemory<byte>>)[image.Layer, image.Config])
         {
-            content.Reserve(blob.Length);
-            content.AddBlob(repository, ContentNames.Sha256(blob.Span), blob);
+            _content.Reserve(blob.Length);
+            _content.AddBlob(repository, ContentNames.Sha256(blob.Span), blob);
         }
-        content.AddManifest(repository, image.Manifest, tag);
+        _content.AddManifest(repository, image.Manifest, tag);
         return image.Manifest;
     }
 

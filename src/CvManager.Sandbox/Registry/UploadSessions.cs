@@ -8,21 +8,21 @@ internal sealed class UploadSessions(RegistryContent content, long blobLimit, Ti
     /// <summary>Idle uploads are discarded after this time, because their bytes count towards the limit.</summary>
     private static readonly TimeSpan AbandonedAfter = TimeSpan.FromHours(1);
 
-    private readonly ConcurrentDictionary<string, Upload> uploads = new();
+    private readonly ConcurrentDictionary<string, Upload> _uploads = new();
 
     public Upload Begin(string repository)
     {
-        foreach (var old in uploads.Values.Where(u => time.GetUtcNow() - u.LastUse > AbandonedAfter))
+        foreach (var old in _uploads.Values.Where(u => time.GetUtcNow() - u.LastUse > AbandonedAfter))
             Discard(old);
         var upload = new Upload(Guid.NewGuid().ToString(), repository) { LastUse = time.GetUtcNow() };
-        uploads[upload.Id] = upload;
+        _uploads[upload.Id] = upload;
         return upload;
     }
 
     /// <exception cref="RegistryError">BLOB_UPLOAD_UNKNOWN.</exception>
     public Upload Find(string repository, string id)
     {
-        if (!uploads.TryGetValue(id, out var upload) || upload.Repository != repository)
+        if (!_uploads.TryGetValue(id, out var upload) || upload.Repository != repository)
             throw RegistryError.UploadUnknown(id);
         upload.LastUse = time.GetUtcNow();
         return upload;
@@ -53,13 +53,13 @@ internal sealed class UploadSessions(RegistryContent content, long blobLimit, Ti
             Discard(upload);
             throw RegistryError.DigestInvalid(digest);
         }
-        if (uploads.TryRemove(upload.Id, out _))
+        if (_uploads.TryRemove(upload.Id, out _))
             content.AddBlob(upload.Repository, digest, bytes);
     }
 
     public void Discard(Upload upload)
     {
-        if (uploads.TryRemove(upload.Id, out _))
+        if (_uploads.TryRemove(upload.Id, out _))
             content.Release(upload.Bytes.Length);
     }
 

@@ -5,11 +5,11 @@ namespace CvManager.Sandbox.Schemas;
 /// <summary>Maps the field numbers of a protobuf message to the fields of a type.</summary>
 internal sealed class MessageLayout
 {
-    private readonly Dictionary<int, MessageField> fields = [];
+    private readonly Dictionary<int, MessageField> _fields = [];
 
-    public bool IsEmpty => fields.Count == 0;
+    public bool IsEmpty => _fields.Count == 0;
 
-    public MessageField? Find(int number) => fields.GetValueOrDefault(number);
+    public MessageField? Find(int number) => _fields.GetValueOrDefault(number);
 
     /// <param name="name">The name of the field in JSON.</param>
     /// <param name="path">The field number, or a path of numbers through embedded messages: 2.6.</param>
@@ -19,12 +19,12 @@ internal sealed class MessageLayout
         var dot = path.IndexOf('.', StringComparison.Ordinal);
         if (dot < 0)
         {
-            fields.Add(int.Parse(path, CultureInfo.InvariantCulture), new MessageField(name, keepsZero, null));
+            _fields.Add(int.Parse(path, CultureInfo.InvariantCulture), new MessageField(name, keepsZero, null));
             return;
         }
         var number = int.Parse(path[..dot], CultureInfo.InvariantCulture);
-        if (!fields.TryGetValue(number, out var outer))
-            fields[number] = outer = new MessageField("", false, new MessageLayout());
+        if (!_fields.TryGetValue(number, out var outer))
+            _fields[number] = outer = new MessageField("", false, new MessageLayout());
         outer.Embedded!.Add(name, path[(dot + 1)..], keepsZero);
     }
 }

@@ -8,11 +8,11 @@ namespace CvManager.Sandbox.Storage;
 /// <summary>A field selector (<c>metadata.name=a,status.phase!=Running</c>).</summary>
 internal sealed class FieldSelector
 {
-    private readonly IReadOnlyList<(string Field, string Value, bool Equal)> requirements;
+    private readonly IReadOnlyList<(string Field, string Value, bool Equal)> _requirements;
 
-    private FieldSelector(IReadOnlyList<(string Field, string Value, bool Equal)> requirements) => this.requirements = requirements;
+    private FieldSelector(IReadOnlyList<(string Field, string Value, bool Equal)> requirements) => _requirements = requirements;
 
-    public bool IsEverything => requirements.Count == 0;
+    public bool IsEverything => _requirements.Count == 0;
 
     /// <exception cref="ApiException">400 for an unsupported field or invalid syntax.</exception>
     public static FieldSelector Parse(string text, ResourceType type)
@@ -44,7 +44,7 @@ internal sealed class FieldSelector
 
     public bool Matches(JsonObject body)
     {
-        foreach (var (field, value, equal) in requirements)
+        foreach (var (field, value, equal) in _requirements)
         {
             if ((Read(body, field) == value) != equal)
                 return false;

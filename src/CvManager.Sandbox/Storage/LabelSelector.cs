@@ -7,13 +7,13 @@ namespace CvManager.Sandbox.Storage;
 /// <summary>A label selector, from a query (<c>a=b,c in (d,e),!f</c>) or from matchLabels and matchExpressions.</summary>
 internal sealed class LabelSelector
 {
-    private readonly IReadOnlyList<Requirement> requirements;
+    private readonly IReadOnlyList<Requirement> _requirements;
 
-    private LabelSelector(IReadOnlyList<Requirement> requirements) => this.requirements = requirements;
+    private LabelSelector(IReadOnlyList<Requirement> requirements) => _requirements = requirements;
 
     public static LabelSelector Everything { get; } = new([]);
 
-    public bool IsEverything => requirements.Count == 0;
+    public bool IsEverything => _requirements.Count == 0;
 
     /// <exception cref="ApiException">400 for invalid syntax.</exception>
     public static LabelSelector Parse(string text) =>
@@ -24,7 +24,7 @@ internal sealed class LabelSelector
     {
         if (selector is null)
             return null;
-        var list = FromMap(selector.Obj("matchLabels")).requirements.ToList();
+        var list = FromMap(selector.Obj("matchLabels"))._requirements.ToList();
         foreach (var expression in selector.Items("matchExpressions"))
         {
             var op = expression.Str("operator") switch
@@ -45,7 +45,7 @@ internal sealed class LabelSelector
 
     public bool Matches(JsonObject? labels)
     {
-        foreach (var requirement in requirements)
+        foreach (var requirement in _requirements)
         {
             if (!requirement.Matches(labels))
                 return false;
@@ -54,7 +54,7 @@ internal sealed class LabelSelector
     }
 
     /// <summary>The selector in the format of the scale subresource.</summary>
-    public override string ToString() => string.Join(",", requirements);
+    public override string ToString() => string.Join(",", _requirements);
 
     internal enum SelectorOperator
     {

@@ -7,7 +7,7 @@ namespace CvManager.Sandbox.Storage;
 internal sealed class LabelSelectorParser(string text)
 {
     private const string Symbols = "=!(),<>";
-    private int position;
+    private int _position;
 
     public List<Requirement> Parse()
     {
@@ -111,29 +111,34 @@ internal sealed class LabelSelectorParser(string text)
 
     private string Peek()
     {
-        var before = position;
+        var before = _position;
         var token = Next();
-        position = before;
+        _position = before;
         return token;
     }
 
     private string Next()
     {
-        while (position < text.Length && char.IsWhiteSpace(text[position]))
-            position++;
-        var start = position;
+        while (_position < text.Length && char.IsWhiteSpace(text[_position]))
+            _position++;
+        var start = _position;
         if (start == text.Length)
             return "";
         if (Symbols.Contains(text[start]))
         {
-            position++;
-            if (position < text.Length && text[position] == '=' && text[start] is '=' or '!' && text[start..(position + 1)] is "==" or "!=")
-                position++;
-            return text[start..position];
+            _position++;
+            if (
+                _position < text.Length
+                && text[_position] == '='
+                && text[start] is '=' or '!'
+                && text[start..(_position + 1)] is "==" or "!="
+            )
+                _position++;
+            return text[start.._position];
         }
-        while (position < text.Length && !char.IsWhiteSpace(text[position]) && !Symbols.Contains(text[position]))
-            position++;
-        return text[start..position];
+        while (_position < text.Length && !char.IsWhiteSpace(text[_position]) && !Symbols.Contains(text[_position]))
+            _position++;
+        return text[start.._position];
     }
 
     private static ApiException Unexpected(string found, string expected) =>

@@ -10,43 +10,43 @@ namespace CvManager.Sandbox.Storage;
 /// </summary>
 internal sealed class ObjectStore(int historyLimit)
 {
-    private readonly Dictionary<(string Group, string Resource), ResourceTable> tables = [];
-    private readonly Dictionary<string, (ResourceTable Table, StoredObject Object)> byUid = new(StringComparer.Ordinal);
-    private readonly List<Action<StoreChange>> observers = [];
+    private readonly Dictionary<(string Group, string Resource), ResourceTable> _tables = [];
+    private readonly Dictionary<string, (ResourceTable Table, StoredObject Object)> _byUid = new(StringComparer.Ordinal);
+    private readonly List<Action<StoreChange>> _observers = [];
 
     public object Gate { get; } = new();
 
     /// <summary>The revision of the last change. A new cluster starts at 1, because 0 means "any" to clients.</summary>
     public long Revision { get; private set; } = 1;
 
-    public IEnumerable<ResourceTable> Tables => tables.Values;
+    public IEnumerable<ResourceTable> Tables => _tables.Values;
 
     public ResourceTable Table(ResourceType type)
     {
         var key = (type.Group, type.Plural);
-        if (!tables.TryGetValue(key, out var table))
-            tables[key] = table = new ResourceTable(type, historyLimit, Revision);
+        if (!_tables.TryGetValue(key, out var table))
+            _tables[key] = table = new ResourceTable(type, historyLimit, Revision);
         return table;
     }
 
     /// <summary>Removes the table of a custom resource that is no longer served.</summary>
     public void Remove(ResourceType type)
     {
-        if (tables.Remove((type.Group, type.Plural), out var table))
+        if (_tables.Remove((type.Group, type.Plural), out var table))
             table.EndWatches();
     }
 
-    public (ResourceTable Table, StoredObject Object)? ByUid(string uid) => byUid.TryGetValue(uid, out var found) ? found : null;
+    public (ResourceTable Table, StoredObject Object)? ByUid(string uid) => _byUid.TryGetValue(uid, out var found) ? found : null;
 
     /// <summary>Adds an observer of all changes. Observers are called in order, with the lock held, and must not change objects.</summary>
-    public void Observe(Action<StoreChange> observer) => observers.Add(observer);
+    public void Observe(Action<StoreChange> observer) => _observers.Add(observer);
 
     /// <summary>Adds a new object and sets its resourceVersion. The store takes ownership of the body.</summary>
     public StoredObject Add(ResourceTable table, JsonObject body, Patching.FieldOwners owners)
     {
         var added = Stamp(body, owners);
         table.Put(added);
-        byUid[added.Uid] = (table, added);
+        _byUid[added.Uid] = (table, added);
         Publish(new StoreChange(ChangeKind.Added, table, added, null));
         return added;
     }
@@ -55,7 +55,7 @@ internal sealed class ObjectStore(int historyLimit)
     {
         var changed = Stamp(body, owners);
         table.Put(changed);
-        byUid[changed.Uid] = (table, changed);
+        _byUid[changed.Uid] = (table, changed);
         Publish(new StoreChange(ChangeKind.Modified, table, changed, previous));
         return changed;
     }
@@ -64,7 +64,7 @@ internal sealed class ObjectStore(int historyLimit)
     {
         var last = Stamp(previous.Body.Clone(), previous.Owners);
         table.Drop(previous.Key);
-        byUid.Remove(previous.Uid);
+        _byUid.Remove(previous.Uid);
         Publish(new StoreChange(ChangeKind.Deleted, table, last, previous));
         return last;
     }
@@ -79,7 +79,7 @@ internal sealed class ObjectStore(int historyLimit)
     private void Publish(StoreChange change)
     {
         change.Table.Log(change);
-        foreach (var observer in observers)
+        foreach (var observer in _observers)
             observer(change);
     }
 }

@@ -6,28 +6,28 @@ namespace CvManager.Sandbox.Storage;
 /// <summary>The objects of one resource, in etcd's order, and its latest changes. Guarded by the store's lock.</summary>
 internal sealed class ResourceTable(ResourceType type, int historyLimit, long createdAt)
 {
-    private readonly Dictionary<string, StoredObject> byKey = new(StringComparer.Ordinal);
-    private readonly List<StoredObject> sorted = [];
-    private readonly Queue<StoreChange> history = new();
-    private readonly List<Watch> watches = [];
+    private readonly Dictionary<string, StoredObject> _byKey = new(StringComparer.Ordinal);
+    private readonly List<StoredObject> _sorted = [];
+    private readonly Queue<StoreChange> _history = new();
+    private readonly List<Watch> _watches = [];
 
     public ResourceType Type { get; set; } = type;
 
-    public int Count => sorted.Count;
+    public int Count => _sorted.Count;
 
     /// <summary>All changes after this revision are in the history.</summary>
     public long HistoryStart { get; private set; } = createdAt;
 
-    public StoredObject? Find(string ns, string name) => byKey.GetValueOrDefault(StoredObject.KeyOf(ns, name));
+    public StoredObject? Find(string ns, string name) => _byKey.GetValueOrDefault(StoredObject.KeyOf(ns, name));
 
     /// <summary>All objects, or those of one namespace, in the order of their keys.</summary>
     public IReadOnlyList<StoredObject> List(string ns)
     {
         if (ns.Length == 0)
-            return [.. sorted];
+            return [.. _sorted];
         var from = LowerBound(ns + "/");
         var to = LowerBound(ns + "0"); // '0' follows '/'
-        return sorted.GetRange(from, to - from);
+        return _sorted.GetRange(from, to - from);
     }
 
     /// <summary>The objects as they were at an older revision.</summary>
@@ -36,7 +36,7 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
     {
         if (revision < HistoryStart)
             throw ApiException.Expired(messageWhenTooOld);
-        var later = history.Where(change => change.Revision > revision).ToList();
+        var later = _history.Where(change => change.Revision > revision).ToList();
         if (later.Count == 0)
             return List(ns);
         var state = new SortedDictionary<string, StoredObject>(StringComparer.Ordinal);
@@ -55,59 +55,59 @@ internal sealed class ResourceTable(ResourceType type, int historyLimit, long cr
         return [.. state.Values];
     }
 
-    public IEnumerable<StoreChange> ChangesAfter(long revision) => history.Where(change => change.Revision > revision);
+    public IEnumerable<StoreChange> ChangesAfter(long revision) => _history.Where(change => change.Revision > revision);
 
     public void Put(StoredObject item)
     {
         var at = LowerBound(item.Key);
-        if (at < sorted.Count && sorted[at].Key == item.Key)
-            sorted[at] = item;
+        if (at < _sorted.Count && _sorted[at].Key == item.Key)
+            _sorted[at] = item;
         else
-            sorted.Insert(at, item);
-        byKey[item.Key] = item;
+            _sorted.Insert(at, item);
+        _byKey[item.Key] = item;
     }
 
     public void Drop(string key)
     {
-        byKey.Remove(key);
-        sorted.RemoveAt(LowerBound(key));
+        _byKey.Remove(key);
+        _sorted.RemoveAt(LowerBound(key));
     }
 
     public void Log(StoreChange change)
     {
-        history.Enqueue(change);
-        while (history.Count > historyLimit)
-            HistoryStart = history.Dequeue().Revision;
+        _history.Enqueue(change);
+        while (_history.Count > historyLimit)
+            HistoryStart = _history.Dequeue().Revision;
         // Iterate over a copy: a reader woken by the event may end its watch.
-        foreach (var watch in watches.ToArray())
+        foreach (var watch in _watches.ToArray())
             watch.Offer(change);
     }
 
     /// <summary>Discards the history, like etcd compaction.</summary>
     public void Compact(long revision)
     {
-        history.Clear();
+        _history.Clear();
         HistoryStart = revision;
     }
 
-    public void Attach(Watch watch) => watches.Add(watch);
+    public void Attach(Watch watch) => _watches.Add(watch);
 
-    public void Detach(Watch watch) => watches.Remove(watch);
+    public void Detach(Watch watch) => _watches.Remove(watch);
 
     public void EndWatches()
     {
-        foreach (var watch in watches.ToArray())
+        foreach (var watch in _watches.ToArray())
             watch.End();
     }
 
     private int LowerBound(string key)
     {
         var low = 0;
-        var high = sorted.Count;
+        var high = _sorted.Count;
         while (low < high)
         {
             var middle = (low + high) >>> 1;
-            if (string.CompareOrdinal(sorted[middle].Key, key) < 0)
+            if (string.CompareOrdinal(_sorted[middle].Key, key) < 0)
                 low = middle + 1;
             else
                 high = middle;

@@ -10,8 +10,8 @@ namespace CvManager.Sandbox.Storage;
 /// </summary>
 internal sealed class StoredObject
 {
-    private byte[]? utf8;
-    private FieldOwners? owners;
+    private byte[]? _utf8;
+    private FieldOwners? _owners;
 
     public StoredObject(JsonObject body, long revision)
     {
@@ -36,12 +36,12 @@ internal sealed class StoredObject
     /// <summary>Sorts like etcd's keys.</summary>
     public string Key { get; }
 
-    public byte[] Utf8 => utf8 ??= JsonText.Utf8(Body);
+    public byte[] Utf8 => _utf8 ??= JsonText.Utf8(Body);
 
     public FieldOwners Owners
     {
-        get => owners ??= FieldOwners.Parse(Body.Arr("metadata", "managedFields"));
-        init => owners = value;
+        get => _owners ??= FieldOwners.Parse(Body.Arr("metadata", "managedFields"));
+        init => _owners = value;
     }
 
     public static string KeyOf(string ns, string name) => ns.Length == 0 ? name : ns + "/" + name;

@@ -11,18 +11,18 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>The stream of a slower reader is ended, as in the API server.</summary>
     private const int PendingLimit = 100_000;
 
-    private readonly object sync = new();
-    private readonly Queue<ReadOnlyMemory<byte>> pending = new();
+    private readonly object _sync = new();
+    private readonly Queue<ReadOnlyMemory<byte>> _pending = new();
 
     /// <summary>The rest of a line that did not fit into the reader's buffer.</summary>
-    private ReadOnlyMemory<byte> rest;
-    private TaskCompletionSource? waiting;
-    private bool ended;
-    private bool stalled;
-    private Exception? broken;
-    private bool closed;
-    private int linesLeft = int.MaxValue;
-    private Action? onLinesLeft;
+    private ReadOnlyMemory<byte> _rest;
+    private TaskCompletionSource? _waiting;
+    private bool _ended;
+    private bool _stalled;
+    private Exception? _broken;
+    private bool _closed;
+    private int _linesLeft = int.MaxValue;
+    private Action? _onLinesLeft;
 
     public override bool CanRead => true;
 
@@ -40,13 +40,13 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
 
     public void Write(ReadOnlyMemory<byte> line)
     {
-        lock (sync)
+        lock (_sync)
         {
-            if (ended || closed)
+            if (_ended || _closed)
                 return;
-            pending.Enqueue(line);
-            if (pending.Count > PendingLimit)
-                ended = true;
+            _pending.Enqueue(line);
+            if (_pending.Count > PendingLimit)
+                _ended = true;
         }
         Wake();
     }
@@ -54,10 +54,10 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>Ends the stream after the lines that have been written.</summary>
     public void End()
     {
-        lock (sync)
+        lock (_sync)
         {
-            ended = true;
-            linesLeft = int.MaxValue;
+            _ended = true;
+            _linesLeft = int.MaxValue;
         }
         Wake();
     }
@@ -65,13 +65,13 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>Ends the stream immediately, with a last line or an error; unread lines are lost.</summary>
     public void Break(Exception? error, ReadOnlyMemory<byte> lastLine = default)
     {
-        lock (sync)
+        lock (_sync)
         {
-            pending.Clear();
-            rest = lastLine;
-            linesLeft = int.MaxValue;
-            broken = error;
-            ended = true;
+            _pending.Clear();
+            _rest = lastLine;
+            _linesLeft = int.MaxValue;
+            _broken = error;
+            _ended = true;
         }
         Wake();
     }
@@ -79,17 +79,17 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     /// <summary>Lets reads wait forever.</summary>
     public void Stall()
     {
-        lock (sync)
-            stalled = true;
+        lock (_sync)
+            _stalled = true;
     }
 
     /// <summary>Calls back after the given number of lines has been read.</summary>
     public void AfterLines(int count, Action action)
     {
-        lock (sync)
+        lock (_sync)
         {
-            linesLeft = count;
-            onLinesLeft = action;
+            _linesLeft = count;
+            _onLinesLeft = action;
         }
         if (count == 0)
             action();
@@ -102,18 +102,18 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
             Task wait;
             Action? reached = null;
             var read = 0;
-            lock (sync)
+            lock (_sync)
             {
-                if (!stalled && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
+                if (!_stalled && (!_rest.IsEmpty || (_pending.Count > 0 && _linesLeft > 0)))
                 {
                     read = Take(buffer.Span, ref reached);
                 }
-                else if (!stalled && ended)
+                else if (!_stalled && _ended)
                 {
-                    return broken is null ? 0 : throw new IOException("The connection of the watch was dropped.", broken);
+                    return _broken is null ? 0 : throw new IOException("The connection of the watch was dropped.", _broken);
                 }
-                waiting ??= new TaskCompletionSource();
-                wait = waiting.Task;
+                _waiting ??= new TaskCompletionSource();
+                wait = _waiting.Task;
             }
             reached?.Invoke();
             if (read > 0)
@@ -139,12 +139,12 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     protected override void Dispose(bool disposing)
     {
         bool first;
-        lock (sync)
+        lock (_sync)
         {
-            first = !closed;
-            closed = true;
-            ended = true;
-            pending.Clear();
+            first = !_closed;
+            _closed = true;
+            _ended = true;
+            _pending.Clear();
         }
         if (disposing && first)
         {
@@ -158,23 +158,23 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     private int Take(Span<byte> buffer, ref Action? reached)
     {
         var total = 0;
-        while (total < buffer.Length && (!rest.IsEmpty || (pending.Count > 0 && linesLeft > 0)))
+        while (total < buffer.Length && (!_rest.IsEmpty || (_pending.Count > 0 && _linesLeft > 0)))
         {
-            if (rest.IsEmpty)
+            if (_rest.IsEmpty)
             {
-                rest = pending.Dequeue();
-                if (linesLeft != int.MaxValue)
-                    linesLeft--;
+                _rest = _pending.Dequeue();
+                if (_linesLeft != int.MaxValue)
+                    _linesLeft--;
             }
-            var size = Math.Min(rest.Length, buffer.Length - total);
-            rest.Span[..size].CopyTo(buffer[total..]);
+            var size = Math.Min(_rest.Length, buffer.Length - total);
+            _rest.Span[..size].CopyTo(buffer[total..]);
             total += size;
-            rest = rest[size..];
+            _rest = _rest[size..];
         }
-        if (rest.IsEmpty && linesLeft == 0)
+        if (_rest.IsEmpty && _linesLeft == 0)
         {
-            reached = onLinesLeft;
-            onLinesLeft = null;
+            reached = _onLinesLeft;
+            _onLinesLeft = null;
         }
         return total;
     }
@@ -182,10 +182,10 @@ internal sealed class WatchStream(Action<Action> wake, Action<WatchStream> onClo
     private void Wake()
     {
         TaskCompletionSource? reader;
-        lock (sync)
+        lock (_sync)
         {
-            reader = waiting;
-            waiting = null;
+            reader = _waiting;
+            _waiting = null;
         }
         if (reader is not null)
             wake(reader.SetResult);

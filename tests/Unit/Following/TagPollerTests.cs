@@ -377,7 +377,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
     private sealed class FakeRegistry(FakeTimeProvider _time) : ITagLookup
     {
-        private readonly Dictionary<string, TaskCompletionSource> held = [];
+        private readonly Dictionary<string, TaskCompletionSource> _held = [];
 
         public Dictionary<FollowedTag, string> Digests { get; } = [];
 
@@ -394,14 +394,14 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         public int TagsPerRequest(TagRepository repository) => PerRequest;
 
-        public void Hold(string repository) => held[repository] = new TaskCompletionSource();
+        public void Hold(string repository) => _held[repository] = new TaskCompletionSource();
 
         /// <summary>Looks that begin from now on are answered; those before are still held.</summary>
-        public void Free(string repository) => held.Remove(repository);
+        public void Free(string repository) => _held.Remove(repository);
 
         public void Release(string repository)
         {
-            held.Remove(repository, out var hold);
+            _held.Remove(repository, out var hold);
             hold!.SetResult();
         }
 
@@ -426,7 +426,7 @@ public sealed class TagPollerTests : IAsyncLifetime
                         : TagObservation.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
                 }
             );
-            if (held.TryGetValue(repository.Repository, out var hold))
+            if (_held.TryGetValue(repository.Repository, out var hold))
                 await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, _time, cancellationToken);
             return answers;
         }

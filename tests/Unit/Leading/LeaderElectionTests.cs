@@ -423,7 +423,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     private sealed class Replica : IDisposable
     {
         private readonly ClusterConnection _cluster;
-        private Leadership? leadership;
+        private Leadership? _leadership;
 
         public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock)
         {
@@ -432,7 +432,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             Running = Election.RunAsync(
                 async (term, token) =>
                 {
-                    leadership = term;
+                    _leadership = term;
                     Terms++;
                     try
                     {
@@ -440,7 +440,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
                     }
                     finally
                     {
-                        leadership = null;
+                        _leadership = null;
                         if (windsDown)
                             await WindDown.Task;
                     }
@@ -470,14 +470,14 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
         public int Terms { get; private set; }
 
-        public bool Leads => leadership is { IsHeld: true };
+        public bool Leads => _leadership is { IsHeld: true };
 
         public int Changes { get; private set; }
 
         /// <summary>What it does is asked of its guard first.</summary>
         public void Change()
         {
-            leadership!.ThrowIfLost();
+            _leadership!.ThrowIfLost();
             Changes++;
         }
 

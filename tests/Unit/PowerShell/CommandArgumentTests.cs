@@ -9,7 +9,7 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>PowerShell parses a completed argument as exactly the original value.</summary>
 public sealed class CommandArgumentTests : IDisposable
 {
-    private readonly PowerShellSession session = new();
+    private readonly PowerShellSession _session = new();
 
     /// <summary>All quotes that PowerShell accepts, and other special characters.</summary>
     public static TheoryData<string> Hostile =>
@@ -46,7 +46,7 @@ public sealed class CommandArgumentTests : IDisposable
                 ])
         );
 
-    public void Dispose() => session.Dispose();
+    public void Dispose() => _session.Dispose();
 
     [Theory]
     [MemberData(nameof(Hostile))]
@@ -64,7 +64,7 @@ public sealed class CommandArgumentTests : IDisposable
         );
         Assert.Empty(errors);
         Assert.Equal(2, command.CommandElements.Count);
-        Assert.Equal(value, session.Invoke($"& {{ param([string] $Value) $Value }} {argument}").AssertNoErrors().Single().BaseObject);
+        Assert.Equal(value, _session.Invoke($"& {{ param([string] $Value) $Value }} {argument}").AssertNoErrors().Single().BaseObject);
     }
 
     [Theory]
@@ -84,7 +84,7 @@ public sealed class CommandArgumentTests : IDisposable
                 """
             );
             var line = $"Connect-CvCluster -KubeConfig '{path}' -Context ";
-            using var shell = session.Create("1");
+            using var shell = _session.Create("1");
             // Completion offers nothing after a second, which can happen on a busy machine, so it is retried.
             CompletionResult? offered = null;
             for (var attempt = 0; attempt < 20 && offered is null; attempt++)
@@ -94,9 +94,9 @@ public sealed class CommandArgumentTests : IDisposable
             Assert.DoesNotContain(offered.CompletionText + offered.ListItemText + offered.ToolTip, char.IsControl);
             Assert.Equal(
                 name,
-                session.Invoke($"& {{ param([string] $Value) $Value }} {offered.CompletionText}").AssertNoErrors().Single().BaseObject
+                _session.Invoke($"& {{ param([string] $Value) $Value }} {offered.CompletionText}").AssertNoErrors().Single().BaseObject
             );
-            Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
+            Assert.Null(_session.Invoke("$hacked").Output.SingleOrDefault());
         }
         finally
         {

@@ -128,24 +128,24 @@ public sealed class WorkQueueModelTests
             public int NotBefore;
         }
 
-        private readonly Dictionary<string, Key> keys = [];
-        private int now;
-        private int asked;
+        private readonly Dictionary<string, Key> _keys = [];
+        private int _now;
+        private int _asked;
 
         public List<string> Outcomes { get; } = [];
 
-        public int Waiting => keys.Values.Count(key => key.Due is not null && !key.Working);
+        public int Waiting => _keys.Values.Count(key => key.Due is not null && !key.Working);
 
-        public int Working => keys.Values.Count(key => key.Working);
+        public int Working => _keys.Values.Count(key => key.Working);
 
-        public bool IsWorking(string name) => keys.TryGetValue(name, out var key) && key.Working;
+        public bool IsWorking(string name) => _keys.TryGetValue(name, out var key) && key.Working;
 
         public void Ask(string name, int seconds)
         {
-            var key = keys.TryGetValue(name, out var known) ? known : keys[name] = new Key();
-            var due = Math.Max(now + seconds, key.NotBefore);
+            var key = _keys.TryGetValue(name, out var known) ? known : _keys[name] = new Key();
+            var due = Math.Max(_now + seconds, key.NotBefore);
             if (key.Due is null || due < key.Due)
-                (key.Due, key.Asked) = (due, ++asked);
+                (key.Due, key.Asked) = (due, ++_asked);
             Hand();
         }
 
@@ -163,10 +163,10 @@ public sealed class WorkQueueModelTests
 
         public void Complete(string name, bool failed, int? again)
         {
-            var key = keys[name];
+            var key = _keys[name];
             key.Working = false;
             key.Failures = failed ? key.Failures + 1 : 0;
-            key.NotBefore = failed ? now + 1 : 0;
+            key.NotBefore = failed ? _now + 1 : 0;
             if (key.Due < key.NotBefore)
                 key.Due = key.NotBefore;
             if (failed)
@@ -179,7 +179,7 @@ public sealed class WorkQueueModelTests
 
         public void Tick()
         {
-            now++;
+            _now++;
             Hand();
         }
 
@@ -187,7 +187,8 @@ public sealed class WorkQueueModelTests
         {
             while (Outcomes.IndexOf("waits") is var waiter and >= 0)
             {
-                var next = keys.Where(pair => pair.Value is { Working: false, Due: not null } && pair.Value.Due <= now)
+                var next = _keys
+                    .Where(pair => pair.Value is { Working: false, Due: not null } && pair.Value.Due <= _now)
                     .OrderBy(pair => pair.Value.Due)
                     .ThenBy(pair => pair.Value.Asked)
                     .FirstOrDefault();

@@ -6,14 +6,14 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>New-, Set- and Remove-ContainerVersion.</summary>
 public sealed class EditContainerVersionTests : IDisposable
 {
-    private readonly PowerShellSession session = new();
+    private readonly PowerShellSession _session = new();
 
-    public EditContainerVersionTests() => session.Invoke("$null = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
+    public EditContainerVersionTests() => _session.Invoke("$null = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
 
     public void Dispose()
     {
-        session.Invoke("Stop-CvSandbox");
-        session.Dispose();
+        _session.Invoke("Stop-CvSandbox");
+        _session.Dispose();
     }
 
     [Theory]
@@ -22,14 +22,14 @@ public sealed class EditContainerVersionTests : IDisposable
     [InlineData("-VersionSyntax '[0-9'", "versionSyntax")]
     public void An_invalid_value_is_rejected_with_its_field_and_nothing_is_written(string wrong, string field)
     {
-        var error = session.Invoke($"New-ContainerVersion app r.example/app demo main {wrong}").Error();
+        var error = _session.Invoke($"New-ContainerVersion app r.example/app demo main {wrong}").Error();
 
         Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Contains(field, error.ToString(), StringComparison.Ordinal);
-        Assert.Empty(session.Invoke("Get-ContainerVersion").AssertNoErrors().Output);
+        Assert.Empty(_session.Invoke("Get-ContainerVersion").AssertNoErrors().Output);
 
-        session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
-        error = session.Invoke($"Set-ContainerVersion app {wrong}").Error();
+        _session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
+        error = _session.Invoke($"Set-ContainerVersion app {wrong}").Error();
         Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
         Assert.Contains(field, error.ToString(), StringComparison.Ordinal);
     }

@@ -6,14 +6,14 @@ namespace CvManager.Unit.PowerShell;
 /// <summary>Parameters of New- and Set-ContainerVersion for gates, strategies and version policies.</summary>
 public sealed class SpecificationParameterTests : IDisposable
 {
-    private readonly PowerShellSession session = new();
+    private readonly PowerShellSession _session = new();
 
-    public SpecificationParameterTests() => session.Invoke("$null = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
+    public SpecificationParameterTests() => _session.Invoke("$null = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
 
     public void Dispose()
     {
-        session.Invoke("Stop-CvSandbox");
-        session.Dispose();
+        _session.Invoke("Stop-CvSandbox");
+        _session.Dispose();
     }
 
     [Theory]
@@ -26,7 +26,7 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("@()", "")]
     public void A_gate_is_a_reference_or_a_map_or_an_object(string given, string expected)
     {
-        var shown = session
+        var shown = _session
             .Invoke(
                 $"(New-ContainerVersion app r.example/app demo main -Verify {given}).Verify.ForEach({{ \"$_ $($_.Timeout)\" }}) -join ', '"
             )
@@ -43,7 +43,7 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("7", "'7'")]
     public void An_invalid_gate_is_rejected_with_the_parameter_and_the_value(string given, string named)
     {
-        var error = session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
+        var error = _session.Invoke($"New-ContainerVersion app r.example/app demo main -Verify {given}").Error();
 
         Assert.Contains("'Verify'", error.ToString(), StringComparison.Ordinal);
         Assert.Contains(named, error.ToString(), StringComparison.Ordinal);
@@ -53,20 +53,20 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void Gates_are_replaced_as_a_whole_and_can_be_removed()
     {
-        session.Invoke("$null = New-ContainerVersion app r.example/app demo main -Verify 'team/a:1', 'team/b:1'").AssertNoErrors();
+        _session.Invoke("$null = New-ContainerVersion app r.example/app demo main -Verify 'team/a:1', 'team/b:1'").AssertNoErrors();
 
         Assert.Equal(
             "team/c:1",
-            session.Invoke("(Set-ContainerVersion app -Verify 'team/c:1' -PassThru).Verify -join ' '").Single().BaseObject
+            _session.Invoke("(Set-ContainerVersion app -Verify 'team/c:1' -PassThru).Verify -join ' '").Single().BaseObject
         );
-        Assert.Equal("main", session.Invoke("(Get-ContainerVersion app).Container").Single().BaseObject);
-        Assert.Equal("", session.Invoke("(Set-ContainerVersion app -Verify @() -PassThru).Verify -join ' '").Single().BaseObject);
+        Assert.Equal("main", _session.Invoke("(Get-ContainerVersion app).Container").Single().BaseObject);
+        Assert.Equal("", _session.Invoke("(Set-ContainerVersion app -Verify @() -PassThru).Verify -join ' '").Single().BaseObject);
     }
 
     [Fact]
     public void ServiceName_implies_blue_green_and_Rolling_removes_its_fields()
     {
-        var created = session
+        var created = _session
             .Invoke(
                 "New-ContainerVersion app r.example/app demo main -ServiceName web -LabelName colour -VerifyBeforeCutOver team/t:1 -VerifyAfterCutOver team/u:1 -ScaleDownDelay 2m"
             )
@@ -74,17 +74,17 @@ public sealed class SpecificationParameterTests : IDisposable
         Assert.Equal(("ServiceBlueGreen", "web"), (created.Properties["Strategy"].Value, created.Properties["ServiceName"].Value));
         Assert.Equal(
             "team/t:1 team/u:1",
-            session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
+            _session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
         );
 
         // Setting one field keeps the others.
-        Assert.Equal("web", session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
+        Assert.Equal("web", _session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
 
-        var rolling = session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
+        var rolling = _session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
         Assert.Equal(("Rolling", null), (rolling.Properties["Strategy"].Value, rolling.Properties["ServiceName"].Value));
         Assert.Equal(
             " ",
-            session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
+            _session.Invoke("$cv = Get-ContainerVersion app; \"$($cv.VerifyBeforeCutOver) $($cv.VerifyAfterCutOver)\"").Single().BaseObject
         );
     }
 
@@ -97,10 +97,10 @@ public sealed class SpecificationParameterTests : IDisposable
     [InlineData("-LivenessTimeout '30d'", "-LivenessTimeout (spec.livenessSeconds)")]
     public void An_invalid_value_is_reported_with_the_parameter_and_the_field(string wrong, string expected)
     {
-        session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
+        _session.Invoke("$null = New-ContainerVersion app r.example/app demo main").AssertNoErrors();
         foreach (var command in (string[])["New-ContainerVersion other r.example/app demo main", "Set-ContainerVersion app"])
         {
-            var error = session.Invoke($"{command} {wrong}").Error();
+            var error = _session.Invoke($"{command} {wrong}").Error();
             Assert.StartsWith("ContainerVersionInvalid,", error.FullyQualifiedErrorId, StringComparison.Ordinal);
             Assert.Contains(expected, error.ToString(), StringComparison.Ordinal);
             Assert.Contains(expected, error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
@@ -110,7 +110,7 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void Blue_green_parameters_cannot_be_combined_with_Rolling()
     {
-        var error = session
+        var error = _session
             .Invoke("New-ContainerVersion app r.example/app demo main -Strategy Rolling -VerifyAfterCutOver team/t:1")
             .Error();
 
@@ -123,32 +123,32 @@ public sealed class SpecificationParameterTests : IDisposable
     {
         Assert.Equal(
             "semver:^1.4",
-            session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject
+            _session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject
         );
         Assert.Equal(
             "regex/alphabetical:main-(.+)",
-            session
+            _session
                 .Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag")
                 .Single()
                 .BaseObject
         );
-        Assert.Equal("newest:*", session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Tag").Single().BaseObject);
-        Assert.Equal("prod", session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Tag").Single().BaseObject);
-        Assert.Equal("semver:1.x", session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("newest:*", _session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("prod", _session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("semver:1.x", _session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Tag").Single().BaseObject);
 
         Assert.Contains(
             "-SemVer (spec.versionPolicy.semver)",
-            session.Invoke("Set-ContainerVersion app -SemVer 'one'").Error().ToString(),
+            _session.Invoke("Set-ContainerVersion app -SemVer 'one'").Error().ToString(),
             StringComparison.Ordinal
         );
         Assert.Contains(
             "-VersionPattern (spec.versionPolicy.regex)",
-            session.Invoke("Set-ContainerVersion app -VersionPattern '('").Error().ToString(),
+            _session.Invoke("Set-ContainerVersion app -VersionPattern '('").Error().ToString(),
             StringComparison.Ordinal
         );
         Assert.StartsWith(
             "AmbiguousParameterSet,",
-            session.Invoke("Set-ContainerVersion app -Tag demo -SemVer 1.x").Error().FullyQualifiedErrorId,
+            _session.Invoke("Set-ContainerVersion app -Tag demo -SemVer 1.x").Error().FullyQualifiedErrorId,
             StringComparison.Ordinal
         );
     }
@@ -156,19 +156,19 @@ public sealed class SpecificationParameterTests : IDisposable
     [Fact]
     public void An_empty_value_removes_an_optional_field()
     {
-        session
+        _session
             .Invoke(
                 "$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true"
             )
             .AssertNoErrors();
         Assert.Empty(
-            session
+            _session
                 .Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true")
                 .AssertNoErrors()
                 .Output
         );
 
         // If there is nothing to remove, nothing is confirmed or written.
-        Assert.Empty(session.Invoke("Set-ContainerVersion app -ConfigName '' -VersionSyntax '' -Confirm").AssertNoErrors().Output);
+        Assert.Empty(_session.Invoke("Set-ContainerVersion app -ConfigName '' -VersionSyntax '' -Confirm").AssertNoErrors().Output);
     }
 }

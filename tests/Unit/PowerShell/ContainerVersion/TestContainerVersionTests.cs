@@ -21,19 +21,19 @@ public sealed class TestContainerVersionTests : IDisposable
           container: {name: myapp}
         """;
 
-    private readonly PowerShellSession session = new();
-    private readonly string folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
+    private readonly PowerShellSession _session = new();
+    private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;
 
     public void Dispose()
     {
-        session.Dispose();
-        Directory.Delete(folder, recursive: true);
+        _session.Dispose();
+        Directory.Delete(_folder, recursive: true);
     }
 
     [Fact]
     public void A_valid_manifest_has_no_problems()
     {
-        var test = session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
+        var test = _session.Invoke("Test-ContainerVersion -Manifest $text", ("text", Good)).Single();
 
         Assert.Equal(
             ("shop", "myappcv", true, "pipeline"),
@@ -51,7 +51,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("container: {name: myapp}", "", "spec.container", "")]
     public void An_invalid_field_is_named_with_its_value_and_a_remedy(string from, string to, string field, string value)
     {
-        var test = session
+        var test = _session
             .Invoke("Test-ContainerVersion -Manifest $text", ("text", Good.Replace(from, to, StringComparison.Ordinal)))
             .Single();
 
@@ -66,21 +66,21 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void Files_folders_and_wildcards_return_a_result_for_each_document()
     {
-        File.WriteAllText(Path.Combine(folder, "a.yaml"), Good + "\n---\n" + Good.Replace("myappcv", "other", StringComparison.Ordinal));
-        File.WriteAllText(Path.Combine(folder, "b.json"), """{"kind":"ContainerVersion","apiVersion":"custom.k8s.io/v1"}""");
-        File.WriteAllText(Path.Combine(folder, "readme.txt"), "no manifest");
+        File.WriteAllText(Path.Combine(_folder, "a.yaml"), Good + "\n---\n" + Good.Replace("myappcv", "other", StringComparison.Ordinal));
+        File.WriteAllText(Path.Combine(_folder, "b.json"), """{"kind":"ContainerVersion","apiVersion":"custom.k8s.io/v1"}""");
+        File.WriteAllText(Path.Combine(_folder, "readme.txt"), "no manifest");
 
         Assert.Equal(
             ["myappcv", "other", ""],
-            session.Invoke("Test-ContainerVersion $path", ("path", folder)).AssertNoErrors().Values<string>("Name")
+            _session.Invoke("Test-ContainerVersion $path", ("path", _folder)).AssertNoErrors().Values<string>("Name")
         );
-        Assert.Equal(["myappcv", "other"], session.Invoke("Test-ContainerVersion $path/*.yaml").AssertNoErrors().Values<string>("Name"));
+        Assert.Equal(["myappcv", "other"], _session.Invoke("Test-ContainerVersion $path/*.yaml").AssertNoErrors().Values<string>("Name"));
         Assert.Equal(
             ["myappcv", "other"],
-            session
+            _session
                 .InvokeWithInput(
                     "$input | Test-ContainerVersion",
-                    new[] { FromProvider(new FileInfo(Path.Combine(folder, "a.yaml")), "a.yaml") }
+                    new[] { FromProvider(new FileInfo(Path.Combine(_folder, "a.yaml")), "a.yaml") }
                 )
                 .AssertNoErrors()
                 .Values<string>("Name")
@@ -94,21 +94,21 @@ public sealed class TestContainerVersionTests : IDisposable
 
         Assert.Equal(
             [true, true],
-            session
+            _session
                 .InvokeWithInput("$input | Test-ContainerVersion", two.Split('\n').Select(line => FromProvider(line, "cv.yaml")))
                 .AssertNoErrors()
                 .Values<bool>("Valid")
         );
         Assert.Equal(
             [true, true],
-            session
+            _session
                 .InvokeWithInput("$input | Test-ContainerVersion", new[] { FromProvider(two, "cv.yaml") })
                 .AssertNoErrors()
                 .Values<bool>("Valid")
         );
         Assert.Equal(
             [false, true],
-            session
+            _session
                 .InvokeWithInput("$input | Test-ContainerVersion", new[] { """{"kind":"ContainerVersion"}""", Good })
                 .AssertNoErrors()
                 .Values<bool>("Valid")
@@ -120,13 +120,13 @@ public sealed class TestContainerVersionTests : IDisposable
     {
         var list = "apiVersion: v1\nkind: List\nitems:\n- " + Good.Replace("\n", "\n  ", StringComparison.Ordinal);
 
-        Assert.Equal("myappcv", Text(session.Invoke("$text | Test-ContainerVersion", ("text", list)).Single(), "Name"));
+        Assert.Equal("myappcv", Text(_session.Invoke("$text | Test-ContainerVersion", ("text", list)).Single(), "Name"));
     }
 
     [Fact]
     public void Other_kinds_are_skipped()
     {
-        var result = session
+        var result = _session
             .Invoke("Test-ContainerVersion -Manifest $text -Verbose", ("text", "kind: Deployment\nmetadata: {name: myapp}\n---\n" + Good))
             .AssertNoErrors();
 
@@ -139,7 +139,7 @@ public sealed class TestContainerVersionTests : IDisposable
     {
         var bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
 
-        var text = PlainText.Of(session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
+        var text = PlainText.Of(_session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
 
         Assert.Contains("Namespace Name    Valid Problems", text, StringComparison.Ordinal);
         Facts.AssertIn(text, "spec.tag: \"\"");
@@ -151,9 +151,9 @@ public sealed class TestContainerVersionTests : IDisposable
     {
         var bad = Good.Replace("tag: demo", "tag: ''", StringComparison.Ordinal);
 
-        Assert.True((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $a -Quiet", ("a", Good), ("b", bad)).Single().BaseObject);
-        Assert.False((bool)session.Invoke("Test-ContainerVersion -Manifest $a, $b -Quiet").Single().BaseObject);
-        Assert.False((bool)Assert.Single(session.Invoke("Test-ContainerVersion -Manifest \"a: [`n\" -Quiet").Output).BaseObject);
+        Assert.True((bool)_session.Invoke("Test-ContainerVersion -Manifest $a, $a -Quiet", ("a", Good), ("b", bad)).Single().BaseObject);
+        Assert.False((bool)_session.Invoke("Test-ContainerVersion -Manifest $a, $b -Quiet").Single().BaseObject);
+        Assert.False((bool)Assert.Single(_session.Invoke("Test-ContainerVersion -Manifest \"a: [`n\" -Quiet").Output).BaseObject);
     }
 
     [Theory]
@@ -163,7 +163,7 @@ public sealed class TestContainerVersionTests : IDisposable
     [InlineData("Test-ContainerVersion -Manifest \"[1]`n\"", "ManifestInvalid", ErrorCategory.InvalidData)]
     public void Input_that_cannot_be_read_is_an_error(string script, string id, ErrorCategory category)
     {
-        var error = session.Invoke(script).Error();
+        var error = _session.Invoke(script).Error();
 
         Assert.Equal($"{id},CvManager.PowerShell.TestContainerVersionCommand", error.FullyQualifiedErrorId);
         Assert.Equal(category, error.CategoryInfo.Category);
@@ -172,10 +172,10 @@ public sealed class TestContainerVersionTests : IDisposable
     [Fact]
     public void A_file_that_cannot_be_read_does_not_affect_the_others()
     {
-        File.WriteAllText(Path.Combine(folder, "a.yaml"), "a: [");
-        File.WriteAllText(Path.Combine(folder, "b.yaml"), Good);
+        File.WriteAllText(Path.Combine(_folder, "a.yaml"), "a: [");
+        File.WriteAllText(Path.Combine(_folder, "b.yaml"), Good);
 
-        var result = session.Invoke("Test-ContainerVersion $path", ("path", folder));
+        var result = _session.Invoke("Test-ContainerVersion $path", ("path", _folder));
 
         Assert.Single(result.Errors);
         Assert.Equal(["myappcv"], result.Values<string>("Name"));
@@ -185,7 +185,7 @@ public sealed class TestContainerVersionTests : IDisposable
     private PSObject FromProvider(object value, string file)
     {
         PSObject wrapped = new(value);
-        wrapped.Properties.Add(new PSNoteProperty("PSPath", $@"Microsoft.PowerShell.Core\FileSystem::{Path.Combine(folder, file)}"));
+        wrapped.Properties.Add(new PSNoteProperty("PSPath", $@"Microsoft.PowerShell.Core\FileSystem::{Path.Combine(_folder, file)}"));
         return wrapped;
     }
 

@@ -14,11 +14,11 @@ public sealed class RolloutCmdletTests : IDisposable
     private const string Third = "a333333";
     private const string Broken = "bad0bad";
 
-    private readonly PowerShellSession session = new();
+    private readonly PowerShellSession _session = new();
 
     public RolloutCmdletTests()
     {
-        var sandbox = session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
+        var sandbox = _session.Invoke("$sandbox = Start-CvSandbox; Install-CvController -CrdOnly; $sandbox").Single();
         var registry = (string)sandbox.Properties["Registry"].Value;
         var manifest = File.ReadAllText(Path.Combine(RepositoryRoot.Path, "examples", "cvm-example", "myapp.yaml"))
             .Replace("${ECR_ENDPOINT}", registry, StringComparison.Ordinal)
@@ -29,9 +29,9 @@ public sealed class RolloutCmdletTests : IDisposable
             )
             .Replace("6e4ae1c", First, StringComparison.Ordinal);
         Assert.Contains("timeoutSeconds: 2", manifest, StringComparison.Ordinal);
-        session.Invoke("$repository = $registry + '/nearmap/cvm-example'", ("registry", registry)).AssertNoErrors();
-        session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {First}, demo").AssertNoErrors();
-        session
+        _session.Invoke("$repository = $registry + '/nearmap/cvm-example'", ("registry", registry)).AssertNoErrors();
+        _session.Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {First}, demo").AssertNoErrors();
+        _session
             .Invoke("$null = $manifest | Import-ContainerVersion -IncludeWorkload; $null = Start-CvReconcile -Wait", ("manifest", manifest))
             .AssertNoErrors();
         RollOut(Second);
@@ -39,8 +39,8 @@ public sealed class RolloutCmdletTests : IDisposable
 
     public void Dispose()
     {
-        session.Invoke("Stop-CvSandbox");
-        session.Dispose();
+        _session.Invoke("Stop-CvSandbox");
+        _session.Dispose();
     }
 
     [Fact]
@@ -48,7 +48,7 @@ public sealed class RolloutCmdletTests : IDisposable
     {
         const string bad = "x\u2019;Set-Variable hacked 1 -Scope Global;\u2019";
         using var cluster = ClusterConnection.Connect(
-            new ClusterOptions { KubeConfigPath = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject }
+            new ClusterOptions { KubeConfigPath = (string)_session.Invoke("$sandbox.KubeConfig").Single().BaseObject }
         );
         ResourcePath history = new("", "v1", "configmaps", "default", "myapp.history");
         var configMap = await cluster.GetAsync(history, TestContext.Current.CancellationToken);
@@ -64,11 +64,11 @@ public sealed class RolloutCmdletTests : IDisposable
         foreach (var parameter in (string[])["-ToVersion", "-ToRecord"])
         {
             var offered = Assert.Single(
-                session.Complete($"Invoke-CvRollback myappcv {parameter} "),
+                _session.Complete($"Invoke-CvRollback myappcv {parameter} "),
                 text => text.Contains("hacked", StringComparison.Ordinal)
             );
-            session.Invoke($"Invoke-CvRollback myappcv {parameter} {offered} -WhatIf");
-            Assert.Null(session.Invoke("$hacked").Output.SingleOrDefault());
+            _session.Invoke($"Invoke-CvRollback myappcv {parameter} {offered} -WhatIf");
+            Assert.Null(_session.Invoke("$hacked").Output.SingleOrDefault());
         }
 
         foreach (
@@ -76,7 +76,7 @@ public sealed class RolloutCmdletTests : IDisposable
                 ["Get-CvRolloutHistory", "Get-CvRolloutHistory | Format-List", "Get-CvRolloutHistory | ForEach-Object ToString"]
         )
         {
-            var text = session.Render(shown);
+            var text = _session.Render(shown);
             Assert.DoesNotContain("\u001b]", text, StringComparison.Ordinal);
             Assert.DoesNotContain("\u001b[2J", text, StringComparison.Ordinal);
             Assert.DoesNotContain("\u001b[8m", text, StringComparison.Ordinal);
@@ -86,7 +86,7 @@ public sealed class RolloutCmdletTests : IDisposable
 
         Assert.Contains(
             @"\u001b]0;pwned\u0007",
-            (string)session.Invoke("(Get-CvRolloutHistory)[0].Reason").Single().BaseObject,
+            (string)_session.Invoke("(Get-CvRolloutHistory)[0].Reason").Single().BaseObject,
             StringComparison.Ordinal
         );
     }
@@ -94,14 +94,14 @@ public sealed class RolloutCmdletTests : IDisposable
     [Fact]
     public void A_suspended_resource_keeps_its_version_and_shows_the_reason_until_it_is_resumed()
     {
-        Assert.Empty(session.Invoke("Suspend-ContainerVersion myappcv -Reason 'freeze until January'").AssertNoErrors().Output);
-        session.Invoke("Suspend-ContainerVersion myappcv -WhatIf").AssertNoErrors();
+        Assert.Empty(_session.Invoke("Suspend-ContainerVersion myappcv -Reason 'freeze until January'").AssertNoErrors().Output);
+        _session.Invoke("Suspend-ContainerVersion myappcv -WhatIf").AssertNoErrors();
         Push(Third);
-        var held = session.Invoke("Start-CvReconcile").Single();
+        var held = _session.Invoke("Start-CvReconcile").Single();
 
         Assert.Equal("Held", held.Properties["Outcome"].Value);
         Assert.Equal([Second], Running());
-        var shown = session.Invoke("Get-ContainerVersion").Single();
+        var shown = _session.Invoke("Get-ContainerVersion").Single();
         Assert.Equal(
             (true, "Suspended", Third),
             (
@@ -113,7 +113,7 @@ public sealed class RolloutCmdletTests : IDisposable
         Facts.AssertIn((string)shown.Properties["Message"].Value, Environment.UserName, "freeze until January");
         Assert.Equal(
             "RolloutHeld,CvManager.PowerShell.WaitCvRolloutCommand",
-            session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId
+            _session.Invoke($"Wait-CvRollout myappcv -Version {Third}").Error().FullyQualifiedErrorId
         );
 
         Assert.Equal(
@@ -121,28 +121,28 @@ public sealed class RolloutCmdletTests : IDisposable
             ((string)shown.Properties["HeldBy"].Value, (string)shown.Properties["HoldReason"].Value)
         );
 
-        var resumed = session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
+        var resumed = _session.Invoke("Get-ContainerVersion | Resume-ContainerVersion -PassThru").Single();
         Assert.Equal(false, resumed.Properties["Suspended"].Value);
-        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        _session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
         Assert.Equal([Third], Running());
     }
 
     [Fact]
     public void A_rollback_pins_the_previous_version()
     {
-        session.Invoke("Invoke-CvRollback myappcv -Reason 'checkout is slow' -WhatIf").AssertNoErrors();
-        Assert.Equal([null], session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
-        var pinned = session.Invoke("Get-ContainerVersion | Invoke-CvRollback -Reason 'checkout is slow' -PassThru").Single();
+        _session.Invoke("Invoke-CvRollback myappcv -Reason 'checkout is slow' -WhatIf").AssertNoErrors();
+        Assert.Equal([null], _session.Invoke("Get-ContainerVersion").AssertNoErrors().Values<string?>("PinVersion"));
+        var pinned = _session.Invoke("Get-ContainerVersion | Invoke-CvRollback -Reason 'checkout is slow' -PassThru").Single();
         Assert.Equal(First, pinned.Properties["PinVersion"].Value);
-        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        _session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
         Push(Third);
-        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        _session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
 
         Assert.Equal([First], Running());
-        var shown = session.Invoke("Get-ContainerVersion").Single();
+        var shown = _session.Invoke("Get-ContainerVersion").Single();
         Facts.AssertIn((string)shown.Properties["Message"].Value, "Deployment/myapp", First, Environment.UserName, "checkout is slow");
         Assert.Equal(Third, (string)shown.Properties["LatestVersion"].Value);
-        var record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        var record = _session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
         Assert.Equal(
             (First, Environment.UserName, "checkout is slow"),
             (
@@ -152,7 +152,7 @@ public sealed class RolloutCmdletTests : IDisposable
             )
         );
 
-        session.Invoke("Resume-ContainerVersion myappcv; $null = Start-CvReconcile -Wait").AssertNoErrors();
+        _session.Invoke("Resume-ContainerVersion myappcv; $null = Start-CvReconcile -Wait").AssertNoErrors();
         Assert.Equal([Third], Running());
     }
 
@@ -160,18 +160,18 @@ public sealed class RolloutCmdletTests : IDisposable
     public void A_failed_rollout_ends_the_wait_with_its_reason_and_Resume_tries_it_again()
     {
         Push(Broken);
-        session.Invoke("$null = Start-CvReconcile -Wait -ErrorAction SilentlyContinue");
+        _session.Invoke("$null = Start-CvReconcile -Wait -ErrorAction SilentlyContinue");
 
         Assert.Equal(
             ["stopped"],
-            session
+            _session
                 .Invoke($"try {{ Wait-CvRollout myappcv -Version {Broken}; 'not reached' }} catch {{ 'stopped' }}")
                 .Output.Select(o => o.ToString())
         );
-        var failed = session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
+        var failed = _session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
         Assert.Equal("RolloutFailed,CvManager.PowerShell.WaitCvRolloutCommand", failed.FullyQualifiedErrorId);
         Assert.Contains("timeoutSeconds", failed.ToString(), StringComparison.Ordinal);
-        var rollout = session.Invoke("Get-CvRollout").Single();
+        var rollout = _session.Invoke("Get-CvRollout").Single();
         Assert.Equal(
             ("RolledBack", Broken, "RolledBack"),
             (
@@ -180,22 +180,22 @@ public sealed class RolloutCmdletTests : IDisposable
                 (string)rollout.Properties["RolloutPhase"].Value
             )
         );
-        var record = session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
+        var record = _session.Invoke("Get-CvRolloutHistory | ForEach-Object { $_; break }").Single();
         Assert.Equal((Broken, "RolledBack"), ((string)record.Properties["ToVersion"].Value, (string)record.Properties["Outcome"].Value));
         Assert.StartsWith(
             "VersionQuarantined,",
-            session.Invoke($"Invoke-CvRollback myappcv -ToVersion {Broken}").Error().FullyQualifiedErrorId,
+            _session.Invoke($"Invoke-CvRollback myappcv -ToVersion {Broken}").Error().FullyQualifiedErrorId,
             StringComparison.Ordinal
         );
-        Assert.Equal("Stalled", session.Invoke("Start-CvReconcile -ErrorAction SilentlyContinue").Values<string>("Outcome").Single());
+        Assert.Equal("Stalled", _session.Invoke("Start-CvReconcile -ErrorAction SilentlyContinue").Values<string>("Outcome").Single());
 
-        session.Invoke("Resume-ContainerVersion myappcv").AssertNoErrors();
-        session.Invoke("$null = Start-CvReconcile").AssertNoErrors();
-        var again = session.Invoke("Get-CvRollout -InProgress").Single();
+        _session.Invoke("Resume-ContainerVersion myappcv").AssertNoErrors();
+        _session.Invoke("$null = Start-CvReconcile").AssertNoErrors();
+        var again = _session.Invoke("Get-CvRollout -InProgress").Single();
         Assert.Equal((Broken, 2), ((string)again.Properties["Version"].Value, (int)again.Properties["Desired"].Value));
         Assert.StartsWith(
             "OperationTimedOut,",
-            session.Invoke($"Wait-CvRollout myappcv -Version {Broken} -Timeout 0.2").Error().FullyQualifiedErrorId,
+            _session.Invoke($"Wait-CvRollout myappcv -Version {Broken} -Timeout 0.2").Error().FullyQualifiedErrorId,
             StringComparison.Ordinal
         );
     }
@@ -203,14 +203,14 @@ public sealed class RolloutCmdletTests : IDisposable
     [Fact]
     public void A_version_that_already_runs_is_not_waited_for()
     {
-        var waited = session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
+        var waited = _session.Invoke($"Get-ContainerVersion | Wait-CvRollout -Version {Second} -PassThru -Timeout 10");
 
         Assert.Equal(Second, waited.Single().Properties["Version"].Value);
         var pipeline =
             Environment.GetEnvironmentVariable("CI") is { Length: > 0 }
             || Environment.GetEnvironmentVariable("TF_BUILD") is { Length: > 0 };
         Assert.Equal(pipeline, waited.Progress.Count == 0);
-        var rollout = session.Invoke("Get-CvRollout myappcv").Single();
+        var rollout = _session.Invoke("Get-CvRollout myappcv").Single();
         Assert.Equal(
             (2, 2, 2, 2),
             (
@@ -220,24 +220,24 @@ public sealed class RolloutCmdletTests : IDisposable
                 (int)rollout.Properties["Available"].Value
             )
         );
-        Assert.Empty(session.Invoke("Get-CvRollout -InProgress").AssertNoErrors().Output);
+        Assert.Empty(_session.Invoke("Get-CvRollout -InProgress").AssertNoErrors().Output);
     }
 
     [Fact]
     public void Wait_returns_when_the_controller_has_finished_a_rollout_or_a_rollback()
     {
-        session.Invoke("Set-ContainerVersion myappcv -PollInterval 5 -RolloutTimeout 60").AssertNoErrors();
-        var kubeConfig = (string)session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
+        _session.Invoke("Set-ContainerVersion myappcv -PollInterval 5 -RolloutTimeout 60").AssertNoErrors();
+        var kubeConfig = (string)_session.Invoke("$sandbox").Single().Properties["KubeConfig"].Value;
         using PowerShellSession controllers = new();
         using var controller = controllers.Create($"Start-CvReconcile -Watch -NoLeaderElection -KubeConfig '{kubeConfig}'");
         var working = controller.BeginInvoke();
 
         Push(Third);
-        var waited = session.Invoke($"Wait-CvRollout myappcv -Version {Third} -Timeout 60 -PassThru");
+        var waited = _session.Invoke($"Wait-CvRollout myappcv -Version {Third} -Timeout 60 -PassThru");
         Assert.Equal(Third, waited.Single().Properties["Version"].Value);
         Assert.Equal([Third], Running());
 
-        session.Invoke("Invoke-CvRollback myappcv -Wait -Timeout 60 -Reason 'too slow'").AssertNoErrors();
+        _session.Invoke("Invoke-CvRollback myappcv -Wait -Timeout 60 -Reason 'too slow'").AssertNoErrors();
         Assert.Equal([Second], Running());
 
         Assert.False(working.IsCompleted);
@@ -245,15 +245,15 @@ public sealed class RolloutCmdletTests : IDisposable
     }
 
     private void Push(string version) =>
-        session
+        _session
             .Invoke($"$null = Add-CvSandboxImage -Repository $repository -Tag {version}, demo{(version == Broken ? " -Broken" : "")}")
             .AssertNoErrors();
 
     private void RollOut(string version)
     {
         Push(version);
-        session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
+        _session.Invoke("$null = Start-CvReconcile -Wait").AssertNoErrors();
     }
 
-    private IReadOnlyList<string> Running() => session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version");
+    private IReadOnlyList<string> Running() => _session.Invoke("Get-CvWorkload").AssertNoErrors().Values<string>("Version");
 }
