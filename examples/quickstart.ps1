@@ -9,7 +9,8 @@ Exits with 0 if all rollouts end as expected, otherwise with 1. (Out-Host is use
 pipeline as lists.)
 #>
 $ErrorActionPreference = 'Stop'
-Import-Module ([IO.Path]::Combine($PSScriptRoot, '..', 'module', 'CvManager.psd1'))
+$modules = [IO.Path]::Combine($PSScriptRoot, '..', 'module')
+Import-Module "$modules/CvManager/CvManager.psd1", "$modules/CvManager.Sandbox/CvManager.Sandbox.psd1"
 
 "== Start a Kubernetes cluster and a registry in this process, on the loopback address"
 $sandbox = Start-CvSandbox

@@ -111,7 +111,7 @@ internal sealed class AddTagScenario : IScenario
         {
             var state = InitialSessionState.CreateDefault2();
             state.ThrowOnRunspaceOpenError = true;
-            state.ImportPSModule(Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1"));
+            state.ImportPSModule(Path.Combine(RepositoryRoot.Path, "module", "CvManager", "CvManager.psd1"));
             _runspace = RunspaceFactory.CreateRunspace(state);
             _runspace.Open();
         }

@@ -12,8 +12,9 @@ namespace CvManager.PowerShell;
 /// To write a cmdlet: derive a sealed class named <c>&lt;Verb&gt;&lt;Noun&gt;Command</c>, in its own file in the folder of its noun. If it
 /// needs a cluster, derive it from <c>ClusterCmdlet</c> or <c>NamespacedCmdlet</c>. Add <c>[Cmdlet]</c> and <c>[OutputType]</c>, and
 /// <c>SupportsShouldProcess</c> if it changes anything. Override <see cref="ProcessRecordAsync"/>, and the other two hooks if needed. Add
-/// the cmdlet to <c>CmdletsToExport</c> in module/CvManager.psd1, its output type to module/CvManager.Format.ps1xml, and its parameters to
-/// tests/Unit/PowerShell/ParameterSets.txt. Output types are records in this assembly; no parameter or output has the type of a dependency.
+/// the cmdlet to <c>CmdletsToExport</c> in module/CvManager/CvManager.psd1, its output type to CvManager.Format.ps1xml in that folder, and
+/// its parameters to tests/Unit/PowerShell/ParameterSets.txt. Output types are records in the assembly of the cmdlet; no parameter or output
+/// has the type of a dependency.
 /// </para>
 /// <para>
 /// In a hook, <c>await</c> <see cref="WriteObjectAsync"/> and <see cref="WriteErrorAsync"/>: they wait if the consumer is slow.
@@ -78,7 +79,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     protected async Task WriteObjectAsync(object? value, bool enumerateCollection = false)
     {
         await _capacity.WaitAsync(_stop.Token);
-        Post(new OutputRecord(DisplayText.Of(value), enumerateCollection));
+        Post(new OutputRecord(DisplayText.Of(value, GetType().Assembly), enumerateCollection));
     }
 
     /// <summary>Writes a line of text to the pipeline without waiting, for logs. Dropped if the queue is full. Thread-safe.</summary>

@@ -13,9 +13,5 @@ internal static class CmdletErrorIds
     public const string OperationTimedOut = nameof(OperationTimedOut);
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
     public const string RegistryBudgetNotFound = nameof(RegistryBudgetNotFound);
-    public const string SandboxImageInvalid = nameof(SandboxImageInvalid);
-    public const string SandboxKubeConfigNotWritten = nameof(SandboxKubeConfigNotWritten);
-    public const string SandboxNotRunning = nameof(SandboxNotRunning);
-    public const string SandboxPortTaken = nameof(SandboxPortTaken);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
 }

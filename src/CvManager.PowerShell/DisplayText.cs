@@ -35,14 +35,16 @@ internal static class DisplayText
     public static string Line(string text) => Of(text.ReplaceLineEndings(" ").Replace('\t', ' '));
 
     /// <summary>
-    /// Escapes the text properties of an output object of this assembly, in place. Valid names, versions and images do not change, nor do
-    /// objects of other assemblies.
+    /// Escapes the text properties of an output object, in place. Valid names, versions and images do not change, nor do objects that the
+    /// cmdlets pass on.
     /// </summary>
-    public static object? Of(object? value)
+    /// <param name="value">Text, or an object. Objects are escaped if their type is in this assembly or in that of the cmdlet.</param>
+    /// <param name="assembly">The assembly of the cmdlet.</param>
+    public static object? Of(object? value, Assembly assembly)
     {
         if (value is string text)
             return Of(text);
-        if (value is null || value.GetType().Assembly != typeof(DisplayText).Assembly)
+        if (value is null || (value.GetType().Assembly is var own && own != assembly && own != typeof(DisplayText).Assembly))
             return value;
         foreach (var property in Properties.GetOrAdd(value.GetType(), PropertiesOf))
         {
@@ -53,8 +55,8 @@ internal static class DisplayText
                 IReadOnlyDictionary<string, string> map when map.Any(entry => NeedsEscaping(entry.Key) || NeedsEscaping(entry.Value)) =>
                     map.GroupBy(entry => Of(entry.Key)).ToDictionary(entry => entry.Key, entry => Of(entry.First().Value)),
                 IReadOnlyList<string> list when list.Any(NeedsEscaping) => list.Select(Of).ToArray(),
-                IEnumerable items when items is not (string or IDictionary) => OfEach(items),
-                _ => Of(original),
+                IEnumerable items when items is not (string or IDictionary) => OfEach(items, assembly),
+                _ => Of(original, assembly),
             };
             if (!ReferenceEquals(escaped, original))
                 property.SetValue(value, escaped);
@@ -64,12 +66,12 @@ internal static class DisplayText
     }
 
     /// <summary>Escapes the items of a list in place.</summary>
-    private static IEnumerable OfEach(IEnumerable items)
+    private static IEnumerable OfEach(IEnumerable items, Assembly assembly)
     {
         if (items is IReadOnlyList<object> list)
         {
             foreach (var item in list)
-                Of(item);
+                Of(item, assembly);
         }
 
         return items;

@@ -7,7 +7,8 @@ namespace CvManager.PowerShell;
 /// Objects that a session keeps between cmdlets. Each runspace has its own; they are disposed when the runspace closes or the process
 /// exits. Use <see cref="Current"/> on the pipeline thread; the other members are thread-safe.
 /// </summary>
-internal sealed class SessionMemory
+/// <remarks>Public for other modules of CvManager: their cmdlets share the session with those of this one.</remarks>
+public sealed class SessionMemory
 {
     private static readonly ConditionalWeakTable<Runspace, SessionMemory> Sessions = [];
 

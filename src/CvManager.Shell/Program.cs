@@ -1,7 +1,7 @@
 using System.Reflection;
 using Microsoft.PowerShell;
 
-// The module lies beside cvm: its cmdlets load it when they are first called. PowerShell adds its own folders.
+// The modules lie beside cvm: their cmdlets load them when they are first called. PowerShell adds its own folders.
 var modules = Path.Combine(AppContext.BaseDirectory, "Modules");
 var others = Environment.GetEnvironmentVariable("PSModulePath");
 Environment.SetEnvironmentVariable("PSModulePath", string.IsNullOrEmpty(others) ? modules : modules + Path.PathSeparator + others);
@@ -21,7 +21,7 @@ return ConsoleShell.Start(
            cvm -Command TEXT                run a command
            cvm                              an interactive session
 
-    cvm is PowerShell with the CvManager module. It takes the options of pwsh, and has its exit codes:
+    cvm is PowerShell with the modules CvManager and CvManager.Sandbox. It takes the options of pwsh, and has its exit codes:
     https://learn.microsoft.com/powershell/module/microsoft.powershell.core/about/about_pwsh
 
     """,

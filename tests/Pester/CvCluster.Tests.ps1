@@ -2,7 +2,7 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    & $PSScriptRoot/Import-Modules.ps1
     $sandbox = Start-CvSandbox -NoConnect
 }
 
@@ -19,7 +19,7 @@ Describe 'Connect-CvCluster' {
     It 'connects only the current runspace' {
         Connect-CvCluster -KubeConfig $sandbox.KubeConfig
         $other, $servers = 1 | ForEach-Object -Parallel {
-            Import-Module $using:PSScriptRoot/../../module/CvManager.psd1
+            & $using:PSScriptRoot/Import-Modules.ps1
             (Get-Command Get-CvContext).Source
             (Get-CvContext -ErrorAction Ignore).Server
         }

@@ -2,7 +2,7 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    & $PSScriptRoot/Import-Modules.ps1
     $config = Join-Path $TestDrive 'config'
     Set-Content $config @'
 apiVersion: v1

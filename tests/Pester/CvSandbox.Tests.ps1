@@ -2,7 +2,7 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    & $PSScriptRoot/Import-Modules.ps1
 }
 
 Describe 'Start-CvSandbox and Stop-CvSandbox' {
@@ -21,13 +21,13 @@ Describe 'Start-CvSandbox and Stop-CvSandbox' {
         Test-Path $sandbox.KubeConfig | Should -BeFalse
         { Connect-CvCluster -KubeConfig $sandbox.KubeConfig -ErrorAction Stop } |
             Should -Throw -ErrorId 'KubeConfigNotFound,CvManager.PowerShell.ConnectCvClusterCommand'
-        { Stop-CvSandbox $sandbox -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.PowerShell.StopCvSandboxCommand'
-        { Add-CvSandboxImage a b -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.PowerShell.AddCvSandboxImageCommand'
+        { Stop-CvSandbox $sandbox -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.Sandbox.PowerShell.StopCvSandboxCommand'
+        { Add-CvSandboxImage a b -ErrorAction Stop } | Should -Throw -ErrorId 'SandboxNotRunning,CvManager.Sandbox.PowerShell.AddCvSandboxImageCommand'
     }
 
     It 'leaves nothing behind when the process ends' {
         $existed, $path = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -Command "
-            Import-Module '$PSScriptRoot/../../module/CvManager.psd1'
+            & '$PSScriptRoot/Import-Modules.ps1'
             `$sandbox = Start-CvSandbox
             Test-Path `$sandbox.KubeConfig
             `$sandbox.KubeConfig"
@@ -81,6 +81,6 @@ Describe 'Add-CvSandboxImage' {
 
     It 'rejects an invalid <What>' -ForEach @{ What = 'repository'; Repository = 'No Such'; Tag = 'x' }, @{ What = 'tag'; Repository = 'a'; Tag = 'no tag' } {
         { Add-CvSandboxImage $Repository $Tag -ErrorAction Stop } |
-            Should -Throw -ErrorId 'SandboxImageInvalid,CvManager.PowerShell.AddCvSandboxImageCommand'
+            Should -Throw -ErrorId 'SandboxImageInvalid,CvManager.Sandbox.PowerShell.AddCvSandboxImageCommand'
     }
 }

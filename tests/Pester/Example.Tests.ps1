@@ -3,7 +3,7 @@
 
 # Runs the examples of the help unchanged on a prepared sandbox, except those that need other programs, or that do not end.
 BeforeDiscovery {
-    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    & $PSScriptRoot/Import-Modules.ps1
     $examples = foreach ($command in Get-Command -Module CvManager | Where-Object Name -NotLike '*-CvSandbox') {
         foreach ($example in (Get-Help $command.Name).examples.example | Where-Object code -NotMatch 'helm|kubectl|-Watch|Connect-CvCluster|Start-CvSandbox') {
             @{ Name = $command.Name; Title = $example.title -replace '^[- ]+|[- ]+$'; Code = $example.code }

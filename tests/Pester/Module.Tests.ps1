@@ -2,8 +2,23 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 BeforeAll {
-    $manifest = Join-Path $PSScriptRoot '../../module/CvManager.psd1'
+    $folder = Join-Path $PSScriptRoot '../../module'
+    $manifest = Join-Path $folder 'CvManager/CvManager.psd1'
+    $sandboxManifest = Join-Path $folder 'CvManager.Sandbox/CvManager.Sandbox.psd1'
     $listed = (Import-PowerShellDataFile $manifest).CmdletsToExport | Sort-Object
+    $listedOfSandbox = (Import-PowerShellDataFile $sandboxManifest).CmdletsToExport | Sort-Object
+
+    # Runs a script in a new process, with a folder at the beginning of its module path.
+    function Invoke-WithModulePath([string] $path, [string] $script) {
+        $before = $env:PSModulePath
+        $env:PSModulePath = $path + [IO.Path]::PathSeparator + $before
+        try {
+            & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -Command $script
+        }
+        finally {
+            $env:PSModulePath = $before
+        }
+    }
 }
 
 Describe 'The module' {
@@ -32,14 +47,14 @@ Describe 'The module' {
     }
 
     It 'works if its dependencies are already loaded' {
-        $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'others')
-        Copy-Item (Join-Path $manifest '../bin/*.dll') $folder
-        $script = Join-Path $folder 'others.ps1'
+        $others = New-Item -ItemType Directory (Join-Path $TestDrive 'others')
+        Copy-Item (Join-Path $manifest '../bin/*.dll') $others
+        $script = Join-Path $others 'others.ps1'
         Set-Content $script @"
             foreach (`$name in 'YamlDotNet', 'AWSSDK.Core', 'Polly.Core') {
-                `$null = [Reflection.Assembly]::LoadFrom((Join-Path '$folder' "`$name.dll"))
+                `$null = [Reflection.Assembly]::LoadFrom((Join-Path '$others' "`$name.dll"))
             }
-            Import-Module '$manifest'
+            Import-Module '$manifest', '$sandboxManifest'
             `$sandbox = Start-CvSandbox
             (Get-CvContext).Server -eq `$sandbox.Server
             Stop-CvSandbox
@@ -49,9 +64,23 @@ Describe 'The module' {
         $LASTEXITCODE | Should -Be 0
     }
 
+    It 'does without the sandbox' {
+        $copy = New-Item -ItemType Directory (Join-Path $TestDrive 'alone')
+        Copy-Item -Recurse (Split-Path $manifest) $copy
+        Get-ChildItem -Recurse $copy -Filter 'CvManager.Sandbox*' | Should -BeNullOrEmpty
+        $listed | Where-Object { $_ -in $listedOfSandbox } | Should -BeNullOrEmpty
+        $names = Invoke-WithModulePath $copy "
+            Import-Module CvManager -ErrorAction Stop
+            (Get-Module CvManager).ModuleBase
+            Get-Command -Module CvManager | ForEach-Object Name | Sort-Object
+            (Test-ContainerVersion -Path '$PSScriptRoot/../../examples/cvm-example/myapp.yaml').Valid
+            (Get-Command Start-CvSandbox -ErrorAction Ignore).Name"
+        $names | Should -Be @((Join-Path $copy 'CvManager'); $listed; 'True')
+    }
+
     It 'has help for every cmdlet, with examples' {
-        Import-Module $manifest
-        foreach ($name in $listed) {
+        & $PSScriptRoot/Import-Modules.ps1
+        foreach ($name in $listed + $listedOfSandbox) {
             $help = Get-Help $name
             $help.Synopsis | Should -Not -BeNullOrEmpty -Because $name
             $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'it would be only the generated syntax'
@@ -64,11 +93,72 @@ Describe 'The module' {
     }
 
     It 'shows every output type as a table' {
-        Import-Module $manifest
-        $types = Get-Command -Module CvManager | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
-        $types | Should -Not -BeNullOrEmpty
+        & $PSScriptRoot/Import-Modules.ps1
+        $types = Get-Command -Module CvManager, CvManager.Sandbox | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
+        $types | Should -Contain 'CvManager.Sandbox.PowerShell.CvSandbox'
         foreach ($type in $types) {
             (Get-FormatData -TypeName $type).FormatViewDefinition.Control | Should -BeOfType System.Management.Automation.TableControl -Because $type
         }
+    }
+}
+
+Describe 'The module of the sandbox' {
+    It 'has a valid manifest, and requires CvManager' {
+        Import-Module $manifest
+        $tested = Test-ModuleManifest $sandboxManifest -ErrorAction Stop
+        $tested.PowerShellVersion | Should -Be '7.4'
+        $tested.RequiredModules.Name | Should -Be 'CvManager'
+        $tested.Version | Should -Be (Get-Module CvManager).Version
+    }
+
+    It 'is loaded with CvManager by its cmdlets if both are on the module path, and <What>' -ForEach @(
+        @{ What = 'CvManager is not imported'; Import = '' }
+        @{ What = 'CvManager is imported by path'; Import = 'Import-Module $folder/CvManager/CvManager.psd1' }
+    ) {
+        $output = Invoke-WithModulePath $folder "
+            `$folder = '$folder'
+            $Import
+            `$sandbox = Start-CvSandbox -ErrorAction Stop
+            (Get-CvContext).Server -eq `$sandbox.Server
+            (Get-Module CvManager*).Name | Sort-Object"
+        $LASTEXITCODE | Should -Be 0
+        $output | Should -Be 'True', 'CvManager', 'CvManager.Sandbox'
+    }
+
+    It 'goes on when it or CvManager is imported again' {
+        & $PSScriptRoot/Import-Modules.ps1
+        $sandbox = Start-CvSandbox
+        Import-Module $manifest -Force
+        (Get-CvContext).Server | Should -Be $sandbox.Server
+        Import-Module $sandboxManifest -Force
+        (Get-Module CvManager.Sandbox).ExportedCmdlets.Keys | Sort-Object | Should -Be $listedOfSandbox
+        Stop-CvSandbox $sandbox
+        Remove-Module CvManager.Sandbox, CvManager
+        & $PSScriptRoot/Import-Modules.ps1
+        Get-Command -Module CvManager, CvManager.Sandbox | Sort-Object Name | ForEach-Object Name | Should -Be ($listed + $listedOfSandbox | Sort-Object)
+        $sandbox = Start-CvSandbox
+        (Get-CvContext).Server | Should -Be $sandbox.Server
+        Stop-CvSandbox
+    }
+
+    It 'shares the session with the CvManager that the session uses, in parallel runspaces' {
+        $copy = New-Item -ItemType Directory (Join-Path $TestDrive 'other')
+        Copy-Item -Recurse (Split-Path $manifest) $copy
+        $manifests = $manifest, (Join-Path $copy 'CvManager/CvManager.psd1')
+        $output = $manifests | ForEach-Object -Parallel {
+            Import-Module $_, $using:sandboxManifest
+            $sandbox = Start-CvSandbox
+            (Get-CvContext).Server -eq $sandbox.Server
+            (Get-Module CvManager).ModuleBase
+            Stop-CvSandbox
+        }
+        $output | Where-Object { $_ -eq $true } | Should -HaveCount 2
+        $output | Where-Object { $_ -is [string] } | Sort-Object | Should -Be ($manifests | ForEach-Object { (Get-Item (Split-Path $_)).FullName } | Sort-Object)
+    }
+
+    It 'contains nothing that CvManager contains' {
+        $own = Get-ChildItem (Split-Path $sandboxManifest) -Recurse -Filter *.dll | ForEach-Object Name
+        $own | Should -Contain 'CvManager.Sandbox.dll'
+        $own | Where-Object { Test-Path (Join-Path $manifest "../bin/$_") } | Should -BeNullOrEmpty
     }
 }

@@ -3,7 +3,7 @@
 
 # Two workloads of one ContainerVersion with other names, in another namespace than that of the context.
 BeforeAll {
-    Import-Module (Join-Path $PSScriptRoot '../../module/CvManager.psd1')
+    & $PSScriptRoot/Import-Modules.ps1
     $sandbox = Start-CvSandbox
     Install-CvController -CrdOnly
     $repository = "$($sandbox.Registry)/nearmap/cvm-example"

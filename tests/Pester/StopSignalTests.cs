@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
-using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Pester;
@@ -51,7 +50,7 @@ public sealed class StopSignalTests
     private static async Task<Process> StartAsync(string program, params string[] options)
     {
         var script = $"""
-            Import-Module '{Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1")}'
+            & '{Path.Combine(PesterFile.Folder, "Import-Modules.ps1")}'
             $null = Start-CvSandbox
             Install-CvController -CrdOnly
             Start-CvReconcile -Watch -LogFormat Json

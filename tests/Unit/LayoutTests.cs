@@ -76,7 +76,8 @@ public sealed partial class LayoutTests
     [Fact]
     public void Error_ids_and_log_events_are_constants()
     {
-        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")).Concat(Files(Path.Combine(Source, "CvManager.PowerShell"))))
+        string[] projects = ["CvManager.Engine", "CvManager.PowerShell", "CvManager.Sandbox.PowerShell"];
+        foreach (var file in projects.SelectMany(project => Files(Path.Combine(Source, project))))
         {
             var text = File.ReadAllText(file);
             Assert.False(LiteralErrorId().IsMatch(text), $"{file} has an error id of its own: {LiteralErrorId().Match(text).Value}");
@@ -89,7 +90,7 @@ public sealed partial class LayoutTests
     }
 
     [Fact]
-    public void The_engine_uses_neither_PowerShell_nor_the_sandbox_and_the_sandbox_not_the_engine()
+    public void The_engine_uses_neither_PowerShell_nor_the_sandbox_nor_they_each_other()
     {
         var engine = Files(Path.Combine(Source, "CvManager.Engine"))
             .Where(f =>
@@ -102,8 +103,13 @@ public sealed partial class LayoutTests
                 )
             );
         var sandbox = Files(Path.Combine(Source, "CvManager.Sandbox")).Where(f => FoldersNamedIn(f).Any());
+        var cmdlets = Directory
+            .EnumerateFiles(Path.Combine(Source, "CvManager.PowerShell"))
+            .Concat(Files(Path.Combine(Source, "CvManager.PowerShell")))
+            .Where(f => File.ReadAllText(f).Contains("CvManager.Sandbox", StringComparison.Ordinal));
 
         Assert.Empty(engine);
+        Assert.Empty(cmdlets);
         Assert.Empty(sandbox);
     }
 

@@ -6,7 +6,7 @@ using Xunit;
 namespace CvManager.Support.PowerShell;
 
 /// <summary>
-/// A session of the PowerShell engine with the module imported from module/. The Utility module is missing (Select-Object, ConvertTo-Json,
+/// A session of the PowerShell engine with both modules imported from module/. The Utility module is missing (Select-Object, ConvertTo-Json,
 /// Format-Table, Write-Output); use <c>| ForEach-Object</c>, members and C#.
 /// </summary>
 /// <remarks>
@@ -15,25 +15,27 @@ namespace CvManager.Support.PowerShell;
 /// var result = session.Invoke("Get-CvContext -KubeConfig $path", ("path", file));
 /// Assert.Equal("prod", result.Single().Properties["Name"].Value);
 /// </code>
-/// Output types of the module are in another load context: read their properties by name, or with <c>dynamic</c>.
+/// Output types of the modules are in another load context: read their properties by name, or with <c>dynamic</c>.
 /// One script at a time; sessions are independent of each other.
 /// </remarks>
 public sealed class PowerShellSession : IDisposable
 {
-    /// <param name="import">False to not import the module.</param>
+    /// <param name="import">False to not import the modules.</param>
     /// <param name="configure">Configures the session before it opens, for example adds test cmdlets.</param>
     public PowerShellSession(bool import = true, Action<InitialSessionState>? configure = null)
     {
         var state = InitialSessionState.CreateDefault2();
         state.ThrowOnRunspaceOpenError = true;
         if (import)
-            state.ImportPSModule(ModuleManifest);
+            state.ImportPSModule(ModuleManifest, SandboxManifest);
         configure?.Invoke(state);
         Runspace = RunspaceFactory.CreateRunspace(Host, state);
         Runspace.Open();
     }
 
-    public static string ModuleManifest { get; } = Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1");
+    public static string ModuleManifest { get; } = Manifest("CvManager");
+
+    public static string SandboxManifest { get; } = Manifest("CvManager.Sandbox");
 
     public RecordingHost Host { get; } = new();
 
@@ -63,7 +65,7 @@ public sealed class PowerShellSession : IDisposable
         return shell.AddScript(script);
     }
 
-    /// <summary>Returns the terminal output of a script, formatted with the views of the module.</summary>
+    /// <summary>Returns the terminal output of a script, formatted with the views of the modules.</summary>
     public string Render(string script, params (string Name, object? Value)[] variables)
     {
         foreach (var (name, value) in variables)
@@ -84,6 +86,8 @@ public sealed class PowerShellSession : IDisposable
     }
 
     public void Dispose() => Runspace.Dispose();
+
+    private static string Manifest(string module) => Path.Combine(RepositoryRoot.Path, "module", module, module + ".psd1");
 
     private static SessionResult Collect(System.Management.Automation.PowerShell shell, Func<IReadOnlyList<PSObject>> run)
     {

@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using CvManager.PowerShell;
+using CvManager.Sandbox.PowerShell;
 using CvManager.Support.PowerShell;
 using Xunit;
 

@@ -2,21 +2,26 @@ using System.Management.Automation;
 using System.Reflection;
 using System.Xml.Linq;
 using CvManager.PowerShell;
+using CvManager.Sandbox.PowerShell;
 using CvManager.Support;
 using CvManager.Support.PowerShell;
 using Xunit;
 
 namespace CvManager.Unit.PowerShell;
 
-/// <summary>Conventions of all cmdlets.</summary>
+/// <summary>Conventions of all cmdlets of both modules.</summary>
 public sealed class CmdletConventionTests
 {
-    private static readonly string Module = Path.GetDirectoryName(PowerShellSession.ModuleManifest)!;
+    private static readonly (Assembly Assembly, string Manifest)[] Modules =
+    [
+        (typeof(AsyncCmdlet).Assembly, PowerShellSession.ModuleManifest),
+        (typeof(StartCvSandboxCommand).Assembly, PowerShellSession.SandboxManifest),
+    ];
 
     private static readonly IReadOnlyList<Type> Cmdlets =
     [
-        .. typeof(AsyncCmdlet)
-            .Assembly.GetTypes()
+        .. Modules
+            .SelectMany(module => module.Assembly.GetTypes())
             .Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)
             .OrderBy(NounAndVerb, StringComparer.Ordinal),
     ];
@@ -25,7 +30,8 @@ public sealed class CmdletConventionTests
     private static readonly string[] Harmless = ["Get", "Test", "Wait", "Connect", "Export"];
 
     [Fact]
-    public void The_module_has_cmdlets() => Assert.NotEmpty(Cmdlets);
+    public void Each_module_has_cmdlets() =>
+        Assert.All(Modules, module => Assert.Contains(Cmdlets, cmdlet => cmdlet.Assembly == module.Assembly));
 
     [Fact]
     public void Parameter_sets_match_ParameterSets_txt()
@@ -89,7 +95,7 @@ public sealed class CmdletConventionTests
         );
 
     [Fact]
-    public void Every_output_type_is_declared_and_belongs_to_the_module() =>
+    public void Every_output_type_is_declared_and_belongs_to_the_module_of_its_cmdlet() =>
         Assert.All(
             Cmdlets,
             type =>
@@ -100,7 +106,7 @@ public sealed class CmdletConventionTests
                     types,
                     output =>
                         Assert.True(
-                            output.Assembly == typeof(AsyncCmdlet).Assembly || output.Assembly == typeof(string).Assembly,
+                            output.Assembly == type.Assembly || output.Assembly == typeof(string).Assembly,
                             $"{Name(type)} gives {output}"
                         )
                 );
@@ -119,7 +125,7 @@ public sealed class CmdletConventionTests
                         var declared = parameter.PropertyType.IsArray ? parameter.PropertyType.GetElementType()! : parameter.PropertyType;
                         declared = Nullable.GetUnderlyingType(declared) ?? declared;
                         Assert.True(
-                            declared.Assembly == typeof(AsyncCmdlet).Assembly
+                            declared.Assembly == type.Assembly
                                 || declared.Assembly == typeof(PSObject).Assembly
                                 || declared.Namespace!.StartsWith("System", StringComparison.Ordinal),
                             $"{Name(type)} -{parameter.Name} is a {declared}"
@@ -131,12 +137,11 @@ public sealed class CmdletConventionTests
     [Fact]
     public void Views_refer_to_existing_properties()
     {
-        var assembly = typeof(AsyncCmdlet).Assembly;
-
         var wrong =
-            from view in XDocument.Load(Path.Combine(Module, "CvManager.Format.ps1xml")).Descendants("View")
+            from module in Modules
+            from view in XDocument.Load(Path.ChangeExtension(module.Manifest, ".Format.ps1xml")).Descendants("View")
             from name in view.Element("ViewSelectedBy")!.Elements("TypeName")
-            let type = assembly.GetType(name.Value)
+            let type = module.Assembly.GetType(name.Value)
             from property in view.Descendants("PropertyName").Select(property => property.Value).DefaultIfEmpty("")
             where type is null || (property.Length > 0 && type.GetProperty(property) is null)
             select $"{name.Value} {property}";

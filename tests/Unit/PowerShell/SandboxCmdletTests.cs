@@ -59,7 +59,7 @@ public sealed class SandboxCmdletTests : IDisposable
         Assert.Equal(path, session.Invoke("(Start-CvSandbox -KubeConfig $path).KubeConfig", ("path", path)).Single().BaseObject);
         var error = session.Invoke("Start-CvSandbox $taken", ("taken", taken)).Error();
 
-        Assert.Equal("SandboxKubeConfigNotWritten,CvManager.PowerShell.StartCvSandboxCommand", error.FullyQualifiedErrorId);
+        Assert.Equal("SandboxKubeConfigNotWritten,CvManager.Sandbox.PowerShell.StartCvSandboxCommand", error.FullyQualifiedErrorId);
         Assert.Equal("mine", File.ReadAllText(taken));
     }
 
@@ -82,7 +82,7 @@ public sealed class SandboxCmdletTests : IDisposable
 
         var error = session.Invoke("$s = Start-CvSandbox; Start-CvSandbox -Port ([uri]$s.Server).Port").Error();
 
-        Assert.Equal("SandboxPortTaken,CvManager.PowerShell.StartCvSandboxCommand", error.FullyQualifiedErrorId);
+        Assert.Equal("SandboxPortTaken,CvManager.Sandbox.PowerShell.StartCvSandboxCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.ResourceExists, error.CategoryInfo.Category);
     }
 }

@@ -1,7 +1,7 @@
-using CvManager.Sandbox;
+using CvManager.PowerShell;
 using CvManager.Sandbox.Registry;
 
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>A sandbox of a session: cluster, registry and kubeconfig file. Stored in <see cref="SessionMemory"/>.</summary>
 internal sealed class RunningSandbox : IAsyncDisposable
@@ -52,7 +52,7 @@ internal sealed class RunningSandbox : IAsyncDisposable
     /// <param name="server">The server of the sandbox; null for any sandbox.</param>
     public static CvException NotRunning(string? server) =>
         new(
-            CmdletErrorIds.SandboxNotRunning,
+            SandboxErrorIds.SandboxNotRunning,
             CvErrorKind.NotFound,
             server is null ? "No sandbox is running in this session." : $"Sandbox {server} is not running in this session.",
             "Run Start-CvSandbox to start one."

@@ -1,9 +1,10 @@
 using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
+using CvManager.PowerShell;
 using CvManager.Sandbox.Registry;
 
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>Pushes a small test image to the registry of the sandbox, as a build would.</summary>
 [Cmdlet(VerbsCommon.Add, "CvSandboxImage", SupportsShouldProcess = true)]
@@ -78,7 +79,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
         catch (Exception e) when (e is ArgumentException or InvalidOperationException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxImageInvalid,
+                SandboxErrorIds.SandboxImageInvalid,
                 CvErrorKind.Invalid,
                 e.Message,
                 $"Use a valid lower-case repository name and valid tags. If the repository includes a registry, it must be {registry.Host}.",

@@ -1,4 +1,4 @@
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>An image in the registry of a sandbox.</summary>
 public sealed record CvSandboxImage

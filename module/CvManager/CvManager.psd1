@@ -34,9 +34,6 @@
         'Get-CvRollout'
         'Wait-CvRollout'
         'Get-CvRolloutHistory'
-        'Start-CvSandbox'
-        'Stop-CvSandbox'
-        'Add-CvSandboxImage'
         'Get-CvWorkload'
     )
     VariablesToExport = @()

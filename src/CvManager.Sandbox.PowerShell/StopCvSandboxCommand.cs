@@ -1,6 +1,7 @@
 using System.Management.Automation;
+using CvManager.PowerShell;
 
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>Stops sandboxes of this session, deletes their contents, and removes their kubeconfig files.</summary>
 [Cmdlet(VerbsLifecycle.Stop, "CvSandbox", SupportsShouldProcess = true)]
@@ -29,12 +30,7 @@ public sealed class StopCvSandboxCommand : AsyncCmdlet
     {
         if (!await ShouldProcessAsync(sandbox.Description.Server, "Stop sandbox") || !session.Remove(sandbox))
             return;
-        if (
-            SessionConnection.Of(session) is { } connection
-            && connection.KubeConfig == sandbox.Description.KubeConfig
-            && session.Remove(connection)
-        )
-            await connection.DisposeAsync();
+        await SessionConnection.DisconnectAsync(session, sandbox.Description.KubeConfig);
         await sandbox.DisposeAsync();
     }
 }

@@ -1,9 +1,9 @@
 using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
-using CvManager.Cluster;
+using CvManager.PowerShell;
 
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>
 /// Starts a Kubernetes cluster and a registry in this process, on the loopback address, and connects the session to it. Stop-CvSandbox or
@@ -42,10 +42,7 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         var sandbox = await StartAsync(path, cancellationToken);
         session.Add(sandbox);
         if (!NoConnect)
-        {
-            var options = new ClusterOptions { KubeConfigPath = sandbox.Description.KubeConfig };
-            await new SessionConnection(ClusterConnection.Connect(options), options.KubeConfigPath).ReplaceAsync(session);
-        }
+            await SessionConnection.ConnectAsync(session, sandbox.Description.KubeConfig);
         await WriteObjectAsync(sandbox.Description);
     }
 
@@ -58,7 +55,7 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxPortTaken,
+                SandboxErrorIds.SandboxPortTaken,
                 CvErrorKind.Conflict,
                 $"Port {Port} or {RegistryPort} on 127.0.0.1 is already in use: {e.Message}",
                 "Specify other ports, or omit -Port and -RegistryPort to use free ports.",
@@ -68,7 +65,7 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw new CvException(
-                CmdletErrorIds.SandboxKubeConfigNotWritten,
+                SandboxErrorIds.SandboxKubeConfigNotWritten,
                 CvErrorKind.Conflict,
                 $"Could not write '{path}': {e.Message}",
                 "Specify a writable path of a file that does not exist.",

@@ -1,4 +1,4 @@
-namespace CvManager.PowerShell;
+namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>A running sandbox: the output of Start-CvSandbox.</summary>
 public sealed record CvSandbox
