@@ -73,7 +73,7 @@ Describe 'The module' {
             Import-Module CvManager -ErrorAction Stop
             (Get-Module CvManager).ModuleBase
             Get-Command -Module CvManager | ForEach-Object Name | Sort-Object
-            (Test-ContainerVersion -Path '$PSScriptRoot/../../examples/cvm-example/myapp.yaml').Valid
+            ((Get-Content -Raw '$PSScriptRoot/../../examples/cvm-example/myapp.yaml').Replace('`${ECR_ENDPOINT}', 'r.example') | Test-ContainerVersion).Valid
             (Get-Command Start-CvSandbox -ErrorAction Ignore).Name"
         $names | Should -Be @((Join-Path $copy 'CvManager'); $listed; 'True')
     }
@@ -104,11 +104,9 @@ Describe 'The module' {
 
 Describe 'The module of the sandbox' {
     It 'has a valid manifest, and requires CvManager' {
-        Import-Module $manifest
-        $tested = Test-ModuleManifest $sandboxManifest -ErrorAction Stop
-        $tested.PowerShellVersion | Should -Be '7.4'
-        $tested.RequiredModules.Name | Should -Be 'CvManager'
-        $tested.Version | Should -Be (Get-Module CvManager).Version
+        $tested = Invoke-WithModulePath $folder "Test-ModuleManifest '$sandboxManifest' -ErrorAction Stop | ForEach-Object { ""`$(`$_.PowerShellVersion)"", `$_.RequiredModules.Name }"
+        $LASTEXITCODE | Should -Be 0
+        $tested | Should -Be '7.4', 'CvManager'
     }
 
     It 'is loaded with CvManager by its cmdlets if both are on the module path, and <What>' -ForEach @(
