@@ -105,8 +105,10 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
                 {
                     var lines = Encoding.UTF8.GetString(input).Split('\n');
                     await VersionSyntax.Of(lines[0]).MatchingAsync(lines.Skip(1), token);
-                    if (VersionPolicy.Find(lines[0]) is { Newest: null } policy)
-                        await policy.ChooseAsync(lines[1..], token);
+                    FollowedPolicy policy = lines[0].Split(':', 2) is ["semver", var range]
+                        ? new SemverPolicy(range)
+                        : new RegexPolicy(lines[0], VersionPolicySpec.Numeric);
+                    await VersionPolicy.Of(policy).ChooseAsync(lines[1..], token);
                 }
             ),
             OfText(
@@ -332,10 +334,9 @@ internal sealed record Target(string Name, IReadOnlyList<byte[]> Samples, Func<b
     [
         "[0-9a-f]{7,40}",
         "semver:>=1.2 <2",
-        "regex/numeric:^main-([0-9]+)$",
-        "regex/alphabetical:main-.*",
+        "^main-([0-9]+)$",
+        "main-.*",
         $"(a+)+b\n{new string('a', 60)}",
-        "newest:[0-9.]+",
     ];
 
     private const string Tags = "1.2.3\n1.2.4-rc.1\nmain-17\nmain-5\nabcdef1\n2026.01.02\nv1.2.3.4\nlatest";

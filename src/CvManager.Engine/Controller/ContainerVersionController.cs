@@ -141,7 +141,7 @@ public sealed partial class ContainerVersionController : IDisposable
     public int PollNow(ImageRepository repository, string? tag)
     {
         ArgumentNullException.ThrowIfNull(repository);
-        return _term?.Poller.PollNow(repository.Registry, repository.Path, tag) ?? 0;
+        return _term?.Poller.PollNow(repository, tag) ?? 0;
     }
 
     /// <summary>

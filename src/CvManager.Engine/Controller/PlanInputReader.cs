@@ -36,13 +36,14 @@ internal sealed class PlanInputReader(IResourceVersions versions, ServiceStore s
         try
         {
             version = await versions.FindAsync(resource, context, cancellationToken);
+            var tag = version?.Followed.ToString();
             if (
                 version is not null
-                && (latest is null || latest.Tag != version.Tag || latest.Digest != version.Digest || latest.Version != version.Version)
+                && (latest is null || latest.Tag != tag || latest.Digest != version.Digest || latest.Version != version.Version)
             )
                 latest = new LatestVersion
                 {
-                    Tag = version.Tag,
+                    Tag = tag!,
                     Version = version.Version,
                     Digest = version.Digest,
                     SeenAt = version.SeenAt,

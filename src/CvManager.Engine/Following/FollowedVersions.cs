@@ -54,15 +54,15 @@ internal sealed class FollowedVersions : IResourceVersions
         var found = state.Found!;
         var seenAt = state.SeenAt!.Value;
         if (found.ChosenTag is { } chosen)
-            return new ResolvedVersion(spec.Follows, found.Digest, chosen, seenAt);
+            return new ResolvedVersion(spec.Followed, found.Digest, chosen, seenAt);
         var hint = HintOf(resource, found.Digest);
         var version = _tags.Find(
             resource.Key,
-            new Question(login.Name, repository, spec.Follows, found.Digest, spec.VersionSyntax),
+            new Question(login.Name, repository, spec.Followed, found.Digest, spec.VersionSyntax),
             Patience(resource),
             answer => !context.FollowedTags.Contains(answer.Version),
             token =>
-                login.Versions.ResolveAsync(repository, spec.Follows, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token)
+                login.Versions.ResolveAsync(repository, spec.Followed, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token)
         );
         return version is null ? null : version with { SeenAt = seenAt };
     }
@@ -73,10 +73,10 @@ internal sealed class FollowedVersions : IResourceVersions
         (var repository, var login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
         return _pins.Find(
             resource.Key,
-            new Question(login.Name, repository, spec.Follows, spec.PinVersion, null),
+            new Question(login.Name, repository, spec.Followed, spec.PinVersion, null),
             Patience(resource),
             _ => true,
-            token => login.Versions.ResolvePinAsync(repository, spec.Follows, spec.PinVersion, token)
+            token => login.Versions.ResolvePinAsync(repository, spec.Followed, spec.PinVersion, token)
         );
     }
 
@@ -94,9 +94,9 @@ internal sealed class FollowedVersions : IResourceVersions
 
     private TagState? Follow(ContainerVersion resource, ImageRepository repository, RegistryLogin login)
     {
-        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
-        _poller.Follow(resource.Key, followed, TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds));
-        return _poller.Find(followed);
+        PollTarget target = new(repository, login.Name, resource.Spec.Followed);
+        _poller.Follow(resource.Key, target, TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds));
+        return _poller.Find(target);
     }
 
     private async ValueTask<(ImageRepository Repository, RegistryLogin Login)> LoginOfAsync(
@@ -125,7 +125,7 @@ internal sealed class FollowedVersions : IResourceVersions
     /// </summary>
     private static string? HintOf(ContainerVersion resource, string digest) =>
         resource.Status is { Latest: { } latest } status
-        && latest.Tag == resource.Spec.Follows
+        && latest.Tag == resource.Spec.Followed.ToString()
         && latest.Digest == digest
         && status.ObservedGeneration == resource.Metadata.Generation
             ? latest.Version
@@ -149,5 +149,5 @@ internal sealed class FollowedVersions : IResourceVersions
     }
 
     /// <param name="Wanted">A digest, or a pinned version.</param>
-    private sealed record Question(string Login, ImageRepository Repository, string Follows, string Wanted, string? Syntax);
+    private sealed record Question(string Login, ImageRepository Repository, Followed Followed, string Wanted, string? Syntax);
 }

@@ -18,7 +18,7 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
 
     private readonly RegistryLogins _logins;
     private readonly TimeProvider _time;
-    private readonly ConcurrentDictionary<FollowedTag, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
+    private readonly ConcurrentDictionary<PollTarget, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
 
     /// <param name="cluster">The cluster whose imagePullSecrets are used; null for none.</param>
     /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
@@ -34,12 +34,13 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
         ArgumentNullException.ThrowIfNull(context);
         var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
         var login = await LoginOfAsync(resource, repository, context, cancellationToken);
-        FollowedTag followed = new(new TagRepository(repository.Registry, repository.Path, login.Name), resource.Spec.Follows);
-        var found = await Current(followed, () => login.Versions.FindTagAsync(repository, resource.Spec.Follows, cancellationToken))
+        var followed = resource.Spec.Followed;
+        PollTarget target = new(repository, login.Name, followed);
+        var found = await Current(target, () => login.Versions.FindTagAsync(repository, followed, cancellationToken))
             .WaitAsync(cancellationToken);
         return await login.Versions.ResolveAsync(
             repository,
-            resource.Spec.Follows,
+            followed,
             found,
             _time.GetUtcNow(),
             resource.Spec.VersionSyntax,
@@ -55,7 +56,7 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
         ArgumentNullException.ThrowIfNull(context);
         var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
         var login = await LoginOfAsync(resource, repository, context, cancellationToken);
-        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Follows, resource.Spec.PinVersion, cancellationToken);
+        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Followed, resource.Spec.PinVersion, cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();
@@ -74,11 +75,11 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
             cancellationToken
         );
 
-    private Task<TagDigest> Current(FollowedTag followed, Func<Task<TagDigest>> ask)
+    private Task<TagDigest> Current(PollTarget target, Func<Task<TagDigest>> ask)
     {
         var now = _time.GetTimestamp();
         (var answer, _) = _answers.AddOrUpdate(
-            followed,
+            target,
             _ => (new Lazy<Task<TagDigest>>(ask), now),
             (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now)
         );

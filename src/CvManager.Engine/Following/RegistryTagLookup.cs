@@ -1,5 +1,6 @@
 using System.Collections.Concurrent;
 using CvManager.Registries;
+using CvManager.Resources;
 
 namespace CvManager.Following;
 
@@ -11,43 +12,45 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
 
     private const int ParallelLookups = 8;
 
-    public int TagsPerRequest(TagRepository repository) => Find(repository).Registry.TagsPerRequest;
+    public int TagsPerRequest(TagRepository repository) => LoginOf(repository).Registries.For(repository.Repository).TagsPerRequest;
 
-    public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
+    public async Task<IReadOnlyDictionary<Followed, TagState>> ReadTagsAsync(
         TagRepository repository,
-        IReadOnlyList<string> tags,
+        IReadOnlyList<Followed> tags,
         CancellationToken cancellationToken
     )
     {
-        (var login, var registry, var named) = Find(repository);
+        var login = LoginOf(repository);
+        var named = repository.Repository;
+        var registry = login.Registries.For(named);
         using CancellationTokenSource late = new(Limit, time);
         using var ended = CancellationTokenSource.CreateLinkedTokenSource(late.Token, cancellationToken);
-        ConcurrentDictionary<string, TagObservation> answers = new(StringComparer.Ordinal);
-        string[] plain = [.. tags.Where(tag => !IsPolicy(tag))];
+        ConcurrentDictionary<Followed, TagState> answers = [];
+        FollowedTag[] plain = [.. tags.OfType<FollowedTag>()];
         if (registry.TagsPerRequest > 1 && plain.Length > 0)
         {
             await GuardAsync(
                 plain,
                 async () =>
                 {
-                    var found = await registry.FindTagsAsync(named, plain, ended.Token);
+                    var found = await registry.FindTagsAsync(named, [.. plain.Select(tag => tag.Name)], ended.Token);
                     foreach (var tag in plain)
-                        answers[tag] = Observed(named, tag, found.GetValueOrDefault(tag));
+                        answers[tag] = Observed(named, tag.Name, found.GetValueOrDefault(tag.Name));
                 }
             );
         }
 
         // The failure of one tag does not affect the others.
         Queue<Task> ahead = [];
-        foreach (var tag in tags.Where(tag => !answers.ContainsKey(tag)))
+        foreach (var followed in tags.Where(tag => !answers.ContainsKey(tag)))
         {
             ahead.Enqueue(
                 GuardAsync(
-                    [tag],
+                    [followed],
                     async () =>
-                        answers[tag] = IsPolicy(tag)
-                            ? TagObservation.Of(await login.Versions.FindTagAsync(named, tag, ended.Token))
-                            : Observed(named, tag, await registry.FindTagAsync(named, tag, ended.Token))
+                        answers[followed] = followed is FollowedTag { Name: var tag }
+                            ? Observed(named, tag, await registry.FindTagAsync(named, tag, ended.Token))
+                            : TagState.Of(await login.Versions.FindTagAsync(named, followed, ended.Token))
                 )
             );
             if (ahead.Count >= ParallelLookups)
@@ -57,7 +60,7 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
         await Task.WhenAll(ahead);
         return answers;
 
-        async Task GuardAsync(IReadOnlyList<string> asked, Func<Task> ask)
+        async Task GuardAsync(IReadOnlyList<Followed> asked, Func<Task> ask)
         {
             CvException error;
             try
@@ -75,31 +78,23 @@ internal sealed class RegistryTagLookup(RegistryLogins logins, TimeProvider time
             }
 
             foreach (var tag in asked)
-                answers[tag] = TagObservation.Failed(error);
+                answers[tag] = TagState.Failed(error);
         }
     }
 
-    /// <summary>True for a version policy, which requires a listing of the tags; a tag cannot contain a colon.</summary>
-    internal static bool IsPolicy(string tag) => tag.Contains(':', StringComparison.Ordinal);
-
-    private (RegistryLogin Login, IRegistry Registry, ImageRepository Repository) Find(TagRepository repository)
-    {
-        var named = ImageRepository.Parse($"{repository.Registry}/{repository.Repository}");
-        var login =
-            logins.Find(repository.Login)
-            ?? throw new CvException(
-                ErrorIds.RegistryLoginChanged,
-                CvErrorKind.Unavailable,
-                $"The credentials for '{named}' changed while its tags were being read.",
-                "No action required: the tags are read again with the new credentials."
-            )
-            {
-                Target = named.ToString(),
-            };
-        return (login, login.Registries.For(named), named);
-    }
+    private RegistryLogin LoginOf(TagRepository repository) =>
+        logins.Find(repository.Login)
+        ?? throw new CvException(
+            ErrorIds.RegistryLoginChanged,
+            CvErrorKind.Unavailable,
+            $"The credentials for '{repository.Repository}' changed while its tags were being read.",
+            "No action required: the tags are read again with the new credentials."
+        )
+        {
+            Target = repository.Repository.ToString(),
+        };
 
     /// <summary>A missing tag and a missing repository look the same: distinguishing them would cost a request for each poll.</summary>
-    private static TagObservation Observed(ImageRepository repository, string tag, TagDigest? found) =>
-        found is null ? TagObservation.Failed(RegistryErrors.TagNotFound(repository, tag)) : TagObservation.Of(found);
+    private static TagState Observed(ImageRepository repository, string tag, TagDigest? found) =>
+        found is null ? TagState.Failed(RegistryErrors.TagNotFound(repository, tag)) : TagState.Of(found);
 }

@@ -1,3 +1,5 @@
+using CvManager.Registries;
+using CvManager.Resources;
 using CvManager.Scheduling;
 using Microsoft.Extensions.Logging;
 
@@ -75,24 +77,24 @@ internal sealed partial class TagPoller : IDisposable
     /// <summary>
     /// Makes the follower follow this tag, and no other. Known facts about the tag are available from <see cref="Find"/> at once.
     /// </summary>
-    public void Follow(string follower, FollowedTag followed, TimeSpan interval)
+    public void Follow(string follower, PollTarget target, TimeSpan interval)
     {
         ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(interval, TimeSpan.Zero);
         lock (_gate)
         {
             if (_following.TryGetValue(follower, out var former))
             {
-                if (former.Tag.Followed == followed && former.Interval == interval)
+                if (former.Tag.Target == target && former.Interval == interval)
                     return;
-                if (former.Tag.Followed != followed)
+                if (former.Tag.Target != target)
                     Leave(follower, former.Tag);
             }
 
-            var key = KeyOf(followed);
+            var key = KeyOf(target);
             if (!_repositories.TryGetValue(key, out var repository))
-                _repositories.Add(key, repository = new Repository(key, followed.Repository));
-            if (!repository.Tags.TryGetValue(followed.Tag, out var tag))
-                repository.Tags.Add(followed.Tag, tag = new Tag(followed, repository, _time.GetTimestamp()));
+                _repositories.Add(key, repository = new Repository(key, target.Repository));
+            if (!repository.Tags.TryGetValue(target.Followed, out var tag))
+                repository.Tags.Add(target.Followed, tag = new Tag(target, repository, _time.GetTimestamp()));
             tag.Followers[follower] = interval;
             _following[follower] = (tag, interval);
             var shortest = tag.Followers.Values.Min();
@@ -118,11 +120,11 @@ internal sealed partial class TagPoller : IDisposable
     }
 
     /// <summary>What is known about a tag; null before its first poll has ended, and if it has no followers.</summary>
-    public TagState? Find(FollowedTag followed)
+    public TagState? Find(PollTarget target)
     {
         lock (_gate)
         {
-            return _repositories.TryGetValue(KeyOf(followed), out var repository) && repository.Tags.TryGetValue(followed.Tag, out var tag)
+            return _repositories.TryGetValue(KeyOf(target), out var repository) && repository.Tags.TryGetValue(target.Followed, out var tag)
                 ? tag.State
                 : null;
         }
@@ -133,25 +135,23 @@ internal sealed partial class TagPoller : IDisposable
     /// <see cref="TagPollerOptions.MinPollSpacing"/> allows, with every login.
     /// </summary>
     /// <returns>The number of matching followed tags.</returns>
-    public int PollNow(string registryHost, string repositoryPath, string? tagName)
+    public int PollNow(ImageRepository repository, string? tagName)
     {
         var count = 0;
         lock (_gate)
         {
-            foreach (var repository in _repositories.Values)
+            foreach (var polled in _repositories.Values.Where(polled => polled.Id.Repository == repository))
             {
-                if (repository.Id.Registry != registryHost || repository.Id.Repository != repositoryPath)
-                    continue;
-                foreach (var tag in repository.Tags.Values)
+                foreach (var tag in polled.Tags.Values)
                 {
-                    if (tagName is not null && tag.Followed.Tag != tagName)
+                    if (tagName is not null && tag.Target.Followed != new FollowedTag(tagName))
                         continue;
                     count++;
                     var now = _time.GetTimestamp();
                     tag.Due = Math.Min(tag.Due, tag.PolledAt is { } last ? Math.Max(now, Later(last, _options.MinPollSpacing)) : now);
                 }
 
-                Schedule(repository);
+                Schedule(polled);
             }
         }
 
@@ -176,8 +176,8 @@ internal sealed partial class TagPoller : IDisposable
     public void Dispose() => _queue.Dispose();
 
     /// <summary>Version policies are polled separately. A repository name cannot contain a space.</summary>
-    private static string KeyOf(FollowedTag followed) =>
-        RegistryTagLookup.IsPolicy(followed.Tag) ? $"{followed.Repository} {followed.Tag}" : followed.Repository.ToString();
+    private static string KeyOf(PollTarget target) =>
+        target.Followed is FollowedPolicy ? $"{target.Repository} {target.Followed}" : target.Repository.ToString();
 
     /// <summary>Polls the due tags of one repository. Never throws; always completes the key.</summary>
     private async Task PollAsync(string key, CancellationToken cancellationToken)
@@ -210,8 +210,8 @@ internal sealed partial class TagPoller : IDisposable
         var tags = Begin(repository, AnswersForSeveral(repository.Id));
         var answers =
             tags.Count == 0
-                ? new Dictionary<string, TagObservation>()
-                : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Followed.Tag)], cancellationToken);
+                ? new Dictionary<Followed, TagState>()
+                : await AskAsync(repository.Id, [.. tags.Select(tag => tag.Target.Followed)], cancellationToken);
         return End(repository, tags, answers);
     }
 
@@ -228,9 +228,9 @@ internal sealed partial class TagPoller : IDisposable
         }
     }
 
-    private async Task<IReadOnlyDictionary<string, TagObservation>> AskAsync(
+    private async Task<IReadOnlyDictionary<Followed, TagState>> AskAsync(
         TagRepository repository,
-        IReadOnlyList<string> tags,
+        IReadOnlyList<Followed> tags,
         CancellationToken cancellationToken
     )
     {
@@ -270,7 +270,7 @@ internal sealed partial class TagPoller : IDisposable
             );
         }
 
-        return tags.ToDictionary(tag => tag, _ => TagObservation.Failed(shown), StringComparer.Ordinal);
+        return tags.ToDictionary(tag => tag, _ => TagState.Failed(shown));
     }
 
     /// <summary>Takes the tags to poll now: the due ones and, if one request can read several, those that are due soon.</summary>
@@ -295,7 +295,7 @@ internal sealed partial class TagPoller : IDisposable
         }
     }
 
-    private WorkResult End(Repository repository, List<Tag> tags, IReadOnlyDictionary<string, TagObservation> answers)
+    private WorkResult End(Repository repository, List<Tag> tags, IReadOnlyDictionary<Followed, TagState> answers)
     {
         List<string> woken = [];
         WorkResult result;
@@ -306,7 +306,7 @@ internal sealed partial class TagPoller : IDisposable
             var phase = _random.NextDouble();
             foreach (var tag in tags)
             {
-                if (Note(tag, answers.TryGetValue(tag.Followed.Tag, out var answer) ? answer : NotReturned(tag)))
+                if (Note(tag, answers.TryGetValue(tag.Target.Followed, out var answer) ? answer : NotReturned(tag)))
                     woken.AddRange(tag.Followers.Keys);
                 var due =
                     tag.Failures > 0
@@ -326,31 +326,26 @@ internal sealed partial class TagPoller : IDisposable
         return result;
     }
 
-    private static TagObservation NotReturned(Tag tag) =>
-        TagObservation.Failed(
+    private static TagState NotReturned(Tag tag) =>
+        TagState.Failed(
             new CvException(
                 ErrorIds.RegistryAnswerIncomplete,
                 CvErrorKind.Unavailable,
-                $"The registry's response does not contain {tag.Followed}.",
+                $"The registry's response does not contain {tag.Target}.",
                 "No action required: the request is retried."
             )
         );
 
     /// <summary>Stores an observation; true if it is new to the followers.</summary>
-    private bool Note(Tag tag, TagObservation seen)
+    private bool Note(Tag tag, TagState seen)
     {
         var former = tag.State;
         if (seen.Error is not { } error)
         {
             tag.Failures = 0;
-            tag.State = new TagState
-            {
-                Found = seen.Found,
-                SeenAt = _time.GetUtcNow(),
-                SeenAtTimestamp = _time.GetTimestamp(),
-            };
+            tag.State = seen with { SeenAt = _time.GetUtcNow(), SeenAtTimestamp = _time.GetTimestamp() };
             if (former?.Error is not null)
-                LogRecovered(_logger, tag.Followed);
+                LogRecovered(_logger, tag.Target);
             return former?.Found?.Digest != seen.Found?.Digest
                 || former?.Found?.ChosenTag != seen.Found?.ChosenTag
                 || former?.Error is not null;
@@ -359,16 +354,15 @@ internal sealed partial class TagPoller : IDisposable
         // A permanent error needs a person; polling more often than the interval does not help.
         tag.Failures = error.IsTransient ? Math.Min(tag.Failures + 1, 1000) : 0;
         var gone = error.Kind is CvErrorKind.NotFound;
-        tag.State = new TagState
+        tag.State = seen with
         {
             Found = gone ? null : former?.Found,
             SeenAt = gone ? null : former?.SeenAt,
             SeenAtTimestamp = former?.SeenAtTimestamp ?? 0,
-            Error = error,
         };
         var news = former?.Error is not { } known || known.ErrorId != error.ErrorId || known.Kind != error.Kind;
         if (news)
-            LogFails(_logger, tag.Followed, error.Message);
+            LogFails(_logger, tag.Target, error.Message);
         return news;
     }
 
@@ -382,7 +376,7 @@ internal sealed partial class TagPoller : IDisposable
             return;
         }
 
-        tag.Repository.Tags.Remove(tag.Followed.Tag);
+        tag.Repository.Tags.Remove(tag.Target.Followed);
         if (tag.Repository.Tags.Count == 0)
             _repositories.Remove(tag.Repository.Key);
     }
@@ -404,7 +398,7 @@ internal sealed partial class TagPoller : IDisposable
         Level = LogLevel.Warning,
         Message = "{Tag} could not be read from the registry: {Reason}"
     )]
-    private static partial void LogFails(ILogger logger, FollowedTag tag, string reason);
+    private static partial void LogFails(ILogger logger, PollTarget tag, string reason);
 
     [LoggerMessage(
         EventId = LogEvents.TagReadableAgain,
@@ -412,7 +406,7 @@ internal sealed partial class TagPoller : IDisposable
         Level = LogLevel.Information,
         Message = "{Tag} can be read from the registry again"
     )]
-    private static partial void LogRecovered(ILogger logger, FollowedTag tag);
+    private static partial void LogRecovered(ILogger logger, PollTarget tag);
 
     [LoggerMessage(
         EventId = LogEvents.TagPollFailed,
@@ -428,12 +422,12 @@ internal sealed partial class TagPoller : IDisposable
 
         public TagRepository Id { get; } = id;
 
-        public Dictionary<string, Tag> Tags { get; } = new(StringComparer.Ordinal);
+        public Dictionary<Followed, Tag> Tags { get; } = [];
     }
 
-    private sealed class Tag(FollowedTag followed, Repository repository, long due)
+    private sealed class Tag(PollTarget target, Repository repository, long due)
     {
-        public FollowedTag Followed { get; } = followed;
+        public PollTarget Target { get; } = target;
 
         public Repository Repository { get; } = repository;
 

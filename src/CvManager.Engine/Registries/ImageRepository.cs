@@ -30,6 +30,9 @@ public sealed partial class ImageRepository : IEquatable<ImageRepository>
     /// <summary>The path in the registry: <c>library/nginx</c>.</summary>
     public string Path { get; }
 
+    /// <summary>The same repository, written as host and path.</summary>
+    internal ImageRepository Canonical => new(ToFullString(), Registry, Path);
+
     /// <exception cref="CvException"><c>ImageRepositoryInvalid</c>.</exception>
     public static ImageRepository Parse(string text)
     {

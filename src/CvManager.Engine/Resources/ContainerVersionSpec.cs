@@ -54,20 +54,9 @@ public sealed record ContainerVersionSpec
     /// <summary>Names of secrets with registry credentials, in addition to the pull secrets of the workloads.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
 
-    /// <summary>
-    /// What is followed as a string: the tag, or the policy as <c>semver:RANGE</c>, <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>.
-    /// Tags cannot contain a colon.
-    /// </summary>
+    /// <summary>What is followed: the tag or the policy.</summary>
     [JsonIgnore]
-    public string Follows =>
-        VersionPolicy switch
-        {
-            null => Tag ?? "",
-            { Semver: { } range } => $"semver:{range}",
-            { Regex: { } expression } policy => $"regex/{policy.Order ?? VersionPolicySpec.Numeric}:{expression}",
-            // A single asterisk is not a valid regular expression.
-            _ => $"newest:{VersionSyntax ?? "*"}",
-        };
+    public Followed Followed => Followed.Of(this);
 }
 
 /// <summary>Selects a version tag: exactly one of the three.</summary>

@@ -1,23 +1,21 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using CvManager.Resources;
 
 namespace CvManager.Versions;
 
-/// <summary>
-/// Selects one of the version tags of a repository, as an alternative to a moving tag: <c>semver:RANGE</c>,
-/// <c>regex/ORDER:EXPRESSION</c> or <c>newest:SYNTAX</c>. Immutable, thread-safe.
-/// </summary>
+/// <summary>Selects one of the version tags of a repository. Immutable, thread-safe.</summary>
 internal sealed class VersionPolicy
 {
-    private readonly string _text;
+    private readonly FollowedPolicy _written;
     private readonly VersionRange? _range;
     private readonly TagExpression? _expression;
     private readonly bool _isNumeric;
 
-    private VersionPolicy(string text, VersionRange? range, TagExpression? expression, bool isNumeric, VersionSyntax? newest)
+    private VersionPolicy(FollowedPolicy written, VersionRange? range, TagExpression? expression, bool isNumeric, VersionSyntax? newest)
     {
-        _text = text;
+        _written = written;
         _range = range;
         _expression = expression;
         _isNumeric = isNumeric;
@@ -27,25 +25,23 @@ internal sealed class VersionPolicy
     /// <summary>For the policy newest: which tags are versions. Null for policies that only use the names of tags.</summary>
     public VersionSyntax? Newest { get; }
 
-    /// <summary>The policy; null if the text is a tag, which cannot contain a colon.</summary>
     /// <exception cref="CvException"><c>VersionPolicyInvalid</c>, <c>VersionSyntaxInvalid</c>.</exception>
-    public static VersionPolicy? Find(string follows)
-    {
-        var colon = follows.IndexOf(':', StringComparison.Ordinal);
-        if (colon < 0)
-            return null;
-        var rest = follows[(colon + 1)..];
-        return follows[..colon] switch
+    public static VersionPolicy Of(FollowedPolicy policy) =>
+        policy switch
         {
-            "semver" => VersionRange.TryParse(rest, out var range)
-                ? new VersionPolicy(follows, range, null, false, null)
-                : throw Invalid(follows, $"'{rest}' is not a valid version range"),
-            "regex/numeric" => new VersionPolicy(follows, null, Compile(follows, rest), true, null),
-            "regex/alphabetical" => new VersionPolicy(follows, null, Compile(follows, rest), false, null),
-            "newest" => new VersionPolicy(follows, null, null, false, VersionSyntax.Of(rest == "*" ? null : rest)),
-            _ => throw Invalid(follows, "unknown policy"),
+            SemverPolicy { Range: var text } => VersionRange.TryParse(text, out var range)
+                ? new VersionPolicy(policy, range, null, false, null)
+                : throw Invalid(policy, $"'{text}' is not a valid version range"),
+            RegexPolicy { Expression: var expression, Order: var order } => new VersionPolicy(
+                policy,
+                null,
+                Compile(policy, expression),
+                order != VersionPolicySpec.Alphabetical,
+                null
+            ),
+            NewestPolicy { VersionSyntax: var syntax } => new VersionPolicy(policy, null, null, false, VersionSyntax.Of(syntax)),
+            _ => throw new UnreachableException(),
         };
-    }
 
     /// <summary>The best tags by name: more than one if they rank equally.</summary>
     /// <exception cref="CvException"><c>VersionSyntaxTimeout</c>.</exception>
@@ -59,7 +55,7 @@ internal sealed class VersionPolicy
         return _isNumeric ? Greatest(matches) : new PolicyChoice(Best(matches.Select(m => (m.Tag, m.Text)), StringComparer.Ordinal), "");
     }
 
-    public override string ToString() => _text;
+    public override string ToString() => _written.ToString();
 
     private static PolicyChoice Greatest(List<TagMatch> matches)
     {
@@ -98,25 +94,25 @@ internal sealed class VersionPolicy
         return best;
     }
 
-    private static TagExpression Compile(string follows, string expression)
+    private static TagExpression Compile(FollowedPolicy policy, string expression)
     {
         try
         {
             return TagExpression.WhyNoFirstGroup(expression) is { } why
-                ? throw Invalid(follows, $"the expression {why}")
+                ? throw Invalid(policy, $"the expression {why}")
                 : TagExpression.Compile("versionPolicy.regex", expression);
         }
         catch (ArgumentException e)
         {
-            throw Invalid(follows, e.Message, e);
+            throw Invalid(policy, e.Message, e);
         }
     }
 
-    private static CvException Invalid(string follows, string why, Exception? inner = null) =>
+    private static CvException Invalid(FollowedPolicy policy, string why, Exception? inner = null) =>
         new(
             ErrorIds.VersionPolicyInvalid,
             CvErrorKind.Invalid,
-            $"Invalid version policy '{follows}': {why}.",
+            $"Invalid version policy '{policy}': {why}.",
             "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.",
             inner
         );

@@ -1,4 +1,5 @@
 using CvManager.Registries;
+using CvManager.Resources;
 using CvManager.Scheduling;
 using Microsoft.Extensions.Logging;
 
@@ -41,12 +42,13 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
     // Concurrent calls for the same image search once (R11).
     private readonly KeyedLock<(ImageRepository Repository, string Digest)> _locks = new();
 
-    public async Task<TagDigest> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
+    public async Task<TagDigest> FindTagAsync(ImageRepository repository, Followed followed, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(repository);
         var registry = registries.For(repository);
-        if (VersionPolicy.Find(tag) is { } policy)
-            return await _policies.FindAsync(registry, repository, policy, cancellationToken);
+        if (followed is FollowedPolicy policy)
+            return await _policies.FindAsync(registry, repository, VersionPolicy.Of(policy), cancellationToken);
+        var tag = followed.ToString();
         if (await registry.FindTagAsync(repository, tag, cancellationToken) is { } found)
             return found;
         await ThrowIfRepositoryMissingAsync(registry, repository, cancellationToken);
@@ -55,7 +57,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
 
     public async Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository,
-        string tag,
+        Followed followed,
         string? versionSyntax,
         IReadOnlyCollection<string> followedTags,
         CancellationToken cancellationToken
@@ -63,13 +65,13 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
     {
         // Validate before any request.
         _ = VersionSyntax.Of(versionSyntax);
-        var found = await FindTagAsync(repository, tag, cancellationToken);
-        return await ResolveAsync(repository, tag, found, time.GetUtcNow(), versionSyntax, followedTags, null, cancellationToken);
+        var found = await FindTagAsync(repository, followed, cancellationToken);
+        return await ResolveAsync(repository, followed, found, time.GetUtcNow(), versionSyntax, followedTags, null, cancellationToken);
     }
 
     public async Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository,
-        string tag,
+        Followed followed,
         TagDigest found,
         DateTimeOffset seenAt,
         string? versionSyntax,
@@ -82,15 +84,15 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         ArgumentNullException.ThrowIfNull(found);
         ArgumentNullException.ThrowIfNull(followedTags);
         if (found.ChosenTag is { } chosen)
-            return new ResolvedVersion(tag, found.Digest, chosen, seenAt);
+            return new ResolvedVersion(followed, found.Digest, chosen, seenAt);
         if (found.ArtifactType is { } type)
-            throw RegistryErrors.NoImageConfiguration(repository, tag, type);
+            throw RegistryErrors.NoImageConfiguration(repository, followed.ToString(), type);
         var syntax = VersionSyntax.Of(versionSyntax);
         if (hint == found.Digest && syntax.IsDefault && found.ImageTags is null)
-            return new ResolvedVersion(tag, found.Digest, found.Digest, seenAt);
+            return new ResolvedVersion(followed, found.Digest, found.Digest, seenAt);
         var registry = registries.For(repository);
 
-        var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { tag };
+        var moving = new HashSet<string>(followedTags, StringComparer.Ordinal) { followed.ToString() };
         var search = new Search(registry, repository, found.Digest, syntax, moving);
         var known = await FindKnownAsync(search, found.ImageTags, cancellationToken);
         if (!IsComplete(repository, found) || !known.IsKnown)
@@ -98,7 +100,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             using KeyedLock<(ImageRepository, string)>.Turn turn = await _locks.TakeAsync((repository, found.Digest), cancellationToken);
             // A confirmed hint was checked for completeness when it was first found.
             if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken))
-                return new ResolvedVersion(tag, found.Digest, hint, seenAt);
+                return new ResolvedVersion(followed, found.Digest, hint, seenAt);
             // A tag may be moved before the images of all platforms are pushed, or after they were deleted.
             if (!IsComplete(repository, found))
             {
@@ -115,15 +117,15 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         if (known.Version is null && !syntax.IsDefault)
         {
             _withoutVersion.Add(WithoutVersionKey(search));
-            throw VersionNotFound(repository, tag, syntax);
+            throw VersionNotFound(repository, followed, syntax);
         }
 
-        return new ResolvedVersion(tag, found.Digest, known.Version ?? found.Digest, seenAt);
+        return new ResolvedVersion(followed, found.Digest, known.Version ?? found.Digest, seenAt);
     }
 
     public async Task<ResolvedVersion> ResolvePinAsync(
         ImageRepository repository,
-        string tag,
+        Followed followed,
         string pinned,
         CancellationToken cancellationToken
     )
@@ -132,7 +134,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         ArgumentNullException.ThrowIfNull(pinned);
         var seenAt = time.GetUtcNow();
         if (pinned.StartsWith("sha256:", StringComparison.Ordinal))
-            return new ResolvedVersion(tag, pinned, pinned, seenAt);
+            return new ResolvedVersion(followed, pinned, pinned, seenAt);
         if (tagCache.DigestOf(repository, pinned) is not { } digest)
         {
             var found =
@@ -150,7 +152,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             tagCache.Learn(repository, pinned, digest);
         }
 
-        return new ResolvedVersion(tag, digest, pinned, seenAt);
+        return new ResolvedVersion(followed, digest, pinned, seenAt);
     }
 
     private bool IsComplete(ImageRepository repository, TagDigest found) =>
@@ -334,15 +336,15 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         }
     }
 
-    private static CvException VersionNotFound(ImageRepository repository, string tag, VersionSyntax syntax) =>
+    private static CvException VersionNotFound(ImageRepository repository, Followed followed, VersionSyntax syntax) =>
         new(
             ErrorIds.VersionNotFound,
             CvErrorKind.NotFound,
-            $"The image behind tag '{tag}' of '{repository}' has no tag that matches versionSyntax '{syntax.Pattern}'.",
+            $"The image behind tag '{followed}' of '{repository}' has no tag that matches versionSyntax '{syntax.Pattern}'.",
             "Also push the image under a version tag, or correct versionSyntax."
         )
         {
-            Target = $"{repository}:{tag}",
+            Target = $"{repository}:{followed}",
         };
 
     /// <param name="Version">Null if it is known that there is none.</param>

@@ -229,9 +229,11 @@ internal sealed class ClusterView(Action<string> wake)
         var app = AppOf(resource);
         In(_resourcesOfApp, app).Add(resource.Key);
         AddResourcesOf(app, woken);
+        if (resource.Spec.Followed is not FollowedTag { Name: var tag })
+            return;
         if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out var tags))
             _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
-        tags[resource.Spec.Follows] = tags.GetValueOrDefault(resource.Spec.Follows) + 1;
+        tags[tag] = tags.GetValueOrDefault(tag) + 1;
     }
 
     private void Unlist(ContainerVersion resource, HashSet<string> woken)
@@ -240,9 +242,11 @@ internal sealed class ClusterView(Action<string> wake)
         var app = AppOf(resource);
         AddResourcesOf(app, woken);
         Out(_resourcesOfApp, app, resource.Key);
+        if (resource.Spec.Followed is not FollowedTag { Name: var tag })
+            return;
         var tags = _tagsOfRepository[resource.Spec.ImageRepo];
-        if (--tags[resource.Spec.Follows] == 0)
-            tags.Remove(resource.Spec.Follows);
+        if (--tags[tag] == 0)
+            tags.Remove(tag);
         if (tags.Count == 0)
             _tagsOfRepository.Remove(resource.Spec.ImageRepo);
     }

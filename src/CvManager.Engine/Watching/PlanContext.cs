@@ -27,7 +27,14 @@ public sealed record NamespaceSnapshot(IReadOnlyList<ContainerVersion> Resources
         return new PlanContext(
             Workloads,
             Resources,
-            Resources.Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo).Select(r => r.Spec.Follows).Distinct().ToList()
+            [
+                .. Resources
+                    .Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo)
+                    .Select(r => r.Spec.Followed)
+                    .OfType<FollowedTag>()
+                    .Select(tag => tag.Name)
+                    .Distinct(),
+            ]
         );
     }
 }

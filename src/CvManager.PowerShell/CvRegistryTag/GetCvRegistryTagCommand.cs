@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using CvManager.PowerShell.Completion;
 using CvManager.Registries;
+using CvManager.Resources;
 using CvManager.Versions;
 
 namespace CvManager.PowerShell;
@@ -117,10 +118,11 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
             {
                 // A version tag is its own version.
                 var isVersion = syntax.IsVersion(tag);
+                FollowedTag followed = new(tag);
                 var resolved =
                     isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
-                        ? new ResolvedVersion(tag, found.Digest, tag, default)
-                        : await resolver.ResolveAsync(repository, tag, VersionSyntax, [], cancellationToken);
+                        ? new ResolvedVersion(followed, found.Digest, tag, default)
+                        : await resolver.ResolveAsync(repository, followed, VersionSyntax, [], cancellationToken);
                 await WriteTagAsync(tag, resolved.Digest, resolved.Version);
             });
         }

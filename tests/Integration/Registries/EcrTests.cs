@@ -1,5 +1,6 @@
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Resources;
 using CvManager.Versions;
 using Xunit;
 
@@ -29,7 +30,7 @@ public sealed class EcrTests(Moto moto) : IClassFixture<Moto>, IDisposable
         var digest = await moto.PushAsync(path, ["6e4ae1c", "decade", "demo"]);
         VersionResolver resolver = new(Catalog, new VersionTagCache(), TimeProvider.System);
 
-        var version = await resolver.ResolveAsync(Repository(path), "demo", null, ["demo", "decade"], Token);
+        var version = await resolver.ResolveAsync(Repository(path), new FollowedTag("demo"), null, ["demo", "decade"], Token);
 
         Assert.Equal(("6e4ae1c", digest), (version.Version, version.Digest));
         Assert.Equal(1, _network.Requests);

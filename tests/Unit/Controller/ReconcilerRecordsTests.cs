@@ -234,10 +234,12 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
     }
 
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Digest, "2222222", RecordSamples.Noon));
+        Task.FromResult<ResolvedVersion?>(new ResolvedVersion(new FollowedTag("demo"), Digest, "2222222", RecordSamples.Noon));
 
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", Pinned, resource.Spec.PinVersion, RecordSamples.Noon));
+        Task.FromResult<ResolvedVersion?>(
+            new ResolvedVersion(new FollowedTag("demo"), Pinned, resource.Spec.PinVersion, RecordSamples.Noon)
+        );
 
     /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
     private async Task RunAsync()

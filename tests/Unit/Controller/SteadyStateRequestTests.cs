@@ -4,6 +4,7 @@ using System.Text.Json.Nodes;
 using CvManager.Following;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Resources;
 using CvManager.Support.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -90,14 +91,14 @@ public sealed class SteadyStateRequestTests
 
     private static FixedCredential AccessKey => new(RegistryCredential.OfPassword("AKIAIOSFODNN7EXAMPLE", "secret"));
 
-    private static FollowedTag Tag(string registry, int repository, int tag) =>
-        new(new TagRepository(registry, $"team/app-{repository}", ""), $"env-{tag}");
+    private static PollTarget Tag(string registry, int repository, int tag) =>
+        new(ImageRepository.Parse($"{registry}/team/app-{repository}"), "", new FollowedTag($"env-{tag}"));
 
     /// <summary>The requests of ten polls, each as method, host and path, after the first ones have spread.</summary>
     private async Task<IReadOnlyList<string>> FollowAsync(
         ScriptedRegistry handler,
         ICredentialSource credentials,
-        Func<int, FollowedTag> followed
+        Func<int, PollTarget> followed
     )
     {
         var cancellationToken = TestContext.Current.CancellationToken;
@@ -180,9 +181,9 @@ public sealed class SteadyStateRequestTests
 
         public int TagsPerRequest(TagRepository repository) => inner.TagsPerRequest(repository);
 
-        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
+        public async Task<IReadOnlyDictionary<Followed, TagState>> ReadTagsAsync(
             TagRepository repository,
-            IReadOnlyList<string> tags,
+            IReadOnlyList<Followed> tags,
             CancellationToken cancellationToken
         )
         {

@@ -1,7 +1,9 @@
 using CsCheck;
 using CvManager.Following;
 using CvManager.Registries;
+using CvManager.Resources;
 using CvManager.Support.Registries;
+using CvManager.Support.Resources;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
@@ -124,7 +126,7 @@ public sealed class TagPollerTests : IAsyncLifetime
     [Fact]
     public void Different_credentials_are_polled_separately()
     {
-        FollowedTag mine = Tag("app", "prod"),
+        PollTarget mine = Tag("app", "prod"),
             theirs = mine with { Repository = mine.Repository with { Login = "ns/secret" } };
         _registry.Digests[mine] = "sha256:1";
         _registry.Answers[theirs] = new CvException("RegistryUnauthorized", CvErrorKind.Unauthenticated, "no", "log in");
@@ -148,12 +150,12 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Asked.Clear();
         _woken.Clear();
 
-        Assert.Equal(1, _poller.PollNow("r.example", "app", "prod"));
+        Assert.Equal(1, _poller.PollNow(ImageRepository.Parse("r.example/app"), "prod"));
 
         Assert.Equal([Tag("app", "prod")], _registry.Asked);
         Assert.Equal(["ns/a"], _woken);
-        Assert.Equal(2, _poller.PollNow("r.example", "app", null));
-        Assert.Equal(0, _poller.PollNow("elsewhere.example", "app", null));
+        Assert.Equal(2, _poller.PollNow(ImageRepository.Parse("r.example/app"), null));
+        Assert.Equal(0, _poller.PollNow(ImageRepository.Parse("elsewhere.example/app"), null));
     }
 
     [Fact]
@@ -164,7 +166,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         for (var i = 0; i < 100; i++)
         {
-            _poller.PollNow("r.example", "app", "prod");
+            _poller.PollNow(ImageRepository.Parse("r.example/app"), "prod");
             _time.Advance(Second / 10);
         }
 
@@ -178,7 +180,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         _registry.Hold("app");
         _poller.Follow("ns/a", Tag("app", "prod"), TimeSpan.FromHours(1));
         _time.Advance(2 * Second);
-        _poller.PollNow("r.example", "app", "prod");
+        _poller.PollNow(ImageRepository.Parse("r.example/app"), "prod");
         Assert.Equal(1, _registry.Requests);
         _registry.Digests[Tag("app", "prod")] = "sha256:2";
 
@@ -233,7 +235,7 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         Assert.Equal("sha256:1", _poller.Find(Tag("app", "prod"))?.Found?.Digest);
         Assert.Null(_poller.Find(Tag("app", "semver:^1")));
-        Assert.Equal(2, _poller.PollNow("r.example", "app", null));
+        Assert.Equal(2, _poller.PollNow(ImageRepository.Parse("r.example/app"), null));
     }
 
     [Fact]
@@ -367,7 +369,8 @@ public sealed class TagPollerTests : IAsyncLifetime
                 threads: 1
             );
 
-    private static FollowedTag Tag(string repository, string tag) => new(new TagRepository("r.example", repository, ""), tag);
+    private static PollTarget Tag(string repository, string tag) =>
+        new(ImageRepository.Parse($"r.example/{repository}"), "", FollowedText.Parse(tag));
 
     private void Minutes(int count)
     {
@@ -379,11 +382,11 @@ public sealed class TagPollerTests : IAsyncLifetime
     {
         private readonly Dictionary<string, TaskCompletionSource> _held = [];
 
-        public Dictionary<FollowedTag, string> Digests { get; } = [];
+        public Dictionary<PollTarget, string> Digests { get; } = [];
 
-        public Dictionary<FollowedTag, CvException> Answers { get; } = [];
+        public Dictionary<PollTarget, CvException> Answers { get; } = [];
 
-        public List<FollowedTag> Asked { get; } = [];
+        public List<PollTarget> Asked { get; } = [];
 
         public Exception? Throws { get; set; }
 
@@ -405,28 +408,28 @@ public sealed class TagPollerTests : IAsyncLifetime
             hold!.SetResult();
         }
 
-        public async Task<IReadOnlyDictionary<string, TagObservation>> ReadTagsAsync(
+        public async Task<IReadOnlyDictionary<Followed, TagState>> ReadTagsAsync(
             TagRepository repository,
-            IReadOnlyList<string> tags,
+            IReadOnlyList<Followed> tags,
             CancellationToken cancellationToken
         )
         {
             Assert.NotEmpty(tags);
             Requests += (tags.Count + PerRequest - 1) / PerRequest;
-            Asked.AddRange(tags.Select(tag => new FollowedTag(repository, tag)));
+            Asked.AddRange(tags.Select(tag => new PollTarget(repository, tag)));
             if (Throws is not null)
                 throw Throws;
             var answers = tags.ToDictionary(
                 tag => tag,
                 tag =>
                 {
-                    FollowedTag followed = new(repository, tag);
+                    PollTarget followed = new(repository, tag);
                     return Answers.TryGetValue(followed, out var error)
-                        ? TagObservation.Failed(error)
-                        : TagObservation.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
+                        ? TagState.Failed(error)
+                        : TagState.Of(new TagDigest(Digests.GetValueOrDefault(followed, "sha256:0")));
                 }
             );
-            if (_held.TryGetValue(repository.Repository, out var hold))
+            if (_held.TryGetValue(repository.Repository.Path, out var hold))
                 await hold.Task.WaitAsync(Timeout.InfiniteTimeSpan, _time, cancellationToken);
             return answers;
         }

@@ -1,4 +1,5 @@
 using CvManager.Following;
+using CvManager.Resources;
 using CvManager.Versions;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;
@@ -9,7 +10,7 @@ namespace CvManager.Unit.Following;
 public sealed class VersionLookupsTests
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(10);
-    private static readonly ResolvedVersion Version = new("demo", "sha256:1", "1a2b3c4", default);
+    private static readonly ResolvedVersion Version = new(new FollowedTag("demo"), "sha256:1", "1a2b3c4", default);
     private static readonly CvException Down = new("RegistryUnreachable", CvErrorKind.Unavailable, "down", "wait");
 
     private readonly FakeTimeProvider _time = new();

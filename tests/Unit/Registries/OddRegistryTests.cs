@@ -3,7 +3,9 @@ using System.Text;
 using CsCheck;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Resources;
 using CvManager.Support.Registries;
+using CvManager.Support.Resources;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 using static CvManager.Support.Registries.ScriptedRegistry;
@@ -399,7 +401,7 @@ public sealed class OddRegistryTests
         // The policy newest skips what has no build time, and nothing is left.
         Assert.Equal(
             tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage",
-            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, tag, syntax, [], Token))
+            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, FollowedText.Parse(tag), syntax, [], Token))
         );
     }
 

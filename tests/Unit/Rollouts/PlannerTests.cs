@@ -59,7 +59,7 @@ public sealed class PlannerTests
             new PlanInput
             {
                 Resource = Resource(),
-                Version = new ResolvedVersion("demo", Digest, Digest, Noon),
+                Version = new ResolvedVersion(new FollowedTag("demo"), Digest, Digest, Noon),
                 Workloads = [Deployment("r.example/app:1")],
                 Neighbours = [],
             }
@@ -508,7 +508,7 @@ public sealed class PlannerTests
             new PlanInput
             {
                 Resource = resource,
-                Version = new ResolvedVersion("demo", Digest, "2222222", Noon),
+                Version = new ResolvedVersion(new FollowedTag("demo"), Digest, "2222222", Noon),
                 Workloads = workloads,
                 Neighbours = neighbours,
             }
@@ -563,7 +563,7 @@ public sealed class PlannerTests
                 },
             }
         );
-        ResolvedVersion version = new("demo", "sha256:" + new string('2', 64), "2222222", Noon);
+        ResolvedVersion version = new(new FollowedTag("demo"), "sha256:" + new string('2', 64), "2222222", Noon);
         return Planner.Plan(
             new PlanInput
             {

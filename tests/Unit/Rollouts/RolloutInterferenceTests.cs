@@ -182,7 +182,9 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     }
 
     public Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
-        Task.FromResult<ResolvedVersion?>(new ResolvedVersion("demo", "sha256:" + new string('b', 64), "2222222", RecordSamples.Noon));
+        Task.FromResult<ResolvedVersion?>(
+            new ResolvedVersion(new FollowedTag("demo"), "sha256:" + new string('b', 64), "2222222", RecordSamples.Noon)
+        );
 
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");

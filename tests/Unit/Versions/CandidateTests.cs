@@ -1,4 +1,5 @@
 using CvManager.Registries;
+using CvManager.Resources;
 using CvManager.Support.Registries;
 using CvManager.Versions;
 using Xunit;
@@ -28,7 +29,7 @@ public sealed class CandidateTests
         _registry.Tags["1a2b3c4"] = Wanted;
         _registry.Broken["0bad000"] = FakeRegistry.Error(kind);
 
-        Assert.Equal("1a2b3c4", (await Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token)).Version);
+        Assert.Equal("1a2b3c4", (await Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), null, [], Token)).Version);
     }
 
     [Theory]
@@ -42,7 +43,11 @@ public sealed class CandidateTests
 
         Assert.Equal(
             kind,
-            (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token))).Kind
+            (
+                await Assert.ThrowsAsync<CvException>(() =>
+                    Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), null, [], Token)
+                )
+            ).Kind
         );
     }
 
@@ -53,7 +58,7 @@ public sealed class CandidateTests
         _registry.Tags["0bad000"] = Other;
         _registry.Broken["0bad000"] = FakeRegistry.Error(CvErrorKind.Invalid);
 
-        Assert.Equal(Wanted, (await Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token)).Version);
+        Assert.Equal(Wanted, (await Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), null, [], Token)).Version);
     }
 
     [Fact]
@@ -63,7 +68,7 @@ public sealed class CandidateTests
         _registry.Tags["1a2b3c4"] = Wanted;
         _registry.ListError = FakeRegistry.Error(CvErrorKind.Unavailable);
 
-        await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
+        await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), null, [], Token));
     }
 
     [Fact]
@@ -72,13 +77,19 @@ public sealed class CandidateTests
         _registry.Tags["demo"] = Wanted;
         _registry.ListError = new CvException("RegistryForbidden", CvErrorKind.Forbidden, "no", "ask");
 
-        var denied = await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", null, [], Token));
+        var denied = await Assert.ThrowsAsync<CvException>(() =>
+            Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), null, [], Token)
+        );
         Assert.Equal("RegistryForbidden", denied.ErrorId);
         Assert.Contains("org.opencontainers.image.version", denied.Remedy, StringComparison.Ordinal);
         _registry.Tags.Clear();
         Assert.Equal(
             "RegistryTagNotFound",
-            (await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "nosuch", null, [], Token))).ErrorId
+            (
+                await Assert.ThrowsAsync<CvException>(() =>
+                    Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("nosuch"), null, [], Token)
+                )
+            ).ErrorId
         );
     }
 
@@ -105,7 +116,7 @@ public sealed class CandidateTests
         var resolver = Resolver;
 
         Assert.Equal("1a2b3c4", (await Hinted(resolver, hint, null)).Version);
-        Assert.Equal(Other, (await resolver.ResolvePinAsync(FakeRegistry.App, "demo", "2222222", Token)).Digest);
+        Assert.Equal(Other, (await resolver.ResolvePinAsync(FakeRegistry.App, new FollowedTag("demo"), "2222222", Token)).Digest);
     }
 
     [Fact]
@@ -126,7 +137,7 @@ public sealed class CandidateTests
     {
         Push(("1111111", 'a', first), ("2222222", 'b', second));
 
-        Assert.Equal(newest, (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+        Assert.Equal(newest, (await Resolver.FindTagAsync(FakeRegistry.App, new NewestPolicy("[0-9]+"), Token)).ChosenTag);
     }
 
     [Theory]
@@ -141,7 +152,9 @@ public sealed class CandidateTests
 
         Assert.Equal(
             "VersionPolicyUndecided",
-            (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).ErrorId
+            (
+                await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, new NewestPolicy("[0-9]+"), Token))
+            ).ErrorId
         );
     }
 
@@ -150,7 +163,7 @@ public sealed class CandidateTests
     {
         Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("22222222", 'a', "2024-05-01T10:00:00Z"));
 
-        Assert.Equal("22222222", (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+        Assert.Equal("22222222", (await Resolver.FindTagAsync(FakeRegistry.App, new NewestPolicy("[0-9]+"), Token)).ChosenTag);
     }
 
     [Fact]
@@ -158,12 +171,12 @@ public sealed class CandidateTests
     {
         Push(("1111111", 'a', "2024-05-01T10:00:00Z"), ("2222222", 'b', "2024-05-02T10:00:00Z"));
         _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Invalid);
-        Assert.Equal("1111111", (await Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token)).ChosenTag);
+        Assert.Equal("1111111", (await Resolver.FindTagAsync(FakeRegistry.App, new NewestPolicy("[0-9]+"), Token)).ChosenTag);
 
         _registry.Broken["2222222"] = FakeRegistry.Error(CvErrorKind.Unavailable);
         Assert.Equal(
             CvErrorKind.Unavailable,
-            (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, "newest:[0-9]+", Token))).Kind
+            (await Assert.ThrowsAsync<CvException>(() => Resolver.FindTagAsync(FakeRegistry.App, new NewestPolicy("[0-9]+"), Token))).Kind
         );
     }
 
@@ -176,7 +189,7 @@ public sealed class CandidateTests
             "VersionPolicyUndecided",
             (
                 await Assert.ThrowsAsync<CvException>(() =>
-                    Resolver.FindTagAsync(FakeRegistry.App, "regex/numeric:main-([0-9]+)-[a-z]", Token)
+                    Resolver.FindTagAsync(FakeRegistry.App, new RegexPolicy("main-([0-9]+)-[a-z]", VersionPolicySpec.Numeric), Token)
                 )
             ).ErrorId
         );
@@ -192,7 +205,9 @@ public sealed class CandidateTests
         Assert.Equal(
             "VersionSyntaxTimeout",
             (
-                await Assert.ThrowsAsync<CvException>(() => Resolver.ResolveAsync(FakeRegistry.App, "demo", "(?=a)(a+)+b[0-9]*", [], Token))
+                await Assert.ThrowsAsync<CvException>(() =>
+                    Resolver.ResolveAsync(FakeRegistry.App, new FollowedTag("demo"), "(?=a)(a+)+b[0-9]*", [], Token)
+                )
             ).ErrorId
         );
     }
@@ -219,7 +234,7 @@ public sealed class CandidateTests
     private static Task<ResolvedVersion> Hinted(VersionResolver resolver, string? hint, string? syntax) =>
         resolver.ResolveAsync(
             FakeRegistry.App,
-            "demo",
+            new FollowedTag("demo"),
             new TagDigest(Wanted),
             TimeProvider.System.GetUtcNow(),
             syntax,

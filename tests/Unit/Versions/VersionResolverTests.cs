@@ -1,5 +1,6 @@
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Resources;
 using CvManager.Sandbox.Registry;
 using CvManager.Versions;
 using Xunit;
@@ -25,11 +26,11 @@ public sealed class VersionResolverTests
         using var catalog = Catalog(sandbox);
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
-        var version = await resolver.ResolveAsync(App, "demo", null, [], Token);
-        Assert.Equal(("demo", digest, "bbbbb22"), (version.Tag, version.Digest, version.Version));
+        var version = await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token);
+        Assert.Equal(("demo", digest, "bbbbb22"), (version.Followed.ToString(), version.Digest, version.Version));
 
         sandbox.ResetRequests();
-        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token);
         Assert.Equal(1, sandbox.Requests.Values.Sum());
         Assert.Equal(1, sandbox.Requests[("HEAD", RegistryRequestKind.Manifest)]);
     }
@@ -100,7 +101,16 @@ public sealed class VersionResolverTests
         );
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
         Task<ResolvedVersion> Resolve(string tag, CancellationToken token) =>
-            resolver.ResolveAsync(App, tag, new TagDigest(digest), TimeProvider.System.GetUtcNow(), null, ["demo", "prod"], null, token);
+            resolver.ResolveAsync(
+                App,
+                new FollowedTag(tag),
+                new TagDigest(digest),
+                TimeProvider.System.GetUtcNow(),
+                null,
+                ["demo", "prod"],
+                null,
+                token
+            );
 
         using CancellationTokenSource impatient = new();
         var first = Resolve("demo", impatient.Token);
@@ -149,14 +159,18 @@ public sealed class VersionResolverTests
         using var catalog = Catalog(sandbox);
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
-        Assert.Equal(digest, (await resolver.ResolveAsync(App, "demo", null, [], Token)).Version);
+        Assert.Equal(digest, (await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token)).Version);
         Assert.Equal(
             "VersionNotFound",
-            (await Assert.ThrowsAsync<CvException>(() => resolver.ResolveAsync(App, "demo", VersionSyntax.Default, [], Token))).ErrorId
+            (
+                await Assert.ThrowsAsync<CvException>(() =>
+                    resolver.ResolveAsync(App, new FollowedTag("demo"), VersionSyntax.Default, [], Token)
+                )
+            ).ErrorId
         );
 
         sandbox.ResetRequests();
-        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token);
         Assert.Equal(1, sandbox.Requests.Values.Sum());
     }
 
@@ -171,7 +185,7 @@ public sealed class VersionResolverTests
         var resolver = new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System);
 
         var thrown = await Assert.ThrowsAsync<CvException>(() =>
-            resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), tag, null, [], Token)
+            resolver.ResolveAsync(ImageRepository.Parse($"registry.sandbox/{path}"), new FollowedTag(tag), null, [], Token)
         );
 
         Assert.Equal(error, thrown.ErrorId);
@@ -236,6 +250,12 @@ public sealed class VersionResolverTests
 
     private static async Task<string> Version(RegistryCatalog catalog, string tag, string? syntax, params string[] followed) =>
         (
-            await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, tag, syntax, followed, Token)
+            await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(
+                App,
+                new FollowedTag(tag),
+                syntax,
+                followed,
+                Token
+            )
         ).Version;
 }

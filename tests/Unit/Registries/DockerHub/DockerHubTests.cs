@@ -1,6 +1,7 @@
 using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Resources;
 using CvManager.Support.Registries;
 using CvManager.Versions;
 using Microsoft.Extensions.Time.Testing;
@@ -45,7 +46,7 @@ public sealed class DockerHubTests
         using var catalog = handler.Catalog();
         VersionResolver resolver = new(catalog, new VersionTagCache(), TimeProvider.System);
 
-        var version = await resolver.ResolveAsync(App, "demo", null, [], Token);
+        var version = await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token);
 
         Assert.Equal("bbbb02a", version.Version);
         // An unauthorized HEAD, a token, the HEAD, the manifest for its labels, and one page.
@@ -59,7 +60,7 @@ public sealed class DockerHubTests
             ],
             handler.Requests.Select(r => $"{r.Method} {r.Uri.Host}")
         );
-        await resolver.ResolveAsync(App, "demo", null, [], Token);
+        await resolver.ResolveAsync(App, new FollowedTag("demo"), null, [], Token);
         Assert.Equal(6, handler.Requests.Count);
     }
 
@@ -96,7 +97,13 @@ public sealed class DockerHubTests
         Assert.Equal(
             "1a2b3c4",
             (
-                await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(App, "demo", null, [], Token)
+                await new VersionResolver(catalog, new VersionTagCache(), TimeProvider.System).ResolveAsync(
+                    App,
+                    new FollowedTag("demo"),
+                    null,
+                    [],
+                    Token
+                )
             ).Version
         );
     }

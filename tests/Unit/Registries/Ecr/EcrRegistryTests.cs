@@ -3,6 +3,8 @@ using System.Text;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Registries.Ecr;
+using CvManager.Resources;
+using CvManager.Support.Resources;
 using CvManager.Versions;
 using Xunit;
 
@@ -280,7 +282,10 @@ public sealed class EcrRegistryTests : IDisposable
         var digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
         VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
-        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, "demo", null, [], Token)));
+        Assert.Equal(
+            errorId,
+            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, new FollowedTag("demo"), null, [], Token))
+        );
         Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => _registry.RequireCompleteAsync(Repository, digest, Token)));
     }
 
@@ -293,7 +298,7 @@ public sealed class EcrRegistryTests : IDisposable
         _service.PushArtifact("application/vnd.cncf.helm.config.v1+json", "2.0.0");
         VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
-        var found = await resolver.FindTagAsync(Repository, policy, Token);
+        var found = await resolver.FindTagAsync(Repository, FollowedText.Parse(policy), Token);
 
         Assert.Equal((image, "1.2.3"), (found.Digest, found.ChosenTag));
     }
