@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Records;
-using CvManager.Resources;
 using CvManager.Sandbox;
 using Xunit;
 
