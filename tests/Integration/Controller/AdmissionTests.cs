@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Support.Resources;
 using Xunit;
 using static CvManager.Integration.Controller.AdmissionWebhook;
 
@@ -15,7 +16,11 @@ public sealed class AdmissionTests
     public async Task A_webhook_that_denies_pods_is_named_and_waited_for()
     {
         await using var scene = await Scene.CreateAsync("denypods", Good, Next);
-        await using var controller = await StartAsync(scene, Deployment("progressDeadlineSeconds: 4"), "timeoutSeconds: 10");
+        await using var controller = await StartAsync(
+            scene,
+            Manifests.Workload(Good, spec: "progressDeadlineSeconds: 4"),
+            "timeoutSeconds: 10"
+        );
         await using var webhook = await AdmissionWebhook.StartAsync(scene, "", "pods", Refusing(403));
 
         scene.MoveTag(Next);
@@ -43,7 +48,7 @@ public sealed class AdmissionTests
     public async Task A_webhook_that_denies_the_patch_is_named_and_waited_for(int code)
     {
         await using var scene = await Scene.CreateAsync("denypatch", Good, Next);
-        await using var controller = await StartAsync(scene, Deployment(), "timeoutSeconds: 10");
+        await using var controller = await StartAsync(scene, Manifests.Workload(Good), "timeoutSeconds: 10");
         await using var webhook = await AdmissionWebhook.StartAsync(scene, "apps", "deployments", Refusing(code));
 
         scene.MoveTag(Next);
@@ -61,7 +66,7 @@ public sealed class AdmissionTests
     public async Task A_template_that_a_webhook_rewrites_is_patched_once(string how)
     {
         await using var scene = await Scene.CreateAsync("rewrite", Good, Next);
-        await using var controller = await StartAsync(scene, Deployment());
+        await using var controller = await StartAsync(scene, Manifests.Workload(Good));
         await using var webhook = await AdmissionWebhook.StartAsync(scene, "apps", "deployments", Rewriting(scene, how));
 
         scene.MoveTag(Next);
@@ -132,36 +137,11 @@ public sealed class AdmissionTests
                 : image
             );
 
-    private static string Deployment(string more = "") =>
-        $$$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: app, labels: {cvapp: app}}
-            spec: { {{{more}}}{{{(
-                more.Length > 0 ? ", " : ""
-            )}}}selector: {matchLabels: {app: app}}, template: {metadata: {labels: {app: app}}, spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]} } }
-            """;
-
-    private static async Task<ControllerProcess> StartAsync(Scene scene, string workload, string resource = "")
+    private static async Task<ControllerProcess> StartAsync(Scene scene, string workload, string fields = "")
     {
         scene.MoveTag(Good);
-        await scene.ApplyAsync(
-            $$$"""
-            {{{workload}}}
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              tag: demo
-              versionSyntax: '[0-9.]+'
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main}
-              {{{resource}}}
-            """
-        );
+        var resource = Manifests.ContainerVersion("tag: demo, versionSyntax: '[0-9.]+'", spec: fields);
+        await scene.ApplyAsync(Manifests.Documents(workload, resource));
         var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
         return controller;

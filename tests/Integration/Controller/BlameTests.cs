@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -101,24 +102,10 @@ public sealed class BlameTests
     {
         scene.MoveTag(Good);
         await scene.ApplyAsync(
-            $$$"""
-            apiVersion: apps/v1
-            kind: {{{kind}}}
-            metadata: {name: app, labels: {cvapp: app}}
-            spec: { {{{spec}}}, selector: {matchLabels: {app: app}}, template: {metadata: {labels: {app: app}}, spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]} } }
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              tag: demo
-              versionSyntax: '[0-9.]+(-bad)?'
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main}
-              {{{resource}}}
-            """
+            Manifests.Documents(
+                Manifests.Workload(Good, kind: kind, spec: spec),
+                Manifests.ContainerVersion("tag: demo, versionSyntax: '[0-9.]+(-bad)?'", spec: resource)
+            )
         );
         var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -18,7 +19,7 @@ public sealed class BlueGreenTests
         await using var scene = await Scene.CreateAsync("colours", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(
-            Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
+            Objects("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
         );
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
@@ -45,10 +46,10 @@ public sealed class BlueGreenTests
     {
         await using var scene = await Scene.CreateAsync("badcolour", Former, Bad);
         scene.MoveTag(Bad);
-        await scene.ApplyAsync(Manifests(""));
+        await scene.ApplyAsync(Objects());
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
-        await EndedAsync(scene, "RolledBack");
+        await scene.UntilPhaseAsync("RolledBack");
 
         Assert.Equal("blue", await scene.ReadAsync("service/app", ".spec.selector.colour"));
         Assert.Equal(
@@ -65,10 +66,10 @@ public sealed class BlueGreenTests
     {
         await using var scene = await Scene.CreateAsync("cutback", Former, Next);
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("postVerify: [{kind: Image, image: tests, tag: crash}]"));
+        await scene.ApplyAsync(Objects("postVerify: [{kind: Image, image: tests, tag: crash}]"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
-        var status = await EndedAsync(scene, "RolledBack");
+        var status = await scene.UntilPhaseAsync("RolledBack");
 
         Assert.NotNull(status["rollout"]!["blueGreen"]!["cutOverAt"]);
         Assert.Equal("blue", await scene.ReadAsync("service/app", ".spec.selector.colour"));
@@ -81,7 +82,7 @@ public sealed class BlueGreenTests
         await using var scene = await Scene.CreateAsync("steps", Former, Next);
         scene.MoveTag(Next);
         await scene.ApplyAsync(
-            Manifests("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
+            Objects("verify: [{kind: Image, image: tests, tag: demo}], postVerify: [{kind: Image, image: tests, tag: demo}]")
         );
         HashSet<string> killedAt = [];
         foreach (var step in (string[])["Prepare", "Verify", "Scale", "PostVerify", "ScaleDown"])
@@ -109,15 +110,11 @@ public sealed class BlueGreenTests
 
     private static int Order(string step) => Array.IndexOf(["Prepare", "Verify", "Scale", "CutOver", "PostVerify", "ScaleDown"], step);
 
-    private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>
-        (await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
-
-    private static string Manifests(string strategy) =>
-        $$$"""
-            {{{Colour("blue", 3)}}}
-            ---
-            {{{Colour("green", 0)}}}
-            ---
+    private static string Objects(string gates = "") =>
+        Manifests.Documents(
+            Colour("blue", 3),
+            Colour("green", 0),
+            """
             apiVersion: v1
             kind: Service
             metadata: {name: app}
@@ -127,34 +124,16 @@ public sealed class BlueGreenTests
             kind: Service
             metadata: {name: app-test}
             spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              tag: demo
-              versionSyntax: '[0-9.]+(-bad)?'
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main}
-              strategy:
-                kind: ServiceBlueGreen
-                blueGreen: {serviceName: app, verificationServiceName: app-test, labelNames: [colour], scaleDownDelaySeconds: 2}
-                {{{(strategy.Length == 0 ? "" : strategy.Replace("], ", "]\n    ", StringComparison.Ordinal))}}}
-            """;
+            """,
+            Manifests.ContainerVersion(
+                "tag: demo, versionSyntax: '[0-9.]+(-bad)?'",
+                spec: $$"""
+                strategy: {kind: ServiceBlueGreen, {{(gates.Length == 0 ? "" : gates + ",")}}
+                    blueGreen: {serviceName: app, verificationServiceName: app-test, labelNames: [colour], scaleDownDelaySeconds: 2} }
+                """
+            )
+        );
 
     private static string Colour(string colour, int replicas) =>
-        $$$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: {{{colour}}}, labels: {cvapp: app}}
-            spec:
-              replicas: {{{replicas}}}
-              progressDeadlineSeconds: 8
-              selector: {matchLabels: {app: app, colour: {{{colour}}} } }
-              template:
-                metadata: {labels: {app: app, colour: {{{colour}}} } }
-                spec: {containers: [{name: main, image: "REPO:1.0.0"}]}
-            """;
+        Manifests.Workload(Former, colour, "app", spec: $"replicas: {replicas}, progressDeadlineSeconds: 8", labels: $"colour: {colour}");
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Support;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -17,7 +18,7 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("bad", Good, Bad, Next);
         scene.MoveTag(Good);
-        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 8"));
+        await scene.ApplyAsync(Objects("progressDeadlineSeconds: 8"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
         var before = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
@@ -28,7 +29,7 @@ public sealed class FailureTests
             "app",
             status => status["rollout"]?["workloads"]?[0]?["trouble"]?["kind"]?.GetValue<string>() == "ImagePull"
         );
-        var status = await EndedAsync(scene, "RolledBack");
+        var status = await scene.UntilPhaseAsync("RolledBack");
 
         Assert.Equal(before, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
         // The cause is kept, although the kubelet then only reports the back-off.
@@ -47,13 +48,13 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("fast", Good, Bad);
         scene.MoveTag(Good);
-        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
+        await scene.ApplyAsync(Objects("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
 
         scene.MoveTag(Bad);
 
-        await EndedAsync(scene, "RolledBack");
+        await scene.UntilPhaseAsync("RolledBack");
     }
 
     [Fact]
@@ -61,7 +62,7 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("back", Good, Bad);
         scene.MoveTag(Good);
-        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
+        await scene.ApplyAsync(Objects("progressDeadlineSeconds: 600", "rollback: {failFast: true}"));
         await using var first = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
         await scene.UntilSuccessAsync("app", Good);
         scene.MoveTag(Bad);
@@ -70,7 +71,7 @@ public sealed class FailureTests
 
         await using var second = ControllerProcess.Start(scene.Namespace, "-NoLeaderElection");
 
-        await EndedAsync(scene, "RolledBack");
+        await scene.UntilPhaseAsync("RolledBack");
         Assert.Equal([$"{Bad} RolledBack"], (await scene.HistoryAsync()).Take(1));
         Assert.Single(await scene.HistoryAsync(), record => record.StartsWith(Bad, StringComparison.Ordinal));
         Assert.StartsWith(
@@ -85,7 +86,7 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("gate", Good, Next);
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: demo}]"));
+        await scene.ApplyAsync(Objects("", gates: "verify: [{kind: Image, image: tests, tag: demo}]"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
         await controller.OutcomeAsync("Verifying");
@@ -101,10 +102,10 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("gatefail", Good, Next);
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("", gates: "verify: [{kind: Image, image: tests, tag: crash}]"));
+        await scene.ApplyAsync(Objects("", gates: "verify: [{kind: Image, image: tests, tag: crash}]"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
-        var status = await EndedAsync(scene, "Failed");
+        var status = await scene.UntilPhaseAsync("Failed");
 
         Facts.AssertIn(status["rollout"]!["message"]!.GetValue<string>(), " 1 ");
         Assert.Equal($"{scene.Repository}:{Good}", await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
@@ -116,7 +117,7 @@ public sealed class FailureTests
     {
         await using var scene = await Scene.CreateAsync("fight", Good, Next);
         scene.MoveTag(Good);
-        await scene.ApplyAsync(Manifests("progressDeadlineSeconds: 600"));
+        await scene.ApplyAsync(Objects("progressDeadlineSeconds: 600"));
         await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilSuccessAsync("app", Good);
         var former = await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image");
@@ -147,31 +148,9 @@ public sealed class FailureTests
         Assert.Equal(former, await scene.ReadAsync("deployment/app", ".spec.template.spec.containers[0].image"));
     }
 
-    private static async Task<JsonObject> EndedAsync(Scene scene, string phase) =>
-        (await scene.UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
-
-    private static string Manifests(string deployment, string resource = "", string gates = "") =>
-        $$$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: app, labels: {cvapp: app}}
-            spec:
-              {{{deployment}}}
-              selector: {matchLabels: {app: app}}
-              template:
-                metadata: {labels: {app: app}}
-                spec: {containers: [{name: main, image: "REPO:{{{Good}}}"}]}
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              tag: demo
-              versionSyntax: '[0-9.]+(-bad)?'
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main, {{{gates}}} }
-              {{{resource}}}
-            """;
+    private static string Objects(string deployment, string resource = "", string gates = "") =>
+        Manifests.Documents(
+            Manifests.Workload(Good, spec: deployment),
+            Manifests.ContainerVersion("tag: demo, versionSyntax: '[0-9.]+(-bad)?'", container: gates, spec: resource)
+        );
 }

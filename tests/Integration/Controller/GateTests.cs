@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -20,7 +21,7 @@ public sealed class GateTests
         // The API server enforces it since Kubernetes 1.25.
         await scene.KubeCtlAsync("label", "namespace", scene.Namespace, "pod-security.kubernetes.io/enforce=restricted");
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("app"));
+        await scene.ApplyAsync(Objects("app"));
         var owner = await scene.ReadAsync("cv/app", ".metadata.uid");
         var watch = UntilGoneAsync(scene, 1);
         await using var controller = ControllerProcess.Start(scene.Namespace);
@@ -48,8 +49,8 @@ public sealed class GateTests
         await using var scene = await Scene.CreateAsync("gatetwo", Good, Next);
         // When the controller starts, both resources are behind their tag.
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("one"));
-        await scene.ApplyAsync(Manifests("two"));
+        await scene.ApplyAsync(Objects("one"));
+        await scene.ApplyAsync(Objects("two"));
         var watch = UntilGoneAsync(scene, 2);
         await using var controller = ControllerProcess.Start(scene.Namespace);
 
@@ -135,7 +136,7 @@ public sealed class GateTests
             quota => quota["status"]?["used"]?["limits.memory"] is not null
         );
         scene.MoveTag(Next);
-        await scene.ApplyAsync(Manifests("app"));
+        await scene.ApplyAsync(Objects("app"));
         return ControllerProcess.Start(scene.Namespace);
     }
 
@@ -202,32 +203,18 @@ public sealed class GateTests
     }
 
     /// <summary>A workload that complies with the restricted standard and has limits, so that only the gate has to wait.</summary>
-    private static string Manifests(string name) =>
-        $$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: {{name}}, labels: {cvapp: {{name}} } }
-            spec:
-              selector: {matchLabels: {app: {{name}} } }
-              template:
-                metadata: {labels: {app: {{name}} } }
-                spec:
-                  securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault} }
-                  containers:
-                  - name: main
-                    image: "REPO:{{Good}}"
-                    resources: {limits: {memory: 64Mi} }
-                    securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]} }
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: {{name}} }
-            spec:
-              imageRepo: REPO
-              tag: demo
-              versionSyntax: '[0-9.]+(-bad)?'
-              pollIntervalSeconds: 5
-              selector: {cvapp: {{name}} }
-              container: {name: main, verify: [{kind: Image, image: tests, tag: demo}]}
-            """;
+    private static string Objects(string name) =>
+        Manifests.Documents(
+            Manifests.Workload(
+                Good,
+                name,
+                pod: "securityContext: {runAsNonRoot: true, seccompProfile: {type: RuntimeDefault} }",
+                container: "resources: {limits: {memory: 64Mi} }, securityContext: {allowPrivilegeEscalation: false, capabilities: {drop: [ALL]} }"
+            ),
+            Manifests.ContainerVersion(
+                "tag: demo, versionSyntax: '[0-9.]+(-bad)?'",
+                name,
+                container: "verify: [{kind: Image, image: tests, tag: demo}]"
+            )
+        );
 }

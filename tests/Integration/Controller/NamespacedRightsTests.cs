@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Resources;
 using CvManager.Support;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -126,44 +127,32 @@ public sealed class NamespacedRightsTests
         }
     }
 
-    private const string BlueGreen = """
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: blue, labels: {cvapp: app}}
-        spec:
-          replicas: 1
-          selector: {matchLabels: {app: app, colour: blue}}
-          template:
-            metadata: {labels: {app: app, colour: blue}}
-            spec: {imagePullSecrets: [{name: regcred}], containers: [{name: main, image: "REPO:aaaaaa1"}]}
-        ---
-        apiVersion: apps/v1
-        kind: Deployment
-        metadata: {name: green, labels: {cvapp: app}}
-        spec:
-          replicas: 0
-          selector: {matchLabels: {app: app, colour: green}}
-          template:
-            metadata: {labels: {app: app, colour: green}}
-            spec: {imagePullSecrets: [{name: regcred}], containers: [{name: main, image: "REPO:aaaaaa1"}]}
-        ---
-        apiVersion: v1
-        kind: Service
-        metadata: {name: app}
-        spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
-        ---
-        apiVersion: custom.k8s.io/v1
-        kind: ContainerVersion
-        metadata: {name: app}
-        spec:
-          imageRepo: REPO
-          versionPolicy: {regex: 'aaaaaa([0-9])'}
-          pollIntervalSeconds: 5
-          selector: {cvapp: app}
-          container: {name: main}
-          config: {name: app-version}
-          strategy:
-            kind: ServiceBlueGreen
-            blueGreen: {serviceName: app, labelNames: [colour], scaleDownDelaySeconds: 1}
-        """;
+    private static string BlueGreen =>
+        Manifests.Documents(
+            Colour("blue", 1),
+            Colour("green", 0),
+            """
+            apiVersion: v1
+            kind: Service
+            metadata: {name: app}
+            spec: {selector: {app: app, colour: blue}, ports: [{port: 80}]}
+            """,
+            Manifests.ContainerVersion(
+                "versionPolicy: {regex: 'aaaaaa([0-9])'}",
+                spec: """
+                config: {name: app-version},
+                strategy: {kind: ServiceBlueGreen, blueGreen: {serviceName: app, labelNames: [colour], scaleDownDelaySeconds: 1} }
+                """
+            )
+        );
+
+    private static string Colour(string colour, int replicas) =>
+        Manifests.Workload(
+            Former,
+            colour,
+            "app",
+            spec: $"replicas: {replicas}",
+            labels: $"colour: {colour}",
+            pod: "imagePullSecrets: [{name: regcred}]"
+        );
 }

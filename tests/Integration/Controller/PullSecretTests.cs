@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -10,7 +11,7 @@ public sealed class PullSecretTests
 
     [Theory]
     [InlineData("imagePullSecrets: [regcred]", "", false)]
-    [InlineData("", "imagePullSecrets: [{name: regcred}],", false)]
+    [InlineData("", "imagePullSecrets: [{name: regcred}]", false)]
     [InlineData("", "", true)]
     public async Task The_secrets_of_the_resource_the_workload_and_the_service_account_are_used(
         string ofResource,
@@ -22,7 +23,7 @@ public sealed class PullSecretTests
         await SecretAsync(scene, Servers.RegistryPassword);
         if (ofAccount)
             await scene.KubeCtlAsync("patch", "serviceaccount", "default", "-p", """{"imagePullSecrets":[{"name":"regcred"}]}""");
-        await scene.ApplyAsync(Manifests(ofResource, ofWorkload));
+        await scene.ApplyAsync(Objects(ofResource, ofWorkload));
         await using var controller = ControllerProcess.Start(scene.Namespace, "-LogLevel Trace");
 
         await scene.UntilSuccessAsync("app", Version);
@@ -34,7 +35,7 @@ public sealed class PullSecretTests
     public async Task A_missing_secret_is_named_and_one_that_is_created_later_is_used()
     {
         await using var scene = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "nologin", Version);
-        await scene.ApplyAsync(Manifests("imagePullSecrets: [regcred]", ""));
+        await scene.ApplyAsync(Objects("imagePullSecrets: [regcred]", ""));
         await using var controller = ControllerProcess.Start(scene.Namespace);
         var resource = await scene.UntilStatusAsync("app", status => Reason(status) == "RegistryUnauthorized");
         Assert.Contains(
@@ -62,26 +63,9 @@ public sealed class PullSecretTests
             $"--docker-password={password}"
         );
 
-    private static string Manifests(string ofResource, string ofWorkload) =>
-        $$$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: app, labels: {cvapp: app}}
-            spec:
-              selector: {matchLabels: {app: app}}
-              template:
-                metadata: {labels: {app: app}}
-                spec: { {{{ofWorkload}}} containers: [{name: main, image: "REPO:0"}]}
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              versionPolicy: {newest: true}
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main}
-              {{{ofResource}}}
-            """;
+    private static string Objects(string ofResource, string ofWorkload) =>
+        Manifests.Documents(
+            Manifests.Workload("0", pod: ofWorkload),
+            Manifests.ContainerVersion("versionPolicy: {newest: true}", spec: ofResource)
+        );
 }

@@ -144,6 +144,11 @@ internal sealed class Scene : IAsyncDisposable
                 && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null)
         );
 
+    /// <summary>Waits until the rollout of the resource app is in a phase.</summary>
+    /// <returns>The status.</returns>
+    public async Task<JsonObject> UntilPhaseAsync(string phase) =>
+        (await UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
+
     /// <summary>Version and outcome of the history of all workloads, newest first.</summary>
     public async Task<IReadOnlyList<string>> HistoryAsync() =>
         [.. (await ReadHistoryAsync(TestContext.Current.CancellationToken)).Select(record => $"{record.ToVersion} {record.Outcome}")];

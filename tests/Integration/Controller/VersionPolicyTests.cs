@@ -1,3 +1,4 @@
+using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
@@ -11,28 +12,7 @@ public sealed class VersionPolicyTests
     public async Task The_version_that_a_policy_selects_is_rolled_out_and_the_next_one_after_it_is_pushed(string policy, string next)
     {
         await using var scene = await Scene.CreateAsync("policy", "1.2.0", "2.0.0", "main-9");
-        await scene.ApplyAsync(
-            $$$"""
-            apiVersion: apps/v1
-            kind: Deployment
-            metadata: {name: app, labels: {cvapp: app}}
-            spec:
-              selector: {matchLabels: {app: app}}
-              template:
-                metadata: {labels: {app: app}}
-                spec: {containers: [{name: main, image: "REPO:0"}]}
-            ---
-            apiVersion: custom.k8s.io/v1
-            kind: ContainerVersion
-            metadata: {name: app}
-            spec:
-              imageRepo: REPO
-              versionPolicy: { {{{policy}}} }
-              pollIntervalSeconds: 5
-              selector: {cvapp: app}
-              container: {name: main}
-            """
-        );
+        await scene.ApplyAsync(Manifests.Documents(Manifests.Workload("0"), Manifests.ContainerVersion($"versionPolicy: {{{policy}}}")));
         await using var controller = ControllerProcess.Start(scene.Namespace);
         await scene.UntilStatusAsync("app", status => status["currStatus"]?.GetValue<string>() == "Success");
 
