@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Sandbox;
+using CvManager.Simulation.Seeds;
 
 namespace CvManager.Simulation;
 

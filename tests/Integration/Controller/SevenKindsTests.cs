@@ -1,3 +1,4 @@
+using CvManager.Cluster;
 using CvManager.Resources;
 using Xunit;
 
@@ -68,11 +69,7 @@ public sealed class SevenKindsTests
             """
         );
         await scene.ApplyAsync(Resource("job"));
-        await scene.UntilAsync(
-            new Cluster.ResourcePath("batch", "v1", "jobs"),
-            "job",
-            job => job["status"]?["active"]?.GetValue<int>() == 1
-        );
+        await scene.UntilAsync(new ResourcePath("batch", "v1", "jobs"), "job", job => job["status"]?["active"]?.GetValue<int>() == 1);
         var former = await scene.ReadAsync("job/job", ".metadata.uid");
         await using var controller = ControllerProcess.Start(scene.Namespace);
 

@@ -1,3 +1,5 @@
+using CvManager.Simulation.Seeds;
+
 namespace CvManager.Simulation.Invariants;
 
 /// <summary>A registry budget is never exceeded.</summary>

@@ -1,6 +1,7 @@
 using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Oci;
+using CvManager.Support;
 using CvManager.Support.Registries;
 using Xunit;
 using static CvManager.Support.Registries.ScriptedRegistry;
@@ -95,7 +96,7 @@ public sealed class AddressTests
 
         Assert.Equal(
             "RegistryAddressRefused",
-            await OciRegistryTests.ErrorId(() => catalog.For(repository).FindTagAsync(repository, "demo", Token))
+            await Thrown.ErrorIdAsync(() => catalog.For(repository).FindTagAsync(repository, "demo", Token))
         );
         Assert.Empty(handler.Requests);
         Assert.Equal(Digest, (await allowed.For(repository).FindTagAsync(repository, "demo", Token))?.Digest);

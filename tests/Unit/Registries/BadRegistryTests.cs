@@ -1,6 +1,8 @@
 using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support;
+using CvManager.Support.Network;
 using CvManager.Support.Registries;
 using Xunit;
 using static CvManager.Support.Registries.ScriptedRegistry;
@@ -231,17 +233,13 @@ public sealed class BadRegistryTests
     }
 
     private static Task<string?> Id(Func<IRegistry, Task> action, RegistryCatalog catalog) =>
-        OciRegistryTests.ErrorId(() => action(catalog.For(App)));
+        Thrown.ErrorIdAsync(() => action(catalog.For(App)));
 
     private static string Sha(string text) =>
         "sha256:" + Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(System.Text.Encoding.UTF8.GetBytes(text)));
 
-    private sealed class EndlessStream(long length) : Stream
+    private sealed class EndlessStream(long length) : ReadOnlyStream
     {
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
         public override long Position { get; set; }
 
         public override int Read(byte[] buffer, int offset, int count)
@@ -251,13 +249,5 @@ public sealed class BadRegistryTests
             Position += read;
             return read;
         }
-
-        public override void Flush() { }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 }

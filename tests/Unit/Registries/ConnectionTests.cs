@@ -3,6 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using CvManager.Support;
 using CvManager.Support.Network;
 using CvManager.Support.Registries;
 using CvManager.Unit.Shell;
@@ -30,7 +31,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     public async Task A_configured_private_authority_is_trusted()
     {
         Assert.Equal(TlsRegistry.Digest, await FindAsync(_registry.AuthorityFile, Name));
-        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(null, Name)));
+        Assert.Equal("RegistryUnreachable", await Thrown.ErrorIdAsync(() => FindAsync(null, Name)));
     }
 
     [Fact]
@@ -48,7 +49,7 @@ public sealed class ConnectionTests : IAsyncDisposable
     {
         await using TlsRegistry other = new(Name);
 
-        Assert.Equal("RegistryUnreachable", await OciRegistryTests.ErrorId(() => FindAsync(other.AuthorityFile, Name)));
+        Assert.Equal("RegistryUnreachable", await Thrown.ErrorIdAsync(() => FindAsync(other.AuthorityFile, Name)));
     }
 
     [Theory]

@@ -4,6 +4,7 @@ using CsCheck;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Resources;
+using CvManager.Support;
 using CvManager.Support.Registries;
 using CvManager.Support.Resources;
 using Microsoft.Extensions.Time.Testing;
@@ -120,7 +121,7 @@ public sealed class OddRegistryTests
 
         Assert.Equal(
             read ? null : "RegistryResponseInvalid",
-            await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token))
+            await Thrown.ErrorIdAsync(() => catalog.For(App).FindTagAsync(App, "demo", Token))
         );
     }
 
@@ -160,7 +161,7 @@ public sealed class OddRegistryTests
         );
         using var catalog = handler.Catalog(Good);
 
-        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
+        Assert.Equal(error, await Thrown.ErrorIdAsync(() => catalog.For(App).FindTagAsync(App, "demo", Token)));
         if (error is null)
             Assert.Equal(withLogin, handler.Requests.First(r => r.Uri.AbsoluteUri == location).Authorization is not null);
         else
@@ -227,7 +228,7 @@ public sealed class OddRegistryTests
         using var alone = handler.Catalog(Old);
 
         Assert.NotNull(await catalog.For(App).FindTagAsync(App, "demo", Token));
-        Assert.Equal("RegistryForbidden", await OciRegistryTests.ErrorId(() => alone.For(App).FindTagAsync(App, "demo", Token)));
+        Assert.Equal("RegistryForbidden", await Thrown.ErrorIdAsync(() => alone.For(App).FindTagAsync(App, "demo", Token)));
     }
 
     [Theory]
@@ -288,7 +289,7 @@ public sealed class OddRegistryTests
         );
         Assert.Equal(
             "RegistryCredentialInvalid",
-            await OciRegistryTests.ErrorId(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token))
+            await Thrown.ErrorIdAsync(() => unreadable.For(secret).FindTagAsync(secret, "demo", Token))
         );
     }
 
@@ -326,8 +327,8 @@ public sealed class OddRegistryTests
         string rubbish = new('x', 7_000_000);
         using var fat = new ScriptedRegistry(_ => Linked($$"""{"tags":["t{{page++}}"],"x":"{{rubbish}}"}""", page));
 
-        Assert.Equal("RegistryTimeout", await OciRegistryTests.ErrorId(() => CountAsync(slow)));
-        Assert.Equal("RegistryResponseTooLarge", await OciRegistryTests.ErrorId(() => CountAsync(fat)));
+        Assert.Equal("RegistryTimeout", await Thrown.ErrorIdAsync(() => CountAsync(slow)));
+        Assert.Equal("RegistryResponseTooLarge", await Thrown.ErrorIdAsync(() => CountAsync(fat)));
         Assert.InRange(slow.Requests.Count, 2, 20);
         Assert.InRange(fat.Requests.Count, 2, 20);
     }
@@ -379,7 +380,7 @@ public sealed class OddRegistryTests
         });
         using var catalog = handler.Catalog();
 
-        Assert.Equal(error, await OciRegistryTests.ErrorId(() => catalog.For(App).RequireCompleteAsync(App, Sha(index), Token)));
+        Assert.Equal(error, await Thrown.ErrorIdAsync(() => catalog.For(App).RequireCompleteAsync(App, Sha(index), Token)));
     }
 
     [Theory]
@@ -401,7 +402,7 @@ public sealed class OddRegistryTests
         // The policy newest skips what has no build time, and nothing is left.
         Assert.Equal(
             tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage",
-            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(App, FollowedText.Parse(tag), syntax, [], Token))
+            await Thrown.ErrorIdAsync(() => resolver.ResolveAsync(App, FollowedText.Parse(tag), syntax, [], Token))
         );
     }
 
@@ -412,7 +413,7 @@ public sealed class OddRegistryTests
         using var handler = new ScriptedRegistry(_ => Json(Chart, type: Manifest));
         using var catalog = handler.Catalog();
 
-        Assert.Equal("RegistryNotAnImage", await OciRegistryTests.ErrorId(() => catalog.For(App).ReadLabelsAsync(App, Sha(Chart), Token)));
+        Assert.Equal("RegistryNotAnImage", await Thrown.ErrorIdAsync(() => catalog.For(App).ReadLabelsAsync(App, Sha(Chart), Token)));
     }
 
     [Theory]

@@ -2,6 +2,7 @@ using System.Net;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Resources;
+using CvManager.Support;
 using CvManager.Support.Registries;
 using CvManager.Versions;
 using Microsoft.Extensions.Time.Testing;
@@ -204,7 +205,7 @@ public sealed class DockerHubTests
         Assert.NotNull(await registry.FindTagAsync(App, "demo", Token));
         Assert.Equal(
             "RegistryRateLimited",
-            await OciRegistryTests.ErrorId(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token))
+            await Thrown.ErrorIdAsync(() => registry.ReadLabelsAsync(App, HubServer.DigestOf("one"), Token))
         );
 
         var asked = handler.Requests.Count;
@@ -212,7 +213,7 @@ public sealed class DockerHubTests
         // 100 pulls in six hours are one in 216 s.
         Assert.Equal(time.GetUtcNow() + TimeSpan.FromSeconds(216), budget.PausedUntil);
         Assert.Equal((100L, 0L, 1L), (budget.RegistryLimit, budget.RegistryRemaining, budget.Refused));
-        Assert.Equal("RegistryRateLimited", await OciRegistryTests.ErrorId(() => registry.FindTagAsync(App, "demo", Token)));
+        Assert.Equal("RegistryRateLimited", await Thrown.ErrorIdAsync(() => registry.FindTagAsync(App, "demo", Token)));
         Assert.Equal(asked, handler.Requests.Count);
 
         hub.RateLimit = (100, 1);

@@ -4,6 +4,8 @@ using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Registries.Ecr;
 using CvManager.Resources;
+using CvManager.Support;
+using CvManager.Support.Network;
 using CvManager.Support.Resources;
 using CvManager.Versions;
 using Xunit;
@@ -282,11 +284,8 @@ public sealed class EcrRegistryTests : IDisposable
         var digest = _service.PushArtifact(configType, "1a2b3c4", "demo");
         VersionResolver resolver = new(new OneRegistry(_registry), new VersionTagCache(), TimeProvider.System);
 
-        Assert.Equal(
-            errorId,
-            await OciRegistryTests.ErrorId(() => resolver.ResolveAsync(Repository, new FollowedTag("demo"), null, [], Token))
-        );
-        Assert.Equal(errorId, await OciRegistryTests.ErrorId(() => _registry.RequireCompleteAsync(Repository, digest, Token)));
+        Assert.Equal(errorId, await Thrown.ErrorIdAsync(() => resolver.ResolveAsync(Repository, new FollowedTag("demo"), null, [], Token)));
+        Assert.Equal(errorId, await Thrown.ErrorIdAsync(() => _registry.RequireCompleteAsync(Repository, digest, Token)));
     }
 
     [Theory]
@@ -524,25 +523,11 @@ public sealed class EcrRegistryTests : IDisposable
     private static HttpResponseMessage Json(string text) =>
         new(HttpStatusCode.OK) { Content = new StringContent(text, Encoding.UTF8, "application/x-amz-json-1.1") };
 
-    private sealed class EndlessText : Stream
+    private sealed class EndlessText : ReadOnlyStream
     {
         private bool _begun;
 
         public long Given { get; private set; }
-
-        public override bool CanRead => true;
-
-        public override bool CanSeek => false;
-
-        public override bool CanWrite => false;
-
-        public override long Length => throw new NotSupportedException();
-
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override int Read(byte[] buffer, int offset, int count)
         {
@@ -553,14 +538,6 @@ public sealed class EcrRegistryTests : IDisposable
             Given += count;
             return count;
         }
-
-        public override void Flush() => throw new NotSupportedException();
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
     }
 
     /// <summary>Replaces the OCI endpoint; these tests read no labels.</summary>
@@ -597,22 +574,12 @@ public sealed class EcrRegistryTests : IDisposable
     }
 
     /// <summary>Returns one byte and then blocks until cancelled.</summary>
-    private sealed class StalledText : Stream
+    private sealed class StalledText : ReadOnlyStream
     {
         private readonly SemaphoreSlim _reached = new(0);
         private bool _began;
 
         public Task Reached => _reached.WaitAsync();
-
-        public override bool CanRead => true;
-        public override bool CanSeek => false;
-        public override bool CanWrite => false;
-        public override long Length => throw new NotSupportedException();
-        public override long Position
-        {
-            get => throw new NotSupportedException();
-            set => throw new NotSupportedException();
-        }
 
         public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
@@ -627,16 +594,6 @@ public sealed class EcrRegistryTests : IDisposable
             await Task.Delay(Timeout.Infinite, cancellationToken);
             return 0;
         }
-
-        public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-        public override void Flush() { }
-
-        public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-        public override void SetLength(long value) => throw new NotSupportedException();
-
-        public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         protected override void Dispose(bool disposing)
         {
