@@ -4,7 +4,7 @@ using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Storage;
 using Xunit;
 
-namespace CvManager.Unit.Sandbox;
+namespace CvManager.Unit.Sandbox.Storage;
 
 public sealed class ResourceTableTests
 {

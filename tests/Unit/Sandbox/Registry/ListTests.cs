@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.Json.Nodes;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 public sealed class ListTests
 {

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 using CvManager.Sandbox.Registry;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 public sealed class ManifestTests
 {

@@ -6,18 +6,18 @@ using CvManager.Sandbox;
 using CvManager.Sandbox.Registry;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 /// <summary>A registry and a client, connected over a socket or in process.</summary>
 internal sealed class RegistryFixture : IAsyncDisposable
 {
-    private RegistryFixture(CvManager.Sandbox.Registry.SandboxRegistry registry, HttpClient client)
+    private RegistryFixture(SandboxRegistry registry, HttpClient client)
     {
         Registry = registry;
         Client = client;
     }
 
-    public CvManager.Sandbox.Registry.SandboxRegistry Registry { get; }
+    public SandboxRegistry Registry { get; }
 
     public HttpClient Client { get; }
 
@@ -28,13 +28,7 @@ internal sealed class RegistryFixture : IAsyncDisposable
     /// <param name="faults">The faults of the in-process client.</param>
     public static async Task<RegistryFixture> StartAsync(bool socket, SandboxRegistryOptions? options = null, FaultInjector? faults = null)
     {
-        var registry = await CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(
-            (options ?? new()) with
-            {
-                Listen = socket,
-            },
-            Cancellation
-        );
+        var registry = await SandboxRegistry.StartAsync((options ?? new()) with { Listen = socket }, Cancellation);
         HttpClient client = socket ? new() : new(registry.CreateHandler(faults));
         client.BaseAddress = registry.Server ?? new Uri("http://" + registry.Host);
         return new RegistryFixture(registry, client);

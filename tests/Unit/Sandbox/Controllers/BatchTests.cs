@@ -4,7 +4,7 @@ using CvManager.Sandbox;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
-namespace CvManager.Unit.Sandbox;
+namespace CvManager.Unit.Sandbox.Controllers;
 
 /// <summary>Jobs and CronJobs over hours of fake time.</summary>
 public sealed class BatchTests : IAsyncLifetime

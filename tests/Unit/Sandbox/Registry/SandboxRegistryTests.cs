@@ -5,7 +5,7 @@ using CvManager.Sandbox.Registry;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 public sealed class SandboxRegistryTests
 {
@@ -218,6 +218,5 @@ public sealed class SandboxRegistryTests
         await Assert.ThrowsAsync<SocketException>(() => nobody.ConnectAsync(IPAddress.Loopback, port, Cancellation).AsTask());
     }
 
-    private static Task<CvManager.Sandbox.Registry.SandboxRegistry> StartAsync(SandboxRegistryOptions options) =>
-        CvManager.Sandbox.Registry.SandboxRegistry.StartAsync(options, Cancellation);
+    private static Task<SandboxRegistry> StartAsync(SandboxRegistryOptions options) => SandboxRegistry.StartAsync(options, Cancellation);
 }

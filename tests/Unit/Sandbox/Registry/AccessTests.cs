@@ -4,7 +4,7 @@ using CvManager.Sandbox.Registry;
 using Microsoft.Extensions.Time.Testing;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 public sealed class AccessTests
 {

@@ -4,7 +4,7 @@ using System.Text;
 using CvManager.Sandbox.Registry;
 using Xunit;
 
-namespace CvManager.Unit.SandboxRegistry;
+namespace CvManager.Unit.Sandbox.Registry;
 
 public sealed class BlobTests
 {

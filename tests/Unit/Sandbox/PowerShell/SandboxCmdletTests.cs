@@ -2,7 +2,7 @@ using System.Management.Automation;
 using CvManager.Support.PowerShell;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Unit.Sandbox.PowerShell;
 
 public sealed class SandboxCmdletTests : IDisposable
 {
