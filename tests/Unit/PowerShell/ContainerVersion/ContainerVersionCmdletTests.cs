@@ -3,7 +3,7 @@ using CvManager.Support;
 using CvManager.Support.PowerShell;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Unit.PowerShell.ContainerVersion;
 
 /// <summary>The ContainerVersion cmdlets on a sandbox.</summary>
 public sealed class ContainerVersionCmdletTests : IDisposable

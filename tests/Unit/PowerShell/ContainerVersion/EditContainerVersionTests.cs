@@ -1,7 +1,7 @@
 using CvManager.Support.PowerShell;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Unit.PowerShell.ContainerVersion;
 
 /// <summary>New-, Set- and Remove-ContainerVersion.</summary>
 public sealed class EditContainerVersionTests : IDisposable

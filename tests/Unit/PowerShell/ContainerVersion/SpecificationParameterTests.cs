@@ -1,7 +1,7 @@
 using CvManager.Support.PowerShell;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Unit.PowerShell.ContainerVersion;
 
 /// <summary>Parameters of New- and Set-ContainerVersion for gates, strategies and version policies.</summary>
 public sealed class SpecificationParameterTests : IDisposable

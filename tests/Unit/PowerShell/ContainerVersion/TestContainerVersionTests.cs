@@ -4,7 +4,7 @@ using CvManager.Support;
 using CvManager.Support.PowerShell;
 using Xunit;
 
-namespace CvManager.Unit.PowerShell;
+namespace CvManager.Unit.PowerShell.ContainerVersion;
 
 public sealed class TestContainerVersionTests : IDisposable
 {
