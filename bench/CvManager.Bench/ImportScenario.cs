@@ -21,7 +21,7 @@ internal sealed class ImportScenario : IScenario
         List<(string Name, string Command)> contestants =
         [
             ("pwsh alone", ""),
-            ("Import-Module CvManager", $"Import-Module '{Path.Combine(RepositoryRoot.Path, "module", "CvManager.psd1")}'"),
+            ("Import-Module CvManager", $"Import-Module '{Path.Combine(RepositoryRoot.Path, "module", "CvManager", "CvManager.psd1")}'"),
         ];
         if (Environment.GetEnvironmentVariable("CVM_BENCH_OTHER") is { Length: > 0 } other)
             contestants.Add(("Import-Module of CVM_BENCH_OTHER", $"Import-Module '{other}'"));
