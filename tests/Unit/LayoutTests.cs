@@ -11,7 +11,7 @@ public sealed partial class LayoutTests
 {
     private static readonly Dictionary<string, string[]> MayUse = new()
     {
-        ["Resources"] = [],
+        ["Resources"] = ["Registries"],
         ["Cluster"] = ["Resources"],
         ["Scheduling"] = [],
         ["Registries"] = [],

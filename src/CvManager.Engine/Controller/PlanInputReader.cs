@@ -28,7 +28,7 @@ internal sealed class PlanInputReader(IResourceVersions versions, ServiceStore s
             WorkloadsError = context.WorkloadsError,
         };
         var latest = resource.Status?.Latest;
-        if (ContainerVersionValidator.Validate(resource).Count > 0)
+        if (resource.ValidationErrors.Count > 0)
             return (input, latest, null);
         var pinned = resource.Spec.PinVersion.Length > 0;
         ResolvedVersion? version = null;

@@ -39,12 +39,13 @@ internal sealed class FollowedVersions : IResourceVersions
     public async Task<ResolvedVersion?> FindAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         var spec = resource.Spec;
-        (var repository, var login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
-        var state = Follow(resource, repository, login);
+        var repository = resource.Repository;
+        var login = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
+        var state = Follow(resource, login);
         if (IsRefused(state?.Error))
         {
-            (repository, login) = await LoginOfAsync(resource, context, refresh: true, cancellationToken);
-            state = Follow(resource, repository, login);
+            login = await LoginOfAsync(resource, context, refresh: true, cancellationToken);
+            state = Follow(resource, login);
         }
 
         if (state is null)
@@ -54,15 +55,24 @@ internal sealed class FollowedVersions : IResourceVersions
         var found = state.Found!;
         var seenAt = state.SeenAt!.Value;
         if (found.ChosenTag is { } chosen)
-            return new ResolvedVersion(spec.Followed, found.Digest, chosen, seenAt);
+            return new ResolvedVersion(resource.Followed, found.Digest, chosen, seenAt);
         var hint = HintOf(resource, found.Digest);
         var version = _tags.Find(
             resource.Key,
-            new Question(login.Name, repository, spec.Followed, found.Digest, spec.VersionSyntax),
+            new Question(login.Name, repository, resource.Followed, found.Digest, spec.VersionSyntax),
             Patience(resource),
             answer => !context.FollowedTags.Contains(answer.Version),
             token =>
-                login.Versions.ResolveAsync(repository, spec.Followed, found, seenAt, spec.VersionSyntax, context.FollowedTags, hint, token)
+                login.Versions.ResolveAsync(
+                    repository,
+                    resource.Followed,
+                    found,
+                    seenAt,
+                    spec.VersionSyntax,
+                    context.FollowedTags,
+                    hint,
+                    token
+                )
         );
         return version is null ? null : version with { SeenAt = seenAt };
     }
@@ -70,13 +80,14 @@ internal sealed class FollowedVersions : IResourceVersions
     public async Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken)
     {
         var spec = resource.Spec;
-        (var repository, var login) = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
+        var repository = resource.Repository;
+        var login = await LoginOfAsync(resource, context, refresh: false, cancellationToken);
         return _pins.Find(
             resource.Key,
-            new Question(login.Name, repository, spec.Followed, spec.PinVersion, null),
+            new Question(login.Name, repository, resource.Followed, spec.PinVersion, null),
             Patience(resource),
             _ => true,
-            token => login.Versions.ResolvePinAsync(repository, spec.Followed, spec.PinVersion, token)
+            token => login.Versions.ResolvePinAsync(repository, resource.Followed, spec.PinVersion, token)
         );
     }
 
@@ -92,32 +103,19 @@ internal sealed class FollowedVersions : IResourceVersions
     /// <summary>Ends the searches in progress.</summary>
     public Task StopAsync() => Task.WhenAll(_tags.StopAsync(), _pins.StopAsync());
 
-    private TagState? Follow(ContainerVersion resource, ImageRepository repository, RegistryLogin login)
+    private TagState? Follow(ContainerVersion resource, RegistryLogin login)
     {
-        PollTarget target = new(repository, login.Name, resource.Spec.Followed);
+        PollTarget target = new(resource.Repository, login.Name, resource.Followed);
         _poller.Follow(resource.Key, target, TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds));
         return _poller.Find(target);
     }
 
-    private async ValueTask<(ImageRepository Repository, RegistryLogin Login)> LoginOfAsync(
+    private ValueTask<RegistryLogin> LoginOfAsync(
         ContainerVersion resource,
         PlanContext context,
         bool refresh,
         CancellationToken cancellationToken
-    )
-    {
-        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        return (
-            repository,
-            await _logins.OfAsync(
-                resource,
-                repository,
-                context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)),
-                refresh,
-                cancellationToken
-            )
-        );
-    }
+    ) => _logins.OfAsync(resource, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh, cancellationToken);
 
     /// <summary>
     /// The version in the status, from before a restart. Everyone who may write the status may have written it: it is only a hint for this
@@ -125,7 +123,7 @@ internal sealed class FollowedVersions : IResourceVersions
     /// </summary>
     private static string? HintOf(ContainerVersion resource, string digest) =>
         resource.Status is { Latest: { } latest } status
-        && latest.Tag == resource.Spec.Followed.ToString()
+        && latest.Tag == resource.Followed.ToString()
         && latest.Digest == digest
         && status.ObservedGeneration == resource.Metadata.Generation
             ? latest.Version

@@ -32,9 +32,9 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(context);
-        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        var login = await LoginOfAsync(resource, repository, context, cancellationToken);
-        var followed = resource.Spec.Followed;
+        var repository = resource.Repository;
+        var login = await LoginOfAsync(resource, context, cancellationToken);
+        var followed = resource.Followed;
         PollTarget target = new(repository, login.Name, followed);
         var found = await Current(target, () => login.Versions.FindTagAsync(repository, followed, cancellationToken))
             .WaitAsync(cancellationToken);
@@ -54,26 +54,15 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
     {
         ArgumentNullException.ThrowIfNull(resource);
         ArgumentNullException.ThrowIfNull(context);
-        var repository = ImageRepository.Parse(resource.Spec.ImageRepo);
-        var login = await LoginOfAsync(resource, repository, context, cancellationToken);
-        return await login.Versions.ResolvePinAsync(repository, resource.Spec.Followed, resource.Spec.PinVersion, cancellationToken);
+        var repository = resource.Repository;
+        var login = await LoginOfAsync(resource, context, cancellationToken);
+        return await login.Versions.ResolvePinAsync(repository, resource.Followed, resource.Spec.PinVersion, cancellationToken);
     }
 
     public void Dispose() => _logins.Dispose();
 
-    private ValueTask<RegistryLogin> LoginOfAsync(
-        ContainerVersion resource,
-        ImageRepository repository,
-        PlanContext context,
-        CancellationToken cancellationToken
-    ) =>
-        _logins.OfAsync(
-            resource,
-            repository,
-            context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)),
-            refresh: false,
-            cancellationToken
-        );
+    private ValueTask<RegistryLogin> LoginOfAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
+        _logins.OfAsync(resource, context.Workloads.Where(w => w.IsSelectedBy(resource.Spec.Selector)), refresh: false, cancellationToken);
 
     private Task<TagDigest> Current(PollTarget target, Func<Task<TagDigest>> ask)
     {

@@ -47,13 +47,11 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
 
     /// <summary>The current login of a resource; it is kept until the resource gets another login or is released.</summary>
     /// <param name="resource">The resource whose Secrets are used.</param>
-    /// <param name="repository">The repository to access.</param>
     /// <param name="workloads">The workloads that the resource selects.</param>
     /// <param name="refresh">True if the registry rejected the login: the Secrets may have changed.</param>
     /// <param name="cancellationToken">Cancels the requests.</param>
     public async ValueTask<RegistryLogin> OfAsync(
         ContainerVersion resource,
-        ImageRepository repository,
         IEnumerable<Workload> workloads,
         bool refresh,
         CancellationToken cancellationToken
@@ -74,8 +72,8 @@ internal sealed class RegistryLogins(ClusterConnection? cluster, RegistryCatalog
             names.AddRange(await _secrets.OfAccountAsync(ns, account, cancellationToken));
         return Use(
             resource.Key,
-            repository.Registry,
-            await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), repository, refresh, cancellationToken)
+            resource.Repository.Registry,
+            await _secrets.FindAsync(ns, names.Distinct(StringComparer.Ordinal), resource.Repository, refresh, cancellationToken)
         );
     }
 

@@ -53,10 +53,6 @@ public sealed record ContainerVersionSpec
 
     /// <summary>Names of secrets with registry credentials, in addition to the pull secrets of the workloads.</summary>
     public IReadOnlyList<string> ImagePullSecrets { get; init; } = [];
-
-    /// <summary>What is followed: the tag or the policy.</summary>
-    [JsonIgnore]
-    public Followed Followed => Followed.Of(this);
 }
 
 /// <summary>Selects a version tag: exactly one of the three.</summary>

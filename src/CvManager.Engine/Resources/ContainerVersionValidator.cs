@@ -12,8 +12,11 @@ public static class ContainerVersionValidator
 {
     private static readonly string[] PolicyNames = ["semver", "regex", "newest"];
 
-    /// <summary>All errors; empty if the resource is valid.</summary>
-    public static IReadOnlyList<ValidationError> Validate(ContainerVersion resource) =>
+    /// <summary>
+    /// All errors of a resource as it was read: with defaults, and without the fields of a newer schema. See
+    /// <see cref="ContainerVersion.ValidationErrors"/>.
+    /// </summary>
+    internal static IReadOnlyList<ValidationError> Validate(ContainerVersion resource) =>
         Validate(JsonSerializer.SerializeToNode(resource, ResourceJson.Options)!.AsObject());
 
     /// <summary>The same for a manifest, including unknown fields.</summary>

@@ -8,7 +8,7 @@ public abstract record Followed
     /// <summary>The text in <c>status.latest.tag</c>. A tag cannot contain a colon, so that no tag has the text of a policy.</summary>
     public abstract override string ToString();
 
-    internal static Followed Of(ContainerVersionSpec spec) =>
+    public static Followed Of(ContainerVersionSpec spec) =>
         spec.VersionPolicy switch
         {
             null => new FollowedTag(spec.Tag ?? ""),

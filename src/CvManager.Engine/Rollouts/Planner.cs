@@ -43,8 +43,7 @@ public static class Planner
         var resource = input.Resource;
         var spec = resource.Spec;
 
-        var errors = ContainerVersionValidator.Validate(resource);
-        if (errors.Count > 0)
+        if (resource.ValidationErrors is { Count: > 0 } errors)
         {
             return Stalled(input, ConditionReasons.InvalidSpec, string.Join("; ", errors.Select(e => $"{e} ({e.Remedy})")));
         }
@@ -295,7 +294,7 @@ public static class Planner
 
     /// <summary>True if a workload has the version, or the image to which an admission webhook rewrote it.</summary>
     private static bool IsRunning(ContainerVersion resource, PlannedChange change, ResolvedVersion version) =>
-        TargetImage.IsRunning(change.Container.Image, resource.Spec, version.Version, version.Digest)
+        TargetImage.IsRunning(change.Container.Image, resource, version.Version, version.Digest)
         || resource.Status?.Rollout?.Rewrites?.Any(r =>
             r.Kind == change.Workload.Kind
             && r.Name == change.Workload.Name

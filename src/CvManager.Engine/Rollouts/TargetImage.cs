@@ -18,19 +18,12 @@ internal static class TargetImage
     /// True if an image is the version, in any notation: version tags are immutable, so that <c>repo:version</c> does not need a rollout
     /// only to add its digest.
     /// </summary>
-    public static bool IsRunning(string image, ContainerVersionSpec spec, string version, string digest)
+    public static bool IsRunning(string image, ContainerVersion resource, string version, string digest)
     {
-        if (image == Of(spec, version, digest))
+        if (image == Of(resource.Spec, version, digest))
             return true;
-        if (
-            !ImageReference.TryParse(image, out var running)
-            || !ImageReference.TryParse(spec.ImageRepo, out var wanted)
-            || running.Repository != wanted.Repository
-        )
-        {
+        if (!ImageReference.TryParse(image, out var running) || running.Repository != resource.Repository)
             return false;
-        }
-
         return running.Digest is { } present ? present == digest : version != digest && running.Tag == version;
     }
 }

@@ -229,7 +229,7 @@ internal sealed class ClusterView(Action<string> wake)
         var app = AppOf(resource);
         In(_resourcesOfApp, app).Add(resource.Key);
         AddResourcesOf(app, woken);
-        if (resource.Spec.Followed is not FollowedTag { Name: var tag })
+        if (resource.Followed is not FollowedTag { Name: var tag })
             return;
         if (!_tagsOfRepository.TryGetValue(resource.Spec.ImageRepo, out var tags))
             _tagsOfRepository.Add(resource.Spec.ImageRepo, tags = new Dictionary<string, int>(StringComparer.Ordinal));
@@ -242,7 +242,7 @@ internal sealed class ClusterView(Action<string> wake)
         var app = AppOf(resource);
         AddResourcesOf(app, woken);
         Out(_resourcesOfApp, app, resource.Key);
-        if (resource.Spec.Followed is not FollowedTag { Name: var tag })
+        if (resource.Followed is not FollowedTag { Name: var tag })
             return;
         var tags = _tagsOfRepository[resource.Spec.ImageRepo];
         if (--tags[tag] == 0)

@@ -30,7 +30,7 @@ public sealed record NamespaceSnapshot(IReadOnlyList<ContainerVersion> Resources
             [
                 .. Resources
                     .Where(r => r.Spec.ImageRepo == resource.Spec.ImageRepo)
-                    .Select(r => r.Spec.Followed)
+                    .Select(r => r.Followed)
                     .OfType<FollowedTag>()
                     .Select(tag => tag.Name)
                     .Distinct(),

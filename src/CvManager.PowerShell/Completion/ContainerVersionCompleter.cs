@@ -20,7 +20,7 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
         [
             .. resources
                 .DistinctBy(resource => resource.Metadata.Name)
-                .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Spec.Followed}")),
+                .Select(resource => new CompletionCandidate(resource.Metadata.Name, $"{resource.Spec.ImageRepo}:{resource.Followed}")),
         ];
     }
 }

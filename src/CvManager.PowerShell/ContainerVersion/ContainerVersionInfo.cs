@@ -109,7 +109,7 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
             Namespace = resource.Metadata.Namespace ?? "",
             Name = resource.Metadata.Name,
             ImageRepo = resource.Spec.ImageRepo,
-            Tag = resource.Spec.Followed.ToString(),
+            Tag = resource.Followed.ToString(),
             Version = status?.CurrVersion,
             Status = status?.CurrStatus,
             StatusTime = status?.CurrStatusTime,

@@ -51,7 +51,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
         if (
             await ShouldProcessAsync(
                 $"{ns}/{Name}",
-                $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Spec.Followed} of {ImageRepo}"
+                $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Followed} of {ImageRepo}"
             )
         )
             await WriteObjectAsync(

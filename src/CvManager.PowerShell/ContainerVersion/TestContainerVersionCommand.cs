@@ -74,7 +74,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
         CancellationToken cancellationToken
     )
     {
-        var problems = ProblemsOf(ContainerVersionValidator.Validate(resource));
+        var problems = ProblemsOf(resource.ValidationErrors);
         var plan = await reconciler.PlanAsync(resource, snapshot.Around(resource), cancellationToken);
         if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
             problems =

@@ -51,7 +51,7 @@ public sealed record CvWorkload
             AvailablePods = running.Workload.AvailablePods,
             DesiredPods = running.Workload.DesiredPods,
             CV = running.Resource.Metadata.Name,
-            Tag = running.Resource.Spec.Followed.ToString(),
+            Tag = running.Resource.Followed.ToString(),
             Image = running.Container?.Image ?? "",
             LatestVersion = running.Resource.Status?.Latest?.Version,
             Progress = running.Container is null

@@ -118,7 +118,6 @@ public sealed class RegistryLoginsTests : IDisposable
                 Metadata = new ResourceMetadata { Name = name, Namespace = ns },
                 Spec = new ContainerVersionSpec { ImageRepo = "registry.test/app", ImagePullSecrets = [secret] },
             },
-            App,
             [],
             refresh,
             TestContext.Current.CancellationToken

@@ -26,7 +26,7 @@ public sealed class ContainerVersionValidationTests
     {
         var resource = ContainerVersionManifest.Read(Manifest(Article));
 
-        Assert.Empty(ContainerVersionValidator.Validate(resource));
+        Assert.Empty(resource.ValidationErrors);
         Assert.Equal("demo", resource.Spec.Tag);
         Assert.Equal(900, resource.Spec.TimeoutSeconds);
         Assert.Equal("Rolling", resource.Spec.Strategy.Kind);

@@ -57,8 +57,8 @@ public sealed class FollowedTests
         string text
     )
     {
-        Assert.Equal(followed, spec.Followed);
-        Assert.Equal(text, spec.Followed.ToString());
+        Assert.Equal(followed, Followed.Of(spec));
+        Assert.Equal(text, followed.ToString());
         Assert.Equal(followed, FollowedText.Parse(text));
     }
 }
