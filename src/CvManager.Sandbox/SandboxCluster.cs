@@ -2,9 +2,9 @@ using System.Security.Cryptography;
 using System.Text;
 using CvManager.Sandbox.Api;
 using CvManager.Sandbox.Controllers;
-using CvManager.Sandbox.Http;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Storage;
+using CvManager.Sandbox.Transport;
 
 namespace CvManager.Sandbox;
 

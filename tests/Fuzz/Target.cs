@@ -7,7 +7,8 @@ using CvManager.Registries;
 using CvManager.Registries.Credentials;
 using CvManager.Registries.Oci;
 using CvManager.Resources;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Schemas;
 using CvManager.Versions;
 

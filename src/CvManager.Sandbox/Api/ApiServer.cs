@@ -1,5 +1,8 @@
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Discovery;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Schemas;
 using CvManager.Sandbox.Storage;
@@ -22,8 +25,6 @@ internal sealed class ApiServer(
 {
     /// <summary>The API server's own limit on request bodies, 3 MiB.</summary>
     public const int BodyLimit = 3 * 1024 * 1024;
-
-    public const string KubernetesVersion = "v1.31.4";
 
     private static readonly string[] RootPaths =
     [
@@ -248,7 +249,7 @@ internal sealed class ApiServer(
         {
             ["major"] = "1",
             ["minor"] = "31",
-            ["gitVersion"] = KubernetesVersion,
+            ["gitVersion"] = BuiltInKinds.KubernetesVersion,
             ["gitCommit"] = "",
             ["gitTreeState"] = "clean",
             ["buildDate"] = "2024-12-10T00:00:00Z",

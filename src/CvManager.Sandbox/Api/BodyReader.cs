@@ -1,7 +1,8 @@
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Api;

@@ -1,4 +1,7 @@
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Api;
 

@@ -2,6 +2,8 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Storage;
 

@@ -2,6 +2,11 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Selectors;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
@@ -30,7 +35,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
         var token = ContinueToken.Parse(request.Query["continue"]);
         if (request.Query["sendInitialEvents"].Length > 0)
         {
-            var causes = new Kinds.CauseList();
+            var causes = new CauseList();
             causes.Forbidden("sendInitialEvents", "sendInitialEvents is forbidden for list");
             throw ApiException.Invalid("meta.k8s.io", "ListOptions", "", causes.Causes);
         }
@@ -166,7 +171,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
 
     public static ObjectFilter Filter(ObjectRequest request)
     {
-        var fields = FieldSelector.Parse(request.Query["fieldSelector"], request.Type);
+        var fields = FieldSelector.Parse(request.Query["fieldSelector"], request.Type.SelectableFields);
         return new ObjectFilter(request.Namespace, LabelSelector.Parse(request.Query["labelSelector"]), fields);
     }
 
@@ -196,7 +201,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             : continued ? "resourceVersionMatch is forbidden when continue is provided"
             : match == "Exact" && revision == 0 ? "resourceVersionMatch \"exact\" is forbidden for resourceVersion \"0\""
             : null;
-        var causes = new Kinds.CauseList();
+        var causes = new CauseList();
         if (problem is not null)
             causes.Forbidden("resourceVersionMatch", problem);
         else if (match is not ("Exact" or "NotOlderThan"))
@@ -213,7 +218,7 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
     {
         var match = request.Query["resourceVersionMatch"];
         var specified = request.Query["sendInitialEvents"].Length > 0;
-        var causes = new Kinds.CauseList();
+        var causes = new CauseList();
         if (specified && match != "NotOlderThan")
             causes.Forbidden("resourceVersionMatch", "sendInitialEvents requires setting resourceVersionMatch to NotOlderThan");
         if (match.Length > 0 && !specified)

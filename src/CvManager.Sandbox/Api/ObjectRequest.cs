@@ -1,3 +1,6 @@
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Api;

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Kinds;
-using CvManager.Sandbox.Patching;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;
@@ -126,7 +127,7 @@ internal sealed class ObjectRequests(ObjectStore store, ObjectWriter writer, Obj
         var causes = new CauseList();
         if (patched.Str("metadata", "uid") is { Length: > 0 } uid && uid != old.Uid)
             causes.Invalid("metadata.uid", uid, "field is immutable");
-        causes.Throw(request.Type, old.Name);
+        causes.Throw(request.Type.Group, request.Type.Kind, old.Name);
         if (patched.Str("kind") != request.Type.Kind || patched.Str("apiVersion") != request.Version.ApiVersion)
         {
             throw ApiException.BadRequest(

@@ -1,5 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Patching;
 using CvManager.Sandbox.Storage;
@@ -270,7 +272,7 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
         type.Rules.Validate(body, causes);
         if (old is not null)
             type.Rules.ValidateUpdate(body, old, causes);
-        causes.Throw(type, body.Name());
+        causes.Throw(type.Group, type.Kind, body.Name());
     }
 
     private static JsonObject Finish(ResourceType type, JsonObject body, FieldOwners owners)

@@ -1,3 +1,5 @@
+using CvManager.Sandbox.Errors;
+
 namespace CvManager.Sandbox.Api;
 
 internal enum OutputKind

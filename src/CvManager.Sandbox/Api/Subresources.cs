@@ -1,6 +1,9 @@
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
-using CvManager.Sandbox.Patching;
+using CvManager.Sandbox.Selectors;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Api;

@@ -1,6 +1,8 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Storage;
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Controllers;
@@ -79,8 +80,8 @@ internal static class InitialObjects
                 ["kernelVersion"] = "6.1.0",
                 ["osImage"] = "CvManager sandbox",
                 ["containerRuntimeVersion"] = "sandbox://1.0.0",
-                ["kubeletVersion"] = ApiServer.KubernetesVersion,
-                ["kubeProxyVersion"] = ApiServer.KubernetesVersion,
+                ["kubeletVersion"] = BuiltInKinds.KubernetesVersion,
+                ["kubeProxyVersion"] = BuiltInKinds.KubernetesVersion,
                 ["operatingSystem"] = "linux",
                 ["architecture"] = "amd64",
             },

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Selectors;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;

@@ -1,5 +1,6 @@
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Selectors;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;

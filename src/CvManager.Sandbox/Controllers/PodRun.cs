@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Storage;
 
 namespace CvManager.Sandbox.Controllers;

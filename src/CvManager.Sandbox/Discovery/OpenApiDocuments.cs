@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Http;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
 using CvManager.Sandbox.Schemas;
 
@@ -79,7 +80,7 @@ internal sealed class OpenApiDocuments(KindCatalog catalog)
             new JsonObject
             {
                 ["openapi"] = "3.0.0",
-                ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = ApiServer.KubernetesVersion },
+                ["info"] = new JsonObject { ["title"] = "Kubernetes", ["version"] = BuiltInKinds.KubernetesVersion },
                 ["paths"] = paths,
                 ["components"] = new JsonObject { ["schemas"] = schemas },
             }

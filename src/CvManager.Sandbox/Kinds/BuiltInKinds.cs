@@ -1,4 +1,3 @@
-using CvManager.Sandbox.Api;
 using CvManager.Sandbox.Printing;
 using CvManager.Sandbox.Schemas;
 
@@ -7,6 +6,9 @@ namespace CvManager.Sandbox.Kinds;
 /// <summary>The built-in resources that the sandbox serves.</summary>
 internal sealed class BuiltInKinds
 {
+    /// <summary>The version of Kubernetes that these kinds are from.</summary>
+    public const string KubernetesVersion = "v1.31.4";
+
     private static readonly ScalePaths Scale = new(".spec.replicas", ".status.replicas", ".spec.selector");
     private static readonly string[] All = ["all"];
 

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Kinds;
 
@@ -48,7 +49,7 @@ internal sealed class JobRules : KindRules
         var spec = body.Ensure("spec");
         ValidateSpec(spec, "spec", causes);
         if (spec.Bool("manualSelector"))
-            Selectors.Validate(body, "job", causes);
+            SelectorRules.Validate(body, "job", causes);
     }
 
     public static void ValidateSpec(JsonObject spec, string path, CauseList causes)
@@ -64,7 +65,7 @@ internal sealed class JobRules : KindRules
 
     public override void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes)
     {
-        Selectors.ValidateUnchanged(body, old, causes);
+        SelectorRules.ValidateUnchanged(body, old, causes);
         if (!JsonAccess.Same(body.At("spec", "template"), old.At("spec", "template")))
             causes.InvalidPrinted(
                 "spec.template",

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Kinds;
 

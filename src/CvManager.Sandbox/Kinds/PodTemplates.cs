@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Kinds;
 
@@ -191,9 +192,4 @@ internal static class PodTemplates
         if (port.Str("protocol") is var protocol and not ("" or "TCP" or "UDP" or "SCTP"))
             causes.NotSupported($"{path}.protocol", protocol, "SCTP", "TCP", "UDP");
     }
-}
-
-file static class ArrayItems
-{
-    public static IEnumerable<JsonObject> Items(this JsonArray? array) => array?.OfType<JsonObject>() ?? [];
 }

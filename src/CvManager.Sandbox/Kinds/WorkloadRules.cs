@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Kinds;
 
@@ -31,14 +32,14 @@ internal abstract class WorkloadRules(string kind) : KindRules
         PodTemplates.NotNegative(spec, "replicas", "spec", causes);
         PodTemplates.NotNegative(spec, "minReadySeconds", "spec", causes);
         PodTemplates.NotNegative(spec, "revisionHistoryLimit", "spec", causes);
-        Selectors.Validate(body, kind, causes);
+        SelectorRules.Validate(body, kind, causes);
         if (spec.Obj("template") is null)
             spec = []; // Reports the missing containers of a missing template.
         PodTemplates.ValidateTemplate(spec.Obj("template") ?? [], "spec.template", causes);
     }
 
     public override void ValidateUpdate(JsonObject body, JsonObject old, CauseList causes) =>
-        Selectors.ValidateUnchanged(body, old, causes);
+        SelectorRules.ValidateUnchanged(body, old, causes);
 
     protected static bool IsZero(JsonNode? value) => value.AsInteger() == 0 || (value.AsText() is string text && text.TrimEnd('%') == "0");
 

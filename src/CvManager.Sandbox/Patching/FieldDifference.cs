@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Schemas;
 
 namespace CvManager.Sandbox.Patching;
@@ -78,26 +78,6 @@ internal static class FieldDifference
         return set;
     }
 
-    /// <summary>The path element of an item of an associative list; null if the item lacks the keys.</summary>
-    public static string? ItemElement(SchemaNode list, JsonNode? item)
-    {
-        if (list.List == ListType.Set)
-            return "v:" + JsonText.Text(item);
-        if (item is not JsonObject entry)
-            return null;
-        var keys = new JsonObject();
-        foreach (var key in list.ListKeys.Order(StringComparer.Ordinal))
-        {
-            if (entry[key] is JsonNode value)
-                keys[key] = value.DeepClone();
-            else if (key == "protocol")
-                keys[key] = "TCP"; // The only key with a default.
-            else if (list.ListKeys.Count == 1)
-                return null;
-        }
-        return keys.Count == 0 ? null : "k:" + JsonText.Text(keys);
-    }
-
     /// <summary>Whether the fields or items of the value are owned separately.</summary>
     public static bool IsGranular(SchemaNode schema, JsonNode? value) =>
         value switch
@@ -123,7 +103,7 @@ internal static class FieldDifference
         {
             foreach (var item in (JsonArray)value!)
             {
-                if (ItemElement(schema, item) is not string element)
+                if (schema.ElementOf(item) is not string element)
                     continue;
                 var inner = schema.List == ListType.Set ? FieldSet.Leaf() : Fields(schema.Items!, item);
                 inner.Member = true;
@@ -210,7 +190,7 @@ internal static class FieldDifference
         var index = new Dictionary<string, JsonNode?>(StringComparer.Ordinal);
         foreach (var item in list ?? [])
         {
-            if (ItemElement(schema, item) is string element)
+            if (schema.ElementOf(item) is string element)
                 index[element] = item;
         }
         return index;

@@ -1,4 +1,5 @@
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Patching;
 
@@ -125,7 +126,7 @@ internal sealed class FieldSet
                 return "." + text;
             case 'k':
                 var keys = (JsonObject)JsonNode.Parse(text)!;
-                return $"[{string.Join(",", keys.Select(key => $"{key.Key}={Api.JsonText.Text(key.Value)}"))}]";
+                return $"[{string.Join(",", keys.Select(key => $"{key.Key}={JsonText.Text(key.Value)}"))}]";
             case 'v':
                 return $"[={text}]";
             default:

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
-using CvManager.Sandbox.Storage;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Selectors;
 using static CvManager.Sandbox.Printing.TableLayout;
 
 namespace CvManager.Sandbox.Printing;

@@ -1,6 +1,6 @@
 using System.Globalization;
 using System.Net.Http.Headers;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Http;
 
 namespace CvManager.Sandbox.Registry;
 

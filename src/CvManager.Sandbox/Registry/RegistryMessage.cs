@@ -1,5 +1,5 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Registry;
 

@@ -1,5 +1,5 @@
 using System.Collections.Concurrent;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Http;
 
 namespace CvManager.Sandbox.Registry;
 

@@ -1,5 +1,3 @@
-using CvManager.Sandbox.Http;
-
 namespace CvManager.Sandbox.Registry;
 
 /// <summary>

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
-using CvManager.Sandbox.Api;
-using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Schemas;
 

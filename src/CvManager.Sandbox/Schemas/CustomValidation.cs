@@ -1,8 +1,8 @@
 using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
-using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
 namespace CvManager.Sandbox.Schemas;
 
@@ -103,7 +103,7 @@ internal static class CustomValidation
             var seen = new HashSet<string>(StringComparer.Ordinal);
             for (var i = 0; i < items.Count; i++)
             {
-                var key = Patching.FieldDifference.ItemElement(schema, items[i]) ?? "";
+                var key = schema.ElementOf(items[i]) ?? "";
                 if (!seen.Add(key) && key.Length > 0)
                     causes.Duplicate($"{path}[{i}]", JsonNode.Parse(key[2..]));
             }

@@ -1,3 +1,6 @@
+using System.Text.Json.Nodes;
+using CvManager.Sandbox.Json;
+
 namespace CvManager.Sandbox.Schemas;
 
 internal enum SchemaType
@@ -78,4 +81,24 @@ internal sealed class SchemaNode
     /// <summary>The type of a field; null if it is not declared.</summary>
     public SchemaNode? Field(string name) =>
         Properties.TryGetValue(name, out var field) ? field : Values ?? (PreserveUnknown ? Untyped : null);
+
+    /// <summary>The path element of an item of an associative list; null if the item lacks the keys.</summary>
+    public string? ElementOf(JsonNode? item)
+    {
+        if (List == ListType.Set)
+            return "v:" + JsonText.Text(item);
+        if (item is not JsonObject entry)
+            return null;
+        var keys = new JsonObject();
+        foreach (var key in ListKeys.Order(StringComparer.Ordinal))
+        {
+            if (entry[key] is JsonNode value)
+                keys[key] = value.DeepClone();
+            else if (key == "protocol")
+                keys[key] = "TCP"; // The only key with a default.
+            else if (ListKeys.Count == 1)
+                return null;
+        }
+        return keys.Count == 0 ? null : "k:" + JsonText.Text(keys);
+    }
 }

@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Patching;
 
 namespace CvManager.Sandbox.Storage;
 
@@ -42,7 +43,7 @@ internal sealed class ObjectStore(int historyLimit)
     public void Observe(Action<StoreChange> observer) => _observers.Add(observer);
 
     /// <summary>Adds a new object and sets its resourceVersion. The store takes ownership of the body.</summary>
-    public StoredObject Add(ResourceTable table, JsonObject body, Patching.FieldOwners owners)
+    public StoredObject Add(ResourceTable table, JsonObject body, FieldOwners owners)
     {
         var added = Stamp(body, owners);
         table.Put(added);
@@ -51,7 +52,7 @@ internal sealed class ObjectStore(int historyLimit)
         return added;
     }
 
-    public StoredObject Replace(ResourceTable table, StoredObject previous, JsonObject body, Patching.FieldOwners owners)
+    public StoredObject Replace(ResourceTable table, StoredObject previous, JsonObject body, FieldOwners owners)
     {
         var changed = Stamp(body, owners);
         table.Put(changed);
@@ -69,7 +70,7 @@ internal sealed class ObjectStore(int historyLimit)
         return last;
     }
 
-    private StoredObject Stamp(JsonObject body, Patching.FieldOwners owners)
+    private StoredObject Stamp(JsonObject body, FieldOwners owners)
     {
         Revision++;
         body.Meta()["resourceVersion"] = Revision.ToString(System.Globalization.CultureInfo.InvariantCulture);

@@ -1,4 +1,4 @@
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
 using CvManager.Sandbox.Kinds;
 
 namespace CvManager.Sandbox.Storage;

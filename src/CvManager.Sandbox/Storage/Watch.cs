@@ -1,4 +1,5 @@
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Selectors;
 
 namespace CvManager.Sandbox.Storage;
 

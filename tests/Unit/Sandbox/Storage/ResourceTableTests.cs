@@ -1,6 +1,7 @@
 using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Selectors;
 using CvManager.Sandbox.Storage;
 using Xunit;
 
@@ -38,7 +39,7 @@ public sealed class ResourceTableTests
         WatchStream stream = new(wake => Wake(wake, inline), _ => table.Detach(watch!));
         watch = new Watch(
             table,
-            new ObjectFilter("", LabelSelector.Parse(""), FieldSelector.Parse("", BuiltInKinds.Pods)),
+            new ObjectFilter("", LabelSelector.Parse(""), FieldSelector.Parse("", BuiltInKinds.Pods.SelectableFields)),
             (_, item) => Encoding.UTF8.GetBytes(item.Name + ";"),
             stream
         );

@@ -2,9 +2,11 @@ using System.Globalization;
 using System.Net;
 using System.Net.Http.Headers;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Http;
 using CvManager.Sandbox.Storage;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>The API server as an <see cref="HttpMessageHandler"/>, without a socket and with optional faults.</summary>
 internal sealed class InProcessHandler(ApiServer server, TimeProvider time, EventLoop loop, FaultInjector? faults) : HttpMessageHandler

@@ -1,6 +1,6 @@
 using System.Text.Json.Nodes;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Errors;
 
 /// <summary>One entry of <c>details.causes</c> in a metav1.Status.</summary>
 internal sealed record StatusCause(string Reason, string Message, string Field);

@@ -1,6 +1,7 @@
 using System.Globalization;
+using CvManager.Sandbox.Errors;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Http;
 
 /// <summary>The query parameters of a request. The first value of a repeated parameter wins, as in the API server.</summary>
 internal sealed class QueryParameters

@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Kinds;
+namespace CvManager.Sandbox.Errors;
 
 /// <summary>Collects validation errors, with the messages of apimachinery's field package.</summary>
 internal sealed class CauseList
@@ -40,10 +40,10 @@ internal sealed class CauseList
     public void Add(string reason, string field, string message) => _causes.Add(new StatusCause(reason, message, field));
 
     /// <exception cref="ApiException">422 if the list is not empty.</exception>
-    public void Throw(ResourceType type, string name)
+    public void Throw(string group, string kind, string name)
     {
         if (_causes.Count > 0)
-            throw ApiException.Invalid(type.Group, type.Kind, name, _causes);
+            throw ApiException.Invalid(group, kind, name, _causes);
     }
 
     private static string Show(JsonNode? value) => value is null ? "null" : JsonText.Text(value);

@@ -4,7 +4,7 @@ using System.Net.Sockets;
 using System.Security.Authentication;
 using CvManager.Sandbox.Api;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>
 /// Serves the API over HTTPS (HTTP/1.1) on 127.0.0.1. It uses sockets because HttpListener sends the response headers only with the first

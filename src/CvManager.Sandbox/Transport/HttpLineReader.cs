@@ -1,6 +1,6 @@
 using System.Text;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>Reads lines and bytes from a connection through one buffer.</summary>
 internal sealed class HttpLineReader(Stream stream)

@@ -1,4 +1,4 @@
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>Formats Warning headers (RFC 7234 section 5.5) with code 299, as the API server does.</summary>
 internal static class WarningHeader

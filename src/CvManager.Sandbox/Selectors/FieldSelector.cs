@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
-using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Storage;
+namespace CvManager.Sandbox.Selectors;
 
 /// <summary>A field selector (<c>metadata.name=a,status.phase!=Running</c>).</summary>
 internal sealed class FieldSelector
@@ -14,8 +14,10 @@ internal sealed class FieldSelector
 
     public bool IsEverything => _requirements.Count == 0;
 
+    /// <param name="text">The selector.</param>
+    /// <param name="selectable">The fields by which objects of the kind can be selected.</param>
     /// <exception cref="ApiException">400 for an unsupported field or invalid syntax.</exception>
-    public static FieldSelector Parse(string text, ResourceType type)
+    public static FieldSelector Parse(string text, IReadOnlySet<string> selectable)
     {
         var list = new List<(string, string, bool)>();
         foreach (var term in text.Split(',', StringSplitOptions.RemoveEmptyEntries))
@@ -35,7 +37,7 @@ internal sealed class FieldSelector
             if (at < 0)
                 throw ApiException.BadRequest($"invalid selector: '{text}'; can't understand '{term}'");
             var field = term[..at];
-            if (!type.SelectableFields.Contains(field))
+            if (!selectable.Contains(field))
                 throw ApiException.BadRequest($"field label not supported: {field}");
             list.Add((field, term[(at + length)..], equal));
         }

@@ -5,7 +5,7 @@ using System.Text.Json.Nodes;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Json;
 
 /// <summary>
 /// Parses YAML request bodies into JSON. Plain scalars are typed by the core schema of YAML 1.2. Nesting depth and the number of values

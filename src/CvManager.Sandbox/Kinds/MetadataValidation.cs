@@ -1,8 +1,9 @@
 using System.Text;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Kinds;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Kinds;
 
 /// <summary>Validates the metadata of all kinds.</summary>
 internal static class MetadataValidation

@@ -3,9 +3,10 @@ using System.Globalization;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Schemas;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Schemas;
 
 /// <summary>
 /// Converts <c>application/vnd.kubernetes.protobuf</c> to JSON: recent clients send built-in kinds in this format only. The body is the

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Registry;
 
 /// <summary>Serves HTTP on 127.0.0.1. Disposing it ends all requests.</summary>
 internal sealed class LoopbackListener : IAsyncDisposable

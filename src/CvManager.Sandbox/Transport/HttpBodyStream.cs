@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>The body of one request, with Content-Length or chunked. Read-only; asynchronous reads only.</summary>
 internal sealed class HttpBodyStream : Stream

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Errors;
 
 /// <summary>Validates names and labels (apimachinery's validation package). Each check returns the problem, or null if valid.</summary>
 internal static partial class NameRules

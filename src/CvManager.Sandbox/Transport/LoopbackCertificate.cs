@@ -2,7 +2,7 @@ using System.Net;
 using System.Security.Cryptography;
 using System.Security.Cryptography.X509Certificates;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>
 /// A certificate for 127.0.0.1 and its certificate authority, generated for one cluster and kept in memory. TLS is required because

@@ -2,8 +2,9 @@ using System.Globalization;
 using System.Net;
 using System.Text;
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Http;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>One HTTP/1.1 connection (RFC 9112). Requests are served one at a time.</summary>
 internal sealed class HttpConnection(Stream stream, ApiServer server)

@@ -3,7 +3,7 @@ using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Json;
 
 /// <summary>Serializes JSON compactly, escaping only what JSON requires, and parses it.</summary>
 internal static class JsonText

@@ -1,7 +1,7 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Json;
 
 /// <summary>metav1.Time: RFC 3339, whole seconds, UTC.</summary>
 internal static class Timestamps

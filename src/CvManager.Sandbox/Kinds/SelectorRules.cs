@@ -1,11 +1,12 @@
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
-using CvManager.Sandbox.Storage;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Selectors;
 
 namespace CvManager.Sandbox.Kinds;
 
 /// <summary>Validates the label selectors of workloads. Messages print structs as Go does, like the API server's.</summary>
-internal static class Selectors
+internal static class SelectorRules
 {
     public static void Validate(JsonObject body, string kind, CauseList causes)
     {

@@ -2,7 +2,7 @@ using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Json;
 
 /// <summary>
 /// Reads and writes JSON objects by path. Reading never throws: a missing value, or one of another type, reads as the empty value.

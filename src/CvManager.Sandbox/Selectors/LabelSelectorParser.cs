@@ -1,7 +1,8 @@
-using CvManager.Sandbox.Api;
-using static CvManager.Sandbox.Storage.LabelSelector;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
+using static CvManager.Sandbox.Selectors.LabelSelector;
 
-namespace CvManager.Sandbox.Storage;
+namespace CvManager.Sandbox.Selectors;
 
 /// <summary>Parses label selectors in queries, with the grammar and messages of apimachinery's labels package.</summary>
 internal sealed class LabelSelectorParser(string text)

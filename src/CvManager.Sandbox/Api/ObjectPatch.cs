@@ -1,8 +1,10 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Patching;
 
-namespace CvManager.Sandbox.Patching;
+namespace CvManager.Sandbox.Api;
 
 /// <summary>The three patch types other than server-side apply.</summary>
 internal static class ObjectPatch

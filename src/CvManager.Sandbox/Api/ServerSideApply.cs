@@ -1,10 +1,12 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
+using CvManager.Sandbox.Patching;
 using CvManager.Sandbox.Schemas;
 using CvManager.Sandbox.Storage;
 
-namespace CvManager.Sandbox.Patching;
+namespace CvManager.Sandbox.Api;
 
 /// <summary>
 /// Server-side apply: merges the applied configuration into the object and makes the manager the owner of its fields. Fields that the
@@ -155,7 +157,7 @@ internal static class ServerSideApply
         var list = (JsonArray)present.DeepClone();
         foreach (var item in (JsonArray)applied!)
         {
-            var element = FieldDifference.ItemElement(schema, item);
+            var element = schema.ElementOf(item);
             var at = IndexOf(schema, list, element);
             if (at < 0)
                 list.Add(item?.DeepClone());
@@ -201,7 +203,7 @@ internal static class ServerSideApply
     {
         for (var i = 0; i < list.Count; i++)
         {
-            if (FieldDifference.ItemElement(schema, list[i]) == element)
+            if (schema.ElementOf(list[i]) == element)
                 return i;
         }
         return -1;

@@ -1,4 +1,4 @@
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Http;
 
 /// <summary>One request, independent of the transport.</summary>
 internal sealed record ApiRequest

@@ -1,7 +1,8 @@
 using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
 using CvManager.Sandbox.Storage;
 
-namespace CvManager.Sandbox.Http;
+namespace CvManager.Sandbox.Transport;
 
 /// <summary>Applies a fault to the stream of a watch.</summary>
 internal static class WatchFaults

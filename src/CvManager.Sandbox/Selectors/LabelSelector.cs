@@ -1,8 +1,9 @@
 using System.Globalization;
 using System.Text.Json.Nodes;
-using CvManager.Sandbox.Api;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Storage;
+namespace CvManager.Sandbox.Selectors;
 
 /// <summary>A label selector, from a query (<c>a=b,c in (d,e),!f</c>) or from matchLabels and matchExpressions.</summary>
 internal sealed class LabelSelector

@@ -1,7 +1,9 @@
 using System.Text;
 using System.Text.Json.Nodes;
+using CvManager.Sandbox.Errors;
+using CvManager.Sandbox.Json;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Http;
 
 /// <summary>One response: a complete body, or the stream of a watch.</summary>
 internal sealed class ApiResponse

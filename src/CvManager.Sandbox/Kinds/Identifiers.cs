@@ -1,6 +1,6 @@
 using System.Security.Cryptography;
 
-namespace CvManager.Sandbox.Api;
+namespace CvManager.Sandbox.Kinds;
 
 /// <summary>Generates UIDs, names and addresses; the same seed yields the same sequence. Guarded by the store's lock.</summary>
 internal sealed class Identifiers(int? seed)
