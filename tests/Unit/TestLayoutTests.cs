@@ -59,7 +59,7 @@ public sealed partial class TestLayoutTests
     private static string ExpectedNamespace(string project, string file)
     {
         var name = Path.GetFileName(project);
-        string[] folders = Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Split(Path.DirectorySeparatorChar);
+        var folders = Path.GetRelativePath(project, Path.GetDirectoryName(file)!).Split(Path.DirectorySeparatorChar);
         return string.Join(
             '.',
             folders

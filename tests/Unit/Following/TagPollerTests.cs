@@ -2,7 +2,6 @@ using CsCheck;
 using CvManager.Following;
 using CvManager.Registries;
 using CvManager.Resources;
-using CvManager.Support.Registries;
 using CvManager.Support.Resources;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Time.Testing;

@@ -5,7 +5,6 @@ using CvManager.Resources;
 using CvManager.Sandbox;
 using CvManager.Support.Cluster;
 using Xunit;
-using static CvManager.Support.Records.RecordSamples;
 
 namespace CvManager.Unit.Records;
 

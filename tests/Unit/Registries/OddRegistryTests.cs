@@ -3,7 +3,6 @@ using System.Text;
 using CsCheck;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
-using CvManager.Resources;
 using CvManager.Support;
 using CvManager.Support.Registries;
 using CvManager.Support.Resources;
