@@ -1,10 +1,12 @@
 using System.Management.Automation;
+using CvManager.PowerShell.Completion;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base class of cmdlets whose -Name selects ContainerVersions. A workload from the pipeline selects its ContainerVersion.
+/// The base class of cmdlets whose -Name selects ContainerVersions. A workload from the pipeline selects its ContainerVersion. Derive from
+/// <see cref="MandatoryNameCmdlet"/> or <see cref="OptionalNameCmdlet"/>: PowerShell does not inherit the attributes of an overridden property.
 /// </summary>
 public abstract class ContainerVersionCmdlet : NamespacedCmdlet
 {
@@ -14,12 +16,40 @@ public abstract class ContainerVersionCmdlet : NamespacedCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
     public string? CV { get; set; }
 
+    private protected abstract string[] Names { get; }
+
     /// <summary>Returns the ContainerVersions that the current input selects, without those that earlier input selected.</summary>
     /// <exception cref="CvException">The cluster could not be read.</exception>
-    private protected async Task<IReadOnlyList<Resource>> FindAsync(string[] names, CancellationToken cancellationToken)
+    private protected async Task<IReadOnlyList<Resource>> FindAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = await ResolveNamespaceAsync(cancellationToken);
-        return await _selection.FindAsync(cluster, ns, CV, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        return await _selection.FindAsync(cluster, ns, CV, Names, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
     }
+}
+
+/// <summary>A cmdlet that changes ContainerVersions, or waits for them.</summary>
+public abstract class MandatoryNameCmdlet : ContainerVersionCmdlet
+{
+    /// <summary>Names. Wildcards are allowed.</summary>
+    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    private protected override string[] Names => Name;
+}
+
+/// <summary>A cmdlet that selects all ContainerVersions by default.</summary>
+public abstract class OptionalNameCmdlet : ContainerVersionCmdlet
+{
+    /// <summary>Names. Wildcards are allowed; the default is all.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    private protected override string[] Names => Name;
 }

@@ -1,21 +1,13 @@
 using System.Management.Automation;
 using CvManager.Cluster;
-using CvManager.PowerShell.Completion;
 using CvManager.Rollouts;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
 /// <summary>The base class of cmdlets that suspend or resume ContainerVersions (R7).</summary>
-public abstract class HoldCmdlet : ContainerVersionCmdlet
+public abstract class HoldCmdlet : MandatoryNameCmdlet
 {
-    /// <summary>Names. Wildcards are allowed.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
-    public string[] Name { get; set; } = [];
-
     /// <summary>The reason, which appears in the status of the resource and in an event.</summary>
     [Parameter]
     [ValidateLength(1, 512)]
@@ -31,7 +23,7 @@ public abstract class HoldCmdlet : ContainerVersionCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var holds = new ResourceHolds(cluster, new(TimeProvider.System, Logger), await ClusterUser.FindAsync(cluster, cancellationToken));
-        foreach (var resource in await FindAsync(Name, cancellationToken))
+        foreach (var resource in await FindAsync(cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, Action))
                 continue;

@@ -1,28 +1,20 @@
 using System.Management.Automation;
 using CvManager.Cluster;
-using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
 /// <summary>Removes ContainerVersions. Their workloads and history are not changed.</summary>
 [Cmdlet(VerbsCommon.Remove, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class RemoveContainerVersionCommand : ContainerVersionCmdlet
+public sealed class RemoveContainerVersionCommand : MandatoryNameCmdlet
 {
-    /// <summary>Names. Wildcards are allowed.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
-    public string[] Name { get; set; } = [];
-
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        foreach (var resource in await FindAsync(Name, cancellationToken))
+        foreach (var resource in await FindAsync(cancellationToken))
         {
             if (!await ShouldProcessAsync(resource.Key, "Remove ContainerVersion (its workloads are not changed)"))
                 continue;

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using CvManager.Controller;
-using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using CvManager.Rollouts;
 
@@ -9,7 +8,7 @@ namespace CvManager.PowerShell;
 /// <summary>Reconciles ContainerVersions once, or runs the controller, and rolls out the versions that their tags point at.</summary>
 [Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
-public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
+public sealed class StartCvReconcileCommand : OptionalNameCmdlet
 {
     /// <summary>
     /// The maximum duration of a shutdown, within the default grace period of a pod (30 s). Without it, a log reader that no longer reads
@@ -20,13 +19,6 @@ public sealed class StartCvReconcileCommand : ContainerVersionCmdlet
     private readonly List<(string? Namespace, string[] Names)> _inputs = [];
     private ITimer? _shutdownTimer;
     private JsonLog _log = null!;
-
-    /// <summary>Names. Wildcards are allowed; the default is all.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
-    public string[] Name { get; set; } = [];
 
     /// <summary>Waits until each rollout is finished.</summary>
     [Parameter]

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using CvManager.Cluster;
-using CvManager.PowerShell.Completion;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
@@ -8,16 +7,9 @@ namespace CvManager.PowerShell;
 /// <summary>Waits until rollouts are finished. A failed rollout is a terminating error.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
+public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
 {
     private readonly List<Resource> _resources = [];
-
-    /// <summary>Names. Wildcards are allowed.</summary>
-    [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
-    public string[] Name { get; set; } = [];
 
     /// <summary>The version to wait for, even if its rollout has not started yet.</summary>
     [Parameter]
@@ -29,7 +21,7 @@ public sealed class WaitCvRolloutCommand : ContainerVersionCmdlet
 
     /// <summary>Collects all input first, so that rollouts are waited for in parallel.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-        _resources.AddRange(await FindAsync(Name, cancellationToken));
+        _resources.AddRange(await FindAsync(cancellationToken));
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {

@@ -7,20 +7,13 @@ namespace CvManager.PowerShell;
 /// <summary>Shows finished rollouts: from and to which version, and their outcome.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRolloutHistory", DefaultParameterSetName = NamespaceSet)]
 [OutputType(typeof(CvRolloutRecord))]
-public sealed class GetCvRolloutHistoryCommand : ContainerVersionCmdlet
+public sealed class GetCvRolloutHistoryCommand : OptionalNameCmdlet
 {
     // Read once for each namespace: pipeline input often comes from one namespace.
     private readonly Dictionary<string, IReadOnlyList<(string Namespace, RolloutRecord Record)>> _histories = [];
 
     // Several pipeline objects can refer to one record, which is written once.
     private readonly HashSet<RolloutRecord> _written = new(ReferenceEqualityComparer.Instance);
-
-    /// <summary>Names of ContainerVersions. Wildcards are allowed; the default is all.</summary>
-    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
-    [SupportsWildcards]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
-    public string[] Name { get; set; } = [];
 
     /// <summary>Names of workloads. Wildcards are allowed; the default is all.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
