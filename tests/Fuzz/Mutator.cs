@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Fuzz;
 
-/// <summary>Creates inputs from samples: changes bytes and slices, inserts words of the format, and renodes values in JSON.</summary>
+/// <summary>Creates inputs from samples: changes bytes and slices, inserts words of the format, and replaces values in JSON.</summary>
 internal sealed class Mutator(Random random)
 {
     private const int MaxInput = 256 * 1024;
@@ -155,7 +155,7 @@ internal sealed class Mutator(Random random)
         return repeated;
     }
 
-    /// <summary>Renodes one value in the JSON of a sample (in the body of an HTTP response); null if it has no JSON.</summary>
+    /// <summary>Replaces one value in the JSON of a sample (in the body of an HTTP response); null if it has no JSON.</summary>
     private byte[]? ReplaceValue(byte[] input)
     {
         var start = input.AsSpan().IndexOf("\n\n"u8) is >= 0 and var blank && input.AsSpan(0, 5).SequenceEqual("HTTP "u8) ? blank + 2 : 0;

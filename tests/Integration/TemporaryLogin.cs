@@ -76,7 +76,7 @@ internal sealed class TemporaryLogin : IDisposable
                 return item;
         }
 
-        Assert.Fail($"{path.Plural}/{name} of {path.Namespace} was not as needed within 30 s.");
+        Assert.Fail($"{path.Plural}/{name} of {path.Namespace} did not reach the expected state within 30 s.");
         throw new InvalidOperationException();
     }
 }

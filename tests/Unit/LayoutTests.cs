@@ -5,7 +5,7 @@ using Xunit;
 namespace CvManager.Unit;
 
 /// <summary>
-/// Dependencies point one way: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").
+/// Dependencies have one direction: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").
 /// </summary>
 public sealed partial class LayoutTests
 {
@@ -80,7 +80,7 @@ public sealed partial class LayoutTests
         foreach (var file in projects.SelectMany(project => Files(Path.Combine(Source, project))))
         {
             var text = File.ReadAllText(file);
-            Assert.False(LiteralErrorId().IsMatch(text), $"{file} has an error id of its own: {LiteralErrorId().Match(text).Value}");
+            Assert.False(LiteralErrorId().IsMatch(text), $"{file} contains a literal error id: {LiteralErrorId().Match(text).Value}");
             Assert.Equal((file, LoggerMessage().Count(text)), (file, LogEvent().Count(text)));
         }
 

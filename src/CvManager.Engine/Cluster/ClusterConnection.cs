@@ -205,7 +205,7 @@ public sealed class ClusterConnection : IDisposable
         string? labelSelector,
         string? fieldSelector,
         CancellationToken cancellationToken
-    ) => (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Whole, cancellationToken)).ThrowIfUnreadable();
+    ) => (await ListAsync(path, labelSelector, fieldSelector, ObjectShape.Validate, cancellationToken)).ThrowIfUnreadable();
 
     /// <summary>The same, with the resource version to start a watch from. Objects are converted page by page.</summary>
     /// <param name="read">Converts an object. Objects that it cannot read are in <see cref="ObjectList{T}.Unreadable"/>.</param>
@@ -396,7 +396,9 @@ public sealed class ClusterConnection : IDisposable
         [EnumeratorCancellation] CancellationToken cancellationToken
     )
     {
-        await foreach (var change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Whole, cancellationToken))
+        await foreach (
+            var change in WatchAsync(path, labelSelector, resourceVersion, timeoutSeconds, ObjectShape.Validate, cancellationToken)
+        )
             yield return (
                 change.Type,
                 change.Item ?? throw change.Unreadable?.Why ?? ClusterErrors.InvalidResponse(path.Title, "a bookmark that is not an object")
@@ -475,7 +477,7 @@ public sealed class ClusterConnection : IDisposable
         JsonNode? body,
         string? contentType,
         CancellationToken cancellationToken
-    ) => SendAsync(method, path, title, query, body, contentType, ObjectShape.Whole, cancellationToken);
+    ) => SendAsync(method, path, title, query, body, contentType, ObjectShape.Validate, cancellationToken);
 
     private Task<JsonObject> SendAsync(
         HttpMethod method,

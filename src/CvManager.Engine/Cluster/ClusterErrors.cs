@@ -114,7 +114,7 @@ internal static partial class ClusterErrors
         {
             status = JsonNode.Parse(text) as JsonObject;
             var isStatus = status.Text("kind") == "Status";
-            status = isStatus ? ObjectShape.Whole(status!) : null;
+            status = isStatus ? ObjectShape.Validate(status!) : null;
         }
         catch (Exception e) when (ObjectShape.IsFault(e))
         {

@@ -128,7 +128,7 @@ internal sealed class ExecPlugin : ClusterCredentials
 
     private Credential Read(string output)
     {
-        var json = ObjectShape.Whole(
+        var json = ObjectShape.Validate(
             JsonNode.Parse(output, documentOptions: ObjectShape.ParseOptions) as JsonObject ?? throw new JsonException()
         );
         if (json["kind"]?.GetValue<string>() != "ExecCredential" || json["apiVersion"]?.GetValue<string>() != _exec.ApiVersion)

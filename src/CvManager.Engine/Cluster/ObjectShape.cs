@@ -12,7 +12,7 @@ internal static class ObjectShape
 {
     public static JsonDocumentOptions ParseOptions { get; } = new() { MaxDepth = 128 };
 
-    /// <summary>True for what System.Text.Json throws on a value of the wrong type, a number out of range or a duplicate name.</summary>
+    /// <summary>True for the exceptions of System.Text.Json for a value of the wrong type, a number out of range or a duplicate name.</summary>
     public static bool IsFault(Exception e) =>
         e
             is JsonException
@@ -22,8 +22,8 @@ internal static class ObjectShape
                 or OverflowException
                 or NullReferenceException;
 
-    /// <summary>Checks that no object in it has a duplicate name, and returns it.</summary>
-    public static JsonObject Whole(JsonObject json)
+    /// <summary>Checks that metadata is an object and that no object in it has a duplicate name, and returns the object.</summary>
+    public static JsonObject Validate(JsonObject json)
     {
         if (json["metadata"] is not (null or JsonObject))
             throw new JsonException("metadata is not an object");
@@ -95,7 +95,7 @@ internal static class ObjectShape
                 ? text
                 : null;
         if (type == "BOOKMARK")
-            return new WatchChange<T>(type, item is T whole ? whole : default, version);
+            return new WatchChange<T>(type, item is T bookmark ? bookmark : default, version);
         return TryRead(item, path, read, out var kept, out var bad) ? new(type, kept, version) : new(type, default, version, bad);
     }
 

@@ -18,7 +18,7 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
 
     private readonly RegistryLogins _logins;
     private readonly TimeProvider _time;
-    private readonly ConcurrentDictionary<PollTarget, (Lazy<Task<TagDigest>> Answer, long AskedAt)> _answers = new();
+    private readonly ConcurrentDictionary<PollTarget, (Lazy<Task<TagDigest>> Answer, long StartedAt)> _answers = new();
 
     /// <param name="cluster">The cluster whose imagePullSecrets are used; null for none.</param>
     /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
@@ -70,7 +70,7 @@ public sealed class OnDemandVersions : IResourceVersions, IDisposable
         (var answer, _) = _answers.AddOrUpdate(
             target,
             _ => (new Lazy<Task<TagDigest>>(ask), now),
-            (_, known) => _time.GetElapsedTime(known.AskedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now)
+            (_, known) => _time.GetElapsedTime(known.StartedAt, now) < Lifetime ? known : (new Lazy<Task<TagDigest>>(ask), now)
         );
         return answer.Value;
     }

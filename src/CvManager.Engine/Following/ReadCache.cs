@@ -8,7 +8,7 @@ namespace CvManager.Following;
 internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
 {
     private readonly BoundedMap<string, (TValue Value, long ReadAt)> _values = new(capacity);
-    private readonly KeyedLock<string> _turns = new();
+    private readonly KeyedLock<string> _locks = new();
 
     /// <param name="maxAge">An older value is read again.</param>
     public async ValueTask<TValue> GetAsync(
@@ -20,7 +20,7 @@ internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
     {
         if (TryGet(key, maxAge, out var known))
             return known;
-        using var turn = await _turns.TakeAsync(key, cancellationToken);
+        using var held = await _locks.AcquireAsync(key, cancellationToken);
         if (TryGet(key, maxAge, out known))
             return known;
         var value = await read(cancellationToken);

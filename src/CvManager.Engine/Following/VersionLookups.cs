@@ -75,7 +75,7 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
                 return answer;
             if (lookup.Error is { } error)
                 throw error;
-            var waited = environment.Time.GetElapsedTime(lookup.AskedAt);
+            var waited = environment.Time.GetElapsedTime(lookup.StartedAt);
             if (waited >= patience)
             {
                 throw new CvException(
@@ -203,13 +203,13 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
     private static partial void LogUnexpected(ILogger logger, string resource, Exception error);
 
     /// <summary>A question and its result. All members but <see cref="End"/> are used under the lock.</summary>
-    private sealed class Lookup(string key, object question, long askedAt)
+    private sealed class Lookup(string key, object question, long startedAt)
     {
         public string Key { get; } = key;
 
         public object Question { get; } = question;
 
-        public long AskedAt { get; } = askedAt;
+        public long StartedAt { get; } = startedAt;
 
         /// <summary>Cancels the search in progress; null if there is none.</summary>
         public CancellationTokenSource? Cancel { get; set; }

@@ -4,7 +4,7 @@ using System.Text.RegularExpressions;
 namespace CvManager.Resources;
 
 /// <summary>
-/// A user's regular expression that must match whole tags. Its running time is bounded: it uses the non-backtracking engine where the
+/// A user's regular expression that must match the whole tag. Its running time is bounded: it uses the non-backtracking engine where the
 /// expression allows it, and there is a time limit per tag and per search. Immutable, thread-safe.
 /// </summary>
 internal sealed class TagExpression
@@ -24,13 +24,13 @@ internal sealed class TagExpression
     /// <summary>How long a search runs before it yields the thread.</summary>
     private static readonly TimeSpan Slice = TimeSpan.FromMilliseconds(50);
 
-    private readonly Regex _whole;
+    private readonly Regex _anchored;
     private readonly string _field;
     private readonly string _written;
 
-    private TagExpression(Regex whole, string field, string written)
+    private TagExpression(Regex anchored, string field, string written)
     {
-        _whole = whole;
+        _anchored = anchored;
         _field = field;
         _written = written;
     }
@@ -40,11 +40,11 @@ internal sealed class TagExpression
     /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
     public static TagExpression Compile(string field, string expression)
     {
-        var whole = Whole(expression);
+        var anchored = Anchor(expression);
         try
         {
             return new TagExpression(
-                new Regex(whole, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, LinearMatchLimit),
+                new Regex(anchored, RegexOptions.CultureInvariant | RegexOptions.NonBacktracking, LinearMatchLimit),
                 field,
                 expression
             );
@@ -52,16 +52,16 @@ internal sealed class TagExpression
         catch (NotSupportedException)
         {
             // Look-around and back-references require the backtracking engine.
-            return new TagExpression(new Regex(whole, RegexOptions.CultureInvariant, MatchLimit), field, expression);
+            return new TagExpression(new Regex(anchored, RegexOptions.CultureInvariant, MatchLimit), field, expression);
         }
     }
 
     /// <summary>Checks the syntax only, which is cheaper.</summary>
     /// <exception cref="ArgumentException">Not a valid regular expression.</exception>
-    public static void Check(string expression) => _ = new Regex(Whole(expression), RegexOptions.CultureInvariant, MatchLimit);
+    public static void Check(string expression) => _ = new Regex(Anchor(expression), RegexOptions.CultureInvariant, MatchLimit);
 
     /// <summary>For a precompiled expression that is known to be cheap.</summary>
-    public static TagExpression Of(Regex whole, string field) => new(whole, field, whole.ToString());
+    public static TagExpression Of(Regex anchored, string field) => new(anchored, field, anchored.ToString());
 
     /// <summary>Why the first group of an expression is ambiguous; null if it is not.</summary>
     /// <remarks>
@@ -85,11 +85,11 @@ internal sealed class TagExpression
     {
         try
         {
-            return _whole.Match(tag);
+            return _anchored.Match(tag);
         }
         catch (RegexMatchTimeoutException e)
         {
-            throw TooExpensive($"{_whole.MatchTimeout.TotalSeconds:0} s to match the tag '{tag}'", e);
+            throw TooExpensive($"{_anchored.MatchTimeout.TotalSeconds:0} s to match the tag '{tag}'", e);
         }
     }
 
@@ -119,10 +119,10 @@ internal sealed class TagExpression
         return matches;
     }
 
-    private bool Backtracks => (_whole.Options & RegexOptions.NonBacktracking) == 0;
+    private bool Backtracks => (_anchored.Options & RegexOptions.NonBacktracking) == 0;
 
     /// <summary>Parsed on its own first, so that unbalanced brackets cannot close the enclosing group.</summary>
-    private static string Whole(string expression)
+    private static string Anchor(string expression)
     {
         _ = Parse(expression);
         return $@"\A(?:{ToDotNetSyntax(expression)})\z";

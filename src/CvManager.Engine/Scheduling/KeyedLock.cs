@@ -9,7 +9,7 @@ internal sealed class KeyedLock<TKey>
     private readonly Dictionary<TKey, TaskCompletionSource> _taken = [];
 
     /// <summary>Waits until the key is free. Disposing the result releases the key.</summary>
-    public async ValueTask<Turn> TakeAsync(TKey key, CancellationToken cancellationToken)
+    public async ValueTask<Releaser> AcquireAsync(TKey key, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -19,7 +19,7 @@ internal sealed class KeyedLock<TKey>
                 if (!_taken.TryGetValue(key, out var taken))
                 {
                     _taken.Add(key, new TaskCompletionSource());
-                    return new Turn(this, key);
+                    return new Releaser(this, key);
                 }
 
                 other = taken.Task;
@@ -29,7 +29,7 @@ internal sealed class KeyedLock<TKey>
         }
     }
 
-    private void End(TKey key)
+    private void Release(TKey key)
     {
         TaskCompletionSource? taken;
         lock (_taken)
@@ -37,8 +37,8 @@ internal sealed class KeyedLock<TKey>
         taken?.SetResult();
     }
 
-    internal sealed class Turn(KeyedLock<TKey> owner, TKey key) : IDisposable
+    internal sealed class Releaser(KeyedLock<TKey> owner, TKey key) : IDisposable
     {
-        public void Dispose() => owner.End(key);
+        public void Dispose() => owner.Release(key);
     }
 }

@@ -29,9 +29,9 @@ internal sealed partial class Candidates(IVersionTagCache tagCache, ILogger? log
         {
             var found = await registry.FindTagAsync(repository, tag, cancellationToken);
             if (found is null)
-                tagCache.Forget(repository, tag);
+                tagCache.Remove(repository, tag);
             else
-                tagCache.Learn(repository, tag, found.Digest);
+                tagCache.Add(repository, tag, found.Digest);
             return new Candidate(found?.Digest);
         }
         catch (CvException e)

@@ -11,8 +11,8 @@ public interface IVersionTagCache
     /// <summary>The cached version tags with a digest.</summary>
     IReadOnlyList<string> TagsOf(ImageRepository repository, string digest);
 
-    void Learn(ImageRepository repository, string versionTag, string digest);
+    void Add(ImageRepository repository, string versionTag, string digest);
 
     /// <summary>Removes a tag that was deleted or moved after all.</summary>
-    void Forget(ImageRepository repository, string versionTag);
+    void Remove(ImageRepository repository, string versionTag);
 }

@@ -84,7 +84,7 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
         if (!_complete.Contains((repository, found!.Digest)))
             await registry.RequireCompleteAsync(repository, found.Digest, cancellationToken);
         var chosen = choice.Tags.OrderByDescending(t => t.Length).ThenBy(t => t, StringComparer.Ordinal).First();
-        tagCache.Learn(repository, chosen, found.Digest);
+        tagCache.Add(repository, chosen, found.Digest);
         _complete.Add((repository, found.Digest));
         return new TagDigest(found.Digest, ChosenTag: chosen);
     }

@@ -97,7 +97,10 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         var known = await FindKnownAsync(search, found.ImageTags, cancellationToken);
         if (!IsComplete(repository, found) || !known.IsKnown)
         {
-            using KeyedLock<(ImageRepository, string)>.Turn turn = await _locks.TakeAsync((repository, found.Digest), cancellationToken);
+            using KeyedLock<(ImageRepository, string)>.Releaser held = await _locks.AcquireAsync(
+                (repository, found.Digest),
+                cancellationToken
+            );
             // A confirmed hint was checked for completeness when it was first found.
             if (!known.IsKnown && hint is not null && await IsConfirmedAsync(search, hint, cancellationToken))
                 return new ResolvedVersion(followed, found.Digest, hint, seenAt);
@@ -149,7 +152,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
                     Target = $"{repository}:{pinned}",
                 };
             digest = found.Digest;
-            tagCache.Learn(repository, pinned, digest);
+            tagCache.Add(repository, pinned, digest);
         }
 
         return new ResolvedVersion(followed, digest, pinned, seenAt);
@@ -245,7 +248,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
         foreach (var candidate in candidates)
         {
             if (tags[candidate] is { } digest)
-                tagCache.Learn(search.Repository, candidate, digest);
+                tagCache.Add(search.Repository, candidate, digest);
         }
 
         var unseen = candidates.Count(t => tagCache.DigestOf(search.Repository, t) is null);

@@ -12,7 +12,11 @@ public sealed partial class VersionSyntax
     /// </summary>
     public const string Default = @"(?=[0-9]*[a-f])[0-9a-f]{7,64}|[0-9]{40}|[0-9]{64}|v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z._-]*";
 
-    private static readonly VersionSyntax DefaultSyntax = new(Default, TagExpression.Of(DefaultWhole(), "versionSyntax"), isDefault: true);
+    private static readonly VersionSyntax DefaultSyntax = new(
+        Default,
+        TagExpression.Of(DefaultAnchored(), "versionSyntax"),
+        isDefault: true
+    );
 
     private readonly TagExpression _expression;
 
@@ -64,5 +68,5 @@ public sealed partial class VersionSyntax
     public bool IsVersion(string tag) => _expression.Match(tag).Success;
 
     [GeneratedRegex($@"\A(?:{Default})\z", RegexOptions.CultureInvariant)]
-    private static partial Regex DefaultWhole();
+    private static partial Regex DefaultAnchored();
 }

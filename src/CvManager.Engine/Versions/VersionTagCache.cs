@@ -24,7 +24,7 @@ public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapaci
             return _byDigest.TryGetValue((repository, digest), out var tags) ? [.. tags] : [];
     }
 
-    public void Learn(ImageRepository repository, string versionTag, string digest)
+    public void Add(ImageRepository repository, string versionTag, string digest)
     {
         lock (_lock)
         {
@@ -45,7 +45,7 @@ public sealed class VersionTagCache(int capacity = VersionTagCache.DefaultCapaci
         }
     }
 
-    public void Forget(ImageRepository repository, string versionTag)
+    public void Remove(ImageRepository repository, string versionTag)
     {
         lock (_lock)
         {

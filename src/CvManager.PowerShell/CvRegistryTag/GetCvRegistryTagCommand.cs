@@ -14,7 +14,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     private const string TagSet = "Tag";
     private const string VersionSet = "Version";
 
-    private readonly VersionTagCache _learnt = new();
+    private readonly VersionTagCache _tagCache = new();
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
@@ -70,7 +70,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         {
             if (syntax.IsVersion(tag))
             {
-                _learnt.Learn(repository, tag, digest);
+                _tagCache.Add(repository, tag, digest);
                 await WriteTagAsync(tag, digest, tag);
             }
             else
@@ -82,7 +82,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         foreach (var (tag, digest) in others)
         {
             var version =
-                await syntax.MatchingAsync(_learnt.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best
+                await syntax.MatchingAsync(_tagCache.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best
                 : syntax.IsDefault ? digest
                 : null;
             await WriteTagAsync(tag, digest, version);
@@ -111,7 +111,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
             tags = [.. listed.Union(patterns.ExactNames, StringComparer.Ordinal)];
         }
 
-        var resolver = new VersionResolver(Registries, _learnt, TimeProvider.System);
+        var resolver = new VersionResolver(Registries, _tagCache, TimeProvider.System);
         foreach (var tag in tags)
         {
             await GuardAsync(async () =>

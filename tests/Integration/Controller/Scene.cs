@@ -122,7 +122,7 @@ internal sealed class Scene : IAsyncDisposable
                 && e is OperationCanceledException
             )
         {
-            Assert.Fail($"{collection.Plural}/{name} did not become what was waited for; it is {last}");
+            Assert.Fail($"{collection.Plural}/{name} did not reach the expected state; it is {last}");
             throw;
         }
     }

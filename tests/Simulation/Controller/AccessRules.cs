@@ -8,25 +8,25 @@ internal sealed class AccessRules
     private readonly HashSet<(string Verb, string Resource)> _denied = [];
 
     /// <summary>Denies permissions, for example <c>list deployments</c> or <c>update containerversions/status</c>.</summary>
-    public void Deny(params ReadOnlySpan<string> rights)
+    public void Deny(params ReadOnlySpan<string> permissions)
     {
-        foreach (var right in rights)
-            _denied.Add((right.Split(' ')[0], right.Split(' ')[1]));
+        foreach (var permission in permissions)
+            _denied.Add((permission.Split(' ')[0], permission.Split(' ')[1]));
     }
 
     /// <summary>Restores all permissions.</summary>
     public void AllowAll() => _denied.Clear();
 
-    public RequestFault Judge(HttpRequestMessage request)
+    public RequestFault Check(HttpRequestMessage request)
     {
-        var asked = AccessRequest.Of(request);
-        return !_denied.Contains((asked.Verb, asked.Resource))
+        var permission = AccessRequest.Of(request);
+        return !_denied.Contains((permission.Verb, permission.Resource))
             ? RequestFault.None
             : new RequestFault
             {
                 StatusCode = 403,
                 Message =
-                    $"{asked.Resource} is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot {asked.Verb} resource \"{asked.Resource}\" in API group \"{asked.Group}\"",
+                    $"{permission.Resource} is forbidden: User \"system:serviceaccount:cvmanager:controller\" cannot {permission.Verb} resource \"{permission.Resource}\" in API group \"{permission.Group}\"",
             };
     }
 }

@@ -158,7 +158,7 @@ public sealed class BlameTests : ControllerStage
         // The exit code, the number of crashes, and the end of the log.
         Facts.AssertIn(message, "code 1", "3 times", "error: exiting with code 1");
         // A poll (30 s), three starts of 2 s with a crash each, one immediate restart, one after a backoff of 10 s, and the rollback.
-        Assert.True(Now - moved < TimeSpan.FromSeconds(30 + 45), $"it took {Now - moved}");
+        Assert.True(Now - moved < TimeSpan.FromSeconds(30 + 45), $"the rollout took {Now - moved}");
     }
 
     [Fact]
@@ -258,7 +258,7 @@ public sealed class BlameTests : ControllerStage
         await CreateAsync();
         Start();
         await SettlesAsync("v1");
-        Trouble = request =>
+        Fault = request =>
             request.RequestUri!.AbsolutePath.EndsWith("/eviction", StringComparison.Ordinal)
                 ? new CvManager.Sandbox.RequestFault
                 {
@@ -270,7 +270,7 @@ public sealed class BlameTests : ControllerStage
         MoveTag("v2");
 
         await IsBlockedByAsync("DisruptionBudget");
-        Trouble = null;
+        Fault = null;
         await SettlesAsync("v2");
         Assert.Equal(0, Count("delete pods", moved));
     }

@@ -153,7 +153,7 @@ public sealed class ClockJumpTests : ControllerStage
         Clock.WallClockAhead = TimeSpan.FromHours(hours);
         var set = Now;
         await RunAsync(TimeSpan.FromMinutes(10));
-        Assert.InRange(Looks.Count(look => look > set), 19, 21);
+        Assert.InRange(Polls.Count(poll => poll > set), 19, 21);
         MoveTag("v2");
         await SettlesAsync("v2", TimeSpan.FromSeconds(75));
     }
@@ -216,7 +216,7 @@ public sealed class ClockJumpTests : ControllerStage
             "the rollout has begun"
         );
         // No request succeeds, and no other controller acts: the control plane is down.
-        Trouble = _ => new RequestFault { StatusCode = 503, Message = "the control plane is down" };
+        Fault = _ => new RequestFault { StatusCode = 503, Message = "the control plane is down" };
         var down = Now;
         await SendAsync(
             HttpMethod.Patch,
@@ -226,8 +226,8 @@ public sealed class ClockJumpTests : ControllerStage
         );
         await RunAsync(TimeSpan.FromMinutes(20));
         // Attempts become rarer.
-        Assert.InRange(Asked.Count(a => a.Time > down), 10, 700);
-        Trouble = null;
+        Assert.InRange(Requests.Count(a => a.Time > down), 10, 700);
+        Fault = null;
         // The workload's own controller needs time as well.
         await RunAsync(TimeSpan.FromMinutes(2));
         await SendAsync(

@@ -10,7 +10,7 @@ public sealed class ControllerFaultTests : ControllerStage
     public async Task A_status_write_that_always_conflicts_is_retried_with_backoff_and_logged_once()
     {
         await BeginAsync();
-        Trouble = request =>
+        Fault = request =>
             AccessRequest.Of(request) is { Verb: "update", Resource: "containerversions/status" }
                 ? new RequestFault { StatusCode = 409 }
                 : RequestFault.None;
@@ -22,7 +22,7 @@ public sealed class ControllerFaultTests : ControllerStage
         Assert.InRange(Count("get containerversions", begun), 5, 60);
         Assert.Single(Log.Of(LogEvents.RepeatedConflicts));
 
-        Trouble = null;
+        Fault = null;
         await SettlesAsync("v2", TimeSpan.FromMinutes(8));
         await StaysQuietAsync();
     }
@@ -50,13 +50,12 @@ public sealed class ControllerFaultTests : ControllerStage
     {
         await BeginAsync();
         Assert.True(Controller.IsReady);
-        Trouble = request =>
-            AccessRequest.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        Fault = request => AccessRequest.Of(request).Verb is "watch" or "list" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.False(Controller.IsReady);
 
         // The first bookmark shows that a watch is open again.
-        Trouble = null;
+        Fault = null;
         await RunAsync(TimeSpan.FromMinutes(3));
         Assert.True(Controller.IsReady);
         Assert.Equal(0, Controller.TaskRestarts);
@@ -66,7 +65,7 @@ public sealed class ControllerFaultTests : ControllerStage
     public async Task No_state_of_deleted_resources_is_kept()
     {
         await BeginAsync();
-        Trouble = request => AccessRequest.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
+        Fault = request => AccessRequest.Of(request).Verb == "update" ? new RequestFault { StatusCode = 500 } : RequestFault.None;
         for (var i = 0; i < 50; i++)
             await CreateAsync($"gone{i}");
         await RunAsync(TimeSpan.FromSeconds(30));
@@ -74,7 +73,7 @@ public sealed class ControllerFaultTests : ControllerStage
 
         for (var i = 0; i < 50; i++)
             await SendAsync(HttpMethod.Delete, $"{Resources("default")}/gone{i}", null);
-        Trouble = null;
+        Fault = null;
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.Equal(0, Controller.Remembered);
     }

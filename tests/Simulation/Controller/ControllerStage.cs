@@ -48,18 +48,18 @@ public abstract class ControllerStage : IAsyncLifetime
     private protected EventLog Log { get; } = new(LogLevel.Information);
 
     /// <summary>The controller's requests to the cluster, as required permissions; rejected or not.</summary>
-    private protected List<(DateTimeOffset Time, AccessRequest Right, string Path)> Asked { get; } = [];
+    private protected List<(DateTimeOffset Time, AccessRequest Permission, string Path)> Requests { get; } = [];
 
     /// <summary>The images set on Deployments, in order, by any client.</summary>
     protected List<string> Images { get; } = [];
 
-    /// <summary>The controller's requests to the registry.</summary>
-    protected List<DateTimeOffset> Looks { get; } = [];
+    /// <summary>The times of the controller's requests to the registry.</summary>
+    protected List<DateTimeOffset> Polls { get; } = [];
 
     protected SandboxRegistry Registry => _registry;
 
     /// <summary>Faults of the controller's requests, in addition to <see cref="Access"/>.</summary>
-    protected Func<HttpRequestMessage, RequestFault>? Trouble { get; set; }
+    protected Func<HttpRequestMessage, RequestFault>? Fault { get; set; }
 
     private protected ContainerVersionController Controller => _controller!;
 
@@ -114,9 +114,9 @@ public abstract class ControllerStage : IAsyncLifetime
     {
         FaultInjector faults = (request, _) =>
         {
-            Asked.Add((Now, AccessRequest.Of(request), request.RequestUri!.AbsolutePath));
-            var judged = Access.Judge(request);
-            return ValueTask.FromResult(judged != RequestFault.None ? judged : Trouble?.Invoke(request) ?? RequestFault.None);
+            Requests.Add((Now, AccessRequest.Of(request), request.RequestUri!.AbsolutePath));
+            var judged = Access.Check(request);
+            return ValueTask.FromResult(judged != RequestFault.None ? judged : Fault?.Invoke(request) ?? RequestFault.None);
         };
         _connection = ClusterConnection.FromHandler(_cluster.CreateHandler(faults), new Uri("http://sandbox"), "", time: Clock);
         _registries = new RegistryCatalog(
@@ -125,7 +125,7 @@ public abstract class ControllerStage : IAsyncLifetime
             _registry.CreateHandler(
                 (_, _) =>
                 {
-                    Looks.Add(Now);
+                    Polls.Add(Now);
                     return ValueTask.FromResult(RequestFault.None);
                 }
             )
@@ -144,7 +144,7 @@ public abstract class ControllerStage : IAsyncLifetime
     {
         await _stop.CancelAsync();
         await Time.RunUntilAsync(Now.AddMinutes(10), () => _ended.IsCompleted, CancellationToken.None);
-        Assert.True(_ended.IsCompleted, "the controller does not stop");
+        Assert.True(_ended.IsCompleted, "the controller did not stop");
         await _ended;
         _controller?.Dispose();
         _registries?.Dispose();
@@ -163,7 +163,7 @@ public abstract class ControllerStage : IAsyncLifetime
         while (!await so())
         {
             if (Now >= end)
-                Assert.Fail($"Not within {limit}: {what}\n{string.Join('\n', Log.Events)}");
+                Assert.Fail($"Not reached within {limit}: {what}\n{string.Join('\n', Log.Events)}");
             await RunAsync(TimeSpan.FromSeconds(1));
         }
     }
@@ -330,21 +330,21 @@ public abstract class ControllerStage : IAsyncLifetime
     private protected async Task StaysQuietAsync(int? except = null)
     {
         await RunAsync(TimeSpan.FromMinutes(1));
-        var asked = Asked.Count;
-        var said = Log.Events.Count;
+        var before = Requests.Count;
+        var logged = Log.Events.Count;
         await RunAsync(TimeSpan.FromMinutes(10));
         Assert.Empty(
-            Asked
-                .Skip(asked)
-                .Where(a => a.Right.Verb is not ("watch" or "list") && a.Right.Resource != "serviceaccounts")
-                .Select(a => $"{a.Time:HH:mm:ss} {a.Right} {a.Path}")
+            Requests
+                .Skip(before)
+                .Where(a => a.Permission.Verb is not ("watch" or "list") && a.Permission.Resource != "serviceaccounts")
+                .Select(a => $"{a.Time:HH:mm:ss} {a.Permission} {a.Path}")
         );
-        Assert.DoesNotContain(Log.Events.Skip(said), one => one.Id != except);
+        Assert.DoesNotContain(Log.Events.Skip(logged), one => one.Id != except);
     }
 
     /// <summary>The number of requests that required the permission since then.</summary>
-    private protected int Count(string right, DateTimeOffset since) =>
-        Asked.Count(a => a.Time >= since && $"{a.Right.Verb} {a.Right.Resource}" == right);
+    private protected int Count(string permission, DateTimeOffset since) =>
+        Requests.Count(a => a.Time >= since && $"{a.Permission.Verb} {a.Permission.Resource}" == permission);
 
     /// <summary>A request of the user, without faults.</summary>
     protected async Task<JsonObject> SendAsync(HttpMethod method, string path, JsonNode? body, string contentType = "application/json")

@@ -22,7 +22,7 @@ public sealed class DeletedResourceTests : ControllerStage
     public async Task A_deleted_resource_is_recorded_when_the_cluster_can_be_written_to_again()
     {
         await BeginAsync();
-        Trouble = request =>
+        Fault = request =>
             request.Method != HttpMethod.Get && request.RequestUri!.AbsolutePath.Contains("/configmaps", StringComparison.Ordinal)
                 ? new RequestFault { StatusCode = 503 }
                 : RequestFault.None;
@@ -30,7 +30,7 @@ public sealed class DeletedResourceTests : ControllerStage
         await RunAsync(TimeSpan.FromMinutes(3));
         Assert.NotEqual("Abandoned", await OutcomeAsync());
 
-        Trouble = null;
+        Fault = null;
         await RunUntilAsync(async () => await OutcomeAsync() == "Abandoned", TimeSpan.FromMinutes(10), "it is recorded");
     }
 

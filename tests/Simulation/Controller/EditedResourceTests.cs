@@ -44,8 +44,8 @@ public sealed class EditedResourceTests : ControllerStage
             TimeSpan.FromMinutes(2),
             "it says what is wrong"
         );
-        (_, var said, var message) = await ConditionAsync("Stalled");
-        Assert.Equal(reason, said);
+        (_, var actual, var message) = await ConditionAsync("Stalled");
+        Assert.Equal(reason, actual);
         Assert.Contains(mention, message, StringComparison.Ordinal);
         await StaysQuietAsync();
         Assert.Equal(["default/app v1"], Images);
@@ -81,8 +81,8 @@ public sealed class EditedResourceTests : ControllerStage
             TimeSpan.FromMinutes(5),
             "it says what is wrong"
         );
-        (_, var said, var message) = await ConditionAsync("Stalled");
-        Assert.Equal(reason, said);
+        (_, var actual, var message) = await ConditionAsync("Stalled");
+        Assert.Equal(reason, actual);
         Assert.Contains(mention, message, StringComparison.Ordinal);
         var changes = Images.Count;
         MoveTag("v3");

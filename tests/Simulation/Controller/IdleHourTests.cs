@@ -15,15 +15,15 @@ public sealed class IdleHourTests : ControllerStage
         MoveTag("v2");
         await SettlesAsync("v2");
         await RunAsync(TimeSpan.FromMinutes(1));
-        (var asked, var said, var looks) = (Asked.Count, Log.Events.Count, Looks.Count);
+        (var before, var logged, var polled) = (Requests.Count, Log.Events.Count, Polls.Count);
         var poll = (int)(await GetAsync())["spec"]!["pollIntervalSeconds"]!;
 
         await RunAsync(TimeSpan.FromHours(1));
 
-        Assert.DoesNotContain(Asked.Skip(asked), a => a.Right.Verb is not ("get" or "list" or "watch"));
-        Assert.Equal(said, Log.Events.Count);
-        Assert.InRange(Looks.Count - looks, 1, (3600 / poll) + 1);
+        Assert.DoesNotContain(Requests.Skip(before), a => a.Permission.Verb is not ("get" or "list" or "watch"));
+        Assert.Equal(logged, Log.Events.Count);
+        Assert.InRange(Polls.Count - polled, 1, (3600 / poll) + 1);
         // Ended watches are restarted; in addition, the service account with the registry login is read periodically.
-        Assert.InRange(Asked.Skip(asked).Count(a => a.Right.Verb is "get" or "list"), 0, 20);
+        Assert.InRange(Requests.Skip(before).Count(a => a.Permission.Verb is "get" or "list"), 0, 20);
     }
 }

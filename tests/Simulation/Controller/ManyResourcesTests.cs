@@ -27,7 +27,7 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         // Every tenth cannot be patched, and every tenth follows a missing tag.
-        Trouble = request =>
+        Fault = request =>
             AccessRequest.Of(request) is { Verb: "patch", Resource: "cronjobs" } && request.RequestUri!.Segments[^1].EndsWith('3')
                 ? new RequestFault { StatusCode = 500, Message = "it breaks each time" }
                 : RequestFault.None;
@@ -48,7 +48,7 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         var begun = Now;
-        var looks = Looks.Count;
+        var polled = Polls.Count;
         await RunAsync(StartDelay + TimeSpan.FromSeconds(10));
         var resources = (await SendAsync(HttpMethod.Get, Resources("default"), null))["items"]!.AsArray();
         foreach (var resource in resources)
@@ -65,7 +65,7 @@ public sealed class ManyResourcesTests : ControllerStage
         }
 
         // One digest per followed tag, one or two label reads per new digest: nothing per resource.
-        Assert.InRange(Looks.Count - looks, Repositories, Repositories * 12);
+        Assert.InRange(Polls.Count - polled, Repositories, Repositories * 12);
         var failing = Number / 10;
         Assert.Equal(Number - (2 * failing), await CountRolledOutAsync());
         // Evidence is listed at a rate per controller, not per rollout.
@@ -77,7 +77,7 @@ public sealed class ManyResourcesTests : ControllerStage
             "each is logged once"
         );
 
-        Trouble = null;
+        Fault = null;
         await RunAsync(TimeSpan.FromMinutes(6));
         Assert.Equal(Number - failing, await CountRolledOutAsync());
         await StaysQuietAsync();

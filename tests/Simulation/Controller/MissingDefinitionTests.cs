@@ -49,18 +49,18 @@ public sealed class MissingDefinitionTests : ControllerStage
             TimeSpan.FromMinutes(1),
             "the rollout has begun"
         );
-        var said = Log.Events.Count;
+        var logged = Log.Events.Count;
 
         await SendAsync(HttpMethod.Delete, Definition, null);
         MoveTag("v3");
         var removed = Now;
         await RunAsync(TimeSpan.FromMinutes(30));
         Assert.Contains("v2", await ImageAsync(), StringComparison.Ordinal);
-        Assert.Single(Log.Events.Skip(said), e => e.Id == LogEvents.KindNotServed);
-        Assert.True(Log.Events.Count - said <= 4, string.Join('\n', Log.Events.Skip(said)));
+        Assert.Single(Log.Events.Skip(logged), e => e.Id == LogEvents.KindNotServed);
+        Assert.True(Log.Events.Count - logged <= 4, string.Join('\n', Log.Events.Skip(logged)));
         Assert.InRange(Count("list containerversions", removed) + Count("watch containerversions", removed), 5, 70);
         // The tag has no followers any more.
-        Assert.DoesNotContain(Looks, look => look > removed.AddMinutes(10));
+        Assert.DoesNotContain(Polls, poll => poll > removed.AddMinutes(10));
 
         await DefineAsync();
         await RunAsync(TimeSpan.FromSeconds(1));

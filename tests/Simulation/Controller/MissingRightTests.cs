@@ -343,7 +343,7 @@ public sealed class MissingRightTests : ControllerStage
     public async Task An_admission_denial_is_distinguished_from_a_missing_permission()
     {
         await BeginAsync();
-        Trouble = request =>
+        Fault = request =>
             AccessRequest.Of(request) is not { Verb: "patch", Resource: "deployments" }
                 ? RequestFault.None
                 : new RequestFault
@@ -363,7 +363,7 @@ public sealed class MissingRightTests : ControllerStage
         await RunAsync(Trial);
         Log.AssertOnce(LogEvents.ResourceFailed, "not on a Friday");
 
-        Trouble = null;
+        Fault = null;
         await SettlesAsync("v2", TimeSpan.FromMinutes(8));
         await StaysQuietAsync();
     }

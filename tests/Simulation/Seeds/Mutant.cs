@@ -184,7 +184,7 @@ internal sealed class Mutant(Mutation mutation, string hidden)
         return new StringContent(body.ToJsonString(), Encoding.UTF8, "application/json");
     }
 
-    /// <returns>False if the object is to be hidden.</returns>
+    /// <returns>False to hide the object.</returns>
     private bool Blind(JsonNode item)
     {
         if (mutation == Mutation.NoQuarantine)

@@ -318,7 +318,7 @@ public sealed class ReflectorTests : IAsyncLifetime
 
         public void Blocked(CvException? why)
         {
-            // What was seen stays so.
+            // Objects that were seen are kept.
         }
     }
 }

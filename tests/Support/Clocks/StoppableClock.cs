@@ -1,6 +1,6 @@
 namespace CvManager.Support.Clocks;
 
-/// <summary>The clock of a process that can be stopped, as SIGSTOP does it: time goes on, but its timers fire only when the process runs again.</summary>
+/// <summary>The clock of a process that can be stopped, as by SIGSTOP: time continues, but its timers fire only when the process runs again.</summary>
 internal sealed class StoppableClock(TimeProvider inner) : TimeProvider
 {
     private readonly Queue<Action> _held = new();
@@ -14,7 +14,7 @@ internal sealed class StoppableClock(TimeProvider inner) : TimeProvider
 
     public void Stop() => _stopped = true;
 
-    /// <summary>Runs again: first whatever was ready to run, and then the timers that have come due meanwhile.</summary>
+    /// <summary>Continues the process: first code that was ready to run, then timers that became due in the meantime.</summary>
     public void Continue(Action ready)
     {
         _stopped = false;

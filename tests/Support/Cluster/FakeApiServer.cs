@@ -5,7 +5,7 @@ using CvManager.Cluster;
 
 namespace CvManager.Support.Cluster;
 
-/// <summary>Between one client and the server: may answer, or let the request through and change the answer.</summary>
+/// <summary>Intercepts the requests of one client: it may respond itself, or pass the request on and change the response.</summary>
 internal delegate Task<HttpResponseMessage> Interceptor(
     HttpRequestMessage request,
     Func<Task<HttpResponseMessage>> next,
@@ -16,9 +16,9 @@ internal delegate Task<HttpResponseMessage> Interceptor(
 internal sealed record ApiRequest(string Method, string Path, string Query, string? ContentType, string Body, string? Authorization);
 
 /// <summary>
-/// An API server in this process for single requests and code under a virtual clock: it answers within the call, so that such tests have
-/// one order. A script answers first. Requests for which it returns null, and all without a script, are answered from objects that can be
-/// read, created and replaced, with resourceVersion, 404 and 409. Tests that need the behavior of a cluster use
+/// An API server in this process for single requests and code under a virtual clock: it responds synchronously, so that the order of events
+/// is deterministic. If there is no script, or it returns null, requests read, create and replace stored objects, with resourceVersion, 404
+/// and 409. Tests that need the behavior of a cluster use
 /// <see cref="InProcessCluster"/>; tests of TLS and sockets use <see cref="LoopbackApiServer"/>.
 /// </summary>
 internal sealed class FakeApiServer(Func<ApiRequest, HttpResponseMessage?>? script = null) : HttpMessageHandler

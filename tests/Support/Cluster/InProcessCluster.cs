@@ -33,7 +33,7 @@ internal sealed class InProcessCluster : IAsyncDisposable
 
     public IEnumerable<string> Writes => Requests.Where(r => !r.StartsWith("GET", StringComparison.Ordinal));
 
-    /// <param name="nodes">0 for a cluster on which no pod starts: a test writes what becomes of it.</param>
+    /// <param name="nodes">0 for a cluster on which no pod starts: a test writes the status of its pods.</param>
     public static async Task<InProcessCluster> StartAsync(int nodes = 2)
     {
         InProcessCluster cluster = new(
@@ -81,7 +81,7 @@ internal sealed class InProcessCluster : IAsyncDisposable
 
     public string Token => _cluster.Token;
 
-    /// <summary>The API server without faults; the caller's to dispose of.</summary>
+    /// <summary>A handler without faults. The caller disposes it.</summary>
     public HttpMessageHandler CreateHandler() => _cluster.CreateHandler();
 
     public static ResourcePath ConfigMap(string name) => new("", "v1", "configmaps", "shop", name);

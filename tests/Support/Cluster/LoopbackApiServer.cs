@@ -6,7 +6,7 @@ using CvManager.Support.Network;
 
 namespace CvManager.Support.Cluster;
 
-/// <summary>An API server on loopback that gives the same answer to each request, and records the requests.</summary>
+/// <summary>An API server on loopback that sends the same response to each request, and records the requests.</summary>
 internal sealed class LoopbackApiServer : LoopbackServer
 {
     private readonly SslStreamCertificateContext? _certificate;

@@ -20,7 +20,7 @@ internal sealed class TunnelProxy : LoopbackServer
     }
 
     /// <summary>The requested servers: <c>host:port</c>.</summary>
-    public ConcurrentQueue<string> Asked { get; } = [];
+    public ConcurrentQueue<string> Targets { get; } = [];
 
     protected override async Task ServeAsync(Stream client, CancellationToken cancellationToken)
     {
@@ -39,7 +39,7 @@ internal sealed class TunnelProxy : LoopbackServer
                 continue;
             }
 
-            Asked.Enqueue(head[0].Split(' ')[1]);
+            Targets.Enqueue(head[0].Split(' ')[1]);
             using TcpClient server = new();
             await server.ConnectAsync(IPAddress.Loopback, _target, cancellationToken);
             await WriteHeadAsync(client, cancellationToken, "HTTP/1.1 200 Connection established");

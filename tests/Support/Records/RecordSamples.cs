@@ -3,7 +3,7 @@ using CvManager.Resources;
 
 namespace CvManager.Support.Records;
 
-/// <summary>A resource, its rollout and its record, for tests that need some.</summary>
+/// <summary>A resource, its rollout and its record, for tests.</summary>
 internal static class RecordSamples
 {
     public static readonly DateTimeOffset Noon = new(2026, 1, 1, 12, 0, 0, TimeSpan.Zero);

@@ -8,7 +8,7 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
 {
     public static readonly ImageRepository App = ImageRepository.Parse("registry.test/app");
 
-    private readonly List<string> _asked = [];
+    private readonly List<string> _requests = [];
 
     /// <summary>Tags and their digests, in list order.</summary>
     public Dictionary<string, string> Tags { get; } = new(StringComparer.Ordinal);
@@ -23,12 +23,12 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
     public CvException? ListError { get; set; }
 
     /// <summary>The read tags and <c>list</c>, in order.</summary>
-    public IReadOnlyList<string> Asked
+    public IReadOnlyList<string> Requests
     {
         get
         {
-            lock (_asked)
-                return [.. _asked];
+            lock (_requests)
+                return [.. _requests];
         }
     }
 
@@ -40,15 +40,15 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
 
     public IRegistry For(ImageRepository repository) => this;
 
-    public void Forget()
+    public void ClearRequests()
     {
-        lock (_asked)
-            _asked.Clear();
+        lock (_requests)
+            _requests.Clear();
     }
 
     public Task<TagDigest?> FindTagAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {
-        Ask(tag);
+        Record(tag);
         return Broken.TryGetValue(tag, out var error)
             ? Task.FromException<TagDigest?>(error)
             : Task.FromResult(Tags.TryGetValue(tag, out var digest) ? new TagDigest(digest) : null);
@@ -66,7 +66,7 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
     )
     {
         await Task.CompletedTask;
-        Ask("list");
+        Record("list");
         foreach (var tag in Tags.Keys)
             yield return new RegistryTag(tag, null);
         if (ListError is not null)
@@ -91,9 +91,9 @@ internal sealed class FakeRegistry : IRegistry, IRegistryCatalog
     public Task RemoveTagAsync(ImageRepository repository, string tag, bool force, CancellationToken cancellationToken) =>
         throw new NotSupportedException();
 
-    private void Ask(string what)
+    private void Record(string what)
     {
-        lock (_asked)
-            _asked.Add(what);
+        lock (_requests)
+            _requests.Add(what);
     }
 }

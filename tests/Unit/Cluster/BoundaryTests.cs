@@ -137,7 +137,7 @@ public sealed class BoundaryTests
                                     Path,
                                     null,
                                     null,
-                                    item => ObjectShape.Whole(item)["spec"]!["a"]!.GetValue<int>(),
+                                    item => ObjectShape.Validate(item)["spec"]!["a"]!.GetValue<int>(),
                                     TestContext.Current.CancellationToken
                                 )
                             ).Unreadable
@@ -162,7 +162,7 @@ public sealed class BoundaryTests
                                 null,
                                 "1",
                                 60,
-                                item => ObjectShape.Whole(item)["metadata"]!["name"]!.GetValue<string>(),
+                                item => ObjectShape.Validate(item)["metadata"]!["name"]!.GetValue<string>(),
                                 TestContext.Current.CancellationToken
                             )
                         )

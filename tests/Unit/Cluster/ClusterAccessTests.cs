@@ -286,7 +286,7 @@ public sealed class ClusterAccessTests : IDisposable
 
         await AskAsync(server, Ca(_authority.Pem) + $", proxy-url: 'http://me:s3cret@127.0.0.1:{proxy.Port}'");
 
-        Assert.Equal([$"127.0.0.1:{server.Port}"], proxy.Asked);
+        Assert.Equal([$"127.0.0.1:{server.Port}"], proxy.Targets);
     }
 
     [Fact]

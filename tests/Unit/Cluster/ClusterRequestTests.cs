@@ -53,7 +53,7 @@ public sealed class ClusterRequestTests
     [InlineData(200, null)]
     [InlineData(404, null)]
     [InlineData(403, ErrorIds.ClusterRefused)]
-    public async Task An_object_that_does_not_exist_is_found_to_be_null(int code, string? errorId)
+    public async Task An_object_that_does_not_exist_is_null(int code, string? errorId)
     {
         using var server = FakeApiServer.Always(code, code == 200 ? "{}" : FakeApiServer.Status(code, "Other", "no"));
         using var cluster = server.Connect();
@@ -205,7 +205,7 @@ public sealed class ClusterRequestTests
         );
         using var cluster = server.Connect();
 
-        var list = await cluster.ListAsync(Deployments, null, null, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token);
+        var list = await cluster.ListAsync(Deployments, null, null, item => ObjectShape.Validate(item)["n"]!.GetValue<int>(), Token);
 
         Assert.Equal([1, 2], list.Items);
         Assert.Equal("7", list.ResourceVersion);
@@ -292,7 +292,7 @@ public sealed class ClusterRequestTests
 
         List<WatchChange<int>> changes = [];
         await foreach (
-            var change in cluster.WatchAsync(Deployments, null, "0", 60, item => ObjectShape.Whole(item)["n"]!.GetValue<int>(), Token)
+            var change in cluster.WatchAsync(Deployments, null, "0", 60, item => ObjectShape.Validate(item)["n"]!.GetValue<int>(), Token)
         )
             changes.Add(change);
 
@@ -309,7 +309,7 @@ public sealed class ClusterRequestTests
         var error = await WatchAsync(server);
 
         Assert.Equal("ClusterAnswerTooLarge", error.ErrorId);
-        Assert.InRange(endless.Given, 8 * 1024 * 1024, 17 * 1024 * 1024);
+        Assert.InRange(endless.BytesRead, 8 * 1024 * 1024, 17 * 1024 * 1024);
     }
 
     [Theory]
@@ -357,7 +357,7 @@ public sealed class ClusterRequestTests
         using var cluster = server.Connect();
 
         Assert.Equal("ClusterFailed", (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token))).ErrorId);
-        Assert.InRange(endless.Given, 1, 256 * 1024);
+        Assert.InRange(endless.BytesRead, 1, 256 * 1024);
     }
 
     public static TheoryData<Exception, string> Failures =>
@@ -394,10 +394,10 @@ public sealed class ClusterRequestTests
         using FakeApiServer server = new(_ => new HttpResponseMessage { Content = new StreamContent(new SilentStream()) });
         using var cluster = ClusterConnection.FromHandler(server, new Uri("https://api.test"), null, time: time);
 
-        var asked = cluster.GetAsync(Deployments, Token);
+        var pending = cluster.GetAsync(Deployments, Token);
         time.Advance(TimeSpan.FromSeconds(31));
 
-        Assert.Equal("ClusterTimeout", (await Assert.ThrowsAsync<CvException>(() => asked)).ErrorId);
+        Assert.Equal("ClusterTimeout", (await Assert.ThrowsAsync<CvException>(() => pending)).ErrorId);
     }
 
     private static async Task<CvException> WatchAsync(FakeApiServer server, int timeoutSeconds = 60)
@@ -406,7 +406,7 @@ public sealed class ClusterRequestTests
         return await Assert.ThrowsAsync<CvException>(async () =>
         {
             await foreach (var _ in cluster.WatchAsync(Deployments, null, "1", timeoutSeconds, Token))
-                Assert.Fail("There is no change to give.");
+                Assert.Fail("Unexpected event.");
         });
     }
 
@@ -417,18 +417,18 @@ public sealed class ClusterRequestTests
             base.ReadAsync(buffer[..Math.Min(buffer.Length, chunk)], cancellationToken);
     }
 
-    /// <summary>One line, then the connection fails.</summary>
+    /// <summary>A line without an end; at the given length, the connection fails.</summary>
     private sealed class EndlessStream(long length) : ReadOnlyStream
     {
-        public long Given { get; private set; }
+        public long BytesRead { get; private set; }
 
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
         {
-            if (Given >= length)
+            if (BytesRead >= length)
                 throw new IOException("The response ended prematurely.");
-            var count = (int)Math.Min(buffer.Length, length - Given);
+            var count = (int)Math.Min(buffer.Length, length - BytesRead);
             buffer.Span[..count].Fill((byte)' ');
-            Given += count;
+            BytesRead += count;
             return ValueTask.FromResult(count);
         }
     }
@@ -458,7 +458,7 @@ public sealed class ClusterRequestTests
             await foreach (
                 var _ in cluster.WatchAsync(new ResourcePath("", "v1", "pods", "a"), null, "1", 5, TestContext.Current.CancellationToken)
             )
-                Assert.Fail("The line was taken.");
+                Assert.Fail("The line was accepted.");
         });
 
         Assert.Contains(error.ErrorId, (string[])["ObjectUnreadable", "ClusterAnswerInvalid"]);

@@ -13,7 +13,7 @@ using Xunit;
 
 namespace CvManager.Unit.Controller;
 
-/// <summary>R8, R10: a record is written before the status says that a rollout has ended, and no rollout waits for one.</summary>
+/// <summary>R8, R10: a record is written before the status reports the end of its rollout, and no rollout waits for its record.</summary>
 public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly string Digest = "sha256:" + new string('b', 64);
@@ -102,7 +102,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         Assert.Equal("True", ready.Status);
         Assert.Equal(ErrorIds.ClusterRefused, status.NotRecorded?.Reason);
 
-        // What fails in the same way again is not written again.
+        // The same failure is not written again.
         _cluster.Requests.Clear();
         await RunAsync();
         Assert.DoesNotContain(_cluster.Writes, w => w.EndsWith("/status", StringComparison.Ordinal));
@@ -150,7 +150,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
         FakeTimeProvider stopped = new(RecordSamples.Noon);
         Reconciler reconciler = new(_cluster.Connection, this, new(stopped, _cluster.Log));
 
-        // Somebody puts the former image back each time, at once.
+        // Another client restores the former image at once, each time.
         for (var i = 0; i < 3; i++)
         {
             RolloutStatus? finished = null;
@@ -241,7 +241,7 @@ public sealed class ReconcilerRecordsTests : IAsyncLifetime, IResourceVersions
             new ResolvedVersion(new FollowedTag("demo"), Pinned, resource.Spec.PinVersion, RecordSamples.Noon)
         );
 
-    /// <summary>One pass to the end of the rollout, by a process that knows nothing of those before it.</summary>
+    /// <summary>Runs one pass to the end of the rollout, in a new process without state.</summary>
     private async Task RunAsync()
     {
         Exception? failure = null;

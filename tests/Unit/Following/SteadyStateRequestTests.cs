@@ -61,7 +61,7 @@ public sealed class SteadyStateRequestTests
         );
 
         AssertPolls([.. requests.Where(r => r.StartsWith("HEAD ", StringComparison.Ordinal))], Repositories * TagsEach, each: 1);
-        // Ten minutes are two to three lifetimes of which four fifths are used.
+        // A token is renewed after four fifths of its lifetime: two or three times in ten minutes.
         Assert.InRange(requests.Count(r => r.StartsWith("GET tokens.test", StringComparison.Ordinal)), Repositories * 2, Repositories * 3);
     }
 
@@ -94,7 +94,7 @@ public sealed class SteadyStateRequestTests
     private static PollTarget Tag(string registry, int repository, int tag) =>
         new(ImageRepository.Parse($"{registry}/team/app-{repository}"), "", new FollowedTag($"env-{tag}"));
 
-    /// <summary>The requests of ten polls, each as method, host and path, after the first ones have spread.</summary>
+    /// <summary>The requests of ten polls, each as method, host and path, after the first polls have been spread over the interval.</summary>
     private async Task<IReadOnlyList<string>> FollowAsync(
         ScriptedRegistry handler,
         ICredentialSource credentials,
@@ -124,7 +124,7 @@ public sealed class SteadyStateRequestTests
         var running = poller.RunAsync(stop.Token);
         for (var i = 0; i < Resources; i++)
             poller.Follow($"default/cv-{i}", followed(i), Interval);
-        // The first look at once, the second at a random moment within the interval, the third in step.
+        // The first poll is immediate, the second at a random time within the interval, later ones follow once per interval.
         await AdvanceAsync(lookup, 2 * Interval);
         Assert.NotEmpty(woken);
         woken.Clear();
@@ -152,21 +152,21 @@ public sealed class SteadyStateRequestTests
         }
     }
 
-    private static void AssertPolls(IReadOnlyList<string> requests, int asked, int each) =>
-        // At most that; and no less, or nothing would be followed. A poll at the edge of the span falls in or out.
-        Assert.InRange(requests.Count, asked * each * (Polls - 1), asked * each * Polls);
+    private static void AssertPolls(IReadOnlyList<string> requests, int requested, int each) =>
+        // The lower limit detects tags that are not polled. A poll at the boundary of the period may or may not be counted.
+        Assert.InRange(requests.Count, requested * each * (Polls - 1), requested * each * Polls);
 
-    /// <summary>The service's answer: every tag that is asked for is there.</summary>
+    /// <summary>A response in which every requested tag exists.</summary>
     private static HttpResponseMessage DescribeImages(HttpRequestMessage request)
     {
         Assert.Equal("AmazonEC2ContainerRegistry_V20150921.DescribeImages", request.Headers.GetValues("X-Amz-Target").Single());
         using StreamReader reader = new(request.Content!.ReadAsStream());
-        var asked = JsonNode.Parse(reader.ReadToEnd())!["imageIds"]!.AsArray();
-        Assert.InRange(asked.Count, 1, 100);
+        var requested = JsonNode.Parse(reader.ReadToEnd())!["imageIds"]!.AsArray();
+        Assert.InRange(requested.Count, 1, 100);
         JsonObject image = new()
         {
             ["imageDigest"] = Digest,
-            ["imageTags"] = new JsonArray([.. asked.Select(id => id!["imageTag"]!.DeepClone())]),
+            ["imageTags"] = new JsonArray([.. requested.Select(id => id!["imageTag"]!.DeepClone())]),
         };
         return ScriptedRegistry.Json(
             new JsonObject { ["imageDetails"] = new JsonArray(image) }.ToJsonString(),
@@ -174,10 +174,10 @@ public sealed class SteadyStateRequestTests
         );
     }
 
-    /// <summary>Lets a test wait until nothing is asked any more: time goes on then.</summary>
+    /// <summary>Lets a test wait until no request is pending before it advances the clock.</summary>
     private sealed class Awaitable(ITagLookup inner) : ITagLookup
     {
-        private readonly ConcurrentDictionary<Task, byte> _asked = new();
+        private readonly ConcurrentDictionary<Task, byte> _pending = new();
 
         public int TagsPerRequest(TagRepository repository) => inner.TagsPerRequest(repository);
 
@@ -187,23 +187,23 @@ public sealed class SteadyStateRequestTests
             CancellationToken cancellationToken
         )
         {
-            var asked = inner.ReadTagsAsync(repository, tags, cancellationToken);
-            _asked.TryAdd(asked, 0);
+            var pending = inner.ReadTagsAsync(repository, tags, cancellationToken);
+            _pending.TryAdd(pending, 0);
             try
             {
-                return await asked;
+                return await pending;
             }
             finally
             {
-                _asked.TryRemove(asked, out _);
+                _pending.TryRemove(pending, out _);
             }
         }
 
         public async Task AnsweredAsync()
         {
-            while (!_asked.IsEmpty)
+            while (!_pending.IsEmpty)
             {
-                await Task.WhenAll(_asked.Keys);
+                await Task.WhenAll(_pending.Keys);
                 await Task.Yield();
             }
         }

@@ -146,12 +146,12 @@ public sealed class TagPollerTests : IAsyncLifetime
         _poller.Follow("ns/c", Tag("other", "prod"), Minute);
         _time.Advance(5 * Second);
         _registry.Digests[Tag("app", "prod")] = "sha256:2";
-        _registry.Asked.Clear();
+        _registry.ReadTags.Clear();
         _woken.Clear();
 
         Assert.Equal(1, _poller.PollNow(ImageRepository.Parse("r.example/app"), "prod"));
 
-        Assert.Equal([Tag("app", "prod")], _registry.Asked);
+        Assert.Equal([Tag("app", "prod")], _registry.ReadTags);
         Assert.Equal(["ns/a"], _woken);
         Assert.Equal(2, _poller.PollNow(ImageRepository.Parse("r.example/app"), null));
         Assert.Equal(0, _poller.PollNow(ImageRepository.Parse("elsewhere.example/app"), null));
@@ -385,20 +385,20 @@ public sealed class TagPollerTests : IAsyncLifetime
 
         public Dictionary<PollTarget, CvException> Answers { get; } = [];
 
-        public List<PollTarget> Asked { get; } = [];
+        public List<PollTarget> ReadTags { get; } = [];
 
         public Exception? Throws { get; set; }
 
         public int PerRequest { get; set; } = 1;
 
-        /// <summary>HTTP requests that a registry of that batch size would have seen.</summary>
+        /// <summary>The HTTP requests that a registry with that batch size would receive.</summary>
         public int Requests { get; private set; }
 
         public int TagsPerRequest(TagRepository repository) => PerRequest;
 
         public void Hold(string repository) => _held[repository] = new TaskCompletionSource();
 
-        /// <summary>Looks that begin from now on are answered; those before are still held.</summary>
+        /// <summary>New polls get a response; earlier ones remain blocked.</summary>
         public void Free(string repository) => _held.Remove(repository);
 
         public void Release(string repository)
@@ -415,7 +415,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         {
             Assert.NotEmpty(tags);
             Requests += (tags.Count + PerRequest - 1) / PerRequest;
-            Asked.AddRange(tags.Select(tag => new PollTarget(repository, tag)));
+            ReadTags.AddRange(tags.Select(tag => new PollTarget(repository, tag)));
             if (Throws is not null)
                 throw Throws;
             var answers = tags.ToDictionary(

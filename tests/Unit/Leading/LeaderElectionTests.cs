@@ -112,7 +112,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             b = Start("b");
         Seconds(5);
         a.Stop.Cancel();
-        // Longer than the lease: it is renewed while the leader winds down.
+        // Longer than the lease duration: the lease is renewed while the leader winds down.
         Seconds(40);
         Assert.False(b.Leads);
 
@@ -163,9 +163,9 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     {
         var a = Start("a");
         Seconds(6);
-        a.LoseAnswers = true;
+        a.LoseResponses = true;
         Seconds(5);
-        a.LoseAnswers = false;
+        a.LoseResponses = false;
         Seconds(30);
 
         Assert.Equal(1, a.Terms);
@@ -261,7 +261,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     [Fact]
     public void A_leader_whose_machine_slept_past_its_lease_changes_nothing_even_before_its_timers_fire()
     {
-        // The monotonic clock stands still in a machine that sleeps, the wall clock does not; nothing has fired yet when it wakes.
+        // While a machine sleeps, the monotonic clock stops and the wall clock does not; no timer has fired yet when it wakes.
         JumpingClock clock = new(_time);
         var a = Start("a", clock: clock);
         Seconds(6);
@@ -293,8 +293,8 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             var lastRenewal = RenewTime();
             while (!other.Leads)
             {
-                // The renewal is seen by the next look, and that it has run out by the one after: each comes within 2.4 s.
-                Assert.True(_time.GetUtcNow() - lastRenewal <= 20 * Second, $"round {round}: took longer than the lease and two looks");
+                // One retry observes the renewal, and a later one that it has expired: each comes within 2.4 s.
+                Assert.True(_time.GetUtcNow() - lastRenewal <= 20 * Second, $"round {round}: took longer than the lease and two retries");
                 Seconds(1);
                 Assert.False(stopped.Leads && other.Leads);
             }
@@ -364,14 +364,14 @@ public sealed class LeaderElectionTests : IAsyncLifetime
                     chosen.Answer = HttpStatusCode.InternalServerError;
                     break;
                 case 2:
-                    chosen.LoseAnswers = true;
+                    chosen.LoseResponses = true;
                     break;
                 case 3 when _time.GetUtcNow() - deleted > 60 * Second:
                     _server.Delete(LeasePath);
                     deleted = _time.GetUtcNow();
                     break;
                 case < 12:
-                    (chosen.Cut, chosen.Answer, chosen.LoseAnswers) = (false, null, false);
+                    (chosen.Cut, chosen.Answer, chosen.LoseResponses) = (false, null, false);
                     break;
             }
 
@@ -457,13 +457,13 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
         public TaskCompletionSource WindDown { get; } = new();
 
-        /// <summary>No request goes through, and none is answered.</summary>
+        /// <summary>No request reaches the server.</summary>
         public bool Cut { get; set; }
 
-        /// <summary>Requests reach the server; the answers get lost.</summary>
-        public bool LoseAnswers { get; set; }
+        /// <summary>Requests reach the server, but their responses are lost.</summary>
+        public bool LoseResponses { get; set; }
 
-        /// <summary>The next write is not answered.</summary>
+        /// <summary>The next write gets no response.</summary>
         public bool HangOnce { get; set; }
 
         public HttpStatusCode? Answer { get; set; }
@@ -474,7 +474,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
         public int Changes { get; private set; }
 
-        /// <summary>What it does is asked of its guard first.</summary>
+        /// <summary>Makes a change, unless the leadership is lost.</summary>
         public void Change()
         {
             _leadership!.ThrowIfLost();
@@ -502,7 +502,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
             if (Answer is { } code)
                 return FakeApiServer.Answer((int)code, FakeApiServer.Status((int)code, "", "made to fail"));
             var response = await next();
-            if (LoseAnswers)
+            if (LoseResponses)
                 throw new HttpRequestException("the connection broke");
             return response;
         }

@@ -67,7 +67,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
         Assert.Equal("HistoryNotOwned", refused.ErrorId);
         Assert.Equal("""{"records":"[]"}""", (await _cluster.DataAsync("app.history")).ToJsonString());
 
-        // As the original program marked its own.
+        // The label of the original program.
         await _cluster.Connection.PatchAsync(
             InProcessCluster.ConfigMap("app.history"),
             PatchKind.Merge,
@@ -112,7 +112,7 @@ public sealed class RolloutHistoryTests : IAsyncLifetime
                 .Range(0, Writers)
                 .Select(async writer =>
                 {
-                    // Each as a process of its own.
+                    // Each as a separate process.
                     var history = _cluster.History(_cluster.Connect());
                     for (var i = 0; i < Each; i++)
                         await history.AppendAsync("shop", Shared, [Record($"{i}", cv: $"cv{writer}", minute: i)], Token);

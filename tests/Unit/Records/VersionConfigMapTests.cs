@@ -91,7 +91,7 @@ public sealed class VersionConfigMapTests : IAsyncLifetime
     [Fact]
     public async Task A_key_that_an_earlier_version_of_CvManager_wrote_is_updated()
     {
-        // Without an annotation; its field manager alone tells.
+        // There is no annotation; only the field manager identifies the writer.
         await CreateAsOtherAsync("""{"colour":"blue"}""", null);
         await _cluster.Connection.PatchAsync(
             InProcessCluster.ConfigMap("app-version"),

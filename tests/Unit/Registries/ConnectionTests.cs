@@ -137,7 +137,7 @@ public sealed class ConnectionTests : IAsyncDisposable
             [TlsRegistry.Digest, digest],
             result.Output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries)
         );
-        Assert.Equal([$"{Name}:443"], proxy.Asked.Distinct());
+        Assert.Equal([$"{Name}:443"], proxy.Targets.Distinct());
     }
 
     [Fact]

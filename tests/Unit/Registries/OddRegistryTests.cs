@@ -398,7 +398,7 @@ public sealed class OddRegistryTests
         using var catalog = handler.Catalog();
         CvManager.Versions.VersionResolver resolver = new(catalog, new CvManager.Versions.VersionTagCache(), TimeProvider.System);
 
-        // The policy newest skips what has no build time, and nothing is left.
+        // The policy newest skips images without a build time; none remains.
         Assert.Equal(
             tag == "newest:*" ? "VersionNotFound" : "RegistryNotAnImage",
             await Thrown.ErrorIdAsync(() => resolver.ResolveAsync(App, FollowedText.Parse(tag), syntax, [], Token))

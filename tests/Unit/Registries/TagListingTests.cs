@@ -47,7 +47,7 @@ public sealed class TagListingTests
         await Assert.ThrowsAsync<CvException>(ListAsync);
 
         Assert.Equal((50, 15), (_seen.Count(s => s != "!"), _errors.Count));
-        Assert.InRange(_registry.Asked.Count, 50, 80);
+        Assert.InRange(_registry.Requests.Count, 50, 80);
     }
 
     [Fact]

@@ -14,7 +14,7 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>R5: whose pods count as a gate, and what their end says about a version. No kubelet: the tests write the pods' states.</summary>
+/// <summary>R5: which pods count as a gate, and what their result means for a version. There is no kubelet: the tests write the states of the pods.</summary>
 public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly ResourcePath Pods = new("", "v1", "pods", "shop");
@@ -116,7 +116,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
     public async Task A_pod_of_the_right_name_and_owner_that_runs_something_else_does_not_pass(string difference)
     {
         var made = await BeginAsync();
-        // As a controller finds it that was killed right after it had asked for the pod; the pod itself is another's.
+        // The state after a controller was killed right after it requested the pod; another client created the pod.
         await _cluster.Connection.DeleteAsync(
             Pods with
             {
@@ -173,7 +173,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await StepAsync();
 
         Assert.Equal(RolloutPhase.Progressing, (await GateAsync()).Phase);
-        // Another's pod is left alone, whatever its name.
+        // The pod of another client is not changed, whatever its name.
         Assert.Equal(
             [name, (await GateAsync()).Pod!.Name],
             (await PodsAsync()).Select(p => p["metadata"]!["name"]!.GetValue<string>()).OrderBy(n => n != name)
@@ -257,7 +257,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         var name = (await BeginAsync())["metadata"]!["name"]!.GetValue<string>();
         await EndAsync(name, """{"phase":"Running","containerStatuses":[{"name":"verify","state":{"running":{}}}]}""");
         _clock.Advance(TimeSpan.FromHours(3));
-        // Another replica, whose clock is ahead.
+        // Another replica takes over; its clock is ahead.
         _reconciler = new Reconciler(_cluster.Connection, this, new(_clock, _cluster.Log));
         await StepAsync();
         Assert.Equal((RolloutPhase.Verifying, null), ((await StatusAsync()).Rollout!.Phase, (await StatusAsync()).Quarantined));
@@ -460,7 +460,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 
     private async Task<GateStatus> GateAsync() => (await StatusAsync()).Rollout!.Gates![0];
 
-    /// <summary>Those that are not a workload's.</summary>
+    /// <summary>The pods that are not being deleted.</summary>
     private async Task<IReadOnlyList<JsonObject>> PodsAsync() =>
         [.. (await _cluster.Connection.ListAsync(Pods, null, null, Token)).Where(p => p["metadata"]!["deletionTimestamp"] is null)];
 
@@ -469,7 +469,7 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
             "spec"
         ]!["containers"]![0]!["image"]!.GetValue<string>();
 
-    /// <summary>Something between the controller and the API server, which answers 200 to the creation of a pod.</summary>
+    /// <summary>A proxy between the controller and the API server that responds with 200 to the creation of a pod.</summary>
     private sealed class PageHandler(InProcessCluster cluster, string body) : DelegatingHandler(cluster.CreateHandler())
     {
         public bool IsOff { get; set; }

@@ -320,7 +320,7 @@ public sealed class PlannerTests
             PlanVerdict.UpToDate,
             Plan(Rewritten($"r.example/app:2222222@{Digest}"), "mirror.example/r.example/app:2222222").Verdict
         );
-        // Made of another version's, or of another workload's image, it is not.
+        // The rewritten image does not count if it comes from another version or another workload.
         Assert.Equal(
             PlanVerdict.RollOut,
             Plan(Rewritten($"r.example/app:2222222@{Other}"), "mirror.example/r.example/app:2222222").Verdict

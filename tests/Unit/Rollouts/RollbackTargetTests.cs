@@ -123,7 +123,7 @@ public sealed class RollbackTargetTests
             },
         };
 
-    /// <summary>Oldest first: <c>v1!</c> failed, <c>v1 by sam</c> was asked for.</summary>
+    /// <summary>Oldest first: <c>v1!</c> failed, <c>v1 by sam</c> was requested by a user.</summary>
     private static IReadOnlyList<RolloutRecord> History(params string[] versions) =>
         [
             .. versions

@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>Deadlines are times of day in the status, and take as long as they should whatever becomes of the clock.</summary>
+/// <summary>Deadlines are absolute times in the status. A change of the clock does not change how long they take.</summary>
 public sealed class RolloutClockTests
 {
     private const string Key = "default/app";
@@ -46,7 +46,7 @@ public sealed class RolloutClockTests
         var measured = _clock.Measure(Key, rollout, Timeout);
 
         Assert.Equal(TimeSpan.FromSeconds(200), measured.Deadline - _clock.Now());
-        // Written or not, it is moved once.
+        // It is shifted only once, whether or not it was written.
         Assert.Equal(measured.Deadline, _clock.Measure(Key, rollout, Timeout).Deadline);
         Assert.Equal(measured.Deadline, _clock.Measure(Key, measured, Timeout).Deadline);
         Assert.Equal(measured.Deadline, _clock.Measure(Key, measured, Timeout).Deadline);
@@ -81,7 +81,7 @@ public sealed class RolloutClockTests
 
         var measured = _clock.Measure(Key, rollout, Timeout);
         Assert.Equal(TimeSpan.FromSeconds(Timeout), measured.Deadline - _clock.Now());
-        // From then on it does.
+        // Afterwards, time counts again.
         _time.Advance(TimeSpan.FromSeconds(40));
         Assert.Equal(TimeSpan.FromSeconds(Timeout - 40), _clock.Measure(Key, measured, Timeout).Deadline - _clock.Now());
     }

@@ -4,13 +4,13 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>The files of Rollouts use each other in one direction: the runner, the strategies, the parts of a step, what those share.</summary>
+/// <summary>The files of Rollouts use each other in one direction: runner, strategies, parts of a step, shared types.</summary>
 public sealed partial class RolloutFilesTests
 {
     private static readonly string Folder = Path.Combine(RepositoryRoot.Path, "src", "CvManager.Engine", "Rollouts");
 
     [Fact]
-    public void Files_of_Rollouts_do_not_use_each_other_in_a_circle()
+    public void Files_of_Rollouts_have_no_circular_dependencies()
     {
         var texts = Directory
             .EnumerateFiles(Folder, "*.cs")
@@ -32,7 +32,7 @@ public sealed partial class RolloutFilesTests
         );
 
         Assert.Contains("RollingStrategy", uses["RolloutStrategies"]);
-        // Take away what uses nothing that is left; what remains then is a circle, or uses one.
+        // Repeatedly remove files without remaining dependencies; what remains is part of a cycle or depends on one.
         while (uses.Where(file => !file.Value.Exists(uses.ContainsKey)).Select(file => file.Key).ToList() is { Count: > 0 } free)
             free.ForEach(file => uses.Remove(file));
         Assert.Empty(uses.Select(file => $"{file.Key} uses {string.Join(", ", file.Value.Where(uses.ContainsKey))}"));

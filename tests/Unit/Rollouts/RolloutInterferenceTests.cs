@@ -12,7 +12,7 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>What becomes of a rollout whose workloads, gates or strategy somebody changes under it. The clock stands still: nothing here is a time-out.</summary>
+/// <summary>A user changes the workloads, gates or strategy of a rollout in progress. The clock does not advance, so no outcome is a timeout.</summary>
 public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments", "shop");
@@ -189,7 +189,7 @@ public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
     public Task<ResolvedVersion?> FindPinnedAsync(ContainerVersion resource, PlanContext context, CancellationToken cancellationToken) =>
         throw new NotSupportedException("Nothing is pinned here.");
 
-    /// <summary>A rollout to the idle colour, green, that has begun.</summary>
+    /// <summary>Starts a rollout to the idle colour, green.</summary>
     private async Task StartBlueGreenAsync()
     {
         await CreateAsync(

@@ -55,7 +55,7 @@ public sealed class RepeatableRunTests
         FaultSchedule faults = new(seed, share);
         using HttpMessageInvoker client = new(cluster.CreateHandler(faults.Next));
         using CancellationTokenSource stop = new();
-        // Started here, not on the thread pool: everything that follows happens inside timers.
+        // Started on this thread, not on the thread pool: everything later runs in timers.
         var writer = WriteAsync(client, time, run, stop.Token);
         var watcher = WatchAsync(client, time, run, stop.Token);
 

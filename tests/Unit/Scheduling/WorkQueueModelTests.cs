@@ -88,7 +88,7 @@ public sealed class WorkQueueModelTests
                     model.Complete(key, failed: true, again: null);
                     break;
                 case Act.Advance:
-                    // Second by second, so that the model need not know of time that passes within a step.
+                    // Second by second, because the model does not cover time that passes within a step.
                     for (var i = 0; i < seconds; i++)
                     {
                         time.Advance(Second);
@@ -122,7 +122,7 @@ public sealed class WorkQueueModelTests
         private sealed class Key
         {
             public int? Due;
-            public int Asked;
+            public int Order;
             public bool Working;
             public int Failures;
             public int NotBefore;
@@ -130,7 +130,7 @@ public sealed class WorkQueueModelTests
 
         private readonly Dictionary<string, Key> _keys = [];
         private int _now;
-        private int _asked;
+        private int _order;
 
         public List<string> Outcomes { get; } = [];
 
@@ -145,7 +145,7 @@ public sealed class WorkQueueModelTests
             var key = _keys.TryGetValue(name, out var known) ? known : _keys[name] = new Key();
             var due = Math.Max(_now + seconds, key.NotBefore);
             if (key.Due is null || due < key.Due)
-                (key.Due, key.Asked) = (due, ++_asked);
+                (key.Due, key.Order) = (due, ++_order);
             Hand();
         }
 
@@ -190,7 +190,7 @@ public sealed class WorkQueueModelTests
                 var next = _keys
                     .Where(pair => pair.Value is { Working: false, Due: not null } && pair.Value.Due <= _now)
                     .OrderBy(pair => pair.Value.Due)
-                    .ThenBy(pair => pair.Value.Asked)
+                    .ThenBy(pair => pair.Value.Order)
                     .FirstOrDefault();
                 if (next.Value is null)
                     return;

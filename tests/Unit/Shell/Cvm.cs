@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Shell;
 
-/// <summary>Runs the real cvm of this build as a process of its own.</summary>
+/// <summary>Runs the real cvm of this build as a separate process.</summary>
 internal static class Cvm
 {
     public static string Path { get; } = Locate();

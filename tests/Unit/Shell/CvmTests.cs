@@ -4,7 +4,7 @@ using Xunit;
 
 namespace CvManager.Unit.Shell;
 
-/// <summary>What cvm adds to pwsh, and that it is pwsh.</summary>
+/// <summary>cvm behaves like pwsh, with the additions of CvManager.</summary>
 public sealed class CvmTests : IDisposable
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("cvm-test-").FullName;

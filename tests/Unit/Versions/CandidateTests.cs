@@ -101,7 +101,7 @@ public sealed class CandidateTests
 
         Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
         Assert.Equal("1a2b3c4", (await Hinted(resolver, "1a2b3c4", "[0-9a-f]{7}")).Version);
-        Assert.Equal(["1a2b3c4"], _registry.Asked);
+        Assert.Equal(["1a2b3c4"], _registry.Requests);
     }
 
     [Theory]
@@ -126,7 +126,7 @@ public sealed class CandidateTests
         var resolver = Resolver;
 
         Assert.Equal(Wanted, (await Hinted(resolver, Wanted, null)).Version);
-        Assert.Empty(_registry.Asked);
+        Assert.Empty(_registry.Requests);
         Assert.Equal("1a2b3c4", (await Hinted(resolver, null, null)).Version);
     }
 

@@ -232,15 +232,15 @@ public sealed class VersionResolverTests
     [Fact]
     public void The_oldest_entry_is_removed_first()
     {
-        var learnt = new VersionTagCache(2);
-        learnt.Learn(App, "a", "1");
-        learnt.Learn(App, "b", "1");
-        learnt.Learn(App, "c", "1");
-        learnt.Learn(App, "b", "2");
+        var cache = new VersionTagCache(2);
+        cache.Add(App, "a", "1");
+        cache.Add(App, "b", "1");
+        cache.Add(App, "c", "1");
+        cache.Add(App, "b", "2");
 
-        Assert.Null(learnt.DigestOf(App, "a"));
-        Assert.Equal("2", learnt.DigestOf(App, "b"));
-        Assert.Equal(["c"], learnt.TagsOf(App, "1"));
+        Assert.Null(cache.DigestOf(App, "a"));
+        Assert.Equal("2", cache.DigestOf(App, "b"));
+        Assert.Equal(["c"], cache.TagsOf(App, "1"));
     }
 
     private static Task<SandboxRegistry> Start() => SandboxRegistry.StartAsync(new() { Listen = false }, Token);

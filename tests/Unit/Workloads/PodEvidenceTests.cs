@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Workloads;
 
-/// <summary>What pods tell of a version (R6): its own doing, or somebody else's.</summary>
+/// <summary>Evidence from pods (R6): faults of the version, and those of something else.</summary>
 public sealed class PodEvidenceTests
 {
     private const string Ended = "terminated: {exitCode: 3, reason: Error}";

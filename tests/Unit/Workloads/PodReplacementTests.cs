@@ -8,7 +8,7 @@ using Xunit;
 
 namespace CvManager.Unit.Workloads;
 
-/// <summary>Pods that are replaced one by one, on a ReplicaSet controller that makes a new one in the place of each that goes.</summary>
+/// <summary>Replacement of pods one by one, with a ReplicaSet controller that replaces each deleted pod.</summary>
 public sealed class PodReplacementTests : IDisposable
 {
     private const string Old = "r.example/app:1";
@@ -201,7 +201,7 @@ public sealed class PodReplacementTests : IDisposable
             _pods.Add(Pod($"app-{_made++}", Old, ready: true));
     }
 
-    /// <summary>Goes on until it is done, or blocked.</summary>
+    /// <summary>Runs until the replacement is done or blocked.</summary>
     private async Task<(ProgressState, string?)> RunAsync()
     {
         PodReplacementStatus? status = null;

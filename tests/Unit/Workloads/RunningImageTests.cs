@@ -3,7 +3,7 @@ using Xunit;
 
 namespace CvManager.Unit.Workloads;
 
-/// <summary>Which references mean the same image, as templates, webhooks and container runtimes write them.</summary>
+/// <summary>Which references are the same image, in the notations of templates, webhooks and container runtimes.</summary>
 public sealed class RunningImageTests
 {
     private const string New = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
@@ -22,7 +22,7 @@ public sealed class RunningImageTests
     public void References_are_compared_in_any_notation(string one, string other, bool same) =>
         Assert.Equal(same, RunningImage.AreSame(one, other));
 
-    // What kubelets write: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
+    // The notations of kubelets: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
     [Theory]
     [InlineData($"sha256:1234", $"r.example/app@{New}", $"r.example/app@{Old}", true)]
     [InlineData($"r.example/app:2", $"docker-pullable://r.example/app@{New}", $"docker-pullable://r.example/app@{Old}", true)]

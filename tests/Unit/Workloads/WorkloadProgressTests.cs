@@ -6,7 +6,7 @@ using Xunit;
 
 namespace CvManager.Unit.Workloads;
 
-/// <summary>R4: when each kind is done, and when it failed.</summary>
+/// <summary>R4: when the rollout of each kind is done or failed.</summary>
 public sealed class WorkloadProgressTests
 {
     [Theory]

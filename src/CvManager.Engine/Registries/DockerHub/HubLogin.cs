@@ -21,7 +21,10 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     private readonly ConcurrentDictionary<(string UserName, string Password), Token> _tokens = new();
 
     /// <returns>Whether the Hub rejected the credentials; otherwise the header to send, or null without credentials.</returns>
-    public async Task<(bool Refused, Grant? Grant)> FindAsync(ImageRepository repository, CancellationToken cancellationToken)
+    public async Task<(bool Refused, RegistryAuthorization? Authorization)> FindAsync(
+        ImageRepository repository,
+        CancellationToken cancellationToken
+    )
     {
         // Identity tokens are only for the registry's token server.
         List<RegistryCredential> logins =
@@ -39,12 +42,12 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
                 {
                     if (_tokens.Count > MaxTokens)
                         _tokens.Clear();
-                    var grant = await LogInAsync(repository, login, cancellationToken);
-                    _tokens[(login.UserName, login.Password)] = token = new Token(grant, time.GetUtcNow() + Lifetime);
+                    var authorization = await LogInAsync(repository, login, cancellationToken);
+                    _tokens[(login.UserName, login.Password)] = token = new Token(authorization, time.GetUtcNow() + Lifetime);
                 }
 
-                if (token.Grant is not null)
-                    return (false, token.Grant);
+                if (token.Authorization is not null)
+                    return (false, token.Authorization);
             }
 
             return (true, null);
@@ -56,18 +59,22 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
     }
 
     /// <summary>Removes a token that was rejected.</summary>
-    public void Forget(Grant? grant)
+    public void Invalidate(RegistryAuthorization? authorization)
     {
         foreach (((string, string) login, var token) in _tokens)
         {
-            if (token.Grant == grant)
+            if (token.Authorization == authorization)
                 _tokens.TryRemove(new(login, token));
         }
     }
 
     public void Dispose() => _turn.Dispose();
 
-    private async Task<Grant?> LogInAsync(ImageRepository repository, RegistryCredential credential, CancellationToken cancellationToken)
+    private async Task<RegistryAuthorization?> LogInAsync(
+        ImageRepository repository,
+        RegistryCredential credential,
+        CancellationToken cancellationToken
+    )
     {
         var body = JsonSerializer.SerializeToUtf8Bytes(
             new HubTokenRequest { Identifier = credential.UserName, Secret = credential.Password },
@@ -88,7 +95,7 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
             var token = response.IsSuccess ? JsonSerializer.Deserialize(response.Body, HubJson.Default.HubToken)?.AccessToken : null;
             return string.IsNullOrEmpty(token) || token.Any(c => c is <= ' ' or > '~')
                 ? null
-                : new Grant(
+                : new RegistryAuthorization(
                     new AuthenticationHeaderValue("Bearer", token),
                     time.GetUtcNow() + Lifetime,
                     LoggedIn: true,
@@ -102,5 +109,5 @@ internal sealed class HubLogin(RegistryTransport transport, ICredentialSource cr
         }
     }
 
-    private sealed record Token(Grant? Grant, DateTimeOffset Until);
+    private sealed record Token(RegistryAuthorization? Authorization, DateTimeOffset Until);
 }

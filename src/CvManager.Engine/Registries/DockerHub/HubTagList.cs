@@ -18,7 +18,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
     {
         if (repository.Path.Split('/') is not [string ns, string name])
             return null;
-        (var refused, var grant) = await login.FindAsync(repository, cancellationToken);
+        (var refused, var authorization) = await login.FindAsync(repository, cancellationToken);
         if (refused)
             return null;
         try
@@ -34,7 +34,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
                     What = "a page of tags",
                     Limit = Limit,
                     Accept = ["application/json"],
-                    Grant = grant,
+                    Authorization = authorization,
                 },
                 cancellationToken
             );
@@ -43,7 +43,7 @@ internal sealed class HubTagList(RegistryTransport transport, HubLogin login)
         catch (CvException e)
         {
             if (e.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden)
-                login.Forget(grant);
+                login.Invalidate(authorization);
             return null;
         }
         catch (JsonException)

@@ -19,11 +19,15 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     private volatile Challenge? _registryChallenge;
 
     /// <summary>The header for the first attempt of a request; null for none.</summary>
-    public async ValueTask<Grant?> PresentAsync(AccessRequest access, LoginAttempt attempt, CancellationToken cancellationToken)
+    public async ValueTask<RegistryAuthorization?> PresentAsync(
+        AccessRequest access,
+        LoginAttempt attempt,
+        CancellationToken cancellationToken
+    )
     {
         var entry = EntryOf(access);
-        if (entry.Grant is Grant grant && time.GetUtcNow() < grant.RenewAt)
-            return grant;
+        if (entry.Authorization is RegistryAuthorization authorization && time.GetUtcNow() < authorization.RenewAt)
+            return authorization;
         var challenge = entry.Challenge ?? _registryChallenge;
         return challenge is null ? null : await ObtainAsync(entry, challenge, access, null, attempt, cancellationToken);
     }
@@ -31,10 +35,10 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     /// <summary>The header to retry a rejected request with; null if there is no further credential.</summary>
     /// <param name="refused">The header of the rejected request.</param>
     /// <param name="attempt">The credentials that were tried for the request.</param>
-    public async ValueTask<Grant?> AnswerAsync(
+    public async ValueTask<RegistryAuthorization?> AnswerAsync(
         AccessRequest access,
         RegistryResponse response,
-        Grant? refused,
+        RegistryAuthorization? refused,
         LoginAttempt attempt,
         CancellationToken cancellationToken
     )
@@ -49,11 +53,11 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
         return challenge is null ? null : await ObtainAsync(entry, challenge, access, refused, attempt, cancellationToken);
     }
 
-    private async ValueTask<Grant?> ObtainAsync(
+    private async ValueTask<RegistryAuthorization?> ObtainAsync(
         Entry entry,
         Challenge challenge,
         AccessRequest access,
-        Grant? refused,
+        RegistryAuthorization? refused,
         LoginAttempt attempt,
         CancellationToken cancellationToken
     )
@@ -62,16 +66,21 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
         try
         {
             // A concurrent request may have obtained one.
-            if (entry.Grant is Grant present && present != refused && time.GetUtcNow() < present.RenewAt && attempt.Next == 0)
+            if (
+                entry.Authorization is RegistryAuthorization present
+                && present != refused
+                && time.GetUtcNow() < present.RenewAt
+                && attempt.Next == 0
+            )
                 return present;
-            var grant = await NextAsync(challenge, access, attempt, cancellationToken);
-            if (grant is null && attempt.Next > 0)
+            var authorization = await NextAsync(challenge, access, attempt, cancellationToken);
+            if (authorization is null && attempt.Next > 0)
                 return null;
             entry.Challenge = challenge;
-            entry.Grant = grant;
+            entry.Authorization = authorization;
             // Scope is specific to the repository; realm and service are not.
             _registryChallenge = challenge.OfRegistry();
-            return grant;
+            return authorization;
         }
         finally
         {
@@ -83,7 +92,7 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
     /// The header for the next usable credential. All credentials for the registry are tried, as the kubelet does, and then, for read
     /// access, anonymous access: an expired credential must not prevent access to public repositories.
     /// </summary>
-    private async ValueTask<Grant?> NextAsync(
+    private async ValueTask<RegistryAuthorization?> NextAsync(
         Challenge challenge,
         AccessRequest access,
         LoginAttempt attempt,
@@ -103,7 +112,7 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
             try
             {
                 if (credential?.RegistryToken is string token)
-                    return new Grant(
+                    return new RegistryAuthorization(
                         new AuthenticationHeaderValue("Bearer", token),
                         time.GetUtcNow() + BasicLifetime,
                         LoggedIn: true,
@@ -112,7 +121,12 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
                 if (challenge.IsBearer)
                     return await tokens.ObtainAsync(access, challenge, credential, cancellationToken);
                 if (credential is { IdentityToken: null })
-                    return new Grant(BasicHeader(credential), time.GetUtcNow() + BasicLifetime, LoggedIn: true, credential.Secrets);
+                    return new RegistryAuthorization(
+                        BasicHeader(credential),
+                        time.GetUtcNow() + BasicLifetime,
+                        LoggedIn: true,
+                        credential.Secrets
+                    );
             }
             catch (CvException e) when (e.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden)
             {
@@ -157,7 +171,7 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
         public SemaphoreSlim Lock { get; } = new(1);
 
         public volatile Challenge? Challenge;
-        public volatile Grant? Grant;
+        public volatile RegistryAuthorization? Authorization;
     }
 }
 
@@ -187,7 +201,7 @@ internal sealed class LoginAttempt
 /// <param name="RenewAt">When to obtain a new one, before this one expires.</param>
 /// <param name="LoggedIn">False for anonymous access.</param>
 /// <param name="Secrets">The secrets of the header, and of the credential it was obtained with.</param>
-internal sealed record Grant(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn, Secrets Secrets)
+internal sealed record RegistryAuthorization(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn, Secrets Secrets)
 {
     public override string ToString() => $"{Header.Scheme} (until {RenewAt:O})";
 }

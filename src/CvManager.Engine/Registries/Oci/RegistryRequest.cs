@@ -15,7 +15,7 @@ internal sealed record RegistryRequest(HttpMethod Method, Uri Uri, ImageReposito
     public IReadOnlyList<string> Accept { get; init; } = [];
 
     /// <summary>A header that was obtained elsewhere; null to answer the server's challenges.</summary>
-    public Grant? Grant { get; init; }
+    public RegistryAuthorization? Authorization { get; init; }
 
     public ReadOnlyMemory<byte>? Body { get; init; }
 

@@ -215,8 +215,8 @@ internal sealed partial class RegistryTransport
     )
     {
         var own = RegistryAddress.SameServer(uri, request.Uri);
-        if (request.Grant is not null)
-            return await SendOnceAsync(request, uri, own ? request.Grant : null, sent, cancellationToken);
+        if (request.Authorization is not null)
+            return await SendOnceAsync(request, uri, own ? request.Authorization : null, sent, cancellationToken);
         var authenticator = own ? _authenticator : AuthenticatorFor(uri.Authority);
         var access = new AccessRequest(
             request.Repository,
@@ -225,19 +225,19 @@ internal sealed partial class RegistryTransport
             request.Access
         );
         var attempt = new LoginAttempt();
-        var grant = await authenticator.PresentAsync(access, attempt, cancellationToken);
+        var authorization = await authenticator.PresentAsync(access, attempt, cancellationToken);
         for (var retries = 0; ; retries++)
         {
-            var response = await SendOnceAsync(request, uri, grant, sent, cancellationToken);
+            var response = await SendOnceAsync(request, uri, authorization, sent, cancellationToken);
             var refused =
                 response.Status == HttpStatusCode.Unauthorized
-                || (response.Status == HttpStatusCode.Forbidden && grant is { LoggedIn: true });
+                || (response.Status == HttpStatusCode.Forbidden && authorization is { LoggedIn: true });
             if (!refused || retries == MaxLogins)
                 return response;
-            var next = await authenticator.AnswerAsync(access, response, grant, attempt, cancellationToken);
+            var next = await authenticator.AnswerAsync(access, response, authorization, attempt, cancellationToken);
             if (next is null)
                 return response;
-            grant = next;
+            authorization = next;
             if (own)
                 await _budget.SpendAsync(request.Repository, cancellationToken);
         }
@@ -261,17 +261,17 @@ internal sealed partial class RegistryTransport
     private async Task<RegistryResponse> SendOnceAsync(
         RegistryRequest request,
         Uri uri,
-        Grant? grant,
+        RegistryAuthorization? authorization,
         SentLogins sent,
         CancellationToken cancellationToken
     )
     {
-        sent.Add(grant);
+        sent.Add(authorization);
         using var message = new HttpRequestMessage(request.Method, uri);
         message.Headers.UserAgent.Add(
             new ProductInfoHeaderValue("cvmanager", typeof(RegistryTransport).Assembly.GetName().Version?.ToString(3))
         );
-        message.Headers.Authorization = grant?.Header;
+        message.Headers.Authorization = authorization?.Header;
         message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, request.Uri));
         foreach (var type in request.Accept)
             message.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue(type));
@@ -330,12 +330,12 @@ internal sealed class SentLogins
     /// <summary>True if at least one was not anonymous.</summary>
     public bool LoggedIn { get; private set; }
 
-    public void Add(Grant? grant)
+    public void Add(RegistryAuthorization? authorization)
     {
-        if (grant is null)
+        if (authorization is null)
             return;
-        Secrets = Secrets.With(grant.Secrets);
-        LoggedIn |= grant.LoggedIn;
+        Secrets = Secrets.With(authorization.Secrets);
+        LoggedIn |= authorization.LoggedIn;
     }
 }
 

@@ -20,7 +20,7 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     private static readonly string[] Reading = ["pull", "metadata_read"];
     private static readonly string[] Writing = ["push", "metadata_write"];
 
-    public async Task<Grant> ObtainAsync(
+    public async Task<RegistryAuthorization> ObtainAsync(
         AccessRequest access,
         Challenge challenge,
         RegistryCredential? credential,
@@ -95,7 +95,12 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         }
     }
 
-    private static Grant Read(ImageRepository repository, RegistryResponse response, DateTimeOffset asked, RegistryCredential? credential)
+    private static RegistryAuthorization Read(
+        ImageRepository repository,
+        RegistryResponse response,
+        DateTimeOffset asked,
+        RegistryCredential? credential
+    )
     {
         TokenResponse? token;
         try
@@ -117,7 +122,7 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
 
         // Renew when a fifth of the lifetime, at most a minute, is left: for latency and clock skew.
         var lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
-        return new Grant(
+        return new RegistryAuthorization(
             new AuthenticationHeaderValue("Bearer", text),
             asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
             credential is not null,

@@ -47,7 +47,7 @@ public sealed class EcrRegistryChoiceTests
         var choice = Choice(DockerLogin);
         await choice.FindTagAsync(App, "demo", Token);
         await choice.FindTagAsync(App, "demo", Token);
-        Assert.Equal(1, _chain.Asked);
+        Assert.Equal(1, _chain.Resolutions);
 
         _chain.Found = new BasicAWSCredentials("AKIAIOSFODNN7EXAMPLE", "secret");
         _time.Advance(TimeSpan.FromMinutes(5));
@@ -68,11 +68,11 @@ public sealed class EcrRegistryChoiceTests
     {
         public AWSCredentials? Found { get; set; }
 
-        public int Asked { get; private set; }
+        public int Resolutions { get; private set; }
 
         public Task<AWSCredentials> ResolveIdentityAsync(IClientConfig clientConfig, CancellationToken cancellationToken = default)
         {
-            Asked++;
+            Resolutions++;
             return Found is null ? throw new AmazonClientException("Failed to resolve AWS credentials.") : Task.FromResult(Found);
         }
 

@@ -54,7 +54,7 @@ public sealed class BatchTests : IAsyncLifetime
         Advance(TimeSpan.FromMinutes(20));
         Assert.Equal(2, (await ListAsync(Jobs)).Length);
 
-        // Only the last missed time is made up for, and three finished jobs are kept.
+        // Only the last missed run is started, and three finished jobs are kept.
         await PatchAsync("""{"spec":{"suspend":false}}""");
         Advance(TimeSpan.FromMinutes(11));
         Assert.Equal(
