@@ -4,7 +4,9 @@ using CvManager.Support;
 
 namespace CvManager.Bench;
 
-/// <summary>Imports the module into new pwsh processes, compared with pwsh alone and, if there is one, with another build of the module.</summary>
+/// <summary>
+/// Imports the module into new pwsh processes, compared with pwsh alone and, if there is one, with another build of the module.
+/// </summary>
 internal sealed class ImportScenario : IScenario
 {
     public string Name => "import";

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Logging;
 
 namespace CvManager;
 
-/// <summary>What the engine does not decide itself: the time, where the log goes, and chance. Simulations and tests control all of it.</summary>
+/// <summary>The clock, the log and the source of random numbers. Simulations and tests replace them.</summary>
 /// <param name="Time">The clock, and the timers.</param>
 /// <param name="Logger">The log.</param>
 public sealed record EngineEnvironment(TimeProvider Time, ILogger Logger)

@@ -3,7 +3,9 @@ using System.Text.Json.Nodes;
 
 namespace CvManager;
 
-/// <summary>Reads fields of objects from the API server and of manifests. A field with a wrong type or out of range is treated as missing.</summary>
+/// <summary>
+/// Reads fields of objects from the API server and of manifests. A field with a wrong type or out of range is treated as missing.
+/// </summary>
 public static class JsonFields
 {
     /// <summary>The node at a path of names; null if a part of the path is missing or not an object.</summary>

@@ -95,7 +95,8 @@ internal sealed class ProxySettings : IWebProxy, ICredentials
                 ErrorIds.ProxyInvalid,
                 CvErrorKind.Invalid,
                 $"{setting} is not a valid proxy address.",
-                "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password percent-encoded (%XX)."
+                "Use http://HOST:PORT, https://HOST:PORT or socks5://HOST:PORT, with special characters in a password "
+                    + "percent-encoded (%XX)."
             )
             {
                 Target = setting,

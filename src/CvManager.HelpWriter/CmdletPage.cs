@@ -22,8 +22,8 @@ internal sealed class CmdletPage
     public List<string> Notes { get; } = [];
 
     /// <summary>
-    /// Reads a page of this format: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced code and
-    /// remarks; <c>## Parameters</c> with <c>### -Name</c>; <c>## Outputs</c>; <c>## Notes</c>.
+    /// Reads a page of this format: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced
+    /// code and remarks; <c>## Parameters</c> with <c>### -Name</c>; <c>## Outputs</c>; <c>## Notes</c>.
     /// </summary>
     /// <exception cref="InvalidDataException">The page has another heading.</exception>
     public static CmdletPage Read(string path)

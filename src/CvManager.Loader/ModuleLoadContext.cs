@@ -33,7 +33,9 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
 
     /// <summary>Loads the cmdlets of a module that requires CvManager. Returns the same assembly each time.</summary>
     /// <param name="module">The name of the module. Its cmdlets are in the assembly <c>module.PowerShell.dll</c>.</param>
-    /// <param name="folder">The absolute path of the folder that contains the assembly, and those dependencies that CvManager has not.</param>
+    /// <param name="folder">
+    /// The absolute path of the folder that contains the assembly, and those dependencies that CvManager has not.
+    /// </param>
     /// <param name="required">
     /// The folder of the CvManager that the session uses. The module gets its types from there, so that both modules have the same ones.
     /// </param>

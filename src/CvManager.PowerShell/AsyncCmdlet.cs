@@ -13,8 +13,8 @@ namespace CvManager.PowerShell;
 /// needs a cluster, derive it from <c>ClusterCmdlet</c> or <c>NamespacedCmdlet</c>. Add <c>[Cmdlet]</c> and <c>[OutputType]</c>, and
 /// <c>SupportsShouldProcess</c> if it changes anything. Override <see cref="ProcessRecordAsync"/>, and the other two hooks if needed. Add
 /// the cmdlet to <c>CmdletsToExport</c> in module/CvManager/CvManager.psd1, its output type to CvManager.Format.ps1xml in that folder, and
-/// its parameters to tests/Unit/PowerShell/ParameterSets.txt. Output types are records in the assembly of the cmdlet; no parameter or output
-/// has the type of a dependency.
+/// its parameters to tests/Unit/PowerShell/ParameterSets.txt. Output types are records in the assembly of the cmdlet; no parameter or
+/// output has the type of a dependency.
 /// </para>
 /// <para>
 /// In a hook, <c>await</c> <see cref="WriteObjectAsync"/> and <see cref="WriteErrorAsync"/>: they wait if the consumer is slow.

@@ -82,7 +82,8 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
                 SandboxErrorIds.SandboxImageInvalid,
                 CvErrorKind.Invalid,
                 e.Message,
-                $"Use a valid lower-case repository name and valid tags. If the repository includes a registry, it must be {registry.Host}.",
+                "Use a valid lower-case repository name and valid tags. "
+                    + $"If the repository includes a registry, it must be {registry.Host}.",
                 e
             )
             {

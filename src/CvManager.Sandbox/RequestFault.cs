@@ -36,7 +36,8 @@ public sealed record RequestFault
 }
 
 /// <summary>
-/// A fault of a watch's stream, after <see cref="AfterEvents"/> or <see cref="AfterTime"/>, whichever comes first; at once if both are null.
+/// A fault of a watch's stream, after <see cref="AfterEvents"/> or <see cref="AfterTime"/>, whichever comes first; at once if both are
+/// null.
 /// </summary>
 public sealed record WatchFault(WatchFaultKind Kind)
 {

@@ -121,7 +121,9 @@ internal sealed class History
         }
     }
 
-    /// <summary>The rollouts that an image change can belong to: their intent contains the workload and the new or restored image.</summary>
+    /// <summary>
+    /// The rollouts that an image change can belong to: their intent contains the workload and the new or restored image.
+    /// </summary>
     public IEnumerable<(Timeline Resource, JsonObject Rollout)> IntentsOf(ImageChange change)
     {
         foreach (var resource in _resources.Values)

@@ -41,7 +41,8 @@ internal static partial class ClusterErrors
                 ErrorIds.ClusterUnauthorized,
                 CvErrorKind.Unauthenticated,
                 $"{server} rejected the client certificate, or requires one: {why}.",
-                "Check the user's client-certificate and client-key in the kubeconfig: their expiry date and the authority that signed them."
+                "Check the user's client-certificate and client-key in the kubeconfig: their expiry date and the authority that "
+                    + "signed them."
             ),
             TlsFaultKind.NotTls => (
                 ErrorIds.ClusterTlsFailed,
@@ -152,7 +153,8 @@ internal static partial class ClusterErrors
                 (403, _) => (
                     ErrorIds.ClusterRefused,
                     CvErrorKind.Forbidden,
-                    "Blocked by an admission policy or quota, not by RBAC: change the object as the message says, or ask the cluster administrator."
+                    "Blocked by an admission policy or quota, not by RBAC: change the object as the message says, or ask the "
+                        + "cluster administrator."
                 ),
                 (404, _)
                     when title.StartsWith(Resources.ContainerVersion.Plural, StringComparison.Ordinal)
@@ -223,7 +225,8 @@ internal static partial class ClusterErrors
             return (
                 ErrorIds.ClusterWebhookFailed,
                 CvErrorKind.Unavailable,
-                "Check that the admission webhook's service is running; with failurePolicy: Fail, every request is rejected while it is down."
+                "Check that the admission webhook's service is running; "
+                    + "with failurePolicy: Fail, every request is rejected while it is down."
             );
         // A pod covered by two budgets cannot be evicted; the API server returns 500 for it
         // (kubernetes/pkg/registry/core/pod/storage/eviction.go).

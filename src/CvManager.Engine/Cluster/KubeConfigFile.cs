@@ -162,7 +162,7 @@ public static class KubeConfigFile
                     ErrorIds.KubeConfigTooLarge,
                     CvErrorKind.LimitExceeded,
                     $"'{file.FullName}' has {file.Length} bytes, which exceeds the limit of {MaximumLength} for a kubeconfig.",
-                    "Check that the path is that of a kubeconfig."
+                    "Check that the file is a kubeconfig."
                 )
                 {
                     Target = file.FullName,

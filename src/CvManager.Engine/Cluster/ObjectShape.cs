@@ -12,7 +12,9 @@ internal static class ObjectShape
 {
     public static JsonDocumentOptions ParseOptions { get; } = new() { MaxDepth = 128 };
 
-    /// <summary>True for the exceptions of System.Text.Json for a value of the wrong type, a number out of range or a duplicate name.</summary>
+    /// <summary>
+    /// True for the exceptions of System.Text.Json for a value of the wrong type, a number out of range or a duplicate name.
+    /// </summary>
     public static bool IsFault(Exception e) =>
         e
             is JsonException

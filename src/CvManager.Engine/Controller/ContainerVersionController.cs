@@ -14,12 +14,12 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Controller;
 
 /// <summary>
-/// The controller: watches ContainerVersions and workloads, polls their tags, and reconciles each resource until it is cancelled. It holds no
-/// state that matters: it may be killed at any moment, and the next process continues (R10).
+/// The controller: watches ContainerVersions and workloads, polls their tags, and reconciles each resource until it is cancelled. It holds
+/// no state that matters: it may be killed at any moment, and the next process continues (R10).
 /// </summary>
 /// <remarks>
-/// <see cref="RunAsync"/> may be called once; all other members are thread-safe. Its long-running tasks are supervised: an exception is logged,
-/// and the task is restarted (<see cref="Supervisor"/>).
+/// <see cref="RunAsync"/> may be called once; all other members are thread-safe. Its long-running tasks are supervised: an exception is
+/// logged, and the task is restarted (<see cref="Supervisor"/>).
 /// </remarks>
 public sealed partial class ContainerVersionController : IDisposable
 {
@@ -134,8 +134,8 @@ public sealed partial class ContainerVersionController : IDisposable
     public bool IsLeading => _term is not null;
 
     /// <summary>
-    /// Polls a tag early, because a notification says that it moved, or all followed tags of the repository if the tag is null. The digest is
-    /// always read from the registry.
+    /// Polls a tag early, because a notification says that it moved, or all followed tags of the repository if the tag is null. The digest
+    /// is always read from the registry.
     /// </summary>
     /// <returns>The number of matching followed tags; 0 if this process is not the leader.</returns>
     public int PollNow(ImageRepository repository, string? tag)
@@ -145,8 +145,8 @@ public sealed partial class ContainerVersionController : IDisposable
     }
 
     /// <summary>
-    /// Runs until the token is cancelled; then stops taking work, lets steps in progress reach a point from which they can be continued, and
-    /// releases the lease. Tasks that do not stop in time are abandoned, and can no longer change anything.
+    /// Runs until the token is cancelled; then stops taking work, lets steps in progress reach a point from which they can be continued,
+    /// and releases the lease. Tasks that do not stop in time are abandoned, and can no longer change anything.
     /// </summary>
     /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a task ended unexpectedly. Restart the process.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
@@ -285,7 +285,8 @@ public sealed partial class ContainerVersionController : IDisposable
         EventId = LogEvents.InitialSyncIncomplete,
         EventName = nameof(LogEvents.InitialSyncIncomplete),
         Level = LogLevel.Warning,
-        Message = "Initial sync incomplete: {Unread} could not be read ({Count} ContainerVersions were). The controller is not ready until everything can be read."
+        Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were read. "
+            + "The controller is not ready until everything can be read."
     )]
     private static partial void LogPartlySynced(ILogger logger, string unread, int count);
 
@@ -446,7 +447,8 @@ public sealed partial class ContainerVersionController : IDisposable
                 return WorkResult.Failed;
             if (result.Problem is not { } problem)
                 return WorkResult.Done;
-            // The poller wakes the resource when a tag moves. It does not notice a version that is pushed after its tag, or a corrected login.
+            // The poller wakes the resource when a tag moves. It does not notice a version that is pushed after its tag, or a corrected
+            // login.
             return problem.IsTransient
                 ? WorkResult.Failed
                 : WorkResult.RequeueAfter(TimeSpan.FromSeconds(result.Resource.Spec.PollIntervalSeconds));

@@ -11,8 +11,8 @@ namespace CvManager.Controller;
 internal sealed class PlanInputReader(IResourceVersions versions, ServiceStore services)
 {
     /// <returns>
-    /// The input of the plan; the latest known version of the tag; and why the version is unknown (for a pinned resource: the version of the
-    /// pin or, if that is known, of the tag).
+    /// The input of the plan; the latest known version of the tag; and why the version is unknown (for a pinned resource: the version of
+    /// the pin or, if that is known, of the tag).
     /// </returns>
     /// <exception cref="CvException">The cluster could not be read. Problems of the registry are part of the input.</exception>
     public async Task<(PlanInput Input, LatestVersion? Latest, CvException? Problem)> ReadAsync(

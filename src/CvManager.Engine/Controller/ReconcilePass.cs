@@ -24,7 +24,9 @@ public sealed record ReconcilePassOptions
     public Func<ReconcileResult, Task>? Progressed { get; init; }
 }
 
-/// <summary>One pass over resources, for a person or a pipeline: the same steps as the controller's, without a queue. Thread-safe.</summary>
+/// <summary>
+/// One pass over resources, for a person or a pipeline: the same steps as the controller's, without a queue. Thread-safe.
+/// </summary>
 public sealed class ReconcilePass(Reconciler reconciler, TimeProvider time)
 {
     /// <summary>The number of resources that are reconciled concurrently: each mostly waits for a registry or the cluster.</summary>

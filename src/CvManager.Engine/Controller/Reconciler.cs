@@ -28,8 +28,8 @@ public sealed record ReconcileResult(
 }
 
 /// <summary>
-/// Reconciles a resource: finds the version of the tag, plans, runs the steps that can run now, and writes the status if it changed. Holds no
-/// state between two calls except the optional <see cref="RolloutClock"/>.
+/// Reconciles a resource: finds the version of the tag, plans, runs the steps that can run now, and writes the status if it changed. Holds
+/// no state between two calls except the optional <see cref="RolloutClock"/>.
 /// </summary>
 /// <remarks>Thread-safe, but one resource must be reconciled by one caller at a time.</remarks>
 public sealed partial class Reconciler
@@ -84,7 +84,9 @@ public sealed partial class Reconciler
     /// <param name="context">The context as last read.</param>
     /// <param name="approve">Called with the plan before it is carried out; if it returns false, nothing is written. Null approves.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
-    /// <exception cref="CvException">The cluster refused or was unavailable; <c>ResourceConflict</c> if the resource has to be read again.</exception>
+    /// <exception cref="CvException">
+    /// The cluster refused or was unavailable; <c>ResourceConflict</c> if the resource has to be read again.
+    /// </exception>
     public async Task<ReconcileResult> ReconcileAsync(
         ContainerVersion resource,
         PlanContext context,
@@ -157,7 +159,9 @@ public sealed partial class Reconciler
     private static string? ReadyReason(ContainerVersion resource) =>
         ConditionList.Find(resource.Status?.Conditions, ConditionTypes.Ready)?.Reason;
 
-    /// <summary>Logs a problem of the version when it begins, because from then on the status has the reason; and the end of a rollout.</summary>
+    /// <summary>
+    /// Logs a problem of the version when it begins, because from then on the status has the reason; and the end of a rollout.
+    /// </summary>
     private void LogOutcome(RolloutPlan plan, ContainerVersion before, ContainerVersion after, RolloutStatus? finished)
     {
         if (plan.Problem is { } problem && ReadyReason(after) == plan.Reason && ReadyReason(before) != plan.Reason)

@@ -30,7 +30,9 @@ internal sealed class StatusWriter(ContainerVersionStore resources, RolloutRecor
         (Current, _workloads, _isApproved) = (status, workloads, true);
 
     /// <summary>Writes the status only if it changed (R12).</summary>
-    /// <exception cref="CvException">The cluster refused or was unavailable; <c>ResourceConflict</c> if the resource has to be read again.</exception>
+    /// <exception cref="CvException">
+    /// The cluster refused or was unavailable; <c>ResourceConflict</c> if the resource has to be read again.
+    /// </exception>
     public async Task WriteAsync(ContainerVersionStatus status, CancellationToken cancellationToken)
     {
         var next = Written with { Status = status };
@@ -51,8 +53,8 @@ internal sealed class StatusWriter(ContainerVersionStore resources, RolloutRecor
     }
 
     /// <summary>
-    /// Reports in the status what the cluster refused, unless it was the status itself. A rollout in progress continues: it does not fail for an
-    /// infrastructure fault (R6).
+    /// Reports in the status what the cluster refused, unless it was the status itself. A rollout in progress continues: it does not fail
+    /// for an infrastructure fault (R6).
     /// </summary>
     /// <inheritdoc cref="WriteAsync" path="/exception"/>
     public async Task ReportRefusalAsync(CvException error, DateTimeOffset now, CancellationToken cancellationToken)

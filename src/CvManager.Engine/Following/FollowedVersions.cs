@@ -6,8 +6,8 @@ using CvManager.Watching;
 namespace CvManager.Following;
 
 /// <summary>
-/// The versions of the tags that the <see cref="TagPoller"/> reads: reconciling a resource costs no registry request and never waits for one.
-/// Thread-safe.
+/// The versions of the tags that the <see cref="TagPoller"/> reads: reconciling a resource costs no registry request and never waits for
+/// one. Thread-safe.
 /// </summary>
 internal sealed class FollowedVersions : IResourceVersions
 {

@@ -8,8 +8,8 @@ using Microsoft.Extensions.Logging;
 namespace CvManager.Following;
 
 /// <summary>
-/// Reads the logins of image pull Secrets (types <c>kubernetes.io/dockerconfigjson</c> and <c>kubernetes.io/dockercfg</c>), and the Secrets that
-/// a service account references. Both are cached. Thread-safe.
+/// Reads the logins of image pull Secrets (types <c>kubernetes.io/dockerconfigjson</c> and <c>kubernetes.io/dockercfg</c>), and the Secrets
+/// that a service account references. Both are cached. Thread-safe.
 /// </summary>
 /// <remarks>A missing Secret is ignored, as the kubelet does; a Secret that may not be read or is not a pull Secret is logged.</remarks>
 internal sealed partial class PullSecrets(ClusterConnection cluster, EngineEnvironment environment)

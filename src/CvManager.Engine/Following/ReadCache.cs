@@ -4,7 +4,9 @@ using CvManager.Versions;
 
 namespace CvManager.Following;
 
-/// <summary>Caches what was read from the cluster. Concurrent callers share one read. Thread-safe; the oldest entry is dropped when it is full.</summary>
+/// <summary>
+/// Caches what was read from the cluster. Concurrent callers share one read. Thread-safe; the oldest entry is dropped when it is full.
+/// </summary>
 internal sealed class ReadCache<TValue>(int capacity, TimeProvider time)
 {
     private readonly BoundedMap<string, (TValue Value, long ReadAt)> _values = new(capacity);

@@ -163,7 +163,8 @@ internal sealed partial class TagPoller : IDisposable
     {
         try
         {
-            // The number of concurrent polls is not limited here: the registry's budget limits requests, and a slow repository must not block others.
+            // The number of concurrent polls is not limited here: the registry's budget limits requests, and a slow repository must not
+            // block others.
             while (await _queue.DequeueAsync(cancellationToken) is { } key)
                 _ = PollAsync(key, cancellationToken);
         }

@@ -6,8 +6,9 @@ namespace CvManager.Following;
 /// <summary>A repository, as seen with one login.</summary>
 /// <param name="Repository">In its canonical form.</param>
 /// <param name="Login">
-/// Identifies the credentials in use, without containing a secret (see <see cref="RegistryLogins"/>); empty for the process's own credentials.
-/// Only resources with the same login share what was read, so that no resource learns anything through another one's credentials.
+/// Identifies the credentials in use, without containing a secret (see <see cref="RegistryLogins"/>); empty for the process's own
+/// credentials. Only resources with the same login share what was read, so that no resource learns anything through another one's
+/// credentials.
 /// </param>
 internal readonly record struct TagRepository(ImageRepository Repository, string Login)
 {
@@ -26,7 +27,10 @@ internal readonly record struct PollTarget(TagRepository Repository, Followed Fo
 /// <summary>What is known about a followed tag.</summary>
 internal sealed record TagState
 {
-    /// <summary>What the tag pointed at when last read; kept while the registry is unavailable. Null before the first read, and when the tag is gone.</summary>
+    /// <summary>
+    /// What the tag pointed at when last read; kept while the registry is unavailable. Null before the first read, and when the tag is
+    /// gone.
+    /// </summary>
     public TagDigest? Found { get; init; }
 
     /// <summary>When that was last confirmed.</summary>
@@ -35,7 +39,9 @@ internal sealed record TagState
     /// <summary>The same as a monotonic timestamp, so that its age does not depend on the wall clock.</summary>
     public long SeenAtTimestamp { get; init; }
 
-    /// <summary>Why the last read failed; null if it succeeded. <see cref="CvErrorKind.NotFound"/> if the tag or the repository does not exist.</summary>
+    /// <summary>
+    /// Why the last read failed; null if it succeeded. <see cref="CvErrorKind.NotFound"/> if the tag or the repository does not exist.
+    /// </summary>
     public CvException? Error { get; init; }
 
     public static TagState Of(TagDigest found) => new() { Found = found };

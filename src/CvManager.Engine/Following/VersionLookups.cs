@@ -32,7 +32,9 @@ internal sealed partial class VersionLookups(Action<string> wake, Action<string,
     /// <param name="stands">Returns whether a known answer is still valid.</param>
     /// <param name="search">Finds the answer.</param>
     /// <returns>Null while the search runs; the key is woken when it has ended.</returns>
-    /// <exception cref="CvException">The last search failed (it is retried after a backoff), or there has been no answer for too long.</exception>
+    /// <exception cref="CvException">
+    /// The last search failed (it is retried after a backoff), or there has been no answer for too long.
+    /// </exception>
     public ResolvedVersion? Find(
         string key,
         object question,

@@ -58,8 +58,8 @@ internal sealed partial class LeaderElection
     /// Waits for the lease and leads, repeatedly, until the token is cancelled or <paramref name="lead"/> returns on its own.
     /// </summary>
     /// <param name="lead">
-    /// The leader's work. Its token is cancelled when the lease is lost or <paramref name="cancellationToken"/> is cancelled, and it must then
-    /// end as soon as possible. The lease is renewed until it has ended, and only then released. Its exceptions are rethrown.
+    /// The leader's work. Its token is cancelled when the lease is lost or <paramref name="cancellationToken"/> is cancelled, and it must
+    /// then end as soon as possible. The lease is renewed until it has ended, and only then released. Its exceptions are rethrown.
     /// </param>
     /// <param name="cancellationToken">Ends the election, without an exception.</param>
     public async Task RunAsync(Func<Leadership, CancellationToken, Task> lead, CancellationToken cancellationToken)
@@ -337,7 +337,9 @@ internal sealed partial class LeaderElection
     /// <summary>Synchronous, so that the cancellation has been delivered when it returns.</summary>
     private static void Cancel(CancellationTokenSource source) => source.Cancel();
 
-    /// <summary>True if this process wrote the lease or, as long as it has written nothing, an earlier process with its identity did.</summary>
+    /// <summary>
+    /// True if this process wrote the lease or, as long as it has written nothing, an earlier process with its identity did.
+    /// </summary>
     private bool IsOurs(Lease lease) =>
         lease.Holder == _options.Identity && (_ownRenewals.Count == 0 || _ownRenewals.Contains(lease.RenewTime ?? ""));
 

@@ -4,9 +4,9 @@ namespace CvManager.Leading;
 /// A term as leader: the right to change the cluster. Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>A term ends by the clock, independently of the network, before another process can acquire the lease. The monotonic clock stops while
-/// the machine sleeps, and the wall clock may be set back: the larger of the two elapsed times counts. (A wall clock that is set forward
-/// ends the term early and costs an election.)</para>
+/// <para>A term ends by the clock, independently of the network, before another process can acquire the lease. The monotonic clock stops
+/// while the machine sleeps, and the wall clock may be set back: the larger of the two elapsed times counts. (A wall clock that is set
+/// forward ends the term early and costs an election.)</para>
 /// <para>The timer that ends a term may fire late, for example in a process that was stopped. <see cref="ThrowIfLost"/> is therefore called
 /// right before each change is sent.</para>
 /// </remarks>

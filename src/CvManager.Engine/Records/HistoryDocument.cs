@@ -9,8 +9,8 @@ using CvManager.Resources;
 namespace CvManager.Records;
 
 /// <summary>
-/// The contents of a history ConfigMap (R8): <c>records</c>, JSON with one record per line, newest first; and <c>Info</c>, the same as text, in
-/// the format of the original program. Pure.
+/// The contents of a history ConfigMap (R8): <c>records</c>, JSON with one record per line, newest first; and <c>Info</c>, the same as
+/// text, in the format of the original program. Pure.
 /// </summary>
 internal static class HistoryDocument
 {

@@ -7,8 +7,8 @@ using Polly;
 namespace CvManager.Records;
 
 /// <summary>
-/// R8: the rollout history, in ConfigMaps <c>&lt;history.name or workload&gt;.history</c> in the workloads' namespace. Several ContainerVersions
-/// and processes may write to one ConfigMap: every write is a compare-and-swap, so that no record is lost.
+/// R8: the rollout history, in ConfigMaps <c>&lt;history.name or workload&gt;.history</c> in the workloads' namespace. Several
+/// ContainerVersions and processes may write to one ConfigMap: every write is a compare-and-swap, so that no record is lost.
 /// </summary>
 /// <remarks>Thread-safe.</remarks>
 public sealed partial class RolloutHistory
@@ -29,7 +29,9 @@ public sealed partial class RolloutHistory
     private readonly ResiliencePipeline _retries;
 
     /// <param name="cluster">The cluster with the ConfigMaps.</param>
-    /// <param name="environment">The clock of the delays between attempts, and their jitter. Its log gets ConfigMaps that cannot be parsed.</param>
+    /// <param name="environment">
+    /// The clock of the delays between attempts, and their jitter. Its log gets ConfigMaps that cannot be parsed.
+    /// </param>
     public RolloutHistory(ClusterConnection cluster, EngineEnvironment environment)
     {
         _cluster = cluster;
@@ -48,7 +50,9 @@ public sealed partial class RolloutHistory
     /// <param name="ns">The workloads' namespace.</param>
     /// <param name="history">The history's specification; nothing is written if it is disabled.</param>
     /// <param name="records">The records of one ContainerVersion.</param>
-    /// <exception cref="CvException">The cluster refused or was unavailable; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. Retry later.</exception>
+    /// <exception cref="CvException">
+    /// The cluster refused or was unavailable; <c>HistoryFull</c>, <c>HistoryNotOwned</c>. Retry later.
+    /// </exception>
     public async Task AppendAsync(string ns, HistorySpec history, IReadOnlyList<RolloutRecord> records, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(history);
@@ -65,7 +69,9 @@ public sealed partial class RolloutHistory
         }
     }
 
-    /// <summary>Reads the records of a namespace or of all namespaces, newest first. A ConfigMap that cannot be parsed is logged and ignored.</summary>
+    /// <summary>
+    /// Reads the records of a namespace or of all namespaces, newest first. A ConfigMap that cannot be parsed is logged and ignored.
+    /// </summary>
     /// <param name="ns">Null for all namespaces.</param>
     /// <returns>The records, each with its namespace.</returns>
     /// <exception cref="CvException">The cluster could not be read.</exception>
@@ -100,7 +106,8 @@ public sealed partial class RolloutHistory
                 ErrorIds.HistoryNotOwned,
                 CvErrorKind.Forbidden,
                 $"ConfigMap {path.Namespace}/{path.Name} exists, but is not a rollout history; it was not changed.",
-                $"Set another spec.history.name, or mark the ConfigMap as a history: kubectl label configmap {path.Name} -n {path.Namespace} OWNED_BY=CVManager"
+                $"Set another spec.history.name, or mark the ConfigMap as a history: kubectl label configmap {path.Name} -n "
+                    + $"{path.Namespace} OWNED_BY=CVManager"
             )
             {
                 Target = $"{path.Namespace}/{path.Name}",
@@ -130,7 +137,9 @@ public sealed partial class RolloutHistory
             LogSetAside(path.Namespace!, path.Name!, setAsideKey);
     }
 
-    /// <summary>Recognized by the labels of any version, including the original program's; or, if the labels were removed, by our field manager.</summary>
+    /// <summary>
+    /// Recognized by the labels of any version, including the original program's; or, if the labels were removed, by our field manager.
+    /// </summary>
     private static bool IsHistory(JsonObject configMap)
     {
         var labels = configMap.Map("metadata", "labels");
@@ -142,7 +151,8 @@ public sealed partial class RolloutHistory
         EventId = LogEvents.HistorySetAside,
         EventName = nameof(LogEvents.HistorySetAside),
         Level = LogLevel.Warning,
-        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. It was renamed to {Key}, and a new history was started."
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed. "
+            + "It was renamed to {Key}, and a new history was started."
     )]
     private partial void LogSetAside(string @namespace, string name, string key);
 
@@ -150,7 +160,8 @@ public sealed partial class RolloutHistory
         EventId = LogEvents.HistoryUnreadable,
         EventName = nameof(LogEvents.HistoryUnreadable),
         Level = LogLevel.Warning,
-        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. The next rollout renames it and starts a new history."
+        Message = "ConfigMap {Namespace}/{Name}: the key records could not be parsed and is ignored. "
+            + "The next rollout renames it and starts a new history."
     )]
     private partial void LogUnreadable(string @namespace, string name);
 }

@@ -38,8 +38,8 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>
-    /// Writes the records of finished rollouts and the rolled-out version, before the status is written. Makes no request if there is nothing
-    /// to write. Throws only when it is cancelled.
+    /// Writes the records of finished rollouts and the rolled-out version, before the status is written. Makes no request if there is
+    /// nothing to write. Throws only when it is cancelled.
     /// </summary>
     /// <param name="resource">The resource as read.</param>
     /// <param name="status">The status about to be written.</param>
@@ -101,7 +101,9 @@ public sealed partial class RolloutRecords
         };
     }
 
-    /// <summary>True if a deleted resource needs final records: for a rollout in progress, or for records that are still to be written.</summary>
+    /// <summary>
+    /// True if a deleted resource needs final records: for a rollout in progress, or for records that are still to be written.
+    /// </summary>
     public static bool NeedsFinalRecord(ContainerVersion resource)
     {
         ArgumentNullException.ThrowIfNull(resource);
@@ -110,8 +112,8 @@ public sealed partial class RolloutRecords
     }
 
     /// <summary>
-    /// Writes the final records of a deleted resource: those still to be written, and one for the rollout in progress. Idempotent; call it again
-    /// after a failure.
+    /// Writes the final records of a deleted resource: those still to be written, and one for the rollout in progress. Idempotent; call it
+    /// again after a failure.
     /// </summary>
     /// <param name="resource">The resource as last read.</param>
     /// <param name="now">The time at which the deletion was detected.</param>

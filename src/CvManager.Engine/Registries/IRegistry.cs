@@ -42,7 +42,8 @@ public interface IRegistry
     /// manifest or index, and for each image of an index at most one.
     /// </summary>
     /// <exception cref="CvException">
-    /// <c>RegistryNotAnImage</c>. <c>RegistryImageIncomplete</c>: an image of the index is missing. <c>RegistryImageNotFound</c>: the digest is.
+    /// <c>RegistryNotAnImage</c>. <c>RegistryImageIncomplete</c>: an image of the index is missing. <c>RegistryImageNotFound</c>: the
+    /// digest is.
     /// </exception>
     Task RequireCompleteAsync(ImageRepository repository, string digest, CancellationToken cancellationToken);
 

@@ -12,8 +12,8 @@ public sealed record RegistryClientOptions
 
     /// <summary>
     /// The options from the environment: <c>CVM_REGISTRY_CA</c> for <see cref="AuthorityFile"/>, and, separated by commas,
-    /// <c>CVM_PLAIN_HTTP_REGISTRIES</c> for <see cref="PlainHttpRegistries"/> and <c>CVM_LINK_LOCAL_REGISTRIES</c> for <see cref="LinkLocalRegistries"/>,
-    /// <c>CVM_PLATFORMS</c> for <see cref="Platforms"/>.
+    /// <c>CVM_PLAIN_HTTP_REGISTRIES</c> for <see cref="PlainHttpRegistries"/> and <c>CVM_LINK_LOCAL_REGISTRIES</c> for
+    /// <see cref="LinkLocalRegistries"/>, <c>CVM_PLATFORMS</c> for <see cref="Platforms"/>.
     /// </summary>
     public static RegistryClientOptions OfEnvironment() => Of(Environment.GetEnvironmentVariable);
 

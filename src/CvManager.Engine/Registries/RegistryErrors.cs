@@ -78,7 +78,8 @@ internal static class RegistryErrors
                 error.ErrorId,
                 error.Kind,
                 $"Permission to read tag '{tag}' denied, although it can be listed: {error.Message}",
-                "A policy of the registry may block this image (a scan, a quarantine): ask the registry's administrator, or delete the tag. "
+                "A policy of the registry may block this image (a scan, a quarantine): ask the registry's administrator, or "
+                    + "delete the tag. "
                     + $"If all tags are denied: {error.Remedy}",
                 $"{repository}:{tag}",
                 error
@@ -190,11 +191,11 @@ internal static class RegistryErrors
             $"TLS connection to the registry of '{repository}' failed: {TlsCause(fault)}.",
             fault.Kind switch
             {
-                TlsFaultKind.ServerCertificate =>
-                    $"Check the registry's host name and certificate. To trust a private authority, set {RegistryClientOptions.AuthorityVariable} to the path of its file.",
+                TlsFaultKind.ServerCertificate => "Check the registry's host name and certificate. "
+                    + $"To trust a private authority, set {RegistryClientOptions.AuthorityVariable} to the path of its file.",
                 TlsFaultKind.ClientCertificate => "Use an endpoint of the registry without client certificates: they are not supported.",
-                TlsFaultKind.NotTls =>
-                    $"Check the port. If the registry uses plain HTTP, specify -PlainHttp or set {RegistryClientOptions.PlainHttpVariable}.",
+                TlsFaultKind.NotTls => "Check the port. If the registry uses plain HTTP, specify -PlainHttp or set "
+                    + $"{RegistryClientOptions.PlainHttpVariable}.",
                 _ => "Check the TLS versions that the registry or its proxy allows.",
             },
             repository.ToString()
@@ -224,7 +225,7 @@ internal static class RegistryErrors
             ErrorIds.RegistryResponseInvalid,
             CvErrorKind.Invalid,
             $"Invalid response from the registry of '{repository}': {RemoteText.Show(what)}",
-            "Check that the host name and port are those of a registry, not of a web page or proxy.",
+            "Check that the host name and port belong to a registry, not to a website or proxy.",
             repository.ToString(),
             inner
         );
@@ -256,7 +257,7 @@ internal static class RegistryErrors
             ErrorIds.RegistryResponseTooLarge,
             CvErrorKind.Invalid,
             $"The registry of '{repository}' sent {what} larger than the limit of {limit} bytes.",
-            "Check that the address is that of a registry.",
+            "Check that the address belongs to a registry.",
             repository.ToString()
         );
 

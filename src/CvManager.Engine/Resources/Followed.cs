@@ -1,6 +1,8 @@
 namespace CvManager.Resources;
 
-/// <summary>What a resource follows: a moving tag, or a policy that selects one of the version tags. Immutable; compared by value.</summary>
+/// <summary>
+/// What a resource follows: a moving tag, or a policy that selects one of the version tags. Immutable; compared by value.
+/// </summary>
 public abstract record Followed
 {
     private protected Followed() { }

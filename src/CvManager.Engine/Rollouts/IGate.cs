@@ -2,7 +2,9 @@ using CvManager.Resources;
 
 namespace CvManager.Rollouts;
 
-/// <summary>R5: a kind of gate. To add one: implement this interface, add the kind to the schema, and register it in <c>GateRunner</c>.</summary>
+/// <summary>
+/// R5: a kind of gate. To add one: implement this interface, add the kind to the schema, and register it in <c>GateRunner</c>.
+/// </summary>
 /// <remarks>Stateless: what a gate starts is in its status before it is started, so that a restart finds it again.</remarks>
 internal interface IGate
 {

@@ -27,7 +27,9 @@ internal sealed class ImageGate(ClusterConnection cluster, EngineEnvironment env
     private const string NameLetters = "bcdfghjklmnpqrstvwxz2456789";
     private const int RandomLetters = 12;
 
-    /// <summary>The kubelet's reasons for a container that it cannot create: a fault of the gate's specification, not of the version.</summary>
+    /// <summary>
+    /// The kubelet's reasons for a container that it cannot create: a fault of the gate's specification, not of the version.
+    /// </summary>
     private static readonly string[] ConfigurationErrors = ["CreateContainerConfigError", "CreateContainerError", "RunContainerError"];
 
     /// <summary>Fields that the API server adds to a pod's specification.</summary>
@@ -242,7 +244,9 @@ internal sealed class ImageGate(ClusterConnection cluster, EngineEnvironment env
     }
 
     /// <summary>Why the cluster terminated a pod; null if it did not.</summary>
-    /// <remarks>Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier versions set only the reason.</remarks>
+    /// <remarks>
+    /// Kubernetes documentation, "Disruptions", "Pod disruption conditions" (1.26 and later); earlier versions set only the reason.
+    /// </remarks>
     private static string? Disruption(JsonObject pod, string phase, string? reason) =>
         pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == "DisruptionTarget" && c.Text("status") == "True")
             is { } target
@@ -251,7 +255,9 @@ internal sealed class ImageGate(ClusterConnection cluster, EngineEnvironment env
         : phase == "Failed" && reason is not (null or DeadlineExceeded) ? reason
         : null;
 
-    /// <summary>Why the container does not start: the first cause, because a later "Back-off pulling image" hides it. Null after it has started.</summary>
+    /// <summary>
+    /// Why the container does not start: the first cause, because a later "Back-off pulling image" hides it. Null after it has started.
+    /// </summary>
     private static (string? Reason, string? Message) Cause(JsonObject pod, JsonObject? container, GateStatus former)
     {
         if (container.At("state", "running") is not null || container.At("state", "terminated") is not null)
@@ -292,8 +298,8 @@ internal sealed class ImageGate(ClusterConnection cluster, EngineEnvironment env
         pod.Items("metadata", "ownerReferences").Any(owner => owner.Flag("controller") && owner.Text("uid") == resource.Metadata.Uid);
 
     /// <summary>
-    /// Whether a pod whose uid is not known yet runs exactly what this gate's pod would. A client that may read the status and create pods can
-    /// forge everything else.
+    /// Whether a pod whose uid is not known yet runs exactly what this gate's pod would. A client that may read the status and create pods
+    /// can forge everything else.
     /// </summary>
     private static bool IsOurPod(JsonObject pod, GateRun run)
     {

@@ -22,7 +22,9 @@ public sealed record PlanInput
     /// <summary>Why workloads of a kind may be missing from <see cref="Workloads"/>; null if none are.</summary>
     public CvException? WorkloadsError { get; init; }
 
-    /// <summary>For ServiceBlueGreen: the Service that selects the live workload; null if it does not exist, and for other strategies.</summary>
+    /// <summary>
+    /// For ServiceBlueGreen: the Service that selects the live workload; null if it does not exist, and for other strategies.
+    /// </summary>
     public ServiceSelector? Service { get; init; }
 
     /// <summary>Every ContainerVersion of the namespace; may contain the resource itself.</summary>
@@ -104,7 +106,8 @@ public static class Planner
             return Stalled(
                 input,
                 ConditionReasons.ContainerNotFound,
-                $"{lacking.Reference} has no container {spec.Container.Name}; its containers are {containers}. Correct spec.container.name.",
+                $"{lacking.Reference} has no container {spec.Container.Name}; its containers are {containers}. "
+                    + "Correct spec.container.name.",
                 workloads
             );
         }
@@ -155,7 +158,8 @@ public static class Planner
             var found = workloads.Count == 1 ? $"only {workloads[0].Reference}" : string.Join(", ", workloads.Select(w => w.Reference));
             return (
                 null,
-                $"ServiceBlueGreen requires exactly two workloads; spec.selector matches {found}. Correct spec.selector or the cvapp labels."
+                $"ServiceBlueGreen requires exactly two workloads; spec.selector matches {found}. "
+                    + "Correct spec.selector or the cvapp labels."
             );
         }
 
@@ -264,10 +268,10 @@ public static class Planner
     }
 
     /// <summary>
-    /// Workloads that are set to the version but not by a completed rollout: those of a rollout of the version that was superseded halfway (by a
-    /// suspension, for example), which R6 still has to judge and roll back as a whole; and ReplicaSets whose template another client has set
-    /// since the last rollout, because nothing else replaces their pods (R4). A workload that a rollout completed and that is down now is not
-    /// included.
+    /// Workloads that are set to the version but not by a completed rollout: those of a rollout of the version that was superseded halfway
+    /// (by a suspension, for example), which R6 still has to judge and roll back as a whole; and ReplicaSets whose template another client
+    /// has set since the last rollout, because nothing else replaces their pods (R4). A workload that a rollout completed and that is down
+    /// now is not included.
     /// </summary>
     private static IEnumerable<PlannedChange> Unfinished(
         ContainerVersion resource,
@@ -342,7 +346,8 @@ public static class Planner
         var change = changes[0];
         // The field manager is our own if an admission webhook rewrote what we wrote.
         var until =
-            $"It is left unchanged until the tag moves, the ContainerVersion changes, or you run Resume-ContainerVersion {resource.Metadata.Name}.";
+            "It is left unchanged until the tag moves, the ContainerVersion changes, or you run Resume-ContainerVersion "
+            + $"{resource.Metadata.Name}.";
         if (change.Container.ImageManager == ClusterConnection.FieldManager)
         {
             return $"An admission webhook rewrites the image of {change.Workload.Reference} for version {last.Version} to {change.Container.Image}. {until}";
@@ -383,7 +388,9 @@ public static class Planner
             _ => ConditionReasons.RegistryUnavailable,
         };
 
-    /// <summary>The message of an up-to-date resource: the same after a rollout as in every later plan, so that nothing is written then (R12).</summary>
+    /// <summary>
+    /// The message of an up-to-date resource: the same after a rollout as in every later plan, so that nothing is written then (R12).
+    /// </summary>
     internal static string UpToDate(ContainerVersion resource, IReadOnlyList<Workload> workloads, string version)
     {
         var who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";

@@ -48,7 +48,8 @@ public static class RollbackTarget
                 ErrorIds.RollbackTargetNotFound,
                 CvErrorKind.NotFound,
                 $"The history of {resource.Key} contains no version that was rolled out successfully before {present ?? "the current one"}.",
-                $"Specify -ToVersion. Run Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} to list earlier versions."
+                $"Specify -ToVersion. Run Get-CvRolloutHistory {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} "
+                    + "to list earlier versions."
             )
             {
                 Target = resource.Key,
@@ -79,7 +80,8 @@ public static class RollbackTarget
             ?? throw new CvException(
                 ErrorIds.RolloutRecordNotSuccessful,
                 CvErrorKind.Invalid,
-                $"Rollout {id} of version {found[0].ToVersion} to {resource.Key} did not succeed (outcome {found[0].Outcome}), so you cannot roll back to it.",
+                $"Rollout {id} of version {found[0].ToVersion} to {resource.Key} did not succeed (outcome {found[0].Outcome}), so "
+                    + "you cannot roll back to it.",
                 $"Choose another record, or specify -ToVersion. {history}"
             )
             {
@@ -97,7 +99,8 @@ public static class RollbackTarget
                 ErrorIds.VersionQuarantined,
                 CvErrorKind.Conflict,
                 $"Version {version} of {resource.Key} is quarantined: it failed at {quarantined.At:u}: {quarantined.Reason}",
-                $"Choose another version, or run Resume-ContainerVersion {resource.Metadata.Name} -Namespace {resource.Metadata.Namespace} to lift the quarantine."
+                $"Choose another version, or run Resume-ContainerVersion {resource.Metadata.Name} -Namespace "
+                    + $"{resource.Metadata.Namespace} to lift the quarantine."
             )
             {
                 Target = resource.Key,

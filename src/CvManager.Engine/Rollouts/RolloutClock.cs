@@ -92,7 +92,9 @@ public sealed class RolloutClock(TimeProvider time)
             ],
         };
 
-    /// <summary>Caps the times: no start in the future, and no deadline beyond its maximum. (With a tolerance for the clock of another machine.)</summary>
+    /// <summary>
+    /// Caps the times: no start in the future, and no deadline beyond its maximum. (With a tolerance for the clock of another machine.)
+    /// </summary>
     private static RolloutStatus AtMost(RolloutStatus rollout, DateTimeOffset now, int timeoutSeconds)
     {
         var soon = now + Tolerance;
@@ -110,7 +112,9 @@ public sealed class RolloutClock(TimeProvider time)
         bool IsAhead(GateStatus gate) => gate.Phase == RolloutPhase.Progressing && gate.StartedAt > soon;
     }
 
-    /// <summary>Both clocks at a rollout's last step; the accumulated correction, the applied shift, and the deadline before and after the shift.</summary>
+    /// <summary>
+    /// Both clocks at a rollout's last step; the accumulated correction, the applied shift, and the deadline before and after the shift.
+    /// </summary>
     private sealed record Reading(
         string Rollout,
         DateTimeOffset Wall,

@@ -65,8 +65,8 @@ internal static class RolloutIntent
     }
 
     /// <summary>
-    /// Made from time, digest and resource, because several resources may follow one tag; with a number if the last rollout in the same second had
-    /// the same digest. R8 identifies records by it.
+    /// Made from time, digest and resource, because several resources may follow one tag; with a number if the last rollout in the same
+    /// second had the same digest. R8 identifies records by it.
     /// </summary>
     private static string NewId(RolloutStep step)
     {
@@ -81,8 +81,8 @@ internal static class RolloutIntent
     }
 
     /// <summary>
-    /// The image for a rollback of a workload. A superseded rollout's version was never proved, so that its former image is used instead; also if
-    /// that rollout had not reached the workload yet, and for all workloads if this rollout continues it.
+    /// The image for a rollback of a workload. A superseded rollout's version was never proved, so that its former image is used instead;
+    /// also if that rollout had not reached the workload yet, and for all workloads if this rollout continues it.
     /// </summary>
     private static string FormerImage(RolloutStep step, PlannedChange change)
     {

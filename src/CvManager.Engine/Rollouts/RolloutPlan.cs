@@ -30,7 +30,9 @@ public sealed record RolloutPlan
     /// <summary>The workloads that the resource selects.</summary>
     public IReadOnlyList<Workload> Workloads { get; init; } = [];
 
-    /// <summary>For ServiceBlueGreen, the live and the idle workload; null for other strategies, and if they cannot be determined.</summary>
+    /// <summary>
+    /// For ServiceBlueGreen, the live and the idle workload; null for other strategies, and if they cannot be determined.
+    /// </summary>
     public BlueGreenPair? BlueGreen { get; init; }
 }
 

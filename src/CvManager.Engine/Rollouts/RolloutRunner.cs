@@ -5,8 +5,8 @@ using CvManager.Workloads;
 namespace CvManager.Rollouts;
 
 /// <summary>
-/// Carries out plans one step at a time. Each step can be run again: earlier progress is read from the status and the workloads, and nothing
-/// that matters is kept in memory (R10).
+/// Carries out plans one step at a time. Each step can be run again: earlier progress is read from the status and the workloads, and
+/// nothing that matters is kept in memory (R10).
 /// </summary>
 /// <remarks>Thread-safe. Do not run two steps of one resource at the same time: one would end with a status conflict.</remarks>
 /// <param name="cluster">The cluster to change.</param>

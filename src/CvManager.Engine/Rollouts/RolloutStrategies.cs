@@ -5,7 +5,7 @@ namespace CvManager.Rollouts;
 /// <summary>Chooses the strategy of a rollout.</summary>
 internal static class RolloutStrategies
 {
-    /// <summary>The strategy with which a rollout was started, whatever the specification asks for now.</summary>
+    /// <summary>The strategy with which a rollout was started, even if the specification has changed.</summary>
     public static IRolloutStrategy Of(RolloutStatus rollout, RolloutStep step) =>
         rollout.BlueGreen is null ? new RollingStrategy(step) : new ServiceBlueGreenStrategy(step);
 }

@@ -18,8 +18,8 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
     /// <param name="cancellationToken">Ends the wait.</param>
     /// <returns>The resource, on the version.</returns>
     /// <exception cref="CvException">
-    /// <c>RolloutFailed</c>, <c>RolloutHeld</c>, or the reason of a Stalled condition; or the cluster could not be read. Transient errors of the
-    /// API server are retried.
+    /// <c>RolloutFailed</c>, <c>RolloutHeld</c>, or the reason of a Stalled condition; or the cluster could not be read. Transient errors
+    /// of the API server are retried.
     /// </exception>
     public async Task<ContainerVersion> UntilDoneAsync(
         string ns,

@@ -11,7 +11,10 @@ internal sealed class StepDeadlines(DateTimeOffset now)
     public static readonly TimeSpan MinWait = TimeSpan.FromSeconds(1);
     private static readonly TimeSpan MaxWait = TimeSpan.FromSeconds(10);
 
-    /// <summary>The workload that blocks the rollout, if all unfinished workloads are blocked; otherwise null, because the others may still time out.</summary>
+    /// <summary>
+    /// The workload that blocks the rollout, if all unfinished workloads are blocked; otherwise null, because the others may still time
+    /// out.
+    /// </summary>
     public static WorkloadRolloutStatus? Blocking(RolloutStatus rollout)
     {
         List<WorkloadRolloutStatus> waiting =

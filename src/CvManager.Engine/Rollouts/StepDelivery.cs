@@ -6,8 +6,8 @@ namespace CvManager.Rollouts;
 internal sealed class StepDelivery(RolloutStep step)
 {
     /// <summary>
-    /// Delivers the image to each unfinished workload, and updates the entries. R3: if another client changes an image back, that counts as a
-    /// repeat of the rollout; after the last repeat the image is left unchanged.
+    /// Delivers the image to each unfinished workload, and updates the entries. R3: if another client changes an image back, that counts as
+    /// a repeat of the rollout; after the last repeat the image is left unchanged.
     /// </summary>
     /// <returns>The rollout, and the contended workload; null if there is none.</returns>
     public async Task<(RolloutStatus Rollout, WorkloadRolloutStatus? Contended)> AdvanceAsync(

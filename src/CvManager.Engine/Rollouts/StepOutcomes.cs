@@ -81,7 +81,8 @@ internal sealed class StepOutcomes(RolloutStep step)
         FailAsync(
             rollout,
             step.Deadlines.IsDue(rollout, failed)
-                ? $"{failed.Kind}/{failed.Name}: the rollout did not complete within timeoutSeconds ({step.Spec.TimeoutSeconds} s): {failed.Message}"
+                ? $"{failed.Kind}/{failed.Name}: the rollout did not complete within timeoutSeconds ({step.Spec.TimeoutSeconds} "
+                    + $"s): {failed.Message}"
                 : $"{failed.Kind}/{failed.Name}: {failed.Message}",
             cancellationToken
         );

@@ -226,7 +226,10 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
                     : $"container {container.Name} is still running {container.ImageId}"
             );
 
-    /// <summary>The first report of the trouble: a later "back-off" does not say that the image was not found. For crashes the last one, with their number.</summary>
+    /// <summary>
+    /// The first report of the trouble: a later "back-off" does not say that the image was not found. For crashes the last one, with their
+    /// number.
+    /// </summary>
     private static string? Cause(WorkloadTrouble? first, Trouble? now, bool failed) =>
         now is null
             ? failed && first is not null

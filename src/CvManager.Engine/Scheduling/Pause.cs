@@ -4,8 +4,9 @@ namespace CvManager.Scheduling;
 internal static class Pause
 {
     /// <summary>
-    /// Like <see cref="Task.Delay(TimeSpan, TimeProvider, CancellationToken)"/>, but returns false instead of throwing when it is cancelled,
-    /// and continues inside the call that cancels it. (Task.Delay continues on the thread pool, which breaks the fixed order of simulations.)
+    /// Like <see cref="Task.Delay(TimeSpan, TimeProvider, CancellationToken)"/>, but returns false instead of throwing when it is
+    /// cancelled, and continues inside the call that cancels it. (Task.Delay continues on the thread pool, which breaks the fixed order of
+    /// simulations.)
     /// </summary>
     /// <param name="time">The clock.</param>
     /// <param name="wait">Zero or less: no pause.</param>

@@ -4,8 +4,8 @@ internal static class TimeLimit
 {
     /// <summary>
     /// Runs work with a time limit: cancels it when the time is up, and stops waiting even if the work ignores the cancellation. Unlike
-    /// <see cref="Task.WaitAsync(TimeSpan, TimeProvider, CancellationToken)"/>, the caller continues inside the call that completed the work,
-    /// so that simulations have a fixed order.
+    /// <see cref="Task.WaitAsync(TimeSpan, TimeProvider, CancellationToken)"/>, the caller continues inside the call that completed the
+    /// work, so that simulations have a fixed order.
     /// </summary>
     /// <exception cref="TimeoutException">The time was up first.</exception>
     /// <exception cref="OperationCanceledException">The token was cancelled first.</exception>
@@ -52,6 +52,8 @@ internal static class TimeLimit
         throw new TimeoutException();
     }
 
-    /// <summary>Synchronous, to keep the order fixed: <see cref="CancellationTokenSource.CancelAsync"/> continues on the thread pool.</summary>
+    /// <summary>
+    /// Synchronous, to keep the order fixed: <see cref="CancellationTokenSource.CancelAsync"/> continues on the thread pool.
+    /// </summary>
     private static void Cancel(CancellationTokenSource end) => end.Cancel();
 }

@@ -119,7 +119,7 @@ internal sealed class WorkQueue : IDisposable
         lock (_gate)
         {
             if (!_entries.TryGetValue(key, out var entry) || !entry.Working)
-                throw new InvalidOperationException($"The key '{key}' is not in work.");
+                throw new InvalidOperationException($"The key '{key}' is not being processed.");
             entry.Working = false;
             _working--;
             if (_drained is not null)

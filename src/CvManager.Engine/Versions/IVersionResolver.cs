@@ -18,8 +18,9 @@ public interface IVersionResolver
     /// <param name="versionSyntax">A regular expression that version tags must match completely; null for the default syntax.</param>
     /// <param name="followedTags">The moving tags of this repository, which are never versions. May omit the followed one.</param>
     /// <exception cref="CvException">
-    /// <c>RegistryTagNotFound</c>, <c>VersionNotFound</c>, <c>VersionSyntaxInvalid</c>, <c>VersionSyntaxTimeout</c>, <c>VersionSyntaxTooBroad</c>,
-    /// <c>RegistryImageIncomplete</c> (an index with missing images is not rolled out), and those of <see cref="IRegistry"/>.
+    /// <c>RegistryTagNotFound</c>, <c>VersionNotFound</c>, <c>VersionSyntaxInvalid</c>, <c>VersionSyntaxTimeout</c>,
+    /// <c>VersionSyntaxTooBroad</c>, <c>RegistryImageIncomplete</c> (an index with missing images is not rolled out), and those of
+    /// <see cref="IRegistry"/>.
     /// </exception>
     Task<ResolvedVersion> ResolveAsync(
         ImageRepository repository,

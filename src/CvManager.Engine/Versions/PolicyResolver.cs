@@ -124,7 +124,8 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
             throw new CvException(
                 ErrorIds.VersionPolicyTooBroad,
                 CvErrorKind.Invalid,
-                $"The version policy '{policy}' matches {unknown.Count} tags of '{repository}' whose push time the registry does not report; "
+                $"The version policy '{policy}' matches {unknown.Count} tags of '{repository}' whose push time the registry does "
+                    + "not report; "
                     + $"at most {MaxCandidates} are read.",
                 "Set a narrower spec.versionSyntax, delete old tags, or follow a tag."
             )

@@ -113,7 +113,8 @@ internal sealed class VersionPolicy
             ErrorIds.VersionPolicyInvalid,
             CvErrorKind.Invalid,
             $"Invalid version policy '{policy}': {why}.",
-            "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that orders the tags.",
+            "Correct spec.versionPolicy: semver takes an npm version range, regex a .NET regular expression with one group that "
+                + "orders the tags.",
             inner
         );
 }

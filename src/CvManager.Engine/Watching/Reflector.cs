@@ -183,8 +183,8 @@ internal sealed partial class Reflector<T> : IReflector
                 var lasted = _time.GetElapsedTime(begun);
                 // The server ended the watch as requested. Back off from a server that ends every watch at once.
                 _failures = lasted < _options.WatchTime.Least / 2 ? _failures + 1 : 0;
-                // Not even a bookmark in the whole time: after a restore from a backup, the API server silently waits for a resource version
-                // that the cluster has not reached yet.
+                // Not even a bookmark in the whole time: after a restore from a backup, the API server silently waits for a resource
+                // version that the cluster has not reached yet.
                 if (!told && _failures == 0)
                     return;
                 MarkActivity();

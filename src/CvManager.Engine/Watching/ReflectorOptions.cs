@@ -6,8 +6,8 @@ namespace CvManager.Watching;
 internal sealed record ReflectorOptions
 {
     /// <summary>
-    /// The shortest and the longest requested duration of a watch; each watch gets a random duration between them. A half-open connection is
-    /// detected a minute after that at the latest.
+    /// The shortest and the longest requested duration of a watch; each watch gets a random duration between them. A half-open connection
+    /// is detected a minute after that at the latest.
     /// </summary>
     public (TimeSpan Least, TimeSpan Most) WatchTime { get; init; } = (TimeSpan.FromMinutes(4), TimeSpan.FromMinutes(5));
 

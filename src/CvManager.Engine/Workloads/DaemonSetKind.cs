@@ -24,7 +24,8 @@ internal sealed class DaemonSetKind : WorkloadKind
             return json.Text("spec", "updateStrategy", "type") == "OnDelete"
                 ? WorkloadProgress.Blocked(
                     ConditionReasons.UpdateOnDelete,
-                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted"
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they "
+                        + "are deleted"
                 )
                 : WorkloadProgress.Waiting($"{updated} of {desired} pods have been updated");
         }
@@ -34,7 +35,9 @@ internal sealed class DaemonSetKind : WorkloadKind
             : WorkloadProgress.Done($"{available} of {desired} pods are available");
     }
 
-    /// <summary>The label by which the DaemonSet controller identifies updated pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).</summary>
+    /// <summary>
+    /// The label by which the DaemonSet controller identifies updated pods (kubernetes/pkg/controller/daemon/util, IsPodUpdated).
+    /// </summary>
     protected override PodRevision? Revision(JsonObject json) =>
         json.Text("metadata", "annotations", "deprecated.daemonset.template.generation") is { } generation
             ? new PodRevision("pod-template-generation", generation)

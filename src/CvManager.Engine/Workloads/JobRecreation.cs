@@ -5,7 +5,8 @@ using CvManager.Resources;
 namespace CvManager.Workloads;
 
 /// <summary>
-/// Updates the image of a Job (R4): its template is immutable, so it is deleted and recreated when it is not active. Stateless; thread-safe.
+/// Updates the image of a Job (R4): its template is immutable, so it is deleted and recreated when it is not active. Stateless;
+/// thread-safe.
 /// </summary>
 /// <remarks>
 /// If the process were killed between deletion and creation, the specification would be lost (R10). It is therefore first saved in a second

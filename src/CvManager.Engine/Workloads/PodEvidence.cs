@@ -68,7 +68,9 @@ internal static class PodEvidence
         "SignatureValidationFailed",
     };
 
-    /// <summary>The trouble that the kubelet reports for a pod's containers; null if there is none. Init containers first, because they run first.</summary>
+    /// <summary>
+    /// The trouble that the kubelet reports for a pod's containers; null if there is none. Init containers first, because they run first.
+    /// </summary>
     /// <param name="restartsBefore">The restarts of the former image (of a Pod that is changed in place).</param>
     public static Trouble? FindTrouble(JsonObject pod, int restartsBefore = 0)
     {
@@ -85,8 +87,8 @@ internal static class PodEvidence
                 );
             if (reason is not null && Configurations.Contains(reason))
                 return new Trouble(TroubleKind.Configuration, Describe(where, reason, status), IsDecisive: false, NamesCause: true);
-            // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount covers
-            // all of these states.
+            // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount
+            // covers all of these states.
             var restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
             var isDown = status.At("state", "running") is null;
             var ended =
@@ -130,7 +132,8 @@ internal static class PodEvidence
                 : null;
         }
 
-        // If a node stops reporting, the node controller sets its pods to not ready, and leaves everything else as the kubelet last wrote it.
+        // If a node stops reporting, the node controller sets its pods to not ready, and leaves everything else as the kubelet last wrote
+        // it.
         var taken =
             Condition(pod, "Ready") is { } ready
             && ready.Text("status") == "False"

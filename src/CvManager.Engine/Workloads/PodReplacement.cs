@@ -11,13 +11,14 @@ namespace CvManager.Workloads;
 internal sealed record ReplacementProgress(WorkloadProgress Progress, PodReplacementStatus? Replacement);
 
 /// <summary>
-/// Replaces pods that their controller does not replace: those of a ReplicaSet, which never changes running pods, and a pod of a StatefulSet
-/// that cannot become ready and so blocks the update (Kubernetes documentation, "StatefulSets", "Forced rollback"). Stateless; thread-safe.
+/// Replaces pods that their controller does not replace: those of a ReplicaSet, which never changes running pods, and a pod of a
+/// StatefulSet that cannot become ready and so blocks the update (Kubernetes documentation, "StatefulSets", "Forced rollback"). Stateless;
+/// thread-safe.
 /// </summary>
 /// <remarks>
-/// Replaces one pod at a time, and writes it to the status before the eviction. The next pod follows only when the replacement has the version: if
-/// something gives pods another image, only one pod is lost, not all of them repeatedly. Pods are evicted, so that PodDisruptionBudgets are
-/// honoured.
+/// Replaces one pod at a time, and writes it to the status before the eviction. The next pod follows only when the replacement has the
+/// version: if something gives pods another image, only one pod is lost, not all of them repeatedly. Pods are evicted, so that
+/// PodDisruptionBudgets are honoured.
 /// </remarks>
 internal sealed class PodReplacement(ClusterConnection cluster)
 {
@@ -76,8 +77,8 @@ internal sealed class PodReplacement(ClusterConnection cluster)
             // With fewer pods than before, the ReplicaSet was scaled down and the pod has no replacement.
             if (updated <= replacement.Updated && own.Count >= replacement.Pods)
             {
-                // The number of updated pods has not increased: something rewrites pod images, either to another name of the image, which the
-                // newest pod has, or to a different image.
+                // The number of updated pods has not increased: something rewrites pod images, either to another name of the image, which
+                // the newest pod has, or to a different image.
                 var last = own.Count == 0 ? null : own[^1].Text("metadata", "creationTimestamp");
                 var given =
                     own.Where(pod => pod.Text("metadata", "creationTimestamp") == last)
@@ -89,7 +90,8 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                     return new ReplacementProgress(
                         WorkloadProgress.Blocked(
                             ConditionReasons.PodsNotUpdated,
-                            $"the replacement pod has the image {given} instead of {container.Image}: something, such as an admission webhook, rewrites pod images; "
+                            $"the replacement pod has the image {given} instead of {container.Image}: something, such as an "
+                                + "admission webhook, rewrites pod images; "
                                 + "no more pods are replaced"
                         ),
                         replacement
@@ -142,7 +144,9 @@ internal sealed class PodReplacement(ClusterConnection cluster)
                 : WorkloadProgress.Waiting($"{own.Count} of {workload.DesiredPods} pods exist");
     }
 
-    /// <summary>Replaces a pod of an earlier revision that is not ready, and so blocks the update of a StatefulSet. Null if there is none.</summary>
+    /// <summary>
+    /// Replaces a pod of an earlier revision that is not ready, and so blocks the update of a StatefulSet. Null if there is none.
+    /// </summary>
     /// <param name="workload">A StatefulSet that is not done.</param>
     /// <param name="container">The container of its template.</param>
     /// <param name="failed">In a rollback, the image that failed; null in a rollout.</param>

@@ -6,7 +6,8 @@ namespace CvManager.Workloads;
 internal static class RunningImage
 {
     /// <summary>
-    /// True for two references to one image in any notation: <c>nginx:1</c> and <c>docker.io/library/nginx:1</c>, or a digest with or without a tag.
+    /// True for two references to one image in any notation: <c>nginx:1</c> and <c>docker.io/library/nginx:1</c>, or a digest with or
+    /// without a tag.
     /// </summary>
     public static bool AreSame(string one, string other)
     {
@@ -25,8 +26,9 @@ internal static class RunningImage
     }
 
     /// <summary>
-    /// Whether a Pod's container runs the image of its changed specification. It does if the digest in imageID is the expected one. However, the
-    /// digest of an image index differs from that of the platform's manifest, and runtimes report either; then a changed imageID is sufficient.
+    /// Whether a Pod's container runs the image of its changed specification. It does if the digest in imageID is the expected one.
+    /// However, the digest of an image index differs from that of the platform's manifest, and runtimes report either; then a changed
+    /// imageID is sufficient.
     /// </summary>
     /// <param name="container">The container with the runtime's report.</param>
     /// <param name="digest">The expected digest; null if unknown.</param>
@@ -41,8 +43,8 @@ internal static class RunningImage
         );
 
     /// <summary>
-    /// Whether the image that the API server stored is an acceptable rewrite of the requested one: the same content, or the same tag in another
-    /// repository, but not the former image.
+    /// Whether the image that the API server stored is an acceptable rewrite of the requested one: the same content, or the same tag in
+    /// another repository, but not the former image.
     /// </summary>
     public static bool StandsFor(string answered, string asked, string former, string? digest)
     {

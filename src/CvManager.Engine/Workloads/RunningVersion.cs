@@ -10,8 +10,8 @@ namespace CvManager.Workloads;
 public sealed record RunningVersion(ContainerVersion Resource, Workload Workload, WorkloadContainer? Container)
 {
     /// <summary>
-    /// The image's tag; without a tag, the known version of its digest, or else the digest; <c>latest</c> if it has neither, as in Kubernetes;
-    /// empty without a container.
+    /// The image's tag; without a tag, the known version of its digest, or else the digest; <c>latest</c> if it has neither, as in
+    /// Kubernetes; empty without a container.
     /// </summary>
     public string Version
     {

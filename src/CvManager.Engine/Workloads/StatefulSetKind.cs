@@ -31,7 +31,8 @@ internal sealed class StatefulSetKind : WorkloadKind
             return updated < desired
                 ? WorkloadProgress.Blocked(
                     ConditionReasons.UpdateOnDelete,
-                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they are deleted"
+                    $"the update strategy is OnDelete: {desired - updated} of {desired} pods run the previous version until they "
+                        + "are deleted"
                 )
                 : ReadyOrWaiting(ready, desired);
         }

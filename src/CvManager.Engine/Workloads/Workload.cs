@@ -59,7 +59,9 @@ public sealed record Workload
     /// <summary>True for a Pod that has terminated and does not run again.</summary>
     public bool IsFinished { get; init; }
 
-    /// <summary>The exceeded progress deadline; null if there is none, and for kinds without one. It may belong to an earlier specification.</summary>
+    /// <summary>
+    /// The exceeded progress deadline; null if there is none, and for kinds without one. It may belong to an earlier specification.
+    /// </summary>
     public DeadlineExceeded? DeadlineExceeded { get; init; }
 
     /// <summary>The label that identifies pods of the current specification; null if there is none.</summary>
@@ -90,7 +92,9 @@ public sealed record WorkloadContainer(string Name, string Image, bool IsInit, i
     /// <summary>For a Pod: the running image (imageID); empty if not started.</summary>
     public string ImageId { get; init; } = "";
 
-    /// <summary>For a Pod: the running image as the container runtime names it; some runtimes report an image ID for a digest reference.</summary>
+    /// <summary>
+    /// For a Pod: the running image as the container runtime names it; some runtimes report an image ID for a digest reference.
+    /// </summary>
     public string RunningImage { get; init; } = "";
 
     /// <summary>For a Pod: the restart count.</summary>
@@ -108,7 +112,9 @@ public sealed record PodRevision(string Label, string Value);
 /// <summary>The progress of a workload with its current specification.</summary>
 /// <param name="State">The state.</param>
 /// <param name="Message">A description, like that of <c>kubectl rollout status</c>.</param>
-/// <param name="BlockedBy">One of <see cref="Resources.ConditionReasons"/> if it waits for something that is not the version's fault; otherwise null.</param>
+/// <param name="BlockedBy">
+/// One of <see cref="Resources.ConditionReasons"/> if it waits for something that is not the version's fault; otherwise null.
+/// </param>
 public sealed record WorkloadProgress(ProgressState State, string Message, string? BlockedBy = null)
 {
     public static WorkloadProgress Done(string message) => new(ProgressState.Done, message);

@@ -56,10 +56,12 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
 
     /// <summary>R3: changes one image by compare-and-swap.</summary>
     /// <param name="replicas">
-    /// The new spec.replicas in the same patch, because a Deployment that is scaled up later has no progress deadline for the change. Null to
-    /// keep it.
+    /// The new spec.replicas in the same patch, because a Deployment that is scaled up later has no progress deadline for the change. Null
+    /// to keep it.
     /// </param>
-    /// <returns>The outcome, and the workload in the response (an admission webhook may have changed the image); null without one.</returns>
+    /// <returns>
+    /// The outcome, and the workload in the response (an admission webhook may have changed the image); null without one.
+    /// </returns>
     public async Task<(ImagePatchOutcome Outcome, Workload? Now)> SwapImageAsync(
         Workload workload,
         WorkloadContainer container,
@@ -262,7 +264,9 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         CancellationToken cancellationToken
     ) => FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
 
-    /// <summary>The message of the last event about an object with one of the reasons; null if there is none, or events may not be read.</summary>
+    /// <summary>
+    /// The message of the last event about an object with one of the reasons; null if there is none, or events may not be read.
+    /// </summary>
     private async Task<string?> FindEventAsync(
         string ns,
         string uid,

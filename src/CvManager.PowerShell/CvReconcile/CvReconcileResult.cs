@@ -42,7 +42,8 @@ public sealed record CvReconcileResult : IContainerVersionReference
         : Outcome == nameof(PlanVerdict.Stalled) && Reason == ConditionReasons.Quarantined
             ? Failure(
                 Reason,
-                $"Move the tag to a version that works. To try this version again, run Resume-ContainerVersion {Name} -Namespace {Namespace}."
+                $"Move the tag to a version that works. To try this version again, run Resume-ContainerVersion {Name} -Namespace "
+                    + $"{Namespace}."
             )
         : Outcome == nameof(PlanVerdict.Stalled) && Problem is { } problem
             ? new CvException(problem.ErrorId, problem.Kind, $"{Namespace}/{Name}: {problem.Message}", problem.Remedy, problem)

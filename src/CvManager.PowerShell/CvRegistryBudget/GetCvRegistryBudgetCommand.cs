@@ -46,7 +46,8 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
                     CmdletErrorIds.RegistryBudgetNotFound,
                     CvErrorKind.NotFound,
                     $"No request was sent to registry '{missing}' in this session.",
-                    "Run Get-CvRegistryBudget without -Registry to list the registries. Write a registry as 'host[:port]', and Docker Hub as 'docker.io'."
+                    "Run Get-CvRegistryBudget without -Registry to list the registries. "
+                        + "Write a registry as 'host[:port]', and Docker Hub as 'docker.io'."
                 )
                 {
                     Target = missing,

@@ -32,7 +32,8 @@ internal static class BodyReader
         catch (JsonException e)
         {
             throw ApiException.BadRequest(
-                $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; json parse error: {e.Message} ({Snippet(request.Body)})"
+                $"the object provided is unrecognized (must be of type {request.Type.Kind}): couldn't get version/kind; "
+                    + $"json parse error: {e.Message} ({Snippet(request.Body)})"
             );
         }
 
@@ -57,7 +58,8 @@ internal static class BodyReader
             "" or "application/json" or "text/json" => body.Length == 0 ? new JsonObject() : JsonText.Parse(body, duplicates),
             ProtobufBody.MediaType => ProtobufBody.Parse(body, typeOf),
             _ => throw ApiException.UnsupportedMediaType(
-                $"the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, {ProtobufBody.MediaType}"
+                "the body of the request was in an unknown format - accepted media types include: application/json, "
+                    + $"application/yaml, {ProtobufBody.MediaType}"
             ),
         };
 
@@ -67,7 +69,8 @@ internal static class BodyReader
         if (body.TryGetPropertyValue("metadata", out var meta) && meta is not JsonObject and not null)
             throw Unreadable(
                 request,
-                $"json: cannot unmarshal {meta.Kind().ToString().ToLowerInvariant()} into Go struct field {request.Type.Kind}.metadata of type v1.ObjectMeta"
+                $"json: cannot unmarshal {meta.Kind().ToString().ToLowerInvariant()} into Go struct field "
+                    + $"{request.Type.Kind}.metadata of type v1.ObjectMeta"
             );
         body.Ensure("metadata");
         var unknown = new List<string>();
@@ -132,7 +135,8 @@ internal static class BodyReader
             throw ApiException.BadRequest(
                 kind.Length == 0 || kind == type.Kind
                     ? $"the API version in the data ({given}) does not match the expected API version ({request.Version.ApiVersion})"
-                    : $"{kind} in version \"{version}\" cannot be handled as a {type.Kind}: converting ({version}.{kind}) to ({type.Group}.{type.Kind}): unknown conversion"
+                    : $"{kind} in version \"{version}\" cannot be handled as a {type.Kind}: converting ({version}.{kind}) to "
+                        + $"({type.Group}.{type.Kind}): unknown conversion"
             );
         }
     }

@@ -41,7 +41,8 @@ internal sealed record DeleteOptions
             causes.Add(
                 new StatusCause(
                     "FieldValueNotSupported",
-                    $"Unsupported value: {JsonAccess.Quoted(policy)}: supported values: \"Foreground\", \"Background\", \"Orphan\", \"nil\"",
+                    $"Unsupported value: {JsonAccess.Quoted(policy)}: supported values: \"Foreground\", \"Background\", "
+                        + "\"Orphan\", \"nil\"",
                     "propagationPolicy"
                 )
             );

@@ -187,7 +187,8 @@ internal sealed class ObjectReader(ObjectStore store, Identifiers identifiers, E
             : throw new ApiException(
                 500,
                 "",
-                $"resourceVersion: Invalid value: {JsonAccess.Quoted(text)}: strconv.ParseUint: parsing {JsonAccess.Quoted(text)}: invalid syntax"
+                $"resourceVersion: Invalid value: {JsonAccess.Quoted(text)}: strconv.ParseUint: parsing "
+                    + $"{JsonAccess.Quoted(text)}: invalid syntax"
             );
     }
 

@@ -250,7 +250,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
                 type.Group,
                 type.Plural,
                 item.Name,
-                $"the UID in the precondition ({options.PreconditionUid}) does not match the UID in record ({item.Uid}). The object might have been deleted and then recreated"
+                $"the UID in the precondition ({options.PreconditionUid}) does not match the UID in record ({item.Uid}). "
+                    + "The object might have been deleted and then recreated"
             );
         }
         var revision = item.Body.Str("metadata", "resourceVersion");
@@ -260,7 +261,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
                 type.Group,
                 type.Plural,
                 item.Name,
-                $"the ResourceVersion in the precondition ({options.PreconditionRevision}) does not match the ResourceVersion in record ({revision}). The object might have been modified"
+                $"the ResourceVersion in the precondition ({options.PreconditionRevision}) does not match the ResourceVersion in "
+                    + $"record ({revision}). The object might have been modified"
             );
         }
     }
@@ -296,7 +298,8 @@ internal sealed class ObjectWriter(ObjectStore store, Identifiers identifiers, T
             throw new ApiException(
                 403,
                 "Forbidden",
-                $"{type.QualifiedName} \"{name}\" is forbidden: unable to create new content in namespace {ns} because it is being terminated"
+                $"{type.QualifiedName} \"{name}\" is forbidden: unable to create new content in namespace {ns} because it is "
+                    + "being terminated"
             )
             {
                 Details = new(name, type.Group, type.Plural)

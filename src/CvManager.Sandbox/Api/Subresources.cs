@@ -49,7 +49,8 @@ internal sealed class Subresources(ObjectWriter writer, ObjectReader reader, Fun
         }
         if (scale.At("spec", "replicas") is JsonNode given && given.AsInteger() is null)
             throw ApiException.BadRequest(
-                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal into Go struct field ScaleSpec.spec.replicas of type int32"
+                "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal into Go struct field "
+                    + "ScaleSpec.spec.replicas of type int32"
             );
         var replicas = scale.Int("spec", "replicas") ?? 0;
         if (replicas < 0)

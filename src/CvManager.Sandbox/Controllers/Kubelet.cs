@@ -212,7 +212,8 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
             ? new ImagePull(
                 ImagePullOutcome.NotFound,
                 null,
-                $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference \"{image}\": {image}: not found"
+                $"rpc error: code = NotFound desc = failed to pull and unpack image \"{image}\": failed to resolve reference "
+                    + $"\"{image}\": {image}: not found"
             )
             : new ImagePull(
                 ImagePullOutcome.Pulled,

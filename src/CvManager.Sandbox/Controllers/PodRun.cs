@@ -59,7 +59,8 @@ internal sealed class PodRun(StoredObject pod, string startTime) : IDisposable
         var gates = body.Items("spec", "readinessGates").Select(gate => gate.Str("conditionType")).ToList();
         var gatesMet = gates.All(gate => before.Items("conditions").Any(item => item.Str("type") == gate && item.Str("status") == "True"));
         var unready =
-            $"containers with unready status: [{string.Join(' ', Main.Where(item => !(item.Phase == ContainerPhase.Running && item.Ready)).Select(item => item.Name))}]";
+            "containers with unready status: "
+            + $"[{string.Join(' ', Main.Where(item => !(item.Phase == ContainerPhase.Running && item.Ready)).Select(item => item.Name))}]";
         var reason =
             phase == "Succeeded" ? "PodCompleted"
             : phase == "Failed" ? "PodFailed"

@@ -73,7 +73,8 @@ internal sealed class CustomResourceDefinitionRules : KindRules
         {
             causes.Required(
                 $"metadata.annotations[{ApprovalAnnotation}]",
-                $"protected groups must have approval annotation \"{ApprovalAnnotation}\", see https://github.com/kubernetes/enhancements/pull/1111"
+                $"protected groups must have approval annotation \"{ApprovalAnnotation}\", see "
+                    + "https://github.com/kubernetes/enhancements/pull/1111"
             );
         }
     }

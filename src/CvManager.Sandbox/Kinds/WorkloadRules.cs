@@ -60,7 +60,8 @@ internal abstract class WorkloadRules(string kind) : KindRules
             causes.InvalidPrinted(
                 path,
                 $"intstr.IntOrString{{Type:1, IntVal:0, StrVal:{JsonAccess.Quoted(text)}}}",
-                "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')"
+                "a valid percent string must be a numeric string followed by an ending '%' (e.g. "
+                    + "'1%',  or '93%', regex used for validation is '[0-9]+%')"
             );
         }
     }

@@ -63,7 +63,8 @@ internal static class ProtobufBody
             throw new JsonException($"unsupported content encoding \"{encoding}\" or content type \"{contentType}\"");
         if (typeOf(apiVersion, kind) is not { Message.IsEmpty: false } type)
             throw ApiException.UnsupportedMediaType(
-                $"protobuf is not supported for {kind} in version \"{apiVersion}\" - accepted media types include: application/json, application/yaml"
+                $"protobuf is not supported for {kind} in version \"{apiVersion}\" - accepted media types include: "
+                    + "application/json, application/yaml"
             );
         var parsed = new JsonObject { ["kind"] = kind, ["apiVersion"] = apiVersion };
         ReadMessage(raw, type, type.Message, parsed, 0);

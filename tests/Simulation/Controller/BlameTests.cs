@@ -4,7 +4,9 @@ using Xunit;
 
 namespace CvManager.Simulation.Controller;
 
-/// <summary>R6: a version fails only for its own faults; everything else is reported, waited for, and does not count against its timeout.</summary>
+/// <summary>
+/// R6: a version fails only for its own faults; everything else is reported, waited for, and does not count against its timeout.
+/// </summary>
 public sealed class BlameTests : ControllerStage
 {
     private const string Deployment = "/apis/apps/v1/namespaces/default/deployments/app";

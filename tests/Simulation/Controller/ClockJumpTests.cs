@@ -6,8 +6,8 @@ using Xunit;
 namespace CvManager.Simulation.Controller;
 
 /// <summary>
-/// The wall clock of the controller's machine is changed by hours, while its monotonic clock continues: rollouts, polls, gates, budgets and the
-/// lease take as long as without the change.
+/// The wall clock of the controller's machine is changed by hours, while its monotonic clock continues: rollouts, polls, gates, budgets and
+/// the lease take as long as without the change.
 /// </summary>
 public sealed class ClockJumpTests : ControllerStage
 {

@@ -3,7 +3,9 @@ using Xunit;
 
 namespace CvManager.Simulation.Controller;
 
-/// <summary>Faults between the controller and its API server do not stop it, are logged once, and leave nothing behind when they end.</summary>
+/// <summary>
+/// Faults between the controller and its API server do not stop it, are logged once, and leave nothing behind when they end.
+/// </summary>
 public sealed class ControllerFaultTests : ControllerStage
 {
     [Fact]

@@ -17,8 +17,8 @@ using Xunit;
 namespace CvManager.Simulation.Controller;
 
 /// <summary>
-/// A complete controller on a sandbox, under a virtual clock, with its requests, log and changes. A container takes <see cref="StartDelay"/> to
-/// start, so that something can happen during a rollout.
+/// A complete controller on a sandbox, under a virtual clock, with its requests, log and changes. A container takes
+/// <see cref="StartDelay"/> to start, so that something can happen during a rollout.
 /// </summary>
 public abstract class ControllerStage : IAsyncLifetime
 {

@@ -7,8 +7,8 @@ using Xunit;
 namespace CvManager.Simulation.Controller;
 
 /// <summary>
-/// A permission of the controller is revoked and restored: it is reported in the status, if that can be written, and once in the log; nothing
-/// fails; requests become rarer; and everything continues on its own.
+/// A permission of the controller is revoked and restored: it is reported in the status, if that can be written, and once in the log;
+/// nothing fails; requests become rarer; and everything continues on its own.
 /// </summary>
 public sealed class MissingRightTests : ControllerStage
 {

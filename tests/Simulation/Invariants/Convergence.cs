@@ -4,7 +4,9 @@ using CvManager.Sandbox.Registry;
 
 namespace CvManager.Simulation.Invariants;
 
-/// <summary>Invariant 6: after the faults stop, the controllers converge, and the status is correct. Lists the current violations.</summary>
+/// <summary>
+/// Invariant 6: after the faults stop, the controllers converge, and the status is correct. Lists the current violations.
+/// </summary>
 internal sealed class Convergence(History history, SandboxRegistry registry)
 {
     /// <summary>True if a resource waits for an active Job, which may take any time (R4).</summary>

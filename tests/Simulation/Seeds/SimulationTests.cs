@@ -11,8 +11,8 @@ using Xunit.v3;
 namespace CvManager.Simulation.Seeds;
 
 /// <summary>
-/// The invariants in docs/architecture.md over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS is the
-/// number of seeds (default 50, to keep `dotnet test` fast), CVM_SIMULATION_SEED the first one.
+/// The invariants in docs/architecture.md over random schedules of tag moves, edits, kills, leader changes and faults. CVM_SIMULATION_SEEDS
+/// is the number of seeds (default 50, to keep `dotnet test` fast), CVM_SIMULATION_SEED the first one.
 /// </summary>
 public sealed class SimulationTests
 {

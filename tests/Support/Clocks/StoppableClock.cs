@@ -1,6 +1,8 @@
 namespace CvManager.Support.Clocks;
 
-/// <summary>The clock of a process that can be stopped, as by SIGSTOP: time continues, but its timers fire only when the process runs again.</summary>
+/// <summary>
+/// The clock of a process that can be stopped, as by SIGSTOP: time continues, but its timers fire only when the process runs again.
+/// </summary>
 internal sealed class StoppableClock(TimeProvider inner) : TimeProvider
 {
     private readonly Queue<Action> _held = new();

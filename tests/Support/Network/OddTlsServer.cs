@@ -6,7 +6,9 @@ using System.Text;
 namespace CvManager.Support.Network;
 
 /// <summary>A server for which TLS connections fail.</summary>
-/// <remarks>It sends plain HTTP, another protocol, TLS 1.1, nothing (and closes the connection), or a fatal alert by number (RFC 8446, 6.2).</remarks>
+/// <remarks>
+/// It sends plain HTTP, another protocol, TLS 1.1, nothing (and closes the connection), or a fatal alert by number (RFC 8446, 6.2).
+/// </remarks>
 internal sealed class OddTlsServer : LoopbackServer
 {
     private readonly string _how;

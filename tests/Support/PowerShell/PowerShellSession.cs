@@ -6,8 +6,8 @@ using Xunit;
 namespace CvManager.Support.PowerShell;
 
 /// <summary>
-/// A session of the PowerShell engine with both modules imported from module/. The Utility module is missing (Select-Object, ConvertTo-Json,
-/// Format-Table, Write-Output); use <c>| ForEach-Object</c>, members and C#.
+/// A session of the PowerShell engine with both modules imported from module/. The Utility module is missing (Select-Object,
+/// ConvertTo-Json, Format-Table, Write-Output); use <c>| ForEach-Object</c>, members and C#.
 /// </summary>
 /// <remarks>
 /// <code>

@@ -1,8 +1,8 @@
 namespace CvManager.Support.Resources;
 
 /// <summary>
-/// YAML manifests of workloads and of the ContainerVersion that updates them: the least that an API server accepts. Additional fields are in
-/// flow style (<c>replicas: 3, minReadySeconds: 1</c>). REPO stands for the repository.
+/// YAML manifests of workloads and of the ContainerVersion that updates them: the least that an API server accepts. Additional fields are
+/// in flow style (<c>replicas: 3, minReadySeconds: 1</c>). REPO stands for the repository.
 /// </summary>
 internal static class Manifests
 {

@@ -94,7 +94,9 @@ public sealed class SteadyStateRequestTests
     private static PollTarget Tag(string registry, int repository, int tag) =>
         new(ImageRepository.Parse($"{registry}/team/app-{repository}"), "", new FollowedTag($"env-{tag}"));
 
-    /// <summary>The requests of ten polls, each as method, host and path, after the first polls have been spread over the interval.</summary>
+    /// <summary>
+    /// The requests of ten polls, each as method, host and path, after the first polls have been spread over the interval.
+    /// </summary>
     private async Task<IReadOnlyList<string>> FollowAsync(
         ScriptedRegistry handler,
         ICredentialSource credentials,

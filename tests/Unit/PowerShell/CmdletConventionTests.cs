@@ -49,7 +49,7 @@ public sealed class CmdletConventionTests
         var actual = sets.ToList();
         Assert.True(
             pinned.SequenceEqual(actual),
-            $"ParameterSets.txt has not:\n{string.Join('\n', actual.Except(pinned))}\nand has wrongly, or elsewhere:\n{string.Join('\n', pinned.Except(actual))}"
+            $"Missing from ParameterSets.txt:\n{string.Join('\n', actual.Except(pinned))}\nUnexpected in ParameterSets.txt:\n{string.Join('\n', pinned.Except(actual))}"
         );
     }
 

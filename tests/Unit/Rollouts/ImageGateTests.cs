@@ -14,7 +14,9 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>R5: which pods count as a gate, and what their result means for a version. There is no kubelet: the tests write the states of the pods.</summary>
+/// <summary>
+/// R5: which pods count as a gate, and what their result means for a version. There is no kubelet: the tests write the states of the pods.
+/// </summary>
 public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly ResourcePath Pods = new("", "v1", "pods", "shop");
@@ -426,7 +428,9 @@ public sealed class ImageGateTests : IAsyncLifetime, IResourceVersions
         await _reconciler.ReconcileAsync(resource, (await _reconciler.ReadAsync("shop", Token)).Around(resource), null, Token);
     }
 
-    /// <summary>Writes the status of a pod. Assigns it to a missing node first, so that neither scheduler nor kubelet changes the status.</summary>
+    /// <summary>
+    /// Writes the status of a pod. Assigns it to a missing node first, so that neither scheduler nor kubelet changes the status.
+    /// </summary>
     private async Task EndAsync(string pod, string status)
     {
         if ((await _cluster.Connection.GetAsync(Pods with { Name = pod }, Token))["spec"]!["nodeName"] is null)

@@ -12,7 +12,9 @@ using Xunit;
 
 namespace CvManager.Unit.Rollouts;
 
-/// <summary>A user changes the workloads, gates or strategy of a rollout in progress. The clock does not advance, so no outcome is a timeout.</summary>
+/// <summary>
+/// A user changes the workloads, gates or strategy of a rollout in progress. The clock does not advance, so no outcome is a timeout.
+/// </summary>
 public sealed class RolloutInterferenceTests : IAsyncLifetime, IResourceVersions
 {
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments", "shop");

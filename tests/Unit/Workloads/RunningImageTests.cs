@@ -22,7 +22,8 @@ public sealed class RunningImageTests
     public void References_are_compared_in_any_notation(string one, string other, bool same) =>
         Assert.Equal(same, RunningImage.AreSame(one, other));
 
-    // The notations of kubelets: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a mirror.
+    // The notations of kubelets: containerd (the image's own id for a digest reference), dockershim, CRI-O (the platform's digest), a
+    // mirror.
     [Theory]
     [InlineData($"sha256:1234", $"r.example/app@{New}", $"r.example/app@{Old}", true)]
     [InlineData($"r.example/app:2", $"docker-pullable://r.example/app@{New}", $"docker-pullable://r.example/app@{Old}", true)]

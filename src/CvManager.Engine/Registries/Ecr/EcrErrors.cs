@@ -93,7 +93,8 @@ internal static class EcrErrors
                     ErrorIds.RegistryTagImmutable,
                     CvErrorKind.Conflict,
                     $"The tags of '{repository}' are immutable: {message}",
-                    "Environment tags must be mutable: make the repository's tags mutable, or exclude the environment tags from immutability."
+                    "Environment tags must be mutable: make the repository's tags mutable, or exclude the environment tags from "
+                        + "immutability."
                 )
                 {
                     Target = repository.ToString(),
@@ -115,7 +116,8 @@ internal static class EcrErrors
             ErrorIds.RegistryUnauthorized,
             CvErrorKind.Unauthenticated,
             $"No AWS credentials found for '{repository}': {message}",
-            "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or run 'aws sso login'."
+            "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
+                + "run 'aws sso login'."
         )
         {
             Target = repository.ToString(),

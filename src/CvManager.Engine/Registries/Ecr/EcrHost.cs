@@ -10,8 +10,8 @@ namespace CvManager.Registries.Ecr;
 /// <param name="DualStack">True for the dual-stack (IPv6) endpoint.</param>
 /// <remarks>
 /// Host names as in the Amazon ECR user guide ("Amazon ECR private registry", "Making requests to Amazon ECR registries"):
-/// <c>dkr.ecr[-fips].REGION.amazonaws.com[.cn]</c>, and dual-stack <c>dkr-ecr[-fips].REGION.on.aws</c> (China: <c>on.amazonwebservices.com.cn</c>).
-/// public.ecr.aws is not a private registry and is used as an OCI registry.
+/// <c>dkr.ecr[-fips].REGION.amazonaws.com[.cn]</c>, and dual-stack <c>dkr-ecr[-fips].REGION.on.aws</c> (China:
+/// <c>on.amazonwebservices.com.cn</c>). public.ecr.aws is not a private registry and is used as an OCI registry.
 /// </remarks>
 internal sealed partial record EcrHost(string AccountId, string Region, bool Fips, bool DualStack)
 {

@@ -115,8 +115,9 @@ internal sealed partial class RegistryTransport
     }
 
     /// <summary>
-    /// The action that the challenge reports as missing: the one that the request requires, if the scope contains it, because registries list the
-    /// actions in any order; otherwise the last one (Azure: <c>metadata_read</c> for lists). Null if the challenge reports no missing scope.
+    /// The action that the challenge reports as missing: the one that the request requires, if the scope contains it, because registries
+    /// list the actions in any order; otherwise the last one (Azure: <c>metadata_read</c> for lists). Null if the challenge reports no
+    /// missing scope.
     /// </summary>
     private static string? MissingAction(RegistryRequest request, RegistryResponse response)
     {

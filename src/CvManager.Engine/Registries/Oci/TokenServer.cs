@@ -98,7 +98,7 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
     private static RegistryAuthorization Read(
         ImageRepository repository,
         RegistryResponse response,
-        DateTimeOffset asked,
+        DateTimeOffset requestedAt,
         RegistryCredential? credential
     )
     {
@@ -124,7 +124,7 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
         var lifetime = Seconds(token!.ExpiresIn) is > 0 and < 1e8 and double seconds ? seconds : DefaultLifetimeSeconds;
         return new RegistryAuthorization(
             new AuthenticationHeaderValue("Bearer", text),
-            asked + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
+            requestedAt + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
             credential is not null,
             new Secrets(text).With(credential?.Secrets ?? Secrets.None)
         );
