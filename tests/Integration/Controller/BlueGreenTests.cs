@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CvManager.Support.Resources;
 using Xunit;
 

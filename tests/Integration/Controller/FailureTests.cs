@@ -1,4 +1,3 @@
-using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Support;
 using CvManager.Support.Resources;
