@@ -8,8 +8,8 @@ public static class ErrorIds
 {
     // Cluster.
     public const string ClusterAdmissionDenied = nameof(ClusterAdmissionDenied);
-    public const string ClusterAnswerInvalid = nameof(ClusterAnswerInvalid);
-    public const string ClusterAnswerTooLarge = nameof(ClusterAnswerTooLarge);
+    public const string ClusterResponseInvalid = nameof(ClusterResponseInvalid);
+    public const string ClusterResponseTooLarge = nameof(ClusterResponseTooLarge);
     public const string ClusterCertificateInvalid = nameof(ClusterCertificateInvalid);
     public const string ClusterFailed = nameof(ClusterFailed);
     public const string ClusterForbidden = nameof(ClusterForbidden);
@@ -51,7 +51,7 @@ public static class ErrorIds
     public const string ImageReferenceInvalid = nameof(ImageReferenceInvalid);
     public const string ImageRepositoryInvalid = nameof(ImageRepositoryInvalid);
     public const string RegistryAddressRefused = nameof(RegistryAddressRefused);
-    public const string RegistryAnswerIncomplete = nameof(RegistryAnswerIncomplete);
+    public const string RegistryResponseIncomplete = nameof(RegistryResponseIncomplete);
     public const string RegistryCertificatesInvalid = nameof(RegistryCertificatesInvalid);
     public const string RegistryCredentialInvalid = nameof(RegistryCredentialInvalid);
     public const string RegistryForbidden = nameof(RegistryForbidden);
@@ -60,7 +60,7 @@ public static class ErrorIds
     public const string RegistryLastTag = nameof(RegistryLastTag);
     public const string RegistryListUnsupported = nameof(RegistryListUnsupported);
     public const string RegistryLoginChanged = nameof(RegistryLoginChanged);
-    public const string RegistryLookFailed = nameof(RegistryLookFailed);
+    public const string RegistryReadFailed = nameof(RegistryReadFailed);
     public const string RegistryManifestOutdated = nameof(RegistryManifestOutdated);
     public const string RegistryManifestUnreadable = nameof(RegistryManifestUnreadable);
     public const string RegistryNotAnImage = nameof(RegistryNotAnImage);

@@ -34,7 +34,7 @@ public static class LogEvents
     public const int InitialSyncIncomplete = 4504;
     public const int ClusterRestored = 4505;
     public const int RepeatedConflicts = 4506;
-    public const int TasksLeftBehind = 4507;
+    public const int TasksAbandoned = 4507;
     public const int RolloutEnded = 4511;
     public const int VersionProblem = 4512;
     public const int HistorySetAside = 4601;

@@ -80,7 +80,7 @@ internal static partial class ClusterErrors
 
     public static CvException TooLarge(string what, int limit) =>
         new(
-            ErrorIds.ClusterAnswerTooLarge,
+            ErrorIds.ClusterResponseTooLarge,
             CvErrorKind.LimitExceeded,
             $"The API server sent a {what} larger than the limit of {limit / 1024 / 1024} MiB.",
             "Request fewer objects with -Namespace or -LabelSelector."
@@ -97,7 +97,7 @@ internal static partial class ClusterErrors
     /// </summary>
     public static CvException InvalidResponse(string title, string why, Exception? inner = null) =>
         new(
-            ErrorIds.ClusterAnswerInvalid,
+            ErrorIds.ClusterResponseInvalid,
             CvErrorKind.Unavailable,
             $"The response for {title} is not from a Kubernetes API server: {why}.",
             "Check the cluster's server address in the kubeconfig, and any proxy or load balancer in between.",

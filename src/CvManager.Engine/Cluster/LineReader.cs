@@ -10,7 +10,7 @@ internal sealed class LineReader(Stream stream, int maxLength) : IDisposable
     private int _end;
 
     /// <returns>The line without its line break, valid until the next call; null at the end of the stream.</returns>
-    /// <exception cref="CvException"><c>ClusterAnswerTooLarge</c>.</exception>
+    /// <exception cref="CvException"><c>ClusterResponseTooLarge</c>.</exception>
     public async Task<ReadOnlyMemory<byte>?> ReadAsync(CancellationToken cancellationToken)
     {
         var searched = _begin;

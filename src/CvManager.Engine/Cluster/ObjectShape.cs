@@ -73,7 +73,7 @@ internal static class ObjectShape
         );
     }
 
-    /// <exception cref="CvException">The status of an event of type ERROR, or <c>ClusterAnswerInvalid</c>.</exception>
+    /// <exception cref="CvException">The status of an event of type ERROR, or <c>ClusterResponseInvalid</c>.</exception>
     public static WatchChange<T> Change<T>(JsonObject line, ResourcePath path, Func<JsonObject, T> read)
     {
         var type = TextOf(line, "type", path.Title) ?? throw ClusterErrors.InvalidResponse(path.Title, "a watch event without a type");

@@ -308,8 +308,8 @@ public sealed partial class ContainerVersionController : IDisposable
     private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
 
     [LoggerMessage(
-        EventId = LogEvents.TasksLeftBehind,
-        EventName = nameof(LogEvents.TasksLeftBehind),
+        EventId = LogEvents.TasksAbandoned,
+        EventName = nameof(LogEvents.TasksAbandoned),
         Level = LogLevel.Warning,
         Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything"
     )]

@@ -263,7 +263,7 @@ internal sealed partial class TagPoller : IDisposable
         {
             LogUnexpected(_logger, repository.ToString(), e);
             shown = new CvException(
-                ErrorIds.RegistryLookFailed,
+                ErrorIds.RegistryReadFailed,
                 CvErrorKind.Unavailable,
                 $"The tags of {repository} could not be read: {e.Message}",
                 "No action required: the request is retried.",
@@ -330,7 +330,7 @@ internal sealed partial class TagPoller : IDisposable
     private static TagState NotReturned(Tag tag) =>
         TagState.Failed(
             new CvException(
-                ErrorIds.RegistryAnswerIncomplete,
+                ErrorIds.RegistryResponseIncomplete,
                 CvErrorKind.Unavailable,
                 $"The registry's response does not contain {tag.Target}.",
                 "No action required: the request is retried."

@@ -274,7 +274,7 @@ public sealed class ClusterAccessTests : IDisposable
     {
         await using LoopbackApiServer server = new() { Status = "307 Temporary Redirect\r\nLocation: ://no address" };
 
-        Assert.Equal("ClusterAnswerInvalid", (await Assert.ThrowsAsync<CvException>(() => AskAsync(server, "", scheme: "http"))).ErrorId);
+        Assert.Equal("ClusterResponseInvalid", (await Assert.ThrowsAsync<CvException>(() => AskAsync(server, "", scheme: "http"))).ErrorId);
         Assert.Single(server.Requests);
     }
 

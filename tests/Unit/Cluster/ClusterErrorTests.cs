@@ -43,15 +43,15 @@ public sealed class ClusterErrorTests
     [InlineData(502, "<html><body>Bad Gateway</body></html>", "ClusterFailed")]
     [InlineData(401, "", "ClusterUnauthorized")]
     [InlineData(503, "[]", "ClusterFailed")]
-    [InlineData(400, "<html>Bad Request</html>", "ClusterAnswerInvalid")]
-    [InlineData(403, "<html>Forbidden by the firewall</html>", "ClusterAnswerInvalid")]
-    [InlineData(403, "{\"error\":\"forbidden\"}", "ClusterAnswerInvalid")]
-    [InlineData(404, "<html>Not Found</html>", "ClusterAnswerInvalid")]
-    [InlineData(409, "", "ClusterAnswerInvalid")]
-    [InlineData(410, "gone", "ClusterAnswerInvalid")]
-    [InlineData(422, "{\"kind\":[\"Status\"]}", "ClusterAnswerInvalid")]
-    [InlineData(422, "{\"kind\":\"Status\",\"kind\":\"Status\"}", "ClusterAnswerInvalid")]
-    [InlineData(302, "", "ClusterAnswerInvalid")]
+    [InlineData(400, "<html>Bad Request</html>", "ClusterResponseInvalid")]
+    [InlineData(403, "<html>Forbidden by the firewall</html>", "ClusterResponseInvalid")]
+    [InlineData(403, "{\"error\":\"forbidden\"}", "ClusterResponseInvalid")]
+    [InlineData(404, "<html>Not Found</html>", "ClusterResponseInvalid")]
+    [InlineData(409, "", "ClusterResponseInvalid")]
+    [InlineData(410, "gone", "ClusterResponseInvalid")]
+    [InlineData(422, "{\"kind\":[\"Status\"]}", "ClusterResponseInvalid")]
+    [InlineData(422, "{\"kind\":\"Status\",\"kind\":\"Status\"}", "ClusterResponseInvalid")]
+    [InlineData(302, "", "ClusterResponseInvalid")]
     public async Task A_response_from_a_proxy_does_not_blame_an_object(int code, string body, string errorId)
     {
         var error = await GetAsync(FakeApiServer.Always(code, body));
@@ -140,7 +140,7 @@ public sealed class ClusterErrorTests
     [InlineData("<html>Log in</html>")]
     public async Task A_response_that_is_not_an_object_is_a_transient_error(string body) =>
         Assert.Equal(
-            ("ClusterAnswerInvalid", true),
+            ("ClusterResponseInvalid", true),
             await GetAsync(FakeApiServer.Always(200, body)) is var error ? (error.ErrorId, error.IsTransient) : default
         );
 

@@ -234,7 +234,7 @@ public sealed class ClusterRequestTests
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.ListAsync(Deployments, null, null, Token));
 
-        Assert.Equal(("ClusterAnswerInvalid", true), (error.ErrorId, error.IsTransient));
+        Assert.Equal(("ClusterResponseInvalid", true), (error.ErrorId, error.IsTransient));
     }
 
     [Fact]
@@ -255,18 +255,18 @@ public sealed class ClusterRequestTests
         using var cluster = server.Connect();
 
         Assert.Equal(
-            "ClusterAnswerInvalid",
+            "ClusterResponseInvalid",
             (await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments with { Name = "web" }, Token))).ErrorId
         );
     }
 
     [Theory]
-    [InlineData("""{"type":5,"object":{}}""", "ClusterAnswerInvalid")]
-    [InlineData("""{"object":{}}""", "ClusterAnswerInvalid")]
-    [InlineData("""["ADDED"]""", "ClusterAnswerInvalid")]
-    [InlineData("""{"type":"ADDED","object":{"kind":""", "ClusterAnswerInvalid")]
-    [InlineData("""{"type":"ADDED","type":"ADDED","object":{}}""", "ClusterAnswerInvalid")]
-    [InlineData("not json", "ClusterAnswerInvalid")]
+    [InlineData("""{"type":5,"object":{}}""", "ClusterResponseInvalid")]
+    [InlineData("""{"object":{}}""", "ClusterResponseInvalid")]
+    [InlineData("""["ADDED"]""", "ClusterResponseInvalid")]
+    [InlineData("""{"type":"ADDED","object":{"kind":""", "ClusterResponseInvalid")]
+    [InlineData("""{"type":"ADDED","type":"ADDED","object":{}}""", "ClusterResponseInvalid")]
+    [InlineData("not json", "ClusterResponseInvalid")]
     [InlineData("""{"type":"ERROR"}""", "ClusterFailed")]
     [InlineData("""{"type":"ERROR","object":"x"}""", "ClusterFailed")]
     [InlineData("""{"type":"ERROR","object":{"code":"410"}}""", "ClusterFailed")]
@@ -308,7 +308,7 @@ public sealed class ClusterRequestTests
 
         var error = await WatchAsync(server);
 
-        Assert.Equal("ClusterAnswerTooLarge", error.ErrorId);
+        Assert.Equal("ClusterResponseTooLarge", error.ErrorId);
         Assert.InRange(endless.BytesRead, 8 * 1024 * 1024, 17 * 1024 * 1024);
     }
 
@@ -342,7 +342,7 @@ public sealed class ClusterRequestTests
 
         var error = await Assert.ThrowsAsync<CvException>(() => cluster.GetAsync(Deployments, Token));
 
-        Assert.Equal((code == 403 ? "ClusterAnswerInvalid" : "ClusterFailed", true), (error.ErrorId, error.IsTransient));
+        Assert.Equal((code == 403 ? "ClusterResponseInvalid" : "ClusterFailed", true), (error.ErrorId, error.IsTransient));
         Assert.Equal(error.ErrorId, (await WatchAsync(new FakeApiServer(Answer))).ErrorId);
     }
 
@@ -461,6 +461,6 @@ public sealed class ClusterRequestTests
                 Assert.Fail("The line was accepted.");
         });
 
-        Assert.Contains(error.ErrorId, (string[])["ObjectUnreadable", "ClusterAnswerInvalid"]);
+        Assert.Contains(error.ErrorId, (string[])["ObjectUnreadable", "ClusterResponseInvalid"]);
     }
 }

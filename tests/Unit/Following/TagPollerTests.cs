@@ -268,7 +268,7 @@ public sealed class TagPollerTests : IAsyncLifetime
         var tag = Tag("app", "prod");
         _registry.Throws = new InvalidOperationException("broken");
         _poller.Follow("ns/a", tag, Minute);
-        Assert.Equal("RegistryLookFailed", _poller.Find(tag)?.Error?.ErrorId);
+        Assert.Equal("RegistryReadFailed", _poller.Find(tag)?.Error?.ErrorId);
 
         _registry.Throws = null;
         _registry.Digests[tag] = "sha256:1";
