@@ -5,16 +5,17 @@ using Xunit;
 namespace CvManager.Unit;
 
 /// <summary>
-/// Dependencies have one direction: a folder of the engine uses only the folders listed for it here (docs/architecture.md, "Folders").
+/// Dependencies have one direction: a folder uses only the folders listed for it here (docs/architecture.md, "Folders"), and those are listed
+/// before it. Files at the top of a project are for all of its folders.
 /// </summary>
 public sealed partial class LayoutTests
 {
-    private static readonly Dictionary<string, string[]> MayUse = new()
+    private static readonly Dictionary<string, string[]> Engine = new()
     {
+        ["Registries"] = [],
         ["Resources"] = ["Registries"],
         ["Cluster"] = ["Resources"],
         ["Scheduling"] = [],
-        ["Registries"] = [],
         ["Versions"] = ["Resources", "Scheduling", "Registries"],
         ["Workloads"] = ["Resources", "Cluster", "Registries"],
         ["Records"] = ["Resources", "Cluster", "Workloads"],
@@ -38,33 +39,114 @@ public sealed partial class LayoutTests
         ],
     };
 
+    private static readonly Dictionary<string, string[]> Sandbox = new()
+    {
+        ["Json"] = [],
+        ["Errors"] = ["Json"],
+        ["Http"] = ["Json", "Errors"],
+        ["Schemas"] = ["Json", "Errors"],
+        ["Selectors"] = ["Json", "Errors"],
+        ["Patching"] = ["Json", "Errors", "Schemas"],
+        ["Printing"] = ["Json", "Selectors"],
+        ["Kinds"] = ["Json", "Errors", "Schemas", "Selectors", "Printing"],
+        ["Storage"] = ["Json", "Errors", "Selectors", "Patching", "Kinds"],
+        ["Discovery"] = ["Json", "Http", "Schemas", "Kinds"],
+        ["Api"] = ["Json", "Errors", "Http", "Schemas", "Selectors", "Patching", "Printing", "Kinds", "Storage", "Discovery"],
+        ["Controllers"] = ["Json", "Errors", "Selectors", "Kinds", "Storage", "Api"],
+        ["Transport"] = ["Errors", "Http", "Storage", "Api"],
+        ["Registry"] = ["Json", "Http"],
+    };
+
+    /// <summary>The folders of nouns have one namespace, so that PowerShell shows short type names.</summary>
+    private static readonly Dictionary<string, string[]> Cmdlets = new()
+    {
+        ["Completion"] = [],
+        ["Controller"] = [],
+        ["CvContext"] = ["Completion"],
+        ["CvCluster"] = ["Completion", "CvContext"],
+        ["CvReconcile"] = ["Completion"],
+        ["CvRegistryBudget"] = [],
+        ["CvRegistryTag"] = ["Completion"],
+        ["ContainerVersion"] = ["Completion", "CvReconcile"],
+        ["CvRollout"] = ["Completion", "ContainerVersion"],
+        ["CvRollback"] = ["Completion", "CvReconcile", "ContainerVersion", "CvRollout"],
+        ["CvRolloutHistory"] = ["Completion"],
+        ["CvWorkload"] = ["Completion"],
+    };
+
+    private static readonly Dictionary<string, Dictionary<string, string[]>> Projects = new()
+    {
+        ["CvManager.Engine"] = Engine,
+        ["CvManager.Sandbox"] = Sandbox,
+        ["CvManager.PowerShell"] = Cmdlets,
+    };
+
+    /// <summary>What files at the top of a project use: the one that puts the sandbox together, and base classes with completion.</summary>
+    private static readonly Dictionary<string, string[]> TopUses = new()
+    {
+        ["CvManager.Sandbox/SandboxCluster.cs"] = [.. Sandbox.Keys],
+        ["CvManager.PowerShell/ClusterCmdlet.cs"] = ["Completion"],
+        ["CvManager.PowerShell/ContainerVersionCmdlet.cs"] = ["Completion"],
+        ["CvManager.PowerShell/NamespacedCmdlet.cs"] = ["Completion"],
+    };
+
     private static readonly string Source = Path.Combine(RepositoryRoot.Path, "src");
 
-    [Fact]
-    public void A_folder_of_the_engine_uses_only_the_folders_below_it()
+    [Theory]
+    [InlineData("CvManager.Engine")]
+    [InlineData("CvManager.Sandbox")]
+    [InlineData("CvManager.PowerShell")]
+    public void A_folder_uses_only_the_folders_listed_for_it(string project)
     {
+        var files = Files(Path.Combine(Source, project)).ToDictionary(file => file, file => Code(File.ReadAllText(file)));
+        var folders = TypesOf(project, files);
         List<string> wrong = [];
-        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")))
+        foreach (var (file, code) in files)
         {
-            var path = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), file).Split(Path.DirectorySeparatorChar);
-            if (path.Length == 1)
-                continue;
-            Assert.True(MayUse.ContainsKey(path[0]), $"{path[0]} is not a folder of the engine");
-            string[] allowed = [path[0], .. MayUse[path[0]]];
-            wrong.AddRange(FoldersNamedIn(file).Except(allowed).Select(folder => $"{string.Join('/', path)} uses {folder}"));
+            var folder = FolderOf(project, file);
+            Assert.True(folder.Length == 0 || Projects[project].ContainsKey(folder), $"{folder} is not a listed folder of {project}");
+            var name = $"{project}/{Path.GetFileName(file)}";
+            var allowed = folder.Length > 0 ? Projects[project][folder] : TopUses.GetValueOrDefault(name, []);
+            wrong.AddRange(Uses(project, code, folders).Except([folder, .. allowed]).Select(used => $"{file} uses {used}"));
         }
 
         Assert.Empty(wrong);
     }
 
+    [Theory]
+    [InlineData("CvManager.Engine")]
+    [InlineData("CvManager.Sandbox")]
+    [InlineData("CvManager.PowerShell")]
+    public void A_folder_is_listed_after_the_folders_it_uses(string project)
+    {
+        HashSet<string> below = [];
+        foreach (var (folder, uses) in Projects[project])
+        {
+            Assert.Empty(uses.Except(below).Select(used => $"{folder} uses {used}"));
+            below.Add(folder);
+        }
+    }
+
     [Fact]
-    public void Namespaces_match_folders()
+    public void No_folder_of_the_sandbox_uses_the_whole_cluster()
+    {
+        var users = Files(Path.Combine(Source, "CvManager.Sandbox"))
+            .Where(file => FolderOf("CvManager.Sandbox", file).Length > 0)
+            .Where(file => Code(File.ReadAllText(file)).Contains("SandboxCluster", StringComparison.Ordinal));
+
+        Assert.Empty(users);
+    }
+
+    [Theory]
+    [InlineData("CvManager.Engine", "CvManager")]
+    [InlineData("CvManager.Sandbox", "CvManager.Sandbox")]
+    public void Namespaces_match_folders(string project, string top)
     {
         List<string> wrong = [];
-        foreach (var file in Files(Path.Combine(Source, "CvManager.Engine")))
+        foreach (var file in Files(Path.Combine(Source, project)))
         {
-            var folder = Path.GetRelativePath(Path.Combine(Source, "CvManager.Engine"), Path.GetDirectoryName(file)!);
-            var expected = folder == "." ? "CvManager" : "CvManager." + folder.Replace(Path.DirectorySeparatorChar, '.');
+            var folder = Path.GetRelativePath(Path.Combine(Source, project), Path.GetDirectoryName(file)!);
+            var expected = folder == "." ? top : $"{top}.{folder.Replace(Path.DirectorySeparatorChar, '.')}";
             if (Namespace().Match(File.ReadAllText(file)).Groups[1].Value is { Length: > 0 } found && found != expected)
                 wrong.Add($"{file}: {found}");
         }
@@ -113,8 +195,42 @@ public sealed partial class LayoutTests
         Assert.Empty(sandbox);
     }
 
+    /// <summary>The first folder of a file in its project; empty for a file at the top.</summary>
+    private static string FolderOf(string project, string file) =>
+        Path.GetRelativePath(Path.Combine(Source, project), file).Split(Path.DirectorySeparatorChar) is [var folder, _, ..] ? folder : "";
+
+    /// <summary>
+    /// The folders of the types of PowerShell's project, whose namespaces do not say it. Empty for the others, whose names of types are also
+    /// names of properties.
+    /// </summary>
+    private static Dictionary<string, string> TypesOf(string project, Dictionary<string, string> files) =>
+        project != "CvManager.PowerShell"
+            ? []
+            : files
+                .SelectMany(file =>
+                    TypeName().Matches(file.Value).Select(m => (Type: m.Groups[1].Value, Folder: FolderOf(project, file.Key)))
+                )
+                .Where(type => type.Folder.Length > 0)
+                .DistinctBy(type => type.Type)
+                .ToDictionary(type => type.Type, type => type.Folder);
+
+    private static IEnumerable<string> Uses(string project, string code, Dictionary<string, string> types)
+    {
+        if (types.Count > 0)
+            return Word().Matches(code).Select(m => types.GetValueOrDefault(m.Value)).OfType<string>().Distinct();
+        var pattern = project == "CvManager.Engine" ? FolderName() : SandboxFolderName();
+        return pattern
+            .Matches(code)
+            .Concat(QualifiedName().Matches(code))
+            .Select(m => m.Groups[1].Value)
+            .Where(Projects[project].ContainsKey)
+            .Distinct();
+    }
+
+    private static string Code(string text) => Comment().Replace(text, "");
+
     private static IEnumerable<string> FoldersNamedIn(string file) =>
-        FolderName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(MayUse.ContainsKey).Distinct();
+        FolderName().Matches(File.ReadAllText(file)).Select(m => m.Groups[1].Value).Where(Engine.ContainsKey).Distinct();
 
     private static IEnumerable<string> Files(string folder) =>
         Directory
@@ -123,6 +239,25 @@ public sealed partial class LayoutTests
 
     [GeneratedRegex(@"\bCvManager\.(\w+)")]
     private static partial Regex FolderName();
+
+    [GeneratedRegex(@"\bCvManager\.Sandbox\.(\w+)")]
+    private static partial Regex SandboxFolderName();
+
+    /// <summary>A type named by the last part of its namespace, without a using directive.</summary>
+    [GeneratedRegex(@"(?<![\w.])([A-Z]\w+)\.[A-Z]")]
+    private static partial Regex QualifiedName();
+
+    [GeneratedRegex(
+        @"^(?:(?:public|internal|static|sealed|abstract|partial|readonly) )*(?:class|record struct|record|struct|interface|enum) (\w+)",
+        RegexOptions.Multiline
+    )]
+    private static partial Regex TypeName();
+
+    [GeneratedRegex(@"(?<![\w.])[A-Z]\w+")]
+    private static partial Regex Word();
+
+    [GeneratedRegex("//[^\n]*")]
+    private static partial Regex Comment();
 
     [GeneratedRegex("""new (CvException|ErrorRecord)\(\s*(\w+,\s*)?"|ErrorId (is|==|!=) (not )?"|ErrorId: \u0022""")]
     private static partial Regex LiteralErrorId();
