@@ -31,8 +31,10 @@ internal sealed class ImportScenario : IScenario
         List<Run>[] runs = [.. contestants.Select(_ => new List<Run>())];
         for (var i = -2; i < number; i++)
         {
-            for (var c = 0; c < contestants.Count; c++)
+            for (var turn = 0; turn < contestants.Count; turn++)
             {
+                // Not always in the same order: what ran before has an effect.
+                var c = (turn + i + 2) % contestants.Count;
                 var run = await RunAsync(contestants[c].Command, cancellationToken);
                 if (i >= 0)
                     runs[c].Add(run);
