@@ -125,7 +125,10 @@ internal sealed class FaultProxy : IAsyncDisposable
                 open.Add(ServeAsync(client));
             }
         }
-        catch (OperationCanceledException) { }
+        catch (OperationCanceledException)
+        {
+            // The proxy is being disposed: no more connections.
+        }
 
         await Task.WhenAll(open);
     }
