@@ -110,6 +110,17 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     protected new void WriteInformation(InformationRecord informationRecord) => Post(new InformationMessage(informationRecord));
 
+    /// <summary>
+    /// Shows a line to the person who watches, at a prompt and in the log of a CI step, like Write-Host: it goes to the information stream, not
+    /// to the output. Never waits. Thread-safe.
+    /// </summary>
+    protected void WriteStatusLine(string text)
+    {
+        InformationRecord record = new(new HostInformationMessage { Message = DisplayText.Line(text) }, GetType().Name);
+        record.Tags.Add("PSHOST");
+        Post(new InformationMessage(record));
+    }
+
     protected new void WriteProgress(ProgressRecord progressRecord)
     {
         ArgumentNullException.ThrowIfNull(progressRecord);
