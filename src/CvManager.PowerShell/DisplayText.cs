@@ -53,8 +53,8 @@ internal static class DisplayText
             {
                 string line => Of(line),
                 IReadOnlyDictionary<string, string> map when map.Any(entry => NeedsEscaping(entry.Key) || NeedsEscaping(entry.Value)) =>
-                    map.GroupBy(entry => Of(entry.Key)).ToDictionary(entry => entry.Key, entry => Of(entry.First().Value)),
-                IReadOnlyList<string> list when list.Any(NeedsEscaping) => list.Select(Of).ToArray(),
+                    Labels.Of(map.Select(entry => KeyValuePair.Create(Of(entry.Key), Of(entry.Value)))),
+                IReadOnlyList<string> list when list.Any(NeedsEscaping) => new Listed<string>([.. list.Select(Of)]),
                 IEnumerable items when items is not (string or IDictionary) => OfEach(items, assembly),
                 _ => Of(original, assembly),
             };

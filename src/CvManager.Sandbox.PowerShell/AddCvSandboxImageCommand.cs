@@ -52,7 +52,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
             new CvSandboxImage
             {
                 Repository = repository,
-                Tag = Tag,
+                Tag = [.. Tag],
                 Digest = digest,
                 Pullable = !Broken,
             }

@@ -1,3 +1,5 @@
+using CvManager.PowerShell;
+
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>An image in the registry of a sandbox.</summary>
@@ -7,7 +9,7 @@ public sealed record CvSandboxImage
     public string Repository { get; init; } = "";
 
     /// <summary>The tags of the image.</summary>
-    public IReadOnlyList<string> Tag { get; init; } = [];
+    public Listed<string> Tag { get; init; } = [];
 
     public string Digest { get; init; } = "";
 

@@ -11,13 +11,13 @@ public sealed record ContainerVersionTest : IContainerVersionReference
     /// <summary>True if there are no problems.</summary>
     public bool Valid => Problems.Count == 0;
 
-    public IReadOnlyList<ContainerVersionProblem> Problems { get; init; } = [];
+    public Listed<ContainerVersionProblem> Problems { get; init; } = [];
 
     /// <summary>Describes what a reconcile would do now; null for manifests.</summary>
     public string? Plan { get; init; }
 
     /// <summary>The changes that a reconcile would make now; empty for manifests.</summary>
-    public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
+    public Listed<CvPlannedChange> Change { get; init; } = [];
 
     /// <summary>The path of the file, <c>pipeline</c>, or <c>cluster</c>.</summary>
     public string Source { get; init; } = "";

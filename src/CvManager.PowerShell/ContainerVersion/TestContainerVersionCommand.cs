@@ -129,7 +129,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             await WriteObjectAsync(test);
     }
 
-    private static IReadOnlyList<ContainerVersionProblem> ProblemsOf(IEnumerable<ValidationError> errors) =>
+    private static Listed<ContainerVersionProblem> ProblemsOf(IEnumerable<ValidationError> errors) =>
         [
             .. errors.Select(error => new ContainerVersionProblem
             {

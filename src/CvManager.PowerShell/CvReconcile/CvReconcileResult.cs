@@ -30,7 +30,7 @@ public sealed record CvReconcileResult : IContainerVersionReference
     public string Message { get; init; } = "";
 
     /// <summary>The planned changes, one for each container; empty if there is nothing to change.</summary>
-    public IReadOnlyList<CvPlannedChange> Change { get; init; } = [];
+    public Listed<CvPlannedChange> Change { get; init; } = [];
 
     /// <summary>The error that made it Stalled; null if the plan itself found the problem.</summary>
     internal CvException? Problem { get; init; }
@@ -117,7 +117,7 @@ public sealed record CvPlannedChange
     /// <summary>Describes the change.</summary>
     public string Action { get; init; } = "";
 
-    internal static IReadOnlyList<CvPlannedChange> Of(RolloutPlan plan) =>
+    internal static Listed<CvPlannedChange> Of(RolloutPlan plan) =>
         [
             .. plan.Changes.Select(change => new CvPlannedChange
             {
