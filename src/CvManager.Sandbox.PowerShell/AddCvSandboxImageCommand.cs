@@ -7,7 +7,7 @@ using CvManager.Sandbox.Registry;
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>Pushes a small test image to the registry of the sandbox, as a build would.</summary>
-[Cmdlet(VerbsCommon.Add, "CvSandboxImage", SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.Add, "CvSandboxImage", SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Add-CvSandboxImage.md")]
 [OutputType(typeof(CvSandboxImage))]
 public sealed class AddCvSandboxImageCommand : AsyncCmdlet
 {

@@ -9,7 +9,7 @@ namespace CvManager.Sandbox.PowerShell;
 /// Starts a Kubernetes cluster and a registry in this process, on the loopback address, and connects the session to it. Stop-CvSandbox or
 /// the end of the session stops it.
 /// </summary>
-[Cmdlet(VerbsLifecycle.Start, "CvSandbox", SupportsShouldProcess = true)]
+[Cmdlet(VerbsLifecycle.Start, "CvSandbox", SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Start-CvSandbox.md")]
 [OutputType(typeof(CvSandbox))]
 public sealed class StartCvSandboxCommand : AsyncCmdlet
 {

@@ -4,7 +4,7 @@ using CvManager.PowerShell;
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>Stops sandboxes of this session, deletes their contents, and removes their kubeconfig files.</summary>
-[Cmdlet(VerbsLifecycle.Stop, "CvSandbox", SupportsShouldProcess = true)]
+[Cmdlet(VerbsLifecycle.Stop, "CvSandbox", SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Stop-CvSandbox.md")]
 [OutputType(typeof(void))]
 public sealed class StopCvSandboxCommand : AsyncCmdlet
 {

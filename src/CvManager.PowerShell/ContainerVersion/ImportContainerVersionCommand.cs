@@ -6,7 +6,13 @@ using CvManager.Workloads;
 namespace CvManager.PowerShell;
 
 /// <summary>Creates or updates ContainerVersions from manifests.</summary>
-[Cmdlet(VerbsData.Import, "ContainerVersion", DefaultParameterSetName = PathSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsData.Import,
+    "ContainerVersion",
+    DefaultParameterSetName = PathSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Import-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class ImportContainerVersionCommand : ManifestCmdlet
 {

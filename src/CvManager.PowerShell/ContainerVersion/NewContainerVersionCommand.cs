@@ -8,7 +8,13 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Creates a ContainerVersion.</summary>
-[Cmdlet(VerbsCommon.New, "ContainerVersion", DefaultParameterSetName = TagSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsCommon.New,
+    "ContainerVersion",
+    DefaultParameterSetName = TagSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "New-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class NewContainerVersionCommand : SpecificationCmdlet
 {

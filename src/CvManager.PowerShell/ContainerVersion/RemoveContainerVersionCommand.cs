@@ -4,7 +4,13 @@ using CvManager.Cluster;
 namespace CvManager.PowerShell;
 
 /// <summary>Removes ContainerVersions. Their workloads and history are not changed.</summary>
-[Cmdlet(VerbsCommon.Remove, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsCommon.Remove,
+    "ContainerVersion",
+    DefaultParameterSetName = NamespaceSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Remove-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class RemoveContainerVersionCommand : MandatoryNameCmdlet
 {

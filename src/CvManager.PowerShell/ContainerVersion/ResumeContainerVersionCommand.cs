@@ -5,7 +5,13 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Lets ContainerVersions follow their tags again: clears suspension, pin and quarantine.</summary>
-[Cmdlet(VerbsLifecycle.Resume, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsLifecycle.Resume,
+    "ContainerVersion",
+    DefaultParameterSetName = NamespaceSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Resume-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class ResumeContainerVersionCommand : HoldCmdlet
 {

@@ -8,7 +8,13 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Changes fields of ContainerVersions. Fields without a parameter are not changed.</summary>
-[Cmdlet(VerbsCommon.Set, "ContainerVersion", DefaultParameterSetName = TagSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsCommon.Set,
+    "ContainerVersion",
+    DefaultParameterSetName = TagSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Set-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SetContainerVersionCommand : SpecificationCmdlet
 {

@@ -5,7 +5,13 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Suspends ContainerVersions: nothing is rolled out until they are resumed.</summary>
-[Cmdlet(VerbsLifecycle.Suspend, "ContainerVersion", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsLifecycle.Suspend,
+    "ContainerVersion",
+    DefaultParameterSetName = NamespaceSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Suspend-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class SuspendContainerVersionCommand : HoldCmdlet
 {

@@ -9,7 +9,12 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Checks ContainerVersions in manifests, or in a cluster together with the registry.</summary>
-[Cmdlet(VerbsDiagnostic.Test, "ContainerVersion", DefaultParameterSetName = PathSet)]
+[Cmdlet(
+    VerbsDiagnostic.Test,
+    "ContainerVersion",
+    DefaultParameterSetName = PathSet,
+    HelpUri = ProjectUri.Docs + "Test-ContainerVersion.md"
+)]
 [OutputType(typeof(ContainerVersionTest), typeof(bool))]
 public sealed class TestContainerVersionCommand : ManifestCmdlet
 {

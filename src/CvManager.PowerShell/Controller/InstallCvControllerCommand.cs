@@ -5,7 +5,13 @@ using CvManager.Resources;
 namespace CvManager.PowerShell;
 
 /// <summary>Installs the custom resource definition in a cluster, or returns it as YAML.</summary>
-[Cmdlet(VerbsLifecycle.Install, "CvController", DefaultParameterSetName = InstallSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsLifecycle.Install,
+    "CvController",
+    DefaultParameterSetName = InstallSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Install-CvController.md"
+)]
 [OutputType(typeof(CvControllerObject), ParameterSetName = [InstallSet])]
 [OutputType(typeof(string), ParameterSetName = [YamlSet])]
 public sealed class InstallCvControllerCommand : ClusterCmdlet

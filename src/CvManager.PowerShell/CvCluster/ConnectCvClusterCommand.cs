@@ -8,7 +8,7 @@ namespace CvManager.PowerShell;
 /// Sets the default cluster of this session, for cmdlets without -Context and -KubeConfig. Reads the version of the cluster, so that a
 /// wrong address or credential is reported here.
 /// </summary>
-[Cmdlet(VerbsCommunications.Connect, "CvCluster")]
+[Cmdlet(VerbsCommunications.Connect, "CvCluster", HelpUri = ProjectUri.Docs + "Connect-CvCluster.md")]
 [OutputType(typeof(CvContext))]
 public sealed class ConnectCvClusterCommand : AsyncCmdlet
 {

@@ -5,7 +5,7 @@ using CvManager.PowerShell.Completion;
 namespace CvManager.PowerShell;
 
 /// <summary>Lists the contexts of the kubeconfig, without connecting to a cluster.</summary>
-[Cmdlet(VerbsCommon.Get, "CvContext")]
+[Cmdlet(VerbsCommon.Get, "CvContext", HelpUri = ProjectUri.Docs + "Get-CvContext.md")]
 [OutputType(typeof(CvContext))]
 public sealed class GetCvContextCommand : AsyncCmdlet
 {

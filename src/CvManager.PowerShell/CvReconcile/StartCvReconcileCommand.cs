@@ -6,7 +6,13 @@ using CvManager.Rollouts;
 namespace CvManager.PowerShell;
 
 /// <summary>Reconciles ContainerVersions once, or runs the controller, and rolls out the versions that their tags point at.</summary>
-[Cmdlet(VerbsLifecycle.Start, "CvReconcile", DefaultParameterSetName = NamespaceSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsLifecycle.Start,
+    "CvReconcile",
+    DefaultParameterSetName = NamespaceSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Start-CvReconcile.md"
+)]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
 public sealed class StartCvReconcileCommand : OptionalNameCmdlet
 {

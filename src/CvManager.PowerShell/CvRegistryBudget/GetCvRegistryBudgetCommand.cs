@@ -3,7 +3,7 @@ using System.Management.Automation;
 namespace CvManager.PowerShell;
 
 /// <summary>Shows the registry requests of this session and the remaining limits, without sending a request.</summary>
-[Cmdlet(VerbsCommon.Get, "CvRegistryBudget")]
+[Cmdlet(VerbsCommon.Get, "CvRegistryBudget", HelpUri = ProjectUri.Docs + "Get-CvRegistryBudget.md")]
 [OutputType(typeof(CvRegistryBudget))]
 public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
 {

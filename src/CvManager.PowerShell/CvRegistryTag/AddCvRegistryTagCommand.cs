@@ -5,7 +5,7 @@ using CvManager.Registries;
 namespace CvManager.PowerShell;
 
 /// <summary>Points tags at the image of a version: the release step of a pipeline.</summary>
-[Cmdlet(VerbsCommon.Add, "CvRegistryTag", SupportsShouldProcess = true)]
+[Cmdlet(VerbsCommon.Add, "CvRegistryTag", SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Add-CvRegistryTag.md")]
 [OutputType(typeof(CvRegistryTag))]
 public sealed class AddCvRegistryTagCommand : RegistryCmdlet
 {

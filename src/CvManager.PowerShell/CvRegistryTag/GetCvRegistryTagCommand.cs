@@ -7,7 +7,7 @@ using CvManager.Versions;
 namespace CvManager.PowerShell;
 
 /// <summary>Lists the tags of a repository, with the version that each points at.</summary>
-[Cmdlet(VerbsCommon.Get, "CvRegistryTag", DefaultParameterSetName = TagSet)]
+[Cmdlet(VerbsCommon.Get, "CvRegistryTag", DefaultParameterSetName = TagSet, HelpUri = ProjectUri.Docs + "Get-CvRegistryTag.md")]
 [OutputType(typeof(CvRegistryTag))]
 public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 {

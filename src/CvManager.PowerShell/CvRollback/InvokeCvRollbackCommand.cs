@@ -8,7 +8,13 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Rolls back to a former version, and stays on it until the ContainerVersion is resumed.</summary>
-[Cmdlet(VerbsLifecycle.Invoke, "CvRollback", DefaultParameterSetName = PreviousSet, SupportsShouldProcess = true)]
+[Cmdlet(
+    VerbsLifecycle.Invoke,
+    "CvRollback",
+    DefaultParameterSetName = PreviousSet,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Invoke-CvRollback.md"
+)]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 {

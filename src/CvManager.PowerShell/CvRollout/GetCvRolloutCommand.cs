@@ -4,7 +4,7 @@ using CvManager.Workloads;
 namespace CvManager.PowerShell;
 
 /// <summary>Shows the progress of rollouts for each workload.</summary>
-[Cmdlet(VerbsCommon.Get, "CvRollout", DefaultParameterSetName = NamespaceSet)]
+[Cmdlet(VerbsCommon.Get, "CvRollout", DefaultParameterSetName = NamespaceSet, HelpUri = ProjectUri.Docs + "Get-CvRollout.md")]
 [OutputType(typeof(CvRollout))]
 public sealed class GetCvRolloutCommand : OptionalNameCmdlet
 {

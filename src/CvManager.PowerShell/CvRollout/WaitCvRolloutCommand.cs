@@ -5,7 +5,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>Waits until rollouts are finished. A failed rollout is a terminating error.</summary>
-[Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet)]
+[Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet, HelpUri = ProjectUri.Docs + "Wait-CvRollout.md")]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
 {

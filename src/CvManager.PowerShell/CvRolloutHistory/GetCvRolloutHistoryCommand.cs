@@ -5,7 +5,7 @@ using CvManager.Records;
 namespace CvManager.PowerShell;
 
 /// <summary>Shows finished rollouts: from and to which version, and their outcome.</summary>
-[Cmdlet(VerbsCommon.Get, "CvRolloutHistory", DefaultParameterSetName = NamespaceSet)]
+[Cmdlet(VerbsCommon.Get, "CvRolloutHistory", DefaultParameterSetName = NamespaceSet, HelpUri = ProjectUri.Docs + "Get-CvRolloutHistory.md")]
 [OutputType(typeof(CvRolloutRecord))]
 public sealed class GetCvRolloutHistoryCommand : OptionalNameCmdlet
 {

@@ -5,7 +5,7 @@ using CvManager.Workloads;
 namespace CvManager.PowerShell;
 
 /// <summary>Shows what runs where: the workloads that ContainerVersions select, and their versions.</summary>
-[Cmdlet(VerbsCommon.Get, "CvWorkload", DefaultParameterSetName = NamespaceSet)]
+[Cmdlet(VerbsCommon.Get, "CvWorkload", DefaultParameterSetName = NamespaceSet, HelpUri = ProjectUri.Docs + "Get-CvWorkload.md")]
 [OutputType(typeof(CvWorkload))]
 public sealed class GetCvWorkloadCommand : NamespacedCmdlet
 {
