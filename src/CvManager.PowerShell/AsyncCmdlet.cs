@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics.CodeAnalysis;
 using System.Management.Automation;
 using Microsoft.Extensions.Logging;
 
@@ -56,6 +57,12 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>The maximum duration of the cmdlet, including prompts; null for no limit. Read once, at the start.</summary>
     protected virtual TimeSpan? TimeLimit => null;
 
+    /// <summary>
+    /// True if an error ends the whole script, like <c>throw</c>: for the steps of a CI pipeline, which must not continue, and must make
+    /// <c>pwsh -File</c> return 1. A terminating error alone ends only its statement. Errors of <see cref="WriteErrorAsync"/> end nothing.
+    /// </summary>
+    protected virtual bool ErrorsEndScript => false;
+
     /// <summary>How long to wait for a cancelled cmdlet to stop. After that, the cmdlet returns with a warning.</summary>
     protected virtual TimeSpan StopLimit => TimeSpan.FromSeconds(10);
 
@@ -63,6 +70,16 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// The log of the engine. Errors and warnings become warnings, information becomes verbose, the rest debug. Thread-safe.
     /// </summary>
     protected ILogger Logger => _logger ??= new CmdletLogger(this);
+
+    /// <summary>The error if the cmdlet did not finish within <see cref="TimeLimit"/>. Called on the pipeline thread.</summary>
+    private protected virtual CvException TimedOut(TimeSpan limit, Exception cancellation) =>
+        new(
+            CmdletErrorIds.OperationTimedOut,
+            CvErrorKind.Timeout,
+            $"{MyInvocation.MyCommand.Name} did not finish within {limit.TotalSeconds:0.###} s (-Timeout).",
+            "Increase -Timeout, or find out why the API server or the registry responds slowly.",
+            cancellation
+        );
 
     /// <summary>Called once, before the first item. An exception stops the pipeline.</summary>
     protected virtual Task BeginProcessingAsync(CancellationToken cancellationToken) => Task.CompletedTask;
@@ -281,17 +298,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             throw new PipelineStoppedException();
         if (_limit is { IsCancellationRequested: true } && failure is OperationCanceledException)
         {
-            ThrowTerminatingError(
-                ErrorRecords.From(
-                    new CvException(
-                        CmdletErrorIds.OperationTimedOut,
-                        CvErrorKind.Timeout,
-                        $"{MyInvocation.MyCommand.Name} did not finish within {TimeLimit!.Value.TotalSeconds:0.###} s (-Timeout).",
-                        "Increase -Timeout, or find out why the API server or the registry responds slowly.",
-                        failure
-                    )
-                )
-            );
+            End(ErrorRecords.From(TimedOut(TimeLimit!.Value, failure)));
         }
         var isWrapped = failure is TerminatingException { InnerException: not null };
         var error = failure is TerminatingException { InnerException: { } inner } wrapped
@@ -302,9 +309,29 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             _hasEnded = true;
             return;
         }
-        if (terminating || isWrapped)
-            ThrowTerminatingError(error);
+        if (terminating || isWrapped || ErrorsEndScript)
+            End(error);
         WriteError(error);
+    }
+
+    /// <summary>Ends the cmdlet with an error. Never returns.</summary>
+    [DoesNotReturn]
+    private void End(ErrorRecord error)
+    {
+        if (!ErrorsEndScript)
+            ThrowTerminatingError(error);
+        // PowerShell completes the error of ThrowTerminatingError, but not that of a throw statement.
+        ErrorRecord own = new(
+            error.Exception,
+            $"{error.FullyQualifiedErrorId},{GetType().FullName}",
+            error.CategoryInfo.Category,
+            error.TargetObject
+        )
+        {
+            ErrorDetails = error.ErrorDetails,
+        };
+        own.CategoryInfo.Activity = MyInvocation.MyCommand.Name;
+        throw new RuntimeException(error.Exception.Message, error.Exception, own) { WasThrownFromThrowStatement = true };
     }
 
     private void Release(PipelineRecord record)

@@ -24,8 +24,11 @@ public abstract class ContainerVersionCmdlet : NamespacedCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = await ResolveNamespaceAsync(cancellationToken);
-        return await _selection.FindAsync(cluster, ns, CV, Names, LabelSelector, e => WriteErrorAsync(e), cancellationToken);
+        return await _selection.FindAsync(cluster, ns, CV, Names, LabelSelector, ReportNotFoundAsync, cancellationToken);
     }
+
+    /// <summary>Called for each exact name that does not exist.</summary>
+    private protected virtual Task ReportNotFoundAsync(CvException error) => WriteErrorAsync(error);
 }
 
 /// <summary>A cmdlet that changes ContainerVersions, or waits for them.</summary>

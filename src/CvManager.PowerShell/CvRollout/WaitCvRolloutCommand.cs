@@ -19,6 +19,11 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    protected override bool ErrorsEndScript => true;
+
+    /// <summary>A misspelled name must not look like a rollout that succeeded.</summary>
+    private protected override Task ReportNotFoundAsync(CvException error) => throw error;
+
     /// <summary>Collects all input first, so that rollouts are waited for in parallel.</summary>
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
         _resources.AddRange(await FindAsync(cancellationToken));
@@ -36,10 +41,6 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
                 waits.Remove(ended);
                 await ended;
             }
-        }
-        catch (CvException e)
-        {
-            throw Terminating(e);
         }
         finally
         {

@@ -154,6 +154,24 @@ public sealed class AsyncCmdletTests
     }
 
     [Fact]
+    public void An_error_of_a_CI_step_ends_the_script_and_can_be_caught()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("Stop-AsyncScript -ErrorVariable seen; $continued = $true");
+        Assert.Equal("TagNotFound,CvManager.Unit.PowerShell.AsyncCmdletTests+StopAsyncScriptCommand", result.Error().FullyQualifiedErrorId);
+        Assert.Equal(
+            ("Stop-AsyncScript", ErrorCategory.ObjectNotFound),
+            (result.Error().CategoryInfo.Activity, result.Error().CategoryInfo.Category)
+        );
+        Assert.Equal("Push it.", result.Error().ErrorDetails.RecommendedAction);
+        Assert.Null(session.Runspace.SessionStateProxy.GetVariable("continued"));
+
+        var caught = session.Invoke("try { Stop-AsyncScript; 'not reached' } catch { $_.FullyQualifiedErrorId }");
+        Assert.StartsWith("TagNotFound,", (string)caught.Single().BaseObject, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void The_time_limit_ends_the_cmdlet()
     {
         using var session = Session();
@@ -406,6 +424,15 @@ public sealed class AsyncCmdletTests
                 Witness.Ended = true;
             }
         }
+    }
+
+    [Cmdlet(VerbsLifecycle.Stop, "AsyncScript")]
+    public sealed class StopAsyncScriptCommand : AsyncCmdlet
+    {
+        protected override bool ErrorsEndScript => true;
+
+        protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
+            throw new CvException("TagNotFound", CvErrorKind.NotFound, "No tag.", "Push it.");
     }
 
     [Cmdlet(VerbsDiagnostic.Test, "AsyncFailure")]
