@@ -1,104 +1,99 @@
-using System.Text;
+using Markdig.Syntax;
+using Markdig.Syntax.Inlines;
 
 namespace CvManager.HelpWriter;
 
-/// <summary>A parsed page of docs/. Empty lines separate paragraphs; inline Markdown is not interpreted.</summary>
+/// <summary>The page of a cmdlet. Texts are plain text, one string for each paragraph or list.</summary>
 internal sealed class CmdletPage
 {
     private CmdletPage(string name) => Name = name;
 
     public string Name { get; }
 
-    public List<string> Synopsis { get; } = [];
+    public IReadOnlyList<string> Synopsis { get; private set; } = [];
 
-    public List<string> Description { get; } = [];
+    public IReadOnlyList<string> Description { get; private set; } = [];
 
     public List<PageExample> Examples { get; } = [];
 
-    public Dictionary<string, List<string>> Parameters { get; } = new(StringComparer.OrdinalIgnoreCase);
+    public Dictionary<string, IReadOnlyList<string>> Parameters { get; } = new(StringComparer.OrdinalIgnoreCase);
 
-    public List<string> Outputs { get; } = [];
+    /// <summary>By the full name of the type. In addition to what binds according to the parameters, or in place of it.</summary>
+    public Dictionary<string, IReadOnlyList<string>> Inputs { get; } = [];
 
-    public List<string> Notes { get; } = [];
+    /// <summary>By the full name of the type, or <c>None</c>.</summary>
+    public Dictionary<string, IReadOnlyList<string>> Outputs { get; } = [];
+
+    public IReadOnlyList<string> Notes { get; private set; } = [];
+
+    /// <summary>The names of the pages that "Related links" refers to.</summary>
+    public IReadOnlyList<string> Links { get; private set; } = [];
 
     /// <summary>
-    /// Reads a page of this format: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, fenced
-    /// code and remarks; <c>## Parameters</c> with <c>### -Name</c>; <c>## Outputs</c>; <c>## Notes</c>.
+    /// Reads a page of this format: <c># Name</c> and the synopsis; <c>## Description</c>; <c>## Examples</c> with <c>###</c> title, a
+    /// sentence and fenced code; <c>## Parameters</c> with <c>### -Name</c>; <c>## Inputs</c> (optional) and <c>## Outputs</c> with
+    /// <c>### Type</c>; <c>## Notes</c>; <c>## Related links</c> with a list.
     /// </summary>
     /// <exception cref="InvalidDataException">The page has another heading.</exception>
     public static CmdletPage Read(string path)
     {
-        var lines = File.ReadAllLines(path);
-        CmdletPage page = new(Path.GetFileNameWithoutExtension(path));
-        var section = "";
-        List<string> paragraphs = [];
-        var fence = false;
-        StringBuilder code = new();
-        StringBuilder paragraph = new();
-        for (var i = 0; i < lines.Length; i++)
+        var source = HelpPage.Read(path);
+        CmdletPage page = new(source.Name) { Synopsis = PlainText.Blocks(source.Sections[0].Blocks) };
+        var parent = "";
+        foreach (var section in source.Sections.Skip(1))
         {
-            var line = lines[i];
-            if (line.StartsWith("```", StringComparison.Ordinal))
+            if (section.Level == 2)
+                parent = section.Title;
+            switch (section.Level, parent)
             {
-                fence = !fence;
-                if (!fence && section == "Examples" && page.Examples.Count > 0 && page.Examples[^1].Code.Length == 0)
-                    page.Examples[^1] = page.Examples[^1] with { Code = code.ToString().TrimEnd('\n') };
-                else if (!fence)
-                    paragraphs.Add(code.ToString().TrimEnd('\n'));
-                code.Clear();
-            }
-            else if (fence)
-            {
-                code.Append(line).Append('\n');
-            }
-            else if (line.StartsWith('#'))
-            {
-                End(paragraph, paragraphs);
-                var level = line.TakeWhile(c => c == '#').Count();
-                var title = line[level..].Trim();
-                (section, paragraphs) = (level, section, title) switch
-                {
-                    (1, _, _) when title == page.Name || page.Name == "common-parameters" => ("", page.Synopsis),
-                    (2, _, "Description") => (title, page.Description),
-                    (2, _, "Examples" or "Parameters") => (title, []),
-                    (2, _, "Outputs") => (title, page.Outputs),
-                    (2, _, "Notes") => (title, page.Notes),
-                    (3, "Examples", _) => (section, page.AddExample(title)),
-                    (3, "Parameters", _) when title.StartsWith('-') => (section, page.AddParameter(title[1..])),
-                    _ => throw new InvalidDataException($"{path}({i + 1}): unknown heading '{line}'."),
-                };
-            }
-            else if (string.IsNullOrWhiteSpace(line))
-            {
-                End(paragraph, paragraphs);
-            }
-            else
-            {
-                // A list item or a table row keeps its line.
-                if (paragraph.Length > 0)
-                    paragraph.Append(line.StartsWith("- ", StringComparison.Ordinal) || line.StartsWith('|') ? '\n' : ' ');
-                paragraph.Append(line.Trim());
+                case (2, "Description"):
+                    page.Description = PlainText.Blocks(section.Blocks);
+                    break;
+                // A text before the first parameter is for readers of the page alone.
+                case (2, "Parameters"):
+                case (2, "Examples" or "Inputs" or "Outputs") when section.Blocks.Count == 0:
+                    break;
+                case (3, "Examples"):
+                    var code = section.Blocks.OfType<FencedCodeBlock>().FirstOrDefault();
+                    page.Examples.Add(
+                        new PageExample(
+                            section.Title,
+                            code is null ? "" : PlainText.Of(code),
+                            PlainText.Blocks(section.Blocks.Where(block => block != code))
+                        )
+                    );
+                    break;
+                case (3, "Parameters") when section.Title.StartsWith('-'):
+                    page.Parameters[section.Title[1..]] = PlainText.Blocks(section.Blocks);
+                    break;
+                case (3, "Inputs"):
+                    page.Inputs[section.Title] = PlainText.Blocks(section.Blocks);
+                    break;
+                case (3, "Outputs"):
+                    page.Outputs[section.Title] = PlainText.Blocks(section.Blocks);
+                    break;
+                case (2, "Notes"):
+                    page.Notes = PlainText.Blocks(section.Blocks);
+                    break;
+                case (2, "Related links"):
+                    page.Links = LinkedPages(section);
+                    break;
+                default:
+                    throw new InvalidDataException($"{path}({section.Line}): unknown heading '{section.Title}'.");
             }
         }
 
-        End(paragraph, paragraphs);
         return page;
     }
 
-    private List<string> AddExample(string title)
-    {
-        Examples.Add(new PageExample(title, "", []));
-        return Examples[^1].Remarks;
-    }
-
-    private List<string> AddParameter(string name) => Parameters[name] = [];
-
-    private static void End(StringBuilder paragraph, List<string> paragraphs)
-    {
-        if (paragraph.Length > 0)
-            paragraphs.Add(paragraph.ToString());
-        paragraph.Clear();
-    }
+    /// <summary>The names of the pages that the links of a section refer to.</summary>
+    internal static IReadOnlyList<string> LinkedPages(HelpSection section) =>
+        [
+            .. section
+                .Blocks.SelectMany(block => block.Descendants<LinkInline>())
+                .Select(link => Path.GetFileNameWithoutExtension(link.Url ?? "")),
+        ];
 }
 
-internal sealed record PageExample(string Title, string Code, List<string> Remarks);
+/// <param name="Remarks">What the page says about the example, before or after its code.</param>
+internal sealed record PageExample(string Title, string Code, IReadOnlyList<string> Remarks);

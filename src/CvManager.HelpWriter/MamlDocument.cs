@@ -15,6 +15,8 @@ internal sealed class MamlDocument
     private static readonly XNamespace Command = "http://schemas.microsoft.com/maml/dev/command/2004/10";
     private static readonly XNamespace Dev = "http://schemas.microsoft.com/maml/dev/2004/10";
 
+    private const string NoOutput = "None";
+
     private readonly XElement _items = new(Msh + "helpItems", new XAttribute("schema", "maml"));
 
     public void Save(string path) => new XDocument(new XDeclaration("1.0", "utf-8", null), _items).Save(path);
@@ -22,27 +24,34 @@ internal sealed class MamlDocument
     /// <param name="cmdlet">The cmdlet; its parameter sets become the syntax.</param>
     /// <param name="page">The page of the cmdlet.</param>
     /// <param name="common">The page with the parameters that several cmdlets share.</param>
-    /// <returns>The differences between the page and the cmdlet; empty if there are none.</returns>
-    public IReadOnlyList<string> Add(CmdletInfo cmdlet, CmdletPage page, CmdletPage common)
+    /// <param name="input">What comes from the pipeline.</param>
+    /// <param name="isPage">Whether a page with this name exists.</param>
+    /// <param name="pagesUri">The address of the folder of the pages, which HelpUri must refer to.</param>
+    /// <returns>What is missing in the page, or is different from the cmdlet; empty if there is nothing.</returns>
+    public IReadOnlyList<string> Add(
+        CmdletInfo cmdlet,
+        CmdletPage page,
+        CmdletPage common,
+        PipelineInput input,
+        Func<string, bool> isPage,
+        string pagesUri
+    )
     {
-        List<string> errors = [];
         var parameters = cmdlet
             .Parameters.Where(p =>
                 !Cmdlet.CommonParameters.Contains(p.Key)
                 && (p.Key is "WhatIf" or "Confirm" || !Cmdlet.OptionalCommonParameters.Contains(p.Key))
             )
             .ToDictionary(p => p.Key, p => p.Value, StringComparer.OrdinalIgnoreCase);
-        errors.AddRange(
-            page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)).Select(p => $"{page.Name}: the cmdlet has no parameter -{p}")
-        );
-        if (page.Synopsis.Count == 0)
-            errors.Add($"{page.Name}: no synopsis after the title");
-        if (page.Examples.Count == 0 || page.Examples.Any(e => e.Code.Length == 0))
-            errors.Add($"{page.Name}: no examples, or an example without code");
+        var initial = Activator.CreateInstance(cmdlet.ImplementingType)!;
+        var helpUri = new CommandMetadata(cmdlet).HelpUri;
+        using var disposable = initial as IDisposable;
+
+        IReadOnlyList<string> TextOf(string parameter) =>
+            page.Parameters.GetValueOrDefault(parameter) ?? common.Parameters.GetValueOrDefault(parameter) ?? [];
 
         XElement Parameter(CommandParameterInfo info)
         {
-            var text = page.Parameters.GetValueOrDefault(info.Name) ?? common.Parameters.GetValueOrDefault(info.Name) ?? [];
             var isSwitch = info.ParameterType == typeof(SwitchParameter);
             return new XElement(
                 Command + "parameter",
@@ -68,7 +77,7 @@ internal sealed class MamlDocument
                 ),
                 new XAttribute("aliases", info.Aliases.Count == 0 ? "none" : string.Join(", ", info.Aliases)),
                 new XElement(Maml + "name", info.Name),
-                new XElement(Maml + "description", Paragraphs(text)),
+                new XElement(Maml + "description", Paragraphs(TextOf(info.Name))),
                 isSwitch
                     ? null
                     : new XElement(
@@ -77,7 +86,8 @@ internal sealed class MamlDocument
                         new XAttribute("variableLength", info.ParameterType.IsArray ? "true" : "false"),
                         TypeName(info.ParameterType)
                     ),
-                new XElement(Dev + "type", new XElement(Maml + "name", TypeName(info.ParameterType)), new XElement(Maml + "uri"))
+                new XElement(Dev + "type", new XElement(Maml + "name", TypeName(info.ParameterType)), new XElement(Maml + "uri")),
+                new XElement(Dev + "defaultValue", DefaultValue(initial, info))
             );
         }
 
@@ -90,10 +100,42 @@ internal sealed class MamlDocument
                 .ThenBy(p => p.Name, StringComparer.Ordinal);
 
         var all = cmdlet.ParameterSets.SelectMany(Own).DistinctBy(p => p.Name).OrderBy(p => p.Name, StringComparer.Ordinal).ToList();
-        errors.AddRange(
-            all.Where(p => !page.Parameters.ContainsKey(p.Name) && !common.Parameters.ContainsKey(p.Name))
-                .Select(p => $"{page.Name}: -{p.Name} is not documented")
+        var outputs = cmdlet.OutputType.Select(o => o.Type == typeof(void) ? NoOutput : o.Name).ToList();
+        if (parameters.ContainsKey("PassThru"))
+            outputs.Insert(0, NoOutput);
+        List<string> errors = [];
+        void Require(bool holds, string what)
+        {
+            if (!holds)
+                errors.Add($"{page.Name}: {what}");
+        }
+
+        Require(page.Synopsis.Count == 1, "one paragraph, the synopsis, must follow the title");
+        Require(page.Description.Count > 0, "no description");
+        Require(page.Examples.Count >= 3, "fewer than three examples");
+        foreach (var example in page.Examples)
+        {
+            Require(example.Code.Length > 0, $"the example '{example.Title}' has no code");
+            Require(example.Remarks.Count > 0, $"the example '{example.Title}' has no sentence about it");
+        }
+
+        foreach (var parameter in all.Where(p => TextOf(p.Name).Count == 0))
+            Require(false, $"-{parameter.Name} is not documented");
+        foreach (var parameter in page.Parameters.Keys.Where(p => !parameters.ContainsKey(p)))
+            Require(false, $"the cmdlet has no parameter -{parameter}");
+        Require(
+            page.Outputs.Keys.Order(StringComparer.Ordinal).SequenceEqual(outputs.Order(StringComparer.Ordinal)),
+            $"the headings of 'Outputs' must be {string.Join(", ", outputs)}"
         );
+        Require(page.Outputs.Values.All(text => text.Count > 0), "an output has no text");
+        Require(page.Links.Count > 0, "no related links");
+        foreach (var link in page.Links.Where(link => !isPage(link)))
+            Require(false, $"the page {link} does not exist");
+        Require(helpUri == $"{pagesUri}{cmdlet.Name}.md", $"HelpUri of the cmdlet must be {pagesUri}{cmdlet.Name}.md");
+
+        var inputs = input.Of(all, cmdlet.ParameterSets).ToDictionary(i => i.Type, i => (IReadOnlyList<string>)[i.Text]);
+        foreach (var (type, text) in page.Inputs)
+            inputs[type] = text;
 
         _items.Add(
             new XElement(
@@ -118,25 +160,9 @@ internal sealed class MamlDocument
                     ))
                 ),
                 new XElement(Command + "parameters", all.Select(Parameter)),
-                new XElement(
-                    Command + "inputTypes",
-                    all.Where(p => p.ValueFromPipeline || p.ValueFromPipelineByPropertyName)
-                        .GroupBy(p => p.ValueFromPipeline ? TypeName(p.ParameterType) : "Objects with properties of these names")
-                        .Select(group => new XElement(
-                            Command + "inputType",
-                            new XElement(Dev + "type", new XElement(Maml + "name", group.Key)),
-                            new XElement(Maml + "description", Paragraphs([string.Join(", ", group.Select(p => p.Name))]))
-                        ))
-                ),
-                new XElement(
-                    Command + "returnValues",
-                    cmdlet.OutputType.Select(o => new XElement(
-                        Command + "returnValue",
-                        new XElement(Dev + "type", new XElement(Maml + "name", o.Name)),
-                        new XElement(Maml + "description", Paragraphs(page.Outputs))
-                    ))
-                ),
-                new XElement(Maml + "alertSet", new XElement(Maml + "alert", Paragraphs(page.Notes))),
+                new XElement(Command + "inputTypes", Types("inputType", inputs)),
+                new XElement(Command + "returnValues", Types("returnValue", page.Outputs)),
+                page.Notes.Count == 0 ? null : new XElement(Maml + "alertSet", new XElement(Maml + "alert", Paragraphs(page.Notes))),
                 new XElement(
                     Command + "examples",
                     page.Examples.Select(
@@ -145,17 +171,40 @@ internal sealed class MamlDocument
                                 Command + "example",
                                 new XElement(Maml + "title", $"--- Example {i + 1}: {e.Title} ---"),
                                 new XElement(Dev + "code", e.Code),
-                                new XElement(Dev + "remarks", Paragraphs(e.Remarks))
+                                // Get-Help shows no empty line before the next example.
+                                new XElement(Dev + "remarks", Paragraphs([.. e.Remarks, ""]))
                             )
                     )
-                )
+                ),
+                new XElement(Command + "relatedLinks", Link("Online version:", helpUri), page.Links.Select(link => Link(link, "")))
             )
         );
         return errors;
     }
 
     private static IEnumerable<XElement> Paragraphs(IEnumerable<string> paragraphs) =>
-        paragraphs.Select(p => new XElement(Maml + "para", p.Replace("`", "", StringComparison.Ordinal)));
+        paragraphs.Select(p => new XElement(Maml + "para", p));
+
+    private static IEnumerable<XElement> Types(string element, IEnumerable<KeyValuePair<string, IReadOnlyList<string>>> types) =>
+        types.Select(type => new XElement(
+            Command + element,
+            new XElement(Dev + "type", new XElement(Maml + "name", type.Key)),
+            new XElement(Maml + "description", Paragraphs(type.Value))
+        ));
+
+    private static XElement Link(string text, string uri) =>
+        new(Maml + "navigationLink", new XElement(Maml + "linkText", text), new XElement(Maml + "uri", uri));
+
+    /// <summary>The value that the property has before parameters are bound, as it is written on a command line.</summary>
+    private static string DefaultValue(object cmdlet, CommandParameterInfo parameter) =>
+        parameter.ParameterType == typeof(SwitchParameter)
+            ? "False"
+            : cmdlet.GetType().GetProperty(parameter.Name)?.GetValue(cmdlet) switch
+            {
+                null or "" or Array { Length: 0 } or System.Collections.IDictionary { Count: 0 } => "None",
+                Array items => string.Join(", ", items.Cast<object>()),
+                var value => LanguagePrimitives.ConvertTo<string>(value),
+            };
 
     private static string TypeName(Type type) =>
         Nullable.GetUnderlyingType(type) is { } inner ? TypeName(inner)

@@ -2,9 +2,9 @@ using System.Management.Automation;
 using System.Management.Automation.Runspaces;
 using CvManager.HelpWriter;
 
-// Generates the help of the modules from docs/: HelpWriter <folder of the modules> <docs>.
-// Exits with code 1 if a cmdlet has no page, or if a page does not match its cmdlet.
-(var folder, var docs) = (args[0], args[1]);
+// Generates the help of the modules from docs/: HelpWriter <folder of the modules> <docs> <address of docs/>.
+// Exits with code 1 if a cmdlet has no page, or if a page is not complete or does not match its cmdlet.
+(var folder, var docs, var docsUri) = (args[0], args[1], args[2]);
 
 // In the order in which they require each other. The about topics belong to the first.
 string[] modules = ["CvManager", "CvManager.Sandbox"];
@@ -14,34 +14,42 @@ state.ImportPSModule([.. modules.Select(module => Path.Combine(folder, module, m
 using var runspace = RunspaceFactory.CreateRunspace(state);
 runspace.Open();
 
-var common = CmdletPage.Read(Path.Combine(docs, "common-parameters.md"));
+Dictionary<string, CmdletInfo[]> cmdlets = modules.ToDictionary(module => module, Cmdlets);
+PipelineInput input = new(cmdlets.Values.SelectMany(all => all));
+PageCode code = new(Find);
+var common = CmdletPage.Read(PathOf("common-parameters"));
 Dictionary<string, MamlDocument> files = [];
 List<string> errors = [];
-foreach (var module in modules)
+foreach (var (module, all) in cmdlets)
 {
-    using var shell = PowerShell.Create(runspace);
-    var cmdlets = shell
-        .AddCommand("Get-Command")
-        .AddParameter("Module", module)
-        .AddParameter("CommandType", CommandTypes.Cmdlet)
-        .Invoke<CmdletInfo>()
-        .OrderBy(c => c.Name, StringComparer.Ordinal)
-        .ToList();
     MamlDocument help = new();
-    if (cmdlets.Count == 0)
+    if (all.Length == 0)
         errors.Add($"{module} exports no cmdlets.");
-    foreach (var cmdlet in cmdlets)
+    foreach (var cmdlet in all)
     {
-        var page = Path.Combine(docs, cmdlet.Name + ".md");
-        if (File.Exists(page))
-            errors.AddRange(help.Add(cmdlet, CmdletPage.Read(page), common));
+        if (IsPage(cmdlet.Name))
+            errors.AddRange(help.Add(cmdlet, CmdletPage.Read(PathOf(cmdlet.Name)), common, input, IsPage, docsUri));
         else
-            errors.Add($"{cmdlet.Name}: page {page} not found");
+            errors.Add($"{cmdlet.Name}: page {PathOf(cmdlet.Name)} not found");
     }
 
     files.Add(Path.Combine(folder, module, "en-US", module + ".PowerShell.dll-Help.xml"), help);
 }
 
+Dictionary<string, string> topics = [];
+foreach (var path in Directory.EnumerateFiles(docs, "about_*.md"))
+{
+    var page = HelpPage.Read(path);
+    topics.Add(Path.Combine(folder, modules[0], "en-US", page.Name + ".help.txt"), AboutTopic.Render(page, IsPage, errors));
+    errors.AddRange(code.Check(page));
+}
+
+errors.AddRange(
+    cmdlets
+        .Values.SelectMany(all => all)
+        .Where(cmdlet => IsPage(cmdlet.Name))
+        .SelectMany(cmdlet => code.Check(HelpPage.Read(PathOf(cmdlet.Name))))
+);
 foreach (var line in errors)
     Console.Error.WriteLine($"{docs}: error CVHELP: {line}");
 if (errors.Count > 0)
@@ -52,6 +60,35 @@ foreach (var (path, help) in files)
     help.Save(path);
 }
 
-foreach (var about in Directory.EnumerateFiles(docs, "about_*.md"))
-    File.Copy(about, Path.Combine(folder, modules[0], "en-US", Path.GetFileNameWithoutExtension(about) + ".help.txt"), overwrite: true);
+foreach (var (path, text) in topics)
+    File.WriteAllText(path, text);
 return 0;
+
+string PathOf(string page) => Path.Combine(docs, page + ".md");
+
+bool IsPage(string name) => File.Exists(PathOf(name));
+
+CmdletInfo[] Cmdlets(string module)
+{
+    using var shell = PowerShell.Create(runspace);
+    return
+    [
+        .. shell
+            .AddCommand("Get-Command")
+            .AddParameter("Module", module)
+            .AddParameter("CommandType", CommandTypes.Cmdlet)
+            .Invoke<CmdletInfo>()
+            .OrderBy(cmdlet => cmdlet.Name, StringComparer.Ordinal),
+    ];
+}
+
+CommandInfo? Find(string name)
+{
+    using var shell = PowerShell.Create(runspace);
+    return shell
+        .AddCommand("Get-Command")
+        .AddParameter("Name", name)
+        .AddParameter("ErrorAction", "Ignore")
+        .Invoke<CommandInfo>()
+        .FirstOrDefault();
+}

@@ -13,12 +13,14 @@ BeforeDiscovery {
 
 Describe 'The examples of the help' {
     BeforeAll {
-        $registry = (Start-CvSandbox).Registry
+        $sandbox = Start-CvSandbox
+        $registry = $sandbox.Registry
         Install-CvController -CrdOnly
         $manifest = (Get-Content -Raw (Join-Path $PSScriptRoot '../../examples/cvm-example/myapp.yaml')).Replace('${ECR_ENDPOINT}', $registry).Replace('myappcv', 'myapp')
         Push-Location (New-Item -ItemType Directory (Join-Path $TestDrive 'work'))
         $null = New-Item -ItemType Directory ./deploy
         Set-Content ./deploy/myapp.yaml $manifest
+        Copy-Item $sandbox.KubeConfig ./staging.kubeconfig
         Set-Content ./myapp.yaml $manifest
         Copy-Item -Recurse (Join-Path $PSScriptRoot '../../examples') .
         $env:CIRCLE_SHA1 = $env:GIT_SHA = '1a2b3c4'
@@ -50,13 +52,13 @@ Describe 'The examples of the help' {
         if ($Name -eq 'New-ContainerVersion') {
             Remove-ContainerVersion myapp -AllNamespaces
         }
-        $script = $Code -replace '-Namespace shop', '-Namespace kube-public' -replace '-Context prod' -replace '-Confirm', '-Confirm:$false' -replace
+        $script = $Code -replace '-Namespace shop', '-Namespace kube-public' -replace '-Context prod' -replace '-Confirm(?!:)', '-Confirm:$false' -replace
             '(?<=[ ''])nearmap/cvm-example', "$registry/nearmap/cvm-example" -replace 'registry\.example\.com', $registry -replace 'docker\.io', $registry -replace
             'exit 1', 'throw "not valid"' -replace '-Timeout \d+m', '-Timeout 20s'
         if ($script -match 'Invoke-CvRollback.* -Wait') {
             # -Wait needs a running controller.
             $script = $script -replace ' -Wait -Timeout 20s'
         }
-        { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n$script")) | Out-String } | Should -Not -Throw
+        { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n`$ConfirmPreference = 'None'`n$script")) | Out-String } | Should -Not -Throw
     }
 }

@@ -78,20 +78,6 @@ Describe 'The module' {
         $names | Should -Be @((Join-Path $copy 'CvManager'); $listed; 'True')
     }
 
-    It 'has help for every cmdlet, with examples' {
-        & $PSScriptRoot/Import-Modules.ps1
-        foreach ($name in $listed + $listedOfSandbox) {
-            $help = Get-Help $name
-            $help.Synopsis | Should -Not -BeNullOrEmpty -Because $name
-            $help.Synopsis | Should -Not -Match "^\s*$name" -Because 'it would be only the generated syntax'
-            @($help.examples.example).Count | Should -BeGreaterThan 0 -Because $name
-            $documented = $help.parameters.parameter.name
-            foreach ($parameter in (Get-Command $name).Parameters.Keys | Where-Object { $_ -notin [System.Management.Automation.Cmdlet]::CommonParameters }) {
-                $documented | Should -Contain $parameter -Because $name
-            }
-        }
-    }
-
     It 'shows every output type as a table' {
         & $PSScriptRoot/Import-Modules.ps1
         $types = Get-Command -Module CvManager, CvManager.Sandbox | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique

@@ -36,6 +36,9 @@ public sealed class PesterTests
     public void Example(PesterOutcome outcome) => AssertPassed(outcome);
 
     [Theory, PesterFile]
+    public void Help(PesterOutcome outcome) => AssertPassed(outcome);
+
+    [Theory, PesterFile]
     public void Module(PesterOutcome outcome) => AssertPassed(outcome);
 
     [Theory, PesterFile]
