@@ -1,93 +1,56 @@
-using System.Diagnostics;
-using System.Text;
-using System.Text.Json;
+using System.Collections.Concurrent;
 using CvManager.Support;
 
 namespace CvManager.Pester;
 
-/// <summary>Runs a file of Pester tests with the pwsh of the tool manifest, in a separate process.</summary>
+/// <summary>Runs files of Pester tests, as many at a time as there are processors.</summary>
 internal static class PesterFile
 {
+    public const string Suffix = ".Tests.ps1";
+
     /// <summary>The time limit of a file, far above the usual duration. A file that exceeds it fails.</summary>
-    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(10);
+    public static readonly TimeSpan Limit = TimeSpan.FromMinutes(5);
 
-    /// <summary>The number of characters of output to show for a file that did not complete.</summary>
-    private const int ShownOutput = 4000;
+    private static readonly SemaphoreSlim Slots = new(Environment.ProcessorCount);
 
-    private static readonly SemaphoreSlim Processes = new(Environment.ProcessorCount);
+    /// <summary>Processes that wait for their next file. They exit together with this process, which closes their pipes.</summary>
+    private static readonly ConcurrentBag<PesterProcess> Idle = [];
 
     public static string Folder { get; } = Path.Combine(RepositoryRoot.Path, "tests", "Pester");
 
     /// <summary>Returns the outcome of each test. If no test ran, it contains a failure.</summary>
     public static async Task<IReadOnlyList<PesterOutcome>> RunAsync(string path, TimeSpan limit, CancellationToken cancellationToken)
     {
-        await Processes.WaitAsync(cancellationToken);
-        var folder = Directory.CreateTempSubdirectory("cvm-pester-");
+        await Slots.WaitAsync(cancellationToken);
         try
         {
-            return await RunAsync(path, folder.FullName, limit, cancellationToken);
+            if (!Idle.TryTake(out var process))
+                process = new PesterProcess();
+            return await RunAsync(process, path, limit, cancellationToken);
         }
         finally
         {
-            folder.Delete(recursive: true);
-            Processes.Release();
+            Slots.Release();
         }
     }
 
     private static async Task<IReadOnlyList<PesterOutcome>> RunAsync(
+        PesterProcess process,
         string path,
-        string folder,
         TimeSpan limit,
         CancellationToken cancellationToken
     )
     {
         var name = Path.GetFileName(path);
-        var resultPath = Path.Combine(folder, "result.json");
-        StringBuilder output = new();
-        using Process process = new()
-        {
-            StartInfo = new ProcessStartInfo(
-                BuildSettings.DotNetHost,
-                [
-                    BuildSettings.Pwsh,
-                    "-NoProfile",
-                    "-NonInteractive",
-                    "-File",
-                    Path.Combine(Folder, "Invoke-TestFile.ps1"),
-                    BuildSettings.Pester,
-                    path,
-                    resultPath,
-                ]
-            )
-            {
-                RedirectStandardInput = true,
-                RedirectStandardOutput = true,
-                RedirectStandardError = true,
-                // A test that does not connect to its sandbox must not use the cluster of the developer.
-                Environment =
-                {
-                    ["KUBECONFIG"] = Path.Combine(folder, "no-kubeconfig"),
-                    ["POWERSHELL_UPDATECHECK"] = "Off",
-                    ["POWERSHELL_TELEMETRY_OPTOUT"] = "1",
-                },
-            },
-        };
-        DataReceivedEventHandler append = (_, e) =>
-        {
-            lock (output)
-                output.AppendLine(e.Data);
-        };
-        process.OutputDataReceived += append;
-        process.ErrorDataReceived += append;
-        process.Start();
-        process.StandardInput.Close();
-        process.BeginOutputReadLine();
-        process.BeginErrorReadLine();
         using var time = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         time.CancelAfter(limit);
+        var reusable = false;
         try
         {
-            await process.WaitForExitAsync(time.Token);
+            if (await process.RunAsync(path, time.Token) is not { } outcomes)
+                return [Failure($"{name} ended its process without a result")];
+            reusable = true;
+            return outcomes.Any(outcome => outcome.Ran) ? outcomes : [.. outcomes, Failure($"{name} ran no test")];
         }
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
@@ -95,22 +58,12 @@ internal static class PesterFile
         }
         finally
         {
-            if (!process.HasExited)
-                process.Kill(entireProcessTree: true);
+            if (reusable)
+                Idle.Add(process);
+            else
+                process.Dispose();
         }
 
-        if (!File.Exists(resultPath))
-            return [Failure($"{name} exited with code {process.ExitCode} without a result")];
-        var outcomes = JsonSerializer.Deserialize<PesterOutcome[]>(await File.ReadAllTextAsync(resultPath, cancellationToken))!;
-        return outcomes.Any(outcome => outcome.Ran) ? outcomes : [.. outcomes, Failure($"{name} ran no test")];
-
-        PesterOutcome Failure(string what)
-        {
-            lock (output)
-            {
-                var text = output.ToString();
-                return new PesterOutcome(name, "Failed", $"{what}. End of the output:\n{text[^Math.Min(ShownOutput, text.Length)..]}");
-            }
-        }
+        PesterOutcome Failure(string what) => new(name, "Failed", $"{what}. End of the output:\n{process.Output}");
     }
 }

@@ -1,33 +1,78 @@
-using System.Reflection;
+using System.Runtime.CompilerServices;
 using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
 
 namespace CvManager.Pester;
 
-/// <summary>Provides the outcomes of the Pester tests in the file with the name of the theory (<c>Module</c>: Module.Tests.ps1).</summary>
+/// <summary>Marks the test that gets the outcomes of all Pester tests: a test case for each file, a test for each Pester test.</summary>
 [AttributeUsage(AttributeTargets.Method)]
-internal sealed class PesterFileAttribute : DataAttribute
-{
-    public const string Suffix = ".Tests.ps1";
+[XunitTestCaseDiscoverer(typeof(PesterFileDiscoverer))]
+internal sealed class PesterFileAttribute([CallerFilePath] string? sourceFilePath = null, [CallerLineNumber] int sourceLineNumber = -1)
+    : FactAttribute(sourceFilePath, sourceLineNumber);
 
-    public override async ValueTask<IReadOnlyCollection<ITheoryDataRow>> GetData(MethodInfo testMethod, DisposalTracker disposalTracker)
+/// <summary>Finds the files of Pester tests.</summary>
+internal sealed class PesterFileDiscoverer : IXunitTestCaseDiscoverer
+{
+    public ValueTask<IReadOnlyCollection<IXunitTestCase>> Discover(
+        ITestFrameworkDiscoveryOptions discoveryOptions,
+        IXunitTestMethod testMethod,
+        IFactAttribute factAttribute
+    )
+    {
+        var id = TestIntrospectionHelper.GetTestCaseDetails(discoveryOptions, testMethod, factAttribute).UniqueID;
+        IReadOnlyCollection<IXunitTestCase> files =
+        [
+            .. Directory
+                .GetFiles(PesterFile.Folder, "*" + PesterFile.Suffix)
+                .Order(StringComparer.Ordinal)
+                .Select(path => new PesterFileTestCase(testMethod, Path.GetFileName(path)[..^PesterFile.Suffix.Length], id)),
+        ];
+        return ValueTask.FromResult(files);
+    }
+}
+
+/// <summary>
+/// A file of Pester tests. It is run when its tests are created: that is during execution of the tests, not during discovery. The trait
+/// <c>file</c> selects it.
+/// </summary>
+internal sealed class PesterFileTestCase : XunitDelayEnumeratedTheoryTestCase
+{
+    [Obsolete("Called by the deserializer.", error: true)]
+    public PesterFileTestCase() { }
+
+    public PesterFileTestCase(IXunitTestMethod testMethod, string file, string methodId)
+        : base(testMethod, file, $"{methodId}:{file}", @explicit: false, skipTestWithoutData: false, traits: new() { ["file"] = [file] })
+    { }
+
+    public override async ValueTask<IReadOnlyCollection<IXunitTest>> CreateTests()
     {
         var outcomes = await PesterFile.RunAsync(
-            Path.Combine(PesterFile.Folder, testMethod.Name + Suffix),
+            Path.Combine(PesterFile.Folder, TestCaseDisplayName + PesterFile.Suffix),
             PesterFile.Limit,
             TestContext.Current.CancellationToken
         );
         return
         [
-            .. outcomes.Select(outcome => new TheoryDataRow<PesterOutcome>(outcome)
-            {
-                TestDisplayName = $"{testMethod.Name}: {outcome.Name}",
-                Skip = outcome.Result is "Skipped" ? outcome.Message : null,
-            }),
+            .. outcomes.Select(
+                (outcome, index) =>
+                    new XunitTest(
+                        this,
+                        TestMethod,
+                        @explicit: null,
+                        skipReason: outcome.Result is "Skipped" ? outcome.Message : null,
+                        skipType: null,
+                        skipUnless: null,
+                        skipWhen: null,
+                        testDisplayName: $"{TestCaseDisplayName}: {outcome.Name}",
+                        testIndex: index,
+                        traits: Traits.ToDictionary(trait => trait.Key, trait => (IReadOnlyCollection<string>)trait.Value),
+                        timeout: null,
+                        testMethodArguments: [outcome],
+                        testLabel: null,
+                        disableParallelization: false
+                    )
+            ),
         ];
     }
-
-    /// <summary>Pester runs during execution of the tests, not during discovery.</summary>
-    public override bool SupportsDiscoveryEnumeration() => false;
 }

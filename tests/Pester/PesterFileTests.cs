@@ -63,7 +63,36 @@ public sealed class PesterFileTests : IDisposable
             TestContext.Current.CancellationToken
         );
 
-        Assert.Equal("Failed", Assert.Single(outcomes).Result);
+        var failure = Assert.Single(outcomes);
+        Assert.Equal(("Some.Tests.ps1", "Failed"), (failure.Name, failure.Result));
+    }
+
+    [Fact]
+    public async Task A_file_does_not_see_what_the_file_before_it_left_in_the_process()
+    {
+        using var process = new PesterProcess();
+        const string Left = """
+            Describe 'It' {
+                It 'leaves <_>' -ForEach 'nothing' {
+                    $global:left | Should -BeNullOrEmpty
+                    $PSDefaultParameterValues.Count | Should -Be 0
+                    $env:CVM_LEFT | Should -BeNullOrEmpty
+                    Get-Command Get-Left -ErrorAction Ignore | Should -BeNullOrEmpty
+                    [Environment]::CurrentDirectory | Should -Not -Be $PSScriptRoot
+                    $global:left = $env:CVM_LEFT = 'left'
+                    $global:PSDefaultParameterValues['Get-Item:Force'] = $true
+                    function global:Get-Left { }
+                    [Environment]::CurrentDirectory = $PSScriptRoot
+                }
+            }
+            """;
+        var path = Write(Left);
+
+        for (var run = 0; run < 2; run++)
+        {
+            var outcome = Assert.Single((await process.RunAsync(path, TestContext.Current.CancellationToken))!);
+            Assert.True(outcome.Passed, outcome.Message);
+        }
     }
 
     private Task<IReadOnlyList<PesterOutcome>> RunAsync(string text) =>

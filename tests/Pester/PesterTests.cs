@@ -1,4 +1,3 @@
-using System.Reflection;
 using Xunit;
 using Xunit.Sdk;
 using Xunit.v3;
@@ -9,54 +8,23 @@ using Xunit.v3;
 namespace CvManager.Pester;
 
 /// <summary>
-/// Runs the Pester tests with pwsh: a method for each file, with a test case for each Pester test. To run one file:
-/// <c>dotnet run --project tests/Pester -- -method '*.Module'</c>.
+/// Runs the Pester tests with pwsh: a test case for each file, with a test for each Pester test. To run one file:
+/// <c>dotnet run --project tests/Pester -- -trait file=Get-CvRollout</c>.
 /// </summary>
 public sealed class PesterTests
 {
-    [Theory, PesterFile]
-    public void ContainerVersion(PesterOutcome outcome) => AssertPassed(outcome);
+    [PesterFile]
+    public void Passes(PesterOutcome outcome) => Assert.True(outcome.Passed, $"{outcome.Result}: {outcome.Message}");
 
-    [Theory, PesterFile]
-    public void CvCluster(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void CvContext(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void CvRegistryTag(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void CvRollout(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void CvSandbox(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void Example(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void Help(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void Module(PesterOutcome outcome) => AssertPassed(outcome);
-
-    [Theory, PesterFile]
-    public void Pipeline(PesterOutcome outcome) => AssertPassed(outcome);
-
+    /// <summary>Also proves that the files are found.</summary>
     [Fact]
-    public void Every_file_of_Pester_tests_has_a_method()
+    public void Every_cmdlet_has_a_file()
     {
-        var files = Directory
-            .GetFiles(PesterFile.Folder, "*" + PesterFileAttribute.Suffix, SearchOption.AllDirectories)
-            .Select(path => Path.GetFileName(path)[..^PesterFileAttribute.Suffix.Length]);
-        var methods = typeof(PesterTests)
-            .GetMethods()
-            .Where(method => method.IsDefined(typeof(PesterFileAttribute)))
-            .Select(method => method.Name);
+        var cmdlets = Directory
+            .GetFiles(Path.Combine(PesterFile.Folder, "..", "..", "docs"), "*-C*.md")
+            .Select(Path.GetFileNameWithoutExtension);
 
-        Assert.Equal(files.Order(StringComparer.Ordinal), methods.Order(StringComparer.Ordinal));
+        Assert.NotEmpty(cmdlets);
+        Assert.All(cmdlets, cmdlet => Assert.True(File.Exists(Path.Combine(PesterFile.Folder, cmdlet + PesterFile.Suffix)), cmdlet));
     }
-
-    private static void AssertPassed(PesterOutcome outcome) => Assert.True(outcome.Passed, $"{outcome.Result}: {outcome.Message}");
 }

@@ -1,0 +1,62 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    & $PSScriptRoot/Import-Modules.ps1
+    $registry = (Start-CvSandbox).Registry
+    $repository = "$registry/team/myapp"
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Get-CvRegistryTag' {
+    BeforeEach {
+        $first = Add-CvSandboxImage -Repository $repository -Tag '1a2b3c4', 'demo', 'qa'
+        $second = Add-CvSandboxImage -Repository $repository -Tag '5d6e7f8'
+    }
+
+    It 'shows the version that a tag points at' {
+        $tag = Get-CvRegistryTag $repository demo
+        $tag.Repository, $tag.Tag, $tag.Version, $tag.Digest | Should -Be $repository, 'demo', '1a2b3c4', $first.Digest
+    }
+
+    It 'lists all tags, accepts wildcards, and finds all tags of a version' {
+        (Get-CvRegistryTag $repository).Tag | Sort-Object | Should -Be '1a2b3c4', '5d6e7f8', 'demo', 'qa'
+        (Get-CvRegistryTag $repository d*, q*).Tag | Sort-Object | Should -Be 'demo', 'qa'
+        (Get-CvRegistryTag $repository -Version '1a2b3c4').Tag | Sort-Object | Should -Be '1a2b3c4', 'demo', 'qa'
+        Get-CvRegistryTag $repository 'nothing*' -ErrorAction Stop | Should -BeNullOrEmpty
+    }
+
+    It 'accepts repositories and ContainerVersions from the pipeline' {
+        ($repository | Get-CvRegistryTag -Tag demo).Version | Should -Be '1a2b3c4'
+        Install-CvController -CrdOnly
+        $null = New-ContainerVersion myapp $repository demo app
+        (Get-ContainerVersion | Get-CvRegistryTag -Tag qa).Version | Should -Be '1a2b3c4'
+        Remove-ContainerVersion myapp
+    }
+
+    It 'stops when the pipeline stops' {
+        Get-CvRegistryTag $repository | Select-Object -First 1 | Should -HaveCount 1
+    }
+
+    It 'continues after a missing tag' {
+        (Get-CvRegistryTag $repository nope, demo -ErrorVariable failure -ErrorAction SilentlyContinue).Tag | Should -Be 'demo'
+        $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.GetCvRegistryTagCommand'
+        $failure[0].CategoryInfo.Category | Should -Be 'ObjectNotFound'
+    }
+
+    It 'reports an error: <Script>' -ForEach @(
+        @{ Script = 'Get-CvRegistryTag $repository nope'; Id = 'RegistryTagNotFound' }
+        @{ Script = 'Get-CvRegistryTag "$registry/no/where"'; Id = 'RegistryRepositoryNotFound' }
+        @{ Script = 'Get-CvRegistryTag "$repository`:demo"'; Id = 'ImageRepositoryInvalid' }
+        @{ Script = 'Get-CvRegistryTag $repository -VersionSyntax "("'; Id = 'VersionSyntaxInvalid' }
+        @{ Script = 'Get-CvRegistryTag $repository demo -VersionSyntax "v[0-9]+"'; Id = 'VersionNotFound' }
+        @{ Script = 'Get-CvRegistryTag 127.0.0.1:9/app demo'; Id = 'RegistryUnreachable' }
+    ) {
+        Invoke-Expression "$Script -ErrorVariable failure -ErrorAction SilentlyContinue"
+        $failure[0].FullyQualifiedErrorId | Should -Be "$Id,CvManager.PowerShell.GetCvRegistryTagCommand"
+        $failure[0].ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
+    }
+}

@@ -1,0 +1,63 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    & $PSScriptRoot/Import-Modules.ps1
+    $null = Start-CvSandbox
+    Install-CvController -CrdOnly
+    $manifest = (Get-Content -Raw (Join-Path $PSScriptRoot '../../examples/cvm-example/myapp.yaml')).Replace('${ECR_ENDPOINT}', 'r.example')
+    $folder = New-Item -ItemType Directory (Join-Path $TestDrive 'deploy')
+    Set-Content (Join-Path $folder 'myapp.yaml') $manifest
+    Set-Content -LiteralPath (Join-Path $folder '[other].yml') ($manifest -replace 'myappcv', 'other')
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Import-ContainerVersion' {
+    AfterEach {
+        Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
+    }
+
+    It 'applies the files of a folder' {
+        (Import-ContainerVersion $folder -WarningAction SilentlyContinue).Name | Sort-Object | Should -Be 'myappcv', 'other'
+    }
+
+    It 'takes a literal path as it is' {
+        (Import-ContainerVersion -LiteralPath (Join-Path $folder '[other].yml') -WarningAction SilentlyContinue).Name | Should -Be 'other'
+    }
+
+    It 'accepts lines of text from the pipeline, as other programs write them' {
+        $applied = $manifest -split "`n" | Import-ContainerVersion -Namespace kube-public -WarningAction SilentlyContinue
+        $applied.Name, $applied.Namespace | Should -Be 'myappcv', 'kube-public'
+    }
+
+    It 'skips workloads with a warning, and creates them with -IncludeWorkload' {
+        $null = $manifest | Import-ContainerVersion -WarningVariable skipped -WarningAction SilentlyContinue
+        $skipped | Should -HaveCount 1
+        Get-CvWorkload | Should -BeNullOrEmpty
+        $null = $manifest | Import-ContainerVersion -IncludeWorkload -WarningVariable skipped
+        $skipped | Should -BeNullOrEmpty
+        (Get-CvWorkload).Name | Should -Be 'myapp'
+    }
+
+    It 'applies nothing with -WhatIf' {
+        Import-ContainerVersion $folder -WhatIf -WarningAction SilentlyContinue
+        Get-ContainerVersion | Should -BeNullOrEmpty
+    }
+
+    It 'removes fields that are no longer in the manifest' {
+        $null = $manifest -replace 'pollIntervalSeconds: 300', 'pollIntervalSeconds: 60' | Import-ContainerVersion -WarningAction SilentlyContinue
+        $applied = $manifest -replace '  pollIntervalSeconds: 300\n' | Import-ContainerVersion -WarningAction SilentlyContinue
+        $applied.PollInterval | Should -Be (New-ContainerVersion other r.example/app demo app).PollInterval
+    }
+
+    It 'names the field of an invalid manifest, and applies the others' {
+        $invalid = $manifest -replace 'tag: demo', 'tag: no tag' -replace 'myappcv', 'invalid'
+        $applied = "$invalid`n---`n$manifest" | Import-ContainerVersion -WarningAction SilentlyContinue -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionInvalid,CvManager.PowerShell.ImportContainerVersionCommand'
+        "$($failure[0])" | Should -Match 'spec\.tag'
+        $applied.Name | Should -Be 'myappcv'
+    }
+}

@@ -1,0 +1,42 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    & $PSScriptRoot/Import-Modules.ps1
+    $registry = (Start-CvSandbox).Registry
+    $repository = "$registry/team/myapp"
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Remove-CvRegistryTag' {
+    BeforeEach {
+        $first = Add-CvSandboxImage -Repository $repository -Tag '1a2b3c4', 'demo', 'qa'
+        $second = Add-CvSandboxImage -Repository $repository -Tag '5d6e7f8'
+    }
+
+    It 'removes only the tag, not the image' {
+        Remove-CvRegistryTag $repository demo | Should -BeNullOrEmpty
+        (Get-CvRegistryTag $repository -Version '1a2b3c4').Tag | Should -Not -Contain 'demo'
+        (Get-CvRegistryTag $repository '1a2b3c4').Digest | Should -Be $first.Digest
+    }
+
+    It 'accepts tags from the pipeline' {
+        Get-CvRegistryTag $repository d*, q* | Remove-CvRegistryTag
+        (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'demo' -Because 'it was in the pipeline'
+        (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
+    }
+
+    It 'removes nothing with -WhatIf' {
+        Remove-CvRegistryTag $repository demo -WhatIf
+        (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
+    }
+
+    It 'continues after a missing tag' {
+        Remove-CvRegistryTag $repository nope, qa -ErrorVariable failure -ErrorAction SilentlyContinue
+        $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.RemoveCvRegistryTagCommand'
+        (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
+    }
+}

@@ -1,0 +1,39 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+BeforeAll {
+    . $PSScriptRoot/Start-Example.ps1 -Version '9f8e7d6'
+}
+
+AfterAll {
+    Stop-CvSandbox
+}
+
+Describe 'Start-CvReconcile' {
+    It 'follows the version that was pushed last' {
+        foreach ($version in '1.4.0', '2.0.0', '1.5.2') {
+            $null = Add-CvSandboxImage -Repository $repository -Tag $version
+        }
+        Set-ContainerVersion myappcv -Newest -VersionSyntax '\d+\.\d+\.\d+' -Verify @()
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '1.5.2'
+        Set-ContainerVersion myappcv -SemVer '>=1'
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '2.0.0'
+    }
+
+    It 'runs gates, and recommends an action after a failed one' {
+        $null = Add-CvSandboxImage -Repository "$($sandbox.Registry)/team/tests" -Tag 'demo' -Broken
+        $null = Add-CvSandboxImage -Repository $repository -Tag '3.0.0'
+        Set-ContainerVersion myappcv -Verify @{ Image = 'team/tests'; Tag = 'demo'; Timeout = '1s' } -RolloutTimeout 20
+        $outcome = Start-CvReconcile -Wait -Timeout 1m -ErrorVariable failure -ErrorAction SilentlyContinue
+        $outcome.Outcome | Should -Be 'Failed'
+        "$($failure[0])" | Should -Match 'gate team/tests:demo'
+        (Get-CvWorkload).Version | Should -Be '2.0.0'
+
+        Start-CvReconcile -ErrorVariable failure -ErrorAction SilentlyContinue | Out-Null
+        $failure[0].FullyQualifiedErrorId | Should -Be 'Quarantined,CvManager.PowerShell.StartCvReconcileCommand'
+        $failure[0].ErrorDetails.RecommendedAction | Should -Match 'Resume-ContainerVersion myappcv -Namespace default'
+        Set-ContainerVersion myappcv -Verify @()
+        Resume-ContainerVersion myappcv
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '3.0.0'
+    }
+}
