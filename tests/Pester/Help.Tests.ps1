@@ -134,3 +134,85 @@ Describe 'The topic <Topic>' -ForEach $topics {
         }
     }
 }
+
+Describe 'The topics' {
+    BeforeAll {
+        # Runs a script in a new process that finds the modules by their names, as after Install-PSResource.
+        function Invoke-WithModules([string] $script) {
+            $file = Join-Path $TestDrive 'script.ps1'
+            Set-Content $file $script
+            $before = $env:PSModulePath
+            $env:PSModulePath = (Resolve-Path (Join-Path $PSScriptRoot '../../module')).Path + [IO.Path]::PathSeparator + $before
+            try {
+                & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -NonInteractive -File $file
+            }
+            finally {
+                $env:PSModulePath = $before
+            }
+        }
+
+        # The commands of a section of about_CvManager, as Get-Help shows them: text has 4 columns of indentation, code has 8.
+        $steps = {
+            param([string] $section)
+            $text = (Get-Help about_CvManager) -split '(?m)^(?=\S)' | Where-Object { $_ -match "^$section\r?\n" }
+            ($text -split '\r?\n' | Where-Object { $_ -match '^ {8}' }) -replace '^ {8}' -join "`n"
+        }
+    }
+
+    It 'are those that CvManager has' {
+        $topics = (Get-ChildItem $docs/about_*.md).BaseName | Sort-Object
+        $topics | Should -Be 'about_ContainerVersion', 'about_CvCI', 'about_CvController', 'about_CvCredentials', 'about_CvManager', 'about_CvRegistry'
+    }
+
+    It 'are listed, and are found by name without an import' {
+        $output = Invoke-WithModules @'
+            (Get-Help about_CvManager) -split '\r?\n' | Select-Object -Index 1
+            (Get-Help 'about_Cv*').Name | Sort-Object -Unique
+            (Get-Module).Name | Where-Object { $_ -like 'CvManager*' }
+'@
+        $LASTEXITCODE | Should -Be 0
+        $output | Should -Be '    about_CvManager', 'about_CvCI', 'about_CvController', 'about_CvCredentials', 'about_CvManager', 'about_CvRegistry'
+    }
+
+    It 'get a new user to a first rollout in a sandbox' {
+        $output = Invoke-WithModules @"
+            `$ErrorActionPreference = 'Stop'
+            `$steps = & { $steps } 'FIRST ROLLOUT IN A SANDBOX'
+            `$objects = . ([scriptblock]::Create(`$steps))
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.AvailablePods)" }
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvReconcileResult' } | ForEach-Object Outcome
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvRolloutRecord' } | ForEach-Object { "`$(`$_.FromVersion) `$(`$_.ToVersion) `$(`$_.Outcome)" }
+"@
+        $LASTEXITCODE | Should -Be 0 -Because ($output -join "`n")
+        $output -notmatch '^What if' | Should -Be @(
+            'Deployment myapp 1a2b3c4 2', 'Deployment myapp 5d6e7f8 2', 'Deployment myapp 1a2b3c4 2'
+            'UpToDate', 'Planned', 'Succeeded', 'Succeeded'
+            '1a2b3c4 5d6e7f8 Succeeded'
+        )
+    }
+
+    It 'get a new user to a first rollout in a cluster of their own' {
+        # A sandbox in place of the cluster and the registry. The workload exists, and has the label that kubectl would set.
+        $output = Invoke-WithModules @"
+            `$ErrorActionPreference = 'Stop'
+            `$sandbox = Start-CvSandbox -NoConnect
+            `$env:KUBECONFIG = `$sandbox.KubeConfig
+            `$null = Add-CvSandboxImage team/myapp 1a2b3c4
+            @{
+                apiVersion = 'apps/v1'; kind = 'Deployment'; metadata = @{ name = 'myapp'; labels = @{ cvapp = 'myapp' } }
+                spec = @{
+                    selector = @{ matchLabels = @{ app = 'myapp' } }
+                    template = @{ metadata = @{ labels = @{ app = 'myapp' } }; spec = @{ containers = @(@{ name = 'web'; image = "`$(`$sandbox.Registry)/team/myapp:0a0b0c0" }) } }
+                }
+            } | ConvertTo-Json -Depth 10 | Import-ContainerVersion -IncludeWorkload
+            `$steps = (& { $steps } 'FIRST ROLLOUT IN YOUR OWN CLUSTER') -split "``n" -notmatch '^kubectl |-Watch' -join "``n"
+            `$steps = `$steps.Replace('my-context', `$sandbox.Context).Replace('registry.example.com', `$sandbox.Registry)
+            `$objects = . ([scriptblock]::Create(`$steps))
+            `$objects | Where-Object { `$_.GetType().Name -eq 'ContainerVersionTest' } | ForEach-Object Valid
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvReconcileResult' } | ForEach-Object Outcome
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.AvailablePods)" }
+"@
+        $LASTEXITCODE | Should -Be 0 -Because ($output -join "`n")
+        $output -notmatch '^What if' | Should -Be 'True', 'Planned', 'Succeeded', 'Deployment myapp 1a2b3c4 1'
+    }
+}
