@@ -10,7 +10,6 @@
     PowerShellVersion = '7.4'
     CompatiblePSEditions = @('Core')
     FormatsToProcess = @('CvManager.Format.ps1xml')
-    TypesToProcess = @('CvManager.Types.ps1xml')
     FunctionsToExport = @()
     # Listed explicitly, so that PowerShell finds them without loading the module. Ordered by noun.
     CmdletsToExport = @(

@@ -14,7 +14,8 @@ namespace CvManager.PowerShell;
 /// needs a cluster, derive it from <c>ClusterCmdlet</c> or <c>NamespacedCmdlet</c>. Add <c>[Cmdlet]</c> and <c>[OutputType]</c>, and
 /// <c>SupportsShouldProcess</c> if it changes anything. Override <see cref="ProcessRecordAsync"/>, and the other two hooks if needed. Add
 /// the cmdlet to <c>CmdletsToExport</c> in module/CvManager/CvManager.psd1, its output type to CvManager.Format.ps1xml in that folder, and
-/// its parameters to tests/Unit/PowerShell/ParameterSets.txt. Output types are records in the assembly of the cmdlet; no parameter or
+/// its parameters to tests/Unit/PowerShell/ParameterSets.txt. Output types are sealed classes in the assembly of the cmdlet, with
+/// text, numbers, booleans, local times, <see cref="Listed{T}"/> and <see cref="Labels"/> as properties; no parameter or
 /// output has the type of a dependency.
 /// </para>
 /// <para>

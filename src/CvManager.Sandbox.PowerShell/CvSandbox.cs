@@ -1,7 +1,7 @@
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>A running sandbox: the output of Start-CvSandbox.</summary>
-public sealed record CvSandbox
+public sealed class CvSandbox
 {
     /// <summary>The address of the API server.</summary>
     public string Server { get; init; } = "";

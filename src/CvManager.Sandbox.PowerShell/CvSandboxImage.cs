@@ -3,7 +3,7 @@ using CvManager.PowerShell;
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>An image in the registry of a sandbox.</summary>
-public sealed record CvSandboxImage
+public sealed class CvSandboxImage
 {
     /// <summary>The registry and repository, as in imageRepo of a ContainerVersion.</summary>
     public string Repository { get; init; } = "";

@@ -27,7 +27,7 @@ Describe 'Get-CvRolloutHistory' {
     }
 
     It 'is shown as a table' {
-        Get-CvRolloutHistory | Out-String -Width 200 | Should -Match 'Deployment/myapp +6e4ae1c +9f8e7d6 +Succeeded +controller'
+        Get-CvRolloutHistory | Out-String -Width 200 | Should -Match 'Succeeded +6e4ae1c +9f8e7d6 +Deployment/myapp'
     }
 
     It 'names a missing ContainerVersion' {

@@ -77,15 +77,6 @@ Describe 'The module' {
             (Get-Command Start-CvSandbox -ErrorAction Ignore).Name"
         $names | Should -Be @((Join-Path $copy 'CvManager'); $listed; 'True')
     }
-
-    It 'shows every output type as a table' {
-        & $PSScriptRoot/Import-Modules.ps1
-        $types = Get-Command -Module CvManager, CvManager.Sandbox | ForEach-Object OutputType | Where-Object Name -Like 'CvManager.*' | ForEach-Object Name | Sort-Object -Unique
-        $types | Should -Contain 'CvManager.Sandbox.PowerShell.CvSandbox'
-        foreach ($type in $types) {
-            (Get-FormatData -TypeName $type).FormatViewDefinition.Control | Should -BeOfType System.Management.Automation.TableControl -Because $type
-        }
-    }
 }
 
 Describe 'The module of the sandbox' {

@@ -19,12 +19,12 @@ Describe 'Suspend-ContainerVersion' {
     It 'shows who holds it and why, before the controller reconciles it' {
         $held = Suspend-ContainerVersion myappcv -Reason 'freeze' -PassThru
         $held.Suspended, $held.HeldBy, $held.HoldReason | Should -Be $true, ([Environment]::UserName), 'freeze'
-        Get-ContainerVersion | Out-String -Width 120 | Should -Match 'suspended +\d+s'
+        Get-ContainerVersion | Out-String -Width 120 | Should -Match 'Suspended +myappcv'
         Suspend-ContainerVersion myappcv -WhatIf
         Resume-ContainerVersion myappcv -WhatIf
         (Get-ContainerVersion).Suspended | Should -BeTrue
         Resume-ContainerVersion myappcv
-        Get-ContainerVersion | Out-String -Width 120 | Should -Not -Match 'suspended +\d+s'
+        Get-ContainerVersion | Out-String -Width 120 | Should -Not -Match 'Suspended'
     }
 
     It 'names a missing ContainerVersion' {

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>A ContainerVersion: the output of Get-ContainerVersion.</summary>
-public sealed record ContainerVersionInfo : IContainerVersionReference
+public sealed class ContainerVersionInfo : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
@@ -23,7 +23,7 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
     public string? Status { get; init; }
 
     /// <summary>When <see cref="Status"/> last changed.</summary>
-    public DateTimeOffset? StatusTime { get; init; }
+    public DateTime? StatusTime { get; init; }
 
     /// <summary>The last version that was rolled out successfully.</summary>
     public string? SuccessVersion { get; init; }
@@ -52,19 +52,19 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
     public string Container { get; init; } = "";
 
     /// <summary>The labels that select the workloads.</summary>
-    public IReadOnlyDictionary<string, string> Selector { get; init; } = new Dictionary<string, string>();
+    public Labels Selector { get; init; } = PowerShell.Labels.Of(null);
 
     /// <summary>Rolling or ServiceBlueGreen.</summary>
     public string Strategy { get; init; } = "";
 
     /// <summary>Gates that run before any workload is changed.</summary>
-    public IReadOnlyList<CvGate> Verify { get; init; } = [];
+    public Listed<CvGate> Verify { get; init; } = [];
 
     /// <summary>Gates that run before the cut-over (ServiceBlueGreen).</summary>
-    public IReadOnlyList<CvGate> VerifyBeforeCutOver { get; init; } = [];
+    public Listed<CvGate> VerifyBeforeCutOver { get; init; } = [];
 
     /// <summary>Gates that run after the cut-over.</summary>
-    public IReadOnlyList<CvGate> VerifyAfterCutOver { get; init; } = [];
+    public Listed<CvGate> VerifyAfterCutOver { get; init; } = [];
 
     /// <summary>The Service to cut over (ServiceBlueGreen); null for Rolling.</summary>
     public string? ServiceName { get; init; }
@@ -90,9 +90,9 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
     /// <summary>Why it was suspended or pinned.</summary>
     public string? HoldReason { get; init; }
 
-    public DateTimeOffset? Created { get; init; }
+    public DateTime? Created { get; init; }
 
-    public IReadOnlyDictionary<string, string> Labels { get; init; } = new Dictionary<string, string>();
+    public Labels Labels { get; init; } = PowerShell.Labels.Of(null);
 
     public override string ToString() => $"{Namespace}/{Name}";
 
@@ -112,7 +112,7 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
             Tag = resource.Followed.ToString(),
             Version = status?.CurrVersion,
             Status = status?.CurrStatus,
-            StatusTime = status?.CurrStatusTime,
+            StatusTime = status?.CurrStatusTime?.LocalDateTime,
             SuccessVersion = status?.SuccessVersion,
             Ready = conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready)?.Status switch
             {
@@ -127,7 +127,7 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
             LatestVersion = status?.Latest?.Version,
             LatestDigest = status?.Latest?.Digest,
             Container = resource.Spec.Container.Name,
-            Selector = resource.Spec.Selector,
+            Selector = PowerShell.Labels.Of(resource.Spec.Selector),
             Strategy = resource.Spec.Strategy.Kind,
             Verify = CvGate.Of(resource.Spec.Container.Verify),
             VerifyBeforeCutOver = CvGate.Of(resource.Spec.Strategy.Verify),
@@ -140,8 +140,8 @@ public sealed record ContainerVersionInfo : IContainerVersionReference
             PinVersion = resource.Spec.PinVersion.Length > 0 ? resource.Spec.PinVersion : null,
             HeldBy = Hold.Of(resource)?.By,
             HoldReason = Hold.Of(resource)?.Reason,
-            Created = resource.Metadata.CreationTimestamp,
-            Labels = resource.Metadata.Labels ?? new Dictionary<string, string>(),
+            Created = resource.Metadata.CreationTimestamp?.LocalDateTime,
+            Labels = PowerShell.Labels.Of(resource.Metadata.Labels),
         };
     }
 }

@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>The result for one ContainerVersion: the output of Test-ContainerVersion.</summary>
-public sealed record ContainerVersionTest : IContainerVersionReference
+public sealed class ContainerVersionTest : IContainerVersionReference
 {
     /// <summary>Empty if the manifest has no namespace.</summary>
     public string Namespace { get; init; } = "";
@@ -13,8 +13,11 @@ public sealed record ContainerVersionTest : IContainerVersionReference
 
     public Listed<ContainerVersionProblem> Problems { get; init; } = [];
 
-    /// <summary>Describes what a reconcile would do now; null for manifests.</summary>
+    /// <summary>Describes what a reconcile would do now; null for manifests, and if there are problems.</summary>
     public string? Plan { get; init; }
+
+    /// <summary>The problems, or if there are none the plan.</summary>
+    public string Message => Valid ? Plan ?? "" : Problems.ToString();
 
     /// <summary>The changes that a reconcile would make now; empty for manifests.</summary>
     public Listed<CvPlannedChange> Change { get; init; } = [];
@@ -26,7 +29,7 @@ public sealed record ContainerVersionTest : IContainerVersionReference
 }
 
 /// <summary>A problem, and how to fix it.</summary>
-public sealed record ContainerVersionProblem
+public sealed class ContainerVersionProblem
 {
     /// <summary>The path of the field, as in error messages of Kubernetes; empty if the problem is not about one field.</summary>
     public string Field { get; init; } = "";

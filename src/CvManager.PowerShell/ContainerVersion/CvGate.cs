@@ -34,7 +34,7 @@ public sealed record CvGate
 
     public override string ToString() => $"{Image}:{Tag}";
 
-    internal static IReadOnlyList<CvGate> Of(IEnumerable<VerifySpec> gates) =>
+    internal static Listed<CvGate> Of(IEnumerable<VerifySpec> gates) =>
         [
             .. gates.Select(gate => new CvGate
             {

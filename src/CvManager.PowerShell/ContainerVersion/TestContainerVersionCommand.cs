@@ -96,7 +96,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             Name = resource.Metadata.Name,
             Source = "cluster",
             Problems = problems,
-            Plan = plan.Message,
+            Plan = problems.Count == 0 ? plan.Message : null,
             Change = CvPlannedChange.Of(plan),
         };
     }

@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>A Kubernetes object that the controller needs, and the outcome of its installation.</summary>
-public sealed record CvControllerObject
+public sealed class CvControllerObject
 {
     /// <summary>The kind, for example CustomResourceDefinition.</summary>
     public string Kind { get; init; } = "";

@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>A context of a kubeconfig: the output of Get-CvContext. Contains no credentials.</summary>
-public sealed record CvContext
+public sealed class CvContext
 {
     public string Name { get; init; } = "";
 

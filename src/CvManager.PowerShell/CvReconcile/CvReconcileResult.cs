@@ -5,7 +5,7 @@ using CvManager.Rollouts;
 namespace CvManager.PowerShell;
 
 /// <summary>The result of reconciling one ContainerVersion, or with -WhatIf the planned result.</summary>
-public sealed record CvReconcileResult : IContainerVersionReference
+public sealed class CvReconcileResult : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
@@ -102,7 +102,7 @@ public sealed record CvReconcileResult : IContainerVersionReference
 }
 
 /// <summary>A planned change of the image of one container.</summary>
-public sealed record CvPlannedChange
+public sealed class CvPlannedChange
 {
     public string Kind { get; init; } = "";
 

@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>The requests of this session to one registry with one login, and the remaining budget. Contains no secrets.</summary>
-public sealed record CvRegistryBudget
+public sealed class CvRegistryBudget
 {
     /// <summary><c>host[:port]</c>.</summary>
     public string Registry { get; init; } = "";

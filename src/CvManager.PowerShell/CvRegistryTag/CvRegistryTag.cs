@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>A tag of a repository, and the version that it points at.</summary>
-public sealed record CvRegistryTag
+public sealed class CvRegistryTag
 {
     public string Repository { get; init; } = "";
 

@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>The progress of the current or last rollout of a ContainerVersion for one workload: the output of Get-CvRollout.</summary>
-public sealed record CvRollout : IContainerVersionReference
+public sealed class CvRollout : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
@@ -50,13 +50,13 @@ public sealed record CvRollout : IContainerVersionReference
     /// <summary>What the rollout waits for, or why it failed.</summary>
     public string Message { get; init; } = "";
 
-    public DateTimeOffset Started { get; init; }
+    public DateTime Started { get; init; }
 
     /// <summary>When the rollout times out; null if it is finished.</summary>
-    public DateTimeOffset? Deadline { get; init; }
+    public DateTime? Deadline { get; init; }
 
     /// <summary>Null while the rollout is in progress.</summary>
-    public DateTimeOffset? Finished { get; init; }
+    public DateTime? Finished { get; init; }
 
     /// <summary>The user who started the rollout; null if a tag move did.</summary>
     public string? StartedBy { get; init; }
@@ -92,9 +92,9 @@ public sealed record CvRollout : IContainerVersionReference
                 FromImage = entry.FromImage,
                 ToImage = entry.ToImage,
                 Message = entry.Message ?? rollout.Message ?? "",
-                Started = rollout.StartedAt,
-                Deadline = rollout.FinishedAt is null ? rollout.Deadline : null,
-                Finished = rollout.FinishedAt,
+                Started = rollout.StartedAt.LocalDateTime,
+                Deadline = rollout.FinishedAt is null ? rollout.Deadline?.LocalDateTime : null,
+                Finished = rollout.FinishedAt?.LocalDateTime,
                 StartedBy = rollout.StartedBy,
             };
         }

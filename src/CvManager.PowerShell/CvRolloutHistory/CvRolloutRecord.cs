@@ -1,9 +1,10 @@
+using System.Management.Automation;
 using CvManager.Records;
 
 namespace CvManager.PowerShell;
 
 /// <summary>The record of a finished rollout for one workload: the output of Get-CvRolloutHistory.</summary>
-public sealed record CvRolloutRecord : IContainerVersionReference
+public sealed class CvRolloutRecord : IContainerVersionReference
 {
     public string Namespace { get; init; } = "";
 
@@ -12,6 +13,10 @@ public sealed record CvRolloutRecord : IContainerVersionReference
 
     /// <summary>The id of the rollout, the same for all of its workloads. Use it with Invoke-CvRollback -ToRecord.</summary>
     public string Id { get; init; } = "";
+
+    /// <summary>The <see cref="Id"/>, for the parameter of Invoke-CvRollback. Hidden in lists.</summary>
+    [Hidden]
+    public string ToRecord => Id;
 
     /// <summary>The name of the workload.</summary>
     public string Workload { get; init; } = "";
@@ -36,9 +41,9 @@ public sealed record CvRolloutRecord : IContainerVersionReference
     /// <summary>Succeeded, Failed, RolledBack or Superseded.</summary>
     public string Outcome { get; init; } = "";
 
-    public DateTimeOffset Started { get; init; }
+    public DateTime Started { get; init; }
 
-    public DateTimeOffset Finished { get; init; }
+    public DateTime Finished { get; init; }
 
     /// <summary>Why the rollout failed, or why a user started it; empty for a successful rollout after a tag move.</summary>
     public string Reason { get; init; } = "";
@@ -63,8 +68,8 @@ public sealed record CvRolloutRecord : IContainerVersionReference
             ToImage = record.ToImage,
             Digest = record.Digest,
             Outcome = record.Outcome,
-            Started = record.Started,
-            Finished = record.Finished,
+            Started = record.Started.LocalDateTime,
+            Finished = record.Finished.LocalDateTime,
             Reason = record.Reason,
             Who = record.Who,
         };

@@ -57,7 +57,8 @@ public sealed class GetCvRolloutHistoryCommand : OptionalNameCmdlet
             )
                 .Select(resource => (resource.Metadata.Namespace!, resource.Metadata.Name))
                 .ToHashSet();
-        foreach (var (recordNamespace, record) in history)
+        // In all namespaces, the records of a namespace are together, for the view. A stable sort: the newest stay first.
+        foreach (var (recordNamespace, record) in history.OrderBy(entry => entry.Namespace, StringComparer.Ordinal))
         {
             if (
                 names.Matches(record.CV)

@@ -1,13 +1,18 @@
+using System.Management.Automation;
 using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
 
 /// <summary>A container of a workload that a ContainerVersion updates: the output of Get-CvWorkload.</summary>
-public sealed record CvWorkload
+public sealed class CvWorkload
 {
     public string Namespace { get; init; } = "";
 
     public string Name { get; init; } = "";
+
+    /// <summary>The <see cref="Name"/>, for the parameter of Get-CvRolloutHistory. Hidden in lists.</summary>
+    [Hidden]
+    public string Workload => Name;
 
     /// <summary>Deployment, StatefulSet, DaemonSet, ReplicaSet, Pod, Job or CronJob.</summary>
     public string Kind { get; init; } = "";
@@ -18,10 +23,11 @@ public sealed record CvWorkload
     /// <summary>The version in its image; empty if the workload has no such container.</summary>
     public string Version { get; init; } = "";
 
-    public int AvailablePods { get; init; }
+    /// <summary>The number of available pods.</summary>
+    public int Available { get; init; }
 
     /// <summary>Null if the kind has no desired number of pods.</summary>
-    public int? DesiredPods { get; init; }
+    public int? Desired { get; init; }
 
     /// <summary>The name of the ContainerVersion.</summary>
     public string CV { get; init; } = "";
@@ -48,8 +54,8 @@ public sealed record CvWorkload
             Kind = running.Workload.Kind,
             Container = running.Resource.Spec.Container.Name,
             Version = running.Version,
-            AvailablePods = running.Workload.AvailablePods,
-            DesiredPods = running.Workload.DesiredPods,
+            Available = running.Workload.AvailablePods,
+            Desired = running.Workload.DesiredPods,
             CV = running.Resource.Metadata.Name,
             Tag = running.Resource.Followed.ToString(),
             Image = running.Container?.Image ?? "",

@@ -1,6 +1,5 @@
 using System.Management.Automation;
 using System.Reflection;
-using System.Xml.Linq;
 using CvManager.PowerShell;
 using CvManager.Sandbox.PowerShell;
 using CvManager.Support;
@@ -133,21 +132,6 @@ public sealed class CmdletConventionTests
                     }
                 )
         );
-
-    [Fact]
-    public void Views_refer_to_existing_properties()
-    {
-        var wrong =
-            from module in Modules
-            from view in XDocument.Load(Path.ChangeExtension(module.Manifest, ".Format.ps1xml")).Descendants("View")
-            from name in view.Element("ViewSelectedBy")!.Elements("TypeName")
-            let type = module.Assembly.GetType(name.Value)
-            from property in view.Descendants("PropertyName").Select(property => property.Value).DefaultIfEmpty("")
-            where type is null || (property.Length > 0 && type.GetProperty(property) is null)
-            select $"{name.Value} {property}";
-
-        Assert.Empty(wrong);
-    }
 
     [Fact]
     public void Every_Timeout_accepts_durations_such_as_5m() =>

@@ -135,15 +135,17 @@ public sealed class TestContainerVersionTests : IDisposable
     }
 
     [Fact]
-    public void Results_are_shown_as_a_table()
+    public void Results_are_shown_with_a_line_for_each_problem()
     {
         var bad = Good.Replace("tag: demo", "tag: ''\n  pollIntervalSeconds: 1", StringComparison.Ordinal);
 
         var text = PlainText.Of(_session.Render("Test-ContainerVersion -Manifest $a, $b", ("a", Good), ("b", bad)));
 
-        Assert.Contains("Namespace Name    Valid Problems", text, StringComparison.Ordinal);
-        Facts.AssertIn(text, "spec.tag: \"\"");
-        Facts.AssertIn(text, "spec.pollIntervalSeconds: 1", "86400");
+        var lines = text.Split('\n', StringSplitOptions.RemoveEmptyEntries);
+        Assert.Equal(["shop/myappcv: valid", "shop/myappcv: not valid"], lines[..2]);
+        Assert.StartsWith("  - spec.tag: \"\"", lines[2], StringComparison.Ordinal);
+        Assert.StartsWith("  - spec.pollIntervalSeconds: 1", lines[3], StringComparison.Ordinal);
+        Assert.Equal(4, lines.Length);
     }
 
     [Fact]

@@ -32,10 +32,10 @@ public sealed class GetCvContextTests : IDisposable
         Assert.Equal(
             """
 
-            Current Name   Cluster Namespace User     Server
-            ------- ----   ------- --------- ----     ------
-            *       prod   east    shop      deployer https://east.example:6443
-                    qa one gone    default   deployer
+            IsCurrent Namespace      Name                                                                                                        Server
+            --------- ---------      ----                                                                                                        ------
+            *         shop           prod                                                                                                        https://east.example:6443
+                      default        qa one
 
 
             """,

@@ -57,8 +57,8 @@ public sealed class RegistryTagTests : IAsyncLifetime
     {
         var text = PlainText.Of(_session.Render("Get-CvRegistryTag $repository qa", ("repository", Repository)));
 
-        Assert.Contains("Repository", text, StringComparison.Ordinal);
-        Assert.Contains($"qa  5d6e7f8 {_second[..19]}", text, StringComparison.Ordinal);
+        Assert.Contains($"Repository: {Repository}\n", text, StringComparison.Ordinal);
+        Assert.Contains($"5d6e7f8       {_second[..19]}… qa", text, StringComparison.Ordinal);
     }
 
     [Fact]
