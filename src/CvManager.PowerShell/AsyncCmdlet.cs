@@ -50,8 +50,6 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     private bool _hasEnded;
     private int _messages;
     private long _dropped;
-    private bool _yesToAll;
-    private bool _noToAll;
     private bool _isWorking;
     private bool _disposed;
 
@@ -152,14 +150,31 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>Returns whether to make a change, according to <c>-WhatIf</c> and <c>-Confirm</c>.</summary>
     /// <param name="target">The object to change, for example <c>default/myappcv</c>.</param>
     /// <param name="action">The change, for example <c>Roll out version 1a2b3c</c>.</param>
+    /// <exception cref="Exception">Stops the pipeline with <c>ConfirmationRequired</c>: the session cannot ask for confirmation.</exception>
     protected Task<bool> ShouldProcessAsync(string target, string action) =>
-        OnPipelineAsync(() => base.ShouldProcess(DisplayText.Line(target), DisplayText.Line(action)));
-
-    /// <summary>
-    /// Asks for confirmation of a change that cannot be undone. "Yes to all" and "no to all" apply until the cmdlet ends.
-    /// </summary>
-    protected Task<bool> ShouldContinueAsync(string query, string caption) =>
-        OnPipelineAsync(() => base.ShouldContinue(DisplayText.Of(query), DisplayText.Line(caption), ref _yesToAll, ref _noToAll));
+        OnPipelineAsync(() =>
+        {
+            try
+            {
+                return base.ShouldProcess(DisplayText.Line(target), DisplayText.Line(action));
+            }
+            // Hosts that cannot prompt throw many types: of -NonInteractive, of a job, and even NullReferenceException if standard input ends.
+            catch (Exception e) when (e is not (PipelineStoppedException or ActionPreferenceStopException))
+            {
+                throw Terminating(
+                    new CvException(
+                        CmdletErrorIds.ConfirmationRequired,
+                        CvErrorKind.NotSupported,
+                        $"Could not ask for confirmation, because this session cannot prompt: {action} on {target}.",
+                        "To do it without confirmation, add -Confirm:$false. To be asked, run the command in an interactive session.",
+                        e
+                    )
+                    {
+                        Target = target,
+                    }
+                );
+            }
+        });
 
     /// <summary>Runs a function on the pipeline thread, for paths, session state, and other members that need that thread.</summary>
     protected async Task<T> OnPipelineAsync<T>(Func<T> function)

@@ -5,8 +5,9 @@ using CvManager.PowerShell.Completion;
 namespace CvManager.PowerShell;
 
 /// <summary>
-/// The base class of cmdlets that use a cluster: the one that -Context and -KubeConfig specify, else the one of the session
-/// (Connect-CvCluster), else the current context of the kubeconfig, else the cluster of the pod. Call <see cref="ConnectAsync"/> in a hook.
+/// The base class of cmdlets that use a cluster: the one that -Context and -KubeConfig specify (<see cref="KubeContexts"/>), else the one of
+/// the session (Connect-CvCluster), else the current context of the kubeconfig, else the cluster of the pod. Call
+/// <see cref="ConnectAsync"/> in a hook.
 /// </summary>
 public abstract class ClusterCmdlet : AsyncCmdlet
 {
@@ -44,9 +45,22 @@ public abstract class ClusterCmdlet : AsyncCmdlet
                 (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
             );
             if (path is null && Context is null && SessionConnection.Of(session) is { } connected)
-                return _cluster = connected.Cluster;
-            _cluster = ClusterConnection.Connect(SessionConnection.Options(session, path, Context));
-            _ownsCluster = true;
+            {
+                _cluster = connected.Cluster;
+                path = connected.KubeConfig;
+            }
+            else
+            {
+                var options = KubeContexts.Find(session, path, Context);
+                _cluster = ClusterConnection.Connect(options);
+                _ownsCluster = true;
+                path = options.KubeConfigPath;
+            }
+            var source =
+                _cluster.ContextName.Length > 0
+                    ? $"context '{_cluster.ContextName}' of {string.Join(", ", KubeContexts.FilesOf(path))}"
+                    : "the service account of this pod";
+            WriteVerbose($"Using {_cluster.Server} ({source}); the default namespace is '{_cluster.DefaultNamespace}'.");
             return _cluster;
         }
         catch (CvException e)

@@ -5,13 +5,18 @@ namespace CvManager.PowerShell;
 /// </summary>
 internal static class CmdletErrorIds
 {
+    public const string ConfirmationRequired = nameof(ConfirmationRequired);
     public const string ContextNotFound = nameof(ContextNotFound);
+    public const string FileAccessFailed = nameof(FileAccessFailed);
     public const string ManifestNotFound = nameof(ManifestNotFound);
     public const string ManifestUnreadable = nameof(ManifestUnreadable);
+    public const string ModuleDamaged = nameof(ModuleDamaged);
     public const string NamespaceMismatch = nameof(NamespaceMismatch);
+    public const string NetworkFailed = nameof(NetworkFailed);
     public const string NothingToSet = nameof(NothingToSet);
     public const string OperationTimedOut = nameof(OperationTimedOut);
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
     public const string RegistryBudgetNotFound = nameof(RegistryBudgetNotFound);
+    public const string SystemResourcesExhausted = nameof(SystemResourcesExhausted);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
 }

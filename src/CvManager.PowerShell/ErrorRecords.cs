@@ -1,4 +1,6 @@
 using System.Management.Automation;
+using System.Net.Sockets;
+using System.Security;
 
 namespace CvManager.PowerShell;
 
@@ -19,23 +21,60 @@ internal static class ErrorRecords
             // Exceptions of PowerShell (a missing path, a prompt in a non-interactive session) have their own error record.
             case IContainsErrorRecord { ErrorRecord: { } own }:
                 return new ErrorRecord(own, exception);
+            case AggregateException { InnerExceptions: [var only] }:
+                return From(only, target);
+            case TypeInitializationException { InnerException: { } cause }:
+                return From(cause, target);
             case OperationCanceledException:
-                return new ErrorRecord(exception, CmdletErrorIds.OperationTimedOut, ErrorCategory.OperationTimeout, target)
-                {
-                    ErrorDetails = new ErrorDetails("The operation timed out waiting for a response.")
-                    {
-                        RecommendedAction = "Check that the API server and the registry can be reached, and try again.",
-                    },
-                };
+                return Record(
+                    CmdletErrorIds.OperationTimedOut,
+                    ErrorCategory.OperationTimeout,
+                    "The operation timed out waiting for a response.",
+                    "Check that the API server and the registry can be reached, and try again."
+                );
+            case FileNotFoundException { FileName: { } assembly } when assembly.Contains("Version=", StringComparison.Ordinal):
+            case FileLoadException or BadImageFormatException or TypeLoadException or MissingMemberException or DllNotFoundException:
+                return Record(
+                    CmdletErrorIds.ModuleDamaged,
+                    ErrorCategory.NotInstalled,
+                    $"A file of the module is missing, or belongs to another version: {exception.Message}",
+                    "Install the module again, and start a new PowerShell session."
+                );
+            case HttpRequestException or SocketException:
+                return Record(
+                    CmdletErrorIds.NetworkFailed,
+                    ErrorCategory.ConnectionError,
+                    $"The network failed: {exception.Message}",
+                    "Check that the API server and the registry can be reached, and try again."
+                );
+            case IOException or UnauthorizedAccessException or SecurityException:
+                return Record(
+                    CmdletErrorIds.FileAccessFailed,
+                    ErrorCategory.ResourceUnavailable,
+                    $"A file could not be read or written: {exception.Message}",
+                    "Check the path, its permissions and the free disk space."
+                );
+            case OutOfMemoryException or InsufficientExecutionStackException:
+                return Record(
+                    CmdletErrorIds.SystemResourcesExhausted,
+                    ErrorCategory.ResourceUnavailable,
+                    $"The system has not enough resources: {exception.Message}",
+                    "Free memory, or process fewer objects at a time."
+                );
             default:
-                return new ErrorRecord(exception, ErrorIds.UnexpectedError, ErrorCategory.NotSpecified, target)
-                {
-                    ErrorDetails = new ErrorDetails(DisplayText.Of(exception.Message))
-                    {
-                        RecommendedAction = "This is a bug in CvManager. Report it, and include the output of $Error[0].Exception.",
-                    },
-                };
+                return Record(
+                    ErrorIds.UnexpectedError,
+                    ErrorCategory.NotSpecified,
+                    exception.Message,
+                    "This is a bug in CvManager. Report it, and include the output of $Error[0].Exception."
+                );
         }
+
+        ErrorRecord Record(string id, ErrorCategory category, string message, string remedy) =>
+            new(exception, id, category, Escaped(target))
+            {
+                ErrorDetails = new ErrorDetails(DisplayText.Of(message)) { RecommendedAction = remedy },
+            };
     }
 
     /// <summary>PowerShell shows a target that is text.</summary>

@@ -36,10 +36,6 @@ public sealed record SessionConnection(ClusterConnection Cluster, string? KubeCo
         session.Add(this);
     }
 
-    /// <summary>The options for <c>-KubeConfig</c> and <c>-Context</c>. A context alone is looked up in the connected kubeconfig.</summary>
-    internal static ClusterOptions Options(SessionMemory session, string? kubeConfig, string? context) =>
-        new() { KubeConfigPath = kubeConfig ?? Of(session)?.KubeConfig, Context = context };
-
     public ValueTask DisposeAsync()
     {
         Cluster.Dispose();

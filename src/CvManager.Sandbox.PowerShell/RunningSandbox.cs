@@ -4,11 +4,11 @@ using CvManager.Sandbox.Registry;
 namespace CvManager.Sandbox.PowerShell;
 
 /// <summary>A sandbox of a session: cluster, registry and kubeconfig file. Stored in <see cref="SessionMemory"/>.</summary>
-internal sealed class RunningSandbox : IAsyncDisposable
+internal sealed class RunningSandbox : ISessionSandbox
 {
     private readonly SandboxCluster _cluster;
 
-    private RunningSandbox(SandboxCluster cluster, SandboxRegistry registry, string kubeConfig)
+    private RunningSandbox(SandboxCluster cluster, SandboxRegistry registry, string name, string kubeConfig)
     {
         _cluster = cluster;
         Registry = registry;
@@ -17,7 +17,7 @@ internal sealed class RunningSandbox : IAsyncDisposable
             Server = cluster.Server!.ToString().TrimEnd('/'),
             Registry = registry.Host,
             KubeConfig = kubeConfig,
-            Context = SandboxCluster.ContextName,
+            Context = name,
         };
     }
 
@@ -25,20 +25,41 @@ internal sealed class RunningSandbox : IAsyncDisposable
 
     public CvSandbox Description { get; }
 
+    public string KubeConfig => Description.KubeConfig;
+
+    public IReadOnlyList<string> Repositories => [.. Registry.Repositories.Select(name => $"{Registry.Host}/{name}")];
+
+    /// <summary>Returns a name that no running sandbox of the session has: cvm-sandbox, cvm-sandbox-2, and so on.</summary>
+    public static string FreeName(SessionMemory session)
+    {
+        var taken = session.All<RunningSandbox>().Select(running => running.Description.Context).ToHashSet(StringComparer.Ordinal);
+        var name = SandboxOptions.DefaultName;
+        for (var number = 2; taken.Contains(name); number++)
+            name = $"{SandboxOptions.DefaultName}-{number}";
+        return name;
+    }
+
+    /// <param name="name">The name of the context.</param>
     /// <param name="port">The port of the API server; 0 for a free port.</param>
     /// <param name="registryPort">The port of the registry; 0 for a free port.</param>
     /// <param name="kubeConfig">The path of the file to write; null for a new file in the folder for temporary files.</param>
     /// <param name="cancellationToken">Stops everything that was started.</param>
-    public static async Task<RunningSandbox> StartAsync(int port, int registryPort, string? kubeConfig, CancellationToken cancellationToken)
+    public static async Task<RunningSandbox> StartAsync(
+        string name,
+        int port,
+        int registryPort,
+        string? kubeConfig,
+        CancellationToken cancellationToken
+    )
     {
         var registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions { Port = registryPort }, cancellationToken);
         SandboxCluster? cluster = null;
         try
         {
-            cluster = await SandboxCluster.StartAsync(new SandboxOptions { Port = port, Images = registry }, cancellationToken);
+            cluster = await SandboxCluster.StartAsync(new SandboxOptions { Name = name, Port = port, Images = registry }, cancellationToken);
             var path = kubeConfig ?? Path.Combine(Path.GetTempPath(), $"cvm-sandbox-{Guid.NewGuid():n}.kubeconfig");
             await WritePrivateAsync(path, cluster.KubeConfigYaml, cancellationToken);
-            return new RunningSandbox(cluster, registry, path);
+            return new RunningSandbox(cluster, registry, name, path);
         }
         catch
         {

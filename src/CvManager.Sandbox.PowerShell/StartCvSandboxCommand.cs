@@ -39,18 +39,18 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         );
         if (!await ShouldProcessAsync(path ?? "a cluster and a registry on loopback", "Start sandbox"))
             return;
-        var sandbox = await StartAsync(path, cancellationToken);
+        var sandbox = await StartAsync(RunningSandbox.FreeName(session), path, cancellationToken);
         session.Add(sandbox);
         if (!NoConnect)
             await SessionConnection.ConnectAsync(session, sandbox.Description.KubeConfig);
         await WriteObjectAsync(sandbox.Description);
     }
 
-    private async Task<RunningSandbox> StartAsync(string? path, CancellationToken cancellationToken)
+    private async Task<RunningSandbox> StartAsync(string name, string? path, CancellationToken cancellationToken)
     {
         try
         {
-            return await RunningSandbox.StartAsync(Port, RegistryPort, path, cancellationToken);
+            return await RunningSandbox.StartAsync(name, Port, RegistryPort, path, cancellationToken);
         }
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {

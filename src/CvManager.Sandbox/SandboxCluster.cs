@@ -14,9 +14,6 @@ namespace CvManager.Sandbox;
 /// </summary>
 public sealed class SandboxCluster : IAsyncDisposable
 {
-    /// <summary>The name of context, cluster and user in <see cref="KubeConfigYaml"/>.</summary>
-    public const string ContextName = "cvm-sandbox";
-
     private readonly SandboxOptions _options;
     private readonly ObjectStore _store;
     private readonly EventLoop _loop;
@@ -73,26 +70,26 @@ public sealed class SandboxCluster : IAsyncDisposable
     /// <summary>The bearer token that requests must contain; empty if none is required.</summary>
     public string Token { get; }
 
-    /// <summary>A kubeconfig for <see cref="Server"/> with one context, <see cref="ContextName"/>.</summary>
+    /// <summary>A kubeconfig for <see cref="Server"/> with one context, <see cref="SandboxOptions.Name"/>.</summary>
     public string KubeConfigYaml =>
         $$"""
             apiVersion: v1
             kind: Config
             clusters:
-            - name: {{ContextName}}
+            - name: {{_options.Name}}
               cluster:
-                server: {{Server?.ToString().TrimEnd('/') ?? "http://" + ContextName}}{{Authority}}
+                server: {{Server?.ToString().TrimEnd('/') ?? "http://" + _options.Name}}{{Authority}}
             users:
-            - name: {{ContextName}}
+            - name: {{_options.Name}}
               user:
                 token: "{{Token}}"
             contexts:
-            - name: {{ContextName}}
+            - name: {{_options.Name}}
               context:
-                cluster: {{ContextName}}
-                user: {{ContextName}}
+                cluster: {{_options.Name}}
+                user: {{_options.Name}}
                 namespace: default
-            current-context: {{ContextName}}
+            current-context: {{_options.Name}}
 
             """;
 

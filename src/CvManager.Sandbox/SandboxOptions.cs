@@ -5,6 +5,12 @@ namespace CvManager.Sandbox;
 /// <summary>Options of a <see cref="SandboxCluster"/>. All time spans are measured by <see cref="TimeProvider"/>.</summary>
 public sealed record SandboxOptions
 {
+    /// <summary>The default of <see cref="Name"/>.</summary>
+    public const string DefaultName = "cvm-sandbox";
+
+    /// <summary>The name of context, cluster and user in <see cref="SandboxCluster.KubeConfigYaml"/>.</summary>
+    public string Name { get; init; } = DefaultName;
+
     /// <summary>The cluster's clock, for timestamps, timers and back-off.</summary>
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
 

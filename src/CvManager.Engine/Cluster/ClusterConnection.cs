@@ -109,7 +109,9 @@ public sealed class ClusterConnection : IDisposable
             throw new CvException(
                 ErrorIds.KubeConfigNotFound,
                 CvErrorKind.NotFound,
-                "No kubeconfig found, and not running in a pod.",
+                options.Context is null
+                    ? "No kubeconfig found, and not running in a pod."
+                    : $"Context '{options.Context}' not found: no kubeconfig exists.",
                 "Specify -KubeConfig, set KUBECONFIG or create ~/.kube/config. To try CvManager without a cluster, run Start-CvSandbox."
             );
         }

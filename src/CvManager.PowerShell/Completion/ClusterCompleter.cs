@@ -10,10 +10,10 @@ public abstract class ClusterCompleter : Completer
         CancellationToken cancellationToken
     )
     {
-        var (kubeConfig, context) = (request.Text("KubeConfig"), request.Text("Context"));
+        var (kubeConfig, context) = (request.KubeConfig, request.Text("Context"));
         if (kubeConfig is null && context is null && SessionConnection.Of(request.Session) is { } connected)
             return await FindAsync(connected.Cluster, request, cancellationToken);
-        using var cluster = ClusterConnection.Connect(SessionConnection.Options(request.Session, kubeConfig, context));
+        using var cluster = ClusterConnection.Connect(KubeContexts.Find(request.Session, kubeConfig, context));
         return await FindAsync(cluster, request, cancellationToken);
     }
 

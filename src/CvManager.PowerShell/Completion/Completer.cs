@@ -6,11 +6,11 @@ using System.Management.Automation.Language;
 namespace CvManager.PowerShell.Completion;
 
 /// <summary>
-/// The base class of argument completers. After a second, or if anything fails, it offers nothing, because a user waits at the prompt.
+/// The base class of argument completers. After two seconds, or if anything fails, it offers nothing, because a user waits at the prompt.
 /// </summary>
 public abstract class Completer : IArgumentCompleter
 {
-    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(1);
+    private static readonly TimeSpan Limit = TimeSpan.FromSeconds(2);
 
     /// <summary>Called on the pipeline thread.</summary>
     public IEnumerable<CompletionResult> CompleteArgument(
@@ -22,6 +22,7 @@ public abstract class Completer : IArgumentCompleter
     )
     {
         var request = new CompletionRequest(fakeBoundParameters, SessionMemory.Current);
+        request = request with { KubeConfig = FullPath(request.Text("KubeConfig")) };
         var prefix = CommandArgument.Unquote(wordToComplete);
         return Candidates(request)
             .Where(candidate => candidate.Value.Length > 0 && candidate.Value.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
@@ -39,6 +40,27 @@ public abstract class Completer : IArgumentCompleter
 
     /// <summary>Returns all possible values. Called on the thread pool; an exception means that there are none.</summary>
     internal abstract Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken);
+
+    /// <summary>Resolves a path as cmdlets do: relative to the location of the session, or on a PowerShell drive.</summary>
+    private static string? FullPath(string? path)
+    {
+        if (path is null)
+            return null;
+        try
+        {
+            // Not by SessionStateProxy, which refuses while a pipeline runs: completion is one.
+            using var shell = System.Management.Automation.PowerShell.Create(RunspaceMode.CurrentRunspace);
+            return shell
+                .AddScript("$ExecutionContext.SessionState.Path.GetUnresolvedProviderPathFromPSPath($args[0])", useLocalScope: true)
+                .AddArgument(path)
+                .Invoke<string>()[0];
+        }
+        catch (RuntimeException)
+        {
+            // The cmdlet reports the error.
+            return path;
+        }
+    }
 
     private IReadOnlyList<CompletionCandidate> Candidates(CompletionRequest request)
     {
@@ -67,6 +89,9 @@ internal sealed record CompletionCandidate(string Value, string? Description = n
 /// <summary>The parameters that are already on the command line.</summary>
 internal sealed record CompletionRequest(IDictionary Bound, SessionMemory Session)
 {
+    /// <summary>The full path in -KubeConfig; null without it.</summary>
+    public string? KubeConfig { get; init; }
+
     /// <summary>The value of a parameter as text; null if it is missing or not text.</summary>
     public string? Text(string parameter) =>
         Bound[parameter] switch

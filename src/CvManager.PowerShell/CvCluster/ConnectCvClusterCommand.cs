@@ -38,7 +38,8 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
         var (session, path) = await OnPipelineAsync(() =>
             (SessionMemory.Current, string.IsNullOrEmpty(KubeConfig) ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
         );
-        var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = path, Context = Context });
+        var options = KubeContexts.Find(session, path, Context);
+        var cluster = ClusterConnection.Connect(options);
         try
         {
             var version = await cluster.GetRawAsync("version", cancellationToken);
@@ -54,15 +55,15 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
             cluster.Dispose();
             throw;
         }
-        await new SessionConnection(cluster, path).ReplaceAsync(session);
+        await new SessionConnection(cluster, options.KubeConfigPath).ReplaceAsync(session);
         if (PassThru)
-            await WriteObjectAsync(Describe(cluster, path));
+            await WriteObjectAsync(Describe(cluster, options.KubeConfigPath));
     }
 
-    private static CvContext Describe(ClusterConnection cluster, string? path)
+    private static CvContext Describe(ClusterConnection cluster, string? source)
     {
         var context =
-            cluster.ContextName.Length == 0 ? null : KubeConfigFile.ReadContexts(path).FirstOrDefault(c => c.Name == cluster.ContextName);
+            cluster.ContextName.Length == 0 ? null : KubeConfigFile.ReadContexts(source).FirstOrDefault(c => c.Name == cluster.ContextName);
         return new CvContext
         {
             Name = cluster.ContextName,
@@ -71,7 +72,7 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
             Server = cluster.Server.ToString().TrimEnd('/'),
             Namespace = cluster.DefaultNamespace,
             User = context?.User ?? "",
-            KubeConfig = path,
+            KubeConfig = cluster.ContextName.Length == 0 ? null : KubeContexts.PathOf(source),
         };
     }
 }

@@ -19,6 +19,6 @@ public sealed class CvContext
     /// <summary>The name of the user in the kubeconfig.</summary>
     public string User { get; init; } = "";
 
-    /// <summary>The path of the kubeconfig; null for the default one.</summary>
+    /// <summary>The path of the kubeconfig; null if $env:KUBECONFIG has several files.</summary>
     public string? KubeConfig { get; init; }
 }

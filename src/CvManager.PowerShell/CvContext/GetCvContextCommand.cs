@@ -4,7 +4,7 @@ using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lists the contexts of the kubeconfig, without connecting to a cluster.</summary>
+/// <summary>Lists the contexts that -Context and Connect-CvCluster accept, without connecting to a cluster.</summary>
 [Cmdlet(VerbsCommon.Get, "CvContext", HelpUri = ProjectUri.Docs + "Get-CvContext.md")]
 [OutputType(typeof(CvContext))]
 public sealed class GetCvContextCommand : AsyncCmdlet
@@ -15,7 +15,7 @@ public sealed class GetCvContextCommand : AsyncCmdlet
     [ArgumentCompleter(typeof(ContextCompleter))]
     public string[] Name { get; set; } = [];
 
-    /// <summary>The path of the kubeconfig; the default is the connected one, else $env:KUBECONFIG, else ~/.kube/config.</summary>
+    /// <summary>The path of a kubeconfig; the default is all kubeconfigs of the session (<see cref="KubeContexts"/>).</summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
     public string? KubeConfig { get; set; }
 
@@ -25,36 +25,50 @@ public sealed class GetCvContextCommand : AsyncCmdlet
             (SessionMemory.Current, KubeConfig is null ? null : GetUnresolvedProviderPathFromPSPath(KubeConfig))
         );
         var connected = SessionConnection.Of(session);
-        var path = specified ?? connected?.KubeConfig;
-        var contexts = KubeConfigFile.ReadContexts(path);
-        var current =
-            connected is not null && connected.KubeConfig == path
-                ? connected.Cluster.ContextName
-                : contexts.FirstOrDefault(context => context.IsCurrent)?.Name;
-
+        var sources = KubeContexts.Sources(session, specified);
+        // Without a connection, the default context is the current one of the specified or default kubeconfig.
+        var currentSource = connected is null ? sources[^1] : connected.KubeConfig;
         var patterns = new NamePatterns(Name);
-        foreach (var context in contexts.Where(context => patterns.Matches(context.Name)))
+        HashSet<string> seen = new(StringComparer.Ordinal);
+        foreach (var source in sources)
         {
-            await WriteObjectAsync(
-                new CvContext
-                {
-                    Name = context.Name,
-                    IsCurrent = context.Name == current,
-                    Cluster = context.Cluster,
-                    Server = context.Server,
-                    Namespace = context.Namespace,
-                    User = context.User,
-                    KubeConfig = path,
-                }
-            );
+            IReadOnlyList<KubeContext> contexts;
+            try
+            {
+                contexts = KubeConfigFile.ReadContexts(source);
+            }
+            catch (CvException e) when (sources.Count > 1)
+            {
+                await WriteErrorAsync(e);
+                continue;
+            }
+            var current =
+                source != currentSource ? null
+                : connected is not null ? connected.Cluster.ContextName
+                : contexts.FirstOrDefault(context => context.IsCurrent)?.Name;
+            foreach (var context in contexts.Where(context => seen.Add(context.Name) && patterns.Matches(context.Name)))
+            {
+                await WriteObjectAsync(
+                    new CvContext
+                    {
+                        Name = context.Name,
+                        IsCurrent = context.Name == current,
+                        Cluster = context.Cluster,
+                        Server = context.Server,
+                        Namespace = context.Namespace,
+                        User = context.User,
+                        KubeConfig = KubeContexts.PathOf(source),
+                    }
+                );
+            }
         }
-        foreach (var missing in patterns.ExactNames.Where(name => contexts.All(context => context.Name != name)))
+        foreach (var missing in patterns.ExactNames.Where(name => !seen.Contains(name)))
         {
             await WriteErrorAsync(
                 new CvException(
                     CmdletErrorIds.ContextNotFound,
                     CvErrorKind.NotFound,
-                    $"Context '{missing}' not found in {path ?? "the kubeconfig"}.",
+                    $"Context '{missing}' not found in {string.Join(", ", sources.SelectMany(KubeContexts.FilesOf))}.",
                     "Run Get-CvContext to list the contexts."
                 )
                 {

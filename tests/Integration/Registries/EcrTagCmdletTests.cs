@@ -31,7 +31,7 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
                 .Values<string>("Tag")
                 .Order(StringComparer.Ordinal)
         );
-        Invoke("Remove-CvRegistryTag $repository qa, prod", path).AssertNoErrors();
+        Invoke("Remove-CvRegistryTag $repository qa, prod -Confirm:$false", path).AssertNoErrors();
         Assert.Equal(
             ["1a2b3c4", "5d6e7f8", "demo"],
             Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag").Order(StringComparer.Ordinal)
@@ -55,9 +55,9 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
             ErrorCategory.ObjectNotFound,
             Invoke("Get-CvRegistryTag $repository demo", "nowhere/at-all")
         );
-        AssertError("RegistryLastTag", ErrorCategory.ResourceExists, Invoke("Remove-CvRegistryTag $repository 1a2b3c4", path));
+        AssertError("RegistryLastTag", ErrorCategory.ResourceExists, Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Confirm:$false", path));
         Assert.Equal(["1a2b3c4"], Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag"));
-        Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Force", path).AssertNoErrors();
+        Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Force -Confirm:$false", path).AssertNoErrors();
         Assert.Empty(Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Output);
     }
 

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using System.Management.Automation.Runspaces;
+using System.Net.Sockets;
 using System.Reflection;
 using CvManager.PowerShell;
 using CvManager.Support;
@@ -273,21 +274,57 @@ public sealed class AsyncCmdletTests
             return "Yes to &All";
         };
 
-        var result = session.Invoke("1..3 | Set-Async -Continue");
+        var result = session.Invoke("1..3 | Set-Async -Confirm");
 
         Assert.Equal([true, true, true], result.Output.Select(o => o.BaseObject));
         Assert.Equal(1, asked);
     }
 
     [Fact]
-    public void A_prompt_in_a_non_interactive_session_is_an_error()
+    public void A_session_that_cannot_prompt_gets_one_error_that_names_Confirm()
     {
         using var session = Session();
 
-        var result = session.Invoke("Set-Async -Confirm");
+        var result = session.Invoke("1..3 | Set-Async -Confirm");
 
         Assert.Empty(result.Output);
-        Assert.NotNull(result.Error());
+        var error = result.Error();
+        Assert.Equal(
+            "ConfirmationRequired,CvManager.Unit.PowerShell.AsyncCmdletTests+SetAsyncCommand",
+            error.FullyQualifiedErrorId
+        );
+        Assert.Equal("the thing", error.TargetObject);
+        Assert.Contains("-Confirm:$false", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
+        Assert.Equal(3, session.Invoke("1..3 | Set-Async -Confirm:$false").AssertNoErrors().Output.Count);
+    }
+
+    public static TheoryData<Exception, string> EnvironmentErrors =>
+        new()
+        {
+            { new IOException("No space left on device"), "FileAccessFailed" },
+            { new PathTooLongException(), "FileAccessFailed" },
+            { new UnauthorizedAccessException(), "FileAccessFailed" },
+            { new AggregateException(new UnauthorizedAccessException()), "FileAccessFailed" },
+            { new HttpRequestException("refused"), "NetworkFailed" },
+            { new SocketException(), "NetworkFailed" },
+            { new OutOfMemoryException(), "SystemResourcesExhausted" },
+            { new FileNotFoundException(null, "AWSSDK.SSO, Version=4.0.0.0, Culture=neutral"), "ModuleDamaged" },
+            { new MissingMethodException(), "ModuleDamaged" },
+            { new TypeInitializationException("X", new FileLoadException()), "ModuleDamaged" },
+            { new PSArgumentException("Bad"), "Argument" },
+            { new ItemNotFoundException("No path"), "SessionStateException" },
+        };
+
+    [Theory]
+    [MemberData(nameof(EnvironmentErrors))]
+    public void An_error_of_the_environment_or_of_PowerShell_is_not_called_a_bug(Exception exception, string errorId)
+    {
+        using var session = Session();
+
+        var error = session.Invoke("1 | Test-AsyncFailure -Exception $e", ("e", exception)).Error();
+
+        Assert.Equal(errorId, error.FullyQualifiedErrorId.Split(',')[0]);
+        Assert.DoesNotContain("bug", $"{error.ErrorDetails?.RecommendedAction}", StringComparison.Ordinal);
     }
 
     public sealed class Counter
@@ -465,13 +502,8 @@ public sealed class AsyncCmdletTests
         [Parameter(ValueFromPipeline = true)]
         public int Item { get; set; }
 
-        [Parameter]
-        public SwitchParameter Continue { get; set; }
-
         protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-            await WriteObjectAsync(
-                Continue ? await ShouldContinueAsync("Really?", "Careful") : await ShouldProcessAsync("the thing", "Turn it")
-            );
+            await WriteObjectAsync(await ShouldProcessAsync("the thing", "Turn it"));
     }
 
     /// <summary>Stops the upstream cmdlets like Select-Object -First 1, without stopping the whole pipeline.</summary>

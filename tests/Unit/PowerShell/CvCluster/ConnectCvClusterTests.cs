@@ -30,6 +30,49 @@ public sealed class ConnectCvClusterTests : IDisposable
     }
 
     [Fact]
+    public void A_sandbox_is_reached_by_its_context_after_connecting_to_another_cluster()
+    {
+        using var session = new PowerShellSession();
+
+        var result = session
+            .Invoke(
+                """
+                $one = Start-CvSandbox
+                $two = Start-CvSandbox
+                (Connect-CvCluster cvm-sandbox -PassThru).Server -eq $one.Server
+                (Connect-CvCluster cvm-sandbox-2 -PassThru).Server -eq $two.Server
+                (Get-CvContext cvm-sandbox*).Name -join ' '
+                (Get-CvContext cvm-sandbox).KubeConfig -eq $one.KubeConfig
+                Install-CvController -CrdOnly -Context cvm-sandbox
+                $null = New-ContainerVersion one r.example/one demo app -Context cvm-sandbox
+                (Get-ContainerVersion -Context cvm-sandbox).Name
+                Stop-CvSandbox $one -Confirm:$false
+                (Get-CvContext cvm-sandbox*).Name
+                """
+            )
+            .AssertNoErrors();
+
+        Assert.Equal([true, true, "cvm-sandbox-2 cvm-sandbox", true, "one", "cvm-sandbox-2"], result.Output.Select(o => o.BaseObject));
+        var error = session.Invoke("Connect-CvCluster cvm-sandbox").Error();
+        Assert.Equal("KubeContextNotFound", error.FullyQualifiedErrorId.Split(',')[0]);
+    }
+
+    [Fact]
+    public void Verbose_names_the_cluster_the_context_and_the_namespace_once()
+    {
+        using var session = new PowerShellSession();
+        session.Invoke("$s = Start-CvSandbox; Install-CvController -CrdOnly").AssertNoErrors();
+
+        var verbose = session.Invoke("1..3 | ForEach-Object { '*' } | Get-ContainerVersion -Verbose").AssertNoErrors().Verbose;
+
+        var line = Assert.Single(verbose, text => text.Contains("cvm-sandbox", StringComparison.Ordinal));
+        var sandbox = session.Invoke("$s").Single();
+        Assert.Contains($"{sandbox.Properties["Server"].Value}", line, StringComparison.Ordinal);
+        Assert.Contains($"{sandbox.Properties["KubeConfig"].Value}", line, StringComparison.Ordinal);
+        Assert.Contains("'default'", line, StringComparison.Ordinal);
+    }
+
+    [Fact]
     public void An_unreachable_cluster_is_an_error_and_changes_nothing()
     {
         using var session = new PowerShellSession();

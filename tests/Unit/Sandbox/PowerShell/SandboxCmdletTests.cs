@@ -17,12 +17,25 @@ public sealed class SandboxCmdletTests : IDisposable
 
         var result = session
             .Invoke(
-                "$first = Start-CvSandbox; $second = Start-CvSandbox -NoConnect; $first.Server; (Get-CvContext).Server; Stop-CvSandbox $first; $second.Server"
+                "$first = Start-CvSandbox; $second = Start-CvSandbox -NoConnect; $first.Server; (Get-CvContext | ForEach-Object { if ($_.IsCurrent) { $_.Server } }); Stop-CvSandbox $first; $second.Server"
             )
             .AssertNoErrors();
 
         Assert.Equal(result.Output[0], result.Output[1]);
         Assert.NotEqual(result.Output[0], result.Output[2]);
+    }
+
+    [Fact]
+    public void Each_sandbox_of_a_session_has_a_context_of_its_own()
+    {
+        using var session = new PowerShellSession();
+
+        var contexts = session
+            .Invoke("$a = Start-CvSandbox; $b = Start-CvSandbox -NoConnect; Stop-CvSandbox $a; $c = Start-CvSandbox; $a, $b, $c")
+            .AssertNoErrors()
+            .Values<string>("Context");
+
+        Assert.Equal(["cvm-sandbox", "cvm-sandbox-2", "cvm-sandbox"], contexts);
     }
 
     [Fact]
