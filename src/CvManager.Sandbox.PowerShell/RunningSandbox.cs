@@ -56,7 +56,15 @@ internal sealed class RunningSandbox : ISessionSandbox
         SandboxCluster? cluster = null;
         try
         {
-            cluster = await SandboxCluster.StartAsync(new SandboxOptions { Name = name, Port = port, Images = registry }, cancellationToken);
+            cluster = await SandboxCluster.StartAsync(
+                new SandboxOptions
+                {
+                    Name = name,
+                    Port = port,
+                    Images = registry,
+                },
+                cancellationToken
+            );
             var path = kubeConfig ?? Path.Combine(Path.GetTempPath(), $"cvm-sandbox-{Guid.NewGuid():n}.kubeconfig");
             await WritePrivateAsync(path, cluster.KubeConfigYaml, cancellationToken);
             return new RunningSandbox(cluster, registry, name, path);

@@ -32,6 +32,9 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
     [Parameter]
     public SwitchParameter NoConnect { get; set; }
 
+    /// <summary>The next lines of a script must not run with the former cluster.</summary>
+    protected override bool ErrorsEndScript => true;
+
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var (session, path) = await OnPipelineAsync(() =>

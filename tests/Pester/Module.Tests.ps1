@@ -56,7 +56,7 @@ Describe 'The module' {
             }
             Import-Module '$manifest', '$sandboxManifest'
             `$sandbox = Start-CvSandbox
-            (Get-CvContext).Server -eq `$sandbox.Server
+            (Get-CvContext | Where-Object IsCurrent).Server -eq `$sandbox.Server
             Stop-CvSandbox
             @([AppDomain]::CurrentDomain.GetAssemblies() | Where-Object { `$_.GetName().Name -eq 'YamlDotNet' }).Count
 "@
@@ -94,7 +94,7 @@ Describe 'The module of the sandbox' {
             `$folder = '$folder'
             $Import
             `$sandbox = Start-CvSandbox -ErrorAction Stop
-            (Get-CvContext).Server -eq `$sandbox.Server
+            (Get-CvContext | Where-Object IsCurrent).Server -eq `$sandbox.Server
             (Get-Module CvManager*).Name | Sort-Object"
         $LASTEXITCODE | Should -Be 0
         $output | Should -Be 'True', 'CvManager', 'CvManager.Sandbox'
@@ -104,7 +104,7 @@ Describe 'The module of the sandbox' {
         & $PSScriptRoot/Import-Modules.ps1
         $sandbox = Start-CvSandbox
         Import-Module $manifest -Force
-        (Get-CvContext).Server | Should -Be $sandbox.Server
+        (Get-CvContext | Where-Object IsCurrent).Server | Should -Be $sandbox.Server
         Import-Module $sandboxManifest -Force
         (Get-Module CvManager.Sandbox).ExportedCmdlets.Keys | Sort-Object | Should -Be $listedOfSandbox
         Stop-CvSandbox $sandbox
@@ -112,7 +112,7 @@ Describe 'The module of the sandbox' {
         & $PSScriptRoot/Import-Modules.ps1
         Get-Command -Module CvManager, CvManager.Sandbox | Sort-Object Name | ForEach-Object Name | Should -Be ($listed + $listedOfSandbox | Sort-Object)
         $sandbox = Start-CvSandbox
-        (Get-CvContext).Server | Should -Be $sandbox.Server
+        (Get-CvContext | Where-Object IsCurrent).Server | Should -Be $sandbox.Server
         Stop-CvSandbox
     }
 
@@ -123,7 +123,7 @@ Describe 'The module of the sandbox' {
         $output = $manifests | ForEach-Object -Parallel {
             Import-Module $_, $using:sandboxManifest
             $sandbox = Start-CvSandbox
-            (Get-CvContext).Server -eq $sandbox.Server
+            (Get-CvContext | Where-Object IsCurrent).Server -eq $sandbox.Server
             (Get-Module CvManager).ModuleBase
             Stop-CvSandbox
         }

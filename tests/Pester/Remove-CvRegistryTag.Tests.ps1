@@ -18,13 +18,13 @@ Describe 'Remove-CvRegistryTag' {
     }
 
     It 'removes only the tag, not the image' {
-        Remove-CvRegistryTag $repository demo | Should -BeNullOrEmpty
+        Remove-CvRegistryTag $repository demo -Confirm:$false | Should -BeNullOrEmpty
         (Get-CvRegistryTag $repository -Version '1a2b3c4').Tag | Should -Not -Contain 'demo'
         (Get-CvRegistryTag $repository '1a2b3c4').Digest | Should -Be $first.Digest
     }
 
     It 'accepts tags from the pipeline' {
-        Get-CvRegistryTag $repository d*, q* | Remove-CvRegistryTag
+        Get-CvRegistryTag $repository d*, q* | Remove-CvRegistryTag -Confirm:$false
         (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'demo' -Because 'it was in the pipeline'
         (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
     }
@@ -34,8 +34,25 @@ Describe 'Remove-CvRegistryTag' {
         (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
     }
 
+    It 'asks, and removes nothing if the session cannot ask' {
+        $removal = {
+            param($modules, $repository)
+            & $modules
+            Remove-CvRegistryTag $repository demo -ErrorAction Stop
+        }
+        $job = Start-ThreadJob $removal -ArgumentList "$PSScriptRoot/Import-Modules.ps1", $repository
+        { $job | Receive-Job -Wait -AutoRemoveJob -ErrorAction Stop } |
+            Should -Throw -ErrorId 'ConfirmationRequired,CvManager.PowerShell.RemoveCvRegistryTagCommand'
+        $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -NonInteractive -Command "
+            & '$PSScriptRoot/Import-Modules.ps1'
+            try { Remove-CvRegistryTag $repository demo } catch { `$_.FullyQualifiedErrorId; `$_.ErrorDetails.RecommendedAction }"
+        $output[0] | Should -Be 'ConfirmationRequired,CvManager.PowerShell.RemoveCvRegistryTagCommand'
+        $output[1] | Should -Match '-Confirm:\$false'
+        (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
+    }
+
     It 'continues after a missing tag' {
-        Remove-CvRegistryTag $repository nope, qa -ErrorVariable failure -ErrorAction SilentlyContinue
+        Remove-CvRegistryTag $repository nope, qa -Confirm:$false -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.RemoveCvRegistryTagCommand'
         (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
     }

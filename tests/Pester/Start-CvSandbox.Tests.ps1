@@ -12,7 +12,7 @@ Describe 'Start-CvSandbox' {
 
     It 'connects the session, and removes everything when it stops' {
         $sandbox = Start-CvSandbox
-        (Get-CvContext).Server | Should -Be $sandbox.Server
+        (Get-CvContext | Where-Object IsCurrent).Server | Should -Be $sandbox.Server
         Test-Path $sandbox.KubeConfig | Should -BeTrue
         if (-not $IsWindows) {
             (Get-Item $sandbox.KubeConfig).UnixFileMode | Should -Be ([IO.UnixFileMode]'UserRead, UserWrite')

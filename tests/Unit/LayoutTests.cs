@@ -253,7 +253,8 @@ public sealed partial class LayoutTests
     )]
     private static partial Regex TypeName();
 
-    [GeneratedRegex(@"(?<![\w.])[A-Z]\w+")]
+    // Not the noun of a cmdlet in a message (Get-CvContext).
+    [GeneratedRegex(@"(?<![\w.-])[A-Z]\w+")]
     private static partial Regex Word();
 
     [GeneratedRegex("//[^\n]*")]

@@ -33,6 +33,9 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
 
     protected override TimeSpan? TimeLimit => Timeout;
 
+    /// <summary>The next lines of a script must not run with the former cluster.</summary>
+    protected override bool ErrorsEndScript => true;
+
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var (session, path) = await OnPipelineAsync(() =>

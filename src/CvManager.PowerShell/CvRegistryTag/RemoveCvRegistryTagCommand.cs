@@ -5,7 +5,13 @@ using CvManager.Registries;
 namespace CvManager.PowerShell;
 
 /// <summary>Removes tags. The image and its other tags are not changed.</summary>
-[Cmdlet(VerbsCommon.Remove, "CvRegistryTag", ConfirmImpact = ConfirmImpact.High, SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Remove-CvRegistryTag.md")]
+[Cmdlet(
+    VerbsCommon.Remove,
+    "CvRegistryTag",
+    ConfirmImpact = ConfirmImpact.High,
+    SupportsShouldProcess = true,
+    HelpUri = ProjectUri.Docs + "Remove-CvRegistryTag.md"
+)]
 [OutputType(typeof(void))]
 public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
 {

@@ -55,7 +55,11 @@ public sealed class EcrTagCmdletTests(Moto moto) : IClassFixture<Moto>, IDisposa
             ErrorCategory.ObjectNotFound,
             Invoke("Get-CvRegistryTag $repository demo", "nowhere/at-all")
         );
-        AssertError("RegistryLastTag", ErrorCategory.ResourceExists, Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Confirm:$false", path));
+        AssertError(
+            "RegistryLastTag",
+            ErrorCategory.ResourceExists,
+            Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Confirm:$false", path)
+        );
         Assert.Equal(["1a2b3c4"], Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Values<string>("Tag"));
         Invoke("Remove-CvRegistryTag $repository 1a2b3c4 -Force -Confirm:$false", path).AssertNoErrors();
         Assert.Empty(Invoke("Get-CvRegistryTag $repository", path).AssertNoErrors().Output);

@@ -103,7 +103,11 @@ public sealed class RegistryTagCmdletTests(TokenRegistry tokens) : IClassFixture
             Invoke("Get-CvRegistryTag $repository demo -VersionSyntax 'v[0-9]+'", Open)
         );
         // This registry can only delete by digest, which would also remove the version.
-        AssertError("RegistryTagRemovalUnsupported", ErrorCategory.NotImplemented, Invoke("Remove-CvRegistryTag $repository demo -Confirm:$false", Open));
+        AssertError(
+            "RegistryTagRemovalUnsupported",
+            ErrorCategory.NotImplemented,
+            Invoke("Remove-CvRegistryTag $repository demo -Confirm:$false", Open)
+        );
         Assert.Equal(image.ManifestDigest, Invoke("Get-CvRegistryTag $repository demo", Open).Single().Properties["Digest"].Value);
     }
 

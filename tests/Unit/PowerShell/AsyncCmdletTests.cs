@@ -289,10 +289,7 @@ public sealed class AsyncCmdletTests
 
         Assert.Empty(result.Output);
         var error = result.Error();
-        Assert.Equal(
-            "ConfirmationRequired,CvManager.Unit.PowerShell.AsyncCmdletTests+SetAsyncCommand",
-            error.FullyQualifiedErrorId
-        );
+        Assert.Equal("ConfirmationRequired,CvManager.Unit.PowerShell.AsyncCmdletTests+SetAsyncCommand", error.FullyQualifiedErrorId);
         Assert.Equal("the thing", error.TargetObject);
         Assert.Contains("-Confirm:$false", error.ErrorDetails.RecommendedAction, StringComparison.Ordinal);
         Assert.Equal(3, session.Invoke("1..3 | Set-Async -Confirm:$false").AssertNoErrors().Output.Count);

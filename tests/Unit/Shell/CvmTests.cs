@@ -81,7 +81,7 @@ public sealed class CvmTests : IDisposable
             """
             foreach ($other in $args) { ([Reflection.Assembly]::LoadFrom([IO.Path]::Combine($PSScriptRoot, "$other.dll"))).GetName().Version.ToString() }
             $sandbox = Start-CvSandbox
-            (Get-CvContext).Server -eq $sandbox.Server
+            (Get-CvContext | Where-Object IsCurrent).Server -eq $sandbox.Server
             $sandbox.KubeConfig
             """
         );

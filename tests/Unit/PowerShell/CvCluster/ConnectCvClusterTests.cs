@@ -85,7 +85,7 @@ public sealed class ConnectCvClusterTests : IDisposable
 
         Assert.Equal("ClusterUnreachable,CvManager.PowerShell.ConnectCvClusterCommand", error.FullyQualifiedErrorId);
         Assert.Equal(ErrorCategory.ConnectionError, error.CategoryInfo.Category);
-        Assert.Equal([true], session.Invoke("(Get-CvContext).Server -eq $s.Server").Output.Select(o => o.BaseObject));
+        Assert.Equal([true], session.Invoke("(Get-CvContext cvm-sandbox).IsCurrent").Output.Select(o => o.BaseObject));
     }
 
     [Fact]
