@@ -11,6 +11,15 @@ BeforeAll {
     $manifests = foreach ($name in 'CvManager', 'CvManager.Sandbox') { Join-Path $PSScriptRoot "../../module/$name/$name.psd1" }
     $docs = Join-Path $PSScriptRoot '../../docs'
 
+    # An object whose texts are not valid, so that no request is sent with them.
+    function New-FilledObject([type] $type) {
+        $object = [Activator]::CreateInstance($type)
+        foreach ($property in $type.GetProperties() | Where-Object { $_.CanWrite -and $_.PropertyType -eq [string] }) {
+            $property.SetValue($object, 'Not Valid')
+        }
+        $object
+    }
+
     # Errors in a script: of its syntax, and commands and parameters that do not exist, or are abbreviated.
     function Get-ScriptProblem([string] $code) {
         $tokens = $errors = $null
@@ -75,6 +84,33 @@ Describe 'The help of <Name>' -ForEach $names {
         }
         $takesInput = $command.Parameters.Values.Attributes | Where-Object { $_.ValueFromPipeline -or $_.ValueFromPipelineByPropertyName }
         $help.inputTypes.inputType[0].type.name -eq 'None' | Should -Be (-not $takesInput)
+    }
+
+    It 'takes the input that it names' {
+        # No cluster: an object that binds leads to another error than one that does not.
+        $kubeConfig = $env:KUBECONFIG
+        $env:KUBECONFIG = Join-Path $TestDrive 'none'
+        try {
+            foreach ($type in $help.inputTypes.inputType.type.name | Where-Object { $_ -notin 'None', 'System.Object' }) {
+                $object = if ($type -eq 'System.String') { 'Not Valid' } else { New-FilledObject ($type -as [type]) }
+                $required = @{}
+                $setParameters = $command.ParameterSets.Parameters | Where-Object { $_.IsMandatory -and -not ($_.ValueFromPipeline -or $_.ValueFromPipelineByPropertyName) }
+                $inAllSets = $setParameters | Group-Object Name | Where-Object Count -EQ $command.ParameterSets.Count
+                foreach ($parameter in $inAllSets.Name) { $required[$parameter] = 'Not Valid' }
+                if ($command.Parameters.ContainsKey('WhatIf')) { $required.WhatIf = $true }
+                $problem = $null
+                try {
+                    $null = $object | & $Name @required -ErrorAction SilentlyContinue -ErrorVariable problem -WarningAction Ignore
+                }
+                catch {
+                    $problem = @($_) + $problem
+                }
+                $problem.FullyQualifiedErrorId -join ' ' | Should -Not -Match 'InputObjectNotBound|AmbiguousParameterSet|MissingMandatoryParameter|ParameterArgument' -Because "it takes $type"
+            }
+        }
+        finally {
+            $env:KUBECONFIG = $kubeConfig
+        }
     }
 
     It 'begins its links with the page of the cmdlet, which exists' {
@@ -179,7 +215,7 @@ Describe 'The topics' {
             `$ErrorActionPreference = 'Stop'
             `$steps = & { $steps } 'FIRST ROLLOUT IN A SANDBOX'
             `$objects = . ([scriptblock]::Create(`$steps))
-            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.AvailablePods)" }
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.Available)" }
             `$objects | Where-Object { `$_.GetType().Name -eq 'CvReconcileResult' } | ForEach-Object Outcome
             `$objects | Where-Object { `$_.GetType().Name -eq 'CvRolloutRecord' } | ForEach-Object { "`$(`$_.FromVersion) `$(`$_.ToVersion) `$(`$_.Outcome)" }
 "@
@@ -210,9 +246,26 @@ Describe 'The topics' {
             `$objects = . ([scriptblock]::Create(`$steps))
             `$objects | Where-Object { `$_.GetType().Name -eq 'ContainerVersionTest' } | ForEach-Object Valid
             `$objects | Where-Object { `$_.GetType().Name -eq 'CvReconcileResult' } | ForEach-Object Outcome
-            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.AvailablePods)" }
+            `$objects | Where-Object { `$_.GetType().Name -eq 'CvWorkload' } | ForEach-Object { "`$(`$_.Kind) `$(`$_.Name) `$(`$_.Version) `$(`$_.Available)" }
 "@
         $LASTEXITCODE | Should -Be 0 -Because ($output -join "`n")
         $output -notmatch '^What if' | Should -Be 'True', 'Planned', 'Succeeded', 'Deployment myapp 1a2b3c4 1'
+    }
+}
+
+Describe 'The README' {
+    It 'has code of existing commands and parameters' {
+        $blocks = [regex]::Matches((Get-Content -Raw $docs/../README.md), '(?ms)^```powershell\r?\n(.*?)^```')
+        $blocks.Count | Should -BeGreaterThan 2
+        foreach ($block in $blocks) {
+            Get-ScriptProblem $block.Groups[1].Value | Should -BeNullOrEmpty
+        }
+    }
+
+    It 'lists every cmdlet and every topic' {
+        $text = Get-Content -Raw $docs/../README.md
+        foreach ($page in Get-ChildItem $docs/*-C*.md, $docs/about_*.md) {
+            $text | Should -Match "\[``$($page.BaseName)``\]\(docs/$($page.Name)\)"
+        }
     }
 }
