@@ -184,6 +184,18 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         return await call.Result.WaitAsync(_stop.Token);
     }
 
+    /// <summary>Returns the path of a file or folder, which need not exist. Call it on the pipeline thread.</summary>
+    /// <exception cref="CvException"><c>PathInvalid</c>: the path contains a null character, which no file system allows.</exception>
+    protected new string GetUnresolvedProviderPathFromPSPath(string path) =>
+        path.Contains('\0', StringComparison.Ordinal)
+            ? throw new CvException(
+                CmdletErrorIds.PathInvalid,
+                CvErrorKind.Invalid,
+                $"The path '{DisplayText.Line(path)}' contains a null character.",
+                "Remove it from the path."
+            )
+            : base.GetUnresolvedProviderPathFromPSPath(path);
+
     /// <summary>Wraps an exception so that it stops the pipeline: <c>throw Terminating(error)</c>.</summary>
     protected static Exception Terminating(Exception exception, object? target = null) => new TerminatingException(exception, target);
 

@@ -16,7 +16,9 @@ internal static class CmdletErrorIds
     public const string NothingToSet = nameof(NothingToSet);
     public const string OperationTimedOut = nameof(OperationTimedOut);
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
+    public const string PathInvalid = nameof(PathInvalid);
     public const string RegistryBudgetNotFound = nameof(RegistryBudgetNotFound);
     public const string SystemResourcesExhausted = nameof(SystemResourcesExhausted);
+    public const string WildcardInvalid = nameof(WildcardInvalid);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
 }

@@ -12,16 +12,11 @@ public sealed class NamePatterns
     private readonly WildcardPattern[] _wildcards;
 
     /// <param name="names">Names and wildcards; null or empty to match everything.</param>
+    /// <exception cref="CvException"><c>WildcardInvalid</c>: a bracket is not closed.</exception>
     public NamePatterns(IReadOnlyCollection<string>? names)
     {
         _names = [.. names?.Where(name => !WildcardPattern.ContainsWildcardCharacters(name)) ?? []];
-        _wildcards =
-        [
-            .. names
-                ?.Where(WildcardPattern.ContainsWildcardCharacters)
-                .Select(name => WildcardPattern.Get(name, WildcardOptions.IgnoreCase))
-                ?? [],
-        ];
+        _wildcards = [.. names?.Where(WildcardPattern.ContainsWildcardCharacters).Select(Parse) ?? []];
     }
 
     /// <param name="workloadCV">The ContainerVersion of a workload from the pipeline, which takes precedence. Null or empty for
@@ -39,4 +34,25 @@ public sealed class NamePatterns
         (_names.Length == 0 && _wildcards.Length == 0)
         || _names.Contains(name, StringComparer.Ordinal)
         || _wildcards.Any(pattern => pattern.IsMatch(name));
+
+    private static WildcardPattern Parse(string text)
+    {
+        var pattern = WildcardPattern.Get(text, WildcardOptions.IgnoreCase);
+        try
+        {
+            // The pattern is parsed when it is used first.
+            pattern.IsMatch("");
+            return pattern;
+        }
+        catch (WildcardPatternException e)
+        {
+            throw new CvException(
+                CmdletErrorIds.WildcardInvalid,
+                CvErrorKind.Invalid,
+                $"'{text}' is not a valid wildcard pattern: a bracket is not closed.",
+                "Close the bracket, or put a backtick before it.",
+                e
+            );
+        }
+    }
 }

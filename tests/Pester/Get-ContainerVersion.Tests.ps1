@@ -43,6 +43,8 @@ Describe 'Get-ContainerVersion' {
     It 'reports an error: <Id>' -ForEach @(
         @{ Arguments = @{ LabelSelector = '=,=' }; Id = 'ResourceInvalid' }
         @{ Arguments = @{ KubeConfig = 'TestDrive:/none' }; Id = 'KubeConfigNotFound' }
+        @{ Arguments = @{ KubeConfig = "a`0b" }; Id = 'PathInvalid' }
+        @{ Arguments = @{ Name = '[a' }; Id = 'WildcardInvalid' }
         @{ Arguments = @{ Context = 'none' }; Id = 'KubeContextNotFound' }
     ) {
         { Get-ContainerVersion @Arguments -ErrorAction Stop } | Should -Throw -ErrorId "$Id,CvManager.PowerShell.GetContainerVersionCommand"

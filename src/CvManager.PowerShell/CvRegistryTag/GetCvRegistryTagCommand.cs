@@ -24,6 +24,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     /// <summary>Names of tags. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 1, ParameterSetName = TagSet)]
     [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string[] Tag { get; set; } = [];
 
