@@ -9,6 +9,11 @@ BeforeDiscovery {
             @{ Name = $command.Name; Title = $example.title -replace '^[- ]+|[- ]+$'; Code = $example.code }
         }
     }
+    $sessionExamples = foreach ($name in 'Start-CvSandbox', 'Stop-CvSandbox', 'Add-CvSandboxImage', 'Connect-CvCluster') {
+        foreach ($example in (Get-Help $name).examples.example) {
+            @{ Name = $name; Title = $example.title -replace '^[- ]+|[- ]+$'; Code = $example.code }
+        }
+    }
 }
 
 Describe 'The examples of the help' {
@@ -27,7 +32,7 @@ Describe 'The examples of the help' {
 
         # The namespace kube-public is used in place of shop.
         function Reset-ContainerVersion {
-            Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
+            Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
             foreach ($ns in 'default', 'kube-public') {
                 $null = $manifest | Import-ContainerVersion -IncludeWorkload -Namespace $ns
             }
@@ -50,7 +55,7 @@ Describe 'The examples of the help' {
     It '<Name>: <Title>' -ForEach $examples {
         Reset-ContainerVersion
         if ($Name -eq 'New-ContainerVersion') {
-            Remove-ContainerVersion myapp -AllNamespaces
+            Remove-ContainerVersion myapp -AllNamespaces -Confirm:$false
         }
         $script = $Code -replace '-Namespace shop', '-Namespace kube-public' -replace '-Context prod' -replace '-Confirm(?!:)', '-Confirm:$false' -replace
             '(?<=[ ''])nearmap/cvm-example', "$registry/nearmap/cvm-example" -replace 'registry\.example\.com', $registry -replace 'docker\.io', $registry -replace
@@ -59,6 +64,34 @@ Describe 'The examples of the help' {
             # -Wait needs a running controller.
             $script = $script -replace ' -Wait -Timeout 20s'
         }
+        { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n`$ConfirmPreference = 'None'`n$script")) | Out-String } | Should -Not -Throw
+    }
+}
+
+Describe 'The examples that start sandboxes, or connect to a cluster' {
+    BeforeAll {
+        Push-Location (New-Item -ItemType Directory (Join-Path $TestDrive 'session'))
+        $kubeConfig = $env:KUBECONFIG
+    }
+
+    BeforeEach {
+        $env:KUBECONFIG = (Start-CvSandbox -KubeConfig ./staging.kubeconfig).KubeConfig
+    }
+
+    AfterEach {
+        if (Test-Path ./staging.kubeconfig) {
+            Stop-CvSandbox
+        }
+    }
+
+    AfterAll {
+        $env:KUBECONFIG = $kubeConfig
+        Pop-Location
+    }
+
+    It '<Name>: <Title>' -ForEach $sessionExamples {
+        # Free ports in place of fixed ones; the context of the sandbox; no programs.
+        $script = $Code -replace '(Port) \d+', '$1 0' -replace 'Connect-CvCluster prod', 'Connect-CvCluster cvm-sandbox' -replace '\*qa\*', '*sandbox*' -replace '(?m)^kubectl .*'
         { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n`$ConfirmPreference = 'None'`n$script")) | Out-String } | Should -Not -Throw
     }
 }
