@@ -20,9 +20,12 @@ internal static class AboutTopic
     /// </summary>
     /// <param name="page">The page.</param>
     /// <param name="isPage">Whether a page with this name exists.</param>
-    /// <param name="errors">Receives what is wrong with the page.</param>
-    public static string Render(HelpPage page, Func<string, bool> isPage, List<string> errors)
+    /// <param name="write">Receives the text.</param>
+    /// <returns>What is wrong with the page; empty if there is nothing.</returns>
+    /// <exception cref="InvalidDataException">The page has something that plain text has no form for.</exception>
+    public static IReadOnlyList<string> Render(HelpPage page, Func<string, bool> isPage, Action<string> write)
     {
+        List<string> errors = [];
         var titles = page.Sections.Where(section => section.Level == 2).Select(section => section.Title).ToList();
         errors.AddRange(RequiredSections.Except(titles).Select(title => $"{page.Name}: no section '{title}'"));
         if (titles is not ["Short description", "Long description", .., "See also"])
@@ -52,6 +55,7 @@ internal static class AboutTopic
         }
 
         errors.AddRange(text.ToString().Split('\n').Where(line => line.Length > Width).Select(line => $"{page.Name}: too long: {line}"));
-        return text.ToString();
+        write(text.ToString());
+        return errors;
     }
 }

@@ -79,7 +79,7 @@ internal sealed class CmdletPage
                     page.Links = LinkedPages(section);
                     break;
                 default:
-                    throw new InvalidDataException($"{path}({section.Line}): unknown heading '{section.Title}'.");
+                    throw new InvalidDataException($"line {section.Line}: unknown heading '{section.Title}'.");
             }
         }
 

@@ -28,7 +28,7 @@ internal sealed class HelpPage
 
         return sections is [{ Level: 1, Title: var title }, ..] && title == name && !sections.Skip(1).Any(section => section.Level == 1)
             ? new HelpPage(name, sections)
-            : throw new InvalidDataException($"{path}: the page must have one title, '# {name}', at its beginning.");
+            : throw new InvalidDataException($"the page must have one title, '# {name}', at its beginning.");
     }
 }
 

@@ -14,7 +14,7 @@ state.ImportPSModule([.. modules.Select(module => Path.Combine(folder, module, m
 using var runspace = RunspaceFactory.CreateRunspace(state);
 runspace.Open();
 
-Dictionary<string, CmdletInfo[]> cmdlets = modules.ToDictionary(module => module, Cmdlets);
+var cmdlets = modules.ToDictionary(module => module, Cmdlets);
 PipelineInput input = new(cmdlets.Values.SelectMany(all => all));
 PageCode code = new(Find);
 var common = CmdletPage.Read(PathOf("common-parameters"));
@@ -27,10 +27,14 @@ foreach (var (module, all) in cmdlets)
         errors.Add($"{module} exports no cmdlets.");
     foreach (var cmdlet in all)
     {
-        if (IsPage(cmdlet.Name))
-            errors.AddRange(help.Add(cmdlet, CmdletPage.Read(PathOf(cmdlet.Name)), common, input, IsPage, docsUri));
-        else
+        if (!IsPage(cmdlet.Name))
+        {
             errors.Add($"{cmdlet.Name}: page {PathOf(cmdlet.Name)} not found");
+            continue;
+        }
+
+        OfPage(cmdlet.Name, () => help.Add(cmdlet, CmdletPage.Read(PathOf(cmdlet.Name)), common, input, IsPage, docsUri));
+        OfPage(cmdlet.Name, () => code.Check(HelpPage.Read(PathOf(cmdlet.Name))));
     }
 
     files.Add(Path.Combine(folder, module, "en-US", module + ".PowerShell.dll-Help.xml"), help);
@@ -39,17 +43,12 @@ foreach (var (module, all) in cmdlets)
 Dictionary<string, string> topics = [];
 foreach (var path in Directory.EnumerateFiles(docs, "about_*.md"))
 {
-    var page = HelpPage.Read(path);
-    topics.Add(Path.Combine(folder, modules[0], "en-US", page.Name + ".help.txt"), AboutTopic.Render(page, IsPage, errors));
-    errors.AddRange(code.Check(page));
+    var name = Path.GetFileNameWithoutExtension(path);
+    var topic = Path.Combine(folder, modules[0], "en-US", name + ".help.txt");
+    OfPage(name, () => AboutTopic.Render(HelpPage.Read(path), IsPage, text => topics.Add(topic, text)));
+    OfPage(name, () => code.Check(HelpPage.Read(path)));
 }
 
-errors.AddRange(
-    cmdlets
-        .Values.SelectMany(all => all)
-        .Where(cmdlet => IsPage(cmdlet.Name))
-        .SelectMany(cmdlet => code.Check(HelpPage.Read(PathOf(cmdlet.Name))))
-);
 foreach (var line in errors)
     Console.Error.WriteLine($"{docs}: error CVHELP: {line}");
 if (errors.Count > 0)
@@ -63,6 +62,19 @@ foreach (var (path, help) in files)
 foreach (var (path, text) in topics)
     File.WriteAllText(path, text);
 return 0;
+
+// Adds the errors of a page. A page that cannot be read is an error as well.
+void OfPage(string page, Func<IEnumerable<string>> check)
+{
+    try
+    {
+        errors.AddRange(check());
+    }
+    catch (InvalidDataException e)
+    {
+        errors.Add($"{page}: {e.Message}");
+    }
+}
 
 string PathOf(string page) => Path.Combine(docs, page + ".md");
 

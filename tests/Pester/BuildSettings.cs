@@ -13,6 +13,9 @@ internal static class BuildSettings
     /// <summary>The path of the manifest of the Pester module.</summary>
     public static string Pester { get; } = Value(nameof(Pester));
 
+    /// <summary>The path of CvManager.HelpWriter.dll.</summary>
+    public static string HelpWriter { get; } = Value(nameof(HelpWriter));
+
     public static string Cvm { get; } = Value(nameof(Cvm));
 
     private static string Value(string key) =>
