@@ -43,7 +43,11 @@ public class CvException : Exception
     /// <summary>The maximum length of each text. Quoted remote text is truncated earlier.</summary>
     private const int MaxTextLength = 2000;
 
+    /// <summary>The maximum number of <see cref="Details"/>.</summary>
+    private const int MaxDetails = 40;
+
     private readonly string? _target;
+    private readonly IReadOnlyList<string> _details = [];
 
     public CvException(string errorId, CvErrorKind kind, string message, string remedy, Exception? inner = null)
         : base(RemoteText.Show(message, limit: MaxTextLength), inner)
@@ -51,6 +55,16 @@ public class CvException : Exception
         ErrorId = errorId;
         Kind = kind;
         Remedy = RemoteText.Show(remedy, limit: MaxTextLength);
+    }
+
+    /// <summary>The message, with the details on lines of their own.</summary>
+    public override string Message => _details.Count == 0 ? base.Message : string.Join('\n', [base.Message, .. _details]);
+
+    /// <summary>Lines that follow the message: the state that was last seen, the end of a log. At most 40; empty for most errors.</summary>
+    public IReadOnlyList<string> Details
+    {
+        get => _details;
+        init => _details = [.. value.Take(MaxDetails).Select(line => RemoteText.Show(line, limit: MaxTextLength))];
     }
 
     /// <summary>Stable across versions; scripts may test for it. PascalCase, for example <c>RegistryTagNotFound</c>.</summary>

@@ -102,8 +102,10 @@ public static class ErrorIds
     public const string HistoryNotOwned = nameof(HistoryNotOwned);
     public const string RollbackTargetNotFound = nameof(RollbackTargetNotFound);
     public const string RolloutHeld = nameof(RolloutHeld);
+    public const string RolloutNotPossible = nameof(RolloutNotPossible);
     public const string RolloutRecordNotFound = nameof(RolloutRecordNotFound);
     public const string RolloutRecordNotSuccessful = nameof(RolloutRecordNotSuccessful);
+    public const string RolloutWaitTimedOut = nameof(RolloutWaitTimedOut);
 
     // Controller.
     public const string ControllerTaskEnded = nameof(ControllerTaskEnded);

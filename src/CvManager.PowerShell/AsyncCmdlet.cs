@@ -147,6 +147,15 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         Post(new ProgressMessage(progressRecord));
     }
 
+    /// <summary>Creates the output of a wait: a progress bar, or lines where none is drawn.</summary>
+    private protected async Task<WaitOutput> CreateWaitOutputAsync() =>
+        new(
+            await OnPipelineAsync(() => WaitOutput.DrawsProgress(Host, GetVariableValue("ProgressPreference"))),
+            TimeProvider.System,
+            WriteProgress,
+            WriteStatusLine
+        );
+
     /// <summary>Returns whether to make a change, according to <c>-WhatIf</c> and <c>-Confirm</c>.</summary>
     /// <param name="target">The object to change, for example <c>default/myappcv</c>.</param>
     /// <param name="action">The change, for example <c>Roll out version 1a2b3c</c>.</param>

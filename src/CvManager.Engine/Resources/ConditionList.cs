@@ -56,6 +56,14 @@ public static class ConditionList
 
     public static Condition? Find(IReadOnlyList<Condition>? conditions, string type) => conditions?.FirstOrDefault(c => c.Type == type);
 
+    /// <summary>
+    /// The condition that says what the resource does or waits for: while Stalled or Reconciling is true, its reason is more specific than
+    /// that of Ready. Null without conditions.
+    /// </summary>
+    public static Condition? Deciding(IReadOnlyList<Condition>? conditions) =>
+        conditions?.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
+        ?? Find(conditions, ConditionTypes.Ready);
+
     private static List<Condition> Of(
         IReadOnlyList<Condition>? former,
         (string Status, string Reason, string Message) ready,

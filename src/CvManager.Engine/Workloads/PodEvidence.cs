@@ -11,6 +11,9 @@ namespace CvManager.Workloads;
 /// <param name="NamesCause">False for a report that only says that the kubelet waits before the next attempt.</param>
 internal sealed record Trouble(string Kind, string Message, bool IsDecisive, bool NamesCause)
 {
+    /// <summary>What the kubelet calls it: ImagePullBackOff, CrashLoopBackOff, OOMKilled.</summary>
+    public required string Reason { get; init; }
+
     /// <summary>The pod and container that crashed; null for other kinds.</summary>
     public (string Pod, string Container)? Crashed { get; init; }
 }
@@ -22,6 +25,13 @@ internal static class TroubleKind
     public const string Configuration = nameof(Configuration);
     public const string Crash = nameof(Crash);
 }
+
+/// <summary>A pod that is not ready, and why.</summary>
+/// <param name="Name">The name of the pod.</param>
+/// <param name="Reason">One word: that of the kubelet (ImagePullBackOff), a condition reason, or NotReady.</param>
+/// <param name="Message">A description for people, which names the pod.</param>
+/// <param name="IsProblem">False for what every pod goes through: it is created, or its probes have not passed yet.</param>
+public sealed record UnreadyPod(string Name, string Reason, string Message, bool IsProblem);
 
 /// <summary>Something that prevents pods from running and is not the version's fault.</summary>
 /// <param name="By">One of <see cref="ConditionReasons"/>.</param>
@@ -84,9 +94,15 @@ internal static class PodEvidence
                     Describe(where, reason, status),
                     DecisivePulls.Contains(reason),
                     reason != "ImagePullBackOff"
-                );
+                )
+                {
+                    Reason = reason,
+                };
             if (reason is not null && Configurations.Contains(reason))
-                return new Trouble(TroubleKind.Configuration, Describe(where, reason, status), IsDecisive: false, NamesCause: true);
+                return new Trouble(TroubleKind.Configuration, Describe(where, reason, status), IsDecisive: false, NamesCause: true)
+                {
+                    Reason = reason,
+                };
             // A crashed container is "terminated" for some seconds, and then in CrashLoopBackOff, with short runs between; restartCount
             // covers all of these states.
             var restarts = Math.Max(0, (status.Number("restartCount") ?? 0) - restartsBefore);
@@ -106,6 +122,7 @@ internal static class PodEvidence
                 NamesCause: true
             )
             {
+                Reason = reason ?? ended.Text("reason") ?? "Error",
                 Crashed = (pod.Text("metadata", "name")!, status.Text("name")!),
             };
         }
@@ -165,6 +182,43 @@ internal static class PodEvidence
                 status.Text("state", "waiting", "reason") is "ContainerCreating" or "PodInitializing"
                 && status.At("lastState", "terminated") is null
             );
+
+    /// <summary>Why a pod is not ready, as far as its status shows it; null if it is ready.</summary>
+    /// <param name="restartsBefore">See <see cref="FindTrouble"/>.</param>
+    public static UnreadyPod? DescribeUnready(JsonObject pod, DateTimeOffset now, int restartsBefore = 0)
+    {
+        var name = pod.Text("metadata", "name") ?? "";
+        if (FindTrouble(pod, restartsBefore) is { } trouble)
+        {
+            // The message about a crash contains the exit code, but not that the kubelet waits before the next attempt.
+            return new UnreadyPod(
+                name,
+                trouble.Reason,
+                trouble.Kind == TroubleKind.Crash && trouble.Reason == "CrashLoopBackOff"
+                    ? $"{trouble.Message} (CrashLoopBackOff)"
+                    : trouble.Message,
+                IsProblem: true
+            );
+        }
+
+        if (IsReady(pod))
+            return null;
+        if (FindBlockage(pod, now) is { } blockage)
+            return new UnreadyPod(name, blockage.By, blockage.Message, IsProblem: true);
+        var waiting = pod.Items("status", "initContainerStatuses")
+            .Concat(pod.Items("status", "containerStatuses"))
+            .FirstOrDefault(status => status.At("state", "waiting") is not null);
+        var phase = pod.Text("status", "phase") ?? "Pending";
+        return waiting.Text("state", "waiting", "reason") is { } reason
+                ? new UnreadyPod(
+                    name,
+                    reason,
+                    Describe($"pod {name}, container {waiting.Text("name")}", reason, waiting!),
+                    IsProblem: false
+                )
+            : phase == "Running" ? new UnreadyPod(name, "NotReady", $"pod {name} is running, but not ready", IsProblem: false)
+            : new UnreadyPod(name, phase, $"pod {name} is {phase}", IsProblem: false);
+    }
 
     public static bool IsReady(JsonObject pod) => Condition(pod, "Ready").Text("status") == "True";
 

@@ -25,13 +25,34 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// <summary>Events have the time of the writer's clock.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
+    /// <summary>The maximum number of pods that are described.</summary>
+    private const int MaxUnreadyPods = 5;
+
     /// <summary>Lists all workloads with the label cvapp. A kind that the cluster does not serve is skipped (R4).</summary>
     /// <param name="ns">Null for all namespaces.</param>
     /// <exception cref="CvException">A kind that is served could not be read.</exception>
-    public async Task<IReadOnlyList<Workload>> ListAsync(string? ns, CancellationToken cancellationToken)
+    public Task<IReadOnlyList<Workload>> ListAsync(string? ns, CancellationToken cancellationToken) =>
+        ListAsync(ns, ContainerVersion.SelectorKey, cancellationToken);
+
+    /// <summary>Lists the workloads that a label selector selects. A kind that the cluster does not serve is skipped (R4).</summary>
+    /// <inheritdoc cref="ListAsync(string?, CancellationToken)"/>
+    public async Task<IReadOnlyList<Workload>> ListAsync(string? ns, string labelSelector, CancellationToken cancellationToken)
     {
-        var lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, ns, cancellationToken)));
+        var lists = await Task.WhenAll(WorkloadKind.All.Select(kind => ListAsync(kind, ns, labelSelector, cancellationToken)));
         return lists.SelectMany(list => list).ToList();
+    }
+
+    /// <summary>Reads a workload by its name; null if it does not exist.</summary>
+    public async Task<Workload?> FindAsync(string kind, string ns, string name, CancellationToken cancellationToken)
+    {
+        var found = WorkloadKind.Find(kind);
+        foreach (var path in PathsOf(found, ns))
+        {
+            if (await cluster.FindAsync(path with { Name = name }, cancellationToken) is { } json)
+                return Read(found, json, path.Version);
+        }
+
+        return null;
     }
 
     /// <summary>Reads a workload; null if it no longer exists.</summary>
@@ -132,19 +153,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
 
         if (!kind.HasPods || workload.PodSelector.Length == 0)
             return Evidence.None;
-        List<JsonObject> pods =
-        [
-            .. (
-                await cluster.ListAsync(
-                    new ResourcePath("", "v1", "pods", workload.Namespace),
-                    workload.PodSelector,
-                    null,
-                    cancellationToken
-                )
-            )
-                .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
-                .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal),
-        ];
+        var pods = await ListPodsAsync(workload, cancellationToken);
         List<JsonObject> present = [.. pods.Where(pod => pod.At("metadata", "deletionTimestamp") is null)];
         // Find out the revision only of unhealthy pods.
         List<JsonObject> unwell =
@@ -192,6 +201,55 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {PodEvidence.Shown(refused)}"))
             : Evidence.None;
     }
+
+    /// <summary>The pods of the workload's current image that are not ready, and why; at most 5, newest first.</summary>
+    /// <inheritdoc cref="FindEvidenceAsync"/>
+    internal async Task<IReadOnlyList<UnreadyPod>> FindUnreadyPodsAsync(
+        Workload workload,
+        WorkloadContainer container,
+        string? digest,
+        WorkloadBaseline? baseline,
+        DateTimeOffset now,
+        CancellationToken cancellationToken
+    )
+    {
+        var kind = WorkloadKind.Find(workload.Kind);
+        if (kind is PodKind)
+        {
+            return
+                await cluster.FindAsync(PathOf(workload), cancellationToken) is { } pod
+                && PodEvidence.DescribeUnready(pod, now, baseline?.Restarts ?? 0) is { } described
+                ? [described]
+                : [];
+        }
+
+        if (!kind.HasPods || workload.PodSelector.Length == 0)
+            return [];
+        var unready = (await ListPodsAsync(workload, cancellationToken))
+            .Where(pod => pod.At("metadata", "deletionTimestamp") is null)
+            .Select(pod => (Pod: pod, Description: PodEvidence.DescribeUnready(pod, now)))
+            .Where(pod => pod.Description is not null)
+            .ToList();
+        if (unready.Count == 0)
+            return [];
+        var isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
+        return [.. unready.Where(pod => isOfVersion(pod.Pod)).Select(pod => pod.Description!).Take(MaxUnreadyPods)];
+    }
+
+    /// <summary>The pods of a workload that have not terminated, newest first.</summary>
+    private async Task<List<JsonObject>> ListPodsAsync(Workload workload, CancellationToken cancellationToken) =>
+        [
+            .. (
+                await cluster.ListAsync(
+                    new ResourcePath("", "v1", "pods", workload.Namespace),
+                    workload.PodSelector,
+                    null,
+                    cancellationToken
+                )
+            )
+                .Where(pod => pod.Text("status", "phase") is not ("Succeeded" or "Failed"))
+                .OrderByDescending(pod => pod.Text("metadata", "creationTimestamp"), StringComparer.Ordinal),
+        ];
 
     /// <summary>Whether an exceeded deadline belongs to the current image, according to the ReplicaSet in its message.</summary>
     internal async Task<bool> IsOfVersionAsync(
@@ -298,21 +356,18 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
                 : default;
     }
 
-    private async Task<IReadOnlyList<Workload>> ListAsync(WorkloadKind kind, string? ns, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Workload>> ListAsync(
+        WorkloadKind kind,
+        string? ns,
+        string labelSelector,
+        CancellationToken cancellationToken
+    )
     {
         foreach (var path in PathsOf(kind, ns))
         {
             try
             {
-                return (
-                    await cluster.ListAsync(
-                        path,
-                        ContainerVersion.SelectorKey,
-                        null,
-                        item => kind.Read(item, path.Version),
-                        cancellationToken
-                    )
-                ).Items;
+                return (await cluster.ListAsync(path, labelSelector, null, item => kind.Read(item, path.Version), cancellationToken)).Items;
             }
             catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
             {

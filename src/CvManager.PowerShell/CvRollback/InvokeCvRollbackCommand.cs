@@ -23,6 +23,8 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     private const string RecordSet = "Record";
 
     private readonly ContainerVersionSelection _selection = new();
+    private readonly List<(Resource Resource, string? Version)> _changed = [];
+    private RolloutWaiter? _waiter;
 
     /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
@@ -64,6 +66,9 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 
     [Parameter]
     public SwitchParameter PassThru { get; set; }
+
+    /// <summary>A rollback that is waited for and fails, fails the step of a pipeline.</summary>
+    protected override bool ErrorsEndScript => Wait;
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
@@ -111,10 +116,28 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             cancellationToken
         );
         if (Wait)
-            changed = await RolloutProgress.WaitAsync(cluster, changed, version, WriteProgress, cancellationToken);
-        if (PassThru)
+            _changed.Add((changed, version));
+        else if (PassThru)
             await WriteObjectAsync(ContainerVersionInfo.Of(changed));
     }
+
+    /// <summary>All are pinned before any is waited for, so that one that fails does not keep the others on the bad version.</summary>
+    protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
+    {
+        if (_changed.Count == 0)
+            return;
+        var cluster = await ConnectAsync(cancellationToken);
+        _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
+        await _waiter.WaitAsync(
+            _changed,
+            Timeout,
+            done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
+            cancellationToken
+        );
+    }
+
+    private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>
+        _waiter?.TimedOut(limit) ?? base.TimedOut(limit, cancellation);
 
     private async Task<string> TargetAsync(ClusterConnection cluster, Resource resource, CancellationToken cancellationToken)
     {

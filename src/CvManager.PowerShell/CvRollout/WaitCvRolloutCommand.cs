@@ -1,5 +1,4 @@
 using System.Management.Automation;
-using CvManager.Cluster;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
@@ -10,6 +9,7 @@ namespace CvManager.PowerShell;
 public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
 {
     private readonly List<Resource> _resources = [];
+    private RolloutWaiter? _waiter;
 
     /// <summary>The version to wait for, even if its rollout has not started yet.</summary>
     [Parameter]
@@ -31,29 +31,15 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
-        using var others = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        List<Task> waits = [.. _resources.Select(resource => WaitAsync(cluster, resource, others.Token))];
-        try
-        {
-            while (waits.Count > 0)
-            {
-                var ended = await Task.WhenAny(waits);
-                waits.Remove(ended);
-                await ended;
-            }
-        }
-        finally
-        {
-            // The first failure stops the pipeline, and the other waits are cancelled.
-            await others.CancelAsync();
-            await Task.WhenAll(waits).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-        }
+        _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
+        await _waiter.WaitAsync(
+            [.. _resources.Select(resource => (resource, Version))],
+            Timeout,
+            done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
+            cancellationToken
+        );
     }
 
-    private async Task WaitAsync(ClusterConnection cluster, Resource resource, CancellationToken cancellationToken)
-    {
-        var done = await RolloutProgress.WaitAsync(cluster, resource, Version, WriteProgress, cancellationToken);
-        if (PassThru)
-            await WriteObjectAsync(ContainerVersionInfo.Of(done));
-    }
+    private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>
+        _waiter?.TimedOut(limit) ?? base.TimedOut(limit, cancellation);
 }

@@ -1,0 +1,30 @@
+using Microsoft.Extensions.Time.Testing;
+
+namespace CvManager.Unit.PowerShell.CvRollout;
+
+/// <summary>A clock that a test moves step by step, in time with code that waits between two steps.</summary>
+internal sealed class SteppedClock : FakeTimeProvider
+{
+    private readonly SemaphoreSlim _timers = new(0);
+
+    public SteppedClock()
+        : base(new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero)) { }
+
+    public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
+    {
+        var timer = base.CreateTimer(callback, state, dueTime, period);
+        _timers.Release();
+        return timer;
+    }
+
+    /// <summary>Moves the clock by a step, each time that the code waits again, until a task ends or the time is up.</summary>
+    public async Task RunAsync(Task until, TimeSpan step, TimeSpan limit)
+    {
+        for (var passed = TimeSpan.Zero; passed < limit && !until.IsCompleted; passed += step)
+        {
+            await Task.WhenAny(until, _timers.WaitAsync()).WaitAsync(TimeSpan.FromSeconds(30));
+            while (_timers.Wait(0)) { }
+            Advance(step);
+        }
+    }
+}
