@@ -36,4 +36,14 @@ Describe 'Start-CvReconcile' {
         Resume-ContainerVersion myappcv
         (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '3.0.0'
     }
+
+    It 'says at a prompt what it watches and who leads, and returns each change at once' {
+        $null = Add-CvSandboxImage -Repository $repository -Tag '4.0.0'
+        $first = Start-CvReconcile -Watch -InformationVariable lines 6> $null | Select-Object -First 1
+        $first.Name, $first.Version | Should -Be 'myappcv', '4.0.0'
+        $first.Time | Should -BeGreaterThan (Get-Date).AddMinutes(-1)
+        $lines | Should -HaveCount 3
+        "$($lines[0])" | Should -Match "namespace default of $([regex]::Escape($sandbox.Server))"
+        (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '4.0.0'
+    }
 }

@@ -7,6 +7,9 @@ namespace CvManager.PowerShell;
 /// <summary>The result of reconciling one ContainerVersion, or with -WhatIf the planned result.</summary>
 public sealed class CvReconcileResult : IContainerVersionReference
 {
+    /// <summary>The time of the result.</summary>
+    public DateTime Time { get; init; }
+
     public string Namespace { get; init; } = "";
 
     /// <summary>The name of the ContainerVersion.</summary>
@@ -75,6 +78,7 @@ public sealed class CvReconcileResult : IContainerVersionReference
             ) ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
         return new CvReconcileResult
         {
+            Time = TimeProvider.System.GetLocalNow().LocalDateTime,
             Namespace = resource.Metadata.Namespace ?? "",
             Name = resource.Metadata.Name,
             Outcome = outcome,

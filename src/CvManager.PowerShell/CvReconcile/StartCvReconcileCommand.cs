@@ -130,6 +130,12 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         if (identity is not null)
             options = options with { Election = new ElectionOptions(leaseNamespace, leaseName, identity.Name) };
 
+        if (LogFormat == LogFormat.Object)
+        {
+            var scope = options.Namespaces.Count == 0 ? "all namespaces" : $"namespace {string.Join(", ", options.Namespaces)}";
+            WriteStatusLine($"Watching {scope} of {cluster.Server}. Press Ctrl-C to stop.");
+        }
+
         using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
         using ContainerVersionController controller =
             LogFormat == LogFormat.Json
@@ -148,7 +154,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
                     cluster,
                     registries,
                     options,
-                    new(TimeProvider.System, Logger),
+                    new(TimeProvider.System, new WatchStatus(Logger, WriteStatusLine)),
                     (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token)
                 );
         await controller.RunAsync(cancellationToken);

@@ -95,7 +95,7 @@ public sealed partial class OutputTypeTests
                 var flexible = widths.Count(width => width is null);
                 Assert.InRange(flexible, 1, 2);
                 var left = Narrow - widths.Sum(width => width ?? 0) - (widths.Count - 1);
-                Assert.True(left / flexible >= 18, $"{table.Type.Name}: {left} columns are left for {flexible}");
+                Assert.True(left / flexible >= 16, $"{table.Type.Name}: {left} columns are left for {flexible}");
                 Assert.NotEmpty(table.Table.Descendants("Wrap"));
                 Assert.Equal(widths.Count, table.Table.Descendants("TableColumnItem").Count());
             }
