@@ -28,6 +28,7 @@ public abstract class ClusterCmdlet : AsyncCmdlet
     /// <summary>The maximum duration of the cmdlet: 90 (seconds), 5m, 1h30m, or a TimeSpan.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? Timeout { get; set; }
 
     protected override TimeSpan? TimeLimit => Timeout;

@@ -14,6 +14,7 @@ public abstract class ContainerVersionCmdlet : NamespacedCmdlet
 
     /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string? CV { get; set; }
 
     private protected abstract string[] Names { get; }

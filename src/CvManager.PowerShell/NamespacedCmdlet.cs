@@ -24,6 +24,7 @@ public abstract class NamespacedCmdlet : ClusterCmdlet
     /// <summary>A Kubernetes label selector, such as <c>team=web,tier!=cache</c>.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? LabelSelector { get; set; }
 
     /// <summary>Returns the namespace to use; null for all namespaces.</summary>

@@ -2,6 +2,7 @@ using System.Collections;
 using System.Globalization;
 using System.Management.Automation;
 using CvManager.PowerShell;
+using CvManager.PowerShell.Completion;
 using CvManager.Sandbox.Registry;
 
 namespace CvManager.Sandbox.PowerShell;
@@ -14,15 +15,18 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
     /// <summary>The repository, with or without the registry of the sandbox.</summary>
     [Parameter(Mandatory = true, Position = 0)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string Repository { get; set; } = "";
 
     /// <summary>The tags of the image. Existing tags are moved.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string[] Tag { get; set; } = [];
 
     /// <summary>The labels of the image, such as org.opencontainers.image.version.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public Hashtable Label { get; set; } = [];
 
     /// <summary>Creates an image that cannot be pulled: its tags exist, but its layers do not.</summary>
@@ -32,6 +36,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
     /// <summary>The sandbox; the default is the one that was started last.</summary>
     [Parameter]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public CvSandbox? Sandbox { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

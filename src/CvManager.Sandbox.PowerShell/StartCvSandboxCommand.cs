@@ -2,6 +2,7 @@ using System.Management.Automation;
 using System.Net;
 using System.Net.Sockets;
 using CvManager.PowerShell;
+using CvManager.PowerShell.Completion;
 
 namespace CvManager.Sandbox.PowerShell;
 
@@ -21,11 +22,13 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
     /// <summary>The port of the API server; 0 for a free port.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public int Port { get; set; }
 
     /// <summary>The port of the registry; 0 for a free port.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public int RegistryPort { get; set; }
 
     /// <summary>Does not change the connection of the session.</summary>

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using CvManager.PowerShell;
+using CvManager.PowerShell.Completion;
 
 namespace CvManager.Sandbox.PowerShell;
 
@@ -11,6 +12,7 @@ public sealed class StopCvSandboxCommand : AsyncCmdlet
     /// <summary>Sandboxes from Start-CvSandbox; the default is all sandboxes of this session.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true)]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public CvSandbox[]? Sandbox { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

@@ -65,7 +65,7 @@ public sealed partial class LayoutTests
         ["CvContext"] = ["Completion"],
         ["CvCluster"] = ["Completion", "CvContext"],
         ["CvReconcile"] = ["Completion"],
-        ["CvRegistryBudget"] = [],
+        ["CvRegistryBudget"] = ["Completion"],
         ["CvRegistryTag"] = ["Completion"],
         ["ContainerVersion"] = ["Completion", "CvReconcile"],
         ["CvRollout"] = ["Completion", "ContainerVersion"],

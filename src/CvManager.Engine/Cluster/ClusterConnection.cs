@@ -28,6 +28,8 @@ public sealed class ClusterConnection : IDisposable
     /// <summary>The field manager of all changes by CvManager (R3).</summary>
     public const string FieldManager = "cvmanager";
 
+    private const string Json = "application/json";
+
     /// <summary>Bytes of one response. The largest object has 3 MiB, and lists are read in pages.</summary>
     private const int MaxResponseBytes = 64 * 1024 * 1024;
 
@@ -279,6 +281,34 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
+    /// <summary>
+    /// The names of the first 500 objects of a collection, in a response without the objects' contents (Kubernetes API concepts,
+    /// "Metadata-only fetches"). A server that cannot leave them out refuses the request.
+    /// </summary>
+    public async Task<IReadOnlyList<string>> ListNamesAsync(ResourcePath path, string? fieldSelector, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        var page = await ExchangeAsync(
+            HttpMethod.Get,
+            path.ToString(),
+            path.Title,
+            Query(("fieldSelector", fieldSelector), ("limit", PageSize.ToString(CultureInfo.InvariantCulture))),
+            null,
+            null,
+            async (response, token) =>
+                Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, path.Title, ObjectShape.Envelope),
+            cancellationToken,
+            accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
+        );
+        return
+        [
+            .. (ObjectShape.Page(page, path.Title).Items ?? [])
+                .OfType<JsonObject>()
+                .Select(item => item.Text("metadata", "name"))
+                .OfType<string>(),
+        ];
+    }
+
     public Task<JsonObject> CreateAsync(ResourcePath path, JsonObject body, CancellationToken cancellationToken) =>
         SendAsync(HttpMethod.Post, path, Query(("fieldManager", FieldManager)), body, "application/json", cancellationToken);
 
@@ -511,7 +541,8 @@ public sealed class ClusterConnection : IDisposable
         JsonNode? body,
         string? contentType,
         Func<HttpResponseMessage, CancellationToken, Task<T>> read,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        string accept = Json
     )
     {
         // Outside of the request timeout: an exec plugin has its own.
@@ -529,7 +560,7 @@ public sealed class ClusterConnection : IDisposable
 
         async Task<T> SendAndReadAsync()
         {
-            using var response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token);
+            using var response = await OpenAsync(method, path, title, query, body, contentType, login, limit.Token, accept);
             return await read(response, limit.Token);
         }
     }
@@ -576,14 +607,15 @@ public sealed class ClusterConnection : IDisposable
         JsonNode? body,
         string? contentType,
         AuthenticationHeaderValue? login,
-        CancellationToken cancellationToken
+        CancellationToken cancellationToken,
+        string accept = Json
     )
     {
         using HttpRequestMessage request = new(
             method,
             new Uri(new Uri(Server.AbsoluteUri.TrimEnd('/') + "/"), query.Length == 0 ? path : $"{path}?{query}")
         );
-        request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("application/json"));
+        request.Headers.Accept.Add(MediaTypeWithQualityHeaderValue.Parse(accept));
         request.Headers.UserAgent.Add(UserAgent);
         request.Headers.Authorization = login;
         // SocketsHttpHandler takes the TLS server name from this header.

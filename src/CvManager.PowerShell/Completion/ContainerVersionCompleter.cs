@@ -13,8 +13,7 @@ public sealed class ContainerVersionCompleter : ClusterCompleter
         CancellationToken cancellationToken
     )
     {
-        var allNamespaces = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
-        var ns = allNamespaces ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var ns = request.NamespaceIn(cluster);
         var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
         return
         [

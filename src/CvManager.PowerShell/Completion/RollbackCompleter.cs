@@ -10,6 +10,9 @@ namespace CvManager.PowerShell.Completion;
 /// </summary>
 public abstract class RollbackCompleter : ClusterCompleter
 {
+    /// <summary>The newest first, as in the history.</summary>
+    private protected sealed override bool IsOrdered => true;
+
     private protected sealed override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(
         ClusterConnection cluster,
         CompletionRequest request,
@@ -18,7 +21,7 @@ public abstract class RollbackCompleter : ClusterCompleter
     {
         var ns = request.Text("Namespace") ?? cluster.DefaultNamespace;
         var history = await new RolloutHistory(cluster, new(TimeProvider.System, NullLogger.Instance)).ReadAsync(ns, cancellationToken);
-        var names = new NamePatterns(request.Text("Name") is { } name ? [name] : []);
+        var names = new NamePatterns(request.Texts("Name"));
         return
         [
             .. history

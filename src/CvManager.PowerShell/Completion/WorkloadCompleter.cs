@@ -14,8 +14,7 @@ public sealed class WorkloadCompleter : ClusterCompleter
         CancellationToken cancellationToken
     )
     {
-        var allNamespaces = request.Bound.Contains(nameof(NamespacedCmdlet.AllNamespaces));
-        var ns = allNamespaces ? null : request.Text("Namespace") ?? cluster.DefaultNamespace;
+        var ns = request.NamespaceIn(cluster);
         var resources = await new ContainerVersionStore(cluster).ListAsync(ns, request.Text("LabelSelector"), cancellationToken);
         var workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
         return

@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using CvManager.Cluster;
+using CvManager.PowerShell.Completion;
 using CvManager.Rollouts;
 using Resource = CvManager.Resources.ContainerVersion;
 
@@ -11,6 +12,7 @@ public abstract class HoldCmdlet : MandatoryNameCmdlet
     /// <summary>The reason, which appears in the status of the resource and in an event.</summary>
     [Parameter]
     [ValidateLength(1, 512)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? Reason { get; set; }
 
     [Parameter]

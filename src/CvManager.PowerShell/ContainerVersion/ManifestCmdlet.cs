@@ -35,6 +35,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
 
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
     [AllowEmptyString]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string[] Manifest { get; set; } = [];
 
     /// <summary>The namespace of objects that specify none; the default is the namespace of the context.</summary>

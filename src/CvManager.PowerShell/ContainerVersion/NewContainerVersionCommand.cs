@@ -20,11 +20,13 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
 {
     [Parameter(Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(SelectorNameCompleter))]
     public string Name { get; set; } = "";
 
     /// <summary>The registry and repository, without tag.</summary>
     [Parameter(Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string ImageRepo { get; set; } = "";
 
     /// <summary>The tag to follow.</summary>
@@ -36,6 +38,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     /// <summary>The name of the container to update.</summary>
     [Parameter(Position = 3, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerCompleter))]
     public string Container { get; set; } = "";
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

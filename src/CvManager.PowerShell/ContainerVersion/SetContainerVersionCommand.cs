@@ -29,11 +29,13 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
 
     /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string? CV { get; set; }
 
     /// <summary>The registry and repository, without tag.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string? ImageRepo { get; set; }
 
     /// <summary>The tag to follow.</summary>
@@ -45,6 +47,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
     /// <summary>The name of the container to update.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerCompleter))]
     public string? Container { get; set; }
 
     [Parameter]

@@ -55,6 +55,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
     [Parameter(Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? SemVer { get; set; }
 
     /// <summary>
@@ -62,6 +63,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? VersionPattern { get; set; }
 
     /// <summary>How the tags that match the pattern are compared.</summary>
@@ -75,30 +77,36 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     /// <summary>The labels that select the workloads, including the key cvapp.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public Hashtable? Selector { get; set; }
 
     /// <summary>A regular expression that a whole tag must match to be a version; empty for the default.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? VersionSyntax { get; set; }
 
     /// <summary>How often the tag is read: 5 s to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? PollInterval { get; set; }
 
     /// <summary>The maximum duration of a rollout: 1 s to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? RolloutTimeout { get; set; }
 
     /// <summary>Reported as unhealthy if not reconciled for this long: 1 s to a week.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? LivenessTimeout { get; set; }
 
     /// <summary>Gates that run before any workload is changed, in order; an empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public CvGate[]? Verify { get; set; }
 
     /// <summary>The rollout strategy. Parameters of <see cref="RolloutStrategy.ServiceBlueGreen"/> imply that strategy.</summary>
@@ -108,67 +116,82 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     /// <summary>The Service to cut over.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ServiceCompleter))]
     public string? ServiceName { get; set; }
 
     /// <summary>A Service that points at the idle workload while gates run; empty for none.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(ServiceCompleter))]
     public string? VerificationServiceName { get; set; }
 
     /// <summary>The labels that distinguish the two workloads.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ServiceLabelCompleter))]
     public string[]? LabelName { get; set; }
 
     /// <summary>Whether the previous workload is scaled to zero after the cut-over.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(BooleanCompleter))]
     public bool? ScaleDown { get; set; }
 
     /// <summary>The delay between the cut-over and scaling down: up to a day.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? ScaleDownDelay { get; set; }
 
     /// <summary>Gates that run when the idle workload is available, before the cut-over; an empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public CvGate[]? VerifyBeforeCutOver { get; set; }
 
     /// <summary>Gates that run after the cut-over. If one fails, the Service is cut back. An empty array removes them.</summary>
     [Parameter]
     [GateTransformation]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public CvGate[]? VerifyAfterCutOver { get; set; }
 
     /// <summary>Whether a failed rollout is rolled back.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(BooleanCompleter))]
     public bool? Rollback { get; set; }
 
     /// <summary>Whether pods that cannot pull their image, or that crash repeatedly, fail a rollout before its deadline.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(BooleanCompleter))]
     public bool? FailFast { get; set; }
 
     /// <summary>Whether images are written with a digest.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(BooleanCompleter))]
     public bool? PinDigest { get; set; }
 
     /// <summary>The ConfigMap to write the version to; empty for none.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(ConfigMapCompleter))]
     public string? ConfigName { get; set; }
 
     /// <summary>The key in that ConfigMap.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ConfigKeyCompleter))]
     public string? ConfigKey { get; set; }
 
     /// <summary>Whether rollouts are recorded.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(BooleanCompleter))]
     public bool? History { get; set; }
 
     /// <summary>The history is written to the ConfigMap &lt;name&gt;.history; empty for the name of the workload.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(HistoryNameCompleter))]
     public string? HistoryName { get; set; }
 
     /// <summary>Names of Secrets with credentials for the registry; an empty array removes them.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(ImagePullSecretCompleter))]
     public string[]? ImagePullSecret { get; set; }
 
     protected override Task BeginProcessingAsync(CancellationToken cancellationToken)

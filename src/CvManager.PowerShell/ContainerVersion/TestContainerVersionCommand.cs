@@ -35,6 +35,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public IContainerVersionReference InputObject { get; set; } = null!;
 
     [Parameter(ParameterSetName = NameSet)]

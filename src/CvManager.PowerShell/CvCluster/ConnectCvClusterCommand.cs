@@ -26,6 +26,7 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
     /// <summary>How long to wait for the response of the cluster.</summary>
     [Parameter]
     [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
     public TimeSpan? Timeout { get; set; }
 
     [Parameter]

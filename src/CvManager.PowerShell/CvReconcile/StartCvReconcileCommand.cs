@@ -1,5 +1,6 @@
 using System.Management.Automation;
 using CvManager.Controller;
+using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using CvManager.Rollouts;
 
@@ -45,11 +46,13 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     /// <summary>With -Watch: the Lease that decides which replica works.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(LeaseCompleter))]
     public string? LeaseName { get; set; }
 
     /// <summary>With -Watch: the namespace of the Lease; the default is the namespace of the context.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(NamespaceCompleter))]
     public string? LeaseNamespace { get; set; }
 
     /// <summary>With -Watch: works without a Lease.</summary>

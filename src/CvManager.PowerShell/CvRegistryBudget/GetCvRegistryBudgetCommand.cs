@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.PowerShell.Completion;
 
 namespace CvManager.PowerShell;
 
@@ -11,6 +12,7 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RegistryHostCompleter))]
     public string[] Registry { get; set; } = [];
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

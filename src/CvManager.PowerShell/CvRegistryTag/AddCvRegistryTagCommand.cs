@@ -12,12 +12,13 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string Repository { get; set; } = "";
 
     /// <summary>The version tag of the image, or its digest.</summary>
     [Parameter(Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(RegistryTagCompleter))]
+    [ArgumentCompleter(typeof(RegistryVersionCompleter))]
     public string Version { get; set; } = "";
 
     /// <summary>The tags to point at the image. Not bound from the pipeline: piped tags are the ones to promote from.</summary>

@@ -19,6 +19,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string Repository { get; set; } = "";
 
     /// <summary>Names of tags. Wildcards are allowed; the default is all.</summary>
@@ -31,13 +32,14 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     /// <summary>A version tag or a digest; lists all tags of that image.</summary>
     [Parameter(Mandatory = true, ParameterSetName = VersionSet)]
     [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(RegistryTagCompleter))]
+    [ArgumentCompleter(typeof(RegistryVersionCompleter))]
     public string Version { get; set; } = "";
 
     /// <summary>
     /// A regular expression that a whole tag must match to be a version; the default is git SHAs and full version numbers.
     /// </summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? VersionSyntax { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

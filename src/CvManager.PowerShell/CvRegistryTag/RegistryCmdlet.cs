@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.PowerShell.Completion;
 using CvManager.Registries;
 
 namespace CvManager.PowerShell;
@@ -11,6 +12,7 @@ public abstract class RegistryCmdlet : AsyncCmdlet
     /// <summary>User name and password for the registry; the default is the credentials of the docker config, or none.</summary>
     [Parameter]
     [Credential]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public PSCredential? Credential { get; set; }
 
     /// <summary>Uses plain HTTP, also for registries on other machines.</summary>

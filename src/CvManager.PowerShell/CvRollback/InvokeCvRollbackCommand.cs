@@ -35,6 +35,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 
     /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
     [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string? CV { get; set; }
 
     /// <summary>The namespace; the default is the namespace of the context.</summary>
@@ -58,6 +59,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     /// <summary>The reason, which appears in the status of the resource, in the history, and in an event.</summary>
     [Parameter]
     [ValidateLength(1, 512)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string? Reason { get; set; }
 
     /// <summary>Waits until the workloads are on the version. A controller must be running.</summary>

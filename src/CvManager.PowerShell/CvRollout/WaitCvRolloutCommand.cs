@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.PowerShell.Completion;
 using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
@@ -14,6 +15,7 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
     /// <summary>The version to wait for, even if its rollout has not started yet.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(RolloutVersionCompleter))]
     public string? Version { get; set; }
 
     [Parameter]

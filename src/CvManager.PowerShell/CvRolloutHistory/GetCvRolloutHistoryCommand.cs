@@ -26,10 +26,12 @@ public sealed class GetCvRolloutHistoryCommand : OptionalNameCmdlet
     [Parameter]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(HistoryVersionCompleter))]
     public string[] Version { get; set; } = [];
 
     /// <summary>Returns only rollouts that finished at this time or later.</summary>
     [Parameter]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public DateTimeOffset? Since { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

@@ -36,6 +36,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     /// </summary>
     [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
     [ValidateNotNull]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
     public IContainerVersionReference InputObject { get; set; } = null!;
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)

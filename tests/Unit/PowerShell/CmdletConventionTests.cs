@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using System.Reflection;
 using CvManager.PowerShell;
+using CvManager.PowerShell.Completion;
 using CvManager.Sandbox.PowerShell;
 using CvManager.Support;
 using CvManager.Support.PowerShell;
@@ -24,6 +25,32 @@ public sealed class CmdletConventionTests
             .Where(type => type.GetCustomAttribute<CmdletAttribute>() is not null)
             .OrderBy(NounAndVerb, StringComparer.Ordinal),
     ];
+
+    /// <summary>Parameters whose values are paths of files, which PowerShell completes.</summary>
+    private static readonly string[] Paths = ["KubeConfig", "LiteralPath", "Path"];
+
+    /// <summary>Parameters for which completion has nothing to offer, and why.</summary>
+    private static readonly Dictionary<string, string> FreeText = new()
+    {
+        ["Credential"] = "an object",
+        ["InputObject"] = "an object",
+        ["Label"] = "a hashtable",
+        ["LabelSelector"] = "an expression",
+        ["Manifest"] = "text from the pipeline",
+        ["Port"] = "any free port",
+        ["Reason"] = "prose",
+        ["RegistryPort"] = "any free port",
+        ["Sandbox"] = "an object",
+        ["Selector"] = "a hashtable",
+        ["SemVer"] = "an expression",
+        ["Since"] = "a time",
+        ["Tag"] = "the tag of a new image (Add-CvSandboxImage)",
+        ["Verify"] = "a list of gates",
+        ["VerifyAfterCutOver"] = "a list of gates",
+        ["VerifyBeforeCutOver"] = "a list of gates",
+        ["VersionPattern"] = "an expression",
+        ["VersionSyntax"] = "an expression",
+    };
 
     /// <summary>Verbs of cmdlets that change nothing.</summary>
     private static readonly string[] Harmless = ["Get", "Test", "Wait", "Connect", "Export"];
@@ -132,6 +159,37 @@ public sealed class CmdletConventionTests
                     }
                 )
         );
+
+    [Fact]
+    public void Every_parameter_is_completed_or_is_listed_as_free_text()
+    {
+        List<string> wrong = [];
+        HashSet<string> free = [];
+        foreach (var type in Cmdlets)
+        {
+            foreach (var parameter in Parameters(type))
+            {
+                var completer = parameter.GetCustomAttribute<ArgumentCompleterAttribute>()?.Type;
+                var value = Nullable.GetUnderlyingType(parameter.PropertyType) ?? parameter.PropertyType;
+                var isComplete =
+                    Paths.Contains(parameter.Name) ? completer is null
+                    : value == typeof(bool) ? completer == typeof(BooleanCompleter)
+                    : value == typeof(TimeSpan) ? completer == typeof(DurationCompleter)
+                    : completer == typeof(FreeTextCompleter) ? FreeText.ContainsKey(parameter.Name)
+                    : completer is not null
+                        || value == typeof(SwitchParameter)
+                        || value.IsEnum
+                        || parameter.GetCustomAttribute<ValidateSetAttribute>() is not null;
+                if (!isComplete)
+                    wrong.Add($"{Name(type)} -{parameter.Name}: {completer?.Name ?? "no completer"}");
+                if (completer == typeof(FreeTextCompleter))
+                    free.Add(parameter.Name);
+            }
+        }
+
+        Assert.Empty(wrong);
+        Assert.Empty(FreeText.Keys.Except(free));
+    }
 
     [Fact]
     public void Every_Timeout_accepts_durations_such_as_5m() =>
