@@ -16,6 +16,15 @@ Describe 'Get-CvRollout' {
         $rollout.Updated, $rollout.Ready, $rollout.Available, $rollout.Desired | Should -Be 2, 2, 2, 2
     }
 
+    It 'warns if no controller has reconciled the last change' {
+        Get-CvRollout -WarningVariable warnings | Should -HaveCount 1
+        $warnings | Should -BeNullOrEmpty
+        Set-ContainerVersion myappcv -PollInterval 60
+        Get-CvRollout -WarningVariable warnings -WarningAction SilentlyContinue | Should -HaveCount 1
+        $warnings | Should -HaveCount 1
+        "$warnings" | Should -Match 'default/myappcv'
+    }
+
     It 'names a missing ContainerVersion' {
         Get-CvRollout nope -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.GetCvRolloutCommand'

@@ -195,16 +195,19 @@ public sealed record RolloutState
                         "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" =>
                             "Check that the image exists and that the node may pull it.",
                         _ => $"Run kubectl describe pod -n {ns} {pod.Name} to see why it is not ready.",
-                    } + " The controller ends the rollout at its deadline; Resume-ContainerVersion tries the version again afterwards.";
+                    } + " The rollout fails at its deadline; afterwards, Resume-ContainerVersion tries the version again.";
             return rollout.Workloads.FirstOrDefault(w => w.BlockedBy is not null) is { } blocked
                 ? $"Remove what blocks {blocked.Kind}/{blocked.Name} ({blocked.BlockedBy}): its time does not count while it is blocked."
-                : "The rollout continues. Wait longer: run the command again, or increase -Timeout.";
+                : "Wait longer: run the command again, or increase -Timeout.";
         }
 
-        return Version is not null && Resource.Status!.CurrVersion != Version
-            ? $"Check that the tag points at the version: Get-CvRegistryTag {Resource.Spec.ImageRepo} -Tag {Resource.Followed}. The controller reads "
-                + $"it every {Resource.Spec.PollIntervalSeconds} s."
-            : $"Run Get-CvRollout {name} -Namespace {ns} and Test-ContainerVersion {name} -Namespace {ns}, or increase -Timeout.";
+        if (Version is null || Resource.Status!.CurrVersion == Version)
+            return $"Run Get-CvRollout {name} -Namespace {ns} and Test-ContainerVersion {name} -Namespace {ns}, or increase -Timeout.";
+        return (
+                Resource.Followed is FollowedTag tag
+                    ? $"Check that the tag points at the version: Get-CvRegistryTag {Resource.Spec.ImageRepo} -Tag {tag.Name}."
+                    : $"Check that spec.versionPolicy selects the version: Test-ContainerVersion {name} -Namespace {ns}."
+            ) + $" The controller reads the registry every {Resource.Spec.PollIntervalSeconds} s.";
     }
 
     private GateStatus? RunningGate => InProgress?.Gates?.FirstOrDefault(gate => gate.Phase == RolloutPhase.Progressing);

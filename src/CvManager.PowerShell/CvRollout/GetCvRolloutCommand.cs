@@ -1,4 +1,5 @@
 using System.Management.Automation;
+using CvManager.Rollouts;
 using CvManager.Workloads;
 
 namespace CvManager.PowerShell;
@@ -22,6 +23,12 @@ public sealed class GetCvRolloutCommand : OptionalNameCmdlet
         var resources = await FindAsync(cancellationToken);
         if (!_workloads.TryGetValue(ns ?? "", out var workloads))
             _workloads[ns ?? ""] = workloads = await new WorkloadStore(cluster).ListAsync(ns, cancellationToken);
+        var unreconciled = resources
+            .Select(resource => new RolloutState { Resource = resource })
+            .Where(state => !state.IsReconciled)
+            .ToList();
+        if (unreconciled.Count > 0)
+            WriteWarning($"{RolloutWaiter.DescribeUnreconciled(unreconciled)}. A rollout that is shown is an earlier one.");
         foreach (var rollout in resources.SelectMany(resource => CvRollout.Of(resource, workloads)))
         {
             if (!InProgress || rollout.Finished is null)

@@ -160,10 +160,7 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
         List<string> sentences = [];
         if (silent.Where(state => !state.IsReconciled).ToList() is { Count: > 0 } unseen)
         {
-            sentences.Add(
-                $"No controller has reconciled {Names(unseen)} since {(unseen.Count == 1 ? "it was" : "they were")} "
-                    + $"{(unseen.TrueForAll(state => state.Resource.Status is null) ? "created" : "changed")}, during {seconds} s of waiting."
-            );
+            sentences.Add($"{DescribeUnreconciled(unseen)}, during {seconds} s of waiting.");
         }
         else
         {
@@ -175,6 +172,11 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
         sentences.Add("The wait continues. Start the controller (Start-CvReconcile -Watch), or run Start-CvReconcile in another session.");
         return string.Join(" ", sentences);
     }
+
+    /// <summary>A statement without a period: no controller has reconciled these.</summary>
+    public static string DescribeUnreconciled(IReadOnlyCollection<RolloutState> states) =>
+        $"No controller has reconciled {Names(states)} since {(states.Count == 1 ? "it was" : "they were")} "
+        + (states.All(state => state.Resource.Status is null) ? "created" : "changed");
 
     private static string Names(IReadOnlyCollection<RolloutState> states) =>
         string.Join(", ", states.Select(state => state.Resource.Key).Order(StringComparer.Ordinal).Take(MaxNamed))

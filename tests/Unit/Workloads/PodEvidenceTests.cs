@@ -142,5 +142,51 @@ public sealed class PodEvidenceTests
                 ?.By
         );
 
+    [Theory]
+    [InlineData(
+        "[{name: main, state: {waiting: {reason: ImagePullBackOff, message: no such image}}}]",
+        "ImagePullBackOff",
+        true,
+        "no such image"
+    )]
+    [InlineData(
+        "[{name: main, restartCount: 2, state: {waiting: {reason: CrashLoopBackOff}}, lastState: {" + Ended + "}}]",
+        "CrashLoopBackOff",
+        true,
+        "CrashLoopBackOff",
+        "code 3",
+        "3 times"
+    )]
+    [InlineData("[{name: main, restartCount: 0, state: {" + Ended + "}}]", "Error", true, "code 3")]
+    [InlineData("[{name: main, state: {waiting: {reason: ContainerCreating}}}]", "ContainerCreating", false, "ContainerCreating")]
+    [InlineData("[{name: main, ready: false, state: {running: {}}}]", "NotReady", false, "not ready")]
+    public void A_pod_that_is_not_ready_is_described(string containers, string reason, bool isProblem, params string[] facts)
+    {
+        var pod = Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{phase: Running, containerStatuses: {containers}}}}}");
+
+        var described = PodEvidence.DescribeUnready(pod, Now)!;
+
+        Assert.Equal(("p", reason, isProblem), (described.Name, described.Reason, described.IsProblem));
+        Facts.AssertIn(described.Message, [.. facts, "pod p"]);
+    }
+
+    [Fact]
+    public void A_ready_pod_is_not_described_and_an_unscheduled_one_says_why()
+    {
+        Assert.Null(
+            PodEvidence.DescribeUnready(Json("{metadata: {name: p}, spec: {}, status: {conditions: [{type: Ready, status: 'True'}]}}"), Now)
+        );
+
+        var described = PodEvidence.DescribeUnready(
+            Json(
+                "{metadata: {name: p}, spec: {}, status: {phase: Pending, conditions: [{type: PodScheduled, status: 'False', "
+                    + "reason: Unschedulable, message: Insufficient cpu}]}}"
+            ),
+            Now
+        )!;
+        Assert.Equal((ConditionReasons.PodsNotScheduled, true), (described.Reason, described.IsProblem));
+        Facts.AssertIn(described.Message, "pod p", "Insufficient cpu");
+    }
+
     private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
 }
