@@ -46,4 +46,13 @@ Describe 'Start-CvReconcile' {
         "$($lines[0])" | Should -Match "namespace default of $([regex]::Escape($sandbox.Server))"
         (Start-CvReconcile -Wait -Timeout 1m).Version | Should -Be '4.0.0'
     }
+
+    It 'shows in a log what it waits for, and at the time limit the last state' {
+        $null = Add-CvSandboxImage -Repository $repository -Tag '5.0.0' -Broken
+        $failure = { Start-CvReconcile -Wait -Timeout 3 -InformationVariable script:lines 6> $null } |
+            Should -Throw -ErrorId 'RolloutWaitTimedOut,CvManager.PowerShell.StartCvReconcileCommand' -PassThru
+        "$failure" | Should -Match 'Deployment/myapp.*updated'
+        "$($lines[0])" | Should -Match '^\d\d:\d\d:\d\d default/myappcv: Progressing 5.0.0'
+        $lines.Count | Should -BeLessThan 10
+    }
 }

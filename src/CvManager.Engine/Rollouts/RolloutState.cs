@@ -272,6 +272,24 @@ public sealed record WorkloadState
     /// <summary>Why the workload or its pods could not be read; null if they were.</summary>
     public string? Unread { get; init; }
 
+    /// <summary>The state of a workload that was read, without its phase and pods.</summary>
+    public static WorkloadState Of(ContainerVersion resource, Workload workload)
+    {
+        ArgumentNullException.ThrowIfNull(resource);
+        ArgumentNullException.ThrowIfNull(workload);
+        return new WorkloadState
+        {
+            Kind = workload.Kind,
+            Name = workload.Name,
+            Version = workload.FindContainer(resource.Spec.Container.Name) is { } container
+                ? RunningVersion.VersionOf(container.Image)
+                : null,
+            Desired = workload.DesiredPods,
+            Updated = workload.UpdatedPods,
+            Ready = workload.ReadyPods,
+        };
+    }
+
     /// <summary>The numbers: <c>1/2 updated, 0/2 ready</c>. Empty if they are unknown.</summary>
     public string Counts =>
         Desired is null

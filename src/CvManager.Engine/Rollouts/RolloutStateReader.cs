@@ -80,7 +80,7 @@ internal sealed class RolloutStateReader(ClusterConnection cluster, TimeProvider
         CancellationToken cancellationToken
     )
     {
-        state = Of(state, resource, workload);
+        state = WorkloadState.Of(resource, workload) with { Phase = state.Phase };
         if (workload.Progress.State == ProgressState.Done || workload.FindContainer(resource.Spec.Container.Name) is not { } container)
             return state;
         if (_forbidden is not null)
@@ -120,7 +120,7 @@ internal sealed class RolloutStateReader(ClusterConnection cluster, TimeProvider
                 .. (await _store.ListAsync(resource.Metadata.Namespace, selector, cancellationToken))
                     .Where(workload => workload.Controller is null && !workload.IsFinished)
                     .Take(MaxWorkloads)
-                    .Select(workload => Of(new WorkloadState { Kind = workload.Kind, Name = workload.Name }, resource, workload)),
+                    .Select(workload => WorkloadState.Of(resource, workload)),
             ];
         }
         catch (CvException e)
@@ -130,15 +130,4 @@ internal sealed class RolloutStateReader(ClusterConnection cluster, TimeProvider
             return [];
         }
     }
-
-    private static WorkloadState Of(WorkloadState state, ContainerVersion resource, Workload workload) =>
-        state with
-        {
-            Version = workload.FindContainer(resource.Spec.Container.Name) is { } container
-                ? RunningVersion.VersionOf(container.Image)
-                : null,
-            Desired = workload.DesiredPods,
-            Updated = workload.UpdatedPods,
-            Ready = workload.ReadyPods,
-        };
 }

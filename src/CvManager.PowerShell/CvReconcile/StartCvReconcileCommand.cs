@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Management.Automation;
 using CvManager.Controller;
 using CvManager.PowerShell.Completion;
@@ -24,6 +25,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     private static readonly TimeSpan ShutdownLimit = TimeSpan.FromSeconds(20);
 
     private readonly List<(string? Namespace, string[] Names)> _inputs = [];
+    private readonly ConcurrentDictionary<string, RolloutState> _unfinished = new(StringComparer.Ordinal);
     private ITimer? _shutdownTimer;
     private JsonLog _log = null!;
 
@@ -211,6 +213,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
             : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
+        var output = await CreateWaitOutputAsync();
         await pass.RunAsync(
             ns,
             snapshot =>
@@ -221,9 +224,9 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
             {
                 Wait = Wait,
                 Approve = plan => ApproveAsync(plan, whatIf),
-                Ended = EndAsync,
+                Ended = result => EndAsync(result, output),
                 Failed = (resource, error) => WriteErrorAsync(error, resource.Key),
-                Progressed = ShowProgress,
+                Progressed = result => ShowAsync(result, output),
             },
             cancellationToken
         );
@@ -239,36 +242,39 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
             && !whatIf;
     }
 
-    private async Task EndAsync(ReconcileResult result)
+    private async Task EndAsync(ReconcileResult result, WaitOutput output)
     {
+        _unfinished.TryRemove(result.Resource.Key, out _);
+        output.Complete(result.Resource.Key);
         var shown = CvReconcileResult.Of(result);
-        if (Wait)
-        {
-            WriteProgress(
-                new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", shown.Outcome)
-                {
-                    RecordType = ProgressRecordType.Completed,
-                }
-            );
-        }
-
         await WriteObjectAsync(shown);
         if (shown.Error is { } error)
             await WriteErrorAsync(error);
     }
 
-    private Task ShowProgress(ReconcileResult result)
+    private Task ShowAsync(ReconcileResult result, WaitOutput output)
     {
-        var shown = CvReconcileResult.Of(result);
-        WriteProgress(
-            new ProgressRecord(ActivityOf(result), $"Rolling out version {shown.Version}", result.Resource.Key)
+        if (Wait)
+        {
+            RolloutState state = new()
             {
-                CurrentOperation = shown.Message,
-            }
-        );
+                Resource = result.Resource,
+                Version = result.Plan.Version,
+                // Those of a plan with changes were read before the changes were made.
+                Workloads =
+                    result.Plan.Changes.Count > 0
+                        ? []
+                        : [.. result.Plan.Workloads.Select(workload => WorkloadState.Of(result.Resource, workload))],
+            };
+            _unfinished[result.Resource.Key] = state;
+            output.Show(state);
+        }
+
         return Task.CompletedTask;
     }
 
-    /// <summary>Each resource has its own progress bar.</summary>
-    private static int ActivityOf(ReconcileResult result) => result.Resource.Key.GetHashCode(StringComparison.Ordinal) & int.MaxValue;
+    private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>
+        _unfinished.Values.OrderBy(state => state.Resource.Key, StringComparer.Ordinal).ToList() is { Count: > 0 } states
+            ? RolloutState.TimedOut(states, limit, isDefault: false, TimeProvider.System.GetUtcNow())
+            : base.TimedOut(limit, cancellation);
 }
