@@ -4,13 +4,19 @@ A first rollout from scratch: a cluster and a registry in this process, an examp
 
     dotnet run --project src/CvManager.Shell -- examples/quickstart.ps1     without PowerShell installed
     pwsh examples/quickstart.ps1                                            with PowerShell, after dotnet build
+    examples/quickstart.ps1 -Module CvManager, CvManager.Sandbox            in PowerShell, with the installed modules
 
 Exits with 0 if all rollouts end as expected, otherwise with 1. (Out-Host is used because PowerShell shows objects of a second type in one
 pipeline as lists.)
 #>
+param(
+    [string[]] $Module = @(
+        "$PSScriptRoot/../module/CvManager/CvManager.psd1"
+        "$PSScriptRoot/../module/CvManager.Sandbox/CvManager.Sandbox.psd1"
+    )
+)
 $ErrorActionPreference = 'Stop'
-$modules = [IO.Path]::Combine($PSScriptRoot, '..', 'module')
-Import-Module "$modules/CvManager/CvManager.psd1", "$modules/CvManager.Sandbox/CvManager.Sandbox.psd1"
+Import-Module $Module
 
 "== Start a Kubernetes cluster and a registry in this process, on the loopback address"
 $sandbox = Start-CvSandbox

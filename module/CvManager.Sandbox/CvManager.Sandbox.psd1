@@ -23,6 +23,9 @@
     PrivateData = @{
         PSData = @{
             Tags = @('Kubernetes', 'Containers', 'Registry', 'Sandbox', 'Testing', 'PSEdition_Core', 'Linux', 'Windows', 'MacOS')
+            ProjectUri = 'https://github.com/cvmanager/cvmanager'
+            LicenseUri = 'https://github.com/cvmanager/cvmanager/blob/main/LICENSE'
+            IconUri = 'https://raw.githubusercontent.com/cvmanager/cvmanager/main/docs/icon/icon.png'
         }
     }
 }

@@ -1,0 +1,85 @@
+#Requires -Version 7.4
+#Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
+
+# What build.ps1 makes, and what users get who install it. PackageTests.cs runs it.
+
+BeforeDiscovery {
+    $modules = 'CvManager', 'CvManager.Sandbox'
+}
+
+BeforeAll {
+    $root = [IO.Path]::GetFullPath("$PSScriptRoot/../../..")
+    $packages = Join-Path $TestDrive 'packages'
+    # Also for Publish-PSResource, which looks there for the modules that a module requires.
+    $env:PSModulePath = $packages + [IO.Path]::PathSeparator + $env:PSModulePath
+    & "$root/build.ps1" -Task Pack -Output $packages
+
+    # Runs a script in a new process whose user has no modules and no settings.
+    function Invoke-AsNewUser([string] $script) {
+        $before = $env:HOME, $env:XDG_DATA_HOME, $env:XDG_CACHE_HOME, $env:XDG_CONFIG_HOME, $env:PSModulePath
+        $env:HOME = Join-Path $TestDrive 'home'
+        $env:XDG_DATA_HOME = $env:XDG_CACHE_HOME = $env:XDG_CONFIG_HOME = $env:PSModulePath = $null
+        try {
+            & "$PSScriptRoot/../Invoke-Pwsh.ps1" -NoProfile -NonInteractive -Command "`$ErrorActionPreference = 'Stop'; $script" 2>&1
+        }
+        finally {
+            $env:HOME, $env:XDG_DATA_HOME, $env:XDG_CACHE_HOME, $env:XDG_CONFIG_HOME, $env:PSModulePath = $before
+        }
+    }
+}
+
+Describe 'The package of <_>' -ForEach $modules {
+    BeforeAll {
+        $folder = Join-Path $packages $_
+        $files = Get-ChildItem $folder -File -Recurse | ForEach-Object { [IO.Path]::GetRelativePath($folder, $_.FullName).Replace('\', '/') }
+        $manifest = Test-ModuleManifest (Join-Path $folder "$_.psd1") -WarningVariable warnings -ErrorAction Stop
+    }
+
+    It 'contains exactly the files that are listed for it' {
+        $expected = Get-Content (Join-Path $PSScriptRoot "$_.txt")
+        ($files | Sort-Object) -join "`n" | Should -BeExactly (($expected | Sort-Object) -join "`n")
+    }
+
+    It 'has a complete manifest' {
+        $warnings | Should -BeNullOrEmpty
+        $manifest.FileList | ForEach-Object { [IO.Path]::GetRelativePath($folder, $_).Replace('\', '/') } | Sort-Object | Should -Be ($files | Sort-Object)
+        $manifest.ProjectUri | Should -Be 'https://github.com/cvmanager/cvmanager'
+        foreach ($uri in $manifest.LicenseUri, $manifest.IconUri) {
+            # The file of the repository that the address refers to.
+            Join-Path $root ($uri.AbsolutePath -replace '^/cvmanager/cvmanager/(blob/)?main/') | Should -Exist
+        }
+        $manifest.Tags | Should -Contain 'PSEdition_Core'
+        $manifest.ReleaseNotes | Should -Match '^### '
+        $manifest.ReleaseNotes | Should -Not -Match '(?m)^## '
+        $manifest.Description, $manifest.Author, $manifest.CompanyName, $manifest.Copyright | Should -Not -BeNullOrEmpty
+    }
+}
+
+Describe 'A repository' {
+    BeforeAll {
+        $repository = New-Item (Join-Path $TestDrive 'repository') -ItemType Directory
+        $null = New-Item (Join-Path $TestDrive 'home') -ItemType Directory
+        $published = Invoke-AsNewUser @"
+            `$env:PSModulePath = '$packages' + [IO.Path]::PathSeparator + `$env:PSModulePath
+            Register-PSResourceRepository -Name Local -Uri '$repository' -Trusted
+            'CvManager', 'CvManager.Sandbox' | ForEach-Object { Publish-PSResource -Path "$packages/`$_" -Repository Local }
+            Find-PSResource CvManager.Sandbox -Repository Local | ForEach-Object { "Depends on `$(`$_.Dependencies.Name) `$(`$_.Dependencies.VersionRange)" }
+"@
+    }
+
+    It 'takes both packages, and knows that the sandbox depends on CvManager' {
+        $version = ([xml](Get-Content "$root/Directory.Build.props" -Raw)).Project.PropertyGroup.Version
+        $published | Should -Be "Depends on CvManager [$version, $version]"
+        (Get-ChildItem $repository).Count | Should -Be 2
+    }
+
+    It 'installs both, so that the quickstart finds them by name' {
+        $output = Invoke-AsNewUser @"
+            Install-PSResource CvManager.Sandbox -Repository Local
+            & '$root/examples/quickstart.ps1' -Module CvManager, CvManager.Sandbox
+            Get-Module CvManager* | ForEach-Object { "Imported from `$(`$_.Path)" }
+"@
+        $LASTEXITCODE | Should -Be 0 -Because ($output -join "`n")
+        $output | Where-Object { $_ -like "Imported from $(Join-Path $TestDrive 'home')*" } | Should -HaveCount 2 -Because ($output -join "`n")
+    }
+}
