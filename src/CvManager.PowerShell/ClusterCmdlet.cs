@@ -61,7 +61,9 @@ public abstract class ClusterCmdlet : AsyncCmdlet
                 _cluster.ContextName.Length > 0
                     ? $"context '{_cluster.ContextName}' of {string.Join(", ", KubeContexts.FilesOf(path))}"
                     : "the service account of this pod";
-            WriteVerbose($"Using {_cluster.Server} ({source}); the default namespace is '{_cluster.DefaultNamespace}'.");
+            WriteVerbose(
+                $"Using {_cluster.Server.ToString().TrimEnd('/')} ({source}); the default namespace is '{_cluster.DefaultNamespace}'."
+            );
             return _cluster;
         }
         catch (CvException e)

@@ -65,7 +65,7 @@ internal static class ContainerVersionLookup
                 : $"ContainerVersion '{name}' not found in namespace '{ns}'.",
             // An object that was converted to text is namespace/name; a name cannot contain a slash.
             name.Contains('/', StringComparison.Ordinal)
-                ? "Pipe the object to the cmdlet, or specify the name and the namespace separately, with -Name and -Namespace."
+                ? "Pipe the object to the cmdlet, or specify its name with -Name and its namespace with -Namespace."
                 : "Run Get-ContainerVersion -AllNamespaces to list the ContainerVersions."
         )
         {

@@ -37,7 +37,7 @@ internal static class ErrorRecords
                 return Record(
                     CmdletErrorIds.ModuleDamaged,
                     ErrorCategory.NotInstalled,
-                    $"A file of the module is missing, or belongs to another version: {exception.Message}",
+                    $"A file of the module is missing or belongs to another version: {exception.Message}",
                     "Install the module again, and start a new PowerShell session."
                 );
             case HttpRequestException or SocketException:
@@ -58,7 +58,7 @@ internal static class ErrorRecords
                 return Record(
                     CmdletErrorIds.SystemResourcesExhausted,
                     ErrorCategory.ResourceUnavailable,
-                    $"The system has not enough resources: {exception.Message}",
+                    $"The system does not have enough resources: {exception.Message}",
                     "Free memory, or process fewer objects at a time."
                 );
             default:

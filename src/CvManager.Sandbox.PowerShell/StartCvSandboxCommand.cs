@@ -60,10 +60,11 @@ public sealed class StartCvSandboxCommand : AsyncCmdlet
         }
         catch (Exception e) when (e is HttpListenerException or SocketException)
         {
+            var ports = new[] { Port, RegistryPort }.Where(port => port > 0);
             throw new CvException(
                 SandboxErrorIds.SandboxPortTaken,
                 CvErrorKind.Conflict,
-                $"Port {Port} or {RegistryPort} on 127.0.0.1 is already in use: {e.Message}",
+                $"Could not listen on 127.0.0.1 (port {string.Join(" or ", ports.DefaultIfEmpty())}): {e.Message}",
                 "Specify other ports, or omit -Port and -RegistryPort to use free ports.",
                 e
             );

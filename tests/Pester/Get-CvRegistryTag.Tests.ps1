@@ -34,7 +34,7 @@ Describe 'Get-CvRegistryTag' {
         Install-CvController -CrdOnly
         $null = New-ContainerVersion myapp $repository demo app
         (Get-ContainerVersion | Get-CvRegistryTag -Tag qa).Version | Should -Be '1a2b3c4'
-        Remove-ContainerVersion myapp
+        Remove-ContainerVersion myapp -Confirm:$false
     }
 
     It 'stops when the pipeline stops' {

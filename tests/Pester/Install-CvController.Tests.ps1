@@ -22,6 +22,10 @@ Describe 'Install-CvController' {
         Get-ContainerVersion -ErrorAction Stop | Should -BeNullOrEmpty
     }
 
+    It 'says that it does not install the controller, without a prompt' {
+        { Install-CvController } | Should -Throw -ErrorId 'CrdOnlyRequired,CvManager.PowerShell.InstallCvControllerCommand'
+    }
+
     It 'installs nothing with -WhatIf' {
         Install-CvController -CrdOnly -WhatIf
         { Get-ContainerVersion -ErrorAction Stop } | Should -Throw -ErrorId 'CrdNotInstalled,*'

@@ -13,7 +13,7 @@ AfterAll {
 
 Describe 'New-ContainerVersion' {
     AfterEach {
-        Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
+        Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
     }
 
     It 'returns the created resource with defaults' {

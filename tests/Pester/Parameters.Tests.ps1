@@ -130,7 +130,7 @@ BeforeAll {
     function Reset-State {
         $null = Invoke-Setup {
             Connect-CvCluster -KubeConfig $sandbox.KubeConfig
-            Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
+            Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
             $null = $manifest | Import-ContainerVersion -IncludeWorkload
             Add-CvRegistryTag $repository -Version 'abcdef0' -Tag 'demo'
             Add-CvRegistryTag $repository -Version '9f8e7d6' -Tag 'unused'

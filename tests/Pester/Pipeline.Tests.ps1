@@ -91,7 +91,7 @@ Describe 'Objects as arguments' {
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.SuspendContainerVersionCommand'
         $failure[0].ErrorDetails.RecommendedAction | Should -Match '-Namespace'
         (Get-ContainerVersion -AllNamespaces).Suspended | Should -Be $false, $false
-        Remove-ContainerVersion myappcv
+        Remove-ContainerVersion myappcv -Confirm:$false
     }
 
     It 'are short as text' {
@@ -114,7 +114,7 @@ Describe 'Records and rollouts in a pipeline' {
     It 'removes ContainerVersions of workloads, once each, and leaves the workloads' {
         Get-CvWorkload -AllNamespaces | Remove-ContainerVersion -WhatIf
         Get-ContainerVersion -AllNamespaces | Should -HaveCount 1
-        Get-CvWorkload -AllNamespaces | Remove-ContainerVersion -ErrorAction Stop
+        Get-CvWorkload -AllNamespaces | Remove-ContainerVersion -Confirm:$false -ErrorAction Stop
         Get-ContainerVersion -AllNamespaces | Should -BeNullOrEmpty
         Get-CvRolloutHistory -Namespace kube-public | Should -HaveCount 4
     }

@@ -19,8 +19,8 @@ Describe 'Remove-ContainerVersion' {
     }
 
     It 'removes the named ones, and returns them with -PassThru' {
-        Remove-ContainerVersion one | Should -BeNullOrEmpty
-        (Remove-ContainerVersion t* -PassThru).Name | Should -Be 'three', 'two'
+        Remove-ContainerVersion one -Confirm:$false | Should -BeNullOrEmpty
+        (Remove-ContainerVersion t* -Confirm:$false -PassThru).Name | Should -Be 'three', 'two'
         Get-ContainerVersion | Should -BeNullOrEmpty
     }
 
@@ -30,11 +30,23 @@ Describe 'Remove-ContainerVersion' {
     }
 
     It 'names a missing one, and removes the others' {
-        'nope', 'one' | Remove-ContainerVersion -ErrorVariable failure -ErrorAction SilentlyContinue
+        'nope', 'one' | Remove-ContainerVersion -Confirm:$false -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure | Should -HaveCount 1
         $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.RemoveContainerVersionCommand'
         $failure[0].TargetObject | Should -Be 'default/nope'
         (Get-ContainerVersion).Name | Should -Be 'three', 'two'
+    }
+
+    It 'asks, also for *, and removes nothing if standard input ends' {
+        $kubeConfig = (Get-CvContext | Where-Object IsCurrent).KubeConfig
+        $script = Join-Path $TestDrive 'remove.ps1'
+        Set-Content $script "
+            & '$PSScriptRoot/Import-Modules.ps1'
+            try { Remove-ContainerVersion * -KubeConfig '$kubeConfig' } catch { `$_.FullyQualifiedErrorId }"
+        # Without input, ReadLine in the host returns null.
+        $output = @() | & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -File $script
+        $output[-1] | Should -BeLike '*ConfirmationRequired,CvManager.PowerShell.RemoveContainerVersionCommand'
+        Get-ContainerVersion | Should -HaveCount 3
     }
 
     It 'removes nothing with -Confirm in a non-interactive session' {

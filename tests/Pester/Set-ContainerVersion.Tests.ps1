@@ -18,7 +18,7 @@ Describe 'Set-ContainerVersion' {
     }
 
     AfterEach {
-        Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion
+        Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
     }
 
     It 'changes the named fields only, and writes no output' {

@@ -104,7 +104,7 @@ internal sealed class ClusterAccess
             throw new CvException(
                 ErrorIds.KubeConfigInvalid,
                 CvErrorKind.Invalid,
-                $"Context '{name}' in {source} is not valid: {e.Message}.",
+                $"Context '{name}' in {source} is not valid: {e.Message.TrimEnd('.')}.",
                 "Fix the context's cluster and user; 'kubectl config view' shows them.",
                 e
             )

@@ -189,7 +189,7 @@ public static class KubeConfigFile
         new(
             ErrorIds.KubeConfigInvalid,
             CvErrorKind.Invalid,
-            $"'{path}' is not a valid kubeconfig: {what}",
+            $"'{path}' is not a valid kubeconfig: {what.TrimEnd('.')}.",
             "Fix the file; 'kubectl config view' shows and checks it.",
             inner
         )

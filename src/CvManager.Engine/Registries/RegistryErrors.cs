@@ -8,7 +8,7 @@ internal static class RegistryErrors
             ErrorIds.RegistryTagNotFound,
             CvErrorKind.NotFound,
             $"Tag '{tag}' not found in '{repository}'.",
-            "Check the tag's name, or create it: Add-CvRegistryTag -Repository … -Version … -Tag ….",
+            "Check the tag's name, or create the tag with Add-CvRegistryTag.",
             $"{repository}:{tag}"
         );
 

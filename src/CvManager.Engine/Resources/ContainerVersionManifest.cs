@@ -24,7 +24,7 @@ public static class ContainerVersionManifest
             throw new CvException(
                 ErrorIds.ContainerVersionInvalid,
                 CvErrorKind.Invalid,
-                $"ContainerVersion {manifest["metadata"]?["name"]} is not valid: {field} has the wrong type.",
+                $"ContainerVersion {manifest["metadata"]?["name"]?.ToString() ?? "(without a name)"} is not valid: {field} has the wrong type.",
                 $"{field}: names, labels and annotations must be strings (quote numbers), generation must be a number.",
                 e
             );

@@ -141,7 +141,24 @@ internal static class SchemaValidator
         new(path, Show(value), message, Remedy(schema, path));
 
     private static string Remedy(JsonObject schema, string path) =>
-        schema["description"]?.GetValue<string>() ?? $"See 'kubectl explain cv.{path}'.";
+        schema["description"]?.GetValue<string>() ?? $"See 'kubectl explain {Explained(path)}'.";
+
+    /// <summary>The deepest field on the path that kubectl explains: it knows neither indexes of arrays nor keys of maps.</summary>
+    private static string Explained(string path)
+    {
+        List<string> fields = ["cv"];
+        var schema = CustomResourceDefinition.Schema;
+        foreach (var segment in path.Split('.'))
+        {
+            var name = segment.Split('[')[0];
+            if (schema["properties"]?[name] is not JsonObject field)
+                break;
+            fields.Add(name);
+            schema = field["items"] as JsonObject ?? field;
+        }
+
+        return string.Join('.', fields);
+    }
 
     private static string Show(JsonNode? value)
     {

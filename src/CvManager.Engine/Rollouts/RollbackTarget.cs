@@ -98,7 +98,7 @@ public static class RollbackTarget
             throw new CvException(
                 ErrorIds.VersionQuarantined,
                 CvErrorKind.Conflict,
-                $"Version {version} of {resource.Key} is quarantined: it failed at {quarantined.At:u}: {quarantined.Reason}",
+                $"Version {version} of {resource.Key} is quarantined: it failed at {quarantined.At:u} ({quarantined.Reason}).",
                 $"Choose another version, or run Resume-ContainerVersion {resource.Metadata.Name} -Namespace "
                     + $"{resource.Metadata.Namespace} to lift the quarantine."
             )

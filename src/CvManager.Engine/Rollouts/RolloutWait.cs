@@ -159,7 +159,7 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
                 ConditionReasons.InvalidSpec,
                 CvErrorKind.Invalid,
                 $"{resource.Key} has an invalid specification: {string.Join("; ", errors.Select(e => $"{e} ({e.Remedy})"))}",
-                "Correct the specification, with Set-ContainerVersion for example."
+                "Correct the specification, for example with Set-ContainerVersion."
             );
         }
 

@@ -25,13 +25,11 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
         if (document.IsContainerVersion)
             await ApplyAsync(document, cancellationToken);
         else if (WorkloadKind.All.FirstOrDefault(kind => kind.Name == document.Kind && kind.Group == document.ApiGroup) is not { } kind)
-            WriteWarning($"{document.Source}: skipped {document.Kind} {document.Name}, which is not a ContainerVersion.");
+            WriteWarning($"{document.Source}: skipped {document.Title}, which is not a ContainerVersion.");
         else if (IncludeWorkload)
             await CreateAsync(document, kind, cancellationToken);
         else
-            WriteWarning(
-                $"{document.Source}: skipped {document.Kind} {document.Name}. Use -IncludeWorkload to create workloads that do not exist."
-            );
+            WriteWarning($"{document.Source}: skipped {document.Title}. Use -IncludeWorkload to create workloads that do not exist.");
     }
 
     private async Task ApplyAsync(ManifestDocument document, CancellationToken cancellationToken)

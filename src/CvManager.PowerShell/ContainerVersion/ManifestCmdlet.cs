@@ -90,7 +90,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             throw new CvException(
                 CmdletErrorIds.NamespaceMismatch,
                 CvErrorKind.Invalid,
-                $"{document.Kind} {document.Name} is in namespace '{own}', but -Namespace is '{Namespace}'.",
+                $"{document.Title} is in namespace '{own}', but -Namespace is '{Namespace}'.",
                 "Omit -Namespace, or remove metadata.namespace from the manifest."
             )
             {
@@ -223,6 +223,9 @@ internal sealed record ManifestDocument(string Source, JsonObject Json)
     public bool IsContainerVersion => ContainerVersionManifest.IsContainerVersion(Json);
 
     public string Kind => Json.Text("kind") ?? "object without a kind";
+
+    /// <summary>Kind and name, as far as the object has them.</summary>
+    public string Title => Name is null ? Kind : $"{Kind} {Name}";
 
     /// <summary>Empty for the core group.</summary>
     public string ApiGroup =>

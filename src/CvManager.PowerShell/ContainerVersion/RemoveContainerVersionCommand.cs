@@ -8,6 +8,7 @@ namespace CvManager.PowerShell;
     VerbsCommon.Remove,
     "ContainerVersion",
     DefaultParameterSetName = NamespaceSet,
+    ConfirmImpact = ConfirmImpact.High,
     SupportsShouldProcess = true,
     HelpUri = ProjectUri.Docs + "Remove-ContainerVersion.md"
 )]

@@ -106,7 +106,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     {
         if (!document.IsContainerVersion)
         {
-            WriteVerbose($"{document.Source}: skipped {document.Kind} {document.Name}, which is not a ContainerVersion.");
+            WriteVerbose($"{document.Source}: skipped {document.Title}, which is not a ContainerVersion.");
             return;
         }
 

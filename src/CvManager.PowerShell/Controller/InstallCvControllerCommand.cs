@@ -20,7 +20,7 @@ public sealed class InstallCvControllerCommand : ClusterCmdlet
     private const string YamlSet = "AsYaml";
 
     /// <summary>Installs only the custom resource definition.</summary>
-    [Parameter(Mandatory = true)]
+    [Parameter]
     public SwitchParameter CrdOnly { get; set; }
 
     /// <summary>Returns the manifest, without connecting to a cluster.</summary>
@@ -29,6 +29,17 @@ public sealed class InstallCvControllerCommand : ClusterCmdlet
 
     [Parameter(ParameterSetName = InstallSet)]
     public SwitchParameter PassThru { get; set; }
+
+    /// <summary>Not a mandatory parameter, because a prompt for a switch cannot be answered in an obvious way.</summary>
+    protected override Task BeginProcessingAsync(CancellationToken cancellationToken) =>
+        CrdOnly
+            ? Task.CompletedTask
+            : throw new CvException(
+                CmdletErrorIds.CrdOnlyRequired,
+                CvErrorKind.NotSupported,
+                "This version installs the custom resource definition, but not the controller.",
+                "Add -CrdOnly. To install the controller, apply the manifests of deploy/namespaced with kubectl."
+            );
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {

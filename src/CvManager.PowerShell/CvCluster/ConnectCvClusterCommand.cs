@@ -44,15 +44,16 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
         );
         var options = KubeContexts.Find(session, path, Context);
         var cluster = ClusterConnection.Connect(options);
+        var server = cluster.Server.ToString().TrimEnd('/');
         try
         {
             var version = await cluster.GetRawAsync("version", cancellationToken);
-            WriteVerbose($"Connected to {cluster.Server}, Kubernetes {version["gitVersion"]}.");
+            WriteVerbose($"Connected to {server}, Kubernetes {version["gitVersion"]}.");
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
             // The server is reachable and has authenticated the user; reading the version is a separate permission.
-            WriteVerbose($"Connected to {cluster.Server}. Permission to read its version is missing.");
+            WriteVerbose($"Connected to {server}. Permission to read its version is missing.");
         }
         catch
         {

@@ -160,11 +160,11 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
         List<string> sentences = [];
         if (silent.Where(state => !state.IsReconciled).ToList() is { Count: > 0 } unseen)
         {
-            sentences.Add($"{DescribeUnreconciled(unseen)}, during {seconds} s of waiting.");
+            sentences.Add($"{DescribeUnreconciled(unseen)} ({seconds} s of waiting).");
         }
         else
         {
-            sentences.Add($"The status of {Names(silent)} has not changed during {seconds} s of waiting.");
+            sentences.Add($"The status of {Names(silent)} has not changed in {seconds} s of waiting.");
         }
 
         if (absence is not null)

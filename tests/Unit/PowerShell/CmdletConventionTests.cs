@@ -191,6 +191,19 @@ public sealed class CmdletConventionTests
         Assert.Empty(FreeText.Keys.Except(free));
     }
 
+    /// <summary>What is removed cannot be brought back; everything else can be set again, and is done by scripts.</summary>
+    [Fact]
+    public void Removal_and_nothing_else_asks_for_confirmation() =>
+        Assert.All(
+            Cmdlets,
+            type =>
+            {
+                var cmdlet = type.GetCustomAttribute<CmdletAttribute>()!;
+                var asks = cmdlet.ConfirmImpact == ConfirmImpact.High;
+                Assert.True(asks == (cmdlet.VerbName is "Remove" or "Uninstall"), $"{Name(type)}: {cmdlet.ConfirmImpact}");
+            }
+        );
+
     [Fact]
     public void Every_Timeout_accepts_durations_such_as_5m() =>
         Assert.All(

@@ -97,6 +97,20 @@ public sealed class ContainerVersionValidationTests
         Assert.Equal("1.1", error.Value);
     }
 
+    [Theory]
+    [InlineData("selector", """{"cvapp":5}""", "spec.selector.cvapp", "cv.spec.selector")]
+    [InlineData("imagePullSecrets", "[5]", "spec.imagePullSecrets[0]", "cv.spec.imagePullSecrets")]
+    [InlineData("container", """{"name":"a","verify":[5]}""", "spec.container.verify[0]", "cv.spec.container.verify")]
+    public void A_remedy_refers_to_a_field_that_kubectl_explains(string field, string value, string path, string explained)
+    {
+        var manifest = Manifest(Article);
+        manifest["spec"]![field] = JsonNode.Parse(value);
+
+        var error = Assert.Single(ContainerVersionValidator.Validate(manifest), error => error.Field == path);
+
+        Assert.Contains($"'kubectl explain {explained}'", error.Remedy, StringComparison.Ordinal);
+    }
+
     [Fact]
     public void All_errors_are_reported_at_once()
     {

@@ -516,7 +516,7 @@ internal sealed class OciRegistry(RegistryTransport transport, RegistryClientOpt
                 ? uri
                 : throw RegistryErrors.Invalid(
                     repository,
-                    $"link to the next page of tags at another server, {response.Show($"{uri.Scheme}://{uri.Authority}")}, not allowed."
+                    $"link to the next page of tags at another server ({response.Show($"{uri.Scheme}://{uri.Authority}")}) not allowed."
                 );
         }
         catch (FormatException)
