@@ -21,7 +21,7 @@ Describe 'New-ContainerVersion' {
         $created | Should -BeOfType ([type]'CvManager.PowerShell.ContainerVersionInfo')
         $created.Namespace, $created.Name, $created.ImageRepo, $created.Tag, $created.Container | Should -Be 'default', 'myapp', 'r.example/team/myapp', 'demo', 'app'
         $created.Selector['cvapp'] | Should -Be 'myapp'
-        $created.Strategy, $created.PollInterval, $created.RolloutTimeout, $created.Rollback | Should -Be 'Rolling', '00:05:00', '00:15:00', $true
+        $created.Strategy, $created.PollInterval, $created.RolloutTimeout, $created.Rollback | Should -Be 'Rolling', '5m', '15m', $true
     }
 
     It 'creates one for each row of a table' {
@@ -29,7 +29,7 @@ Describe 'New-ContainerVersion' {
         $created = $table | New-ContainerVersion -PollInterval 1m
         $created.Name | Should -Be 'web', 'worker'
         $created.Namespace | Should -Be 'default', 'kube-public'
-        $created.PollInterval.TotalSeconds | Should -Be 60, 60
+        $created.PollInterval | Should -Be '1m', '1m'
     }
 
     It 'follows a version policy' {
@@ -42,7 +42,7 @@ Describe 'New-ContainerVersion' {
         $created = New-ContainerVersion myapp r.example/app prod app -Verify 'team/tests:prod' -ServiceName web -VerificationServiceName web-test -LabelName colour `
             -VerifyBeforeCutOver @{ Image = 'team/smoke'; Tag = 'prod'; Timeout = '90s' } -VerifyAfterCutOver 'team/load:prod' -ScaleDownDelay 2m
         "$($created.Verify)", $created.Strategy, $created.ServiceName | Should -Be 'team/tests:prod', 'ServiceBlueGreen', 'web'
-        "$($created.VerifyBeforeCutOver) $($created.VerifyBeforeCutOver.Timeout)" | Should -Be 'team/smoke:prod 00:01:30'
+        "$($created.VerifyBeforeCutOver) $($created.VerifyBeforeCutOver.Timeout)" | Should -Be 'team/smoke:prod 1m30s'
         # The gates of one ContainerVersion can be used for another.
         "$((New-ContainerVersion other r.example/app prod app -Verify $created.Verify).Verify)" | Should -Be 'team/tests:prod'
     }

@@ -58,7 +58,7 @@ Describe 'Workloads in a pipeline select their ContainerVersion' {
     It 'suspends, resumes and changes it' {
         ($workloads | Suspend-ContainerVersion -PassThru).Suspended | Should -BeTrue
         ($workloads | Resume-ContainerVersion -PassThru).Suspended | Should -BeFalse
-        ($workloads | Set-ContainerVersion -PollInterval 1m -PassThru).PollInterval | Should -Be '00:01:00'
+        ($workloads | Set-ContainerVersion -PollInterval 1m -PassThru).PollInterval | Should -Be '1m'
         ($workloads | Start-CvReconcile).Name | Should -Be 'myappcv'
         ($workloads | Wait-CvRollout -Timeout 20 -PassThru).Name | Should -Be 'myappcv'
     }

@@ -32,7 +32,7 @@ Describe 'Set-ContainerVersion' {
     It 'accepts ContainerVersions of all namespaces from the pipeline' {
         $changed = Get-ContainerVersion -AllNamespaces | Set-ContainerVersion -RolloutTimeout 10m -PassThru
         $changed.Name | Should -Be 'web', 'worker'
-        $changed.RolloutTimeout.TotalMinutes | Should -Be 10, 10
+        $changed.RolloutTimeout | Should -Be '10m', '10m'
     }
 
     It 'accepts wildcards' {

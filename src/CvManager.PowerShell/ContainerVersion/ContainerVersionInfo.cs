@@ -69,11 +69,11 @@ public sealed class ContainerVersionInfo : IContainerVersionReference
     /// <summary>The Service to cut over (ServiceBlueGreen); null for Rolling.</summary>
     public string? ServiceName { get; init; }
 
-    /// <summary>How often the tag is read.</summary>
-    public TimeSpan PollInterval { get; init; }
+    /// <summary>How often the tag is read: text such as 5m.</summary>
+    public string PollInterval { get; init; } = "";
 
-    /// <summary>The maximum duration of a rollout.</summary>
-    public TimeSpan RolloutTimeout { get; init; }
+    /// <summary>The maximum duration of a rollout: text such as 15m.</summary>
+    public string RolloutTimeout { get; init; } = "";
 
     /// <summary>Whether a failed rollout is rolled back.</summary>
     public bool Rollback { get; init; }
@@ -133,8 +133,8 @@ public sealed class ContainerVersionInfo : IContainerVersionReference
             VerifyBeforeCutOver = CvGate.Of(resource.Spec.Strategy.Verify),
             VerifyAfterCutOver = CvGate.Of(resource.Spec.Strategy.PostVerify),
             ServiceName = resource.Spec.Strategy.BlueGreen?.ServiceName,
-            PollInterval = TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds),
-            RolloutTimeout = TimeSpan.FromSeconds(resource.Spec.TimeoutSeconds),
+            PollInterval = DurationText.Of(TimeSpan.FromSeconds(resource.Spec.PollIntervalSeconds)),
+            RolloutTimeout = DurationText.Of(TimeSpan.FromSeconds(resource.Spec.TimeoutSeconds)),
             Rollback = resource.Spec.Rollback.Enabled,
             Suspended = resource.Spec.Suspend,
             PinVersion = resource.Spec.PinVersion.Length > 0 ? resource.Spec.PinVersion : null,

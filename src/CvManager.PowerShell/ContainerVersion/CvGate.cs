@@ -7,7 +7,7 @@ using CvManager.Resources;
 namespace CvManager.PowerShell;
 
 /// <summary>A gate (R5): a pod that runs this image must exit with code 0 before a rollout continues.</summary>
-public sealed record CvGate
+public sealed class CvGate
 {
     /// <summary>The kind of gate; always Image.</summary>
     public string Kind { get; init; } = "Image";
@@ -17,8 +17,8 @@ public sealed record CvGate
 
     public string Tag { get; init; } = "";
 
-    /// <summary>The maximum duration, from the creation of the pod: 1 s to a day.</summary>
-    public TimeSpan Timeout { get; init; } = TimeSpan.FromSeconds(new VerifySpec().TimeoutSeconds);
+    /// <summary>The maximum duration, from the creation of the pod: 1 s to a day. Text such as 10m.</summary>
+    public string Timeout => DurationText.Of(Limit);
 
     /// <summary>The service account of the pod, whose token is mounted; null for the default service account, without a token.</summary>
     public string? ServiceAccount { get; init; }
@@ -27,10 +27,12 @@ public sealed record CvGate
     public long? RunAsUser { get; init; }
 
     /// <summary>Resource limits of the container, such as memory = 256Mi; null for the defaults of the namespace.</summary>
-    public IReadOnlyDictionary<string, string>? Limits { get; init; }
+    public Labels? Limits { get; init; }
 
     /// <summary>Resource requests of the container; null for its limits, or the defaults of the namespace.</summary>
-    public IReadOnlyDictionary<string, string>? Requests { get; init; }
+    public Labels? Requests { get; init; }
+
+    private TimeSpan Limit { get; init; } = TimeSpan.FromSeconds(new VerifySpec().TimeoutSeconds);
 
     public override string ToString() => $"{Image}:{Tag}";
 
@@ -41,11 +43,11 @@ public sealed record CvGate
                 Kind = gate.Kind,
                 Image = gate.Image,
                 Tag = gate.Tag,
-                Timeout = TimeSpan.FromSeconds(gate.TimeoutSeconds),
+                Limit = TimeSpan.FromSeconds(gate.TimeoutSeconds),
                 ServiceAccount = gate.ServiceAccountName,
                 RunAsUser = gate.RunAsUser,
-                Limits = gate.Resources?.Limits,
-                Requests = gate.Resources?.Requests,
+                Limits = Map(gate.Resources?.Limits),
+                Requests = Map(gate.Resources?.Requests),
             }),
         ];
 
@@ -70,7 +72,7 @@ public sealed record CvGate
             ["kind"] = Kind,
             ["image"] = Image,
             ["tag"] = Tag,
-            ["timeoutSeconds"] = (long)Math.Ceiling(Timeout.TotalSeconds),
+            ["timeoutSeconds"] = (long)Math.Ceiling(Limit.TotalSeconds),
         };
         if (ServiceAccount is not null)
             gate["serviceAccountName"] = ServiceAccount;
@@ -101,43 +103,80 @@ public sealed record CvGate
                 .Cast<DictionaryEntry>()
                 .Select(entry => ($"{entry.Key}", entry.Value));
 
-    private static IReadOnlyDictionary<string, string>? Quantities(object? value) =>
+    private static Labels? Map(IReadOnlyDictionary<string, string>? map) => map is null ? null : Labels.Of(map);
+
+    private static Labels? Quantities(object? value) =>
         value is null
             ? null
-            : value as IReadOnlyDictionary<string, string>
-                ?? (value as PSObject)?.BaseObject as IReadOnlyDictionary<string, string>
-                ?? Properties(value).ToDictionary(part => part.Name, part => $"{part.Value}", StringComparer.Ordinal);
+            : (value as PSObject)?.BaseObject as Labels
+                ?? value as Labels
+                ?? Labels.Of(Properties(value).Select(part => KeyValuePair.Create(part.Name, $"{part.Value}")));
 
     private static CvGate FromProperties(IEnumerable<(string Name, object? Value)> properties)
     {
-        var gate = new CvGate();
+        CvGate defaults = new();
+        var (kind, image, tag, limit) = (defaults.Kind, defaults.Image, defaults.Tag, defaults.Limit);
+        string? account = null;
+        long? user = null;
+        Labels? limits = null;
+        Labels? requests = null;
         foreach (var (name, value) in properties)
         {
-            gate = name.ToUpperInvariant() switch
+            switch (name.ToUpperInvariant())
             {
-                "KIND" => gate with { Kind = $"{value}" },
-                "IMAGE" => gate with { Image = $"{value}" },
-                "TAG" => gate with { Tag = $"{value}" },
-                "TIMEOUT" or "TIMEOUTSECONDS" => gate with { Timeout = TimeSpanTransformationAttribute.Read(value) ?? gate.Timeout },
-                "SERVICEACCOUNT" or "SERVICEACCOUNTNAME" => gate with { ServiceAccount = value is null ? null : $"{value}" },
-                "RUNASUSER" => gate with { RunAsUser = value is null ? null : LanguagePrimitives.ConvertTo<long>(value) },
-                "RESOURCES" => Properties(value)
-                    .Aggregate(
-                        gate,
-                        (with, part) =>
-                            part.Name.ToUpperInvariant() switch
-                            {
-                                "LIMITS" => with with { Limits = Quantities(part.Value) },
-                                "REQUESTS" => with with { Requests = Quantities(part.Value) },
-                                _ => throw new FormatException($"Unknown property '{part.Name}' in the resources of a gate"),
-                            }
-                    ),
-                "LIMITS" => gate with { Limits = Quantities(value) },
-                "REQUESTS" => gate with { Requests = Quantities(value) },
-                _ => throw new FormatException($"Unknown gate property '{name}'"),
-            };
+                case "KIND":
+                    kind = $"{value}";
+                    break;
+                case "IMAGE":
+                    image = $"{value}";
+                    break;
+                case "TAG":
+                    tag = $"{value}";
+                    break;
+                case "TIMEOUT" or "TIMEOUTSECONDS":
+                    limit = TimeSpanTransformationAttribute.Read(value) ?? limit;
+                    break;
+                case "SERVICEACCOUNT" or "SERVICEACCOUNTNAME":
+                    account = value is null ? null : $"{value}";
+                    break;
+                case "RUNASUSER":
+                    user = value is null ? null : LanguagePrimitives.ConvertTo<long>(value);
+                    break;
+                case "LIMITS":
+                    limits = Quantities(value);
+                    break;
+                case "REQUESTS":
+                    requests = Quantities(value);
+                    break;
+                case "RESOURCES":
+                    foreach (var (part, quantities) in Properties(value))
+                    {
+                        if (part.Equals("limits", StringComparison.OrdinalIgnoreCase))
+                            limits = Quantities(quantities);
+                        else if (part.Equals("requests", StringComparison.OrdinalIgnoreCase))
+                            requests = Quantities(quantities);
+                        else
+                            throw new FormatException($"Unknown property '{part}' in the resources of a gate");
+                    }
+
+                    break;
+                default:
+                    throw new FormatException($"Unknown gate property '{name}'");
+            }
         }
 
-        return gate.Image.Length > 0 && gate.Tag.Length > 0 ? gate : throw new FormatException("A gate requires Image and Tag");
+        return image.Length > 0 && tag.Length > 0
+            ? new CvGate
+            {
+                Kind = kind,
+                Image = image,
+                Tag = tag,
+                Limit = limit,
+                ServiceAccount = account,
+                RunAsUser = user,
+                Limits = limits,
+                Requests = requests,
+            }
+            : throw new FormatException("A gate requires Image and Tag");
     }
 }

@@ -40,6 +40,55 @@ public sealed partial class OutputTypeTests
         .. Views.Select(view => (view.Type, view.View.Element("TableControl")!)).Where(table => table.Item2 is not null),
     ];
 
+    /// <summary>Get-Member shows nothing but properties, and methods that every object has.</summary>
+    [Fact]
+    public void Output_types_are_sealed_classes_with_properties_only() =>
+        Assert.All(
+            Types,
+            type =>
+            {
+                Assert.True(type is { IsSealed: true, IsClass: true }, type.Name);
+                var methods = type.GetMethods(BindingFlags.Public | BindingFlags.Instance | BindingFlags.DeclaredOnly)
+                    .Where(method => !method.IsSpecialName)
+                    .Select(method => method.Name);
+                Assert.Empty(methods.Except([nameof(ToString), nameof(Equals), nameof(GetHashCode)]));
+                Assert.Empty(type.GetFields(BindingFlags.Public | BindingFlags.Instance));
+            }
+        );
+
+    /// <summary>Each has a cell in CSV that people can read, and a value in JSON. A TimeSpan has eleven properties there.</summary>
+    [Fact]
+    public void Properties_are_text_numbers_booleans_local_times_lists_and_maps() =>
+        Assert.Empty(
+            from type in Types
+            from property in type.GetProperties()
+            let value = Nullable.GetUnderlyingType(property.PropertyType) ?? property.PropertyType
+            where
+                !(
+                    value == typeof(string)
+                    || value == typeof(bool)
+                    || value == typeof(int)
+                    || value == typeof(long)
+                    || value == typeof(double)
+                    || value == typeof(DateTime)
+                    || value == typeof(Labels)
+                    || (value.IsGenericType && value.GetGenericTypeDefinition() == typeof(Listed<>))
+                    || (Types.Contains(value) && OverridesToString(value))
+                )
+            select $"{type.Name}.{property.Name} is a {value}"
+        );
+
+    [Fact]
+    public void Items_of_lists_have_a_text() =>
+        Assert.Empty(
+            from type in Types
+            from property in type.GetProperties()
+            where property.PropertyType.IsGenericType && property.PropertyType.GetGenericTypeDefinition() == typeof(Listed<>)
+            let item = property.PropertyType.GetGenericArguments()[0]
+            where item != typeof(string) && !OverridesToString(item)
+            select $"{type.Name}.{property.Name} is a list of {item}"
+        );
+
     [Fact]
     public void Every_output_type_has_a_view() =>
         Assert.All(Types.Where(type => type != typeof(CvGate)), type => Assert.Contains(Views, view => view.Type == type));
@@ -116,6 +165,8 @@ public sealed partial class OutputTypeTests
                     }
                 )
         );
+
+    private static bool OverridesToString(Type type) => type.GetMethod(nameof(ToString), [])!.DeclaringType == type;
 
     private static List<Type> FindTypes()
     {

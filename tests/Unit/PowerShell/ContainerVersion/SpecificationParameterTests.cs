@@ -17,12 +17,12 @@ public sealed class SpecificationParameterTests : IDisposable
     }
 
     [Theory]
-    [InlineData("'team/tests:demo'", "team/tests:demo 00:10:00")]
+    [InlineData("'team/tests:demo'", "team/tests:demo 10m")]
     [InlineData(
         "'r.example:5000/team/tests:demo', @{ image = 'team/load'; tag = 'v1'; timeout = '90s' }",
-        "r.example:5000/team/tests:demo 00:10:00, team/load:v1 00:01:30"
+        "r.example:5000/team/tests:demo 10m, team/load:v1 1m30s"
     )]
-    [InlineData("([pscustomobject]@{ Kind = 'Image'; Image = 'team/load'; Tag = 'v1'; TimeoutSeconds = 5 })", "team/load:v1 00:00:05")]
+    [InlineData("([pscustomobject]@{ Kind = 'Image'; Image = 'team/load'; Tag = 'v1'; TimeoutSeconds = 5 })", "team/load:v1 5s")]
     [InlineData("@()", "")]
     public void A_gate_is_a_reference_or_a_map_or_an_object(string given, string expected)
     {
