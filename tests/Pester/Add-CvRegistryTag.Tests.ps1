@@ -48,4 +48,31 @@ Describe 'Add-CvRegistryTag' {
             Should -Throw -ErrorId 'RegistryVersionNotFound,CvManager.PowerShell.AddCvRegistryTagCommand'
         (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
     }
+
+    # How a step runs its script: PowerShell itself, the runner of GitHub Actions (shell: pwsh), and the task of Azure DevOps (pwsh).
+    It 'ends a CI step with exit code 1 before the next line promotes the former version: <Kind>' -ForEach @(
+        @{ Kind = '-File'; Options = @('-File'); First = ''; Last = '' }
+        @{ Kind = '-Command'; Options = @('-Command'); First = ''; Last = '' }
+        @{
+            Kind = 'GitHub Actions'; Options = '-command', '.'
+            First = '$ErrorActionPreference = "stop"'; Last = 'if ((Test-Path -LiteralPath variable:\LASTEXITCODE)) { exit $LASTEXITCODE }'
+        }
+        @{
+            Kind = 'Azure DevOps'; Options = '-NoLogo', '-NonInteractive', '-Command', '.'
+            First = '$ErrorActionPreference = "stop"'; Last = 'if (!(Test-Path -LiteralPath variable:\LASTEXITCODE)) { } else { exit $LASTEXITCODE }'
+        }
+    ) {
+        $script = "
+            $First
+            & '$PSScriptRoot/Import-Modules.ps1'
+            Add-CvRegistryTag $repository -Version fffffff -Tag demo
+            Get-CvRegistryTag $repository demo | Add-CvRegistryTag -Tag promoted
+            $Last"
+        $file = Join-Path $TestDrive 'step.ps1'
+        Set-Content $file $script
+        $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile @Options $(if ($Kind -eq '-Command') { $script } else { $file }) 2>&1
+        $LASTEXITCODE | Should -Be 1 -Because ($output -join "`n")
+        $output -join "`n" | Should -Match fffffff
+        (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'promoted'
+    }
 }

@@ -38,11 +38,10 @@ Describe 'Remove-CvRegistryTag' {
         $removal = {
             param($modules, $repository)
             & $modules
-            Remove-CvRegistryTag $repository demo -ErrorAction Stop
+            try { Remove-CvRegistryTag $repository demo } catch { $_.FullyQualifiedErrorId }
         }
         $job = Start-ThreadJob $removal -ArgumentList "$PSScriptRoot/Import-Modules.ps1", $repository
-        { $job | Receive-Job -Wait -AutoRemoveJob -ErrorAction Stop } |
-            Should -Throw -ErrorId 'ConfirmationRequired,CvManager.PowerShell.RemoveCvRegistryTagCommand'
+        $job | Receive-Job -Wait -AutoRemoveJob | Should -Be 'ConfirmationRequired,CvManager.PowerShell.RemoveCvRegistryTagCommand'
         $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -NonInteractive -Command "
             & '$PSScriptRoot/Import-Modules.ps1'
             try { Remove-CvRegistryTag $repository demo } catch { `$_.FullyQualifiedErrorId; `$_.ErrorDetails.RecommendedAction }"
@@ -51,9 +50,9 @@ Describe 'Remove-CvRegistryTag' {
         (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
     }
 
-    It 'continues after a missing tag' {
-        Remove-CvRegistryTag $repository nope, qa -Confirm:$false -ErrorVariable failure -ErrorAction SilentlyContinue
-        $failure[0].FullyQualifiedErrorId | Should -Be 'RegistryTagNotFound,CvManager.PowerShell.RemoveCvRegistryTagCommand'
-        (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'qa'
+    It 'ends the script at a missing tag' {
+        { Remove-CvRegistryTag $repository nope, qa -Confirm:$false -ErrorAction SilentlyContinue } |
+            Should -Throw -ErrorId 'RegistryTagNotFound,CvManager.PowerShell.RemoveCvRegistryTagCommand'
+        (Get-CvRegistryTag $repository).Tag | Should -Contain 'qa'
     }
 }

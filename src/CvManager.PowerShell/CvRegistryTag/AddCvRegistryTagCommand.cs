@@ -30,13 +30,16 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>The next line of a script must not promote a tag that was not moved.</summary>
+    protected override bool ErrorsEndScript => true;
+
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var repository = ImageRepository.Parse(Repository);
         foreach (var tag in Tag)
         {
             if (await ShouldProcessAsync($"{repository}:{tag}", $"Point at version {Version}"))
-                await GuardAsync(() => AddAsync(repository, tag, cancellationToken));
+                await AddAsync(repository, tag, cancellationToken);
         }
     }
 

@@ -30,6 +30,9 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
     [Parameter]
     public SwitchParameter Force { get; set; }
 
+    /// <summary>As for Add-CvRegistryTag: the next line of a script may depend on it.</summary>
+    protected override bool ErrorsEndScript => true;
+
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var repository = ImageRepository.Parse(Repository);
@@ -37,11 +40,8 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
         {
             if (!await ShouldProcessAsync($"{repository}:{tag}", "Remove tag"))
                 continue;
-            await GuardAsync(async () =>
-            {
-                await Registries.For(repository).RemoveTagAsync(repository, tag, Force, cancellationToken);
-                WriteVerbose($"Removed {repository}:{tag}.");
-            });
+            await Registries.For(repository).RemoveTagAsync(repository, tag, Force, cancellationToken);
+            WriteVerbose($"Removed {repository}:{tag}.");
         }
     }
 }
