@@ -30,6 +30,27 @@ Describe 'Invoke-CvRollback' {
         (Resume-ContainerVersion myappcv -PassThru).PinVersion | Should -BeNullOrEmpty
     }
 
+    It 'waits with -Wait, and ends the script with the last state after -Timeout' {
+        { Invoke-CvRollback myappcv -Wait -Timeout 2 } | Should -Throw -ErrorId 'RolloutWaitTimedOut,CvManager.PowerShell.InvokeCvRollbackCommand'
+        "$($Error[0])" | Should -Match '9f8e7d6'
+        $Error[0].ErrorDetails.RecommendedAction | Should -Match 'Start-CvReconcile'
+        (Get-ContainerVersion).PinVersion | Should -Be '9f8e7d6'
+
+        $module, $kubeConfig = "$PSScriptRoot/../../module/CvManager/CvManager.psd1", $sandbox.KubeConfig
+        $controller = Start-ThreadJob {
+            Import-Module $using:module
+            Start-CvReconcile -Watch -NoLeaderElection -KubeConfig $using:kubeConfig
+        }
+        try {
+            (Invoke-CvRollback myappcv -ToVersion '6e4ae1c' -Wait -Timeout 30 -PassThru 6> $null).Version | Should -Be '6e4ae1c'
+            Resume-ContainerVersion myappcv
+            (Wait-CvRollout myappcv -Version 'abcdef0' -Timeout 30 -PassThru 6> $null).Version | Should -Be 'abcdef0'
+        }
+        finally {
+            Remove-Job $controller -Force
+        }
+    }
+
     It 'does not roll back to a missing target: <Id>' -ForEach @{ To = @{ ToVersion = 'fffffff' }; Id = 'RegistryVersionNotFound' }, @{ To = @{ ToRecord = 'nope' }; Id = 'RolloutRecordNotFound' } {
         Invoke-CvRollback myappcv @To -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be "$Id,CvManager.PowerShell.InvokeCvRollbackCommand"

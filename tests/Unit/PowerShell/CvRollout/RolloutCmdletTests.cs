@@ -171,7 +171,7 @@ public sealed class RolloutCmdletTests : IDisposable
         );
         var failed = _session.Invoke($"Wait-CvRollout myappcv -Version {Broken}").Error();
         Assert.Equal("RolloutFailed,CvManager.PowerShell.WaitCvRolloutCommand", failed.FullyQualifiedErrorId);
-        Assert.Contains("timeoutSeconds", failed.ToString(), StringComparison.Ordinal);
+        Facts.AssertIn(failed.ToString(), "timeoutSeconds", "Deployment/myapp", "pod myapp-", "ImagePull");
         var rollout = _session.Invoke("Get-CvRollout").Single();
         Assert.Equal(
             ("RolledBack", Broken, "RolledBack"),
