@@ -71,10 +71,15 @@ public sealed record RolloutState
                     : null;
             }
 
-            if (Workloads.SelectMany(w => w.Pods).FirstOrDefault(pod => pod.IsProblem) is { } pod)
+            if (Workloads.SelectMany(w => w.Pods ?? []).FirstOrDefault(pod => pod.IsProblem) is { } pod)
                 return ($"{pod.Reason} in pod {pod.Name}", First(rollout) ?? pod.Message);
             if (rollout.Workloads.FirstOrDefault(w => w.BlockedBy is not null) is { } blocked)
                 return (blocked.BlockedBy!, $"{blocked.Kind}/{blocked.Name}: {blocked.Message}");
+            if (
+                rollout.Workloads.FirstOrDefault(w => w is { Phase: RolloutPhase.Progressing, Trouble: not null } && !ArePodsRead(w)) is
+                { } troubled
+            )
+                return (troubled.Trouble!.Kind, $"{troubled.Kind}/{troubled.Name}: {troubled.Message}");
             return rollout is { Phase: RolloutPhase.RollingBack, Message: { Length: > 0 } failure } ? ("RolloutFailed", failure) : null;
         }
     }
@@ -159,7 +164,7 @@ public sealed record RolloutState
         foreach (var workload in Workloads)
         {
             yield return workload.ToString();
-            foreach (var pod in workload.Pods)
+            foreach (var pod in workload.Pods ?? [])
                 yield return $"  {pod.Message}";
         }
 
@@ -187,7 +192,7 @@ public sealed record RolloutState
                 : "Correct what keeps the pod of the gate from starting, or wait longer: increase -Timeout.";
         if (InProgress is { } rollout)
         {
-            if (Workloads.SelectMany(w => w.Pods).FirstOrDefault() is { } pod)
+            if (Workloads.SelectMany(w => w.Pods ?? []).FirstOrDefault() is { } pod)
                 return pod.Reason switch
                     {
                         "CrashLoopBackOff" or "Error" or "OOMKilled" =>
@@ -229,11 +234,14 @@ public sealed record RolloutState
     /// not found. Null for a crash, whose last report has the number of crashes.
     /// </summary>
     private string? First(RolloutStatus rollout) =>
-        Workloads.FirstOrDefault(w => w.Pods.Any(pod => pod.IsProblem)) is { } failing
+        Workloads.FirstOrDefault(w => w.Pods?.Any(pod => pod.IsProblem) == true) is { } failing
         && rollout.Workloads.FirstOrDefault(w => w.Kind == failing.Kind && w.Name == failing.Name)?.Trouble
             is { Kind: not TroubleKind.Crash } trouble
             ? trouble.Message
             : null;
+
+    private bool ArePodsRead(WorkloadRolloutStatus entry) =>
+        Workloads.Any(w => w.Kind == entry.Kind && w.Name == entry.Name && w.Pods is not null);
 
     private bool IsCurrent(Condition deciding) =>
         deciding is { Type: ConditionTypes.Ready, Status: "True" } && (Version is null || Resource.Status!.CurrVersion == Version);
@@ -266,8 +274,8 @@ public sealed record WorkloadState
 
     public int? Ready { get; init; }
 
-    /// <summary>The pods that are not ready, and why.</summary>
-    public IReadOnlyList<UnreadyPod> Pods { get; init; } = [];
+    /// <summary>The pods that are not ready, and why; null if they were not read.</summary>
+    public IReadOnlyList<UnreadyPod>? Pods { get; init; }
 
     /// <summary>Why the workload or its pods could not be read; null if they were.</summary>
     public string? Unread { get; init; }

@@ -81,8 +81,10 @@ internal sealed class RolloutStateReader(ClusterConnection cluster, TimeProvider
     )
     {
         state = WorkloadState.Of(resource, workload) with { Phase = state.Phase };
-        if (workload.Progress.State == ProgressState.Done || workload.FindContainer(resource.Spec.Container.Name) is not { } container)
+        if (workload.FindContainer(resource.Spec.Container.Name) is not { } container)
             return state;
+        if (workload.Progress.State == ProgressState.Done)
+            return state with { Pods = [] };
         if (_forbidden is not null)
             return state with { Unread = $"pods could not be read: {_forbidden.Message}" };
         try

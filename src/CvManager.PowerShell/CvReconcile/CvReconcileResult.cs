@@ -72,10 +72,7 @@ public sealed class CvReconcileResult : IContainerVersionReference
             { Plan.Verdict: PlanVerdict.RollOut } => ("Planned", null),
             _ => (plan.Verdict.ToString(), null),
         };
-        var deciding =
-            resource.Status?.Conditions?.FirstOrDefault(c =>
-                c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True"
-            ) ?? resource.Status?.Conditions?.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
+        var deciding = ConditionList.Deciding(resource.Status?.Conditions);
         return new CvReconcileResult
         {
             Time = TimeProvider.System.GetLocalNow().LocalDateTime,

@@ -214,22 +214,54 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         var output = await CreateWaitOutputAsync();
-        await pass.RunAsync(
-            ns,
-            snapshot =>
-                LabelSelector is null
-                    ? ContainerVersionLookup.SelectAsync(snapshot.Resources, names, ns, e => WriteErrorAsync(e))
-                    : ContainerVersionLookup.FindAsync(cluster, ns, names, LabelSelector, e => WriteErrorAsync(e), cancellationToken),
-            new ReconcilePassOptions
-            {
-                Wait = Wait,
-                Approve = plan => ApproveAsync(plan, whatIf),
-                Ended = result => EndAsync(result, output),
-                Failed = (resource, error) => WriteErrorAsync(error, resource.Key),
-                Progressed = result => ShowAsync(result, output),
-            },
-            cancellationToken
-        );
+        using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        TimeSpan? limit = null;
+        try
+        {
+            await pass.RunAsync(
+                ns,
+                async snapshot =>
+                {
+                    var chosen = LabelSelector is null
+                        ? await ContainerVersionLookup.SelectAsync(snapshot.Resources, names, ns, e => WriteErrorAsync(e))
+                        : await ContainerVersionLookup.FindAsync(
+                            cluster,
+                            ns,
+                            names,
+                            LabelSelector,
+                            e => WriteErrorAsync(e),
+                            cancellationToken
+                        );
+                    // Rollouts have timeouts of their own, but not while something else blocks their workloads.
+                    if (Wait && Timeout is null && chosen.Count > 0)
+                        limited.CancelAfter((limit = chosen.Max(resource => RolloutWait.DefaultLimit(resource.Spec))).Value);
+                    return chosen;
+                },
+                new ReconcilePassOptions
+                {
+                    Wait = Wait,
+                    Approve = plan => ApproveAsync(plan, whatIf),
+                    Ended = result => EndAsync(result, output),
+                    Failed = (resource, error) =>
+                    {
+                        Forget(resource.Key, output);
+                        return WriteErrorAsync(error, resource.Key);
+                    },
+                    Progressed = result => ShowAsync(result, output),
+                },
+                limited.Token
+            );
+        }
+        catch (OperationCanceledException)
+            when (limit is not null && !cancellationToken.IsCancellationRequested && Unfinished is { } states)
+        {
+            throw RolloutState.TimedOut(states, limit.Value, isDefault: true, TimeProvider.System.GetUtcNow());
+        }
+        finally
+        {
+            foreach (var key in _unfinished.Keys)
+                output.Complete(key);
+        }
     }
 
     /// <summary>Asks once for each resource whose rollout would start. With -WhatIf, nothing is written.</summary>
@@ -244,8 +276,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
 
     private async Task EndAsync(ReconcileResult result, WaitOutput output)
     {
-        _unfinished.TryRemove(result.Resource.Key, out _);
-        output.Complete(result.Resource.Key);
+        Forget(result.Resource.Key, output);
         var shown = CvReconcileResult.Of(result);
         await WriteObjectAsync(shown);
         if (shown.Error is { } error)
@@ -273,8 +304,18 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         return Task.CompletedTask;
     }
 
+    private void Forget(string key, WaitOutput output)
+    {
+        _unfinished.TryRemove(key, out _);
+        output.Complete(key);
+    }
+
+    /// <summary>The last state of each resource that is in progress; null for none.</summary>
+    private IReadOnlyList<RolloutState>? Unfinished =>
+        _unfinished.Values.OrderBy(state => state.Resource.Key, StringComparer.Ordinal).ToList() is { Count: > 0 } states ? states : null;
+
     private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>
-        _unfinished.Values.OrderBy(state => state.Resource.Key, StringComparer.Ordinal).ToList() is { Count: > 0 } states
+        Unfinished is { } states
             ? RolloutState.TimedOut(states, limit, isDefault: false, TimeProvider.System.GetUtcNow())
             : base.TimedOut(limit, cancellation);
 }

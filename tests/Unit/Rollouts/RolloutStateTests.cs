@@ -67,6 +67,21 @@ public sealed class RolloutStateTests
     }
 
     [Fact]
+    public void Trouble_that_the_controller_has_recorded_is_the_reason_if_pods_were_not_read()
+    {
+        var state = Progressing(entry =>
+            entry with
+            {
+                Trouble = new WorkloadTrouble(TroubleKind.Crash, "1 time"),
+                Message = "exited with code 3, 3 times",
+            }
+        );
+
+        Assert.Equal((TroubleKind.Crash, "Deployment/app: exited with code 3, 3 times"), state.Reason);
+        Assert.Null((state with { Workloads = [Deployment()] }).Reason);
+    }
+
+    [Fact]
     public void A_blocked_workload_is_the_reason()
     {
         var state = Progressing(entry => entry with { BlockedBy = ConditionReasons.WorkloadPaused, Message = "the Deployment is paused" });
@@ -156,7 +171,7 @@ public sealed class RolloutStateTests
             Status = status with { ObservedGeneration = 5 },
         };
 
-    private static WorkloadState Deployment(UnreadyPod pod) =>
+    private static WorkloadState Deployment(params UnreadyPod[] pods) =>
         new()
         {
             Kind = "Deployment",
@@ -164,6 +179,6 @@ public sealed class RolloutStateTests
             Desired = 2,
             Updated = 1,
             Ready = 0,
-            Pods = [pod],
+            Pods = pods,
         };
 }

@@ -2,7 +2,6 @@ using System.Net;
 using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.PowerShell;
-using CvManager.Resources;
 using CvManager.Support;
 using CvManager.Support.Cluster;
 using Xunit;

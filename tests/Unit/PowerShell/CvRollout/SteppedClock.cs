@@ -1,3 +1,4 @@
+using System.Threading.Channels;
 using Microsoft.Extensions.Time.Testing;
 
 namespace CvManager.Unit.PowerShell.CvRollout;
@@ -5,7 +6,7 @@ namespace CvManager.Unit.PowerShell.CvRollout;
 /// <summary>A clock that a test moves step by step, in time with code that waits between two steps.</summary>
 internal sealed class SteppedClock : FakeTimeProvider
 {
-    private readonly SemaphoreSlim _timers = new(0);
+    private readonly Channel<ITimer> _timers = Channel.CreateUnbounded<ITimer>();
 
     public SteppedClock()
         : base(new DateTimeOffset(2026, 1, 1, 12, 0, 0, TimeSpan.Zero)) { }
@@ -13,7 +14,7 @@ internal sealed class SteppedClock : FakeTimeProvider
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
         var timer = base.CreateTimer(callback, state, dueTime, period);
-        _timers.Release();
+        _timers.Writer.TryWrite(timer);
         return timer;
     }
 
@@ -22,8 +23,8 @@ internal sealed class SteppedClock : FakeTimeProvider
     {
         for (var passed = TimeSpan.Zero; passed < limit && !until.IsCompleted; passed += step)
         {
-            await Task.WhenAny(until, _timers.WaitAsync()).WaitAsync(TimeSpan.FromSeconds(30));
-            while (_timers.Wait(0)) { }
+            await Task.WhenAny(until, _timers.Reader.WaitToReadAsync().AsTask()).WaitAsync(TimeSpan.FromSeconds(30));
+            while (_timers.Reader.TryRead(out _)) { }
             Advance(step);
         }
     }
