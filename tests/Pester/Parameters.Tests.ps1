@@ -212,7 +212,7 @@ Describe '<Name>' -ForEach $cases {
             }
             if ($changes -and -not $result.Rejected -and (Get-State) -ne $before) {
                 # After a time-out, the change was made, but the cluster did not complete it in time.
-                if ($result.Failures -and $result.Failures.FullyQualifiedErrorId -notmatch '^OperationTimedOut,') {
+                if ($result.Failures -and $result.Failures.FullyQualifiedErrorId -notmatch '^\w+TimedOut,') {
                     "$kind`: changed something before $($result.Failures[0].FullyQualifiedErrorId)"
                 }
                 Reset-State
