@@ -1,6 +1,5 @@
 using System.Collections;
 using System.Management.Automation;
-using CvManager.Support;
 using CvManager.Support.PowerShell;
 using Xunit;
 
