@@ -1,18 +1,21 @@
 using System.Diagnostics;
 using System.Globalization;
+using CvManager.Sandbox.Registry;
 using CvManager.Support;
 
 namespace CvManager.Bench;
 
 /// <summary>
-/// Imports the module into new pwsh processes, compared with pwsh alone and, if there is one, with another build of the module.
+/// Imports the module into new pwsh processes, alone and with a first command against a sandbox in this process, compared with pwsh alone
+/// and, if there is one, with another build of the module.
 /// </summary>
 internal sealed class ImportScenario : IScenario
 {
     public string Name => "import";
 
     public string Description =>
-        "Import-Module CvManager in a new pwsh process each time; CVM_BENCH_OTHER is the manifest of another build to compare with";
+        "Import-Module CvManager and a first command in a new pwsh process each time; CVM_BENCH_MODULE is the manifest of the module, "
+        + "CVM_BENCH_OTHER that of another build to compare with";
 
     public string Number => "repetitions";
 
@@ -20,17 +23,19 @@ internal sealed class ImportScenario : IScenario
 
     public async Task<FigureTable> RunAsync(int number, CancellationToken cancellationToken)
     {
-        // Each command fails at once, where it would send its first request: what is measured is the start of the cmdlet.
+        await using var estate = await Estate.StartAsync(10, 300, 0, cancellationToken);
+        await using var registry = await SandboxRegistry.StartAsync(new SandboxRegistryOptions(), cancellationToken);
+        await BenchImage.PushAsync(new Uri($"http://{registry.Host}/v2/bench/image/"), "1", cancellationToken);
         (string Name, string Command)[] commands =
         [
             ("Import-Module CvManager", ""),
-            ("Add-CvRegistryTag", "; Add-CvRegistryTag -Repository 127.0.0.1:9/a/b -Version 1 -Tag c -ErrorAction Ignore"),
-            ("Get-ContainerVersion", "; Get-ContainerVersion -KubeConfig /dev/null -ErrorAction Ignore"),
+            ("import and Add-CvRegistryTag", $"; Add-CvRegistryTag -Repository {registry.Host}/bench/image -Version 1 -Tag moved"),
+            ("import and Get-ContainerVersion", $"; $null = Get-ContainerVersion -AllNamespaces -KubeConfig '{estate.KubeConfig}'"),
         ];
         List<(string Name, string Command)> contestants = [("pwsh alone", "")];
-        AddBuild("", Path.Combine(RepositoryRoot.Path, "module", "CvManager", "CvManager.psd1"));
-        if (Environment.GetEnvironmentVariable("CVM_BENCH_OTHER") is { Length: > 0 } other)
-            AddBuild(" of CVM_BENCH_OTHER", other);
+        AddBuild("", Setting("CVM_BENCH_MODULE") ?? Path.Combine(RepositoryRoot.Path, "module", "CvManager", "CvManager.psd1"));
+        if (Setting("CVM_BENCH_OTHER") is { } other)
+            AddBuild(", CVM_BENCH_OTHER", other);
 
         List<Run>[] runs = [.. contestants.Select(_ => new List<Run>())];
         for (var i = -2; i < number; i++)
@@ -46,7 +51,7 @@ internal sealed class ImportScenario : IScenario
         }
 
         return new FigureTable(
-            ["contestant", "process, median ms", "processor time, median ms", "import, median ms", "import, min ms", "resident MB"],
+            ["contestant", "process, median ms", "processor time, median ms", "command, median ms", "command, min ms", "resident MB"],
             [
                 .. contestants.Select(
                     (contestant, c) =>
@@ -64,7 +69,15 @@ internal sealed class ImportScenario : IScenario
                 ),
             ]
         );
+
+        void AddBuild(string suffix, string manifest)
+        {
+            foreach (var (name, command) in commands)
+                contestants.Add((name + suffix, $"Import-Module '{manifest}'{command}"));
+        }
     }
+
+    private static string? Setting(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 } value ? value : null;
 
     private static string Median(List<Run> runs, Func<Run, double> value) =>
         runs.Select(value).Order().ElementAt(runs.Count / 2).ToString("0", CultureInfo.InvariantCulture);
@@ -95,8 +108,8 @@ internal sealed class ImportScenario : IScenario
 
     /// <summary>One process.</summary>
     /// <param name="Elapsed">From its start to its end.</param>
-    /// <param name="Import">The duration of the import.</param>
-    /// <param name="Processor">The processor time of the process when it had imported.</param>
+    /// <param name="Import">The duration of the import, and of the command if there is one.</param>
+    /// <param name="Processor">The processor time of the process afterwards.</param>
     /// <param name="Resident">Its resident memory then, in bytes.</param>
     private sealed record Run(TimeSpan Elapsed, TimeSpan Import, TimeSpan Processor, long Resident);
 }
