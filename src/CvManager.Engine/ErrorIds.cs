@@ -69,6 +69,7 @@ public static class ErrorIds
     public const string RegistryRepositoryNotFound = nameof(RegistryRepositoryNotFound);
     public const string RegistryResponseInvalid = nameof(RegistryResponseInvalid);
     public const string RegistryResponseTooLarge = nameof(RegistryResponseTooLarge);
+    public const string RegistrySsoLoginRequired = nameof(RegistrySsoLoginRequired);
     public const string RegistryTagImmutable = nameof(RegistryTagImmutable);
     public const string RegistryTagInvalid = nameof(RegistryTagInvalid);
     public const string RegistryTagNotFound = nameof(RegistryTagNotFound);

@@ -20,6 +20,8 @@ public sealed class ShippedAssembliesTests
         "CvManager.PowerShell",
         "CvManager.Sandbox.PowerShell",
         "AWSSDK.SecurityToken",
+        "AWSSDK.SSO",
+        "AWSSDK.SSOOIDC",
     ];
 
     private static readonly Dictionary<string, string> Shipped = new[]

@@ -35,9 +35,18 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
 
         var all =
             chain ?? (IIdentityResolver<AWSCredentials>)DefaultIdentityResolverConfiguration.Instance.GetIdentityResolver<AWSCredentials>();
-        var found = await all.ResolveIdentityAsync(clientConfig, cancellationToken);
-        // The signer reads credentials synchronously: resolve them here.
-        var now = await found.GetCredentialsAsync().WaitAsync(cancellationToken);
+        ImmutableCredentials now;
+        try
+        {
+            var found = await all.ResolveIdentityAsync(clientConfig, cancellationToken);
+            // The signer reads credentials synchronously: resolve them here.
+            now = await found.GetCredentialsAsync().WaitAsync(cancellationToken);
+        }
+        catch (Exception e) when (AwsProfile.IsSsoLoginMissing(e) && AwsProfile.FindSsoProfile() is { } profile)
+        {
+            throw new SsoLoginRequiredException(profile, e);
+        }
+
         Secrets = new Secrets(now.SecretKey, now.Token);
         return now.UseToken
             ? new SessionAWSCredentials(now.AccessKey, now.SecretKey, now.Token)

@@ -14,9 +14,19 @@ internal static class EcrErrors
     /// <param name="secrets">The secrets that were sent to the service.</param>
     public static CvException From(ImageRepository repository, string operation, TimeSpan timeout, Exception error, Secrets secrets)
     {
-        var message = RemoteText.Show(error.Message, secrets);
+        // The SDK wraps the answer of STS: "Error calling AssumeRole for role ...".
+        var message = RemoteText.Show(
+            error is not AmazonServiceException && error.InnerException is AmazonServiceException reason
+                ? $"{error.Message} {reason.Message}"
+                : error.Message,
+            secrets
+        );
         return error switch
         {
+            SsoLoginRequiredException or { InnerException: SsoLoginRequiredException } => SsoLoginRequired(
+                repository,
+                (error as SsoLoginRequiredException ?? (SsoLoginRequiredException)error.InnerException!).Profile
+            ),
             AmazonUnmarshallingException => RegistryErrors.Invalid(repository, message),
             AmazonServiceException service => From(repository, operation, service, message),
             ResponseTooLargeException large => RegistryErrors.TooLarge(repository, "a response", large.Limit),
@@ -118,6 +128,17 @@ internal static class EcrErrors
             $"No AWS credentials found for '{repository}': {message}",
             "Assign a role to the pod (IRSA, pod identity), set AWS_PROFILE or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or "
                 + "run 'aws sso login'."
+        )
+        {
+            Target = repository.ToString(),
+        };
+
+    private static CvException SsoLoginRequired(ImageRepository repository, string profile) =>
+        new(
+            ErrorIds.RegistrySsoLoginRequired,
+            CvErrorKind.Unauthenticated,
+            $"No AWS credentials found for '{repository}': the SSO login of profile '{RemoteText.Show(profile)}' is missing or has expired.",
+            $"Run 'aws sso login --profile {RemoteText.Show(profile)}'."
         )
         {
             Target = repository.ToString(),
