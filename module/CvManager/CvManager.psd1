@@ -13,6 +13,7 @@
     FunctionsToExport = @()
     # Listed explicitly, so that PowerShell finds them without loading the module. Ordered by noun.
     CmdletsToExport = @(
+        'Export-ContainerVersion'
         'Get-ContainerVersion'
         'Import-ContainerVersion'
         'New-ContainerVersion'

@@ -9,7 +9,9 @@ internal static class CmdletErrorIds
     public const string ContextNotFound = nameof(ContextNotFound);
     public const string CrdOnlyRequired = nameof(CrdOnlyRequired);
     public const string FileAccessFailed = nameof(FileAccessFailed);
+    public const string ManifestEmpty = nameof(ManifestEmpty);
     public const string ManifestNotFound = nameof(ManifestNotFound);
+    public const string ManifestNotWritten = nameof(ManifestNotWritten);
     public const string ManifestUnreadable = nameof(ManifestUnreadable);
     public const string ModuleDamaged = nameof(ModuleDamaged);
     public const string NamespaceMismatch = nameof(NamespaceMismatch);
@@ -19,6 +21,8 @@ internal static class CmdletErrorIds
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
     public const string PathInvalid = nameof(PathInvalid);
     public const string RegistryBudgetNotFound = nameof(RegistryBudgetNotFound);
+    public const string SpecificationInvalid = nameof(SpecificationInvalid);
+    public const string SpecificationMissing = nameof(SpecificationMissing);
     public const string SystemResourcesExhausted = nameof(SystemResourcesExhausted);
     public const string WildcardInvalid = nameof(WildcardInvalid);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);

@@ -21,4 +21,7 @@ internal static class DurationText
         );
         return text.Length > 0 ? text : "0s";
     }
+
+    /// <param name="seconds">Not negative.</param>
+    public static string OfSeconds(long seconds) => Of(TimeSpan.FromSeconds(seconds));
 }

@@ -53,6 +53,15 @@ Describe 'Import-ContainerVersion' {
         $applied.PollInterval | Should -Be (New-ContainerVersion other r.example/app demo app).PollInterval
     }
 
+    It 'says that there is nothing to apply: <Name>' -ForEach @(
+        @{ Name = 'empty text'; From = { '' | Import-ContainerVersion -ErrorAction Stop } }
+        @{ Name = 'a comment'; From = { '# nothing', '---' | Import-ContainerVersion -ErrorAction Stop } }
+        @{ Name = 'an empty file'; From = { $file = New-Item (Join-Path $TestDrive 'empty.yaml') -Force; Import-ContainerVersion $file -ErrorAction Stop } }
+        @{ Name = 'an empty folder'; From = { $none = New-Item -ItemType Directory (Join-Path $TestDrive 'none') -Force; Import-ContainerVersion $none -ErrorAction Stop } }
+    ) {
+        $From | Should -Throw -ErrorId 'ManifestEmpty,CvManager.PowerShell.ImportContainerVersionCommand'
+    }
+
     It 'names the field of an invalid manifest, and applies the others' {
         $invalid = $manifest -replace 'tag: demo', 'tag: no tag' -replace 'myappcv', 'invalid'
         $applied = "$invalid`n---`n$manifest" | Import-ContainerVersion -WarningAction SilentlyContinue -ErrorVariable failure -ErrorAction SilentlyContinue

@@ -84,6 +84,40 @@ Describe 'Objects that refer to a ContainerVersion select its workloads' {
     }
 }
 
+Describe 'Objects from a file, a job or JSON are as good as live ones' {
+    BeforeDiscovery {
+        $through = @{
+            'a file' = { $args[0] | Export-Clixml TestDrive:/objects.xml; Import-Clixml TestDrive:/objects.xml }
+            'a job'  = { $objects = $args[0]; Start-ThreadJob { [System.Management.Automation.PSSerializer]::Deserialize([System.Management.Automation.PSSerializer]::Serialize($using:objects)) } | Receive-Job -Wait -AutoRemoveJob }
+            'JSON'   = { $args[0] | ConvertTo-Json -Depth 8 | ConvertFrom-Json }
+        }
+        $consumers = @{
+            'Get-ContainerVersion'  = 'myappcv'
+            'Get-CvWorkload'        = 'web'
+            'Get-CvRollout'         = 'myappcv'
+            'Get-CvRolloutHistory'  = 'myappcv'
+            'Test-ContainerVersion' = 'myappcv'
+            'Start-CvReconcile'     = 'myappcv'
+        }
+        $cases = foreach ($producer in 'Get-ContainerVersion', 'Get-CvWorkload', 'Get-CvRollout', 'Get-CvRolloutHistory', 'Start-CvReconcile') {
+            foreach ($consumer in $consumers.Keys | Where-Object { -not ($_ -eq 'Test-ContainerVersion' -and $producer -eq 'Get-CvWorkload') }) {
+                foreach ($way in $through.Keys) {
+                    @{ Producer = $producer; Consumer = $consumer; Way = $way; Through = $through[$way]; Name = $consumers[$consumer] }
+                }
+            }
+        }
+    }
+
+    It '<Producer> through <Way> to <Consumer>' -ForEach $cases {
+        $objects = & $Producer -AllNamespaces | Select-Object -First 1
+        $former = & $Through $objects
+        $former.PSObject.BaseObject | Should -BeOfType System.Management.Automation.PSCustomObject
+        $output = $former | & $Consumer -ErrorAction Stop
+        $output.Name | Select-Object -First 1 | Should -BeExactly ($Producer -eq 'Get-CvWorkload' -and $Consumer -eq 'Get-CvWorkload' ? $objects.Name : $Name)
+        $output.Namespace | Select-Object -First 1 | Should -Be 'kube-public'
+    }
+}
+
 Describe 'Objects as arguments' {
     It 'are rejected, and not used as names in another namespace' {
         $null = New-ContainerVersion myappcv r.example/other demo app

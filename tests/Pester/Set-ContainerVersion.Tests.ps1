@@ -22,7 +22,7 @@ Describe 'Set-ContainerVersion' {
     }
 
     It 'changes the named fields only, and writes no output' {
-        Set-ContainerVersion web -Tag prod -ScaleDown $false | Should -BeNullOrEmpty
+        Set-ContainerVersion web -Tag prod -ScaleDown:$false | Should -BeNullOrEmpty
         $cv = Get-ContainerVersion web
         $cv.Tag, $cv.ServiceName, "$($cv.Verify)" | Should -Be 'prod', 'web', 'team/tests:prod'
         $selector = (Set-ContainerVersion web -Selector @{ cvapp = 'other' } -PassThru).Selector

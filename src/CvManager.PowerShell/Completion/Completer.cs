@@ -31,9 +31,7 @@ public abstract class Completer : IArgumentCompleter
             .Where(candidate => candidate.Value.Length > 0 && candidate.Value.StartsWith(prefix, StringComparison.OrdinalIgnoreCase))
             .OrderBy(candidate => IsOrdered ? "" : candidate.Value, StringComparer.OrdinalIgnoreCase)
             .Select(candidate => new CompletionResult(
-                IsExpression
-                    ? candidate.Value
-                    : CommandArgument.Quote(TakesWildcards ? WildcardPattern.Escape(candidate.Value) : candidate.Value),
+                CommandArgument.Quote(TakesWildcards ? WildcardPattern.Escape(candidate.Value) : candidate.Value),
                 DisplayText.Line(candidate.Value),
                 CompletionResultType.ParameterValue,
                 DisplayText.Line(candidate.Description ?? candidate.Value)
@@ -45,9 +43,6 @@ public abstract class Completer : IArgumentCompleter
 
     /// <summary>True if the candidates have an order of their own; otherwise they are sorted by value.</summary>
     private protected virtual bool IsOrdered => false;
-
-    /// <summary>True if the candidates are expressions of PowerShell, which are not quoted. Never for values from outside.</summary>
-    private protected virtual bool IsExpression => false;
 
     /// <summary>Returns all possible values. Called on the thread pool; an exception means that there are none.</summary>
     internal abstract Task<IReadOnlyList<CompletionCandidate>> FindAsync(CompletionRequest request, CancellationToken cancellationToken);

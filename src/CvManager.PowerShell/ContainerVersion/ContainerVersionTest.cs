@@ -1,7 +1,7 @@
 namespace CvManager.PowerShell;
 
 /// <summary>The result for one ContainerVersion: the output of Test-ContainerVersion.</summary>
-public sealed class ContainerVersionTest : IContainerVersionReference
+public sealed class ContainerVersionTest
 {
     /// <summary>Empty if the manifest has no namespace.</summary>
     public string Namespace { get; init; } = "";

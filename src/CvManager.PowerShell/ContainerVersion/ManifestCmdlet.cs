@@ -72,7 +72,10 @@ public abstract class ManifestCmdlet : ClusterCmdlet
                 path,
                 async () =>
                 {
-                    foreach (var file in await OnPipelineAsync(() => Resolve(path, literal)))
+                    var files = await OnPipelineAsync(() => Resolve(path, literal));
+                    if (files.Count == 0)
+                        throw Empty(path, $"'{path}' contains no manifest (*{string.Join(", *", Extensions)}).");
+                    foreach (var file in files)
                         await ReadFileAsync(file, cancellationToken);
                 }
             );
@@ -173,7 +176,10 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             source,
             async () =>
             {
-                foreach (var node in YamlDocuments.Read(text).SelectMany(ItemsOf))
+                var nodes = YamlDocuments.Read(text).SelectMany(ItemsOf).ToList();
+                if (nodes.Count == 0)
+                    throw Empty(source, $"{source} contains no object.");
+                foreach (var node in nodes)
                 {
                     var document =
                         node as JsonObject
@@ -190,6 +196,17 @@ public abstract class ManifestCmdlet : ClusterCmdlet
                 }
             }
         );
+
+    private static CvException Empty(string source, string message) =>
+        new(
+            CmdletErrorIds.ManifestEmpty,
+            CvErrorKind.Invalid,
+            message,
+            "Specify a manifest with a ContainerVersion (apiVersion: custom.k8s.io/v1, kind: ContainerVersion)."
+        )
+        {
+            Target = source,
+        };
 
     /// <summary>Expands a List, which <c>kubectl get -o yaml</c> writes for several objects.</summary>
     private static IEnumerable<JsonNode> ItemsOf(JsonNode node) =>

@@ -7,27 +7,33 @@ using Resource = CvManager.Resources.ContainerVersion;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Creates a ContainerVersion.</summary>
+/// <summary>Creates a ContainerVersion: from parameters, or as a copy of a specification.</summary>
 [Cmdlet(
     VerbsCommon.New,
     "ContainerVersion",
-    DefaultParameterSetName = TagSet,
+    DefaultParameterSetName = SpecSet,
     SupportsShouldProcess = true,
     HelpUri = ProjectUri.Docs + "New-ContainerVersion.md"
 )]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class NewContainerVersionCommand : SpecificationCmdlet
 {
+    private const string SpecSet = "Spec";
+
     [Parameter(Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(SelectorNameCompleter))]
     public string Name { get; set; } = "";
 
     /// <summary>The registry and repository, without tag.</summary>
-    [Parameter(Position = 1, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, Mandatory = true, ParameterSetName = NewestSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, ParameterSetName = SpecSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RepositoryCompleter))]
-    public string ImageRepo { get; set; } = "";
+    public string? ImageRepo { get; set; }
 
     /// <summary>The tag to follow.</summary>
     [Parameter(Position = 2, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
@@ -35,18 +41,68 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
+    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
+    [Parameter(Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public override string? SemVer { get; set; }
+
+    /// <summary>
+    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
+    /// </summary>
+    [Parameter(Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public override string? VersionPattern { get; set; }
+
+    /// <summary>How the tags that match the pattern are compared.</summary>
+    [Parameter(ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
+    public override VersionOrder? VersionOrder { get; set; }
+
     /// <summary>The name of the container to update.</summary>
-    [Parameter(Position = 3, Mandatory = true, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, Mandatory = true, ParameterSetName = NewestSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, ParameterSetName = SpecSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerCompleter))]
-    public string Container { get; set; } = "";
+    public string? Container { get; set; }
+
+    /// <summary>
+    /// The specification to copy, with the fields of a manifest: the Spec property of a ContainerVersion. Other parameters replace its fields.
+    /// </summary>
+    [Parameter(ValueFromPipelineByPropertyName = true)]
+    [ValidateNotNull]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public object? Spec { get; set; }
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = Namespace ?? cluster.DefaultNamespace;
-        JsonObject spec = [];
-        Merge(spec, Specification(ImageRepo, Tag, Container));
+        var spec = Spec is null ? [] : SpecificationObject.ToJson(Spec);
+        if (ParameterSetName == SpecSet && Spec is null)
+        {
+            throw new CvException(
+                CmdletErrorIds.SpecificationMissing,
+                CvErrorKind.Invalid,
+                $"ContainerVersion {Name} has nothing to follow.",
+                "Specify -Tag, -SemVer, -VersionPattern or -Newest, or pipe a ContainerVersion to copy."
+            );
+        }
+
+        var own = Specification(ImageRepo, Tag, Container);
+        // Replaced as a whole: a merge would only add labels, and tag and versionPolicy are mutually exclusive.
+        if (own.ContainsKey("selector"))
+            spec.Remove("selector");
+        if (own.ContainsKey("tag") || own.ContainsKey("versionPolicy"))
+        {
+            spec.Remove("tag");
+            spec.Remove("versionPolicy");
+        }
+
+        Merge(spec, own);
         // The default selector: the label cvapp with the name of the ContainerVersion.
         spec["selector"] ??= new JsonObject { [Resource.SelectorKey] = Name };
         JsonObject manifest = new()
@@ -57,10 +113,11 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
             ["spec"] = spec,
         };
         ThrowIfInvalid(manifest);
+        var resource = ContainerVersionManifest.Read(manifest);
         if (
             await ShouldProcessAsync(
                 $"{ns}/{Name}",
-                $"Create ContainerVersion that follows {ContainerVersionManifest.Read(manifest).Followed} of {ImageRepo}"
+                $"Create ContainerVersion that follows {resource.Followed} of {resource.Spec.ImageRepo}"
             )
         )
             await WriteObjectAsync(

@@ -8,8 +8,8 @@ namespace CvManager.PowerShell;
     VerbsCommon.Remove,
     "ContainerVersion",
     DefaultParameterSetName = NamespaceSet,
-    ConfirmImpact = ConfirmImpact.High,
     SupportsShouldProcess = true,
+    ConfirmImpact = ConfirmImpact.High,
     HelpUri = ProjectUri.Docs + "Remove-ContainerVersion.md"
 )]
 [OutputType(typeof(ContainerVersionInfo))]

@@ -52,23 +52,13 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
-    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
-    [Parameter(Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public string? SemVer { get; set; }
+    // Overridden with [Parameter] attributes: New-ContainerVersion takes them from the pipeline, and Set-ContainerVersion must not, because
+    // it would take the policies of piped ContainerVersions for changes.
+    public abstract string? SemVer { get; set; }
 
-    /// <summary>
-    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
-    /// </summary>
-    [Parameter(Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public string? VersionPattern { get; set; }
+    public abstract string? VersionPattern { get; set; }
 
-    /// <summary>How the tags that match the pattern are compared.</summary>
-    [Parameter(ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
-    public VersionOrder? VersionOrder { get; set; }
+    public abstract VersionOrder? VersionOrder { get; set; }
 
     /// <summary>Instead of a tag: follow the version that was pushed last.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NewestSet)]
@@ -76,6 +66,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <summary>The labels that select the workloads, including the key cvapp.</summary>
     [Parameter]
+    [LabelsTransformation]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public Hashtable? Selector { get; set; }
@@ -132,8 +123,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <summary>Whether the previous workload is scaled to zero after the cut-over.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BooleanCompleter))]
-    public bool? ScaleDown { get; set; }
+    public SwitchParameter ScaleDown { get; set; }
 
     /// <summary>The delay between the cut-over and scaling down: up to a day.</summary>
     [Parameter]
@@ -155,18 +145,15 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <summary>Whether a failed rollout is rolled back.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BooleanCompleter))]
-    public bool? Rollback { get; set; }
+    public SwitchParameter Rollback { get; set; }
 
     /// <summary>Whether pods that cannot pull their image, or that crash repeatedly, fail a rollout before its deadline.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BooleanCompleter))]
-    public bool? FailFast { get; set; }
+    public SwitchParameter FailFast { get; set; }
 
     /// <summary>Whether images are written with a digest.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BooleanCompleter))]
-    public bool? PinDigest { get; set; }
+    public SwitchParameter PinDigest { get; set; }
 
     /// <summary>The ConfigMap to write the version to; empty for none.</summary>
     [Parameter]
@@ -181,8 +168,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <summary>Whether rollouts are recorded.</summary>
     [Parameter]
-    [ArgumentCompleter(typeof(BooleanCompleter))]
-    public bool? History { get; set; }
+    public SwitchParameter History { get; set; }
 
     /// <summary>The history is written to the ConfigMap &lt;name&gt;.history; empty for the name of the workload.</summary>
     [Parameter]
@@ -254,13 +240,13 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
         Set(spec, "timeoutSeconds", Seconds(RolloutTimeout));
         Set(spec, "livenessSeconds", Seconds(LivenessTimeout));
         Set(spec, "strategy", StrategyPart());
-        Set(spec, "rollback", Part(("enabled", Rollback), ("failFast", FailFast)));
-        Set(spec, "pinDigest", PinDigest);
+        Set(spec, "rollback", Part(("enabled", IfBound(nameof(Rollback), Rollback)), ("failFast", IfBound(nameof(FailFast), FailFast))));
+        Set(spec, "pinDigest", IfBound(nameof(PinDigest), PinDigest));
         if (ConfigName is "")
             spec["config"] = null;
         else
             Set(spec, "config", Part(("name", ConfigName), ("key", ConfigKey)));
-        Set(spec, "history", Part(("enabled", History), ("name", HistoryName)));
+        Set(spec, "history", Part(("enabled", IfBound(nameof(History), History)), ("name", HistoryName)));
         if (ImagePullSecret is not null)
             spec["imagePullSecrets"] = Names(ImagePullSecret);
         return spec;
@@ -312,7 +298,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
                         ("serviceName", ServiceName),
                         ("verificationServiceName", VerificationServiceName),
                         ("labelNames", LabelName is null ? null : Names(LabelName)),
-                        ("scaleDown", ScaleDown),
+                        ("scaleDown", IfBound(nameof(ScaleDown), ScaleDown)),
                         ("scaleDownDelaySeconds", Seconds(ScaleDownDelay))
                     )
                 ),
@@ -328,6 +314,10 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
             },
             _ => null,
         };
+
+    /// <summary>The value of a switch that was specified, also as <c>-Switch:$false</c>; otherwise null.</summary>
+    private JsonNode? IfBound(string parameter, SwitchParameter value) =>
+        MyInvocation.BoundParameters.ContainsKey(parameter) ? value.ToBool() : null;
 
     /// <summary>Sets or removes all fields, because a policy is replaced as a whole.</summary>
     private static JsonObject Policy(string? semver = null, string? regex = null, string? order = null, bool? newest = null) =>

@@ -22,6 +22,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     private const string InputObjectSet = "InputObject";
 
     private bool _anyInvalid;
+    private int _tested;
 
     /// <summary>Names of ContainerVersions in the cluster. Wildcards are allowed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
@@ -34,9 +35,10 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     /// A ContainerVersion of the cluster, or an object that refers to one: a rollout, a record, the result of a reconcile.
     /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
+    [ContainerVersionReferenceTransformation]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public IContainerVersionReference InputObject { get; set; } = null!;
+    public ContainerVersionReference InputObject { get; set; } = null!;
 
     [Parameter(ParameterSetName = NameSet)]
     public SwitchParameter AllNamespaces { get; set; }
@@ -124,12 +126,16 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
         await base.EndProcessingAsync(cancellationToken);
+        var isManifest = ParameterSetName is not (NameSet or InputObjectSet);
+        if (isManifest && _tested == 0 && !HasErrors)
+            WriteWarning("No ContainerVersion was found in the manifests, so nothing was tested.");
         if (Quiet)
-            await WriteObjectAsync(!_anyInvalid && !HasErrors);
+            await WriteObjectAsync(!_anyInvalid && !HasErrors && (_tested > 0 || !isManifest));
     }
 
     private async Task WriteAsync(ContainerVersionTest test)
     {
+        _tested++;
         _anyInvalid |= !test.Valid;
         if (!Quiet)
             await WriteObjectAsync(test);

@@ -5,7 +5,7 @@ using CvManager.Rollouts;
 namespace CvManager.PowerShell;
 
 /// <summary>The result of reconciling one ContainerVersion, or with -WhatIf the planned result.</summary>
-public sealed class CvReconcileResult : IContainerVersionReference
+public sealed class CvReconcileResult
 {
     /// <summary>The time of the result.</summary>
     public DateTime Time { get; init; }

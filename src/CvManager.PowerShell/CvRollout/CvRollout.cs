@@ -4,7 +4,7 @@ using Resource = CvManager.Resources.ContainerVersion;
 namespace CvManager.PowerShell;
 
 /// <summary>The progress of the current or last rollout of a ContainerVersion for one workload: the output of Get-CvRollout.</summary>
-public sealed class CvRollout : IContainerVersionReference
+public sealed class CvRollout
 {
     public string Namespace { get; init; } = "";
 

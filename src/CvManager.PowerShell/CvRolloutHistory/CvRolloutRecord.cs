@@ -4,7 +4,7 @@ using CvManager.Records;
 namespace CvManager.PowerShell;
 
 /// <summary>The record of a finished rollout for one workload: the output of Get-CvRolloutHistory.</summary>
-public sealed class CvRolloutRecord : IContainerVersionReference
+public sealed class CvRolloutRecord
 {
     public string Namespace { get; init; } = "";
 

@@ -35,9 +35,10 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     /// A ContainerVersion from the pipeline, or an object that refers to one: a rollout, a record, the result of a reconcile.
     /// </summary>
     [Parameter(ParameterSetName = InputObjectSet, Mandatory = true, ValueFromPipeline = true)]
+    [ContainerVersionReferenceTransformation]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public IContainerVersionReference InputObject { get; set; } = null!;
+    public ContainerVersionReference InputObject { get; set; } = null!;
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {

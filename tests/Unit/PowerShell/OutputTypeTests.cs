@@ -72,6 +72,8 @@ public sealed partial class OutputTypeTests
                     || value == typeof(double)
                     || value == typeof(DateTime)
                     || value == typeof(Labels)
+                    // A whole specification, whose parts are properties of their own.
+                    || (value == typeof(PSObject) && property.Name == nameof(ContainerVersionInfo.Spec))
                     || (value.IsGenericType && value.GetGenericTypeDefinition() == typeof(Listed<>))
                     || (Types.Contains(value) && OverridesToString(value))
                 )
@@ -88,6 +90,20 @@ public sealed partial class OutputTypeTests
             where item != typeof(string) && !OverridesToString(item)
             select $"{type.Name}.{property.Name} is a list of {item}"
         );
+
+    /// <summary>What can be set can be read: Get-ContainerVersion shows each setting under the name of its parameter.</summary>
+    [Fact]
+    public void A_ContainerVersion_has_a_property_for_each_parameter_that_sets_a_field()
+    {
+        string[] others = [nameof(SetContainerVersionCommand.CV), nameof(SetContainerVersionCommand.PassThru)];
+        var settings = typeof(SetContainerVersionCommand)
+            .GetProperties()
+            .Where(property => property.IsDefined(typeof(ParameterAttribute)) && property.DeclaringType != typeof(ClusterCmdlet))
+            .Select(property => property.Name)
+            .Except(others);
+
+        Assert.Empty(settings.Except(typeof(ContainerVersionInfo).GetProperties().Select(property => property.Name)));
+    }
 
     [Fact]
     public void Every_output_type_has_a_view() =>

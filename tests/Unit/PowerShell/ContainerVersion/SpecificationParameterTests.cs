@@ -78,7 +78,7 @@ public sealed class SpecificationParameterTests : IDisposable
         );
 
         // Setting one field keeps the others.
-        Assert.Equal("web", _session.Invoke("(Set-ContainerVersion app -ScaleDown $false -PassThru).ServiceName").Single().BaseObject);
+        Assert.Equal("web", _session.Invoke("(Set-ContainerVersion app -ScaleDown:$false -PassThru).ServiceName").Single().BaseObject);
 
         var rolling = _session.Invoke("Set-ContainerVersion app -Strategy Rolling -PassThru").Single();
         Assert.Equal(("Rolling", null), (rolling.Properties["Strategy"].Value, rolling.Properties["ServiceName"].Value));
@@ -123,18 +123,18 @@ public sealed class SpecificationParameterTests : IDisposable
     {
         Assert.Equal(
             "semver:^1.4",
-            _session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Tag").Single().BaseObject
+            _session.Invoke("(New-ContainerVersion app r.example/app -SemVer '^1.4' -Container main).Follows").Single().BaseObject
         );
         Assert.Equal(
             "regex/alphabetical:main-(.+)",
             _session
-                .Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Tag")
+                .Invoke("(Set-ContainerVersion app -VersionPattern 'main-(.+)' -VersionOrder Alphabetical -PassThru).Follows")
                 .Single()
                 .BaseObject
         );
-        Assert.Equal("newest:*", _session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Tag").Single().BaseObject);
-        Assert.Equal("prod", _session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Tag").Single().BaseObject);
-        Assert.Equal("semver:1.x", _session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Tag").Single().BaseObject);
+        Assert.Equal("newest:*", _session.Invoke("(Set-ContainerVersion app -Newest -PassThru).Follows").Single().BaseObject);
+        Assert.Equal("prod", _session.Invoke("(Set-ContainerVersion app -Tag prod -PassThru).Follows").Single().BaseObject);
+        Assert.Equal("semver:1.x", _session.Invoke("(Set-ContainerVersion app -SemVer 1.x -PassThru).Follows").Single().BaseObject);
 
         Assert.Contains(
             "-SemVer (spec.versionPolicy.semver)",
@@ -158,12 +158,12 @@ public sealed class SpecificationParameterTests : IDisposable
     {
         _session
             .Invoke(
-                "$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History $false -FailFast $true"
+                "$null = New-ContainerVersion app r.example/app demo main -ConfigName versions -HistoryName h -VersionSyntax 'v.+' -ImagePullSecret s -History:$false -FailFast"
             )
             .AssertNoErrors();
         Assert.Empty(
             _session
-                .Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History $true")
+                .Invoke("Set-ContainerVersion app -ConfigName '' -HistoryName '' -VersionSyntax '' -ImagePullSecret @() -History")
                 .AssertNoErrors()
                 .Output
         );
