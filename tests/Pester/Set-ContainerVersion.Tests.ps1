@@ -41,7 +41,8 @@ Describe 'Set-ContainerVersion' {
     }
 
     It 'changes from a tag to a policy, and back' {
-        (Set-ContainerVersion web -SemVer '^1.0' -PassThru).Tag | Should -Be 'semver:^1.0'
+        $changed = Set-ContainerVersion web -SemVer '^1.0' -PassThru
+        $changed.Follows, $changed.SemVer, $changed.Tag | Should -Be 'semver:^1.0', '^1.0', $null
         (Set-ContainerVersion web -Tag demo -PassThru).Tag | Should -Be 'demo'
     }
 

@@ -11,60 +11,37 @@ namespace CvManager.PowerShell;
 [Cmdlet(
     VerbsCommon.New,
     "ContainerVersion",
-    DefaultParameterSetName = SpecSet,
+    DefaultParameterSetName = TagSet,
     SupportsShouldProcess = true,
     HelpUri = ProjectUri.Docs + "New-ContainerVersion.md"
 )]
 [OutputType(typeof(ContainerVersionInfo))]
 public sealed class NewContainerVersionCommand : SpecificationCmdlet
 {
-    private const string SpecSet = "Spec";
-
     [Parameter(Position = 0, Mandatory = true, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(SelectorNameCompleter))]
     public string Name { get; set; } = "";
 
     /// <summary>The registry and repository, without tag.</summary>
-    [Parameter(Position = 1, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 1, Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 1, Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 1, Mandatory = true, ParameterSetName = NewestSet, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Position = 1, ParameterSetName = SpecSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 1, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string? ImageRepo { get; set; }
 
-    /// <summary>The tag to follow.</summary>
-    [Parameter(Position = 2, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
+    /// <summary>The tag to follow. Empty if the object in the pipeline follows a policy, which is in its Spec.</summary>
+    [Parameter(Position = 2, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
-    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
-    [Parameter(Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public override string? SemVer { get; set; }
-
-    /// <summary>
-    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
-    /// </summary>
-    [Parameter(Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public override string? VersionPattern { get; set; }
-
-    /// <summary>How the tags that match the pattern are compared.</summary>
-    [Parameter(ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
-    public override VersionOrder? VersionOrder { get; set; }
-
     /// <summary>The name of the container to update.</summary>
-    [Parameter(Position = 3, Mandatory = true, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 3, Mandatory = true, ParameterSetName = SemVerSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 3, Mandatory = true, ParameterSetName = PatternSet, ValueFromPipelineByPropertyName = true)]
     [Parameter(Position = 3, Mandatory = true, ParameterSetName = NewestSet, ValueFromPipelineByPropertyName = true)]
-    [Parameter(Position = 3, ParameterSetName = SpecSet, ValueFromPipelineByPropertyName = true)]
+    [Parameter(Position = 3, ParameterSetName = TagSet, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(ContainerCompleter))]
     public string? Container { get; set; }
@@ -82,7 +59,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
         var cluster = await ConnectAsync(cancellationToken);
         var ns = Namespace ?? cluster.DefaultNamespace;
         var spec = Spec is null ? [] : SpecificationObject.ToJson(Spec);
-        if (ParameterSetName == SpecSet && Spec is null)
+        if (ParameterSetName == TagSet && string.IsNullOrEmpty(Tag) && Spec is null)
         {
             throw new CvException(
                 CmdletErrorIds.SpecificationMissing,
@@ -92,7 +69,7 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
             );
         }
 
-        var own = Specification(ImageRepo, Tag, Container);
+        var own = Specification(ImageRepo, string.IsNullOrEmpty(Tag) ? null : Tag, Container);
         // Replaced as a whole: a merge would only add labels, and tag and versionPolicy are mutually exclusive.
         if (own.ContainsKey("selector"))
             spec.Remove("selector");

@@ -44,24 +44,6 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string? Tag { get; set; }
 
-    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
-    [Parameter(Mandatory = true, ParameterSetName = SemVerSet)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public override string? SemVer { get; set; }
-
-    /// <summary>
-    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
-    /// </summary>
-    [Parameter(Mandatory = true, ParameterSetName = PatternSet)]
-    [ValidateNotNullOrEmpty]
-    [ArgumentCompleter(typeof(FreeTextCompleter))]
-    public override string? VersionPattern { get; set; }
-
-    /// <summary>How the tags that match the pattern are compared.</summary>
-    [Parameter(ParameterSetName = PatternSet)]
-    public override VersionOrder? VersionOrder { get; set; }
-
     /// <summary>The name of the container to update.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]

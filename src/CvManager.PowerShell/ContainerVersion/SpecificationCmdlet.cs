@@ -52,13 +52,23 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     [ValidateNotNullOrEmpty]
     public string? Namespace { get; set; }
 
-    // Overridden with [Parameter] attributes: New-ContainerVersion takes them from the pipeline, and Set-ContainerVersion must not, because
-    // it would take the policies of piped ContainerVersions for changes.
-    public abstract string? SemVer { get; set; }
+    /// <summary>Instead of a tag: follow the highest semantic version in this range (npm syntax).</summary>
+    [Parameter(Mandatory = true, ParameterSetName = SemVerSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public string? SemVer { get; set; }
 
-    public abstract string? VersionPattern { get; set; }
+    /// <summary>
+    /// Instead of a tag: follow the highest tag that matches this regular expression as a whole, compared by its first group.
+    /// </summary>
+    [Parameter(Mandatory = true, ParameterSetName = PatternSet)]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public string? VersionPattern { get; set; }
 
-    public abstract VersionOrder? VersionOrder { get; set; }
+    /// <summary>How the tags that match the pattern are compared.</summary>
+    [Parameter(ParameterSetName = PatternSet)]
+    public VersionOrder? VersionOrder { get; set; }
 
     /// <summary>Instead of a tag: follow the version that was pushed last.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NewestSet)]
