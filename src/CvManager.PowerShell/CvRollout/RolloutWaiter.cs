@@ -18,7 +18,7 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
 {
     /// <summary>When the Leases are read for the first time, and for the second time: within 15 seconds there is a warning.</summary>
     private static readonly TimeSpan FirstRead = TimeSpan.FromSeconds(1);
-    private static readonly TimeSpan SecondRead = TimeSpan.FromSeconds(11);
+    private static readonly TimeSpan SecondRead = TimeSpan.FromSeconds(10);
 
     /// <summary>How often they are read afterwards.</summary>
     private static readonly TimeSpan NextReads = TimeSpan.FromMinutes(1);
