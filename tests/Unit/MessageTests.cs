@@ -24,7 +24,7 @@ public sealed partial class MessageTests
             texts.Add(metadata.GetUserString(handle));
 
         // Patterns and templates have backslashes, tabs or line breaks; prose has none.
-        Assert.Empty(texts.Where(text => text.IndexOfAny(['\\', '\n', '\t']) < 0 && Odd().IsMatch(text)));
+        Assert.DoesNotContain(texts, text => text.IndexOfAny(['\\', '\n', '\t']) < 0 && Odd().IsMatch(text));
         Assert.Contains(texts, text => text.EndsWith('.'));
     }
 

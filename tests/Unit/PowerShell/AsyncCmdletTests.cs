@@ -304,7 +304,7 @@ public sealed class AsyncCmdletTests
             { new AggregateException(new UnauthorizedAccessException()), "FileAccessFailed" },
             { new HttpRequestException("refused"), "NetworkFailed" },
             { new SocketException(), "NetworkFailed" },
-            { new OutOfMemoryException(), "SystemResourcesExhausted" },
+            { new InsufficientMemoryException(), "SystemResourcesExhausted" },
             { new FileNotFoundException(null, "AWSSDK.SSO, Version=4.0.0.0, Culture=neutral"), "ModuleDamaged" },
             { new MissingMethodException(), "ModuleDamaged" },
             { new TypeInitializationException("X", new FileLoadException()), "ModuleDamaged" },
