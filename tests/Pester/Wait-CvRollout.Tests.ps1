@@ -46,8 +46,8 @@ Describe 'Wait-CvRollout' {
     }
 
     It 'makes <Kind> return 1 after <ErrorId>, without the next line' -ForEach @(
-        @{ Kind = '-File'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 0.5' }
-        @{ Kind = '-Command'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 0.5' }
+        @{ Kind = '-File'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 5' }
+        @{ Kind = '-Command'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 5' }
         @{ Kind = '-File'; ErrorId = 'RolloutHeld'; Wait = 'Suspend-ContainerVersion myappcv; Wait-CvRollout myappcv' }
         @{ Kind = '-Command'; ErrorId = 'ContainerVersionNotFound'; Wait = 'Wait-CvRollout nope' }
     ) {
