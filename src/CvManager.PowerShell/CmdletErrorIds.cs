@@ -17,6 +17,7 @@ internal static class CmdletErrorIds
     public const string NamespaceMismatch = nameof(NamespaceMismatch);
     public const string NetworkFailed = nameof(NetworkFailed);
     public const string NothingToSet = nameof(NothingToSet);
+    public const string NothingToTag = nameof(NothingToTag);
     public const string OperationTimedOut = nameof(OperationTimedOut);
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
     public const string PathInvalid = nameof(PathInvalid);

@@ -6,13 +6,14 @@ namespace CvManager.PowerShell;
 
 /// <summary>
 /// Lets a TimeSpan parameter accept <c>5m</c>, <c>1h30m</c>, <c>500ms</c>, a number of seconds, or the format of PowerShell
-/// (<c>00:05:00</c>). Without it, PowerShell converts the number 90 to 90 ticks.
+/// (<c>00:05:00</c>). Without it, PowerShell converts the number 90 to 90 ticks. A bare <c>2d</c> is the decimal number 2 for PowerShell, which
+/// keeps the text of the argument: it is two days.
 /// </summary>
 public sealed partial class TimeSpanTransformationAttribute : ArgumentTransformationAttribute
 {
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
-        var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
+        var value = Value(inputData);
         try
         {
             return value switch
@@ -35,6 +36,12 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
             );
         }
     }
+
+    /// <summary>The value of an argument, without the wrapper of PowerShell.</summary>
+    private static object Value(object argument) =>
+        argument is not PSObject wrapped ? argument
+        : wrapped.BaseObject is decimal && wrapped.ToString() is { } text && Days().IsMatch(text) ? text
+        : wrapped.BaseObject;
 
     /// <summary>Converts a value in the same way, for example a property of a map. Returns null for null.</summary>
     /// <exception cref="ArgumentTransformationMetadataException">The value is not a valid duration.</exception>
@@ -65,6 +72,9 @@ public sealed partial class TimeSpanTransformationAttribute : ArgumentTransforma
 
     private static TimeSpan NotNegative(TimeSpan span, object value) =>
         span < TimeSpan.Zero ? throw new ArgumentOutOfRangeException(nameof(value), "A duration cannot be negative.") : span;
+
+    [GeneratedRegex(@"^[0-9]+(\.[0-9]+)?d$", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant)]
+    private static partial Regex Days();
 
     [GeneratedRegex(
         @"^(?:(?<d>\d+(?:\.\d+)?)d)?(?:(?<h>\d+(?:\.\d+)?)h)?(?:(?<m>\d+(?:\.\d+)?)m(?!s))?(?:(?<s>\d+(?:\.\d+)?)s)?(?:(?<ms>\d+(?:\.\d+)?)ms)?$",

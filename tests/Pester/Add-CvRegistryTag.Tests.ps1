@@ -75,4 +75,13 @@ Describe 'Add-CvRegistryTag' {
         $output -join "`n" | Should -Match fffffff
         (Get-CvRegistryTag $repository).Tag | Should -Not -Contain 'promoted'
     }
+
+    It 'ends a script if there is nothing to promote' {
+        { Get-CvRegistryTag $repository nope -ErrorAction SilentlyContinue | Add-CvRegistryTag -Tag prod } | Should -Throw -ErrorId 'NothingToTag,CvManager.PowerShell.AddCvRegistryTagCommand'
+        $file = Join-Path $TestDrive 'promote.ps1'
+        Set-Content $file "& '$PSScriptRoot/Import-Modules.ps1'; Get-CvRegistryTag $repository nope | Add-CvRegistryTag -Tag prod; 'promoted'"
+        $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoProfile -File $file 2>&1
+        $LASTEXITCODE | Should -Be 1
+        $output | Should -Not -Contain 'promoted'
+    }
 }

@@ -37,6 +37,30 @@ Describe 'Get-CvRegistryTag' {
         Remove-ContainerVersion myapp -Confirm:$false
     }
 
+    It 'lists several repositories, and goes on after one that does not exist' {
+        $null = Add-CvSandboxImage -Repository "$registry/team/other" -Tag '7a8b9c0', 'demo'
+        $tags = Get-CvRegistryTag $repository, "$registry/no/where", "$registry/team/other" demo -ErrorVariable failure -ErrorAction SilentlyContinue
+        $tags.Repository | Should -Be $repository, "$registry/team/other"
+        $failure | Should -HaveCount 1
+    }
+
+    It 'shows a version number as the version of itself and of the tags beside it: <_>' -ForEach '1.4.2', 'v1.4.2-rc.1', '1.4.2.7', '2026.11.25', '1.4.2_build.7' {
+        $null = Add-CvSandboxImage -Repository "$registry/team/numbers" -Tag $_, 'latest', '1.4', '1'
+        (Get-CvRegistryTag "$registry/team/numbers" latest, $_, '1.4', '1').Version | Should -Be $_, $_, $_, $_
+        (Get-CvRegistryTag "$registry/team/numbers" | Where-Object Tag -EQ latest).Version | Should -Be $_
+    }
+
+    It 'stops at its time limit' {
+        $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+        $listener.Start()
+        try {
+            { Get-CvRegistryTag "$($listener.LocalEndpoint)/team/app" demo -Timeout 0.5 } | Should -Throw -ErrorId 'OperationTimedOut,*'
+        }
+        finally {
+            $listener.Stop()
+        }
+    }
+
     It 'stops when the pipeline stops' {
         Get-CvRegistryTag $repository | Select-Object -First 1 | Should -HaveCount 1
     }

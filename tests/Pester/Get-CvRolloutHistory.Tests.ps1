@@ -18,6 +18,10 @@ Describe 'Get-CvRolloutHistory' {
     It 'accepts a date as text' {
         Get-CvRolloutHistory -Since (Get-Date).AddHours(-1) | Should -HaveCount 2
         Get-CvRolloutHistory -Since (Get-Date).AddHours(1) | Should -BeNullOrEmpty
+        Get-CvRolloutHistory -Since 1d -Timeout 2d | Should -HaveCount 2
+        Get-CvRolloutHistory -Since 90m | Should -HaveCount 2
+        Get-CvRolloutHistory -Since 0s | Should -BeNullOrEmpty
+        { Get-CvRolloutHistory -Since soon } | Should -Throw -ErrorId 'CannotConvertArgumentNoMessage,*'
     }
 
     It 'filters by workload and version' {

@@ -9,6 +9,8 @@ namespace CvManager.PowerShell;
 [OutputType(typeof(CvRegistryTag))]
 public sealed class AddCvRegistryTagCommand : RegistryCmdlet
 {
+    private bool _hasInput;
+
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
@@ -35,6 +37,7 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
+        _hasInput = true;
         var repository = ImageRepository.Parse(Repository);
         foreach (var tag in Tag)
         {
@@ -42,6 +45,19 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
                 await AddAsync(repository, tag, cancellationToken);
         }
     }
+
+    /// <summary>If the tag to promote from does not exist, the next line of a script must not take it for promoted.</summary>
+    protected override Task EndProcessingAsync(CancellationToken cancellationToken) =>
+        _hasInput || !MyInvocation.ExpectingInput
+            ? Task.CompletedTask
+            : throw Terminating(
+                new CvException(
+                    CmdletErrorIds.NothingToTag,
+                    CvErrorKind.NotFound,
+                    $"No image came through the pipeline, so {string.Join(", ", Tag)} was not moved.",
+                    "Check the command before Add-CvRegistryTag: the tag or the repository that it reads may not exist."
+                )
+            );
 
     private async Task AddAsync(ImageRepository repository, string tag, CancellationToken cancellationToken)
     {

@@ -6,7 +6,7 @@ using CvManager.Versions;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lists the tags of a repository, with the version that each points at.</summary>
+/// <summary>Lists the tags of repositories, with the version that each points at.</summary>
 [Cmdlet(VerbsCommon.Get, "CvRegistryTag", DefaultParameterSetName = TagSet, HelpUri = ProjectUri.Docs + "Get-CvRegistryTag.md")]
 [OutputType(typeof(CvRegistryTag))]
 public sealed class GetCvRegistryTagCommand : RegistryCmdlet
@@ -20,7 +20,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RepositoryCompleter))]
-    public string Repository { get; set; } = "";
+    public string[] Repository { get; set; } = [];
 
     /// <summary>Names of tags. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 1, ParameterSetName = TagSet)]
@@ -44,16 +44,22 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
     {
-        var repository = ImageRepository.Parse(Repository);
+        foreach (var name in Repository)
+            await GuardAsync(() => ListAsync(name, cancellationToken));
+    }
+
+    private async Task ListAsync(string name, CancellationToken cancellationToken)
+    {
+        var repository = ImageRepository.Parse(name);
         var syntax = Versions.VersionSyntax.Of(VersionSyntax);
         var registry = Registries.For(repository);
         var patterns = new NamePatterns(Tag);
         if (ParameterSetName == VersionSet)
-            await ListImageAsync(registry, repository, cancellationToken);
+            await ListImageAsync(registry, repository, name, cancellationToken);
         else if (Tag.Length == 0)
-            await ListAllAsync(registry, repository, syntax, cancellationToken);
+            await ListAllAsync(registry, repository, name, syntax, cancellationToken);
         else
-            await ResolveAsync(registry, repository, patterns, syntax, cancellationToken);
+            await ResolveAsync(registry, repository, name, patterns, syntax, cancellationToken);
     }
 
     /// <summary>
@@ -62,6 +68,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     private async Task ListAllAsync(
         IRegistry registry,
         ImageRepository repository,
+        string name,
         VersionSyntax syntax,
         CancellationToken cancellationToken
     )
@@ -74,7 +81,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
             if (syntax.IsVersion(tag))
             {
                 _tagCache.Add(repository, tag, digest);
-                await WriteTagAsync(tag, digest, tag);
+                await WriteTagAsync(name, tag, digest, tag);
             }
             else
             {
@@ -88,13 +95,14 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
                 await syntax.MatchingAsync(_tagCache.TagsOf(repository, digest), cancellationToken) is [var best, ..] ? best
                 : syntax.IsDefault ? digest
                 : null;
-            await WriteTagAsync(tag, digest, version);
+            await WriteTagAsync(name, tag, digest, version);
         }
     }
 
     private async Task ResolveAsync(
         IRegistry registry,
         ImageRepository repository,
+        string name,
         NamePatterns patterns,
         VersionSyntax syntax,
         CancellationToken cancellationToken
@@ -126,12 +134,12 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
                     isVersion && await registry.FindTagAsync(repository, tag, cancellationToken) is { } found
                         ? new ResolvedVersion(followed, found.Digest, tag, default)
                         : await resolver.ResolveAsync(repository, followed, VersionSyntax, [], cancellationToken);
-                await WriteTagAsync(tag, resolved.Digest, resolved.Version);
+                await WriteTagAsync(name, tag, resolved.Digest, resolved.Version);
             });
         }
     }
 
-    private async Task ListImageAsync(IRegistry registry, ImageRepository repository, CancellationToken cancellationToken)
+    private async Task ListImageAsync(IRegistry registry, ImageRepository repository, string name, CancellationToken cancellationToken)
     {
         var image = ImageReference.IsDigest(Version)
             ? Version
@@ -154,15 +162,15 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
         )
         {
             if (digest == image)
-                await WriteTagAsync(tag, digest, Version);
+                await WriteTagAsync(name, tag, digest, Version);
         }
     }
 
-    private Task WriteTagAsync(string tag, string digest, string? version) =>
+    private Task WriteTagAsync(string repository, string tag, string digest, string? version) =>
         WriteObjectAsync(
             new CvRegistryTag
             {
-                Repository = Repository,
+                Repository = repository,
                 Tag = tag,
                 Digest = digest,
                 Version = version,

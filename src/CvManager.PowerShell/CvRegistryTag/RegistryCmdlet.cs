@@ -19,6 +19,14 @@ public abstract class RegistryCmdlet : AsyncCmdlet
     [Parameter]
     public SwitchParameter PlainHttp { get; set; }
 
+    /// <summary>The maximum duration of the cmdlet: 90 (seconds), 5m, 1h30m, or a TimeSpan.</summary>
+    [Parameter]
+    [TimeSpanTransformation]
+    [ArgumentCompleter(typeof(DurationCompleter))]
+    public TimeSpan? Timeout { get; set; }
+
+    protected override TimeSpan? TimeLimit => Timeout;
+
     private protected RegistryCatalog Registries =>
         _registries ?? throw new InvalidOperationException("An override of BeginProcessingAsync must call the base method.");
 

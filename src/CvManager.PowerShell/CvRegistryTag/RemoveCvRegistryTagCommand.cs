@@ -16,7 +16,6 @@ namespace CvManager.PowerShell;
 public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
 {
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
-    [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string Repository { get; set; } = "";

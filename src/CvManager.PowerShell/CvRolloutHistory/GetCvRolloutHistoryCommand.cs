@@ -29,8 +29,9 @@ public sealed class GetCvRolloutHistoryCommand : OptionalNameCmdlet
     [ArgumentCompleter(typeof(HistoryVersionCompleter))]
     public string[] Version { get; set; } = [];
 
-    /// <summary>Returns only rollouts that finished at this time or later.</summary>
+    /// <summary>Returns only rollouts that finished at this time or later; a duration means that long ago.</summary>
     [Parameter]
+    [TimeTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public DateTimeOffset? Since { get; set; }
 
