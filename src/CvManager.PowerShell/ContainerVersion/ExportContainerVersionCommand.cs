@@ -52,7 +52,7 @@ public sealed class ExportContainerVersionCommand : OptionalNameCmdlet
             return;
         IReadOnlyList<string> texts =
             Format == ManifestFormat.Yaml
-                ? [.. _manifests.Select(YamlText.Write)]
+                ? [.. _manifests.Select(YamlWriter.Write)]
                 : [Json().ToJsonString(Readable).ReplaceLineEndings("\n") + "\n"];
         if (Path is null)
         {

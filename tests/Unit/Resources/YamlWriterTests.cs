@@ -5,7 +5,7 @@ using Xunit;
 namespace CvManager.Unit.Resources;
 
 /// <summary>YAML that is written is read as the same JSON.</summary>
-public sealed class YamlTextTests
+public sealed class YamlWriterTests
 {
     [Theory]
     [InlineData("demo")]
@@ -34,7 +34,7 @@ public sealed class YamlTextTests
     {
         JsonObject document = new() { [text.Length > 0 ? text : "empty"] = text, ["list"] = new JsonArray(text, text) };
 
-        Assert.True(JsonNode.DeepEquals(document, Assert.Single(YamlDocuments.Read(YamlText.Write(document)))));
+        Assert.True(JsonNode.DeepEquals(document, Assert.Single(YamlDocuments.Read(YamlWriter.Write(document)))));
     }
 
     [Theory]
@@ -44,7 +44,7 @@ public sealed class YamlTextTests
     {
         var document = JsonNode.Parse(json)!;
 
-        Assert.True(JsonNode.DeepEquals(document, Assert.Single(YamlDocuments.Read(YamlText.Write(document)))));
+        Assert.True(JsonNode.DeepEquals(document, Assert.Single(YamlDocuments.Read(YamlWriter.Write(document)))));
     }
 
     /// <summary>kubectl reads YAML 1.1, in which more words are not text than in 1.2.</summary>
@@ -57,12 +57,12 @@ public sealed class YamlTextTests
     [InlineData(".5")]
     [InlineData("=")]
     public void Text_that_YAML_1_1_takes_for_something_else_is_quoted(string text) =>
-        Assert.EndsWith($": \"{text}\"\n", YamlText.Write(new JsonObject { ["a"] = text }), StringComparison.Ordinal);
+        Assert.EndsWith($": \"{text}\"\n", YamlWriter.Write(new JsonObject { ["a"] = text }), StringComparison.Ordinal);
 
     [Fact]
     public void Documents_can_be_joined() =>
         Assert.Equal(
             2,
-            YamlDocuments.Read(YamlText.Write(new JsonObject { ["a"] = 1 }) + YamlText.Write(new JsonObject { ["b"] = 2 })).Count
+            YamlDocuments.Read(YamlWriter.Write(new JsonObject { ["a"] = 1 }) + YamlWriter.Write(new JsonObject { ["b"] = 2 })).Count
         );
 }

@@ -7,7 +7,7 @@ using YamlDotNet.Core.Events;
 namespace CvManager.Resources;
 
 /// <summary>Writes JSON as YAML that <see cref="YamlDocuments"/> and kubectl read as the same JSON. Thread-safe.</summary>
-public static partial class YamlText
+public static partial class YamlWriter
 {
     /// <summary>One document, which begins with <c>---</c> and ends with a line break.</summary>
     public static string Write(JsonNode document)
