@@ -16,7 +16,7 @@ internal static class AwsProfile
     public static string? FindSsoProfile()
     {
         CredentialProfileStoreChain profiles = new();
-        string? name = Name;
+        var name = Name;
         for (var sources = 0; sources < MaxSources && name is { Length: > 0 }; sources++)
         {
             if (!profiles.TryGetProfile(name, out var profile))
