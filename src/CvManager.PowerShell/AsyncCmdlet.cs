@@ -47,6 +47,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     private CancellationTokenSource? _limit;
     private CancellationTokenSource? _work;
     private CmdletLogger? _logger;
+    private bool _showsDebug;
+    private bool _showsVerboseAsDebug;
     private bool _hasEnded;
     private int _messages;
     private long _dropped;
@@ -66,7 +68,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     protected virtual TimeSpan StopLimit => TimeSpan.FromSeconds(10);
 
     /// <summary>
-    /// The log of the engine. Errors and warnings become warnings, information becomes verbose, the rest debug. Thread-safe.
+    /// The log of the engine. Errors and warnings become warnings, information becomes verbose, the rest debug, which is enabled only if it is
+    /// shown. Thread-safe.
     /// </summary>
     protected ILogger Logger => _logger ??= new CmdletLogger(this);
 
@@ -120,7 +123,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>Thread-safe, like the methods for the other kinds of messages.</summary>
     protected new void WriteWarning(string text) => Post(new WarningMessage(DisplayText.Of(text)));
 
-    protected new void WriteVerbose(string text) => Post(new VerboseMessage(DisplayText.Of(text)));
+    /// <remarks>With -Debug and without -Verbose, PowerShell would ask for confirmation after each verbose message.</remarks>
+    protected new void WriteVerbose(string text) =>
+        Post(_showsVerboseAsDebug ? new DebugMessage(DisplayText.Of(text)) : new VerboseMessage(DisplayText.Of(text)));
 
     protected new void WriteDebug(string text) => Post(new DebugMessage(DisplayText.Of(text)));
 
@@ -210,6 +215,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     protected sealed override void BeginProcessing()
     {
+        _showsDebug = ShowsDebug();
+        _showsVerboseAsDebug = MyInvocation.BoundParameters.ContainsKey("Debug") && !MyInvocation.BoundParameters.ContainsKey("Verbose");
         if (TimeLimit is { } limit)
             _limit = new CancellationTokenSource(limit, TimeProvider.System);
         _work = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, _limit?.Token ?? CancellationToken.None);
@@ -244,6 +251,12 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         _limit?.Dispose();
         _stop.Dispose();
     }
+
+    private bool ShowsDebug() =>
+        MyInvocation.BoundParameters.TryGetValue("Debug", out var value)
+            ? LanguagePrimitives.IsTrue(value)
+            : LanguagePrimitives.TryConvertTo(GetVariableValue("DebugPreference"), out ActionPreference preference)
+                && preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore);
 
     private void Run(Func<CancellationToken, Task> hook, bool terminating)
     {
@@ -421,7 +434,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None;
+        public bool IsEnabled(LogLevel logLevel) => logLevel != LogLevel.None && (logLevel >= LogLevel.Information || cmdlet._showsDebug);
 
         public void Log<TState>(
             LogLevel logLevel,
@@ -431,6 +444,8 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             Func<TState, Exception?, string> formatter
         )
         {
+            if (!IsEnabled(logLevel))
+                return;
             var text = formatter(state, exception);
             if (logLevel >= LogLevel.Warning)
                 cmdlet.WriteWarning(text);

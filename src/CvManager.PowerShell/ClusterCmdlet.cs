@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using CvManager.Cluster;
 using CvManager.PowerShell.Completion;
+using Microsoft.Extensions.Logging;
 
 namespace CvManager.PowerShell;
 
@@ -33,6 +34,9 @@ public abstract class ClusterCmdlet : AsyncCmdlet
 
     protected override TimeSpan? TimeLimit => Timeout;
 
+    /// <summary>The log of requests to the cluster and to registries.</summary>
+    private protected virtual ILogger RequestLogger => Logger;
+
     /// <summary>Returns the connection, the same one for each call. Do not dispose it: the cmdlet or the session owns it.</summary>
     /// <exception cref="CvException">Wrapped so that it stops the pipeline: no item can be processed without a cluster.</exception>
     protected async Task<ClusterConnection> ConnectAsync(CancellationToken cancellationToken)
@@ -47,13 +51,13 @@ public abstract class ClusterCmdlet : AsyncCmdlet
             );
             if (path is null && Context is null && SessionConnection.Of(session) is { } connected)
             {
-                _cluster = connected.Cluster;
+                _cluster = connected.Cluster.LoggedBy(RequestLogger);
                 path = connected.KubeConfig;
             }
             else
             {
                 var options = KubeContexts.Find(session, path, Context);
-                _cluster = ClusterConnection.Connect(options);
+                _cluster = ClusterConnection.Connect(options).LoggedBy(RequestLogger);
                 _ownsCluster = true;
                 path = options.KubeConfigPath;
             }

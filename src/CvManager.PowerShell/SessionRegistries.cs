@@ -1,6 +1,7 @@
 using System.Management.Automation;
 using CvManager.Registries;
 using CvManager.Registries.Credentials;
+using Microsoft.Extensions.Logging;
 
 namespace CvManager.PowerShell;
 
@@ -20,13 +21,17 @@ internal sealed class SessionRegistries : IAsyncDisposable
     /// <summary>
     /// Opens registries with the given credential, or with the credentials of docker and podman. The caller disposes the result.
     /// </summary>
-    public RegistryCatalog Open(PSCredential? credential = null, bool plainHttp = false) =>
+    /// <param name="logger">The log of one cmdlet.</param>
+    public RegistryCatalog Open(ILogger? logger, PSCredential? credential = null, bool plainHttp = false) =>
         credential is null
-            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp)
+            ? _shared.With(DockerConfigFile.OfEnvironment(TimeProvider.System), plainHttp: plainHttp, logger: logger)
             : _shared.With(
-                new FixedCredential(RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password)),
+                new FixedCredential(
+                    RegistryCredential.OfPassword(credential.UserName, credential.GetNetworkCredential().Password).From("-Credential")
+                ),
                 credential.UserName,
-                plainHttp
+                plainHttp,
+                logger
             );
 
     public ValueTask DisposeAsync()

@@ -49,4 +49,10 @@ Describe 'Get-ContainerVersion' {
     ) {
         { Get-ContainerVersion @Arguments -ErrorAction Stop } | Should -Throw -ErrorId "$Id,CvManager.PowerShell.GetContainerVersionCommand"
     }
+
+    It 'shows its requests with -Debug, and only then' {
+        $lines = Get-ContainerVersion web -Debug 5>&1 | Where-Object { $_ -is [Management.Automation.DebugRecord] }
+        $lines -match '^GET https?://\S+/containerversions\S*: 200 in \d+ ms$' | Should -Not -BeNullOrEmpty
+        Get-ContainerVersion web 5>&1 | Where-Object { $_ -is [Management.Automation.DebugRecord] } | Should -BeNullOrEmpty
+    }
 }

@@ -83,4 +83,11 @@ Describe 'Get-CvRegistryTag' {
         $failure[0].FullyQualifiedErrorId | Should -Be "$Id,CvManager.PowerShell.GetCvRegistryTagCommand"
         $failure[0].ErrorDetails.RecommendedAction | Should -Not -BeNullOrEmpty
     }
+
+    It 'shows its requests with -Debug, and the source of the login with -Verbose' {
+        $lines = Get-CvRegistryTag $repository demo -Debug 5>&1 | Where-Object { $_ -is [Management.Automation.DebugRecord] }
+        $lines -match "^HEAD http://$([regex]::Escape($registry))/v2/team/myapp/manifests/demo: 200 in \d+ ms$" | Should -HaveCount 1
+        $lines = Get-CvRegistryTag $repository demo -Verbose 4>&1 | Where-Object { $_ -is [Management.Automation.VerboseRecord] }
+        "$lines" | Should -Match ([regex]::Escape($registry) + '.*anonymous')
+    }
 }

@@ -55,4 +55,11 @@ Describe 'Start-CvReconcile' {
         "$($lines[0])" | Should -Match '^\d\d:\d\d:\d\d default/myappcv: Progressing 5.0.0'
         $lines.Count | Should -BeLessThan 10
     }
+
+    It 'logs its requests with -LogLevel Debug' {
+        $urls = Start-CvReconcile -Watch -NoLeaderElection -LogFormat Json -LogLevel Debug -Timeout 30 | ForEach-Object {
+            ($_ | ConvertFrom-Json | Where-Object eventName -EQ 'RequestSent').url
+        } | Where-Object { $_ -like "$($sandbox.Server)*" } | Select-Object -First 1
+        $urls | Should -HaveCount 1
+    }
 }

@@ -5,6 +5,8 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.Cluster;
 
@@ -92,6 +94,8 @@ public sealed class ClusterConnection : IDisposable
 
     /// <summary>Called immediately before a change is sent; an exception prevents the change.</summary>
     private Action? BeforeChange { get; set; }
+
+    private ILogger Logger { get; set; } = NullLogger.Instance;
 
     /// <summary>Reads the configuration; sends no request.</summary>
     /// <exception cref="CvException"><c>KubeConfigNotFound</c>, <c>KubeConfigInvalid</c>, <c>KubeConfigNotSupported</c>,
@@ -184,6 +188,14 @@ public sealed class ClusterConnection : IDisposable
         var guarded = (ClusterConnection)MemberwiseClone();
         guarded.BeforeChange = guard;
         return guarded;
+    }
+
+    /// <summary>The same connection with a log of its requests at level Debug. Dispose only one of the two.</summary>
+    public ClusterConnection LoggedBy(ILogger logger)
+    {
+        var logged = (ClusterConnection)MemberwiseClone();
+        logged.Logger = logger;
+        return logged;
     }
 
     /// <summary>One object.</summary>
@@ -630,7 +642,7 @@ public sealed class ClusterConnection : IDisposable
 
         if (method != HttpMethod.Get)
             BeforeChange?.Invoke();
-        var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        var response = await RequestLog.SendAsync(Logger, _time, request, SendOnceAsync, cancellationToken);
         if (response.IsSuccessStatusCode)
             return response;
         if (response.StatusCode == System.Net.HttpStatusCode.Unauthorized)
@@ -638,6 +650,9 @@ public sealed class ClusterConnection : IDisposable
         using (response)
             throw ClusterErrors.FromResponse((int)response.StatusCode, await ReadErrorAsync(response, cancellationToken), method, title);
     }
+
+    private Task<HttpResponseMessage> SendOnceAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
 
     /// <summary>The body of an error response, truncated; empty if it cannot be read.</summary>
     private static async Task<string> ReadErrorAsync(HttpResponseMessage response, CancellationToken cancellationToken)

@@ -2,6 +2,8 @@ using CvManager.Registries.Credentials;
 using CvManager.Registries.DockerHub;
 using CvManager.Registries.Ecr;
 using CvManager.Registries.Oci;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.Registries;
 
@@ -15,6 +17,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     private readonly RegistryClientOptions _options;
     private readonly ICredentialSource _credentials;
     private readonly HttpMessageInvoker _http;
+    private readonly HttpMessageInvoker _connections;
     private readonly bool _ownsHttp;
     private readonly string _login;
     private readonly RequestBudgets _budgets;
@@ -50,7 +53,8 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
         ArgumentNullException.ThrowIfNull(credentials);
         _options = options;
         _credentials = credentials;
-        _http = http;
+        _http = options.Logger == NullLogger.Instance ? http : new HttpMessageInvoker(new RequestLogHandler(http, options));
+        _connections = http;
         _ownsHttp = ownsHttp;
         _login = login;
         _budgets = budgets;
@@ -62,8 +66,20 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
     /// <summary>The same registries with other credentials over the same connections. Must not outlive this catalog.</summary>
     /// <param name="login">Identifies the credentials without being secret: each login has its own request budgets.</param>
     /// <param name="plainHttp">Use plain HTTP regardless of the options.</param>
-    public RegistryCatalog With(ICredentialSource credentials, string login = "", bool plainHttp = false) =>
-        new(plainHttp ? _options with { PlainHttp = true } : _options, credentials, _http, ownsHttp: false, login, _budgets);
+    /// <param name="logger">Replaces the log of the options.</param>
+    public RegistryCatalog With(ICredentialSource credentials, string login = "", bool plainHttp = false, ILogger? logger = null) =>
+        new(
+            _options with
+            {
+                PlainHttp = plainHttp || _options.PlainHttp,
+                Logger = logger ?? _options.Logger,
+            },
+            credentials,
+            _connections,
+            ownsHttp: false,
+            login,
+            _budgets
+        );
 
     /// <summary>The same, trying these credentials before those of this catalog.</summary>
     /// <inheritdoc cref="With" path="/param"/>
@@ -107,7 +123,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
         clients.ForEach(client => client.Dispose());
         if (_ownsHttp)
-            _http.Dispose();
+            _connections.Dispose();
     }
 
     /// <summary>The client of one registry and its resources.</summary>
@@ -165,7 +181,7 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
 
         private EcrRegistryChoice CreateEcr(string name, EcrHost host, RequestBudget budget)
         {
-            EcrCredentials credentials = new(_owner._credentials, name);
+            EcrCredentials credentials = new(_owner._credentials, name, logger: _owner._options.Logger);
             var client = EcrConnection.Open(host, _owner._http, credentials, _owner._options.RequestTimeout, _owner._options.TimeProvider);
             EcrCaller caller = new(client, credentials, budget, _owner._options);
             EcrLogin login = new(caller, name, _owner._options.TimeProvider);
@@ -181,6 +197,13 @@ public sealed class RegistryCatalog : IRegistryCatalog, IDisposable
             );
         }
     }
+}
+
+/// <summary>Logs the requests of one catalog, and sends them over connections that it does not own.</summary>
+internal sealed class RequestLogHandler(HttpMessageInvoker connections, RegistryClientOptions options) : HttpMessageHandler
+{
+    protected override Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken) =>
+        RequestLog.SendAsync(options.Logger, options.TimeProvider, request, connections.SendAsync, cancellationToken);
 }
 
 /// <summary>The request budget of one registry and login.</summary>

@@ -1,3 +1,6 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+
 namespace CvManager.Registries;
 
 /// <summary>Options for the clients of registries.</summary>
@@ -27,6 +30,9 @@ public sealed record RegistryClientOptions
         };
 
     public TimeProvider TimeProvider { get; init; } = TimeProvider.System;
+
+    /// <summary>The log of requests (Debug), and of the sources of the credentials that were used (Information).</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <summary>The timeout of one attempt of a request, including authentication.</summary>
     public TimeSpan RequestTimeout { get; init; } = TimeSpan.FromSeconds(30);

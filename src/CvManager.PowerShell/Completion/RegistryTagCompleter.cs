@@ -37,7 +37,7 @@ public class RegistryTagCompleter : Completer
     )
     {
         var filter = Filter(versionSyntax);
-        using var registries = SessionRegistries.Of(request.Session).Open(plainHttp: request.Has("PlainHttp"));
+        using var registries = SessionRegistries.Of(request.Session).Open(logger: null, plainHttp: request.Has("PlainHttp"));
         List<CompletionCandidate> tags = [];
         await foreach (var tag in registries.For(repository).ListTagsAsync(repository, cancellationToken))
         {

@@ -59,7 +59,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = allNamespaces ? null : inNamespace ?? cluster.DefaultNamespace;
-        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
+        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current), Logger);
         var snapshot = await scope.Reconciler.ReadAsync(ns, cancellationToken);
         var found = await ContainerVersionLookup.SelectAsync(
             snapshot.Resources,

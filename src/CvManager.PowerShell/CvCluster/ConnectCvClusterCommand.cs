@@ -47,7 +47,7 @@ public sealed class ConnectCvClusterCommand : AsyncCmdlet
         var server = cluster.Server.ToString().TrimEnd('/');
         try
         {
-            var version = await cluster.GetRawAsync("version", cancellationToken);
+            var version = await cluster.LoggedBy(Logger).GetRawAsync("version", cancellationToken);
             WriteVerbose($"Connected to {server}, Kubernetes {version["gitVersion"]}.");
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)

@@ -2,6 +2,7 @@ using CvManager.Cluster;
 using CvManager.Controller;
 using CvManager.Following;
 using CvManager.Registries;
+using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.PowerShell;
@@ -12,9 +13,10 @@ internal sealed class ReconcilerScope : IDisposable
     private readonly RegistryCatalog _registries;
     private readonly OnDemandVersions _versions;
 
-    public ReconcilerScope(ClusterConnection cluster, SessionMemory session)
+    /// <param name="logger">The log of requests to registries.</param>
+    public ReconcilerScope(ClusterConnection cluster, SessionMemory session, ILogger logger)
     {
-        _registries = SessionRegistries.Of(session).Open();
+        _registries = SessionRegistries.Of(session).Open(logger);
         // Without a log: results and errors contain the same information.
         EngineEnvironment environment = new(TimeProvider.System, NullLogger.Instance);
         _versions = new OnDemandVersions(cluster, _registries, environment);

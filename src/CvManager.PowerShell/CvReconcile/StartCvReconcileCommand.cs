@@ -61,6 +61,9 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     [Parameter]
     public SwitchParameter NoLeaderElection { get; set; }
 
+    private protected override Microsoft.Extensions.Logging.ILogger RequestLogger =>
+        Watch && LogFormat == LogFormat.Json ? _log : base.RequestLogger;
+
     /// <summary>Ctrl-C waits for the controller to stop, like SIGTERM.</summary>
     protected override TimeSpan StopLimit => Watch ? ShutdownLimit : base.StopLimit;
 
@@ -141,7 +144,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
             WriteStatusLine($"Watching {scope} of {cluster.Server}. Press Ctrl-C to stop.");
         }
 
-        using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open();
+        using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(RequestLogger);
         using ContainerVersionController controller =
             LogFormat == LogFormat.Json
                 ? new(
@@ -211,7 +214,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         var whatIf = MyInvocation.BoundParameters.TryGetValue("WhatIf", out var value)
             ? LanguagePrimitives.IsTrue(value)
             : await OnPipelineAsync(() => LanguagePrimitives.IsTrue(GetVariableValue("WhatIfPreference")));
-        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current));
+        using var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current), Logger);
         var pass = new ReconcilePass(scope.Reconciler, TimeProvider.System);
         var output = await CreateWaitOutputAsync();
         using var limited = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);

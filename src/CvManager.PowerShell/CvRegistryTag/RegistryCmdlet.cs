@@ -31,7 +31,7 @@ public abstract class RegistryCmdlet : AsyncCmdlet
         _registries ?? throw new InvalidOperationException("An override of BeginProcessingAsync must call the base method.");
 
     protected override async Task BeginProcessingAsync(CancellationToken cancellationToken) =>
-        _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Credential, PlainHttp);
+        _registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(Logger, Credential, PlainHttp);
 
     /// <summary>Writes an error of one tag, so that the others are processed.</summary>
     private protected async Task GuardAsync(Func<Task> work)

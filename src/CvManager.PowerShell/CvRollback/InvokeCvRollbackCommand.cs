@@ -93,7 +93,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
     private async Task RollBackAsync(ClusterConnection cluster, Resource resource, CancellationToken cancellationToken)
     {
         var version = await TargetAsync(cluster, resource, cancellationToken);
-        using (var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current)))
+        using (var scope = new ReconcilerScope(cluster, await OnPipelineAsync(() => SessionMemory.Current), Logger))
         {
             // Checks that the registry still has the image, before pods fail to pull it.
             var snapshot = await scope.Reconciler.ReadAsync(resource.Metadata.Namespace, cancellationToken);

@@ -50,7 +50,7 @@ internal sealed class DockerConfig
         {
             try
             {
-                found.Add(auth.ToCredential($"{source}, auths '{RemoteText.Show(key)}'"));
+                found.Add(auth.ToCredential($"{source}, auths '{RemoteText.Show(key)}'").From(source));
             }
             catch (CvException e)
             {

@@ -34,7 +34,7 @@ public sealed class DockerConfigFile(string path, TimeProvider time) : ICredenti
                 !string.IsNullOrEmpty(helper)
                 && await CredentialHelper.GetAsync(helper, RegistryKey.Of(repository), time, cancellationToken) is { } credential
             )
-                found.Add(credential);
+                found.Add(credential.From($"docker-credential-{helper}, named in {path}"));
         }
         catch (CvException e) when (own is null)
         {

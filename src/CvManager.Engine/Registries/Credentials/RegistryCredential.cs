@@ -13,6 +13,9 @@ public sealed class RegistryCredential
 
     public string UserName { get; }
 
+    /// <summary>Where the credential comes from, for the log.</summary>
+    internal string Source { get; private init; } = "a login";
+
     /// <summary>The secret of the credential, whatever its kind.</summary>
     internal string Password { get; }
 
@@ -30,6 +33,9 @@ public sealed class RegistryCredential
     public static RegistryCredential OfIdentityToken(string token) => new("", token, token, null);
 
     public static RegistryCredential OfRegistryToken(string token) => new("", token, null, token);
+
+    /// <summary>The same credential with the source that the log shows.</summary>
+    public RegistryCredential From(string source) => new(UserName, Password, IdentityToken, RegistryToken) { Source = source };
 
     public override string ToString() =>
         UserName.Length > 0 ? UserName

@@ -12,6 +12,9 @@ internal static class AwsProfile
     /// <summary>As the SDK and the AWS CLI choose it.</summary>
     public static string Name => Environment.GetEnvironmentVariable("AWS_PROFILE") is { Length: > 0 } name ? name : "default";
 
+    /// <summary>Whether the configuration has the profile.</summary>
+    public static bool Exists => new CredentialProfileStoreChain().TryGetProfile(Name, out _);
+
     /// <summary>The name of the profile, or of the one that it takes its credentials from, that needs a login by SSO; null if none does.</summary>
     public static string? FindSsoProfile()
     {

@@ -2,6 +2,8 @@ using Amazon.Runtime;
 using Amazon.Runtime.Credentials.Internal;
 using Amazon.Runtime.Identity;
 using CvManager.Registries.Credentials;
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 
 namespace CvManager.Registries.Ecr;
 
@@ -11,12 +13,17 @@ namespace CvManager.Registries.Ecr;
 /// </summary>
 /// <param name="registry">The host name of the registry.</param>
 /// <param name="chain">Null for the default chain.</param>
-internal sealed class EcrCredentials(ICredentialSource source, string registry, IIdentityResolver<AWSCredentials>? chain = null)
-    : IIdentityResolverConfiguration,
-        IIdentityResolver<AWSCredentials>
+internal sealed class EcrCredentials(
+    ICredentialSource source,
+    string registry,
+    IIdentityResolver<AWSCredentials>? chain = null,
+    ILogger? logger = null
+) : IIdentityResolverConfiguration, IIdentityResolver<AWSCredentials>
 {
     // Sources are queried by repository; any one of the registry will do.
     private readonly ImageRepository _any = ImageRepository.Parse($"{registry}/any");
+
+    private readonly CredentialLog _log = new(logger ?? NullLogger.Instance);
 
     /// <summary>The secrets of the last request.</summary>
     public Secrets Secrets { get; private set; } = Secrets.None;
@@ -30,6 +37,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
         if ((await source.FindAllAsync(_any, cancellationToken)).FirstOrDefault(IsAccessKey) is { } given)
         {
             Secrets = given.Secrets;
+            _log.Used(registry, $"the access key of {given.Source}");
             return new BasicAWSCredentials(given.UserName, given.Password);
         }
 
@@ -41,6 +49,7 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
             var found = await all.ResolveIdentityAsync(clientConfig, cancellationToken);
             // The signer reads credentials synchronously: resolve them here.
             now = await found.GetCredentialsAsync().WaitAsync(cancellationToken);
+            _log.Used(registry, SourceOf(found));
         }
         catch (Exception e) when (AwsProfile.IsSsoLoginMissing(e) && AwsProfile.FindSsoProfile() is { } profile)
         {
@@ -70,6 +79,16 @@ internal sealed class EcrCredentials(ICredentialSource source, string registry, 
             return false;
         }
     }
+
+    private static string SourceOf(AWSCredentials found) =>
+        found switch
+        {
+            EnvironmentVariablesAWSCredentials => "the environment variables AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+            AssumeRoleWithWebIdentityCredentials => "the AWS web identity of AWS_WEB_IDENTITY_TOKEN_FILE",
+            GenericContainerCredentials => "the AWS role of the pod or container",
+            // The SDK's class for the role of the instance is internal.
+            _ => AwsProfile.Exists ? $"AWS profile '{AwsProfile.Name}'" : "the AWS role of the instance",
+        };
 
     // Credentials of 'docker login' to ECR have the user name AWS and expire after 12 hours.
     private static bool IsAccessKey(RegistryCredential given) =>

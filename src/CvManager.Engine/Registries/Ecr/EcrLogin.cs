@@ -62,7 +62,11 @@ internal sealed class EcrLogin(EcrCaller ecr, string registry, TimeProvider time
             life = MaxLifetime;
         // Renewed a tenth of its lifetime, at most five minutes, before it expires, for requests in progress.
         var margin = TimeSpan.FromTicks(Math.Min(life.Ticks / 10, TimeSpan.FromMinutes(5).Ticks));
-        return new Token(RegistryCredential.OfPassword(user, password), time.GetTimestamp(), life - margin);
+        return new Token(
+            RegistryCredential.OfPassword(user, password).From("GetAuthorizationToken of ECR"),
+            time.GetTimestamp(),
+            life - margin
+        );
     }
 
     /// <summary>Uses the monotonic clock, which is not affected when the system clock is set.</summary>

@@ -117,7 +117,10 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
                         time.GetUtcNow() + BasicLifetime,
                         LoggedIn: true,
                         credential.Secrets
-                    );
+                    )
+                    {
+                        Source = credential.Source,
+                    };
                 if (challenge.IsBearer)
                     return await tokens.ObtainAsync(access, challenge, credential, cancellationToken);
                 if (credential is { IdentityToken: null })
@@ -126,7 +129,10 @@ internal sealed class RegistryAuthenticator(TokenServer tokens, ICredentialSourc
                         time.GetUtcNow() + BasicLifetime,
                         LoggedIn: true,
                         credential.Secrets
-                    );
+                    )
+                    {
+                        Source = credential.Source,
+                    };
             }
             catch (CvException e) when (e.Kind is CvErrorKind.Unauthenticated or CvErrorKind.Forbidden)
             {
@@ -203,5 +209,8 @@ internal sealed class LoginAttempt
 /// <param name="Secrets">The secrets of the header, and of the credential it was obtained with.</param>
 internal sealed record RegistryAuthorization(AuthenticationHeaderValue Header, DateTimeOffset RenewAt, bool LoggedIn, Secrets Secrets)
 {
+    /// <summary>Where the credential comes from, for the log; null for anonymous access.</summary>
+    public string? Source { get; init; }
+
     public override string ToString() => $"{Header.Scheme} (until {RenewAt:O})";
 }

@@ -31,6 +31,7 @@ internal sealed partial class RegistryTransport
     private readonly RequestBudget _budget;
     private readonly TokenServer _tokens;
     private readonly RegistryAuthenticator _authenticator;
+    private readonly CredentialLog _credentialLog;
 
     // For servers that the registry redirects to.
     private readonly ConcurrentDictionary<string, RegistryAuthenticator> _otherServers = new(StringComparer.OrdinalIgnoreCase);
@@ -44,6 +45,7 @@ internal sealed partial class RegistryTransport
         _options = options;
         _tokens = new TokenServer(http, options);
         _authenticator = new RegistryAuthenticator(_tokens, credentials, options.TimeProvider);
+        _credentialLog = new CredentialLog(options.Logger);
         var retries = new ResiliencePipelineBuilder<RegistryResponse> { TimeProvider = options.TimeProvider };
         if (options.Retries > 0)
         {
@@ -233,6 +235,8 @@ internal sealed partial class RegistryTransport
             var refused =
                 response.Status == HttpStatusCode.Unauthorized
                 || (response.Status == HttpStatusCode.Forbidden && authorization is { LoggedIn: true });
+            if (!refused && own)
+                _credentialLog.Used(request.Repository.Registry, authorization?.Source);
             if (!refused || retries == MaxLogins)
                 return response;
             var next = await authenticator.AnswerAsync(access, response, authorization, attempt, cancellationToken);

@@ -127,7 +127,10 @@ internal sealed class TokenServer(HttpMessageInvoker http, RegistryClientOptions
             requestedAt + TimeSpan.FromSeconds(lifetime - Math.Min(60, lifetime / 5)),
             credential is not null,
             new Secrets(text).With(credential?.Secrets ?? Secrets.None)
-        );
+        )
+        {
+            Source = credential?.Source,
+        };
     }
 
     /// <summary>The value as number or string; null if missing or invalid.</summary>
