@@ -31,16 +31,18 @@ internal static partial class RequestLog
         try
         {
             var response = await send(request, cancellationToken);
-            LogSent(logger, request.Method, url, (int)response.StatusCode, Milliseconds());
+            var status = (int)response.StatusCode;
+            var milliseconds = (long)time.GetElapsedTime(started).TotalMilliseconds;
+            LogSent(logger, request.Method, url, status, milliseconds);
             return response;
         }
         catch (Exception e)
         {
-            LogFailed(logger, request.Method, url, Reason(e), Milliseconds());
+            var reason = Reason(e);
+            var milliseconds = (long)time.GetElapsedTime(started).TotalMilliseconds;
+            LogFailed(logger, request.Method, url, reason, milliseconds);
             throw;
         }
-
-        long Milliseconds() => (long)time.GetElapsedTime(started).TotalMilliseconds;
     }
 
     /// <summary>Not the message, which may contain secrets, and is in the error that the failure becomes.</summary>
