@@ -40,6 +40,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>The maximum number of queued messages. Further messages are dropped and counted.</summary>
     private const int MessageCapacity = 10_000;
 
+    /// <summary>The longest time that a timer of .NET takes, 49.7 days. A longer time limit ends there.</summary>
+    private static readonly TimeSpan LongestTimer = TimeSpan.FromMilliseconds(uint.MaxValue - 1);
+
     // One queue for the life of the cmdlet: output that a background thread writes between two hooks is delivered by the next hook.
     private readonly BlockingCollection<PipelineRecord> _queue = new();
     private readonly SemaphoreSlim _capacity = new(QueueCapacity);
@@ -218,7 +221,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
         _showsDebug = ShowsDebug();
         _showsVerboseAsDebug = MyInvocation.BoundParameters.ContainsKey("Debug") && !MyInvocation.BoundParameters.ContainsKey("Verbose");
         if (TimeLimit is { } limit)
-            _limit = new CancellationTokenSource(limit, TimeProvider.System);
+            _limit = new CancellationTokenSource(limit < LongestTimer ? limit : LongestTimer, TimeProvider.System);
         _work = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, _limit?.Token ?? CancellationToken.None);
         Run(BeginProcessingAsync, terminating: true);
     }

@@ -37,6 +37,10 @@ Describe 'Get-CvRegistryTag' {
         Remove-ContainerVersion myapp -Confirm:$false
     }
 
+    It 'takes a time limit that is longer than a timer can be' {
+        (Get-CvRegistryTag $repository demo -Timeout 60d).Version | Should -Be '1a2b3c4'
+    }
+
     It 'lists several repositories, and goes on after one that does not exist' {
         $null = Add-CvSandboxImage -Repository "$registry/team/other" -Tag '7a8b9c0', 'demo'
         $tags = Get-CvRegistryTag $repository, "$registry/no/where", "$registry/team/other" demo -ErrorVariable failure -ErrorAction SilentlyContinue

@@ -12,6 +12,9 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
     /// <summary>What the default time limit allows for the steps of the controller.</summary>
     private static readonly TimeSpan Margin = TimeSpan.FromMinutes(1);
 
+    /// <summary>No default time limit is longer: a timer of .NET takes at most 49.7 days, which many gates of a day each exceed.</summary>
+    private static readonly TimeSpan MaxDefaultLimit = TimeSpan.FromDays(49);
+
     private readonly ContainerVersionStore _resources = new(cluster);
 
     /// <summary>
@@ -23,13 +26,15 @@ public sealed class RolloutWait(ClusterConnection cluster, TimeProvider time)
     {
         ArgumentNullException.ThrowIfNull(spec);
         var gates = spec.Container.Verify.Concat(spec.Strategy.Verify).Concat(spec.Strategy.PostVerify);
-        return Margin
+        var limit =
+            Margin
             + TimeSpan.FromSeconds(
                 spec.PollIntervalSeconds
                     + gates.Sum(gate => (long)gate.TimeoutSeconds)
                     + ((long)spec.TimeoutSeconds * (spec.Rollback.Enabled ? 2 : 1))
                     + (spec.Strategy.BlueGreen?.ScaleDownDelaySeconds ?? 0)
             );
+        return limit < MaxDefaultLimit ? limit : MaxDefaultLimit;
     }
 
     /// <summary>Reads the resource every second until it is done.</summary>

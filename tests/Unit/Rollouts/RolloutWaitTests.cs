@@ -216,6 +216,23 @@ public sealed class RolloutWaitTests
         );
     }
 
+    [Fact]
+    public void The_default_time_limit_of_the_longest_specification_is_one_that_a_timer_takes()
+    {
+        VerifySpec[] gates = [.. Enumerable.Repeat(new VerifySpec { TimeoutSeconds = 86400 }, 16)];
+        ContainerVersionSpec spec = new()
+        {
+            PollIntervalSeconds = 86400,
+            TimeoutSeconds = 86400,
+            Container = new ContainerSpec { Verify = gates },
+            Strategy = new StrategySpec { Verify = gates, PostVerify = gates },
+        };
+
+        using CancellationTokenSource timer = new(RolloutWait.DefaultLimit(spec));
+
+        Assert.False(timer.IsCancellationRequested);
+    }
+
     private static ContainerVersion Resource(ContainerVersionStatus? status) =>
         new()
         {
