@@ -2,13 +2,16 @@ using System.Management.Automation;
 
 namespace CvManager.PowerShell;
 
-/// <summary>Lets a parameter for a time in the past also accept a duration (<c>1d</c>, <c>90m</c>): the time that long ago.</summary>
+/// <summary>
+/// Lets a parameter for a time in the past also accept a duration (<c>1d</c>, <c>90m</c>): the time that long ago.
+/// </summary>
+/// <remarks>Text with a colon is a time: <c>12:30</c> is today, and not 12.5 hours ago.</remarks>
 public sealed class TimeTransformationAttribute : ArgumentTransformationAttribute
 {
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        if (value is DateTime or DateTimeOffset or null)
+        if (value is DateTime or DateTimeOffset or null || value is string text && text.Contains(':', StringComparison.Ordinal))
             return inputData!;
         try
         {
