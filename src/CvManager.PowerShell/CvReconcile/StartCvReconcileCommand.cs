@@ -258,7 +258,8 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         catch (OperationCanceledException)
             when (limit is not null && !cancellationToken.IsCancellationRequested && Unfinished is { } states)
         {
-            throw RolloutState.TimedOut(states, limit.Value, isDefault: true, TimeProvider.System.GetUtcNow());
+            // As with -Timeout, so that both are caught in the same way.
+            throw Terminating(RolloutState.TimedOut(states, limit.Value, isDefault: true, TimeProvider.System.GetUtcNow()));
         }
         finally
         {
