@@ -39,11 +39,8 @@ internal sealed partial class PageCode(Func<string, CommandInfo?> find)
 
         foreach (var parameter in command.CommandElements.OfType<CommandParameterAst>())
         {
-            // Exact in case too, but for the operators of Where-Object (-eq).
-            if (
-                !info.Parameters.TryGetValue(parameter.ParameterName, out var found)
-                || found.Name != parameter.ParameterName && name != "Where-Object"
-            )
+            // Exact in case too.
+            if (!info.Parameters.TryGetValue(parameter.ParameterName, out var found) || found.Name != parameter.ParameterName)
                 yield return $"{name} has no parameter -{parameter.ParameterName}";
         }
     }

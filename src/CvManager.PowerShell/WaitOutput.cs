@@ -58,7 +58,7 @@ internal sealed class WaitOutput(bool drawsProgress, TimeProvider time, Action<P
             else if (text != before)
                 WriteLine(text);
             else if (time.GetElapsedTime(_lastLine) >= SignOfLife)
-                WriteLine($"Still waiting after {Elapsed()}: {text}");
+                WriteLine($"Still waiting after {DurationText.OfSeconds((long)time.GetElapsedTime(_startedAt).TotalSeconds)}: {text}");
         }
     }
 
@@ -90,12 +90,6 @@ internal sealed class WaitOutput(bool drawsProgress, TimeProvider time, Action<P
     {
         _lastLine = time.GetTimestamp();
         line($"{time.GetLocalNow().ToString("HH:mm:ss", CultureInfo.InvariantCulture)} {text}");
-    }
-
-    private string Elapsed()
-    {
-        var elapsed = time.GetElapsedTime(_startedAt);
-        return string.Create(CultureInfo.InvariantCulture, $"{(int)elapsed.TotalMinutes}m{elapsed.Seconds:00}s");
     }
 
     private static bool IsSet(string variable) => Environment.GetEnvironmentVariable(variable) is { Length: > 0 };

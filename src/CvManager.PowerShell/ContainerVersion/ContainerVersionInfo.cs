@@ -167,9 +167,7 @@ public sealed class ContainerVersionInfo
         var status = resource.Status;
         var conditions = status?.Conditions ?? [];
         // While Stalled or Reconciling is true, its reason is more specific than that of Ready.
-        var deciding =
-            conditions.FirstOrDefault(c => c.Type is ConditionTypes.Stalled or ConditionTypes.Reconciling && c.Status == "True")
-            ?? conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready);
+        var deciding = ConditionList.Deciding(conditions);
         var spec = resource.Spec;
         var blueGreen = spec.Strategy.BlueGreen;
         var hold = Hold.Of(resource);
@@ -192,7 +190,7 @@ public sealed class ContainerVersionInfo
             Status = status?.CurrStatus,
             StatusTime = status?.CurrStatusTime?.LocalDateTime,
             SuccessVersion = status?.SuccessVersion,
-            Ready = conditions.FirstOrDefault(c => c.Type == ConditionTypes.Ready)?.Status switch
+            Ready = ConditionList.Find(conditions, ConditionTypes.Ready)?.Status switch
             {
                 "True" => true,
                 "False" => false,
