@@ -65,8 +65,16 @@ internal sealed partial class Terminal : IAsyncDisposable
         };
         tmux.Start();
         Terminal terminal = new(tmux, folder);
-        await terminal.WaitForAsync(Prompt, cancellationToken);
-        return terminal;
+        try
+        {
+            await terminal.WaitForAsync(Prompt, cancellationToken);
+            return terminal;
+        }
+        catch
+        {
+            await terminal.DisposeAsync();
+            throw;
+        }
     }
 
     /// <summary>Types a line.</summary>
