@@ -75,7 +75,7 @@ public sealed record ControllerLease(string Namespace, string Name, string? Hold
                 " ",
                 after.Select(lease =>
                     lease.Holder is null
-                        ? $"Lease {lease.Namespace}/{lease.Name} is held by nobody."
+                        ? $"Lease {lease.Namespace}/{lease.Name} has no holder."
                         : $"Lease {lease.Namespace}/{lease.Name} is held by {RemoteText.Show(lease.Holder)}, "
                             + $"which has not renewed it for {(int)between.TotalSeconds} s."
                 )

@@ -3,7 +3,7 @@ using System.Text.Json.Nodes;
 
 namespace CvManager.Resources;
 
-/// <summary>Reads ContainerVersions from manifests. Stateless, thread-safe.</summary>
+/// <summary>Reads and writes ContainerVersions as manifests. Stateless, thread-safe.</summary>
 public static class ContainerVersionManifest
 {
     /// <summary>kubectl apply keeps a copy of the manifest in it, for its own comparison.</summary>

@@ -6,7 +6,7 @@ namespace CvManager.PowerShell.Completion;
 /// <summary>Offers versions of the ContainerVersions on the command line: those in their status, and those in the registry.</summary>
 public sealed class RolloutVersionCompleter : ClusterCompleter
 {
-    /// <summary>What is left after it offers the versions in the status.</summary>
+    /// <summary>Half of the time of a completion: if the registry is slow, the versions in the status are offered.</summary>
     private static readonly TimeSpan RegistryLimit = TimeSpan.FromSeconds(1);
 
     private protected override async Task<IReadOnlyList<CompletionCandidate>> FindAsync(

@@ -38,7 +38,7 @@ public sealed class InstallCvControllerCommand : ClusterCmdlet
                 CmdletErrorIds.CrdOnlyRequired,
                 CvErrorKind.NotSupported,
                 "This version installs the custom resource definition, but not the controller.",
-                "Add -CrdOnly. To install the controller, apply the manifests of deploy/namespaced with kubectl."
+                "Add -CrdOnly. To run the controller in a cluster, see Get-Help about_CvController."
             );
 
     protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
