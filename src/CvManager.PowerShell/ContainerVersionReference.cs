@@ -26,12 +26,21 @@ public sealed class ContainerVersionReference
 
     public override string ToString() => $"{Namespace}/{Name}";
 
-    /// <summary>Null if the object refers to none, for example a workload or text.</summary>
-    internal static ContainerVersionReference? Of(object? value)
+    /// <summary>
+    /// Null if the object refers to none, for example text. A workload refers to its ContainerVersion only with
+    /// <paramref name="includeWorkloads"/>.
+    /// </summary>
+    internal static ContainerVersionReference? Of(object? value, bool includeWorkloads = false)
     {
         if (value is null or string)
             return null;
         var properties = PSObject.AsPSObject(value).Properties;
+        if (
+            includeWorkloads
+            && $"{properties["CV"]?.Value}" is { Length: > 0 } containerVersion
+            && properties["Namespace"]?.Value is { } workloadNamespace
+        )
+            return new ContainerVersionReference($"{workloadNamespace}", containerVersion);
         return
             Array.Exists(OwnProperties, name => properties[name] is not null)
             && properties["Namespace"]?.Value is { } ns
@@ -44,6 +53,9 @@ public sealed class ContainerVersionReference
 /// <summary>Lets a parameter accept every object that refers to a ContainerVersion.</summary>
 public sealed class ContainerVersionReferenceTransformationAttribute : ArgumentTransformationAttribute
 {
+    /// <summary>Accepts a workload as a reference to its ContainerVersion.</summary>
+    public bool IncludeWorkloads { get; set; }
+
     /// <summary>
     /// An object of another kind is an error with a PSInvalidCastException in it: PowerShell then tries the other parameters that take
     /// pipeline input.
@@ -53,7 +65,7 @@ public sealed class ContainerVersionReferenceTransformationAttribute : ArgumentT
         var value = inputData is PSObject { BaseObject: ContainerVersionReference own } ? own : inputData;
         if (value is ContainerVersionReference reference)
             return reference;
-        if (ContainerVersionReference.Of(value) is { } found)
+        if (ContainerVersionReference.Of(value, IncludeWorkloads) is { } found)
             return found;
         var message = $"'{DisplayText.Line($"{value}")}' does not refer to a ContainerVersion.";
         throw new ArgumentTransformationMetadataException(message, new PSInvalidCastException(message));

@@ -11,18 +11,24 @@ public sealed class TimeTransformationAttribute : ArgumentTransformationAttribut
     public override object Transform(EngineIntrinsics engineIntrinsics, object inputData)
     {
         var value = inputData is PSObject wrapped ? wrapped.BaseObject : inputData;
-        if (value is DateTime or DateTimeOffset or null || value is string text && text.Contains(':', StringComparison.Ordinal))
+        if (value is DateTime or DateTimeOffset or null)
             return inputData!;
+        var text = value as string;
         try
         {
-            if (TimeSpanTransformationAttribute.Read(inputData) is { } duration)
+            if (text?.Contains(':', StringComparison.Ordinal) != true && TimeSpanTransformationAttribute.Read(inputData) is { } duration)
                 return TimeProvider.System.GetUtcNow() - duration;
         }
-        catch (ArgumentTransformationMetadataException) when (value is string)
+        catch (ArgumentTransformationMetadataException) when (text is not null)
         {
-            // Not a duration: PowerShell converts it as a time, or reports that it is none.
+            // Not a duration: it may be a time.
         }
 
+        if (text is not null && !LanguagePrimitives.TryConvertTo<DateTimeOffset>(text, out _))
+            throw new ArgumentTransformationMetadataException(
+                $"'{DisplayText.Line(text)}' is neither a time nor a duration. "
+                    + "Use a date, a date and a time, or a duration such as 90m, 12h or 1d."
+            );
         return inputData;
     }
 }

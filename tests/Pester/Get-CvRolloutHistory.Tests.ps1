@@ -21,7 +21,8 @@ Describe 'Get-CvRolloutHistory' {
         Get-CvRolloutHistory -Since 1d -Timeout 2d | Should -HaveCount 2
         Get-CvRolloutHistory -Since 90m | Should -HaveCount 2
         Get-CvRolloutHistory -Since 0s | Should -BeNullOrEmpty
-        { Get-CvRolloutHistory -Since soon } | Should -Throw -ErrorId 'CannotConvertArgumentNoMessage,*'
+        { Get-CvRolloutHistory -Since soon } | Should -Throw -ErrorId 'ParameterArgumentTransformationError,*'
+        Get-CvRolloutHistory -Since 2020-01-31 | Should -HaveCount 2
     }
 
     It 'filters by workload and version' {

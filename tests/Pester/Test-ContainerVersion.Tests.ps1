@@ -34,6 +34,13 @@ Describe 'Test-ContainerVersion' {
         (Get-CvWorkload).Version | Should -Be '6e4ae1c'
     }
 
+    It 'tests the ContainerVersion of workloads once' {
+        $workload = Get-CvWorkload
+        $tested = @($workload; $workload | Select-Object Namespace, CV) | Test-ContainerVersion
+        $tested.Name, $tested.Source | Should -Be $workload.CV, 'cluster'
+        ($workload | ConvertTo-Json | ConvertFrom-Json | Test-ContainerVersion).Name | Should -Be $workload.CV
+    }
+
     It 'reports input that it cannot read as an error' {
         'a: [' | Test-ContainerVersion -ErrorVariable failure -ErrorAction SilentlyContinue
         $failure[0].FullyQualifiedErrorId | Should -Be 'ManifestInvalid,CvManager.PowerShell.TestContainerVersionCommand'

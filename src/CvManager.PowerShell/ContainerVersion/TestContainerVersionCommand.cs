@@ -23,6 +23,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
 
     private bool _anyInvalid;
     private int _tested;
+    private readonly HashSet<(string Namespace, string Name)> _references = [];
 
     /// <summary>Names of ContainerVersions in the cluster. Wildcards are allowed.</summary>
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
@@ -32,10 +33,11 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     public string[] Name { get; set; } = [];
 
     /// <summary>
-    /// A ContainerVersion of the cluster, or an object that refers to one: a rollout, a record, the result of a reconcile.
+    /// A ContainerVersion of the cluster, or an object that refers to one: a workload, a rollout, a record, the result of a
+    /// reconcile. Several workloads of one ContainerVersion count once.
     /// </summary>
     [Parameter(Mandatory = true, ParameterSetName = InputObjectSet, ValueFromPipeline = true)]
-    [ContainerVersionReferenceTransformation]
+    [ContainerVersionReferenceTransformation(IncludeWorkloads = true)]
     [ValidateNotNull]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public ContainerVersionReference InputObject { get; set; } = null!;
@@ -51,6 +53,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
         ParameterSetName switch
         {
             NameSet => TestInClusterAsync(AllNamespaces, Namespace, Name, cancellationToken),
+            InputObjectSet when !_references.Add((InputObject.Namespace, InputObject.Name)) => Task.CompletedTask,
             InputObjectSet => TestInClusterAsync(false, InputObject.Namespace, [InputObject.Name], cancellationToken),
             _ => base.ProcessRecordAsync(cancellationToken),
         };
