@@ -49,7 +49,9 @@ internal sealed class PipelineInput
         {
             var value = byValue
                 .Where(parameter =>
-                    Element(parameter.ParameterType) is var accepted && accepted != typeof(object) && accepted.IsAssignableFrom(type)
+                    Element(parameter.ParameterType) is var accepted
+                    && accepted != typeof(object)
+                    && (accepted.IsAssignableFrom(type) || IsTransformed(type, parameter))
                 )
                 .ToList();
             var properties = byName.Where(parameter => PropertyOf(type, parameter) is not null).ToList();
@@ -77,6 +79,24 @@ internal sealed class PipelineInput
         }
 
         return inputs.Count > 0 ? inputs : [("None", "This cmdlet takes no input from the pipeline.")];
+    }
+
+    /// <summary>Whether the parameter recognizes an object of the type by its properties, and takes it as an object of its own type.</summary>
+    private static bool IsTransformed(Type type, CommandParameterInfo parameter)
+    {
+        try
+        {
+            return !IsSimple(Element(parameter.ParameterType))
+                && parameter
+                    .Attributes.OfType<ArgumentTransformationAttribute>()
+                    .Any(attribute =>
+                        parameter.ParameterType.IsInstanceOfType(attribute.Transform(null!, Activator.CreateInstance(type)!))
+                    );
+        }
+        catch (ArgumentTransformationMetadataException)
+        {
+            return false;
+        }
     }
 
     /// <summary>Whether the cmdlet can find the object: it knows the namespace or the kubeconfig that the object has.</summary>

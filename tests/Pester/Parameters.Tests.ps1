@@ -80,7 +80,8 @@ BeforeAll {
         Newest = $true; AllNamespaces = $true; Path = (Join-Path $TestDrive 'myapp.yaml'); LiteralPath = (Join-Path $TestDrive 'myapp.yaml')
         Manifest = $session.Manifest; InputObject = $session.ContainerVersion; CrdOnly = $true; AsYaml = $true; Repository = $session.Repository
         Version = 'abcdef0'; ToVersion = '9f8e7d6'; ToRecord = $session.Record
-        'New-ContainerVersion' = @{ Name = 'other' }
+        'New-ContainerVersion' = @{ Name = 'other'; ImageRepo = 'r.example/team/other'; Tag = 'demo'; Container = 'app' }
+        'Install-CvController' = @{ CrdOnly = $true }
         'Set-ContainerVersion' = @{ Container = 'other' }
         'Get-CvWorkload' = @{ Name = 'myapp' }
         'Connect-CvCluster' = @{ KubeConfig = $session.Sandbox.KubeConfig }

@@ -159,8 +159,9 @@ public sealed class ContainerVersionInfo
 
     public override string ToString() => $"{Namespace}/{Name}";
 
-    /// <param name="resource">The resource of <see cref="Spec"/>; null for none.</param>
-    internal ContainerVersionInfo(Resource? resource = null) => _resource = resource;
+    public ContainerVersionInfo() { }
+
+    private ContainerVersionInfo(Resource resource) => _resource = resource;
 
     internal static ContainerVersionInfo Of(Resource resource)
     {

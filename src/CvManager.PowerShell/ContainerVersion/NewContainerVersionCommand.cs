@@ -50,7 +50,6 @@ public sealed class NewContainerVersionCommand : SpecificationCmdlet
     /// The specification to copy, with the fields of a manifest: the Spec property of a ContainerVersion. Other parameters replace its fields.
     /// </summary>
     [Parameter(ValueFromPipelineByPropertyName = true)]
-    [ValidateNotNull]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public object? Spec { get; set; }
 

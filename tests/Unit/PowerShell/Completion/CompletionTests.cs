@@ -15,7 +15,6 @@ public sealed class CompletionTests : IDisposable
     public void Dispose() => _session.Dispose();
 
     [Theory]
-    [InlineData("Set-ContainerVersion x -PinDigest ", "$true $false")]
     [InlineData("Get-ContainerVersion -Timeout 1", "1m 15m 1h 1h30m")]
     [InlineData("Suspend-ContainerVersion x -Reason ", "")]
     [InlineData("Get-ContainerVersion -LabelSelector ", "")]
