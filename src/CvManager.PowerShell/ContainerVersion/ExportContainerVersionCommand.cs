@@ -82,19 +82,23 @@ public sealed class ExportContainerVersionCommand : OptionalNameCmdlet
                 ["items"] = new JsonArray([.. _manifests]),
             };
 
+    /// <summary>Writes a file of its own first, so that an interrupt leaves neither half a manifest nor the former one destroyed.</summary>
     private async Task WriteFileAsync(string file, string text, CancellationToken cancellationToken)
     {
+        var part = $"{file}.{Guid.NewGuid():N}.part";
         try
         {
-            await using FileStream stream = new(file, NoClobber ? FileMode.CreateNew : FileMode.Create, FileAccess.Write);
-            await stream.WriteAsync(new UTF8Encoding(false).GetBytes(text), cancellationToken);
+            await File.WriteAllTextAsync(part, text, new UTF8Encoding(false), cancellationToken);
+            File.Move(part, file, overwrite: !NoClobber);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Terminating(
                 new CvException(
                     CmdletErrorIds.ManifestNotWritten,
-                    NoClobber && File.Exists(file) ? CvErrorKind.Conflict : CvErrorKind.Forbidden,
+                    e is DirectoryNotFoundException ? CvErrorKind.NotFound
+                        : NoClobber && File.Exists(file) ? CvErrorKind.Conflict
+                        : CvErrorKind.Forbidden,
                     $"Could not write '{file}': {e.Message}",
                     "Check the folder and its permissions. With -NoClobber, a file that exists is not replaced.",
                     e
@@ -103,6 +107,11 @@ public sealed class ExportContainerVersionCommand : OptionalNameCmdlet
                     Target = file,
                 }
             );
+        }
+        finally
+        {
+            if (File.Exists(part))
+                File.Delete(part);
         }
     }
 }
