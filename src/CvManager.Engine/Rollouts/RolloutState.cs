@@ -132,10 +132,8 @@ public sealed record RolloutState
         };
     }
 
-    /// <summary>The state in lines: resource, rollout, gate, workloads and pods.</summary>
-    internal IEnumerable<string> Describe(DateTimeOffset now) =>
-        // PowerShell may join the lines of an error.
-        Lines(now).Select(line => OneLine(line.EndsWith('.') ? line : line + "."));
+    /// <summary>The state in lines: resource, rollout, gate, workloads and pods. Each ends with a period: PowerShell may join them.</summary>
+    internal IEnumerable<string> Describe(DateTimeOffset now) => Lines(now).Select(line => OneLine(line.EndsWith('.') ? line : line + "."));
 
     private IEnumerable<string> Lines(DateTimeOffset now)
     {
@@ -193,14 +191,18 @@ public sealed record RolloutState
         if (InProgress is { } rollout)
         {
             if (Workloads.SelectMany(w => w.Pods ?? []).FirstOrDefault() is { } pod)
-                return pod.Reason switch
-                    {
-                        "CrashLoopBackOff" or "Error" or "OOMKilled" =>
-                            $"Run kubectl logs -n {ns} {pod.Name} --previous to see why it crashes.",
-                        "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" =>
-                            "Check that the image exists and that the node may pull it.",
-                        _ => $"Run kubectl describe pod -n {ns} {pod.Name} to see why it is not ready.",
-                    } + " The rollout fails at its deadline; afterwards, Resume-ContainerVersion tries the version again.";
+            {
+                var cause = pod.Reason switch
+                {
+                    "CrashLoopBackOff" or "Error" or "OOMKilled" =>
+                        $"Run kubectl logs -n {ns} {pod.Name} --previous to see why it crashes.",
+                    "ErrImagePull" or "ImagePullBackOff" or "InvalidImageName" =>
+                        "Check that the image exists and that the node may pull it.",
+                    _ => $"Run kubectl describe pod -n {ns} {pod.Name} to see why it is not ready.",
+                };
+                return $"{cause} The rollout fails at its deadline; afterwards, Resume-ContainerVersion tries the version again.";
+            }
+
             return rollout.Workloads.FirstOrDefault(w => w.BlockedBy is not null) is { } blocked
                 ? $"Remove what blocks {blocked.Kind}/{blocked.Name} ({blocked.BlockedBy}): its time does not count while it is blocked."
                 : "Wait longer: run the command again, or increase -Timeout.";
