@@ -1,6 +1,5 @@
 using System.Collections.Concurrent;
 using System.Reflection;
-using System.Runtime.InteropServices;
 using System.Runtime.Loader;
 
 namespace CvManager.Loader;
@@ -16,15 +15,6 @@ namespace CvManager.Loader;
 public sealed class ModuleLoadContext : AssemblyLoadContext
 {
     private static readonly ConcurrentDictionary<(string Folder, string? Required), Lazy<ModuleLoadContext>> Contexts = new();
-
-    /// <summary>
-    /// The folder in the folder of assemblies where a package has them as native code as well, or null. Another processor or system could
-    /// not load them.
-    /// </summary>
-    private static readonly string? NativeFolder =
-        OperatingSystem.IsLinux() && RuntimeInformation.ProcessArchitecture is Architecture.X64 && Environment.Version.Major >= 10
-            ? "linux-x64"
-            : null;
 
     private readonly string _folder;
     private readonly ModuleLoadContext? _required;
@@ -62,10 +52,7 @@ public sealed class ModuleLoadContext : AssemblyLoadContext
         // Cmdlets must derive from the base classes of the System.Management.Automation that runs the session.
         if (assemblyName.Name is null or "System.Management.Automation")
             return null;
-        var file = assemblyName.Name + ".dll";
-        if (NativeFolder is not null && Path.Combine(_folder, NativeFolder, file) is var native && File.Exists(native))
-            return LoadFromAssemblyPath(native);
-        var path = Path.Combine(_folder, file);
+        var path = Path.Combine(_folder, assemblyName.Name + ".dll");
         return File.Exists(path) ? LoadFromAssemblyPath(path) : _required?.Load(assemblyName);
     }
 
