@@ -9,8 +9,7 @@ public sealed class TimeTransformationTests
     [Theory]
     [InlineData("12:30")]
     [InlineData("2026-03-01T12:30:00Z")]
-    public void A_time_is_left_to_PowerShell(string text) =>
-        Assert.Same(text, new TimeTransformationAttribute().Transform(null!, text));
+    public void A_time_is_left_to_PowerShell(string text) => Assert.Same(text, new TimeTransformationAttribute().Transform(null!, text));
 
     [Theory]
     [InlineData("yesterday")]
