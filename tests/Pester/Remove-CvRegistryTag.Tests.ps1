@@ -2,9 +2,7 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 BeforeAll {
-    & $PSScriptRoot/Import-Modules.ps1
-    $registry = (Start-CvSandbox).Registry
-    $repository = "$registry/team/myapp"
+    . $PSScriptRoot/Start-Registry.ps1
 }
 
 AfterAll {
