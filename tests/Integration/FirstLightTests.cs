@@ -1,6 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Support;
 using CvManager.Support.PowerShell;
+using CvManager.Support.Registries;
 using Xunit;
 
 namespace CvManager.Integration;

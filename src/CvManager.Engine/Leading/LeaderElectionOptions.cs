@@ -25,7 +25,7 @@ internal sealed record LeaderElectionOptions
     public TimeSpan AttemptLimit => RenewDeadline / 4;
 
     /// <summary>The time between two attempts to acquire the lease, or to renew it after an error.</summary>
-    public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(2);
+    public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(1);
 
     /// <exception cref="ArgumentException">The times contradict each other.</exception>
     public void Validate()

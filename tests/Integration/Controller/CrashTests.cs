@@ -1,4 +1,5 @@
 using CvManager.Cluster;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;

@@ -1,32 +1,20 @@
-using System.Text.Json.Nodes;
-using CvManager.Cluster;
-using CvManager.Records;
+using CvManager.Support.Cluster;
 using CvManager.Support.PowerShell;
-using Microsoft.Extensions.Logging.Abstractions;
+using CvManager.Support.Registries;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
 
 /// <summary>
-/// A namespace of the real control plane, and a repository of the real registry, for one test. Disposing removes the namespace.
+/// A namespace of the real control plane, and a repository of the real registry, for one test. Disposing deletes the namespace.
 /// </summary>
-internal sealed class Scene : IAsyncDisposable
+internal sealed class Scene : TestNamespace
 {
     private readonly PowerShellSession _session = new();
     private readonly Dictionary<string, ImageLayout> _images = [];
 
     private Scene(string ns, string registry)
-    {
-        Namespace = ns;
-        Repository = $"{registry}/{ns}/app";
-        Cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
-    }
-
-    public string Namespace { get; }
-
-    public string Repository { get; }
-
-    public ClusterConnection Cluster { get; }
+        : base(ns, $"{registry}/{ns}/app", Servers.KubeConfig, Servers.KubeCtl) { }
 
     /// <param name="versions">The tags of images to push. The content of an image depends on its tag.</param>
     public static Task<Scene> CreateAsync(string name, params string[] versions) => CreateOnAsync(Servers.Registry, name, versions);
@@ -35,11 +23,11 @@ internal sealed class Scene : IAsyncDisposable
     /// <param name="registry">The registry of the repository.</param>
     public static async Task<Scene> CreateOnAsync(string registry, string name, params string[] versions)
     {
-        Scene scene = new($"{name}-{Guid.NewGuid().ToString("N")[..6]}", registry);
+        Scene scene = new(NewName(name), registry);
         scene._session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", Servers.KubeConfig)).AssertNoErrors();
         scene._session.Invoke("Install-CvController -CrdOnly").AssertNoErrors();
         await ControllerAccount.EnsureAsync();
-        await scene.KubeCtlAsync("create", "namespace", scene.Namespace);
+        await scene.CreateAsync();
         foreach (var version in versions)
             await scene.PushAsync(version);
         return scene;
@@ -71,21 +59,6 @@ internal sealed class Scene : IAsyncDisposable
             )
             .AssertNoErrors();
 
-    /// <summary>Applies manifests with kubectl. REPO is replaced by the repository.</summary>
-    /// <param name="more">Additional arguments of kubectl apply.</param>
-    public Task ApplyAsync(string manifests, params string[] more) =>
-        ExternalProgram.RunAsync(
-            Servers.KubeCtl,
-            ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, "apply", "-f", "-", .. more],
-            manifests.Replace("REPO", Repository, StringComparison.Ordinal)
-        );
-
-    public Task<string> KubeCtlAsync(params string[] arguments) =>
-        ExternalProgram.RunAsync(Servers.KubeCtl, ["--kubeconfig", Servers.KubeConfig, "-n", Namespace, .. arguments]);
-
-    public async Task<string> ReadAsync(string what, string jsonPath) =>
-        (await KubeCtlAsync("get", what, "-o", $"jsonpath={{{jsonPath}}}")).Trim();
-
     /// <summary>The API version of CronJobs: batch/v1 since Kubernetes 1.21, v1beta1 until 1.24.</summary>
     public async Task<string> CronJobApiVersionAsync() =>
         (await Cluster.GetRawAsync("apis/batch/v1", TestContext.Current.CancellationToken))["resources"]!
@@ -94,82 +67,11 @@ internal sealed class Scene : IAsyncDisposable
             ? "batch/v1"
             : "batch/v1beta1";
 
-    /// <summary>Watches an object until it meets a condition.</summary>
-    public async Task<JsonObject> UntilAsync(ResourcePath collection, string name, Func<JsonObject, bool> isMeant)
+    public override async ValueTask DisposeAsync()
     {
-        using var limit = CancellationTokenSource.CreateLinkedTokenSource(TestContext.Current.CancellationToken);
-        limit.CancelAfter(TimeSpan.FromMinutes(1.5));
-        JsonObject? last = null;
-        try
-        {
-            while (true)
-            {
-                await foreach (
-                    (var type, var item) in Cluster.WatchAsync(collection with { Namespace = Namespace }, null, "0", 30, limit.Token)
-                )
-                {
-                    if (type is "DELETED" or "BOOKMARK" || item["metadata"]?["name"]?.GetValue<string>() != name)
-                        continue;
-                    last = item;
-                    if (isMeant(item))
-                        return item;
-                }
-            }
-        }
-        catch (Exception e)
-            when (limit.IsCancellationRequested
-                && !TestContext.Current.CancellationToken.IsCancellationRequested
-                && e is OperationCanceledException
-            )
-        {
-            Assert.Fail($"{collection.Plural}/{name} did not reach the expected state; it is {last}");
-            throw;
-        }
-    }
-
-    public Task<JsonObject> UntilStatusAsync(string cv, Func<JsonObject, bool> isMeant) =>
-        UntilAsync(
-            new ResourcePath("custom.k8s.io", "v1", "containerversions"),
-            cv,
-            item => item["status"] is JsonObject status && isMeant(status)
-        );
-
-    /// <summary>Waits until the status of a resource shows a version, and no rollout is in progress.</summary>
-    public Task<JsonObject> UntilSuccessAsync(string cv, string version) =>
-        UntilStatusAsync(
-            cv,
-            status =>
-                status["currVersion"]?.GetValue<string>() == version
-                && status["currStatus"]?.GetValue<string>() == "Success"
-                && (status["rollout"] is null || status["rollout"]!["finishedAt"] is not null)
-        );
-
-    /// <summary>Waits until the rollout of the resource app is in a phase.</summary>
-    /// <returns>The status.</returns>
-    public async Task<JsonObject> UntilPhaseAsync(string phase) =>
-        (await UntilStatusAsync("app", status => status["rollout"]?["phase"]?.GetValue<string>() == phase))["status"]!.AsObject();
-
-    /// <summary>Version and outcome of the history of all workloads, newest first.</summary>
-    public async Task<IReadOnlyList<string>> HistoryAsync() =>
-        [.. (await ReadHistoryAsync(TestContext.Current.CancellationToken)).Select(record => $"{record.ToVersion} {record.Outcome}")];
-
-    public async ValueTask DisposeAsync()
-    {
-        foreach (var record in (await ReadHistoryAsync(CancellationToken.None)).Reverse())
-            TestContext.Current.TestOutputHelper?.WriteLine(
-                $"{record.Kind}/{record.Name} {record.FromVersion} -> {record.ToVersion}: {record.Outcome} in {(record.Finished - record.Started).TotalSeconds:0} s"
-            );
-        await KubeCtlAsync("delete", "namespace", Namespace, "--wait=false");
+        await base.DisposeAsync();
         foreach (var image in _images.Values)
             image.Dispose();
         _session.Dispose();
-        Cluster.Dispose();
     }
-
-    private async Task<IReadOnlyList<RolloutRecord>> ReadHistoryAsync(CancellationToken cancellationToken) =>
-        [
-            .. (
-                await new RolloutHistory(Cluster, new(TimeProvider.System, NullLogger.Instance)).ReadAsync(Namespace, cancellationToken)
-            ).Select(one => one.Record),
-        ];
 }

@@ -4,6 +4,7 @@ using CvManager.Records;
 using CvManager.Resources;
 using CvManager.Support;
 using CvManager.Support.PowerShell;
+using CvManager.Support.Registries;
 using Microsoft.Extensions.Logging.Abstractions;
 using Xunit;
 

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Json.Nodes;
 using CvManager.Support;
 using CvManager.Support.PowerShell;
+using CvManager.Support.Registries;
 using Xunit;
 
 namespace CvManager.Integration.Registries;

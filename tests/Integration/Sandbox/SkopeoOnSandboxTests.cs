@@ -1,5 +1,7 @@
 using System.Text.Json.Nodes;
 using CvManager.Sandbox.Registry;
+using CvManager.Support;
+using CvManager.Support.Registries;
 using Xunit;
 
 namespace CvManager.Integration.Sandbox;

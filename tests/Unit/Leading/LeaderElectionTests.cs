@@ -119,7 +119,7 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         a.WindDown.SetResult();
         Assert.Equal("", _server.Find(LeasePath)!["spec"]!["holderIdentity"]!.GetValue<string>());
         Assert.True(a.Running.IsCompletedSuccessfully);
-        Seconds(3);
+        Seconds(2);
         Assert.True(b.Leads);
     }
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Xunit;
 
-namespace CvManager.Integration;
+namespace CvManager.Support;
 
 /// <summary>Runs kubectl, skopeo and similar programs.</summary>
 internal static class ExternalProgram
