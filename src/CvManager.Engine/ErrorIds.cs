@@ -112,5 +112,7 @@ public static class ErrorIds
     public const string ControllerTaskEnded = nameof(ControllerTaskEnded);
     public const string ControllerTaskFailed = nameof(ControllerTaskFailed);
     public const string LeaseInvalid = nameof(LeaseInvalid);
+    public const string PortInUse = nameof(PortInUse);
+    public const string PortNotAvailable = nameof(PortNotAvailable);
     public const string UnexpectedError = nameof(UnexpectedError);
 }

@@ -3,7 +3,7 @@ namespace CvManager;
 /// <summary>
 /// The event ids of all log messages of the engine; the names are the event names. Stable, while the text of messages may change.
 /// Ranges: 2100 versions; 3100 secrets; 4000 workers; 4100 tags; 4200 leader election; 4300 watches; 4400 service accounts; 4500
-/// ContainerVersions; 4600 records; 4700 requests; 4900 the log itself (cmdlets).
+/// ContainerVersions; 4600 records; 4700 requests; 4800 the web server; 4900 the log itself (cmdlets).
 /// </summary>
 public static class LogEvents
 {
@@ -45,4 +45,5 @@ public static class LogEvents
     public const int RequestSent = 4701;
     public const int RequestFailed = 4702;
     public const int CredentialsUsed = 4703;
+    public const int PageFailed = 4801;
 }

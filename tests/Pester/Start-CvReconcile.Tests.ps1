@@ -3,6 +3,10 @@
 
 BeforeAll {
     . $PSScriptRoot/Start-Example.ps1 -Version '9f8e7d6'
+    $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, 0)
+    $listener.Start()
+    $port = $listener.LocalEndpoint.Port
+    $listener.Dispose()
 }
 
 AfterAll {
@@ -54,6 +58,34 @@ Describe 'Start-CvReconcile' {
         "$failure" | Should -Match 'Deployment/myapp.*updated'
         "$($lines[0])" | Should -Match '^\d\d:\d\d:\d\d default/myappcv: Progressing 5.0.0'
         $lines.Count | Should -BeLessThan 10
+    }
+
+    It 'serves pages for probes with -Port' {
+        $pages = Start-CvReconcile -Watch -LogFormat Json -Port $port -Timeout 60 | Where-Object { $_ -match '"event":4201,' } | ForEach-Object {
+            foreach ($page in 'alive', 'healthz', 'readyz', 'version', 'metrics') {
+                $response = Invoke-WebRequest "http://localhost:$port/$page" -SkipHttpErrorCheck
+                "$($response.StatusCode) $($response.Content)"
+            }
+        } | Select-Object -First 5
+        $version = (Get-Module CvManager).Version
+        $pages | Should -Be '200 alive', '200 ok', '200 ok', "200 {`"version`":`"$version`"}", '404 Not Found'
+        { Invoke-WebRequest "http://localhost:$port/alive" } | Should -Throw
+    }
+
+    It 'names a port that is in use' {
+        $listener = [System.Net.Sockets.TcpListener]::new([ipaddress]::Loopback, $port)
+        $listener.Start()
+        try {
+            { Start-CvReconcile -Watch -Port $port -Timeout 60 } |
+                Should -Throw -ErrorId 'PortInUse,CvManager.PowerShell.StartCvReconcileCommand'
+        }
+        finally {
+            $listener.Dispose()
+        }
+    }
+
+    It 'takes -Port with -Watch only' {
+        { Start-CvReconcile -Port $port } | Should -Throw -ErrorId 'ParameterNotApplicable,CvManager.PowerShell.StartCvReconcileCommand'
     }
 
     It 'logs its requests with -LogLevel Debug' {

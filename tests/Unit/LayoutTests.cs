@@ -37,6 +37,7 @@ public sealed partial class LayoutTests
             "Following",
             "Leading",
         ],
+        ["Web"] = ["Cluster"],
     };
 
     private static readonly Dictionary<string, string[]> Sandbox = new()

@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Globalization;
 using CvManager.Cluster;
 using CvManager.Following;
 using CvManager.Leading;
@@ -18,7 +19,7 @@ namespace CvManager.Controller;
 /// no state that matters: it may be killed at any moment, and the next process continues (R10).
 /// </summary>
 /// <remarks>
-/// <see cref="RunAsync"/> may be called once; all other members are thread-safe. Its long-running tasks are supervised: an exception is
+/// <see cref="RunAsync(CancellationToken)"/> may be called once; all other members are thread-safe. Its long-running tasks are supervised: an exception is
 /// logged, and the task is restarted (<see cref="Supervisor"/>).
 /// </remarks>
 public sealed partial class ContainerVersionController : IDisposable
@@ -28,6 +29,12 @@ public sealed partial class ContainerVersionController : IDisposable
 
     /// <summary>The same for the tasks of a term: the lease is released before <see cref="EndLimit"/> is reached.</summary>
     private static readonly TimeSpan TermEndLimit = TimeSpan.FromSeconds(6);
+
+    /// <summary>An election that attempts nothing for this long is stuck (<see cref="LeaderElection.SinceAttempt"/>).</summary>
+    private static readonly TimeSpan ElectionLimit = TimeSpan.FromMinutes(2);
+
+    /// <summary>A watch that is not started again for this long is stuck (<see cref="IReflector.SinceAttempt"/>).</summary>
+    private static readonly TimeSpan WatchLimit = TimeSpan.FromMinutes(30);
 
     private readonly ClusterConnection _cluster;
     private readonly ControllerOptions _options;
@@ -42,7 +49,9 @@ public sealed partial class ContainerVersionController : IDisposable
     private readonly Supervisor _supervisor;
     private readonly List<IReflector> _reflectors = [];
     private volatile Term? _term;
+    private volatile LeaderElection? _election;
     private volatile bool _isSynced;
+    private DateTimeOffset? _everythingReadAt;
 
     /// <param name="cluster">The cluster to watch and change.</param>
     /// <param name="registries">The registries with the process's own credentials; the caller disposes it.</param>
@@ -118,8 +127,31 @@ public sealed partial class ContainerVersionController : IDisposable
     /// <summary>True once everything that is watched has been read, or is known not to be readable; also on a standby.</summary>
     public bool IsSynced => _isSynced;
 
-    /// <summary>True while this process, as leader or standby, is up to date: everything was read, and every watch is current.</summary>
-    public bool IsReady => _isSynced && _reflectors.TrueForAll(reflector => reflector.IsCurrent);
+    /// <summary>
+    /// True while this process could do the work, as leader or as the standby that takes over: everything was read, every watch is
+    /// current, and the Lease can be read and written.
+    /// </summary>
+    public bool IsReady => _isSynced && FindMissing().Count == 0;
+
+    /// <summary>The names of what is missing until <see cref="IsReady"/> is true.</summary>
+    public IReadOnlyList<string> FindMissing() =>
+        [
+            .. _reflectors.Where(reflector => !reflector.IsCurrent).Select(reflector => reflector.Name).Distinct(),
+            .. _options.Election is { } election && _election is not { IsCurrent: true }
+                ? [$"Lease {election.Namespace}/{election.Name}"]
+                : Array.Empty<string>(),
+        ];
+
+    /// <summary>
+    /// Why the process should be restarted; null for nothing. A task failed many times in a row by an unexpected exception, or it is stuck:
+    /// it began nothing new for much longer than all of its time limits together. An API server or a registry that is down is neither. (A
+    /// task that ends on its own ends <see cref="RunAsync(CancellationToken)"/>.)
+    /// </summary>
+    public string? FindFault() =>
+        _supervisor.FindFailing() is { } failing ? $"the {failing} keeps failing"
+        : _election?.SinceAttempt > ElectionLimit ? "the leader election is stuck"
+        : _reflectors.Find(reflector => reflector.SinceAttempt > WatchLimit) is { } stuck ? $"the watch of {stuck.Name} is stuck"
+        : null;
 
     /// <summary>The largest age of a watch: the time since the API server last sent anything on it.</summary>
     public TimeSpan WatchAge => _reflectors.Max(reflector => reflector.Age);
@@ -149,13 +181,21 @@ public sealed partial class ContainerVersionController : IDisposable
     /// and releases the lease. Tasks that do not stop in time are abandoned, and can no longer change anything.
     /// </summary>
     /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a task ended unexpectedly. Restart the process.</exception>
-    public async Task RunAsync(CancellationToken cancellationToken)
+    public Task RunAsync(CancellationToken cancellationToken) =>
+        RunAsync(new Dictionary<string, Func<CancellationToken, Task>>(), cancellationToken);
+
+    /// <summary>The same with further tasks of the process, which are supervised like those of the controller.</summary>
+    /// <param name="companions">Those tasks by name. They run until their token is cancelled.</param>
+    /// <param name="cancellationToken">Stops the controller.</param>
+    /// <exception cref="CvException"><c>ControllerTaskEnded</c>: a task ended unexpectedly. Restart the process.</exception>
+    public async Task RunAsync(IReadOnlyDictionary<string, Func<CancellationToken, Task>> companions, CancellationToken cancellationToken)
     {
         using var all = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task[] tasks =
         [
             .. _reflectors.Select(reflector => _supervisor.RunAsync($"watch of {reflector.Name}", reflector.RunAsync, all.Token)),
             ElectAsync(all.Token),
+            .. companions.Select(companion => _supervisor.RunAsync(companion.Key, companion.Value, all.Token)),
         ];
         await RunUntilFirstEndsAsync(tasks, all, EndLimit);
     }
@@ -190,12 +230,15 @@ public sealed partial class ContainerVersionController : IDisposable
             return;
         }
 
-        _isSynced = true;
         string[] unread = [.. _reflectors.Where(reflector => !reflector.IsCurrent).Select(reflector => reflector.Name).Distinct()];
         if (unread.Length == 0)
+        {
+            _everythingReadAt = _environment.Time.GetUtcNow();
             LogSynced(_logger, _view.Resources.Count);
+        }
         else
             LogPartlySynced(_logger, string.Join(", ", unread), _view.Resources.Count);
+        _isSynced = true;
         if (_options.Election is not { } election)
         {
             await _supervisor.RunAsync("controller loop", token => LeadAsync(null, token), cancellationToken);
@@ -207,9 +250,28 @@ public sealed partial class ContainerVersionController : IDisposable
             Namespace = election.Namespace,
             Name = election.Name,
             Identity = election.Identity,
+            Annotations = Describe,
         };
         LeaderElection elector = new(_cluster, options, _environment);
+        _election = elector;
         await _supervisor.RunAsync("leader election", token => elector.RunAsync(LeadAsync, token), cancellationToken);
+    }
+
+    /// <summary>The annotations of the Lease while this process holds it.</summary>
+    private Dictionary<string, string?> Describe()
+    {
+        if (_everythingReadAt is null && _reflectors.TrueForAll(reflector => reflector.IsCurrent))
+            _everythingReadAt = _environment.Time.GetUtcNow();
+        return new()
+        {
+            [LeaseAnnotations.Version] = ProductVersion.Text,
+            [LeaseAnnotations.SyncedAt] = _everythingReadAt?.UtcDateTime.ToString(
+                LeaseAnnotations.TimeFormat,
+                CultureInfo.InvariantCulture
+            ),
+            [LeaseAnnotations.Scope] =
+                _options.Namespaces.Count == 0 ? LeaseAnnotations.AllNamespaces : string.Join(',', _options.Namespaces),
+        };
     }
 
     public void Dispose() => _logins.Dispose();

@@ -37,6 +37,8 @@ internal sealed partial class LeaderElection
     private long _observedAt;
     private (long Since, long Seen)? _missing;
     private bool _writeUnderWay;
+    private long _attemptAt;
+    private long _answeredAt;
     private string? _loggedError;
     private readonly HashSet<string> _ownRenewals = new(StringComparer.Ordinal);
 
@@ -53,6 +55,15 @@ internal sealed partial class LeaderElection
 
     /// <summary>The last known holder of the lease; null for none.</summary>
     public string? Leader => Volatile.Read(ref _observed)?.Holder;
+
+    /// <summary>True while the Lease can be read and written, by the leader and by a standby.</summary>
+    public bool IsCurrent => Interlocked.Read(ref _answeredAt) is not 0 and var at && _time.GetElapsedTime(at) < _options.LeaseDuration;
+
+    /// <summary>
+    /// The time since the last attempt to acquire, renew or release the Lease; zero before the first one. Between attempts are at most a
+    /// pause and the end of the leader's work, whose times are limited: less than a minute.
+    /// </summary>
+    public TimeSpan SinceAttempt => Interlocked.Read(ref _attemptAt) is not 0 and var at ? _time.GetElapsedTime(at) : TimeSpan.Zero;
 
     /// <summary>
     /// Waits for the lease and leads, repeatedly, until the token is cancelled or <paramref name="lead"/> returns on its own.
@@ -225,7 +236,7 @@ internal sealed partial class LeaderElection
         {
             ["apiVersion"] = "coordination.k8s.io/v1",
             ["kind"] = "Lease",
-            ["metadata"] = current?.Metadata.DeepClone() ?? new JsonObject { ["name"] = _options.Name, ["namespace"] = _options.Namespace },
+            ["metadata"] = Annotate(current?.Metadata, isHeld: holder.Length > 0),
             ["spec"] = new JsonObject
             {
                 ["holderIdentity"] = holder,
@@ -254,6 +265,23 @@ internal sealed partial class LeaderElection
 
         _writeUnderWay = false;
         return true;
+    }
+
+    /// <summary>Keeps the annotations of others.</summary>
+    private JsonObject Annotate(JsonObject? metadata, bool isHeld)
+    {
+        var annotated =
+            (JsonObject?)metadata?.DeepClone() ?? new JsonObject { ["name"] = _options.Name, ["namespace"] = _options.Namespace };
+        var annotations = annotated["annotations"] as JsonObject ?? [];
+        foreach (var (name, value) in _options.Annotations())
+        {
+            annotations.Remove(name);
+            if (isHeld && value is not null)
+                annotations[name] = value;
+        }
+
+        annotated["annotations"] = annotations;
+        return annotated;
     }
 
     private async Task<Lease?> ReadAsync(CancellationToken cancellationToken)
@@ -300,12 +328,14 @@ internal sealed partial class LeaderElection
     /// <summary>One attempt with a time limit. API server and network errors are logged; repeated ones only once.</summary>
     private async Task<Attempt> AttemptAsync(Func<CancellationToken, Task<Attempt>> attempt, CancellationToken cancellationToken)
     {
+        Interlocked.Exchange(ref _attemptAt, _time.GetTimestamp());
         using CancellationTokenSource limit = new(_options.AttemptLimit, _time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
         try
         {
             var result = await attempt(either.Token);
             _loggedError = null;
+            Interlocked.Exchange(ref _answeredAt, _time.GetTimestamp());
             return result;
         }
         catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested) { }

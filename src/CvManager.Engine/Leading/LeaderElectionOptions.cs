@@ -27,6 +27,12 @@ internal sealed record LeaderElectionOptions
     /// <summary>The time between two attempts to acquire the lease, or to renew it after an error.</summary>
     public TimeSpan RetryPeriod { get; init; } = TimeSpan.FromSeconds(1);
 
+    /// <summary>
+    /// Returns the holder's annotations, which are written with each renewal; null for an annotation to remove. All of them are removed
+    /// when the Lease is released.
+    /// </summary>
+    public Func<IReadOnlyDictionary<string, string?>> Annotations { get; init; } = () => new Dictionary<string, string?>();
+
     /// <exception cref="ArgumentException">The times contradict each other.</exception>
     public void Validate()
     {

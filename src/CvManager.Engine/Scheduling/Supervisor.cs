@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 
 namespace CvManager.Scheduling;
@@ -11,11 +12,22 @@ internal sealed partial class Supervisor(EngineEnvironment environment)
 {
     private static readonly ExponentialBackoff Backoff = new(TimeSpan.FromSeconds(1), TimeSpan.FromSeconds(30));
 
+    /// <summary>The number of consecutive failures, one to three minutes, after which a task counts as failing.</summary>
+    private const int ManyFailures = 10;
+
     private readonly ReportOnce<string> _logged = new();
+    private readonly ConcurrentDictionary<string, (int Count, long LastAt)> _failures = new(StringComparer.Ordinal);
     private long _restarts;
 
     /// <summary>How often tasks have been restarted.</summary>
     public long Restarts => Interlocked.Read(ref _restarts);
+
+    /// <summary>The name of a task that does nothing but fail; null for none. A restart of the process may help.</summary>
+    public string? FindFailing() =>
+        _failures
+            .Where(task => task.Value.Count >= ManyFailures && environment.Time.GetElapsedTime(task.Value.LastAt) < 2 * Backoff.Cap)
+            .Select(task => task.Key)
+            .FirstOrDefault();
 
     /// <summary>Runs a task until the token is cancelled, and then returns.</summary>
     /// <param name="name">The task's name in the log. Tasks of one kind share a name, and a failure is logged once for the name.</param>
@@ -52,6 +64,7 @@ internal sealed partial class Supervisor(EngineEnvironment environment)
                 var ranWell = environment.Time.GetElapsedTime(begun) >= Backoff.Cap;
                 failures = ranWell ? 1 : Math.Min(failures + 1, 1000);
                 Interlocked.Increment(ref _restarts);
+                _failures[name] = (failures, environment.Time.GetTimestamp());
                 if (ranWell)
                     _logged.Forget(name);
                 if (_logged.IsNew(name, $"{e.GetType()}: {e.Message}"))

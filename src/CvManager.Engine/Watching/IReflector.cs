@@ -15,6 +15,12 @@ internal interface IReflector
     /// <summary>The time since the API server last sent anything, including the regular end of a watch.</summary>
     TimeSpan Age { get; }
 
+    /// <summary>
+    /// The time since the last list or watch was started. With all their time limits it is less than half an hour, whatever the API server
+    /// does; zero before the first one.
+    /// </summary>
+    TimeSpan SinceAttempt { get; }
+
     /// <summary>True while a request of <see cref="Relist"/> is pending.</summary>
     bool IsRelisting { get; }
 

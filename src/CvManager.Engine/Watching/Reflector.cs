@@ -34,6 +34,7 @@ internal sealed partial class Reflector<T> : IReflector
     private volatile bool _isHealthy;
     private volatile bool _isRelisting;
     private long _activeAt;
+    private long _attemptAt;
     private string? _loggedError;
     private bool _absent;
     private bool _watchFailed;
@@ -75,6 +76,8 @@ internal sealed partial class Reflector<T> : IReflector
 
     public TimeSpan Age => _time.GetElapsedTime(Interlocked.Read(ref _activeAt));
 
+    public TimeSpan SinceAttempt => Interlocked.Read(ref _attemptAt) is not 0 and var at ? _time.GetElapsedTime(at) : TimeSpan.Zero;
+
     public bool IsRelisting => _isRelisting;
 
     public void Relist()
@@ -113,6 +116,7 @@ internal sealed partial class Reflector<T> : IReflector
     private async Task<Position?> ListAsync(CancellationToken cancellationToken)
     {
         var asked = _isRelisting;
+        MarkAttempt();
         CvException? failure = null;
         foreach (var path in _paths)
         {
@@ -160,6 +164,7 @@ internal sealed partial class Reflector<T> : IReflector
             var begun = _time.GetTimestamp();
             var length = _options.WatchTime.Least + ((_options.WatchTime.Most - _options.WatchTime.Least) * _random.NextDouble());
             var told = false;
+            MarkAttempt();
             try
             {
                 await foreach (
@@ -271,6 +276,8 @@ internal sealed partial class Reflector<T> : IReflector
 
         await _time.PauseAsync((absent ? _options.AbsentBackoff : _options.Backoff).After(_failures, _random), cancellationToken);
     }
+
+    private void MarkAttempt() => Interlocked.Exchange(ref _attemptAt, _time.GetTimestamp());
 
     private void MarkActivity() => Interlocked.Exchange(ref _activeAt, _time.GetTimestamp());
 

@@ -4,6 +4,7 @@ using CvManager.Controller;
 using CvManager.PowerShell.Completion;
 using CvManager.Resources;
 using CvManager.Rollouts;
+using CvManager.Web;
 
 namespace CvManager.PowerShell;
 
@@ -57,6 +58,12 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     public string? LeaseNamespace { get; set; }
 
+    /// <summary>With -Watch: serves /alive, /healthz, /readyz and /version on this port; 0 for no server.</summary>
+    [Parameter]
+    [ValidateRange(0, 65535)]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public int Port { get; set; }
+
     /// <summary>With -Watch: works without a Lease.</summary>
     [Parameter]
     public SwitchParameter NoLeaderElection { get; set; }
@@ -73,7 +80,7 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch
             ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"]
-            : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(NoLeaderElection)];
+            : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(Port), nameof(NoLeaderElection)];
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
             ? throw Terminating(
                 new CvException(
@@ -145,27 +152,36 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
         }
 
         using var registries = SessionRegistries.Of(await OnPipelineAsync(() => SessionMemory.Current)).Open(RequestLogger);
-        using ContainerVersionController controller =
-            LogFormat == LogFormat.Json
-                ? new(
-                    cluster,
-                    registries,
-                    options,
-                    new(TimeProvider.System, _log),
-                    (result, _) =>
-                    {
-                        _log.Log(result);
-                        return Task.CompletedTask;
-                    }
-                )
-                : new(
-                    cluster,
-                    registries,
-                    options,
-                    new(TimeProvider.System, new WatchStatus(Logger, WriteStatusLine)),
-                    (result, token) => WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(token)
-                );
-        await controller.RunAsync(cancellationToken);
+        EngineEnvironment environment = new(
+            TimeProvider.System,
+            LogFormat == LogFormat.Json ? _log : new WatchStatus(Logger, WriteStatusLine)
+        );
+        using ContainerVersionController controller = new(cluster, registries, options, environment, ShowAsync);
+        using var server = Port == 0 ? null : Listen(controller, environment);
+        Dictionary<string, Func<CancellationToken, Task>> companions = [];
+        if (server is not null)
+            companions["web server"] = server.RunAsync;
+        await controller.RunAsync(companions, cancellationToken);
+    }
+
+    private WebServer Listen(ContainerVersionController controller, EngineEnvironment environment)
+    {
+        try
+        {
+            return WebServer.Listen(Port, HealthPages.Create(controller.FindFault, controller.FindMissing), environment);
+        }
+        catch (CvException e)
+        {
+            throw Terminating(e);
+        }
+    }
+
+    private async Task ShowAsync(ReconcileResult result, CancellationToken cancellationToken)
+    {
+        if (LogFormat == LogFormat.Json)
+            _log.Log(result);
+        else
+            await WriteObjectAsync(CvReconcileResult.Of(result)).WaitAsync(cancellationToken);
     }
 
     /// <summary>

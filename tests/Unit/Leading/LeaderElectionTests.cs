@@ -65,6 +65,79 @@ public sealed class LeaderElectionTests : IAsyncLifetime
     }
 
     [Fact]
+    public void The_leader_annotates_its_lease_with_its_renewals_and_without_further_requests()
+    {
+        Dictionary<string, string?> annotations = new() { ["cvmanager/version"] = "1.2.3", ["cvmanager/synced-at"] = null };
+        Start("a", annotations: annotations);
+        Seconds(1);
+        Assert.Equal(("1.2.3", null), (Annotation("cvmanager/version"), Annotation("cvmanager/synced-at")));
+        var lease = _server.Find(LeasePath)!.DeepClone().AsObject();
+        lease["metadata"]!["annotations"]!["acme.example/owner"] = "sam";
+        _server.Put(LeasePath, lease);
+        Seconds(6);
+        _server.Requests.Clear();
+
+        annotations["cvmanager/synced-at"] = "2026-01-02T03:04:05Z";
+        Seconds(60);
+
+        Assert.Equal("2026-01-02T03:04:05Z", Annotation("cvmanager/synced-at"));
+        Assert.Equal("sam", Annotation("acme.example/owner"));
+        Assert.Equal(12, _server.Requests.Count);
+    }
+
+    [Fact]
+    public void A_released_lease_has_no_annotations_of_its_former_holder_and_the_next_holder_writes_its_own()
+    {
+        var a = Start("a", annotations: new() { ["cvmanager/version"] = "1.2.3", ["cvmanager/synced-at"] = "2026-01-02T03:04:05Z" });
+        Seconds(1);
+        a.Stop.Cancel();
+        Assert.Equal("", _server.Find(LeasePath)!["spec"]!["holderIdentity"]!.GetValue<string>());
+        Assert.Equal((null, null), (Annotation("cvmanager/version"), Annotation("cvmanager/synced-at")));
+
+        Start("b", annotations: new() { ["cvmanager/version"] = "1.2.4", ["cvmanager/synced-at"] = null });
+        Assert.Equal(("1.2.4", null), (Annotation("cvmanager/version"), Annotation("cvmanager/synced-at")));
+    }
+
+    [Fact]
+    public void A_takeover_replaces_the_annotations_of_the_former_holder()
+    {
+        var a = Start("a", annotations: new() { ["cvmanager/version"] = "1.2.3", ["cvmanager/synced-at"] = "2026-01-02T03:04:05Z" });
+        var b = Start("b", annotations: new() { ["cvmanager/version"] = "1.2.4", ["cvmanager/synced-at"] = null });
+        Seconds(20);
+        a.Cut = true;
+        Seconds(30);
+
+        Assert.True(b.Leads);
+        Assert.Equal(("1.2.4", null), (Annotation("cvmanager/version"), Annotation("cvmanager/synced-at")));
+    }
+
+    [Fact]
+    public void Leader_and_standby_are_current_while_the_lease_answers()
+    {
+        Replica a = Start("a"),
+            b = Start("b");
+        Seconds(60);
+        Assert.True(a.Election.IsCurrent);
+        Assert.True(b.Election.IsCurrent);
+
+        foreach (var replica in new[] { a, b })
+            replica.Answer = HttpStatusCode.Forbidden;
+        Seconds(16);
+        Assert.False(a.Election.IsCurrent);
+        Assert.False(b.Election.IsCurrent);
+        // An API server that is down does not make it look stuck.
+        Seconds(3600);
+        Assert.InRange(a.Election.SinceAttempt, TimeSpan.Zero, 10 * Second);
+        Assert.InRange(b.Election.SinceAttempt, TimeSpan.Zero, 10 * Second);
+
+        foreach (var replica in new[] { a, b })
+            replica.Answer = null;
+        Seconds(6);
+        Assert.True(a.Election.IsCurrent);
+        Assert.True(b.Election.IsCurrent);
+    }
+
+    [Fact]
     public void A_killed_leader_is_replaced_after_its_lease_has_expired_and_not_before()
     {
         Replica a = Start("a"),
@@ -404,9 +477,16 @@ public sealed class LeaderElectionTests : IAsyncLifetime
 
     private static LeaderElectionOptions Options(string identity) => new() { Namespace = "cvm", Identity = identity };
 
-    private Replica Start(string identity, bool windsDown = false, TimeProvider? clock = null)
+    private string? Annotation(string name) => _server.Find(LeasePath)!["metadata"]!["annotations"]?[name]?.GetValue<string>();
+
+    private Replica Start(
+        string identity,
+        bool windsDown = false,
+        TimeProvider? clock = null,
+        Dictionary<string, string?>? annotations = null
+    )
     {
-        Replica replica = new(_server, identity, windsDown, clock ?? _time);
+        Replica replica = new(_server, identity, windsDown, clock ?? _time, annotations ?? []);
         _replicas.Add(replica);
         return replica;
     }
@@ -425,10 +505,17 @@ public sealed class LeaderElectionTests : IAsyncLifetime
         private readonly ClusterConnection _cluster;
         private Leadership? _leadership;
 
-        public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock)
+        public Replica(FakeApiServer server, string identity, bool windsDown, TimeProvider clock, Dictionary<string, string?> annotations)
         {
             _cluster = server.Connect(intercept: InterceptAsync);
-            Election = new LeaderElection(_cluster, Options(identity), new(clock, NullLogger.Instance) { Random = new Random(1) });
+            Election = new LeaderElection(
+                _cluster,
+                Options(identity) with
+                {
+                    Annotations = () => annotations,
+                },
+                new(clock, NullLogger.Instance) { Random = new Random(1) }
+            );
             Running = Election.RunAsync(
                 async (term, token) =>
                 {

@@ -81,6 +81,51 @@ public sealed class SupervisorTests : IDisposable
     }
 
     [Fact]
+    public async Task A_task_counts_as_failing_after_ten_failures_in_a_row_until_a_run_lasts()
+    {
+        var broken = true;
+        var running = _supervisor.RunAsync(
+            "tag poller",
+            token => broken ? throw new InvalidOperationException("broken") : Forever(token),
+            _stop.Token
+        );
+        while (_supervisor.Restarts < 9)
+            Pass(TimeSpan.FromSeconds(1));
+        Assert.Null(_supervisor.FindFailing());
+        Pass(TimeSpan.FromHours(1));
+        Assert.Equal("tag poller", _supervisor.FindFailing());
+
+        broken = false;
+        Pass(TimeSpan.FromMinutes(2));
+        Assert.Null(_supervisor.FindFailing());
+        await _stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
+    public async Task A_task_that_fails_now_and_then_does_not_count_as_failing()
+    {
+        var running = _supervisor.RunAsync(
+            "watch",
+            async token =>
+            {
+                await Task.Delay(TimeSpan.FromMinutes(1), _time, token);
+                throw new InvalidOperationException("broken");
+            },
+            _stop.Token
+        );
+        while (_supervisor.Restarts < 20)
+        {
+            Pass(TimeSpan.FromSeconds(10));
+            Assert.Null(_supervisor.FindFailing());
+            await Task.Yield();
+        }
+
+        await _stop.CancelAsync();
+        await running;
+    }
+
+    [Fact]
     public async Task A_task_that_returns_on_its_own_fails_with_ControllerTaskEnded()
     {
         var error = await Assert.ThrowsAsync<CvException>(() => _supervisor.RunAsync("worker", _ => Task.CompletedTask, _stop.Token));
