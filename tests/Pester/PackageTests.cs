@@ -3,16 +3,19 @@ using Xunit;
 namespace CvManager.Pester;
 
 /// <summary>
-/// Builds the packages, which takes a minute, and installs them. They are tested only on request:
+/// Builds the packages, which takes a minute, and installs them; runs the scripts of the workflows. They are tested only on request:
 /// <c>dotnet run --project tests/Pester -- -explicit only -class CvManager.Pester.PackageTests</c>.
+/// With <c>CVM_PACKAGES</c>, the packages in that folder are tested.
 /// </summary>
 public sealed class PackageTests
 {
-    [Fact(Explicit = true)]
-    public async Task The_packages_can_be_published_and_installed()
+    [Theory(Explicit = true)]
+    [InlineData("Package.Tests.ps1")]
+    [InlineData("Release.Tests.ps1")]
+    public async Task The_packages_can_be_released_and_installed(string file)
     {
         var outcomes = await PesterFile.RunAsync(
-            Path.Combine(PesterFile.Folder, "Package", "Package.Tests.ps1"),
+            Path.Combine(PesterFile.Folder, "Package", file),
             PesterFile.Limit,
             TestContext.Current.CancellationToken
         );

@@ -1,7 +1,8 @@
 #Requires -Version 7.4
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
-# What build.ps1 makes, and what users get who install it. PackageTests.cs runs it.
+# What build.ps1 makes and publishes, and what users get who install it. PackageTests.cs runs it. With CVM_PACKAGES, the packages in that folder
+# are tested: in a release, those that will be published.
 
 BeforeDiscovery {
     $modules = 'CvManager', 'CvManager.Sandbox'
@@ -9,10 +10,15 @@ BeforeDiscovery {
 
 BeforeAll {
     $root = [IO.Path]::GetFullPath("$PSScriptRoot/../../..")
-    $packages = Join-Path $TestDrive 'packages'
-    # Also for Publish-PSResource, which looks there for the modules that a module requires.
+    if ($env:CVM_PACKAGES) {
+        $packages = [IO.Path]::GetFullPath($env:CVM_PACKAGES, $root)
+    }
+    else {
+        $packages = Join-Path $TestDrive 'packages'
+        & "$root/build.ps1" -Task Pack -Output $packages
+    }
+    # For Test-ModuleManifest, which looks there for the modules that a module requires.
     $env:PSModulePath = $packages + [IO.Path]::PathSeparator + $env:PSModulePath
-    & "$root/build.ps1" -Task Pack -Output $packages
 
     # Runs a script in a new process whose user has no modules and no settings.
     function Invoke-AsNewUser([string] $script) {
@@ -60,17 +66,24 @@ Describe 'A repository' {
         $repository = New-Item (Join-Path $TestDrive 'repository') -ItemType Directory
         $null = New-Item (Join-Path $TestDrive 'home') -ItemType Directory
         $published = Invoke-AsNewUser @"
-            `$env:PSModulePath = '$packages' + [IO.Path]::PathSeparator + `$env:PSModulePath
             Register-PSResourceRepository -Name Local -Uri '$repository' -Trusted
-            'CvManager', 'CvManager.Sandbox' | ForEach-Object { Publish-PSResource -Path "$packages/`$_" -Repository Local }
+            & '$root/build.ps1' -Task Publish -Output '$packages' -Repository Local
+            # As when a release is run again.
+            & '$root/build.ps1' -Task Publish -Output '$packages' -Repository Local
             Find-PSResource CvManager.Sandbox -Repository Local | ForEach-Object { "Depends on `$(`$_.Dependencies.Name) `$(`$_.Dependencies.VersionRange)" }
 "@
     }
 
     It 'takes both packages, and knows that the sandbox depends on CvManager' {
         $version = ([xml](Get-Content "$root/Directory.Build.props" -Raw)).Project.PropertyGroup.Version
-        $published | Should -Be "Depends on CvManager [$version, $version]"
-        (Get-ChildItem $repository).Count | Should -Be 2
+        $published[-1] | Should -Be "Depends on CvManager [$version, $version]" -Because ($published -join "`n")
+        $published | Should -HaveCount 5
+    }
+
+    It 'has exactly the files that were tested' {
+        $hashes = Get-ChildItem $repository -File | Sort-Object Name | Get-FileHash
+        $hashes | Should -HaveCount 2
+        $hashes.Hash | Should -Be (Get-ChildItem $packages -Filter *.nupkg | Sort-Object Name | Get-FileHash).Hash
     }
 
     It 'installs both, so that the quickstart finds them by name' {
