@@ -25,6 +25,7 @@
         'Connect-CvCluster'
         'Get-CvContext'
         'Install-CvController'
+        'Test-CvController'
         'Start-CvReconcile'
         'Get-CvRegistryBudget'
         'Add-CvRegistryTag'

@@ -109,6 +109,8 @@ public static class ErrorIds
     public const string RolloutWaitTimedOut = nameof(RolloutWaitTimedOut);
 
     // Controller.
+    public const string ControllerNotInstalled = nameof(ControllerNotInstalled);
+    public const string ControllerNotReady = nameof(ControllerNotReady);
     public const string ControllerTaskEnded = nameof(ControllerTaskEnded);
     public const string ControllerTaskFailed = nameof(ControllerTaskFailed);
     public const string LeaseInvalid = nameof(LeaseInvalid);

@@ -87,6 +87,7 @@ BeforeAll {
         'Connect-CvCluster' = @{ KubeConfig = $session.Sandbox.KubeConfig }
         'Wait-CvRollout' = @{ Timeout = '200ms' }
         'Invoke-CvRollback' = @{ Timeout = '1s' }
+        'Test-CvController' = @{ Quiet = $true }
         'Start-CvReconcile' = @{ Timeout = '5s' }
         'Remove-CvRegistryTag' = @{ Tag = 'unused' }
     }

@@ -38,6 +38,7 @@ public sealed partial class LayoutTests
             "Leading",
         ],
         ["Web"] = ["Cluster"],
+        ["Installation"] = ["Resources", "Cluster", "Registries", "Workloads", "Leading"],
     };
 
     private static readonly Dictionary<string, string[]> Sandbox = new()
@@ -62,7 +63,7 @@ public sealed partial class LayoutTests
     private static readonly Dictionary<string, string[]> Cmdlets = new()
     {
         ["Completion"] = [],
-        ["Controller"] = [],
+        ["Controller"] = ["Completion"],
         ["CvContext"] = ["Completion"],
         ["CvCluster"] = ["Completion", "CvContext"],
         ["CvReconcile"] = ["Completion"],

@@ -1,5 +1,6 @@
 using System.Text.Json.Nodes;
 using CvManager.Controller;
+using CvManager.Leading;
 using CvManager.Sandbox;
 using Xunit;
 

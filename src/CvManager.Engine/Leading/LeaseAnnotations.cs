@@ -1,4 +1,4 @@
-namespace CvManager.Controller;
+namespace CvManager.Leading;
 
 /// <summary>
 /// The annotations that the leader writes to its Lease with each renewal, and removes when it releases the Lease. They are as old as the
