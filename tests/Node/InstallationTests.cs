@@ -1,0 +1,46 @@
+using CvManager.Support;
+using Xunit;
+
+namespace CvManager.Node;
+
+/// <summary>The ways to install and to uninstall the controller. The other tests use Install-CvController.</summary>
+[Collection(nameof(Disruptive))]
+public sealed class InstallationTests(InstalledController controller)
+{
+    private const string Former = "1.0.0";
+    private const string Next = "1.1.0";
+    private const string Last = "1.2.0";
+
+    [Fact]
+    public async Task Workloads_survive_an_uninstallation_and_the_manifests_install_the_controller_again()
+    {
+        await using var scene = await NodeScene.RunSlowlyAsync("manifests", Former, Next, Last);
+        var pods = await scene.ReadAsync("pods", ".items[*].metadata.uid");
+
+        controller.Invoke("Uninstall-CvController -Confirm:$false").AssertNoErrors();
+
+        Assert.Equal("", await controller.Space.KubeCtlAsync("get", "deployments", "-o", "name"));
+        Assert.Equal(pods, await scene.ReadAsync("pods", ".items[*].metadata.uid"));
+        Assert.Equal(Former, await scene.ReadAsync("cv/app", ".status.currVersion"));
+        Assert.Empty(await scene.HistoryAsync());
+
+        // Kubernetes 1.20 does not know all fields of the custom resource definition.
+        await controller.Space.KubeCtlAsync(
+            "apply",
+            "--validate=false",
+            "-f",
+            Path.Combine(RepositoryRoot.Path, "deploy", "controller.yaml")
+        );
+        await controller.Space.KubeCtlAsync("set", "image", "deployment/cvmanager", $"controller={TestNode.Image}");
+        await controller.Space.KubeCtlAsync("set", "env", "deployment/cvmanager", $"CVM_PLAIN_HTTP_REGISTRIES={TestNode.Registry}");
+        await controller.UntilReadyAsync();
+        scene.MoveTag(Next);
+        await scene.UntilSuccessAsync("app", Next);
+
+        // In place.
+        await controller.InstallAsync();
+        scene.MoveTag(Last);
+        await scene.UntilSuccessAsync("app", Last);
+        Assert.Equal([$"{Last} Succeeded", $"{Next} Succeeded"], await scene.HistoryAsync());
+    }
+}
