@@ -18,6 +18,9 @@ internal static class Servers
     /// <summary>The path of a kubeconfig for the API server for custom resources of a recent Kubernetes (tests/servers/crds).</summary>
     public static string CustomResourcesKubeConfig => Require("CVM_CRDS_KUBECONFIG");
 
+    /// <summary>The path of the renderer for Helm charts (tests/servers/helm).</summary>
+    public static string HelmRender => Require("CVM_HELM_RENDER");
+
     /// <summary>The path of the audit log of the API server, if it was started with AUDIT=1.</summary>
     public static string AuditLog => Require("CVM_AUDIT_LOG");
 

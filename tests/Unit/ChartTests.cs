@@ -53,7 +53,7 @@ public sealed partial class ChartTests
                     schema["additionalProperties"]?.GetValueKind() is System.Text.Json.JsonValueKind.False
                         // Volumes and their mounts have many fields, and those of Kubernetes of the future.
                         || schema["properties"]!.AsObject().ContainsKey("mountPath")
-                        || schema["required"]?.ToJsonString() == """["name"]""" && schema["properties"]!["name"]!["not"] is not null,
+                        || schema["required"]?.ToJsonString() == """["name"]""" && schema["properties"]!["name"]!["allOf"] is not null,
                     schema.ToJsonString()
                 )
         );

@@ -104,7 +104,13 @@ func run(o options, folder string, input io.Reader, output io.Writer) error {
 	if err := validate(all["values.schema.json"], vals); err != nil {
 		return fmt.Errorf("values don't meet the specifications of the schema(s) in the following chart(s):\n%v:\n%w", metadata["name"], err)
 	}
-	return render(o, all, metadata, vals, output)
+	// An error leaves the output empty.
+	var text bytes.Buffer
+	if err := render(o, all, metadata, vals, &text); err != nil {
+		return err
+	}
+	_, err = text.WriteTo(output)
+	return err
 }
 
 // read reads all files of the chart, by path relative to it.

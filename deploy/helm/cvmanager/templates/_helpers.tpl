@@ -33,10 +33,13 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" | 
 {{- $namespaces | uniq | sortAlpha | toYaml }}
 {{- end }}
 
-{{/* A command of PowerShell. The schema of the values allows no characters that have a meaning there. */}}
+{{/*
+A command of PowerShell. The schema of the values allows no character that ends a string there. The namespaces are quoted: PowerShell reads
+elements of a list such as 1e3 and 007, which are valid names, as numbers.
+*/}}
 {{- define "cvmanager.command" -}}
 {{- $namespaces := include "cvmanager.namespaces" . | fromYamlArray -}}
-Start-CvReconcile -Watch {{ if $namespaces }}-Namespace {{ join "," $namespaces }}{{ else }}-AllNamespaces{{ end }}
+Start-CvReconcile -Watch {{ if $namespaces }}-Namespace '{{ join "','" $namespaces }}'{{ else }}-AllNamespaces{{ end }}
 {{- with .Values.labelSelector }} -LabelSelector '{{ . }}'{{ end }} -LeaseName cvmanager-controller -Port 8081 -LogFormat Json
 {{- if ne .Values.logLevel "Information" }} -LogLevel {{ .Values.logLevel }}{{ end }}
 {{- end }}
