@@ -301,11 +301,10 @@ internal sealed class FaultsScenario : IScenario
     {
         await RunAsync(
             ControllerProcess.Cvm,
-            ["-NoProfile", "-Command", $"Install-CvController -CrdOnly -KubeConfig '{kubeConfig}' -Confirm:$false"],
+            ["-NoProfile", "-Command", $"Install-CvController -Replicas 0 -KubeConfig '{kubeConfig}' -Confirm:$false"],
             null,
             cancellationToken
         );
-        await KubeCtlAsync(["apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")], null, cancellationToken);
         await KubeCtlAsync(
             ["apply", "-f", "-"],
             $$"""

@@ -26,6 +26,7 @@
         'Get-CvContext'
         'Install-CvController'
         'Test-CvController'
+        'Uninstall-CvController'
         'Start-CvReconcile'
         'Get-CvRegistryBudget'
         'Add-CvRegistryTag'

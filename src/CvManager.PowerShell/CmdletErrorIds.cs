@@ -7,7 +7,6 @@ internal static class CmdletErrorIds
 {
     public const string ConfirmationRequired = nameof(ConfirmationRequired);
     public const string ContextNotFound = nameof(ContextNotFound);
-    public const string CrdOnlyRequired = nameof(CrdOnlyRequired);
     public const string FileAccessFailed = nameof(FileAccessFailed);
     public const string ManifestEmpty = nameof(ManifestEmpty);
     public const string ManifestNotFound = nameof(ManifestNotFound);

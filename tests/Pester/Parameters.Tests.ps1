@@ -81,7 +81,6 @@ BeforeAll {
         Manifest = $session.Manifest; InputObject = $session.ContainerVersion; CrdOnly = $true; AsYaml = $true; Repository = $session.Repository
         Version = 'abcdef0'; ToVersion = '9f8e7d6'; ToRecord = $session.Record
         'New-ContainerVersion' = @{ Name = 'other'; ImageRepo = 'r.example/team/other'; Tag = 'demo'; Container = 'app' }
-        'Install-CvController' = @{ CrdOnly = $true }
         'Set-ContainerVersion' = @{ Container = 'other' }
         'Get-CvWorkload' = @{ Name = 'myapp' }
         'Connect-CvCluster' = @{ KubeConfig = $session.Sandbox.KubeConfig }

@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using CvManager.PowerShell;
 using CvManager.Registries;
+using CvManager.Installation;
 using CvManager.Resources;
 using CvManager.Support;
 using Microsoft.Extensions.Logging;
@@ -59,8 +60,8 @@ public sealed partial class AboutTopicTests
     public void About_CvController_explains_every_permission()
     {
         var topic = Read("about_CvController");
-        var resources = YamlDocuments
-            .Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")))
+        var resources = ControllerManifests
+            .Create(new InstallationOptions())
             .SelectMany(document => document["rules"]?.AsArray() ?? [])
             .SelectMany(rule => rule!["resources"]!.AsArray())
             // The permission for the status is explained with that for the resource.

@@ -79,10 +79,7 @@ public static class ContainerVersionValidator
         }
         else if (
             map["name"] is { } node
-            && !(
-                node.Text() is { Length: <= 253 } name
-                && Regex.IsMatch(name, @"^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*\z", RegexOptions.NonBacktracking)
-            )
+            && !(node.Text() is { } name && KubernetesNames.IsSubdomain(name))
         )
         {
             errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a valid Kubernetes name", remedy));
@@ -184,7 +181,7 @@ public static class ContainerVersionValidator
 
         foreach ((var key, _) in selector)
         {
-            if (!Regex.IsMatch(key, @"^([a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?\z"))
+            if (!KubernetesNames.IsQualified(key))
             {
                 errors.Add(
                     new ValidationError(

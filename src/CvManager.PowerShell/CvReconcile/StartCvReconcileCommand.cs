@@ -12,12 +12,12 @@ namespace CvManager.PowerShell;
 [Cmdlet(
     VerbsLifecycle.Start,
     "CvReconcile",
-    DefaultParameterSetName = NamespaceSet,
+    DefaultParameterSetName = NamespacedCmdlet.NamespaceSet,
     SupportsShouldProcess = true,
     HelpUri = ProjectUri.Docs + "Start-CvReconcile.md"
 )]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
-public sealed class StartCvReconcileCommand : OptionalNameCmdlet
+public sealed class StartCvReconcileCommand : ClusterCmdlet
 {
     /// <summary>
     /// The maximum duration of a shutdown, within the default grace period of a pod (30 s). Without it, a log reader that no longer reads
@@ -29,6 +29,33 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     private readonly ConcurrentDictionary<string, RolloutState> _unfinished = new(StringComparer.Ordinal);
     private ITimer? _shutdownTimer;
     private JsonLog _log = null!;
+
+    /// <summary>Names. Wildcards are allowed; the default is all.</summary>
+    [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [SupportsWildcards]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string[] Name { get; set; } = [];
+
+    /// <summary>Bound to the CV property of a workload from the pipeline, which takes precedence over the name of the workload.</summary>
+    [Parameter(ValueFromPipelineByPropertyName = true, DontShow = true)]
+    [ArgumentCompleter(typeof(ContainerVersionCompleter))]
+    public string? CV { get; set; }
+
+    /// <summary>The namespaces; the default is the namespace of the context.</summary>
+    [Parameter(ParameterSetName = NamespacedCmdlet.NamespaceSet, ValueFromPipelineByPropertyName = true)]
+    [ArgumentCompleter(typeof(NamespaceCompleter))]
+    [ValidateNotNullOrEmpty]
+    public string[] Namespace { get; set; } = [];
+
+    [Parameter(ParameterSetName = NamespacedCmdlet.AllNamespacesSet, Mandatory = true)]
+    public SwitchParameter AllNamespaces { get; set; }
+
+    /// <summary>A Kubernetes label selector, such as <c>team=web,tier!=cache</c>.</summary>
+    [Parameter]
+    [ValidateNotNullOrEmpty]
+    [ArgumentCompleter(typeof(FreeTextCompleter))]
+    public string? LabelSelector { get; set; }
 
     /// <summary>Waits until each rollout is finished.</summary>
     [Parameter]
@@ -94,8 +121,14 @@ public sealed class StartCvReconcileCommand : OptionalNameCmdlet
     }
 
     /// <summary>Collects all input first, so that each namespace is read once, and rollouts are waited for in parallel.</summary>
-    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken) =>
-        _inputs.Add((await ResolveNamespaceAsync(cancellationToken), CV is { Length: > 0 } ? [CV] : Name));
+    protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+    {
+        var namespaces = Namespace;
+        if (namespaces.Length == 0 && !AllNamespaces)
+            namespaces = [(await ConnectAsync(cancellationToken)).DefaultNamespace];
+        foreach (var ns in AllNamespaces ? [null] : namespaces.Cast<string?>())
+            _inputs.Add((ns, CV is { Length: > 0 } ? [CV] : Name));
+    }
 
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {

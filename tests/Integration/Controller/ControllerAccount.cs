@@ -1,17 +1,29 @@
+using System.Text.Json.Nodes;
 using CvManager.Cluster;
-using CvManager.Support;
+using CvManager.Installation;
+using CvManager.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
 
 /// <summary>
-/// The service account of the controller, with only the permissions in deploy/rbac.yaml, so that every test that runs a controller shows
+/// The service account of the controller, with only the permissions of an installation, so that every test that runs a controller shows
 /// that these are sufficient.
 /// </summary>
 internal static class ControllerAccount
 {
     /// <summary>The namespace of the service account and of Leases.</summary>
     public const string Namespace = "cvmanager";
+
+    private static readonly string[] Kinds =
+    [
+        "Namespace",
+        "ServiceAccount",
+        "ClusterRole",
+        "ClusterRoleBinding",
+        "Role",
+        "RoleBinding",
+    ];
 
     private static readonly Lazy<Task> Created = new(CreateAsync);
 
@@ -20,13 +32,22 @@ internal static class ControllerAccount
 
     public static Task EnsureAsync() => Created.Value;
 
+    /// <summary>Creates the namespace, the service account and the permissions of an installation, but not its Deployment.</summary>
+    public static async Task<IReadOnlyList<JsonObject>> ApplyAsync(InstallationOptions options)
+    {
+        var applied = ControllerManifests.Create(options).Where(item => Kinds.Contains(item.Text("kind"))).ToList();
+        await ExternalProgram.RunAsync(
+            Servers.KubeCtl,
+            ["--kubeconfig", Servers.KubeConfig, "apply", "-f", "-"],
+            string.Concat(applied.Select(YamlWriter.Write))
+        );
+        return applied;
+    }
+
     private static async Task CreateAsync()
     {
         var token = TestContext.Current.CancellationToken;
-        await ExternalProgram.RunAsync(
-            Servers.KubeCtl,
-            ["--kubeconfig", Servers.KubeConfig, "apply", "-f", Path.Combine(RepositoryRoot.Path, "deploy", "rbac.yaml")]
-        );
+        await ApplyAsync(new InstallationOptions { Namespace = Namespace });
         using var cluster = ClusterConnection.Connect(new ClusterOptions { KubeConfigPath = Servers.KubeConfig });
         using var login = await TemporaryLogin.CreateAsync(cluster, Namespace, "cvmanager", token);
         File.Copy(login.KubeConfig, KubeConfig, overwrite: true);

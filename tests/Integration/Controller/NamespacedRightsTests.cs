@@ -1,12 +1,12 @@
 using System.Text.Json.Nodes;
-using CvManager.Resources;
+using CvManager.Installation;
 using CvManager.Support;
 using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
 
-/// <summary>A controller for two namespaces with only the permissions in deploy/namespaced, checked with the audit log.</summary>
+/// <summary>A controller for two namespaces with only the permissions of a namespaced installation, checked with the audit log.</summary>
 public sealed class NamespacedRightsTests
 {
     private const string Former = "aaaaaa1";
@@ -18,9 +18,9 @@ public sealed class NamespacedRightsTests
         await using var first = await Scene.CreateAsync("roles-a", Former, Next);
         await using var second = await Scene.CreateOnAsync(Servers.RegistryWithLogin, "roles-b", Former);
         var own = $"cvmanager-{Guid.NewGuid().ToString("N")[..6]}";
-        await ApplyAsync("controller.yaml", own, null);
-        await ApplyAsync("role.yaml", own, first.Namespace);
-        await ApplyAsync("role.yaml", own, second.Namespace);
+        var installed = await ControllerAccount.ApplyAsync(
+            new InstallationOptions { Namespace = own, WatchedNamespaces = [first.Namespace, second.Namespace] }
+        );
         using var login = await TemporaryLogin.CreateAsync(first.Cluster, own, "cvmanager", TestContext.Current.CancellationToken);
 
         first.MoveTag(Former);
@@ -61,7 +61,7 @@ public sealed class NamespacedRightsTests
                 .Select(Describe)
         );
         HashSet<string> used = [.. requests.Select(Right)];
-        var role = Documents("role.yaml").Single(item => item["kind"]!.GetValue<string>() == "Role");
+        var role = installed.First(item => item["kind"]!.GetValue<string>() == "Role");
         List<string> unused = [];
         foreach (var rule in role["rules"]!.AsArray())
         {
@@ -99,32 +99,6 @@ public sealed class NamespacedRightsTests
 
         Assert.NotEmpty(requests);
         return requests;
-    }
-
-    private static IEnumerable<JsonObject> Documents(string file) =>
-        YamlDocuments
-            .Read(File.ReadAllText(Path.Combine(RepositoryRoot.Path, "deploy", "namespaced", file)))
-            .Select(item => item.AsObject());
-
-    /// <summary>Applies a manifest with another controller namespace than the default one, which other tests use.</summary>
-    private static async Task ApplyAsync(string file, string own, string? ns)
-    {
-        foreach (var item in Documents(file))
-        {
-            var metadata = item["metadata"]!.AsObject();
-            if (item["kind"]!.GetValue<string>() == "Namespace")
-                metadata["name"] = own;
-            else if (metadata["namespace"] is not null)
-                metadata["namespace"] = own;
-            foreach (var subject in item["subjects"] as JsonArray ?? [])
-                subject!["namespace"] = own;
-            string[] into = ns is null ? [] : ["-n", ns];
-            await ExternalProgram.RunAsync(
-                Servers.KubeCtl,
-                ["--kubeconfig", Servers.KubeConfig, .. into, "apply", "-f", "-"],
-                item.ToJsonString()
-            );
-        }
     }
 
     private static string BlueGreen =>
