@@ -112,8 +112,6 @@ public static class ErrorIds
     public const string ClusterVersionNotSupported = nameof(ClusterVersionNotSupported);
     public const string ControllerAlreadyInstalled = nameof(ControllerAlreadyInstalled);
     public const string ControllerManagedByHelm = nameof(ControllerManagedByHelm);
-    public const string ControllerNotInstalled = nameof(ControllerNotInstalled);
-    public const string ControllerNotReady = nameof(ControllerNotReady);
     public const string InstallationForbidden = nameof(InstallationForbidden);
     public const string InstallationIncomplete = nameof(InstallationIncomplete);
     public const string InstallationOptionInvalid = nameof(InstallationOptionInvalid);

@@ -1,9 +1,9 @@
 using System.Reflection;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
+using CvManager.Installation;
 using CvManager.PowerShell;
 using CvManager.Registries;
-using CvManager.Installation;
 using CvManager.Resources;
 using CvManager.Support;
 using Microsoft.Extensions.Logging;

@@ -17,6 +17,9 @@ public sealed record ControllerHealth(string Namespace)
     /// <summary>True if all pods run the current specification of the Deployment and are available.</summary>
     public bool IsRolledOut { get; init; }
 
+    /// <summary>True if a pod failed repeatedly: its image cannot be pulled, or it crashes.</summary>
+    public bool HasFailedPod { get; init; }
+
     /// <summary>The holder of the Lease; null for none.</summary>
     public ControllerLeader? Leader { get; init; }
 
@@ -30,9 +33,11 @@ public sealed record ControllerHealth(string Namespace)
     public bool IsReady => Leader is { IsReady: true };
 
     /// <summary>The error to report; null if it is ready.</summary>
-    public CvException? ToError() =>
-        IsReady ? null
-        : Deployment is null
+    public CvException? ToError() => IsReady ? null : CreateError();
+
+    /// <summary>The error if the installation did not become ready: with -Wait, all replicas have to.</summary>
+    internal CvException CreateError() =>
+        Deployment is null
             ? new CvException(
                 ErrorIds.ControllerNotInstalled,
                 CvErrorKind.NotFound,
@@ -42,16 +47,16 @@ public sealed record ControllerHealth(string Namespace)
             {
                 Target = Namespace,
             }
-        : new CvException(
-            ErrorIds.ControllerNotReady,
-            CvErrorKind.Failed,
-            $"The controller in namespace {Namespace} is not ready ({ReadyReplicas} of {Replicas} replicas are):",
-            $"Fix the problem that the message describes. To see the log, run kubectl logs -n {Namespace} deployment/{Deployment}."
-        )
-        {
-            Target = $"{Namespace}/{Deployment}",
-            Details = Problems,
-        };
+            : new CvException(
+                ErrorIds.ControllerNotReady,
+                CvErrorKind.Failed,
+                $"The controller in namespace {Namespace} is not ready ({ReadyReplicas} of {Replicas} replicas are):",
+                $"Fix the problem that the message describes. To see the log, run kubectl logs -n {Namespace} deployment/{Deployment}."
+            )
+            {
+                Target = $"{Namespace}/{Deployment}",
+                Details = Problems,
+            };
 }
 
 /// <summary>The holder of a controller's Lease.</summary>

@@ -9,9 +9,6 @@ namespace CvManager.Installation;
 /// <summary>Reads the Deployment of a controller, its pods and its Lease.</summary>
 public static class ControllerHealthReader
 {
-    private const string Name = "cvmanager";
-    private const string LeaseName = "cvmanager-controller";
-
     /// <param name="cluster">The cluster of the controller.</param>
     /// <param name="ns">The namespace of the controller.</param>
     /// <param name="time">The clock.</param>
@@ -29,15 +26,18 @@ public static class ControllerHealthReader
         // A Helm release can have another name, but has the label.
         var found = await cluster.ListAsync(
             new ResourcePath("apps", "v1", "deployments", ns),
-            $"app.kubernetes.io/name={Name}",
+            $"{ControllerManifests.NameLabel}={ControllerManifests.Name}",
             null,
             cancellationToken
         );
-        if (found.OrderBy(item => item.Text("metadata", "name") != Name).FirstOrDefault() is not { } deployment)
+        if (found.OrderBy(item => item.Text("metadata", "name") != ControllerManifests.Name).FirstOrDefault() is not { } deployment)
             return new ControllerHealth(ns);
         var selector = string.Join(',', deployment.Map("spec", "selector", "matchLabels").Select(label => $"{label.Key}={label.Value}"));
         var pods = await cluster.ListAsync(new ResourcePath("", "v1", "pods", ns), selector, null, cancellationToken);
-        var lease = await cluster.FindAsync(new ResourcePath("coordination.k8s.io", "v1", "leases", ns, LeaseName), cancellationToken);
+        var lease = await cluster.FindAsync(
+            new ResourcePath("coordination.k8s.io", "v1", "leases", ns, ControllerManifests.LeaseName),
+            cancellationToken
+        );
         return Judge(ns, deployment, pods, lease, time.GetUtcNow());
     }
 
@@ -68,6 +68,9 @@ public static class ControllerHealthReader
                 && (deployment.Number("status", "replicas") ?? 0) == updated
                 && (deployment.Number("status", "availableReplicas") ?? 0) >= replicas,
             Leader = leader,
+            HasFailedPod = pods.Any(pod =>
+                pod.Text("metadata", "deletionTimestamp") is null && PodEvidence.FindTrouble(pod) is { IsDecisive: true }
+            ),
             Problems =
             [
                 .. replicas == 0 ? ["The Deployment is scaled to 0 replicas."] : Array.Empty<string>(),
@@ -82,9 +85,14 @@ public static class ControllerHealthReader
                 .. leader switch
                 {
                     { IsReady: true } => [],
-                    null => [$"No controller leads: Lease {ns}/{LeaseName} {(lease is null ? "does not exist" : "has no holder")}."],
+                    null =>
+                    [
+                        $"No controller leads: Lease {ns}/{ControllerManifests.LeaseName} {(lease is null ? "does not exist" : "has no holder")}.",
+                    ],
                     _ => (string[])
-                        [$"Lease {ns}/{LeaseName} is held by {RemoteText.Show(leader.Name)}, which is not a ready pod of the Deployment."],
+                        [
+                            $"Lease {ns}/{ControllerManifests.LeaseName} is held by {RemoteText.Show(leader.Name)}, which is not a ready pod of the Deployment.",
+                        ],
                 },
             ],
         };

@@ -37,6 +37,9 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
 
     /// <summary>The controller ends within 20 s of SIGTERM; a kubelet may remove a pod much later.</summary>
     private static readonly TimeSpan PodsGoneLimit = TimeSpan.FromSeconds(90);
+
+    /// <summary>How long pods may fail repeatedly before a wait ends.</summary>
+    private static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments");
     private static readonly ResourcePath Definition = new(
@@ -48,8 +51,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
     );
 
     /// <summary>The step that installs only the custom resource definition.</summary>
-    public static InstallationStep DefinitionStep { get; } =
-        new(Definition, "CustomResourceDefinition", CustomResourceDefinition.Json);
+    public static InstallationStep DefinitionStep { get; } = new(Definition, "CustomResourceDefinition", CustomResourceDefinition.Json);
 
     /// <summary>The steps of an installation or upgrade: objects to apply, then objects of a former installation that are obsolete.</summary>
     /// <exception cref="CvException"><c>InstallationOptionInvalid</c>, <c>ClusterVersionNotSupported</c>, <c>ControllerAlreadyInstalled</c>,
@@ -138,6 +140,32 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
             : InstallationOutcome.Updated;
     }
 
+    /// <summary>Waits until all replicas run what was installed, and one of them works.</summary>
+    /// <param name="ns">The namespace of the controller.</param>
+    /// <param name="changed">Called whenever what keeps it from being ready has changed.</param>
+    /// <param name="cancellationToken">Ends the wait.</param>
+    /// <exception cref="CvException"><c>ControllerNotReady</c>: a pod fails repeatedly.</exception>
+    public async Task WaitAsync(string ns, Action<ControllerHealth> changed, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(changed);
+        IReadOnlyList<string>? shown = null;
+        long? failedSince = null;
+        while (true)
+        {
+            var health = await ControllerHealthReader.ReadAsync(cluster, ns, time, cancellationToken);
+            if (health.IsRolledOut && (health.Replicas == 0 || health.IsReady))
+                return;
+            if (shown is null || !shown.SequenceEqual(health.Problems, StringComparer.Ordinal))
+                changed(health);
+            shown = health.Problems;
+            // Pods of a former installation may fail until the Deployment has replaced them.
+            failedSince = health.HasFailedPod ? failedSince ?? time.GetTimestamp() : null;
+            if (failedSince is { } since && time.GetElapsedTime(since) >= FailureLimit)
+                throw health.CreateError();
+            await Task.Delay(Interval, time, cancellationToken);
+        }
+    }
+
     /// <summary>An error in a step, with what was done before and what was not.</summary>
     /// <param name="steps">All steps.</param>
     /// <param name="failed">The index of the step that failed.</param>
@@ -157,11 +185,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
             )
             {
                 Target = steps[failed].ToString(),
-                Details =
-                [
-                    $"Done: {string.Join(", ", steps.Take(failed))}.",
-                    $"Not done: {string.Join(", ", steps.Skip(failed))}.",
-                ],
+                Details = [$"Done: {string.Join(", ", steps.Take(failed))}.", $"Not done: {string.Join(", ", steps.Skip(failed))}."],
             };
     }
 

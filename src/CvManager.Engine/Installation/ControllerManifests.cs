@@ -146,9 +146,9 @@ public static class ControllerManifests
         foreach (var (name, value) in options.Environment.OrderBy(entry => entry.Key, StringComparer.Ordinal))
             environment.Add(new JsonObject { ["name"] = name, ["value"] = value });
         if (options.ImagePullSecrets.Count > 0)
-            pod["imagePullSecrets"] = new JsonArray(
-                [.. options.ImagePullSecrets.Select(name => (JsonNode)new JsonObject { ["name"] = name })]
-            );
+            pod["imagePullSecrets"] = new JsonArray([
+                .. options.ImagePullSecrets.Select(name => (JsonNode)new JsonObject { ["name"] = name }),
+            ]);
     }
 
     private static JsonObject InNamespace(JsonObject item, string ns)
@@ -166,7 +166,9 @@ public static class ControllerManifests
     }
 
     private static JsonObject ToJson(IReadOnlyDictionary<string, string> map) =>
-        new(map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value)));
+        new(
+            map.OrderBy(entry => entry.Key, StringComparer.Ordinal).Select(entry => KeyValuePair.Create(entry.Key, (JsonNode?)entry.Value))
+        );
 
     private static IReadOnlyList<JsonObject> ReadTemplate()
     {

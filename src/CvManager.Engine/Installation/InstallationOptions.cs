@@ -64,12 +64,7 @@ public sealed record InstallationOptions
                 $"Names of environment variables have letters, digits, '_', '-' and '.'; {ControllerManifests.PodUidVariable} is set already."
             );
         foreach (var key in ServiceAccountAnnotations.Keys)
-            Check(
-                KubernetesNames.IsQualified(key),
-                "annotation",
-                key,
-                "Specify a key such as eks.amazonaws.com/role-arn."
-            );
+            Check(KubernetesNames.IsQualified(key), "annotation", key, "Specify a key such as eks.amazonaws.com/role-arn.");
         if (FollowTag is not null)
             Check(ImageReference.IsTag(FollowTag), "tag to follow", FollowTag, "Specify a tag such as stable.");
     }

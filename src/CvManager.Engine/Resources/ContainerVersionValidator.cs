@@ -77,10 +77,7 @@ public static class ContainerVersionValidator
         {
             errors.Add(new ValidationError("metadata.name", "", "is required", remedy));
         }
-        else if (
-            map["name"] is { } node
-            && !(node.Text() is { } name && KubernetesNames.IsSubdomain(name))
-        )
+        else if (map["name"] is { } node && !(node.Text() is { } name && KubernetesNames.IsSubdomain(name)))
         {
             errors.Add(new ValidationError("metadata.name", node.ToJsonString(), "is not a valid Kubernetes name", remedy));
         }

@@ -21,6 +21,9 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
     private const string InstallSet = "Install";
     private const string YamlSet = "AsYaml";
 
+    /// <summary>Long enough for a slow pull of the image.</summary>
+    private static readonly TimeSpan WaitLimit = TimeSpan.FromMinutes(5);
+
     private static readonly string[] NotWithCrdOnly =
     [
         nameof(ControllerNamespace),
@@ -35,6 +38,8 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
         nameof(FollowTag),
         nameof(Wait),
     ];
+
+    private ControllerHealth? _health;
 
     /// <summary>The namespaces that the controller watches; the default is all.</summary>
     [Parameter]
@@ -99,6 +104,8 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
     [Parameter(Mandatory = true, ParameterSetName = YamlSet)]
     public SwitchParameter AsYaml { get; set; }
 
+    protected override TimeSpan? TimeLimit => Timeout ?? (Wait ? WaitLimit : null);
+
     protected override Task BeginProcessingAsync(CancellationToken cancellationToken) =>
         CrdOnly && NotWithCrdOnly.FirstOrDefault(MyInvocation.BoundParameters.ContainsKey) is { } wrong
             ? throw new CvException(
@@ -123,13 +130,25 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
         var steps = CrdOnly
             ? [ControllerInstallation.DefinitionStep]
             : await new ControllerInstallation(cluster, TimeProvider.System).PrepareAsync(options, cancellationToken);
-        await ExecuteAsync(
+        var isComplete = await ExecuteAsync(
             cluster,
             steps,
             step => ShouldProcessAsync($"{step} at {server}", step.Manifest is null ? "Remove" : "Apply"),
             cancellationToken
         );
+        if (Wait && isComplete)
+            await new ControllerInstallation(cluster, TimeProvider.System).WaitAsync(ControllerNamespace, Show, cancellationToken);
     }
+
+    /// <summary>Called on another thread than <see cref="TimedOut"/>, but never at the same time.</summary>
+    private void Show(ControllerHealth health)
+    {
+        _health = health;
+        WriteStatusLine($"{health.ReadyReplicas} of {health.Replicas} replicas are ready. {string.Join(" ", health.Problems)}".TrimEnd());
+    }
+
+    private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>
+        _health?.ToError() ?? base.TimedOut(limit, cancellation);
 
     private InstallationOptions Options() =>
         new()

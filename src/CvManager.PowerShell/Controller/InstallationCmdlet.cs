@@ -21,7 +21,8 @@ public abstract class InstallationCmdlet : ClusterCmdlet
     protected override bool ErrorsEndScript => true;
 
     /// <param name="approve">Asks about one step; false to skip it.</param>
-    private protected async Task ExecuteAsync(
+    /// <returns>False if a step was skipped.</returns>
+    private protected async Task<bool> ExecuteAsync(
         ClusterConnection cluster,
         IReadOnlyList<InstallationStep> steps,
         Func<InstallationStep, Task<bool>> approve,
@@ -29,10 +30,15 @@ public abstract class InstallationCmdlet : ClusterCmdlet
     )
     {
         ControllerInstallation installation = new(cluster, TimeProvider.System);
+        var isComplete = true;
         for (var i = 0; i < steps.Count; i++)
         {
             if (!await approve(steps[i]))
+            {
+                isComplete = false;
                 continue;
+            }
+
             try
             {
                 var outcome = await installation.ExecuteAsync(steps[i], cancellationToken);
@@ -45,5 +51,7 @@ public abstract class InstallationCmdlet : ClusterCmdlet
                 throw ControllerInstallation.Incomplete(steps, i, e);
             }
         }
+
+        return isComplete;
     }
 }

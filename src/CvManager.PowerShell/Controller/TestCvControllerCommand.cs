@@ -13,7 +13,7 @@ public sealed class TestCvControllerCommand : ClusterCmdlet
     [Parameter]
     [ValidateNotNullOrEmpty]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
-    public string ControllerNamespace { get; set; } = "cvmanager";
+    public string ControllerNamespace { get; set; } = InstallationOptions.DefaultNamespace;
 
     /// <summary>Returns only true or false, and no error.</summary>
     [Parameter]

@@ -15,15 +15,7 @@ internal static class ControllerAccount
     /// <summary>The namespace of the service account and of Leases.</summary>
     public const string Namespace = "cvmanager";
 
-    private static readonly string[] Kinds =
-    [
-        "Namespace",
-        "ServiceAccount",
-        "ClusterRole",
-        "ClusterRoleBinding",
-        "Role",
-        "RoleBinding",
-    ];
+    private static readonly string[] Kinds = ["Namespace", "ServiceAccount", "ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"];
 
     private static readonly Lazy<Task> Created = new(CreateAsync);
 

@@ -20,7 +20,13 @@ public sealed class ControllerManifestsTests
     {
         InstallationOptions options = new()
         {
-            Environment = new Dictionary<string, string> { ["A"] = "yes", ["B"] = "1e10", ["C"] = "a: 'b'\n\"c\" # d", ["D"] = "" },
+            Environment = new Dictionary<string, string>
+            {
+                ["A"] = "yes",
+                ["B"] = "1e10",
+                ["C"] = "a: 'b'\n\"c\" # d",
+                ["D"] = "",
+            },
             ServiceAccountAnnotations = new Dictionary<string, string> { ["eks.amazonaws.com/role-arn"] = "arn:aws:iam::1:role/x" },
         };
 
@@ -32,7 +38,15 @@ public sealed class ControllerManifestsTests
     [Fact]
     public void All_objects_but_the_definition_have_the_labels_of_the_installation() =>
         Assert.All(
-            Create(new InstallationOptions { Namespace = "cd", FollowTag = "stable", HasNetworkPolicy = true }).Skip(1),
+            Create(
+                    new InstallationOptions
+                    {
+                        Namespace = "cd",
+                        FollowTag = "stable",
+                        HasNetworkPolicy = true,
+                    }
+                )
+                .Skip(1),
             item =>
             {
                 Assert.Equal("cvmanager", item.Text("metadata", "labels", "app.kubernetes.io/part-of"));
@@ -43,7 +57,14 @@ public sealed class ControllerManifestsTests
     [Fact]
     public void No_object_is_outside_of_the_namespace_of_the_controller() =>
         Assert.All(
-            Create(new InstallationOptions { Namespace = "cd", FollowTag = "stable", HasNetworkPolicy = true }),
+            Create(
+                new InstallationOptions
+                {
+                    Namespace = "cd",
+                    FollowTag = "stable",
+                    HasNetworkPolicy = true,
+                }
+            ),
             item =>
             {
                 Assert.Contains(item.Text("metadata", "namespace"), new[] { null, "cd" });
@@ -75,7 +96,8 @@ public sealed class ControllerManifestsTests
 
         foreach (var namespaces in new string[][] { [], ["a"] })
             Assert.All(
-                Create(new InstallationOptions { ReadsSecrets = false, WatchedNamespaces = namespaces }).Where(item => item["rules"] is not null),
+                Create(new InstallationOptions { ReadsSecrets = false, WatchedNamespaces = namespaces })
+                    .Where(item => item["rules"] is not null),
                 role => Assert.DoesNotContain("secrets", Rules(role), StringComparison.Ordinal)
             );
     }

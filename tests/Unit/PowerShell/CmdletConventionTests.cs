@@ -33,6 +33,10 @@ public sealed class CmdletConventionTests
     private static readonly Dictionary<string, string> FreeText = new()
     {
         ["Credential"] = "an object",
+        ["Environment"] = "a hashtable",
+        ["FollowTag"] = "a tag that may not exist yet",
+        ["Image"] = "an image that may not exist yet",
+        ["ImagePullSecret"] = "a Secret in a namespace that may not exist yet",
         ["InputObject"] = "an object",
         ["Label"] = "a hashtable",
         ["LabelSelector"] = "an expression",
@@ -40,9 +44,11 @@ public sealed class CmdletConventionTests
         ["Port"] = "any free port",
         ["Reason"] = "prose",
         ["RegistryPort"] = "any free port",
+        ["Replicas"] = "a number",
         ["Sandbox"] = "an object",
         ["Selector"] = "a hashtable",
         ["SemVer"] = "an expression",
+        ["ServiceAccountAnnotation"] = "a hashtable",
         ["Since"] = "a time",
         ["Spec"] = "an object",
         ["Tag"] = "the tag of a new image (Add-CvSandboxImage)",
