@@ -2,6 +2,7 @@ using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using CvManager.Installation;
 using CvManager.Resources;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Integration.Controller;
