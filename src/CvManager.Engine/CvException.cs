@@ -78,6 +78,9 @@ public class CvException : Exception
     /// <summary>One or two sentences: what the user can do.</summary>
     public string Remedy { get; }
 
+    /// <summary>Where the error is in the text that was read; null if it is not about a place in a text.</summary>
+    public TextPosition? Position { get; init; }
+
     /// <summary>What the error is about (a repository, namespace/name), for the error record's target.</summary>
     public string? Target
     {

@@ -31,6 +31,11 @@ namespace CvManager.PowerShell;
 /// <see cref="BeginProcessingAsync"/> throws it, or if it is wrapped by <see cref="Terminating"/>, it stops the pipeline. If one input
 /// object selects several items, catch the exception for each item and pass it to <see cref="WriteErrorAsync"/>.
 /// </para>
+/// <para>
+/// A cmdlet for the steps of a CI pipeline implements <see cref="IAnnotatesCILog"/>: each error and warning is then also written as a line that
+/// the CI service shows as an annotation, to the information stream like Write-Host, just before it is reported. Errors and warnings that
+/// -ErrorAction or -WarningAction hides are not; an error that ends the cmdlet always is.
+/// </para>
 /// </remarks>
 public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 {
@@ -50,6 +55,9 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     private CancellationTokenSource? _limit;
     private CancellationTokenSource? _work;
     private CmdletLogger? _logger;
+    private LogCommands? _logCommands;
+    private bool _annotatesErrors;
+    private bool _annotatesWarnings;
     private bool _showsDebug;
     private bool _showsVerboseAsDebug;
     private bool _hasEnded;
@@ -105,7 +113,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     }
 
     /// <summary>Writes a line of text to the pipeline without waiting, for logs. Dropped if the queue is full. Thread-safe.</summary>
-    protected void WriteLine(string text) => Post(new LineMessage(DisplayText.Of(text)));
+    protected void WriteLine(string text) => Post(new LineMessage(DisplayText.Message(text)));
 
     /// <summary>Reports an error that ends the cmdlet; returns false to let PowerShell report it. Called on the pipeline thread.</summary>
     protected virtual bool TryReport(ErrorRecord error) => false;
@@ -117,20 +125,60 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// <summary>Writes a non-terminating error. Waits while the queue is full.</summary>
     /// <param name="exception">A <see cref="CvException"/>, or an unexpected exception.</param>
     /// <param name="target">The target object, used if the exception has none.</param>
-    protected async Task WriteErrorAsync(Exception exception, object? target = null)
+    protected Task WriteErrorAsync(Exception exception, object? target = null) => WriteErrorAtAsync(exception, target, null);
+
+    /// <summary>The same for an error in a file.</summary>
+    /// <param name="exception">A <see cref="CvException"/>, or an unexpected exception.</param>
+    /// <param name="target">The target object, used if the exception has none.</param>
+    /// <param name="place">Where the error is in a file, for its annotation.</param>
+    private protected async Task WriteErrorAtAsync(Exception exception, object? target, SourcePlace? place)
     {
         await _capacity.WaitAsync(_stop.Token);
-        Post(new FailureRecord(ErrorRecords.From(exception, target)));
+        var error = ErrorRecords.From(exception, target);
+        Post(new FailureRecord(error, _annotatesErrors ? Annotation(error, place) : null));
+    }
+
+    /// <summary>Writes an annotation of a problem that is output, not an error. Thread-safe.</summary>
+    private protected void AnnotateProblem(string code, string text, SourcePlace? place)
+    {
+        if (_logCommands is not null)
+            Post(new InformationMessage(HostLine(_logCommands.Error(code, text, place))));
+    }
+
+    /// <summary>Does work whose lines the log of a CI service folds under a title.</summary>
+    private protected async Task InGroupAsync(string title, Func<Task> work)
+    {
+        if (_logCommands is null)
+        {
+            await work();
+            return;
+        }
+
+        Post(new InformationMessage(HostLine(_logCommands.BeginGroup(title))));
+        try
+        {
+            await work();
+        }
+        finally
+        {
+            Post(new InformationMessage(HostLine(_logCommands.EndGroup)));
+        }
     }
 
     /// <summary>Thread-safe, like the methods for the other kinds of messages.</summary>
-    protected new void WriteWarning(string text) => Post(new WarningMessage(DisplayText.Of(text)));
+    protected new void WriteWarning(string text) =>
+        Post(
+            new WarningMessage(
+                DisplayText.Message(text),
+                _logCommands is not null && _annotatesWarnings ? HostLine(_logCommands.Warning(text)) : null
+            )
+        );
 
     /// <remarks>With -Debug and without -Verbose, PowerShell would ask for confirmation after each verbose message.</remarks>
     protected new void WriteVerbose(string text) =>
-        Post(_showsVerboseAsDebug ? new DebugMessage(DisplayText.Of(text)) : new VerboseMessage(DisplayText.Of(text)));
+        Post(_showsVerboseAsDebug ? new DebugMessage(DisplayText.Message(text)) : new VerboseMessage(DisplayText.Message(text)));
 
-    protected new void WriteDebug(string text) => Post(new DebugMessage(DisplayText.Of(text)));
+    protected new void WriteDebug(string text) => Post(new DebugMessage(DisplayText.Message(text)));
 
     protected new void WriteInformation(InformationRecord informationRecord) => Post(new InformationMessage(informationRecord));
 
@@ -138,20 +186,33 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     /// Shows a line to the person who watches, at a prompt and in the log of a CI step, like Write-Host: it goes to the information stream, not
     /// to the output. Never waits. Thread-safe.
     /// </summary>
-    protected void WriteStatusLine(string text)
+    protected void WriteStatusLine(string text) => Post(new InformationMessage(HostLine(DisplayText.Message(DisplayText.Line(text)))));
+
+    private InformationRecord HostLine(string line)
     {
-        InformationRecord record = new(new HostInformationMessage { Message = DisplayText.Line(text) }, GetType().Name);
+        InformationRecord record = new(new HostInformationMessage { Message = line }, GetType().Name);
         record.Tags.Add("PSHOST");
-        Post(new InformationMessage(record));
+        return record;
     }
+
+    private InformationRecord? Annotation(ErrorRecord error, SourcePlace? place = null) =>
+        _logCommands is null
+            ? null
+            : HostLine(
+                _logCommands.Error(
+                    error.FullyQualifiedErrorId.Split(',')[0],
+                    error.ErrorDetails?.RecommendedAction is { Length: > 0 } remedy ? $"{error}\n{remedy}" : error.ToString(),
+                    place
+                )
+            );
 
     protected new void WriteProgress(ProgressRecord progressRecord)
     {
         ArgumentNullException.ThrowIfNull(progressRecord);
-        progressRecord.Activity = DisplayText.Line(progressRecord.Activity);
-        progressRecord.StatusDescription = DisplayText.Line(progressRecord.StatusDescription);
+        progressRecord.Activity = DisplayText.Message(DisplayText.Line(progressRecord.Activity));
+        progressRecord.StatusDescription = DisplayText.Message(DisplayText.Line(progressRecord.StatusDescription));
         if (progressRecord.CurrentOperation is { } operation)
-            progressRecord.CurrentOperation = DisplayText.Line(operation);
+            progressRecord.CurrentOperation = DisplayText.Message(DisplayText.Line(operation));
         Post(new ProgressMessage(progressRecord));
     }
 
@@ -220,6 +281,12 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     {
         _showsDebug = ShowsDebug();
         _showsVerboseAsDebug = MyInvocation.BoundParameters.ContainsKey("Debug") && !MyInvocation.BoundParameters.ContainsKey("Verbose");
+        if (this is IAnnotatesCILog annotated)
+        {
+            _logCommands = LogCommands.Of(annotated.CIFormat, Environment.GetEnvironmentVariable);
+            _annotatesErrors = IsShown("ErrorAction", "ErrorActionPreference");
+            _annotatesWarnings = IsShown("WarningAction", "WarningPreference");
+        }
         if (TimeLimit is { } limit)
             _limit = new CancellationTokenSource(limit < LongestTimer ? limit : LongestTimer, TimeProvider.System);
         _work = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, _limit?.Token ?? CancellationToken.None);
@@ -258,8 +325,14 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
     private bool ShowsDebug() =>
         MyInvocation.BoundParameters.TryGetValue("Debug", out var value)
             ? LanguagePrimitives.IsTrue(value)
-            : LanguagePrimitives.TryConvertTo(GetVariableValue("DebugPreference"), out ActionPreference preference)
-                && preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore);
+            : IsShown("", "DebugPreference");
+
+    /// <summary>Whether a common parameter or else a preference variable shows messages of a kind.</summary>
+    private bool IsShown(string parameter, string variable) =>
+        LanguagePrimitives.TryConvertTo(
+            MyInvocation.BoundParameters.TryGetValue(parameter, out var bound) ? bound : GetVariableValue(variable),
+            out ActionPreference preference
+        ) && preference is not (ActionPreference.SilentlyContinue or ActionPreference.Ignore);
 
     private void Run(Func<CancellationToken, Task> hook, bool terminating)
     {
@@ -351,7 +424,10 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             throw new PipelineStoppedException();
         if (_limit is { IsCancellationRequested: true } && failure is OperationCanceledException)
         {
-            End(ErrorRecords.From(TimedOut(TimeLimit!.Value, failure)));
+            var timedOut = ErrorRecords.From(TimedOut(TimeLimit!.Value, failure));
+            if (Annotation(timedOut) is { } line)
+                base.WriteInformation(line);
+            End(timedOut);
         }
         var isWrapped = failure is TerminatingException { InnerException: not null };
         var error = failure is TerminatingException { InnerException: { } inner } wrapped
@@ -362,7 +438,10 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             _hasEnded = true;
             return;
         }
-        if (terminating || isWrapped || ErrorsEndScript)
+        var ends = terminating || isWrapped || ErrorsEndScript;
+        if ((ends || _annotatesErrors) && Annotation(error) is { } annotation)
+            base.WriteInformation(annotation);
+        if (ends)
             End(error);
         WriteError(error);
     }
@@ -384,7 +463,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
             ErrorDetails = error.ErrorDetails,
         };
         own.CategoryInfo.Activity = MyInvocation.MyCommand.Name;
-        throw new RuntimeException(error.Exception.Message, error.Exception, own) { WasThrownFromThrowStatement = true };
+        throw new RuntimeException(error.ToString(), error.Exception, own) { WasThrownFromThrowStatement = true };
     }
 
     private void Release(PipelineRecord record)

@@ -3,14 +3,15 @@ using System.Collections.Concurrent;
 using System.Globalization;
 using System.Reflection;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace CvManager.PowerShell;
 
 /// <summary>
 /// Escapes text for a terminal. Text from a cluster, a registry or a file can contain escape sequences, which could hide or fake output, or
-/// enter input. All output of the cmdlets passes through here. Thread-safe.
+/// enter input, and commands to the CI service that reads the log of a step. All output of the cmdlets passes through here. Thread-safe.
 /// </summary>
-internal static class DisplayText
+internal static partial class DisplayText
 {
     private static readonly ConcurrentDictionary<Type, PropertyInfo[]> Properties = new();
 
@@ -35,6 +36,30 @@ internal static class DisplayText
     public static string Line(string text) => Of(text.ReplaceLineEndings(" ").Replace('\t', ' '));
 
     /// <summary>
+    /// The same for a message, which may quote the log of a pod: puts a space into what a CI service could take for a command. The agent of
+    /// Azure DevOps searches lines for <c>##vso[</c>, and the runner of GitHub for <c>##[</c> and, at the beginning of a line, for
+    /// <c>::name properties::</c>. The last one is changed anywhere, because PowerShell may wrap the line before it.
+    /// </summary>
+    public static string Message(string text)
+    {
+        var shown = Of(text);
+        if (shown.Contains("##", StringComparison.Ordinal))
+            shown = BracketCommand().Replace(shown, "# ");
+        if (!shown.Contains("::", StringComparison.Ordinal))
+            return shown;
+        return string.Join(
+            '\n',
+            shown
+                .Split('\n')
+                .Select(line =>
+                {
+                    var end = CommandEnd().Match(line);
+                    return ColonCommand().Replace(line, found => found.Index < end.Index ? ": " : found.Value);
+                })
+        );
+    }
+
+    /// <summary>
     /// Escapes the text properties of an output object, in place. Valid names, versions and images do not change, nor do objects that the
     /// cmdlets pass on.
     /// </summary>
@@ -51,7 +76,7 @@ internal static class DisplayText
             var original = property.GetValue(value);
             var escaped = original switch
             {
-                string line => Of(line),
+                string line => Message(line),
                 IReadOnlyDictionary<string, string> map when map.Any(entry => NeedsEscaping(entry.Key) || NeedsEscaping(entry.Value)) =>
                     Labels.Of(map.Select(entry => KeyValuePair.Create(Of(entry.Key), Of(entry.Value)))),
                 IReadOnlyList<string> list when list.Any(NeedsEscaping) => new Listed<string>([.. list.Select(Of)]),
@@ -86,6 +111,18 @@ internal static class DisplayText
                     && !property.PropertyType.IsValueType
                 ),
         ];
+
+    /// <summary>The first character of <c>##vso[</c> and <c>##[</c>.</summary>
+    [GeneratedRegex(@"#(?=#(?:vso)?\[)", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    private static partial Regex BracketCommand();
+
+    /// <summary>The first character of <c>::name</c>.</summary>
+    [GeneratedRegex(@":(?=:[a-z][a-z-]*[\s:])", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase)]
+    private static partial Regex ColonCommand();
+
+    /// <summary>The last <c>::</c> of a line. The runner ignores characters between that sort as nothing.</summary>
+    [GeneratedRegex(@":[\p{M}\p{C}]*:", RegexOptions.CultureInvariant | RegexOptions.RightToLeft)]
+    private static partial Regex CommandEnd();
 
     private static bool NeedsEscaping(string text) => text.Any(IsHidden);
 

@@ -16,7 +16,10 @@ internal static class ErrorRecords
             case CvException known:
                 return new ErrorRecord(known, known.ErrorId, Category(known.Kind), Escaped(known.Target ?? target))
                 {
-                    ErrorDetails = new ErrorDetails(DisplayText.Of(known.Message)) { RecommendedAction = DisplayText.Of(known.Remedy) },
+                    ErrorDetails = new ErrorDetails(DisplayText.Message(known.Message))
+                    {
+                        RecommendedAction = DisplayText.Message(known.Remedy),
+                    },
                 };
             // Exceptions of PowerShell (a missing path, a prompt in a non-interactive session) have their own error record.
             case IContainsErrorRecord { ErrorRecord: { } own }:
@@ -73,12 +76,12 @@ internal static class ErrorRecords
         ErrorRecord Record(string id, ErrorCategory category, string message, string remedy) =>
             new(exception, id, category, Escaped(target))
             {
-                ErrorDetails = new ErrorDetails(DisplayText.Of(message)) { RecommendedAction = remedy },
+                ErrorDetails = new ErrorDetails(DisplayText.Message(message)) { RecommendedAction = remedy },
             };
     }
 
     /// <summary>PowerShell shows a target that is text.</summary>
-    private static object? Escaped(object? target) => target is string text ? DisplayText.Line(text) : target;
+    private static object? Escaped(object? target) => target is string text ? DisplayText.Message(DisplayText.Line(text)) : target;
 
     private static ErrorCategory Category(CvErrorKind kind) =>
         kind switch

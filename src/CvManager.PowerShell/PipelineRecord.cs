@@ -32,18 +32,32 @@ internal sealed record LineMessage(string Text) : PipelineRecord
     public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteObject(Text);
 }
 
-internal sealed record FailureRecord(ErrorRecord Error) : PipelineRecord
+/// <param name="Error">The error.</param>
+/// <param name="Annotation">Its line for the log of a CI service; null for none.</param>
+internal sealed record FailureRecord(ErrorRecord Error, InformationRecord? Annotation) : PipelineRecord
 {
     public override bool WaitsForCapacity => true;
 
-    public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteError(Error);
+    public override void Deliver(PSCmdlet cmdlet)
+    {
+        if (Annotation is not null)
+            cmdlet.WriteInformation(Annotation);
+        cmdlet.WriteError(Error);
+    }
 }
 
-internal sealed record WarningMessage(string Text) : PipelineRecord
+/// <param name="Text">The warning.</param>
+/// <param name="Annotation">Its line for the log of a CI service; null for none.</param>
+internal sealed record WarningMessage(string Text, InformationRecord? Annotation) : PipelineRecord
 {
     public override bool IsDroppable => true;
 
-    public override void Deliver(PSCmdlet cmdlet) => cmdlet.WriteWarning(Text);
+    public override void Deliver(PSCmdlet cmdlet)
+    {
+        if (Annotation is not null)
+            cmdlet.WriteInformation(Annotation);
+        cmdlet.WriteWarning(Text);
+    }
 }
 
 internal sealed record VerboseMessage(string Text) : PipelineRecord

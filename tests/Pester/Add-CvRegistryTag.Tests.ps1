@@ -47,6 +47,24 @@ Describe 'Add-CvRegistryTag' {
         (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
     }
 
+    It 'annotates an error in the log of <Service>, without -CIFormat' -ForEach @(
+        @{ Service = 'GitHub Actions'; Variable = 'GITHUB_ACTIONS'; Value = 'true'; Expected = '^::error title=RegistryVersionNotFound::[^\n]*fffffff' }
+        @{ Service = 'Azure DevOps'; Variable = 'TF_BUILD'; Value = 'True'; Expected = '^##vso\[task\.logissue type=error;code=RegistryVersionNotFound;\][^\n]*fffffff' }
+    ) {
+        Set-Item "env:$Variable" $Value
+        try {
+            try { Add-CvRegistryTag $repository -Version fffffff -Tag demo -InformationVariable told 6>$null } catch { $failure = $_ }
+            $failure.FullyQualifiedErrorId | Should -Match '^RegistryVersionNotFound,'
+            $told | Should -HaveCount 1
+            "$told" | Should -Match $Expected
+            try { Add-CvRegistryTag $repository -Version fffffff -Tag demo -CIFormat None -InformationVariable none 6>$null } catch { $failure = $_ }
+            $none | Should -BeNullOrEmpty
+        }
+        finally {
+            Remove-Item "env:$Variable"
+        }
+    }
+
     # How a step runs its script: PowerShell itself, the runner of GitHub Actions (shell: pwsh), and the task of Azure DevOps (pwsh).
     It 'ends a CI step with exit code 1 before the next line promotes the former version: <Kind>' -ForEach @(
         @{ Kind = '-File'; Options = @('-File'); First = ''; Last = '' }

@@ -54,6 +54,9 @@ internal sealed class PesterProcess : IDisposable
                     ["KUBECONFIG"] = Path.Combine(PesterFile.Folder, "no-kubeconfig"),
                     ["POWERSHELL_UPDATECHECK"] = "Off",
                     ["POWERSHELL_TELEMETRY_OPTOUT"] = "1",
+                    // The expected errors of tests are no annotations of the run.
+                    ["GITHUB_ACTIONS"] = null,
+                    ["TF_BUILD"] = null,
                 },
             },
         };

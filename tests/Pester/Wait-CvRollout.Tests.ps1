@@ -45,6 +45,18 @@ Describe 'Wait-CvRollout' {
         }
     }
 
+    It 'folds its lines in the log of a CI service, and annotates the error after them' {
+        try { Wait-CvRollout myappcv -Version 'fedcba9' -Timeout 1 -CIFormat GitHub -InformationVariable told 6>$null } catch { $failure = $_ }
+        $failure.FullyQualifiedErrorId | Should -Match '^RolloutWaitTimedOut,'
+        $lines = @($told | ForEach-Object { "$_" })
+        $lines[0] | Should -Be '::group::Wait for default/myappcv'
+        $lines[-2] | Should -Be '::endgroup::'
+        $lines[-1] | Should -Match '^::error title=RolloutWaitTimedOut::.*myappcv'
+        @($lines -match '::error') | Should -HaveCount 1
+        Wait-CvRollout myappcv -Timeout 10 -CIFormat AzureDevOps -InformationVariable told 6>$null
+        "$($told[0])", "$($told[-1])" | Should -Be '##[group]Wait for default/myappcv', '##[endgroup]'
+    }
+
     It 'makes <Kind> return 1 after <ErrorId>, without the next line' -ForEach @(
         @{ Kind = '-File'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 5' }
         @{ Kind = '-Command'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 5' }

@@ -70,7 +70,10 @@ public static class YamlDocuments
             $"Invalid YAML at line {at.Line}, column {at.Column}: {what}",
             "Fix the YAML at that position: indent with spaces, and quote strings that contain ': ' or '#'.",
             inner
-        );
+        )
+        {
+            Position = new TextPosition(at.Line, at.Column),
+        };
 
     private static CvException TooLarge(string message) =>
         new(ErrorIds.ManifestTooLarge, CvErrorKind.LimitExceeded, message, "Split it into several files.");

@@ -21,6 +21,9 @@ public abstract class ManifestCmdlet : ClusterCmdlet
 
     private static readonly string[] Extensions = [".yaml", ".yml", ".json"];
 
+    /// <summary>The source of manifests from the pipeline.</summary>
+    private const string Pipeline = "pipeline";
+
     private readonly List<string> _lines = [];
 
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
@@ -60,7 +63,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
                 if (IsLine(text))
                     _lines.Add(text);
                 else
-                    await ReadAsync(text, "pipeline", cancellationToken);
+                    await ReadAsync(text, Pipeline, cancellationToken);
             }
             return;
         }
@@ -83,7 +86,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     }
 
     protected override Task EndProcessingAsync(CancellationToken cancellationToken) =>
-        _lines.Count == 0 ? Task.CompletedTask : ReadAsync(string.Join('\n', _lines), "pipeline", cancellationToken);
+        _lines.Count == 0 ? Task.CompletedTask : ReadAsync(string.Join('\n', _lines), Pipeline, cancellationToken);
 
     /// <exception cref="CvException"><c>NamespaceMismatch</c>: the namespace of the object differs from -Namespace.</exception>
     private protected string NamespaceOf(ManifestDocument document, ClusterConnection cluster)
@@ -176,10 +179,13 @@ public abstract class ManifestCmdlet : ClusterCmdlet
             source,
             async () =>
             {
-                var nodes = YamlDocuments.Read(text).SelectMany(ItemsOf).ToList();
+                var nodes = YamlDocuments
+                    .Read(text)
+                    .SelectMany((root, number) => ItemsOf(root).Select(node => (Node: node, Number: number)))
+                    .ToList();
                 if (nodes.Count == 0)
                     throw Empty(source, $"{source} contains no object.");
-                foreach (var node in nodes)
+                foreach (var (node, number) in nodes)
                 {
                     var document =
                         node as JsonObject
@@ -192,10 +198,23 @@ public abstract class ManifestCmdlet : ClusterCmdlet
                         {
                             Target = source,
                         };
-                    await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document), cancellationToken));
+                    // All documents before this one are objects, so that the number is the same.
+                    var place = (string field) => PlaceOf(source, YamlPositions.Read(text)[number].Find(PathOf(document, field)));
+                    await GuardAsync(source, () => ProcessDocumentAsync(new ManifestDocument(source, document, place), cancellationToken));
                 }
             }
         );
+
+    /// <summary>Null if the text does not come from a file.</summary>
+    private static SourcePlace? PlaceOf(string source, TextPosition? position) =>
+        source != Pipeline && File.Exists(source) ? new SourcePlace(source, position) : null;
+
+    /// <summary>The path of a field of an object in the document, which may be a List.</summary>
+    private static string PathOf(JsonObject document, string field)
+    {
+        var parent = document.GetPath().TrimStart('$').TrimStart('.');
+        return parent.Length == 0 || field.Length == 0 ? parent + field : $"{parent}.{field}";
+    }
 
     private static CvException Empty(string source, string message) =>
         new(
@@ -227,7 +246,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
         catch (Exception e) when (e is CvException or SessionStateException)
         {
             HasErrors = true;
-            await WriteErrorAsync(e, source);
+            await WriteErrorAtAsync(e, source, PlaceOf(source, (e as CvException)?.Position));
         }
     }
 }
@@ -235,7 +254,8 @@ public abstract class ManifestCmdlet : ClusterCmdlet
 /// <summary>An object in a manifest.</summary>
 /// <param name="Source">The path of the file, or <c>pipeline</c>.</param>
 /// <param name="Json">The object.</param>
-internal sealed record ManifestDocument(string Source, JsonObject Json)
+/// <param name="PlaceOf">Returns the place of a field, or of the object that lacks it; null if the source is not a file.</param>
+internal sealed record ManifestDocument(string Source, JsonObject Json, Func<string, SourcePlace?> PlaceOf)
 {
     public bool IsContainerVersion => ContainerVersionManifest.IsContainerVersion(Json);
 

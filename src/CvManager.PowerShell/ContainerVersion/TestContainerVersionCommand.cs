@@ -16,7 +16,7 @@ namespace CvManager.PowerShell;
     HelpUri = ProjectUri.Docs + "Test-ContainerVersion.md"
 )]
 [OutputType(typeof(ContainerVersionTest), typeof(bool))]
-public sealed class TestContainerVersionCommand : ManifestCmdlet
+public sealed class TestContainerVersionCommand : ManifestCmdlet, IAnnotatesCILog
 {
     private const string NameSet = "Name";
     private const string InputObjectSet = "InputObject";
@@ -49,6 +49,10 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
     [Parameter]
     public SwitchParameter Quiet { get; set; }
 
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
+
     protected override Task ProcessRecordAsync(CancellationToken cancellationToken) =>
         ParameterSetName switch
         {
@@ -75,19 +79,15 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             }
         );
         foreach (var resource in found)
-            await WriteAsync(await TestAsync(scope.Reconciler, resource, snapshot, cancellationToken));
+            await TestAsync(scope.Reconciler, resource, snapshot, cancellationToken);
     }
 
-    private static async Task<ContainerVersionTest> TestAsync(
-        Reconciler reconciler,
-        Resource resource,
-        NamespaceSnapshot snapshot,
-        CancellationToken cancellationToken
-    )
+    private async Task TestAsync(Reconciler reconciler, Resource resource, NamespaceSnapshot snapshot, CancellationToken cancellationToken)
     {
         var problems = ProblemsOf(resource.ValidationErrors);
+        var isValid = problems.Count == 0;
         var plan = await reconciler.PlanAsync(resource, snapshot.Around(resource), cancellationToken);
-        if (problems.Count == 0 && plan.Verdict == PlanVerdict.Stalled)
+        if (isValid && plan.Verdict == PlanVerdict.Stalled)
             problems =
             [
                 new ContainerVersionProblem
@@ -96,15 +96,19 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
                     Remedy = $"{plan.Problem?.Remedy ?? "Fix the problem that the message describes."} ({plan.Reason})",
                 },
             ];
-        return new ContainerVersionTest
-        {
-            Namespace = resource.Metadata.Namespace ?? "",
-            Name = resource.Metadata.Name,
-            Source = "cluster",
-            Problems = problems,
-            Plan = problems.Count == 0 ? plan.Message : null,
-            Change = CvPlannedChange.Of(plan),
-        };
+        await WriteAsync(
+            new ContainerVersionTest
+            {
+                Namespace = resource.Metadata.Namespace ?? "",
+                Name = resource.Metadata.Name,
+                Source = "cluster",
+                Problems = problems,
+                Plan = problems.Count == 0 ? plan.Message : null,
+                Change = CvPlannedChange.Of(plan),
+            },
+            isValid ? plan.Reason : ConditionReasons.InvalidSpec,
+            _ => null
+        );
     }
 
     private protected override async Task ProcessDocumentAsync(ManifestDocument document, CancellationToken cancellationToken)
@@ -122,7 +126,9 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
                 Name = document.Name ?? "",
                 Source = document.Source,
                 Problems = ProblemsOf(ContainerVersionValidator.Validate(document.Json)),
-            }
+            },
+            ErrorIds.ContainerVersionInvalid,
+            document.PlaceOf
         );
     }
 
@@ -136,10 +142,15 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet
             await WriteObjectAsync(!_anyInvalid && !HasErrors && (_tested > 0 || !isManifest));
     }
 
-    private async Task WriteAsync(ContainerVersionTest test)
+    /// <param name="test">The result.</param>
+    /// <param name="code">The error id or reason of its problems.</param>
+    /// <param name="placeOf">Returns the place of a field in a file.</param>
+    private async Task WriteAsync(ContainerVersionTest test, string code, Func<string, SourcePlace?> placeOf)
     {
         _tested++;
         _anyInvalid |= !test.Valid;
+        foreach (var problem in test.Problems)
+            AnnotateProblem(code, $"{test}: {problem}\n{problem.Remedy}", placeOf(problem.Field));
         if (!Quiet)
             await WriteObjectAsync(test);
     }

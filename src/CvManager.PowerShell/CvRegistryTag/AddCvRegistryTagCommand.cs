@@ -7,7 +7,7 @@ namespace CvManager.PowerShell;
 /// <summary>Points tags at the image of a version: the release step of a pipeline.</summary>
 [Cmdlet(VerbsCommon.Add, "CvRegistryTag", SupportsShouldProcess = true, HelpUri = ProjectUri.Docs + "Add-CvRegistryTag.md")]
 [OutputType(typeof(CvRegistryTag))]
-public sealed class AddCvRegistryTagCommand : RegistryCmdlet
+public sealed class AddCvRegistryTagCommand : RegistryCmdlet, IAnnotatesCILog
 {
     private bool _hasInput;
 
@@ -31,6 +31,10 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet
 
     [Parameter]
     public SwitchParameter PassThru { get; set; }
+
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
 
     /// <summary>The next line of a script must not promote a tag that was not moved.</summary>
     protected override bool ErrorsEndScript => true;

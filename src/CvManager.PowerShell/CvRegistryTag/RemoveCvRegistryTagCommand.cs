@@ -13,7 +13,7 @@ namespace CvManager.PowerShell;
     HelpUri = ProjectUri.Docs + "Remove-CvRegistryTag.md"
 )]
 [OutputType(typeof(void))]
-public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
+public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet, IAnnotatesCILog
 {
     [Parameter(Mandatory = true, Position = 0, ValueFromPipelineByPropertyName = true)]
     [ValidateNotNullOrEmpty]
@@ -28,6 +28,10 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet
     /// <summary>Removes a tag even if it is the last tag of the image, and the registry then removes the image.</summary>
     [Parameter]
     public SwitchParameter Force { get; set; }
+
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
 
     /// <summary>As for Add-CvRegistryTag: the next line of a script may depend on it.</summary>
     protected override bool ErrorsEndScript => true;

@@ -16,7 +16,7 @@ namespace CvManager.PowerShell;
     HelpUri = ProjectUri.Docs + "Invoke-CvRollback.md"
 )]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class InvokeCvRollbackCommand : ClusterCmdlet
+public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
 {
     private const string PreviousSet = "Previous";
     private const string VersionSet = "Version";
@@ -68,6 +68,10 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
 
     [Parameter]
     public SwitchParameter PassThru { get; set; }
+
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
 
     /// <summary>A rollback that is waited for and fails, fails the step of a pipeline.</summary>
     protected override bool ErrorsEndScript => Wait;
@@ -130,11 +134,15 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet
             return;
         var cluster = await ConnectAsync(cancellationToken);
         _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
-        await _waiter.WaitAsync(
-            _changed,
-            Timeout,
-            done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
-            cancellationToken
+        await InGroupAsync(
+            RolloutWaiter.Title([.. _changed.Select(item => item.Resource)]),
+            () =>
+                _waiter.WaitAsync(
+                    _changed,
+                    Timeout,
+                    done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
+                    cancellationToken
+                )
         );
     }
 

@@ -69,6 +69,11 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
         }
     }
 
+    /// <summary>The title for the lines of a wait.</summary>
+    public static string Title(IReadOnlyList<Resource> resources) =>
+        $"Wait for {string.Join(", ", resources.Take(MaxNamed).Select(resource => resource.Key))}"
+        + (resources.Count > MaxNamed ? $" and {resources.Count - MaxNamed} more" : "");
+
     /// <summary>The error if the cmdlet has to end before all are done; null if nothing was waited for.</summary>
     public CvException? TimedOut(TimeSpan limit) =>
         _unfinished.Values.OrderBy(item => item.State.Resource.Key, StringComparer.Ordinal).Select(item => item.State).ToList()

@@ -7,7 +7,7 @@ namespace CvManager.PowerShell;
 /// <summary>Waits until rollouts are finished. A failed rollout is a terminating error.</summary>
 [Cmdlet(VerbsLifecycle.Wait, "CvRollout", DefaultParameterSetName = NamespaceSet, HelpUri = ProjectUri.Docs + "Wait-CvRollout.md")]
 [OutputType(typeof(ContainerVersionInfo))]
-public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
+public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet, IAnnotatesCILog
 {
     private readonly List<Resource> _resources = [];
     private RolloutWaiter? _waiter;
@@ -21,6 +21,10 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
     [Parameter]
     public SwitchParameter PassThru { get; set; }
 
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
+
     protected override bool ErrorsEndScript => true;
 
     /// <summary>A misspelled name must not look like a rollout that succeeded.</summary>
@@ -33,12 +37,18 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
+        if (_resources.Count == 0)
+            return;
         _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
-        await _waiter.WaitAsync(
-            [.. _resources.Select(resource => (resource, Version))],
-            Timeout,
-            done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
-            cancellationToken
+        await InGroupAsync(
+            RolloutWaiter.Title(_resources),
+            () =>
+                _waiter.WaitAsync(
+                    [.. _resources.Select(resource => (resource, Version))],
+                    Timeout,
+                    done => PassThru ? WriteObjectAsync(ContainerVersionInfo.Of(done)) : Task.CompletedTask,
+                    cancellationToken
+                )
         );
     }
 

@@ -172,6 +172,68 @@ public sealed class AsyncCmdletTests
         Assert.StartsWith("TagNotFound,", (string)caught.Single().BaseObject, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("", new[] { "::warning::careful", "::error title=TagNotFound::No tag.%0APush it." })]
+    [InlineData("-ErrorAction SilentlyContinue", new[] { "::warning::careful" })]
+    [InlineData("-ErrorAction Stop", new[] { "::warning::careful", "::error title=TagNotFound::No tag.%0APush it." })]
+    [InlineData("-WarningAction Ignore", new[] { "::error title=TagNotFound::No tag.%0APush it." })]
+    public void An_error_or_warning_that_is_shown_is_annotated_once(string parameters, string[] expected)
+    {
+        using var session = Session();
+
+        foreach (var error in (string[])["-Written", ""])
+        {
+            var result = session.Invoke(
+                $"$lines = $null; try {{ Write-AsyncAnnotation -CIFormat GitHub {error} {parameters} 3>$null 2>$null -InformationVariable lines 6>$null }} catch {{ }}; $lines"
+            );
+            Assert.Equal(expected, result.Output.Select(line => line.ToString()));
+            Assert.All(result.Output, line => Assert.Equal(["PSHOST"], ((InformationRecord)line.BaseObject).Tags));
+        }
+    }
+
+    [Theory]
+    [InlineData("-Ending")]
+    [InlineData("-Ending -ErrorAction SilentlyContinue")]
+    public void An_error_that_ends_the_script_is_annotated_once_before_it_does(string parameters)
+    {
+        using var session = Session();
+
+        var result = session.Invoke(
+            $"try {{ Write-AsyncAnnotation -CIFormat AzureDevOps {parameters} 3>$null -InformationVariable lines 6>$null }} catch {{ $_.FullyQualifiedErrorId }}; $lines"
+        );
+
+        Assert.StartsWith("TagNotFound,", result.Output[0].ToString(), StringComparison.Ordinal);
+        Assert.Equal(
+            ["##vso[task.logissue type=warning;]careful", "##vso[task.logissue type=error;code=TagNotFound;]No tag.%0APush it."],
+            result.Output.Skip(1).Select(line => line.ToString())
+        );
+    }
+
+    [Fact]
+    public void Nothing_is_annotated_with_None()
+    {
+        using var session = Session();
+
+        var result = session.Invoke("Write-AsyncAnnotation -CIFormat None -Written 2>$null 3>$null 6>&1");
+
+        Assert.Empty(result.Output);
+    }
+
+    [Fact]
+    public void Messages_contain_no_commands_to_a_CI_service()
+    {
+        using var session = Session();
+        var log = new CvException("X", CvErrorKind.Failed, "failed:", "##[add-mask]x")
+        {
+            Details = ["::add-mask::true", "##vso[task.complete]"],
+        };
+
+        var error = session.Invoke("Test-AsyncFailure -Exception $e -AtBeginning", ("e", log)).Error();
+
+        Assert.Equal("failed:\n: :add-mask::true\n# #vso[task.complete]", error.ToString());
+        Assert.Equal("# #[add-mask]x", error.ErrorDetails.RecommendedAction);
+    }
+
     [Fact]
     public void The_time_limit_ends_the_cmdlet()
     {
@@ -457,6 +519,30 @@ public sealed class AsyncCmdletTests
                 await Task.Delay(50, CancellationToken.None);
                 Witness.Ended = true;
             }
+        }
+    }
+
+    [Cmdlet(VerbsCommunications.Write, "AsyncAnnotation")]
+    public sealed class WriteAsyncAnnotationCommand : AsyncCmdlet, IAnnotatesCILog
+    {
+        [Parameter]
+        public CIFormat CIFormat { get; set; }
+
+        [Parameter]
+        public SwitchParameter Written { get; set; }
+
+        [Parameter]
+        public SwitchParameter Ending { get; set; }
+
+        protected override bool ErrorsEndScript => Ending;
+
+        protected override async Task ProcessRecordAsync(CancellationToken cancellationToken)
+        {
+            WriteWarning("careful");
+            CvException error = new("TagNotFound", CvErrorKind.NotFound, "No tag.", "Push it.");
+            if (!Written)
+                throw error;
+            await WriteErrorAsync(error);
         }
     }
 
