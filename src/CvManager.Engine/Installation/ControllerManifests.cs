@@ -137,7 +137,9 @@ public static class ControllerManifests
             var list = string.Join(',', watched);
             deployment["metadata"]!["annotations"] = new JsonObject { [NamespacesAnnotation] = list };
             var args = container["args"]![0]!.GetValue<string>();
-            container["args"]![0] = args.Replace("-AllNamespaces", $"-Namespace {list}", StringComparison.Ordinal);
+            // PowerShell reads elements of a list such as 1e3 and 007, which are valid names, as numbers.
+            var quoted = string.Join(',', watched.Select(ns => $"'{ns}'"));
+            container["args"]![0] = args.Replace("-AllNamespaces", $"-Namespace {quoted}", StringComparison.Ordinal);
         }
 
         if (options.FollowTag is not null)

@@ -85,7 +85,7 @@ public sealed class ControllerManifestsTests
         var bindings = limited.Where(item => item.Text("kind") == "RoleBinding" && item.Text("roleRef", "name") == "cvmanager").ToList();
         Assert.Equal(["a", "b"], bindings.Select(binding => binding.Text("metadata", "namespace")));
         Assert.All(bindings, binding => Assert.Equal("Role", binding.Text("roleRef", "kind")));
-        Assert.Contains(" -Namespace a,b ", Args(limited), StringComparison.Ordinal);
+        Assert.Contains(" -Namespace 'a','b' ", Args(limited), StringComparison.Ordinal);
         Assert.Equal(["a", "b"], ControllerManifests.WatchedBy(Deployment(limited)));
     }
 
@@ -120,7 +120,7 @@ public sealed class ControllerManifestsTests
         Assert.Equal("r.example:5000/tools/cvm", resource.Text("spec", "imageRepo"));
         Assert.Equal("stable", resource.Text("spec", "tag"));
         Assert.Equal("cvmanager", Deployment(all).Text("metadata", "labels", "cvapp"));
-        Assert.Contains(" -Namespace a,cd ", Args(all), StringComparison.Ordinal);
+        Assert.Contains(" -Namespace 'a','cd' ", Args(all), StringComparison.Ordinal);
         Assert.DoesNotContain(Create(new InstallationOptions()), item => item.Text("kind") == nameof(ContainerVersion));
     }
 
