@@ -9,6 +9,9 @@ Makes, checks and publishes the packages of the modules.
 Pack builds CvManager and CvManager.Sandbox in the Release configuration. It writes a folder for each with exactly the files to publish, the
 package made of it, and SHA256SUMS, which covers all of these files.
 
+Image writes the build context of deploy/docker/Dockerfile beside the output folder, to artifacts-image: PowerShell for each platform, and the module
+that Pack made. Building the image of it needs no network but the one to its base.
+
 The other tasks are steps of a release (see CONTRIBUTING.md):
 Verify fails unless the tag and the newest section of CHANGELOG.md have the version of Directory.Build.props.
 Notes returns the newest section of CHANGELOG.md.
@@ -20,16 +23,19 @@ The folder of the packages. Pack empties it first.
 For Verify: the tag of the release, v1.2.3.
 .PARAMETER Digest
 For Check and Publish: the SHA-256 of SHA256SUMS, if it is known from elsewhere.
+.PARAMETER Platform
+For Image: the architectures.
 .PARAMETER Repository
 For Publish: the name of a registered PSResource repository. The API key is $env:PSGALLERY_API_KEY.
 #>
 [CmdletBinding()]
 param(
-    [Parameter(Mandatory)] [ValidateSet('Pack', 'Verify', 'Notes', 'Check', 'Publish')] [string] $Task,
+    [Parameter(Mandatory)] [ValidateSet('Pack', 'Image', 'Verify', 'Notes', 'Check', 'Publish')] [string] $Task,
     [string] $Output = [IO.Path]::Combine($PSScriptRoot, 'artifacts'),
     [string] $Tag,
     [ValidatePattern('^[0-9a-f]{64}$')] [string] $Digest,
-    [string] $Repository = 'PSGallery'
+    [string] $Repository = 'PSGallery',
+    [ValidateSet('amd64', 'arm64')] [string[]] $Platform = ('amd64', 'arm64')
 )
 $ErrorActionPreference = 'Stop'
 Set-StrictMode -Version Latest
@@ -131,8 +137,31 @@ function New-Package {
     [IO.File]::WriteAllText([IO.Path]::Combine($Output, 'SHA256SUMS'), $sums)
 }
 
+function New-ImageContext {
+    $module = [IO.Path]::Combine($Output, 'CvManager')
+    if (-not (Test-Path $module)) {
+        throw "$module does not exist. Run build.ps1 -Task Pack first."
+    }
+    $context = "$($Output.TrimEnd('/', '\'))-image"
+    if (Test-Path $context) {
+        Remove-Item $context -Recurse
+    }
+    $modules = New-Item ([IO.Path]::Combine($context, 'modules')) -ItemType Directory
+    Copy-Item $module $modules -Recurse
+    $runtimes = @{ amd64 = 'linux-x64'; arm64 = 'linux-arm64' }
+    foreach ($name in $Platform) {
+        $folder = [IO.Path]::Combine($context, $name, 'powershell')
+        dotnet publish "$PSScriptRoot/deploy/docker" --configuration Release --runtime $runtimes[$name] --output $folder -nologo -verbosity:quiet | Out-Host
+        # The only program: every user of the image may run it.
+        chmod -R 'u=rwX,go=rX' $folder
+        chmod 755 ([IO.Path]::Combine($folder, 'pwsh'))
+    }
+    Get-Item $context
+}
+
 switch ($Task) {
     'Pack' { New-Package }
+    'Image' { New-ImageContext }
     'Verify' { Assert-Version }
     'Notes' { (Get-NewestSection).Notes }
     'Check' { Assert-Checksum }
