@@ -451,13 +451,15 @@ public sealed class ClusterConnection : IDisposable
 
     /// <summary>The same with each object converted by <paramref name="read"/>. An unreadable object does not end the watch.</summary>
     /// <param name="read">Not called for bookmarks, which contain only a resource version.</param>
+    /// <param name="onOpened">Called once the API server has accepted the watch. The first change may come much later.</param>
     internal async IAsyncEnumerable<WatchChange<T>> WatchAsync<T>(
         ResourcePath path,
         string? labelSelector,
         string resourceVersion,
         int timeoutSeconds,
         Func<JsonObject, T> read,
-        [EnumeratorCancellation] CancellationToken cancellationToken
+        [EnumeratorCancellation] CancellationToken cancellationToken,
+        Action? onOpened = null
     )
     {
         var query = Query(
@@ -480,6 +482,7 @@ public sealed class ClusterConnection : IDisposable
             watchdog.Token,
             cancellationToken
         );
+        onOpened?.Invoke();
         using LineReader lines = new(await response.Content.ReadAsStreamAsync(limit.Token), MaxLineBytes);
         while (true)
         {

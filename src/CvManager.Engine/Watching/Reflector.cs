@@ -174,7 +174,8 @@ internal sealed partial class Reflector<T> : IReflector
                         version,
                         (int)length.TotalSeconds,
                         item => _read(item, from.Path),
-                        watching.Token
+                        watching.Token,
+                        MarkOpened
                     )
                 )
                 {
@@ -280,6 +281,16 @@ internal sealed partial class Reflector<T> : IReflector
     private void MarkAttempt() => Interlocked.Exchange(ref _attemptAt, _time.GetTimestamp());
 
     private void MarkActivity() => Interlocked.Exchange(ref _activeAt, _time.GetTimestamp());
+
+    /// <summary>
+    /// The API server has accepted the watch. A collection that does not change must not wait for a change to be current again. Whether the
+    /// watch works is known only after a change or its regular end: until then, failures still count.
+    /// </summary>
+    private void MarkOpened()
+    {
+        MarkActivity();
+        _isHealthy = true;
+    }
 
     private void MarkHealthy(ResourcePath path)
     {

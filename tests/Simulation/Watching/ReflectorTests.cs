@@ -215,6 +215,22 @@ public sealed class ReflectorTests : IAsyncLifetime
         );
     }
 
+    [Fact]
+    public async Task A_watch_that_is_accepted_again_is_current_before_anything_changes()
+    {
+        var refuses = true;
+        var reflector = Reflect(request =>
+            IsWatch(request) && refuses ? new RequestFault { StatusCode = 503, Message = "restarting" } : RequestFault.None
+        );
+        await RunAsync(TimeSpan.FromSeconds(3));
+        Assert.False(reflector.IsCurrent);
+
+        refuses = false;
+        await RunAsync(TimeSpan.FromSeconds(15));
+
+        Assert.True(reflector.IsCurrent);
+    }
+
     private static bool IsWatch(HttpRequestMessage request) => request.RequestUri!.Query.Contains("watch=1", StringComparison.Ordinal);
 
     private Reflector<string> Reflect(
