@@ -41,6 +41,10 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
     /// <summary>How long pods may fail repeatedly before a wait ends.</summary>
     private static readonly TimeSpan FailureLimit = TimeSpan.FromSeconds(20);
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(500);
+    private static readonly string[] VersionParts = ["major", "minor"];
+    private static readonly string[] Verbs = ["get", "create", "patch"];
+    private static readonly string[] DefinitionVerbs = ["get", "create", "update"];
+    private static readonly string[] ChangingFields = ["managedFields", "resourceVersion", "generation"];
     private static readonly ResourcePath Deployments = new("apps", "v1", "deployments");
     private static readonly ResourcePath Definition = new(
         "apiextensions.k8s.io",
@@ -216,7 +220,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
     {
         var version = await cluster.GetRawAsync("version", cancellationToken);
         // Some distributions append "+".
-        var parts = new[] { "major", "minor" }.Select(part =>
+        var parts = VersionParts.Select(part =>
             int.TryParse(version.Text(part)?.TrimEnd('+'), System.Globalization.CultureInfo.InvariantCulture, out var number) ? number : 0
         );
         if (parts.ToList() is [1, > 0 and < OldestMinor])
@@ -307,11 +311,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
         var asked = steps
             .Select(step => step.Path with { Name = null })
             .Distinct()
-            .SelectMany(path =>
-                (path.Plural == Definition.Plural ? ["get", "create", "update"] : new[] { "get", "create", "patch" }).Select(verb =>
-                    (Path: path, Verb: verb)
-                )
-            );
+            .SelectMany(path => (path.Plural == Definition.Plural ? DefinitionVerbs : Verbs).Select(verb => (Path: path, Verb: verb)));
         var answers = await Task.WhenAll(
             asked.Select(async one => (one.Path, one.Verb, IsAllowed: await IsAllowedAsync(one.Path, one.Verb, cancellationToken)))
         );
@@ -425,7 +425,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
     {
         var copy = (JsonObject)item.DeepClone();
         copy.Remove("status");
-        foreach (var field in new[] { "managedFields", "resourceVersion", "generation" })
+        foreach (var field in ChangingFields)
             copy["metadata"]?.AsObject().Remove(field);
         return copy;
     }

@@ -1,4 +1,3 @@
-using CvManager.Cluster;
 using CvManager.Registries;
 using CvManager.Resources;
 

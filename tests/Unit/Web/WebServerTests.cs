@@ -199,7 +199,7 @@ public sealed class WebServerTests : IAsyncLifetime
         await PassTimeUntilAsync(() => reading.IsCompleted);
 
         Assert.Equal("", await reading);
-        Assert.Equal(0, _server.Connections);
+        await PassTimeUntilAsync(() => _server.Connections == 0);
     }
 
     [Fact]
