@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Nodes;
@@ -331,7 +332,12 @@ public sealed partial class HelmChartTests
     private static string Kind(JsonObject item) => item["kind"]!.GetValue<string>();
 
     private static JsonNode? Get(JsonNode item, string field) =>
-        field.Split('.').Aggregate((JsonNode?)item, (node, name) => node is JsonArray list ? list[int.Parse(name)] : node?[name]);
+        field
+            .Split('.')
+            .Aggregate(
+                (JsonNode?)item,
+                (node, name) => node is JsonArray list ? list[int.Parse(name, CultureInfo.InvariantCulture)] : node?[name]
+            );
 
     private static void Set(JsonObject item, string field, JsonNode? value)
     {
@@ -340,7 +346,7 @@ public sealed partial class HelmChartTests
         switch (Get(item, field[..last]))
         {
             case JsonArray list:
-                Assert.Equal(int.Parse(name), list.Count);
+                Assert.Equal(int.Parse(name, CultureInfo.InvariantCulture), list.Count);
                 list.Add(value);
                 break;
             case { } parent:
@@ -350,7 +356,7 @@ public sealed partial class HelmChartTests
     }
 
     /// <summary>The values of -Namespace, as PowerShell binds them.</summary>
-    private static IEnumerable<string> Namespaces(string command)
+    private static List<string> Namespaces(string command)
     {
         using PowerShellSession session = new();
         return session
