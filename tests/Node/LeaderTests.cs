@@ -1,4 +1,3 @@
-using CvManager.Support.Resources;
 using Xunit;
 
 namespace CvManager.Node;
@@ -59,7 +58,7 @@ public sealed class LeaderTests(InstalledController controller)
         );
         Assert.NotEmpty(requests);
         // A renewal that was rejected is not a write.
-        Assert.Empty(requests.Where(request => request.IsWrite && !(request.Resource == "leases" && request.Code >= 400)));
+        Assert.DoesNotContain(requests, request => request.IsWrite && !(request.Resource == "leases" && request.Code >= 400));
         Assert.Equal([$"{Next} Succeeded"], await scene.HistoryAsync());
     }
 

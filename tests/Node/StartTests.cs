@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using System.Globalization;
-using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Node;

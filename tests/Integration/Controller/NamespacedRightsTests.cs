@@ -1,6 +1,5 @@
 using System.Text.Json.Nodes;
 using CvManager.Installation;
-using CvManager.Support;
 using CvManager.Support.Resources;
 using Xunit;
 
