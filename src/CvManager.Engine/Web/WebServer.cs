@@ -235,7 +235,8 @@ public sealed partial class WebServer : IDisposable
     /// </returns>
     private static async Task<ReadOnlyMemory<byte>?> ReadAsync(Socket socket, Memory<byte> buffer, CancellationToken cancellationToken)
     {
-        for (var length = 0; length < buffer.Length; )
+        var length = 0;
+        while (length < buffer.Length)
         {
             var read = await socket.ReceiveAsync(buffer[length..], cancellationToken);
             if (read == 0)
@@ -259,7 +260,8 @@ public sealed partial class WebServer : IDisposable
             left = left[await socket.SendAsync(left, cancellationToken)..];
         // Closing a connection with unread data resets it, and the client may lose the response (RFC 9112 section 9.6).
         socket.Shutdown(SocketShutdown.Send);
-        for (var rest = 0; rest < MaxRest; )
+        var rest = 0;
+        while (rest < MaxRest)
         {
             var read = await socket.ReceiveAsync(buffer.AsMemory(), cancellationToken);
             if (read == 0)

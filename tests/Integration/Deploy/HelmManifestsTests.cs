@@ -66,10 +66,15 @@ public sealed class HelmManifestsTests
 
         var rendered = await HelmChart.RenderAsync(values, options.Namespace, "-api-versions", HelmChart.ContainerVersionApi);
 
-        foreach (var item in rendered)
-        foreach (var map in new[] { item["metadata"]!["labels"], item["metadata"]!["annotations"] }.OfType<JsonObject>())
-        foreach (var key in OfHelm)
-            map.Remove(key);
+        var maps = rendered
+            .SelectMany(item => new[] { item["metadata"]!["labels"], item["metadata"]!["annotations"] })
+            .OfType<JsonObject>();
+        foreach (var map in maps.ToList())
+        {
+            foreach (var key in OfHelm)
+                map.Remove(key);
+        }
+
         Assert.Equal(HelmChart.ByName(expected), HelmChart.ByName(rendered));
     }
 

@@ -17,10 +17,7 @@ internal sealed class ImageLayout : IDisposable
 
     /// <summary>An image with one layer, which contains one file with the given content.</summary>
     public ImageLayout(string content, IReadOnlyDictionary<string, string>? labels = null)
-        : this(
-            [Layer("version", content)],
-            new JsonObject { ["Labels"] = JsonSerializer.SerializeToNode(labels ?? new Dictionary<string, string>()) }
-        ) { }
+        : this([Layer("version", content)], ConfigOf(labels)) { }
 
     /// <param name="layers">Uncompressed tar archives, the lowest one first.</param>
     /// <param name="config">The configuration of containers: Entrypoint, Env, Labels and so on (image-spec, config.md).</param>
@@ -118,4 +115,7 @@ internal sealed class ImageLayout : IDisposable
     private static byte[] Bytes(JsonObject json) => Encoding.UTF8.GetBytes(json.ToJsonString());
 
     private static string Digest(byte[] bytes) => "sha256:" + Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private static JsonObject ConfigOf(IReadOnlyDictionary<string, string>? labels) =>
+        new() { ["Labels"] = JsonSerializer.SerializeToNode(labels ?? new Dictionary<string, string>()) };
 }
