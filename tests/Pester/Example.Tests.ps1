@@ -1,10 +1,10 @@
 #Requires -Version 7.4
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
-# Runs the examples of the help unchanged on a prepared sandbox, except those that need other programs, or that do not end.
+# Runs the examples of the help unchanged on a prepared sandbox, except those that need other programs or a running controller, or that do not end.
 BeforeDiscovery {
     & $PSScriptRoot/Import-Modules.ps1
-    $examples = foreach ($command in Get-Command -Module CvManager | Where-Object Name -NotLike '*-CvSandbox') {
+    $examples = foreach ($command in Get-Command -Module CvManager | Where-Object Name -NotLike '*-CvSandbox' | Where-Object Name -NE 'Test-CvController') {
         foreach ($example in (Get-Help $command.Name).examples.example | Where-Object code -NotMatch 'helm|kubectl|-Watch|Connect-CvCluster|Start-CvSandbox') {
             @{ Name = $command.Name; Title = $example.title -replace '^[- ]+|[- ]+$'; Code = $example.code }
         }
@@ -32,6 +32,7 @@ Describe 'The examples of the help' {
 
         # The namespace kube-public is used in place of shop.
         function Reset-ContainerVersion {
+            Install-CvController -CrdOnly
             Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
             foreach ($ns in 'default', 'kube-public') {
                 $null = $manifest | Import-ContainerVersion -IncludeWorkload -Namespace $ns
@@ -57,6 +58,9 @@ Describe 'The examples of the help' {
         if ($Name -eq 'New-ContainerVersion') {
             Remove-ContainerVersion myapp -AllNamespaces -Confirm:$false
         }
+        if ($Name -eq 'Uninstall-CvController') {
+            Install-CvController
+        }
         $script = $Code -replace '-Namespace shop', '-Namespace kube-public' -replace '-Context prod' -replace '-Confirm(?!:)', '-Confirm:$false' -replace
             '(?<=[ ''])nearmap/cvm-example', "$registry/nearmap/cvm-example" -replace 'registry\.example\.com', $registry -replace 'docker\.io', $registry -replace
             'exit 1', 'throw "not valid"' -replace '-Timeout \d+m', '-Timeout 20s'
@@ -64,7 +68,16 @@ Describe 'The examples of the help' {
             # -Wait needs a running controller.
             $script = $script -replace ' -Wait -Timeout 20s'
         }
+        if ($Name -eq 'Install-CvController') {
+            # The image does not exist in the sandbox.
+            $script = $script -replace ' -Wait' -replace 'shop-test', 'default'
+        }
         { & ([scriptblock]::Create("`$ErrorActionPreference = 'Stop'`n`$ConfirmPreference = 'None'`n$script")) | Out-String } | Should -Not -Throw
+        if ($Name -like '*-CvController') {
+            foreach ($ns in 'cvmanager', 'shop-cd') {
+                try { Uninstall-CvController -ControllerNamespace $ns -Confirm:$false } catch { $_.FullyQualifiedErrorId | Should -BeLike 'ControllerNotInstalled,*' }
+            }
+        }
     }
 }
 

@@ -81,6 +81,8 @@ BeforeAll {
         Manifest = $session.Manifest; InputObject = $session.ContainerVersion; CrdOnly = $true; AsYaml = $true; Repository = $session.Repository
         Version = 'abcdef0'; ToVersion = '9f8e7d6'; ToRecord = $session.Record
         'New-ContainerVersion' = @{ Name = 'other'; ImageRepo = 'r.example/team/other'; Tag = 'demo'; Container = 'app' }
+        # The image does not exist in the sandbox, so that no replica would become ready.
+        'Install-CvController' = @{ Replicas = 0 }
         'Set-ContainerVersion' = @{ Container = 'other' }
         'Get-CvWorkload' = @{ Name = 'myapp' }
         'Connect-CvCluster' = @{ KubeConfig = $session.Sandbox.KubeConfig }
@@ -131,6 +133,7 @@ BeforeAll {
     function Reset-State {
         $null = Invoke-Setup {
             Connect-CvCluster -KubeConfig $sandbox.KubeConfig
+            Install-CvController -CrdOnly
             Get-ContainerVersion -AllNamespaces | Remove-ContainerVersion -Confirm:$false
             $null = $manifest | Import-ContainerVersion -IncludeWorkload
             Add-CvRegistryTag $repository -Version 'abcdef0' -Tag 'demo'

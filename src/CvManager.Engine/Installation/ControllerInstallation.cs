@@ -67,9 +67,23 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
         await CheckVersionAsync(cancellationToken);
         var existing = await FindOwnAsync(options.Namespace, cancellationToken);
         await CheckOthersAsync(options, cancellationToken);
+        await CheckNamespacesAsync(options, cancellationToken);
         var manifests = ControllerManifests.Create(KeepFollowedImage(options, existing));
         if (!await IsServedAsync("policy", "v1", cancellationToken))
             manifests.Single(item => item.Text("kind") == "PodDisruptionBudget")["apiVersion"] = "policy/v1beta1";
+        if (options.HasNetworkPolicy && !await IsServedAsync("networking.k8s.io", "v1", cancellationToken))
+        {
+            throw new CvException(
+                ErrorIds.ClusterVersionNotSupported,
+                CvErrorKind.NotSupported,
+                $"{cluster.Server} does not serve NetworkPolicies (networking.k8s.io/v1).",
+                "Omit the NetworkPolicy. Nothing was installed."
+            )
+            {
+                Target = cluster.Server.ToString(),
+            };
+        }
+
         var applied = manifests
             .Select(item =>
                 item.Text("kind") == DefinitionStep.Kind
@@ -283,6 +297,31 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
             {
                 Target = $"{ns}/{ControllerManifests.Name}",
             };
+        }
+    }
+
+    /// <summary>The Roles are created in the watched namespaces, which are not ours to create.</summary>
+    private async Task CheckNamespacesAsync(InstallationOptions options, CancellationToken cancellationToken)
+    {
+        foreach (var ns in options.WatchedNamespaces.Where(ns => ns != options.Namespace))
+        {
+            try
+            {
+                await cluster.GetAsync(new ResourcePath("", "v1", "namespaces", null, ns), cancellationToken);
+            }
+            catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
+            {
+                throw new CvException(
+                    ErrorIds.InstallationOptionInvalid,
+                    CvErrorKind.NotFound,
+                    $"The namespace '{ns}' does not exist. Nothing was installed.",
+                    "Create it, or omit it from the namespaces that the controller watches.",
+                    e
+                )
+                {
+                    Target = ns,
+                };
+            }
         }
     }
 

@@ -110,6 +110,18 @@ public sealed class ControllerInstallationTests
     }
 
     [Fact]
+    public async Task A_watched_namespace_that_does_not_exist_is_refused_before_anything_is_written()
+    {
+        await using var cluster = await InProcessCluster.StartAsync(nodes: 0);
+
+        var error = await FailAsync(() => InstallAsync(cluster, new() { WatchedNamespaces = ["shop", "missing"] }));
+
+        Assert.Equal(ErrorIds.InstallationOptionInvalid, error.ErrorId);
+        Assert.Equal("missing", error.Target);
+        Assert.Empty(cluster.Writes);
+    }
+
+    [Fact]
     public async Task A_controller_that_follows_a_tag_keeps_the_version_that_it_rolled_out()
     {
         await using var cluster = await InProcessCluster.StartAsync(nodes: 0);
