@@ -49,10 +49,7 @@ public sealed class ClusterConnection : IDisposable
 
     private static readonly TimeSpan RequestTimeout = TimeSpan.FromSeconds(30);
 
-    private static readonly ProductInfoHeaderValue UserAgent = new(
-        FieldManager,
-        typeof(ClusterConnection).Assembly.GetName().Version?.ToString(3)
-    );
+    private static readonly ProductInfoHeaderValue UserAgent = new(FieldManager, ProductVersion.Text);
 
     private readonly HttpClient _http;
     private readonly ClusterCredentials _credentials;
@@ -383,6 +380,20 @@ public sealed class ClusterConnection : IDisposable
         if (uid is not null)
             options["preconditions"] = new JsonObject { ["uid"] = uid };
         return SendAsync(HttpMethod.Delete, path, "", options, "application/json", cancellationToken);
+    }
+
+    /// <summary>Whether the API server serves a version of an API group, according to its discovery.</summary>
+    public async Task<bool> ServesAsync(string group, string version, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await GetRawAsync($"apis/{group}/{version}", cancellationToken);
+            return true;
+        }
+        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
+        {
+            return false;
+        }
     }
 
     /// <summary>GET of a path outside of resources (discovery, version).</summary>

@@ -38,7 +38,7 @@ public static class CrdInstallation
         (var after, var outcome) = await WriteAsync(cluster, time, cancellationToken);
         // The condition Established precedes discovery by a moment: wait for both.
         var started = time.GetTimestamp();
-        while (!IsEstablished(after) || !await IsServedAsync(cluster, cancellationToken))
+        while (!IsEstablished(after) || !await cluster.ServesAsync(ContainerVersion.Group, ContainerVersion.Version, cancellationToken))
         {
             if (time.GetElapsedTime(started) >= Limit)
             {
@@ -112,19 +112,6 @@ public static class CrdInstallation
     /// <summary>The resource version cannot be compared: the first update after a creation changes it by adding a field manager.</summary>
     private static bool IsSame(JsonObject before, JsonObject after) =>
         Maps.Append("generation").All(field => JsonNode.DeepEquals(before["metadata"]![field], after["metadata"]![field]));
-
-    private static async Task<bool> IsServedAsync(ClusterConnection cluster, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await cluster.GetRawAsync($"apis/{ContainerVersion.Group}/{ContainerVersion.Version}", cancellationToken);
-            return true;
-        }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
-        {
-            return false;
-        }
-    }
 
     private static bool IsEstablished(JsonObject crd) =>
         crd.Items("status", "conditions").Any(condition => condition.Text("type") == "Established" && condition.Text("status") == "True");

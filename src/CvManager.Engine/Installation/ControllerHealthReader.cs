@@ -23,7 +23,7 @@ public static class ControllerHealthReader
     {
         ArgumentNullException.ThrowIfNull(cluster);
         ArgumentNullException.ThrowIfNull(time);
-        // A Helm release can have another name, but has the label.
+        // By label, so that a Deployment that was renamed is found as well.
         var found = await cluster.ListAsync(
             new ResourcePath("apps", "v1", "deployments", ns),
             $"{ControllerManifests.NameLabel}={ControllerManifests.Name}",

@@ -69,9 +69,9 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
         await CheckOthersAsync(options, cancellationToken);
         await CheckNamespacesAsync(options, cancellationToken);
         var manifests = ControllerManifests.Create(KeepFollowedImage(options, existing));
-        if (!await IsServedAsync("policy", "v1", cancellationToken))
+        if (!await cluster.ServesAsync("policy", "v1", cancellationToken))
             manifests.Single(item => item.Text("kind") == "PodDisruptionBudget")["apiVersion"] = "policy/v1beta1";
-        if (options.HasNetworkPolicy && !await IsServedAsync("networking.k8s.io", "v1", cancellationToken))
+        if (options.HasNetworkPolicy && !await cluster.ServesAsync("networking.k8s.io", "v1", cancellationToken))
         {
             throw new CvException(
                 ErrorIds.ClusterVersionNotSupported,
@@ -408,7 +408,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
         foreach (var (kind, collection) in InstalledKinds.Removed)
         {
             var path =
-                collection.Group == "policy" && !await IsServedAsync("policy", "v1", cancellationToken)
+                collection.Group == "policy" && !await cluster.ServesAsync("policy", "v1", cancellationToken)
                     ? collection with
                     {
                         Version = "v1beta1",
@@ -441,19 +441,6 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
         }
 
         return found;
-    }
-
-    private async Task<bool> IsServedAsync(string group, string version, CancellationToken cancellationToken)
-    {
-        try
-        {
-            await cluster.GetRawAsync($"apis/{group}/{version}", cancellationToken);
-            return true;
-        }
-        catch (CvException e) when (e.Kind == CvErrorKind.NotFound)
-        {
-            return false;
-        }
     }
 
     private static bool IsOurs(JsonObject item) =>

@@ -10,7 +10,7 @@ namespace CvManager.Installation;
 /// </summary>
 public static class ControllerManifests
 {
-    /// <summary>Where the images of the controller are published; the tag is the version.</summary>
+    /// <summary>Where the images of the controller are published; the tag is the version of the module.</summary>
     public const string PublishedRepository = "ghcr.io/cvmanager/cvmanager";
 
     /// <summary>The name of all objects of an installation.</summary>
@@ -32,9 +32,6 @@ public static class ControllerManifests
     internal const string PodUidVariable = "POD_UID";
 
     private static readonly Lazy<IReadOnlyList<JsonObject>> Template = new(ReadTemplate);
-
-    /// <summary>The version of this module, which the default image has.</summary>
-    public static string Version { get; } = typeof(ControllerManifests).Assembly.GetName().Version!.ToString(3);
 
     /// <exception cref="CvException"><c>InstallationOptionInvalid</c>.</exception>
     public static IReadOnlyList<JsonObject> Create(InstallationOptions options)

@@ -38,7 +38,7 @@ public sealed record InstallationOptions
     public string? FollowTag { get; init; }
 
     /// <summary>The effective image.</summary>
-    internal string EffectiveImage => Image ?? $"{ControllerManifests.PublishedRepository}:{ControllerManifests.Version}";
+    internal string EffectiveImage => Image ?? $"{ControllerManifests.PublishedRepository}:{ProductVersion.Text}";
 
     /// <exception cref="CvException"><c>InstallationOptionInvalid</c>: names the option and its value.</exception>
     public void Validate()

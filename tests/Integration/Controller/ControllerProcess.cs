@@ -38,8 +38,8 @@ internal sealed class ControllerProcess : IAsyncDisposable
     /// <summary>Starts a controller for several namespaces, with another login than <see cref="ControllerAccount"/>.</summary>
     public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
         Run(
-            $"{string.Join(", ", spaces.Select(ns => $"@{{ Namespace = '{ns}' }}"))} | ForEach-Object {{ [pscustomobject]$_ }} | "
-                + $"Start-CvReconcile -Watch -LogFormat Json -LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'"
+            $"Start-CvReconcile -Watch -LogFormat Json -Namespace {string.Join(", ", spaces.Select(ns => $"'{ns}'"))} "
+                + $"-LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'"
         );
 
     /// <summary>Starts a controller that writes its log to a file. The methods that read the log do not work.</summary>

@@ -273,9 +273,7 @@ internal sealed partial class RegistryTransport
     {
         sent.Add(authorization);
         using var message = new HttpRequestMessage(request.Method, uri);
-        message.Headers.UserAgent.Add(
-            new ProductInfoHeaderValue("cvmanager", typeof(RegistryTransport).Assembly.GetName().Version?.ToString(3))
-        );
+        message.Headers.UserAgent.Add(new ProductInfoHeaderValue("cvmanager", ProductVersion.Text));
         message.Headers.Authorization = authorization?.Header;
         message.Options.Set(RegistryConnections.NotToLoopback, RegistryAddress.MustNotBeLoopback(uri, request.Uri));
         foreach (var type in request.Accept)
