@@ -20,23 +20,27 @@ public static class HealthPages
 {
     /// <param name="findFault">Returns why the process should be restarted; null for nothing. Fast and thread-safe.</param>
     /// <param name="findMissing">Returns what is missing until it is ready; empty for nothing. Fast and thread-safe.</param>
-    public static IReadOnlyDictionary<string, WebPage> Create(Func<string?> findFault, Func<IReadOnlyList<string>> findMissing)
+    public static IReadOnlyList<WebRoute> Create(Func<string?> findFault, Func<IReadOnlyList<string>> findMissing)
     {
         var version = JsonSerializer.Serialize(new Dictionary<string, string> { ["version"] = ProductVersion.Text });
-        return new Dictionary<string, WebPage>(StringComparer.Ordinal)
-        {
-            ["/alive"] = (_, _) => ValueTask.FromResult(Live("alive")),
-            ["/healthz"] = (_, _) => ValueTask.FromResult(Live("ok")),
-            ["/readyz"] = (_, _) =>
-                ValueTask.FromResult(
+        return
+        [
+            Probe("/alive", () => Live("alive")),
+            Probe("/healthz", () => Live("ok")),
+            Probe(
+                "/readyz",
+                () =>
                     findMissing() is { Count: > 0 } missing
                         ? PageResponse.Text(503, $"not ready: {string.Join(", ", missing)}")
                         : PageResponse.Text(200, "ok")
-                ),
-            ["/version"] = (_, _) => ValueTask.FromResult(PageResponse.Json(version)),
-        };
+            ),
+            Probe("/version", () => PageResponse.Json(version)),
+        ];
 
         PageResponse Live(string text) =>
             findFault() is { } fault ? PageResponse.Text(503, $"not healthy: {fault}") : PageResponse.Text(200, text);
     }
+
+    private static WebRoute Probe(string path, Func<PageResponse> respond) =>
+        new("GET", path, (_, _) => ValueTask.FromResult(respond())) { IsProbe = true };
 }

@@ -1,46 +1,36 @@
-using System.Buffers;
 using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 using CvManager.Cluster;
-using Microsoft.Extensions.Logging;
 
 namespace CvManager.Web;
 
 /// <summary>
-/// A small HTTP/1.1 server for GET and HEAD requests: for probes, and for pages that everyone may read. Thread-safe.
+/// A small HTTP/1.1 server for the pages of the controller (<see cref="WebRoute"/>). Thread-safe.
 /// </summary>
 /// <remarks>
-/// <para>In a pod, it listens on all addresses, IPv4 and IPv6; elsewhere on loopback only.</para>
-/// <para>Nothing that a client sends or omits costs much: at most <see cref="MaxConnections"/> connections, each for one request, with a
-/// limited time and a limited header; a new connection replaces the oldest one. So idle connections do not keep probes out. ASP.NET
-/// Core is not part of PowerShell; HttpListener limits neither connections nor the time of a header on Linux.</para>
+/// <para>In a pod, it listens on all addresses, IPv4 and IPv6; elsewhere on loopback only, and only for requests to a name of loopback.</para>
+/// <para>Nothing that a client sends or omits costs much: at most <see cref="MaxConnections"/> connections, each with limits of its header,
+/// its body and its time (<see cref="WebConnection"/>). A new connection replaces the one that waits longest for its client. So neither idle
+/// connections nor slow ones keep probes out. ASP.NET Core is not part of PowerShell; HttpListener limits neither connections nor the time of
+/// a header on Linux.</para>
 /// </remarks>
-public sealed partial class WebServer : IDisposable
+public sealed class WebServer : IDisposable
 {
-    /// <summary>Far more than probes need, and few enough to cost nothing.</summary>
-    internal const int MaxConnections = 64;
-
-    /// <summary>The longest request line and headers, in bytes.</summary>
-    internal const int MaxHead = 8 * 1024;
-
-    /// <summary>How much of an oversized request is read, so that its client reads the response before the connection ends.</summary>
-    private const int MaxRest = 2 * 1024 * 1024;
-
-    /// <summary>The time for one request and its response.</summary>
-    internal static readonly TimeSpan ConnectionLimit = TimeSpan.FromSeconds(10);
+    /// <summary>Enough for many browsers, and few enough to cost little: at most <see cref="WebConnection.MaxHead"/> bytes each.</summary>
+    internal const int MaxConnections = 256;
 
     private readonly IReadOnlyList<Socket> _listeners;
-    private readonly IReadOnlyDictionary<string, WebPage> _pages;
+    private readonly PageDispatcher _dispatcher;
     private readonly EngineEnvironment _environment;
 
     /// <summary>Oldest first.</summary>
-    private readonly LinkedList<(Socket Socket, Task Serving)> _connections = [];
+    private readonly LinkedList<(WebConnection Connection, Task Serving)> _connections = [];
 
-    private WebServer(IReadOnlyList<Socket> listeners, IReadOnlyDictionary<string, WebPage> pages, EngineEnvironment environment)
+    private WebServer(IReadOnlyList<Socket> listeners, PageDispatcher dispatcher, EngineEnvironment environment)
     {
         _listeners = listeners;
-        _pages = pages;
+        _dispatcher = dispatcher;
         _environment = environment;
         Port = ((IPEndPoint)listeners[0].LocalEndPoint!).Port;
     }
@@ -59,21 +49,16 @@ public sealed partial class WebServer : IDisposable
 
     /// <summary>Listens on a port. Requests wait until <see cref="RunAsync"/> is called.</summary>
     /// <param name="port">1 to 65535.</param>
-    /// <param name="pages">By path, compared as the client sends it.</param>
+    /// <param name="routes">The pages.</param>
     /// <param name="environment">The clock and the log.</param>
     /// <exception cref="CvException"><c>PortInUse</c>, <c>PortNotAvailable</c>.</exception>
-    public static WebServer Listen(int port, IReadOnlyDictionary<string, WebPage> pages, EngineEnvironment environment) =>
-        Listen(port, ClusterAccess.IsInPod(Environment.GetEnvironmentVariable), pages, environment);
+    public static WebServer Listen(int port, IReadOnlyList<WebRoute> routes, EngineEnvironment environment) =>
+        Listen(port, ClusterAccess.IsInPod(Environment.GetEnvironmentVariable), routes, environment);
 
     /// <param name="port">0 for a free port.</param>
     /// <param name="onAllAddresses">False for loopback only.</param>
-    /// <inheritdoc cref="Listen(int, IReadOnlyDictionary{string, WebPage}, EngineEnvironment)"/>
-    internal static WebServer Listen(
-        int port,
-        bool onAllAddresses,
-        IReadOnlyDictionary<string, WebPage> pages,
-        EngineEnvironment environment
-    )
+    /// <inheritdoc cref="Listen(int, IReadOnlyList{WebRoute}, EngineEnvironment)"/>
+    internal static WebServer Listen(int port, bool onAllAddresses, IReadOnlyList<WebRoute> routes, EngineEnvironment environment)
     {
         List<Socket> listeners = [];
         try
@@ -89,7 +74,7 @@ public sealed partial class WebServer : IDisposable
                     TryListen(IPAddress.IPv6Loopback, ((IPEndPoint)listeners[0].LocalEndPoint!).Port);
             }
 
-            return new WebServer(listeners, pages, environment);
+            return new WebServer(listeners, new PageDispatcher(routes, !onAllAddresses, environment.Logger), environment);
         }
         catch (SocketException e)
         {
@@ -166,6 +151,7 @@ public sealed partial class WebServer : IDisposable
     {
         foreach (var listener in _listeners)
             listener.Dispose();
+        _dispatcher.Dispose();
     }
 
     private async Task AcceptAsync(Socket listener, CancellationToken cancellationToken)
@@ -189,39 +175,32 @@ public sealed partial class WebServer : IDisposable
 
     private void Add(Socket socket, CancellationToken cancellationToken)
     {
+        socket.NoDelay = true;
         lock (_connections)
         {
-            if (_connections is { Count: >= MaxConnections, First: { } oldest })
+            if (_connections.Count >= MaxConnections)
             {
-                oldest.Value.Socket.Dispose();
-                _connections.Remove(oldest);
+                var replaced = _connections.FirstOrDefault(one => one.Connection.IsWaiting, _connections.First!.Value);
+                replaced.Connection.Drop();
+                _connections.Remove(replaced);
             }
 
             // Holds the lock until the connection is in the list: its end removes it.
-            LinkedListNode<(Socket, Task)> node = new((socket, Task.CompletedTask));
-            node.Value = (socket, Task.Run(() => ServeAsync(node, socket, cancellationToken), CancellationToken.None));
+            WebConnection connection = new(socket, _dispatcher, _environment.Time);
+            LinkedListNode<(WebConnection, Task)> node = new((connection, Task.CompletedTask));
+            node.Value = (connection, Task.Run(() => ServeAsync(node, connection, cancellationToken), CancellationToken.None));
             _connections.AddLast(node);
         }
     }
 
-    private async Task ServeAsync(LinkedListNode<(Socket, Task)> node, Socket socket, CancellationToken cancellationToken)
+    private async Task ServeAsync(LinkedListNode<(WebConnection, Task)> node, WebConnection connection, CancellationToken cancellationToken)
     {
-        using CancellationTokenSource limit = new(ConnectionLimit, _environment.Time);
-        using var either = CancellationTokenSource.CreateLinkedTokenSource(limit.Token, cancellationToken);
-        var buffer = ArrayPool<byte>.Shared.Rent(MaxHead);
         try
         {
-            if (await ReadAsync(socket, buffer.AsMemory(0, MaxHead), either.Token) is { } head)
-                await RespondAsync(socket, head, buffer, either.Token);
-        }
-        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
-        {
-            // The client is gone or too slow, its connection was replaced, or the server stops.
+            await connection.RunAsync(cancellationToken);
         }
         finally
         {
-            ArrayPool<byte>.Shared.Return(buffer);
-            socket.Dispose();
             lock (_connections)
             {
                 if (node.List is not null)
@@ -229,69 +208,4 @@ public sealed partial class WebServer : IDisposable
             }
         }
     }
-
-    /// <returns>
-    /// The request line and the headers; the whole buffer if they are too large; null if the client closed the connection.
-    /// </returns>
-    private static async Task<ReadOnlyMemory<byte>?> ReadAsync(Socket socket, Memory<byte> buffer, CancellationToken cancellationToken)
-    {
-        var length = 0;
-        while (length < buffer.Length)
-        {
-            var read = await socket.ReceiveAsync(buffer[length..], cancellationToken);
-            if (read == 0)
-                return null;
-            var from = Math.Max(0, length - 3);
-            length += read;
-            if (buffer.Span[from..length].IndexOf("\r\n\r\n"u8) is >= 0 and var end)
-                return buffer[..(from + end)];
-        }
-
-        return buffer;
-    }
-
-    private async Task RespondAsync(Socket socket, ReadOnlyMemory<byte> head, byte[] buffer, CancellationToken cancellationToken)
-    {
-        PageRequest? request = null;
-        var status = head.Length == MaxHead ? 431 : PageRequest.Parse(head.Span, out request);
-        var response = request is null ? PageResponse.Of(status) : await RespondAsync(request, cancellationToken);
-        var left = (ReadOnlyMemory<byte>)response.ToBytes(request?.Method == "HEAD", _environment.Time.GetUtcNow());
-        while (!left.IsEmpty)
-            left = left[await socket.SendAsync(left, cancellationToken)..];
-        // Closing a connection with unread data resets it, and the client may lose the response (RFC 9112 section 9.6).
-        socket.Shutdown(SocketShutdown.Send);
-        var rest = 0;
-        while (rest < MaxRest)
-        {
-            var read = await socket.ReceiveAsync(buffer.AsMemory(), cancellationToken);
-            if (read == 0)
-                return;
-            rest += read;
-        }
-    }
-
-    private async ValueTask<PageResponse> RespondAsync(PageRequest request, CancellationToken cancellationToken)
-    {
-        if (request.Method is not ("GET" or "HEAD"))
-            return PageResponse.Of(405);
-        if (!_pages.TryGetValue(request.Path, out var page))
-            return PageResponse.Of(404);
-        try
-        {
-            return await page(request, cancellationToken);
-        }
-        catch (Exception e) when (e is not OperationCanceledException)
-        {
-            LogFailed(_environment.Logger, request.Path, ErrorIds.UnexpectedError, "Report this defect.", e);
-            return PageResponse.Of(500);
-        }
-    }
-
-    [LoggerMessage(
-        EventId = LogEvents.PageFailed,
-        EventName = nameof(LogEvents.PageFailed),
-        Level = LogLevel.Error,
-        Message = "The page {Path} failed unexpectedly ({ErrorId}). {Remedy}"
-    )]
-    private static partial void LogFailed(ILogger logger, string path, string errorId, string remedy, Exception error);
 }

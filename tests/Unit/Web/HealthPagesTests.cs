@@ -52,8 +52,9 @@ public sealed class HealthPagesTests
 
     private async Task<(int Status, string Text)> GetAsync(string path)
     {
-        var page = HealthPages.Create(() => _fault, () => _missing)[path];
-        var response = await page(
+        var route = HealthPages.Create(() => _fault, () => _missing).Single(route => route.Path == path);
+        Assert.True(route.IsProbe);
+        var response = await route.Page(
             new PageRequest("GET", path, "", new Dictionary<string, string>()),
             TestContext.Current.CancellationToken
         );
