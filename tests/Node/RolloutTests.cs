@@ -1,17 +1,12 @@
-using CvManager.Cluster;
-using CvManager.Support.Resources;
 using Xunit;
+using static CvManager.Node.RollingWorkload;
 
 namespace CvManager.Node;
 
 /// <summary>R1, R5 and R6 with real containers.</summary>
 public sealed class RolloutTests
 {
-    private const string Good = "1.0.0";
-    private const string Next = "1.1.0";
-
     private static readonly string[] ExitsAtOnce = ["/bin/sh", "-c", "echo the configuration is missing; exit 3"];
-    private static readonly string[] NeverServes = ["/bin/sleep", "3600"];
 
     [Fact]
     public async Task A_tag_move_replaces_the_containers()
@@ -58,16 +53,6 @@ public sealed class RolloutTests
     }
 
     [Fact]
-    public async Task An_image_that_never_becomes_ready_is_rolled_back()
-    {
-        await using var scene = await RunningAsync("unready");
-        await scene.PushAsync(Next, NeverServes);
-        scene.MoveTag(Next);
-
-        await IsRolledBackAsync(scene, "timed out progressing");
-    }
-
-    [Fact]
     public async Task The_output_of_a_gate_that_fails_is_in_the_event_and_in_the_history()
     {
         await using var scene = await RunningAsync("gate", "verify: [{kind: Image, image: NS/tests, tag: demo, runAsUser: 65532}]");
@@ -99,51 +84,4 @@ public sealed class RolloutTests
             "-p",
             isSuspended ? """{"spec": {"suspend": true}}""" : """{"spec": {"suspend": false}}"""
         );
-
-    private static async Task IsRolledBackAsync(NodeScene scene, string cause)
-    {
-        var status = await scene.UntilPhaseAsync("RolledBack");
-
-        Assert.Equal(Next, Assert.Single(status["quarantined"]!.AsArray())!["version"]!.GetValue<string>());
-        Assert.Equal(("Failed", Good), (status["currStatus"]!.GetValue<string>(), status["successVersion"]!.GetValue<string>()));
-        var record = (await scene.ReadHistoryAsync(TestContext.Current.CancellationToken))[0];
-        Assert.Equal((Next, "RolledBack"), (record.ToVersion, record.Outcome));
-        Assert.True(record.Reason.Contains(cause, StringComparison.Ordinal), record.Reason);
-        Assert.Contains(cause, Assert.Single(await scene.EventsAsync("RolledBack")), StringComparison.Ordinal);
-        await scene.KubeCtlAsync("rollout", "status", "deployment/app", "--timeout=30s");
-        await ServesAsync(scene, Good);
-    }
-
-    /// <summary>Starts with a version that runs, to which the tag points.</summary>
-    private static async Task<NodeScene> RunningAsync(string name, string container = "")
-    {
-        var scene = await NodeScene.CreateAsync(name, Good);
-        scene.MoveTag(Good);
-        await scene.ApplyAsync(
-            Manifests.Documents(
-                Manifests.Workload(
-                    Good,
-                    spec: "replicas: 2, progressDeadlineSeconds: 15",
-                    pod: "terminationGracePeriodSeconds: 1",
-                    container: NodeScene.Probe
-                ),
-                Manifests.ContainerVersion("tag: demo", container: container.Replace("NS", scene.Namespace, StringComparison.Ordinal))
-            )
-        );
-        await scene.UntilSuccessAsync("app", Good);
-        return scene;
-    }
-
-    /// <summary>Asserts that both pods are ready and serve a version.</summary>
-    private static async Task ServesAsync(NodeScene scene, string version)
-    {
-        await scene.KubeCtlAsync("expose", "deployment/app", "--port=8080");
-        var endpoints = await scene.UntilAsync(
-            new ResourcePath("", "v1", "endpoints"),
-            "app",
-            endpoints => endpoints["subsets"]?[0]?["addresses"]?.AsArray().Count == 2
-        );
-        foreach (var address in endpoints["subsets"]![0]!["addresses"]!.AsArray())
-            Assert.Equal(scene.Served(version), (await TestNode.GetAsync($"{address!["ip"]!.GetValue<string>()}:8080/version")).Trim());
-    }
 }

@@ -147,6 +147,8 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
         Evidence seen;
         try
         {
+            if (exceeded is not null && !await workloads.IsOfVersionAsync(exceeded, workload, container, cancellationToken))
+                exceeded = null;
             seen = await workloads.FindEvidenceAsync(
                 workload,
                 container,
@@ -154,10 +156,9 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
                 order.Entry.Baseline,
                 order.Since,
                 order.Now,
+                order.IsDue || exceeded is not null,
                 cancellationToken
             );
-            if (exceeded is not null && !await workloads.IsOfVersionAsync(exceeded, workload, container, cancellationToken))
-                exceeded = null;
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
@@ -191,8 +192,14 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
             var why = exceeded is null ? message : exceeded.Message;
             if (Cause(order.Entry.Trouble, trouble, failed) is { } cause)
                 why = $"{why}; {cause}";
-            if (failed && trouble?.Crashed is { } crashed)
-                why = $"{why}; {await ReadLogAsync(workload.Namespace, crashed, cancellationToken)}";
+            if (failed && trouble?.Container is { } troubled)
+            {
+                if (await workloads.FindReportAsync(workload.Namespace, trouble, troubled, order.Since, cancellationToken) is { } report)
+                    why = $"{why}; {report}";
+                if (troubled.HasStarted)
+                    why = $"{why}; {await ReadLogAsync(workload.Namespace, troubled, cancellationToken)}";
+            }
+
             return new DeliveryProgress(failed ? DeliveryState.Failed : DeliveryState.Waiting, why)
             {
                 Trouble = trouble,
@@ -239,13 +246,13 @@ internal sealed class WorkloadDelivery(ClusterConnection cluster, WorkloadStore 
                 ? first.Message
                 : now.Message;
 
-    private async Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, CancellationToken cancellationToken)
+    private async Task<string> ReadLogAsync(string ns, PodContainer container, CancellationToken cancellationToken)
     {
         try
         {
             var log = string.Join(
                 '\n',
-                (await workloads.ReadLogAsync(ns, crashed, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line))
+                (await workloads.ReadLogAsync(ns, container, LogLines, cancellationToken)).Split('\n').Select(line => RemoteText.Show(line))
             );
             return log.Length == 0
                 ? "the container log is empty"

@@ -14,9 +14,16 @@ internal sealed record Trouble(string Kind, string Message, bool IsDecisive, boo
     /// <summary>What the kubelet calls it: ImagePullBackOff, CrashLoopBackOff, OOMKilled.</summary>
     public required string Reason { get; init; }
 
-    /// <summary>The pod and container that crashed; null for other kinds.</summary>
-    public (string Pod, string Container)? Crashed { get; init; }
+    /// <summary>The container whose events and log may say why; null if the message says it.</summary>
+    public PodContainer? Container { get; init; }
 }
+
+/// <summary>A container of a pod.</summary>
+/// <param name="Pod">The name of the pod.</param>
+/// <param name="PodUid">Its uid.</param>
+/// <param name="Name">The name of the container.</param>
+/// <param name="HasStarted">False if it has no log yet.</param>
+internal sealed record PodContainer(string Pod, string PodUid, string Name, bool HasStarted);
 
 /// <summary>The kinds of trouble (<see cref="WorkloadTrouble.Kind"/>).</summary>
 internal static class TroubleKind
@@ -24,6 +31,9 @@ internal static class TroubleKind
     public const string ImagePull = nameof(ImagePull);
     public const string Configuration = nameof(Configuration);
     public const string Crash = nameof(Crash);
+
+    /// <summary>Only of a workload that has failed: before, a pod that is not ready may become so.</summary>
+    public const string NotReady = nameof(NotReady);
 }
 
 /// <summary>A pod that is not ready, and why.</summary>
@@ -48,6 +58,8 @@ internal static class PodEvidence
 {
     /// <summary>The number of crashes that counts as the version's fault; fewer may be transient.</summary>
     public const int DecisiveCrashes = 3;
+
+    private const string NotReady = "NotReady";
 
     /// <summary>A message about a failed pull contains the image name three times.</summary>
     private const int MaxMessageLength = 600;
@@ -111,8 +123,7 @@ internal static class PodEvidence
                 status.At("state", "terminated")
                 ?? (restarts > 0 || reason == "CrashLoopBackOff" ? status.At("lastState", "terminated") : null);
             var again = pod.Text("spec", "restartPolicy") is null or "Always" || ended.Number("exitCode") != 0;
-            var isInit = pod.Items("status", "initContainerStatuses").Contains(status);
-            if (ended is null || !isDown || !again || (isInit && ended.Number("exitCode") == 0))
+            if (ended is null || !isDown || !again || (IsInit(pod, status) && ended.Number("exitCode") == 0))
                 continue;
             var crashes = restarts + 1;
             return new Trouble(
@@ -123,7 +134,7 @@ internal static class PodEvidence
             )
             {
                 Reason = reason ?? ended.Text("reason") ?? "Error",
-                Crashed = (pod.Text("metadata", "name")!, status.Text("name")!),
+                Container = ContainerOf(pod, status, hasStarted: true),
             };
         }
 
@@ -205,20 +216,43 @@ internal static class PodEvidence
             return null;
         if (FindBlockage(pod, now) is { } blockage)
             return new UnreadyPod(name, blockage.By, blockage.Message, IsProblem: true);
-        var waiting = pod.Items("status", "initContainerStatuses")
-            .Concat(pod.Items("status", "containerStatuses"))
-            .FirstOrDefault(status => status.At("state", "waiting") is not null);
+        var container = UnreadyContainer(pod);
         var phase = pod.Text("status", "phase") ?? "Pending";
-        return waiting.Text("state", "waiting", "reason") is { } reason
-                ? new UnreadyPod(
-                    name,
-                    reason,
-                    Describe($"pod {name}, container {waiting.Text("name")}", reason, waiting!),
-                    IsProblem: false
-                )
-            : phase == "Running" ? new UnreadyPod(name, "NotReady", $"pod {name} is running, but not ready", IsProblem: false)
-            : new UnreadyPod(name, phase, $"pod {name} is {phase}", IsProblem: false);
+        if (container is null)
+        {
+            // A readiness gate, for example.
+            return Condition(pod, "ContainersReady").Text("status") == "True" && Condition(pod, "Ready").Text("message") is { } message
+                ? new UnreadyPod(name, NotReady, $"pod {name} is not ready: {Shown(message)}", IsProblem: false)
+                : new UnreadyPod(name, phase, $"pod {name} is {phase}, but not ready", IsProblem: false);
+        }
+
+        var where = $"pod {name}, container {container.Text("name")}";
+        var isWaiting = container.At("state", "running") is null;
+        var (reason, state) =
+            !isWaiting ? (NotReady, $"{where}: running, but not {(IsInit(pod, container) ? "completed" : "ready")}")
+            : container.Text("state", "waiting", "reason") is { } why ? (why, Describe(where, why, container))
+            : (phase, $"{where}: {phase}");
+        var restarts = Math.Max(0, (container.Number("restartCount") ?? 0) - restartsBefore);
+        if (restarts > 0)
+            state += string.Create(
+                CultureInfo.InvariantCulture,
+                $", {restarts} {(restarts == 1 ? "restart" : "restarts")}{(container.At("lastState", "terminated") is { } last ? $", {HowEnded(last)}" : "")}"
+            );
+        return new UnreadyPod(name, reason, state, IsProblem: false);
     }
+
+    /// <summary>The trouble of a failed workload whose pod shows no other (<see cref="FindTrouble"/>); null if the pod is ready.</summary>
+    /// <param name="restartsBefore">See <see cref="FindTrouble"/>.</param>
+    public static Trouble? FindUnready(JsonObject pod, DateTimeOffset now, int restartsBefore = 0) =>
+        DescribeUnready(pod, now, restartsBefore) is { } unready
+            ? new Trouble(TroubleKind.NotReady, unready.Message, IsDecisive: false, NamesCause: true)
+            {
+                Reason = unready.Reason,
+                Container = UnreadyContainer(pod) is { } container
+                    ? ContainerOf(pod, container, container.At("state", "running") is not null)
+                    : null,
+            }
+            : null;
 
     public static bool IsReady(JsonObject pod) => Condition(pod, "Ready").Text("status") == "True";
 
@@ -249,6 +283,17 @@ internal static class PodEvidence
         return digest is not null
             && (RunningImage.DigestOf(present) == digest || (running is not null && RunningImage.DigestOf(running) == digest));
     }
+
+    /// <summary>The first container that a pod waits for, in the order in which they start; null if all are ready.</summary>
+    private static JsonObject? UnreadyContainer(JsonObject pod) =>
+        pod.Items("status", "initContainerStatuses")
+            .Concat(pod.Items("status", "containerStatuses"))
+            .FirstOrDefault(status => !status.Flag("ready"));
+
+    private static bool IsInit(JsonObject pod, JsonObject status) => pod.Items("status", "initContainerStatuses").Contains(status);
+
+    private static PodContainer ContainerOf(JsonObject pod, JsonObject status, bool hasStarted) =>
+        new(pod.Text("metadata", "name") ?? "", pod.Text("metadata", "uid") ?? "", status.Text("name") ?? "", hasStarted);
 
     private static JsonObject? Condition(JsonObject pod, string type) =>
         pod.Items("status", "conditions").FirstOrDefault(c => c.Text("type") == type);

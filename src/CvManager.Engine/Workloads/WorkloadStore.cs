@@ -22,6 +22,12 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         "NetworkNotReady",
     ];
 
+    /// <summary>What the kubelet reports about a container that has not started.</summary>
+    private static readonly string[] StartReports = ["Pulling", .. SetUpFailures];
+
+    /// <summary>What the kubelet reports about a probe.</summary>
+    private static readonly string[] ProbeReports = ["Unhealthy"];
+
     /// <summary>Events have the time of the writer's clock.</summary>
     private static readonly TimeSpan ClockTolerance = TimeSpan.FromSeconds(30);
 
@@ -131,6 +137,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     /// <param name="baseline">The state before the image was changed.</param>
     /// <param name="since">The start of the rollout: earlier events are ignored.</param>
     /// <param name="now">The time.</param>
+    /// <param name="hasFailed">Whether its time is up: then a pod that is not ready is a trouble, too.</param>
     /// <param name="cancellationToken">Stops between two requests.</param>
     internal async Task<Evidence> FindEvidenceAsync(
         Workload workload,
@@ -139,6 +146,7 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         WorkloadBaseline? baseline,
         DateTimeOffset since,
         DateTimeOffset now,
+        bool hasFailed,
         CancellationToken cancellationToken
     )
     {
@@ -148,7 +156,13 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
         if (kind is PodKind)
         {
             var pod = await cluster.GetAsync(PathOf(workload), cancellationToken);
-            return new Evidence(PodEvidence.FindTrouble(pod, baseline?.Restarts ?? 0), PodEvidence.FindBlockage(pod, now));
+            var restarts = baseline?.Restarts ?? 0;
+            var blocked = PodEvidence.FindBlockage(pod, now);
+            var failing = PodEvidence.FindTrouble(pod, restarts);
+            return new Evidence(
+                failing is null && blocked is null && hasFailed ? PodEvidence.FindUnready(pod, now, restarts) : failing,
+                blocked
+            );
         }
 
         if (!kind.HasPods || workload.PodSelector.Length == 0)
@@ -164,9 +178,10 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
                 || PodEvidence.IsBeingSetUp(pod, now)
             ),
         ];
-        if (unwell.Count > 0)
+        Func<JsonObject, bool> isOfVersion = _ => false;
+        if (unwell.Count > 0 || (hasFailed && !present.TrueForAll(PodEvidence.IsReady)))
         {
-            var isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
+            isOfVersion = await OfVersionAsync(workload, kind, container, digest, cancellationToken);
             unwell = [.. unwell.Where(isOfVersion).Take(MaxPods)];
             // Trouble with the version takes precedence over anything that blocks other pods.
             if (unwell.Select(pod => PodEvidence.FindTrouble(pod)).FirstOrDefault(trouble => trouble is not null) is { } trouble)
@@ -175,7 +190,8 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
                 return new Evidence(null, blockage);
             if (
                 unwell.Find(pod => PodEvidence.IsBeingSetUp(pod, now)) is { } waiting
-                && await FindEventAsync(waiting, SetUpFailures, since, cancellationToken) is { } why
+                && await FindEventAsync(workload.Namespace, waiting.Text("metadata", "uid")!, SetUpFailures, since, cancellationToken)
+                    is { } why
             )
                 return new Evidence(
                     null,
@@ -199,7 +215,12 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             && present.Count(pod => PodEvidence.IsOwnedBy(pod, workload.Uid)) < workload.DesiredPods
             && await FindEventAsync(workload.Namespace, workload.Uid, ["FailedCreate"], since, cancellationToken) is { } refused
             ? new Evidence(null, new Blockage(ConditionReasons.PodsNotCreated, $"pods cannot be created: {PodEvidence.Shown(refused)}"))
-            : Evidence.None;
+            : new Evidence(
+                hasFailed && present.Find(pod => !PodEvidence.IsReady(pod) && isOfVersion(pod)) is { } unready
+                    ? PodEvidence.FindUnready(unready, now)
+                    : null,
+                null
+            );
     }
 
     /// <summary>The pods of the workload's current image that are not ready, and why; at most 5, newest first.</summary>
@@ -265,9 +286,35 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             || exceeded.Message.Contains($"\"{name}\"", StringComparison.Ordinal);
     }
 
-    /// <summary>The last lines of a crashed container's log.</summary>
-    internal Task<string> ReadLogAsync(string ns, (string Pod, string Container) crashed, int lines, CancellationToken cancellationToken) =>
-        cluster.ReadPodLogAsync(ns, crashed.Pod, lines, cancellationToken, crashed.Container);
+    /// <summary>The last lines of a container's log.</summary>
+    internal Task<string> ReadLogAsync(string ns, PodContainer container, int lines, CancellationToken cancellationToken) =>
+        cluster.ReadPodLogAsync(ns, container.Pod, lines, cancellationToken, container.Name);
+
+    /// <summary>
+    /// What the kubelet last reported about a container in trouble: a failed probe, or what a container that has not started waits for. Null
+    /// for nothing.
+    /// </summary>
+    internal async Task<string?> FindReportAsync(
+        string ns,
+        Trouble trouble,
+        PodContainer container,
+        DateTimeOffset since,
+        CancellationToken cancellationToken
+    )
+    {
+        var reports = (
+            await FindEventsAsync(ns, container.PodUid, container.HasStarted ? ProbeReports : StartReports, since, cancellationToken)
+        ).Where(e => IsAbout(e, container.Name));
+        // A liveness or startup probe says why the kubelet restarts a container, which is not ready meanwhile.
+        var report = reports.LastOrDefault(e => !IsReadiness(e)) ?? (trouble.Kind == TroubleKind.Crash ? null : reports.LastOrDefault());
+        return report is null ? null : PodEvidence.Shown(report.Text("message"));
+    }
+
+    /// <summary>Whether an event is about a container (spec.containers{name}), or about the whole pod.</summary>
+    private static bool IsAbout(JsonObject e, string container) =>
+        e.Text("involvedObject", "fieldPath") is not { Length: > 0 } path || path.EndsWith($"{{{container}}}", StringComparison.Ordinal);
+
+    private static bool IsReadiness(JsonObject e) => e.Text("message")?.StartsWith("Readiness", StringComparison.Ordinal) == true;
 
     /// <summary>Identifies a workload's pods of the current image by owner and revision, because webhooks may rewrite pod images.</summary>
     private async Task<Func<JsonObject, bool>> OfVersionAsync(
@@ -315,17 +362,17 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
             );
     }
 
-    private Task<string?> FindEventAsync(
-        JsonObject pod,
+    /// <summary>The message of the last event about an object with one of the reasons; null if there is none.</summary>
+    private async Task<string?> FindEventAsync(
+        string ns,
+        string uid,
         IReadOnlyCollection<string> reasons,
         DateTimeOffset since,
         CancellationToken cancellationToken
-    ) => FindEventAsync(pod.Text("metadata", "namespace")!, pod.Text("metadata", "uid")!, reasons, since, cancellationToken);
+    ) => (await FindEventsAsync(ns, uid, reasons, since, cancellationToken)).LastOrDefault()?.Text("message");
 
-    /// <summary>
-    /// The message of the last event about an object with one of the reasons; null if there is none, or events may not be read.
-    /// </summary>
-    private async Task<string?> FindEventAsync(
+    /// <summary>The events about an object with one of the reasons, oldest first; none if events may not be read.</summary>
+    private async Task<IReadOnlyList<JsonObject>> FindEventsAsync(
         string ns,
         string uid,
         IReadOnlyCollection<string> reasons,
@@ -335,14 +382,17 @@ public sealed class WorkloadStore(ClusterConnection cluster, Action<Workload>? s
     {
         try
         {
-            return (await cluster.ListAsync(new ResourcePath("", "v1", "events", ns), null, $"involvedObject.uid={uid}", cancellationToken))
-                .Where(e => reasons.Contains(e.Text("reason") ?? "") && TimeOf(e) >= since - ClockTolerance)
-                .MaxBy(TimeOf)
-                ?.Text("message");
+            var events = await cluster.ListAsync(
+                new ResourcePath("", "v1", "events", ns),
+                null,
+                $"involvedObject.uid={uid}",
+                cancellationToken
+            );
+            return [.. events.Where(e => reasons.Contains(e.Text("reason") ?? "") && TimeOf(e) >= since - ClockTolerance).OrderBy(TimeOf)];
         }
         catch (CvException e) when (e.Kind == CvErrorKind.Forbidden)
         {
-            return null;
+            return [];
         }
 
         static DateTimeOffset TimeOf(JsonObject e) =>

@@ -18,10 +18,19 @@ internal sealed class EventRecorder(ClusterState cluster)
     public void Normal(ResourceType type, StoredObject about, string component, string reason, string message) =>
         Record(type, about, component, "Normal", reason, message);
 
-    public void Warning(ResourceType type, StoredObject about, string component, string reason, string message) =>
-        Record(type, about, component, "Warning", reason, message);
+    /// <param name="fieldPath">The part of the object that the event is about, such as spec.containers{main}.</param>
+    public void Warning(ResourceType type, StoredObject about, string component, string reason, string message, string fieldPath = "") =>
+        Record(type, about, component, "Warning", reason, message, fieldPath);
 
-    private void Record(ResourceType type, StoredObject about, string component, string eventType, string reason, string message)
+    private void Record(
+        ResourceType type,
+        StoredObject about,
+        string component,
+        string eventType,
+        string reason,
+        string message,
+        string fieldPath = ""
+    )
     {
         var ns = about.Namespace.Length > 0 ? about.Namespace : "default";
         var key = (about.Uid, reason, message);
@@ -44,7 +53,12 @@ internal sealed class EventRecorder(ClusterState cluster)
             }
             name =
                 $"{about.Name}.{cluster.Loop.Now.UtcTicks.ToString("x16", CultureInfo.InvariantCulture)[..12]}{cluster.Identifiers.Suffix(4)}";
-            cluster.Create(BuiltInKinds.Events, ns, Body(type, about, component, eventType, reason, message, name, now), component);
+            cluster.Create(
+                BuiltInKinds.Events,
+                ns,
+                Body(type, about, component, eventType, reason, message, fieldPath, name, now),
+                component
+            );
             _names[key] = name;
             cluster.Loop.Post(Lifetime, () => Expire(key, ns, name));
         }
@@ -61,6 +75,7 @@ internal sealed class EventRecorder(ClusterState cluster)
         string eventType,
         string reason,
         string message,
+        string fieldPath,
         string name,
         string now
     )
@@ -68,20 +83,22 @@ internal sealed class EventRecorder(ClusterState cluster)
         var source = new JsonObject { ["component"] = component };
         if (component == ControllerIdentity.Kubelet)
             source.SetOrRemove("host", about.Body.Str("spec", "nodeName"));
+        var involved = new JsonObject
+        {
+            ["kind"] = type.Kind,
+            ["namespace"] = about.Namespace,
+            ["name"] = about.Name,
+            ["uid"] = about.Uid,
+            ["apiVersion"] = type.Storage.ApiVersion,
+            ["resourceVersion"] = about.Body.Str("metadata", "resourceVersion"),
+        };
+        involved.SetOrRemove("fieldPath", fieldPath);
         return new JsonObject
         {
             ["kind"] = "Event",
             ["apiVersion"] = "v1",
             ["metadata"] = new JsonObject { ["name"] = name },
-            ["involvedObject"] = new JsonObject
-            {
-                ["kind"] = type.Kind,
-                ["namespace"] = about.Namespace,
-                ["name"] = about.Name,
-                ["uid"] = about.Uid,
-                ["apiVersion"] = type.Storage.ApiVersion,
-                ["resourceVersion"] = about.Body.Str("metadata", "resourceVersion"),
-            },
+            ["involvedObject"] = involved,
             ["reason"] = reason,
             ["message"] = message,
             ["source"] = source,

@@ -317,6 +317,15 @@ internal sealed class Kubelet(ClusterState cluster, EventRecorder events) : Cont
         container.Terminated = null;
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Created", $"Created container {container.Name}");
         events.Normal(Pods, pod, ControllerIdentity.Kubelet, "Started", $"Started container {container.Name}");
+        if (behavior.NeverReady && !container.IsInit)
+            events.Warning(
+                Pods,
+                pod,
+                ControllerIdentity.Kubelet,
+                "Unhealthy",
+                "Readiness probe failed: HTTP probe failed with statuscode: 503",
+                $"spec.containers{{{container.Name}}}"
+            );
         container.Ready = !container.IsInit && !behavior.NeverReady && !behavior.Crashes && !(behavior.Fails && policy == "Always");
         var crashes = behavior.Crashes || (behavior.Fails && policy != "Never");
         if (container.IsInit)

@@ -163,6 +163,50 @@ public sealed class BlameTests : ControllerStage
         Assert.True(Now - moved < TimeSpan.FromSeconds(30 + 45), $"the rollout took {Now - moved}");
     }
 
+    [Theory]
+    [InlineData("Deployment")]
+    [InlineData("StatefulSet")]
+    [InlineData("DaemonSet")]
+    [InlineData("ReplicaSet")]
+    [InlineData("Pod")]
+    public async Task A_version_that_never_becomes_ready_fails_with_pod_container_and_failed_probe(string kind)
+    {
+        var shape = WorkloadShape.All.Single(s => s.Kind == kind);
+        await SendAsync(HttpMethod.Post, shape.Collection, shape.Make("app", "app", $"{Names.Repository}:v1", 2, false));
+        await StartAsync("""{"timeoutSeconds":120}""");
+        Push("app", "v4-notready");
+        var moved = Now;
+        MoveTag("v4-notready");
+
+        await RunUntilAsync(async () => await PhaseAsync() is "RollingBack" or "RolledBack", Long, "it failed");
+
+        Facts.AssertIn(
+            Fields.Text(await GetAsync(), "status", "rollout", "message"),
+            "pod app",
+            "container main",
+            "Readiness probe failed: HTTP probe failed with statuscode: 503",
+            "container log"
+        );
+        // Only when it fails. Of pods that a StatefulSet or DaemonSet cannot create, events are read before.
+        if (kind is not ("StatefulSet" or "DaemonSet"))
+            Assert.Equal(1, Count("list events", moved));
+        await RunUntilAsync(async () => await PhaseAsync() == "RolledBack", Long, "it is rolled back");
+        Assert.Equal(["v4-notready"], Quarantined(await GetAsync()));
+    }
+
+    [Fact]
+    public async Task Without_permission_to_read_events_the_message_still_has_pod_and_container()
+    {
+        await BeginAsync("""{"progressDeadlineSeconds":30}""");
+        Access.Deny("list events");
+        Push("app", "v4-notready");
+        MoveTag("v4-notready");
+
+        await RunUntilAsync(async () => await PhaseAsync() == "RolledBack", Long, "it is rolled back");
+
+        Facts.AssertIn(Fields.Text(await GetAsync(), "status", "rollout", "message"), "pod app", "container main", "not ready");
+    }
+
     [Fact]
     public async Task The_first_cause_is_kept_although_later_reports_omit_it()
     {

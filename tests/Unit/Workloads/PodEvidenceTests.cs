@@ -60,7 +60,7 @@ public sealed class PodEvidenceTests
 
             Assert.Equal((kind, decisive), (trouble.Kind, trouble.IsDecisive));
             Facts.AssertIn(trouble.Message, facts);
-            Assert.Equal(kind == TroubleKind.Crash ? ("p", "main") : null, trouble.Crashed);
+            Assert.Equal(kind == TroubleKind.Crash ? new PodContainer("p", "", "main", HasStarted: true) : null, trouble.Container);
         }
     }
 
@@ -159,7 +159,17 @@ public sealed class PodEvidenceTests
     )]
     [InlineData("[{name: main, restartCount: 0, state: {" + Ended + "}}]", "Error", true, "code 3")]
     [InlineData("[{name: main, state: {waiting: {reason: ContainerCreating}}}]", "ContainerCreating", false, "ContainerCreating")]
-    [InlineData("[{name: main, ready: false, state: {running: {}}}]", "NotReady", false, "not ready")]
+    [InlineData("[{name: main, ready: false, state: {running: {}}}]", "NotReady", false, "container main", "not ready")]
+    [InlineData(
+        "[{name: side, ready: true, state: {running: {}}}, {name: main, ready: false, restartCount: 1, state: {running: {}}, lastState: {"
+            + Ended
+            + "}}]",
+        "NotReady",
+        false,
+        "container main",
+        "1 restart,",
+        "code 3"
+    )]
     public void A_pod_that_is_not_ready_is_described(string containers, string reason, bool isProblem, params string[] facts)
     {
         var pod = Json($"{{metadata: {{name: p}}, spec: {{}}, status: {{phase: Running, containerStatuses: {containers}}}}}");
@@ -186,6 +196,39 @@ public sealed class PodEvidenceTests
         )!;
         Assert.Equal((ConditionReasons.PodsNotScheduled, true), (described.Reason, described.IsProblem));
         Facts.AssertIn(described.Message, "pod p", "Insufficient cpu");
+    }
+
+    [Fact]
+    public void A_pod_whose_readiness_gate_is_not_met_is_described_by_its_condition()
+    {
+        var described = PodEvidence.DescribeUnready(
+            Json(
+                "{metadata: {name: p}, spec: {}, status: {phase: Running, containerStatuses: [{name: main, ready: true, state: {running: {}}}], conditions: "
+                    + "[{type: ContainersReady, status: 'True'}, {type: Ready, status: 'False', reason: ReadinessGatesNotReady, message: 'gate acme/lb is not True'}]}}"
+            ),
+            Now
+        )!;
+
+        Assert.Equal(("NotReady", false), (described.Reason, described.IsProblem));
+        Facts.AssertIn(described.Message, "pod p", "gate acme/lb is not True");
+    }
+
+    [Theory]
+    [InlineData("containerStatuses: [{name: main, ready: false, state: {running: {}}}]", "main", true)]
+    [InlineData("containerStatuses: [{name: main, ready: false, state: {waiting: {reason: ContainerCreating}}}]", "main", false)]
+    [InlineData(
+        "initContainerStatuses: [{name: done, ready: true, state: {terminated: {exitCode: 0}}}, {name: migrate, ready: false, state: {running: {}}}], "
+            + "containerStatuses: [{name: main, ready: false, state: {waiting: {reason: PodInitializing}}}]",
+        "migrate",
+        true
+    )]
+    public void The_container_that_keeps_a_pod_from_being_ready_is_found(string statuses, string container, bool hasStarted)
+    {
+        var trouble = PodEvidence.FindUnready(Json($"{{metadata: {{name: p, uid: u}}, spec: {{}}, status: {{{statuses}}}}}"), Now)!;
+
+        Assert.Equal((TroubleKind.NotReady, false), (trouble.Kind, trouble.IsDecisive));
+        Assert.Equal(new PodContainer("p", "u", container, hasStarted), trouble.Container);
+        Assert.Contains($"container {container}", trouble.Message, StringComparison.Ordinal);
     }
 
     private static JsonObject Json(string yaml) => YamlDocuments.Read(yaml).Single().AsObject();
