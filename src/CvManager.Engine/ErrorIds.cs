@@ -124,5 +124,7 @@ public static class ErrorIds
     public const string LeaseInvalid = nameof(LeaseInvalid);
     public const string PortInUse = nameof(PortInUse);
     public const string PortNotAvailable = nameof(PortNotAvailable);
+    public const string TooManyNamespaces = nameof(TooManyNamespaces);
     public const string UnexpectedError = nameof(UnexpectedError);
+    public const string ViewerRateLimited = nameof(ViewerRateLimited);
 }

@@ -84,6 +84,23 @@ Describe 'Start-CvReconcile' {
         }
     }
 
+    It 'serves the REST API with -Port, with a login or to everyone' {
+        $json = Start-CvReconcile -Watch -LogFormat Json -Port $port -Timeout 60 | Where-Object { $_ -match '"event":4201,' } | ForEach-Object {
+            $uri = "http://localhost:$port/v1/cv/workloads"
+            (Invoke-WebRequest $uri -SkipHttpErrorCheck).StatusCode
+            (Invoke-WebRequest $uri -SkipHttpErrorCheck -Headers @{ Authorization = 'Bearer wrong' }).StatusCode
+        } | Select-Object -First 2
+        $json | Should -Be 401, 401
+        $json = Start-CvReconcile -Watch -LogFormat Json -Port $port -AnonymousRead -Timeout 60 | Where-Object { $_ -match '"event":4201,' } | ForEach-Object {
+            (Invoke-WebRequest "http://localhost:$port/v1/cv/workloads").Content
+        } | Select-Object -First 1
+        ($json | ConvertFrom-Json).Name | Should -Be (Get-CvWorkload).Name
+    }
+
+    It 'takes -AnonymousRead with -Port only' {
+        { Start-CvReconcile -Watch -AnonymousRead } | Should -Throw -ErrorId 'ParameterNotApplicable,CvManager.PowerShell.StartCvReconcileCommand'
+    }
+
     It 'takes -Port with -Watch only' {
         { Start-CvReconcile -Port $port } | Should -Throw -ErrorId 'ParameterNotApplicable,CvManager.PowerShell.StartCvReconcileCommand'
     }

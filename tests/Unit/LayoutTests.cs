@@ -37,7 +37,7 @@ public sealed partial class LayoutTests
             "Following",
             "Leading",
         ],
-        ["Web"] = ["Cluster"],
+        ["Web"] = ["Resources", "Cluster", "Workloads", "Records", "Rollouts", "Watching", "Following"],
         ["Installation"] = ["Resources", "Cluster", "Registries", "Workloads", "Leading"],
     };
 

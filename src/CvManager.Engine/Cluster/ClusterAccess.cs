@@ -22,6 +22,9 @@ internal sealed class ClusterAccess
     /// <summary>Owned by the caller.</summary>
     public required HttpMessageHandler Handler { get; init; }
 
+    /// <summary>Opens another handler to the same server, without a client certificate. Owned by the caller.</summary>
+    public required Func<HttpMessageHandler> OpenAnonymous { get; init; }
+
     /// <summary>Headers of every request (impersonation).</summary>
     public IReadOnlyList<KeyValuePair<string, string>> Headers { get; init; } = [];
 
@@ -55,6 +58,7 @@ internal sealed class ClusterAccess
         var ns = Path.Combine(folder, "namespace");
         try
         {
+            var trust = ServerTrust.Of(ServerTrust.ReadFile(authority), orSystem: false);
             return new ClusterAccess
             {
                 Server = new Uri(
@@ -62,7 +66,8 @@ internal sealed class ClusterAccess
                 ),
                 Namespace = File.Exists(ns) && File.ReadAllText(ns).Trim() is { Length: > 0 } name ? name : "default",
                 Credentials = new TokenFileCredentials(token, time),
-                Handler = Open(ServerTrust.Of(ServerTrust.ReadFile(authority), orSystem: false), ProxySettings.OfEnvironment()),
+                Handler = Open(trust, ProxySettings.OfEnvironment()),
+                OpenAnonymous = () => Open(trust, ProxySettings.OfEnvironment()),
             };
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or CryptographicException or UriFormatException)
@@ -156,6 +161,7 @@ internal sealed class ClusterAccess
                 Namespace = string.IsNullOrEmpty(context.Namespace) ? "default" : context.Namespace,
                 Credentials = credentials,
                 Handler = OpenWithCertificate(user, credentials, Handler, time),
+                OpenAnonymous = () => Open(trust, proxy),
                 Headers = headers,
                 TlsServerName = string.IsNullOrEmpty(cluster.TlsServerName) ? null : cluster.TlsServerName,
             };

@@ -52,21 +52,37 @@ public sealed class ClusterConnection : IDisposable
     private static readonly ProductInfoHeaderValue UserAgent = new(FieldManager, ProductVersion.Text);
 
     private readonly HttpClient _http;
-    private readonly ClusterCredentials _credentials;
+    private readonly Func<HttpClient> _openAnonymous;
     private readonly IReadOnlyList<KeyValuePair<string, string>> _headers = [];
-    private readonly string? _tlsServerName;
     private readonly TimeProvider _time;
+    private ClusterCredentials _credentials;
 
-    private ClusterConnection(HttpClient http, ClusterCredentials credentials, Uri server, string context, string ns, TimeProvider time)
+    private ClusterConnection(
+        HttpClient http,
+        Func<HttpClient> openAnonymous,
+        ClusterCredentials credentials,
+        Uri server,
+        string context,
+        string ns,
+        TimeProvider time
+    )
     {
         // Each request has its own timeout; a watch has a longer one.
         http.Timeout = Timeout.InfiniteTimeSpan;
-        (_http, _credentials, _time) = (http, credentials, time);
+        (_http, _openAnonymous, _credentials, _time) = (http, openAnonymous, credentials, time);
         (Server, ContextName, DefaultNamespace) = (server, context, ns);
     }
 
     internal ClusterConnection(ClusterAccess access, string context, TimeProvider time)
-        : this(new HttpClient(access.Handler), access.Credentials, access.Server, context, access.Namespace, time)
+        : this(
+            new HttpClient(access.Handler),
+            () => new HttpClient(access.OpenAnonymous()),
+            access.Credentials,
+            access.Server,
+            context,
+            access.Namespace,
+            time
+        )
     {
         _headers =
         [
@@ -74,7 +90,7 @@ public sealed class ClusterConnection : IDisposable
                 .Headers.GroupBy(header => header.Key, header => header.Value)
                 .Select(header => KeyValuePair.Create(header.Key, SeparateHeaderLines.Join(header.Key, header))),
         ];
-        _tlsServerName = access.TlsServerName;
+        TlsServerName = access.TlsServerName;
     }
 
     /// <summary>The API server's address.</summary>
@@ -91,6 +107,8 @@ public sealed class ClusterConnection : IDisposable
 
     /// <summary>Called immediately before a change is sent; an exception prevents the change.</summary>
     private Action? BeforeChange { get; set; }
+
+    private string? TlsServerName { get; init; }
 
     private ILogger Logger { get; set; } = NullLogger.Instance;
 
@@ -171,12 +189,31 @@ public sealed class ClusterConnection : IDisposable
         var login = string.IsNullOrEmpty(token) ? null : ClusterCredentials.Bearer(token, "The token");
         return new ClusterConnection(
             new HttpClient(handler, disposeHandler: false),
+            () => new HttpClient(handler, disposeHandler: false),
             new FixedCredentials(login),
             server,
             "",
             ns,
             time ?? TimeProvider.System
         );
+    }
+
+    /// <summary>
+    /// Another connection to the same server without any credential of this one: no token, client certificate or impersonation, which the
+    /// server would prefer to the token of <see cref="WithToken"/>. The caller disposes it.
+    /// </summary>
+    internal ClusterConnection WithoutCredentials() =>
+        new(_openAnonymous(), _openAnonymous, new FixedCredentials(null), Server, ContextName, DefaultNamespace, _time)
+        {
+            TlsServerName = TlsServerName,
+        };
+
+    /// <summary>A connection without credentials, with a token. Must not be disposed.</summary>
+    internal ClusterConnection WithToken(string token)
+    {
+        var connection = (ClusterConnection)MemberwiseClone();
+        connection._credentials = new FixedCredentials(ClusterCredentials.Bearer(token, "The token"));
+        return connection;
     }
 
     /// <summary>The same connection with a guard that is called before each change and may prevent it. Must not be disposed.</summary>
@@ -645,7 +682,7 @@ public sealed class ClusterConnection : IDisposable
         request.Headers.UserAgent.Add(UserAgent);
         request.Headers.Authorization = login;
         // SocketsHttpHandler takes the TLS server name from this header.
-        request.Headers.Host = _tlsServerName;
+        request.Headers.Host = TlsServerName;
         foreach ((var name, var value) in _headers)
             request.Headers.TryAddWithoutValidation(name, value);
         if (body is not null)

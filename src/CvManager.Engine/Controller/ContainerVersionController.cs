@@ -124,6 +124,9 @@ public sealed partial class ContainerVersionController : IDisposable
             );
     }
 
+    /// <summary>What the watches reported; null before the initial sync. Also on a standby.</summary>
+    public ClusterSnapshot? Snapshot => _isSynced ? _view.Snapshot : null;
+
     /// <summary>True once everything that is watched has been read, or is known not to be readable; also on a standby.</summary>
     public bool IsSynced => _isSynced;
 

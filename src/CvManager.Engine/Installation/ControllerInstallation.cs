@@ -373,26 +373,7 @@ public sealed class ControllerInstallation(ClusterConnection cluster, TimeProvid
     {
         try
         {
-            var review = await cluster.CreateAsync(
-                new ResourcePath("authorization.k8s.io", "v1", "selfsubjectaccessreviews"),
-                new JsonObject
-                {
-                    ["apiVersion"] = "authorization.k8s.io/v1",
-                    ["kind"] = "SelfSubjectAccessReview",
-                    ["spec"] = new JsonObject
-                    {
-                        ["resourceAttributes"] = new JsonObject
-                        {
-                            ["group"] = path.Group,
-                            ["resource"] = path.Plural,
-                            ["namespace"] = path.Namespace ?? "",
-                            ["verb"] = verb,
-                        },
-                    },
-                },
-                cancellationToken
-            );
-            return review.Flag("status", "allowed");
+            return await SelfAccessReview.IsAllowedAsync(cluster, path, verb, cancellationToken);
         }
         catch (CvException e) when (e.Kind is CvErrorKind.NotFound or CvErrorKind.Forbidden)
         {

@@ -43,6 +43,9 @@ internal static class HistoryDocument
     /// <returns>Null if they cannot be parsed, because someone edited them.</returns>
     public static IReadOnlyList<RolloutRecord>? Read(JsonObject? data) => Entries(data)?.Select(entry => entry.Record).ToList();
 
+    /// <summary>The text of a ConfigMap's data; empty for none.</summary>
+    public static string ReadInfo(JsonObject? data) => (data?[InfoKey] as JsonValue)?.ToString() ?? "";
+
     /// <summary>Adds records to a ConfigMap's data.</summary>
     /// <param name="configMap">The ConfigMap; its <c>data</c> is changed, and other keys are kept.</param>
     /// <param name="records">The records to add; records that are already present are ignored.</param>
@@ -69,7 +72,7 @@ internal static class HistoryDocument
 
         var space = Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
         var info = Cut(
-            string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + (data[InfoKey] as JsonValue)?.ToString(),
+            string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + ReadInfo(data),
             Math.Min(MaxInfoBytes, space / 4)
         );
         var kept = Write(

@@ -97,6 +97,20 @@ public sealed partial class RolloutHistory
         ];
     }
 
+    /// <summary>Reads one history ConfigMap.</summary>
+    /// <param name="ns">A valid name.</param>
+    /// <param name="name">The name of the ConfigMap (<see cref="NameOf"/>).</param>
+    /// <returns>Null if it does not exist, or is not a rollout history.</returns>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
+    public async Task<WorkloadHistory?> FindAsync(string ns, string name, CancellationToken cancellationToken)
+    {
+        var configMap = await _cluster.FindAsync(new ResourcePath("", "v1", "configmaps", ns, name), cancellationToken);
+        if (configMap is null || !IsHistory(configMap))
+            return null;
+        var data = configMap["data"] as JsonObject;
+        return new(HistoryDocument.ReadInfo(data), HistoryDocument.Read(data) ?? []);
+    }
+
     private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)
     {
         var present = await _cluster.FindAsync(path, cancellationToken);

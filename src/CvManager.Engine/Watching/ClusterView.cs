@@ -28,6 +28,18 @@ internal sealed class ClusterView(Action<string> wake)
     private readonly Dictionary<string, ContainerVersion> _pendingDeletions = new(StringComparer.Ordinal);
     private readonly Dictionary<string, Dictionary<string, int>> _tagsOfRepository = new(StringComparer.Ordinal);
 
+    private ClusterSnapshot? _snapshot;
+
+    /// <summary>The present state; the same object until something changes.</summary>
+    public ClusterSnapshot Snapshot
+    {
+        get
+        {
+            lock (_gate)
+                return _snapshot ??= new([.. _resources.Values], [.. _workloads.Values]);
+        }
+    }
+
     /// <summary>Every resource.</summary>
     public IReadOnlyList<ContainerVersion> Resources
     {
@@ -169,6 +181,7 @@ internal sealed class ClusterView(Action<string> wake)
                 Unlist(former, woken);
             }
 
+            _snapshot = null;
             _workloads.Add(key, workload);
             var app = AppOf(workload);
             In(_workloadsOfApp, app).Add(key);
@@ -225,6 +238,7 @@ internal sealed class ClusterView(Action<string> wake)
 
     private void List(ContainerVersion resource, HashSet<string> woken)
     {
+        _snapshot = null;
         _resources.Add(resource.Key, resource);
         var app = AppOf(resource);
         In(_resourcesOfApp, app).Add(resource.Key);
@@ -238,6 +252,7 @@ internal sealed class ClusterView(Action<string> wake)
 
     private void Unlist(ContainerVersion resource, HashSet<string> woken)
     {
+        _snapshot = null;
         _resources.Remove(resource.Key);
         var app = AppOf(resource);
         AddResourcesOf(app, woken);
@@ -254,6 +269,7 @@ internal sealed class ClusterView(Action<string> wake)
     private void Unlist(Workload workload, HashSet<string> woken)
     {
         var key = KeyOf(workload);
+        _snapshot = null;
         _workloads.Remove(key);
         var app = AppOf(workload);
         AddResourcesOf(app, woken);

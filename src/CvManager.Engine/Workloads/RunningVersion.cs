@@ -24,6 +24,9 @@ public sealed record RunningVersion(ContainerVersion Resource, Workload Workload
         }
     }
 
+    /// <summary>How far the current image has been rolled out.</summary>
+    public string Progress => Container is null ? $"Container {Resource.Spec.Container.Name} not found" : Workload.Progress.Message;
+
     /// <summary>
     /// An image's tag, or else its digest; <c>latest</c> if it has neither, as in Kubernetes; the whole text if it is not a valid image
     /// reference.

@@ -85,11 +85,15 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     public string? LeaseNamespace { get; set; }
 
-    /// <summary>With -Watch: serves /alive, /healthz, /readyz and /version on this port; 0 for no server.</summary>
+    /// <summary>With -Watch: serves the pages for probes and the REST API on this port; 0 for no server.</summary>
     [Parameter]
     [ValidateRange(0, 65535)]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public int Port { get; set; }
+
+    /// <summary>With -Port: everyone who can reach the port can read all pages, without a login.</summary>
+    [Parameter]
+    public SwitchParameter AnonymousRead { get; set; }
 
     /// <summary>With -Watch: works without a Lease.</summary>
     [Parameter]
@@ -107,7 +111,28 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch
             ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"]
-            : [nameof(LogFormat), nameof(LogLevel), nameof(LeaseName), nameof(LeaseNamespace), nameof(Port), nameof(NoLeaderElection)];
+            :
+            [
+                nameof(LogFormat),
+                nameof(LogLevel),
+                nameof(LeaseName),
+                nameof(LeaseNamespace),
+                nameof(Port),
+                nameof(AnonymousRead),
+                nameof(NoLeaderElection),
+            ];
+        if (Watch && AnonymousRead && Port == 0)
+        {
+            throw Terminating(
+                new CvException(
+                    CmdletErrorIds.ParameterNotApplicable,
+                    CvErrorKind.Invalid,
+                    "-AnonymousRead requires -Port.",
+                    "Omit it, or add the port of the pages."
+                )
+            );
+        }
+
         return bound.FirstOrDefault(excluded.Contains) is { } wrong
             ? throw Terminating(
                 new CvException(
@@ -190,18 +215,31 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
             LogFormat == LogFormat.Json ? _log : new WatchStatus(Logger, WriteStatusLine)
         );
         using ContainerVersionController controller = new(cluster, registries, options, environment, ShowAsync);
-        using var server = Port == 0 ? null : Listen(controller, environment);
+        using var pages =
+            Port == 0
+                ? null
+                : new RestPages(
+                    () => controller.Snapshot,
+                    cluster,
+                    new ViewerRights(AnonymousRead ? null : cluster, environment.Time),
+                    environment
+                );
+        using var server = pages is null ? null : Listen(controller, pages, environment);
         Dictionary<string, Func<CancellationToken, Task>> companions = [];
         if (server is not null)
             companions["web server"] = server.RunAsync;
         await controller.RunAsync(companions, cancellationToken);
     }
 
-    private WebServer Listen(ContainerVersionController controller, EngineEnvironment environment)
+    private WebServer Listen(ContainerVersionController controller, RestPages pages, EngineEnvironment environment)
     {
         try
         {
-            return WebServer.Listen(Port, HealthPages.Create(controller.FindFault, controller.FindMissing), environment);
+            return WebServer.Listen(
+                Port,
+                [.. HealthPages.Create(controller.FindFault, controller.FindMissing), .. pages.Routes],
+                environment
+            );
         }
         catch (CvException e)
         {

@@ -1,3 +1,4 @@
+using CvManager.Rollouts;
 using CvManager.Workloads;
 using Resource = CvManager.Resources.ContainerVersion;
 
@@ -65,38 +66,31 @@ public sealed class CvRollout
     public override string ToString() => $"{Namespace}/{Name}";
 
     /// <summary>Returns one object for each workload of the rollout; none if nothing was ever rolled out.</summary>
-    internal static IEnumerable<CvRollout> Of(Resource resource, IReadOnlyList<Workload> workloads)
-    {
-        if (resource.Status?.Rollout is not { } rollout)
-            yield break;
-        foreach (var entry in rollout.Workloads)
+    internal static IEnumerable<CvRollout> Of(Resource resource, IReadOnlyList<Workload> workloads) =>
+        WorkloadRollout.Find([resource], workloads).Select(Of);
+
+    private static CvRollout Of(WorkloadRollout one) =>
+        new()
         {
-            var workload = workloads.FirstOrDefault(w =>
-                w.Namespace == resource.Metadata.Namespace && w.Kind == entry.Kind && w.Name == entry.Name
-            );
-            yield return new CvRollout
-            {
-                Namespace = resource.Metadata.Namespace ?? "",
-                Name = resource.Metadata.Name,
-                Id = rollout.Id,
-                Version = rollout.Version,
-                RolloutPhase = rollout.Phase,
-                Workload = entry.Name,
-                Kind = entry.Kind,
-                Phase = entry.Phase,
-                Desired = workload?.DesiredPods,
-                Updated = workload?.UpdatedPods,
-                Ready = workload?.ReadyPods,
-                Available = workload?.AvailablePods,
-                Image = workload?.FindContainer(resource.Spec.Container.Name)?.Image,
-                FromImage = entry.FromImage,
-                ToImage = entry.ToImage,
-                Message = entry.Message ?? rollout.Message ?? "",
-                Started = rollout.StartedAt.LocalDateTime,
-                Deadline = rollout.FinishedAt is null ? rollout.Deadline?.LocalDateTime : null,
-                Finished = rollout.FinishedAt?.LocalDateTime,
-                StartedBy = rollout.StartedBy,
-            };
-        }
-    }
+            Namespace = one.Resource.Metadata.Namespace ?? "",
+            Name = one.Resource.Metadata.Name,
+            Id = one.Rollout.Id,
+            Version = one.Rollout.Version,
+            RolloutPhase = one.Rollout.Phase,
+            Workload = one.Entry.Name,
+            Kind = one.Entry.Kind,
+            Phase = one.Entry.Phase,
+            Desired = one.Workload?.DesiredPods,
+            Updated = one.Workload?.UpdatedPods,
+            Ready = one.Workload?.ReadyPods,
+            Available = one.Workload?.AvailablePods,
+            Image = one.Image,
+            FromImage = one.Entry.FromImage,
+            ToImage = one.Entry.ToImage,
+            Message = one.Message,
+            Started = one.Rollout.StartedAt.LocalDateTime,
+            Deadline = one.Deadline?.LocalDateTime,
+            Finished = one.Rollout.FinishedAt?.LocalDateTime,
+            StartedBy = one.Rollout.StartedBy,
+        };
 }

@@ -60,8 +60,6 @@ public sealed class CvWorkload
             Tag = running.Resource.Followed.ToString(),
             Image = running.Container?.Image ?? "",
             LatestVersion = running.Resource.Status?.Latest?.Version,
-            Progress = running.Container is null
-                ? $"Container {running.Resource.Spec.Container.Name} not found"
-                : running.Workload.Progress.Message,
+            Progress = running.Progress,
         };
 }

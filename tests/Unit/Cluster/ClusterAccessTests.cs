@@ -227,6 +227,31 @@ public sealed class ClusterAccessTests : IDisposable
         Assert.Equal(["CN=sam"], server.Clients);
     }
 
+    [Fact]
+    public async Task A_connection_for_the_token_of_someone_else_has_no_credential_of_its_own()
+    {
+        await using LoopbackApiServer server = new(_authority.Issue("any", ["127.0.0.1"]).Certificate);
+        var client = _authority.Issue("sam", [], TestAuthority.ForClients);
+        File.WriteAllText(Path.Combine(_folder, "sam.crt"), client.Pem);
+        File.WriteAllText(Path.Combine(_folder, "sam.key"), client.KeyPem);
+        File.WriteAllText(Path.Combine(_folder, "ca.crt"), _authority.Pem);
+        using var own = Connect(
+            server.Port,
+            ", certificate-authority: ca.crt",
+            "client-certificate: sam.crt, client-key: sam.key, token: own, as: admin"
+        );
+
+        using var bare = own.WithoutCredentials();
+        await bare.WithToken("another").GetRawAsync("version", Token);
+        await bare.GetRawAsync("version", Token);
+
+        Assert.Empty(server.Clients);
+        Assert.Equal(2, server.Requests.Count);
+        Assert.Contains("Authorization: Bearer another", server.Requests.First());
+        Assert.DoesNotContain(server.Requests.Last(), line => line.StartsWith("Authorization", StringComparison.Ordinal));
+        Assert.DoesNotContain(server.Requests.SelectMany(lines => lines), line => line.StartsWith("Impersonate", StringComparison.Ordinal));
+    }
+
     [Theory]
     [InlineData("", "as-groups: [dev]", "KubeConfigInvalid")]
     [InlineData("", "as: \"a\\nb\"", "KubeConfigInvalid")]

@@ -73,6 +73,27 @@ public sealed class ClusterViewTests
         Assert.Empty(_view.Resources);
     }
 
+    [Fact]
+    public void A_snapshot_is_the_same_until_something_changes()
+    {
+        _view.ForResources(null).Set(Resource("1", "demo"));
+        var first = _view.Snapshot;
+        Assert.Same(first, _view.Snapshot);
+
+        _view.ForWorkloads("Deployment", null).Set(Deployment("1", "r.example/app:1"));
+        var second = _view.Snapshot;
+        _view.ForResources(null).Set(Resource("2", "prod"));
+        var third = _view.Snapshot;
+        _view.ForWorkloads("Deployment", null).Replace([]);
+        var fourth = _view.Snapshot;
+        _view.ForResources(null).Replace([]);
+
+        Assert.Equal((0, 1), (first.Running.Count, second.Running.Count));
+        Assert.Equal(("demo", "prod"), (second.Running[0].Resource.Spec.Tag, third.Running[0].Resource.Spec.Tag));
+        Assert.Empty(fourth.Running);
+        Assert.Empty(_view.Snapshot.Resources);
+    }
+
     private static ContainerVersion Resource(string version, string tag) =>
         ContainerVersionStore.Read(
             JsonNode
