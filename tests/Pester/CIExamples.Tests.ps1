@@ -126,11 +126,15 @@ Describe 'The examples for CI services' {
         $result.ExitCode | Should -Be 0 -Because $result.Output
     }
 
-    It 'use the action with inputs that it has' {
-        $step = (Read-Yaml 'examples/github-actions/release.yml')['jobs']['release']['steps'] | Where-Object { "$($_['uses'])" -like 'cvmanager/*' }
+    It 'use the action with inputs that it has: <_>' -ForEach 'github-actions', 'cvm-example/.github/workflows' {
+        $jobs = (Read-Yaml "examples/$_/release.yml")['jobs']
+        $steps = $jobs.Keys | ForEach-Object { $jobs[$_]['steps'] } | Where-Object { "$($_['uses'])" -like 'cvmanager/*' }
         $inputs = (Read-Yaml 'action.yml')['inputs']
-        foreach ($name in $step['with'].Keys) { $inputs.Keys | Should -Contain $name }
-        foreach ($name in $inputs.Keys | Where-Object { $inputs[$_]['required'] -eq 'true' }) { $step['with'].Keys | Should -Contain $name }
+        $steps | Should -Not -BeNullOrEmpty
+        foreach ($step in $steps) {
+            foreach ($name in $step['with'].Keys) { $inputs.Keys | Should -Contain $name }
+            foreach ($name in $inputs.Keys | Where-Object { $inputs[$_]['required'] -eq 'true' }) { $step['with'].Keys | Should -Contain $name }
+        }
         Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag demo
     }
 
@@ -158,17 +162,24 @@ Describe 'The examples for CI services' {
     }
 
     It 'work in CircleCI, with the arguments of the image' {
-        $step = (Read-Yaml 'examples/circleci/config.yml')['jobs']['release']['steps'] | Where-Object { $_ -isnot [string] -and $_['run']['name'] -eq 'Move the tag demo' }
-        # What follows the name of the image, as the shell passes it to the entry point of the image: pwsh -Command.
-        $arguments = $step['run']['command'] -replace '\\\r?\n' -replace '(?s)^.*ghcr\.io/cvmanager/cvmanager\s+'
-        $arguments = $arguments.Replace('"$ECR_ENDPOINT/nearmap/cvm-example"', $repository).Replace('"$CIRCLE_SHA1"', '5d6e7f8').Trim() -split '\s+'
+        $null = Add-CvSandboxImage -Repository "$repository-tests" -Tag '5d6e7f8'
+        $jobs = (Read-Yaml 'examples/circleci/config.yml')['jobs']
+        $steps = foreach ($job in 'release', 'promote') { $jobs[$job]['steps'] | Where-Object { $_ -isnot [string] -and $_['run']['name'] -like 'Move the tag *' } }
+        $steps | Should -HaveCount 3
         $env:PSModulePath, $former = "$root/module$([IO.Path]::PathSeparator)$env:PSModulePath", $env:PSModulePath
         try {
-            $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoLogo -NoProfile -NonInteractive -Command @arguments 2>&1
-            $LASTEXITCODE | Should -Be 0 -Because "$output"
+            foreach ($step in $steps) {
+                # What follows the name of the image, as the shell passes it to the entry point of the image: pwsh -Command.
+                $arguments = $step['run']['command'] -replace '\\\r?\n' -replace '(?s)^.*ghcr\.io/cvmanager/cvmanager\s+'
+                $arguments = $arguments -replace '"\$ECR_ENDPOINT/nearmap/cvm-example([\w-]*)"', "$repository`$1" -replace '"\$CIRCLE_SHA1"', '5d6e7f8'
+                $output = & $PSScriptRoot/Invoke-Pwsh.ps1 -NoLogo -NoProfile -NonInteractive -Command @($arguments.Trim() -split '\s+') 2>&1
+                $LASTEXITCODE | Should -Be 0 -Because "$output"
+            }
         }
         finally {
             $env:PSModulePath = $former
         }
+        (Get-CvRegistryTag $repository prod).Version | Should -Be '5d6e7f8'
+        (Get-CvRegistryTag "$repository-tests" prod).Version | Should -Be '5d6e7f8'
     }
 }

@@ -42,6 +42,31 @@ Describe 'Import-ContainerVersion' {
         (Get-CvWorkload).Name | Should -Be 'myapp'
     }
 
+    It 'creates the namespace and the Service of a workload with -IncludeWorkload, and leaves other kinds out' {
+        $objects = @"
+apiVersion: v1
+kind: Namespace
+metadata: {name: shop}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: myapp, namespace: shop}
+spec: {selector: {app: myapp}, ports: [{port: 80}]}
+---
+$($manifest -replace '(?m)^  name: (myapp\w*)$', "  name: `$1`n  namespace: shop")
+---
+apiVersion: v1
+kind: ConfigMap
+metadata: {name: myapp, namespace: shop}
+"@
+        (Import-ContainerVersion -Manifest $objects -IncludeWorkload -WarningVariable skipped -WarningAction SilentlyContinue).Namespace | Should -Be 'shop'
+        $skipped | Should -HaveCount 1
+        "$skipped" | Should -Match 'ConfigMap myapp'
+        (Get-CvWorkload -Namespace shop).Name | Should -Be 'myapp'
+        $again = $objects | Import-ContainerVersion -IncludeWorkload -WarningAction SilentlyContinue -Verbose 4>&1
+        "$again" | Should -Match 'Namespace shop already exists.*Service shop/myapp already exists'
+    }
+
     It 'applies nothing with -WhatIf' {
         Import-ContainerVersion $folder -WhatIf -WarningAction SilentlyContinue
         Get-ContainerVersion | Should -BeNullOrEmpty

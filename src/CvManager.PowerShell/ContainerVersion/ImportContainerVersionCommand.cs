@@ -24,12 +24,26 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
     {
         if (document.IsContainerVersion)
             await ApplyAsync(document, cancellationToken);
-        else if (WorkloadKind.All.FirstOrDefault(kind => kind.Name == document.Kind && kind.Group == document.ApiGroup) is not { } kind)
+        else if (CreatorOf(document) is not { } create)
             WriteWarning($"{document.Source}: skipped {document.Title}, which is not a ContainerVersion.");
         else if (IncludeWorkload)
-            await CreateAsync(document, kind, cancellationToken);
+            await CreateAsync(document, create, cancellationToken);
         else
             WriteWarning($"{document.Source}: skipped {document.Title}. Use -IncludeWorkload to create workloads that do not exist.");
+    }
+
+    /// <summary>Returns what creates the object in a namespace, or null if -IncludeWorkload does not create its kind.</summary>
+    private static CreateObject? CreatorOf(ManifestDocument document)
+    {
+        if (WorkloadKind.All.FirstOrDefault(kind => kind.Name == document.Kind && kind.Group == document.ApiGroup) is { } kind)
+            return (cluster, ns, token) => new WorkloadStore(cluster).CreateAsync(kind, ns, document.Json, token);
+        return (document.ApiGroup, document.Kind) switch
+        {
+            ("", "Namespace") => (cluster, _, token) => cluster.CreateAsync(new ResourcePath("", "v1", "namespaces"), document.Json, token),
+            ("", "Service") => (cluster, ns, token) =>
+                cluster.CreateAsync(new ResourcePath("", "v1", "services", ns), document.Json, token),
+            _ => null,
+        };
     }
 
     private async Task ApplyAsync(ManifestDocument document, CancellationToken cancellationToken)
@@ -43,20 +57,23 @@ public sealed class ImportContainerVersionCommand : ManifestCmdlet
         await WriteObjectAsync(ContainerVersionInfo.Of(applied));
     }
 
-    private async Task CreateAsync(ManifestDocument document, WorkloadKind kind, CancellationToken cancellationToken)
+    private async Task CreateAsync(ManifestDocument document, CreateObject create, CancellationToken cancellationToken)
     {
         var cluster = await ConnectAsync(cancellationToken);
         var ns = NamespaceOf(document, cluster);
-        if (!await ShouldProcessAsync($"{ns}/{document.Name}", $"Create {document.Kind} if it does not exist"))
+        var title = document.Kind == "Namespace" ? document.Name : $"{ns}/{document.Name}";
+        if (!await ShouldProcessAsync(title ?? "", $"Create {document.Kind} if it does not exist"))
             return;
         try
         {
-            await new WorkloadStore(cluster).CreateAsync(kind, ns, document.Json, cancellationToken);
-            WriteVerbose($"Created {document.Kind} {ns}/{document.Name}.");
+            await create(cluster, ns, cancellationToken);
+            WriteVerbose($"Created {document.Kind} {title}.");
         }
         catch (CvException e) when (e.ErrorId == ErrorIds.ResourceAlreadyExists)
         {
-            WriteVerbose($"{document.Kind} {ns}/{document.Name} already exists and was not changed.");
+            WriteVerbose($"{document.Kind} {title} already exists and was not changed.");
         }
     }
+
+    private delegate Task CreateObject(ClusterConnection cluster, string ns, CancellationToken cancellationToken);
 }
