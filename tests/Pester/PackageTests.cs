@@ -3,7 +3,8 @@ using Xunit;
 namespace CvManager.Pester;
 
 /// <summary>
-/// Builds the packages, which takes a minute, and installs them; runs the scripts of the workflows. They are tested only on request:
+/// Builds the packages and the files of the image, which takes minutes, and installs the packages; runs the scripts of the workflows. They are
+/// tested only on request:
 /// <c>dotnet run --project tests/Pester -- -explicit only -class CvManager.Pester.PackageTests</c>.
 /// With <c>CVM_PACKAGES</c>, the packages in that folder are tested.
 /// </summary>
@@ -16,7 +17,7 @@ public sealed class PackageTests
     {
         var outcomes = await PesterFile.RunAsync(
             Path.Combine(PesterFile.Folder, "Package", file),
-            PesterFile.Limit,
+            TimeSpan.FromMinutes(10),
             TestContext.Current.CancellationToken
         );
 

@@ -274,10 +274,48 @@ public sealed partial class WorkflowTests
         var updates = Read(Path.Combine(Root, ".github", "dependabot.yml"))["updates"]!.AsArray();
 
         Assert.Equal(
-            ["github-actions", "nuget"],
+            ["docker", "github-actions", "nuget"],
             updates.Select(update => $"{update!["package-ecosystem"]}").Order(StringComparer.Ordinal)
         );
         Assert.All(updates, update => Assert.True(Directory.Exists(Path.Combine(Root, $"{update!["directory"]}".TrimStart('/')))));
+    }
+
+    /// <summary>Dependabot and the release look for the base in FROM: its tag is there, and not in the argument.</summary>
+    [Fact]
+    public void The_default_base_of_the_image_is_updated()
+    {
+        var updates = Read(Path.Combine(Root, ".github", "dependabot.yml"))["updates"]!.AsArray();
+        var folder = updates.Single(update => $"{update!["package-ecosystem"]}" == "docker")!["directory"]!.GetValue<string>();
+        var lines = File.ReadAllLines(Path.Combine(Root, folder.TrimStart('/'), "Dockerfile"));
+
+        var stage = BaseStage().Match(Assert.Single(lines, line => BaseStage().IsMatch(line))).Groups[1].Value;
+        Assert.Contains($"ARG BASE={stage}", lines);
+        Assert.Contains("FROM ${BASE}", lines);
+        Assert.Contains($" AS {stage}$", Workflows["release"].Jobs.Single(job => job.Name == "image").Node.ToJsonString());
+    }
+
+    [Fact]
+    public void Jobs_that_publish_use_the_environments_that_CONTRIBUTING_describes()
+    {
+        var contributing = File.ReadAllText(Path.Combine(Root, "CONTRIBUTING.md"));
+        var environments = Workflows.Values.SelectMany(workflow => workflow.Jobs).Select(job => job.Node["environment"]).OfType<JsonNode>();
+
+        Assert.All(environments, environment => Assert.Contains($"`{environment}`", contributing));
+    }
+
+    /// <summary>A version tag of the image or chart must not exist before its signature.</summary>
+    [Fact]
+    public void The_image_gets_its_tag_after_it_was_signed()
+    {
+        var steps = Workflows["release"].Jobs.Single(job => job.Name == "image").Steps.ToList();
+        var push = steps.FindIndex(step => step.Uses?.StartsWith("docker/build-push-action@", StringComparison.Ordinal) is true);
+        var sign = steps.FindIndex(step => step.Run?.Contains("cosign sign", StringComparison.Ordinal) is true);
+        var attest = steps.FindIndex(step => step.Uses?.StartsWith("actions/attest-build-provenance@", StringComparison.Ordinal) is true);
+        var tag = steps.FindIndex(step => step.Run?.Contains("imagetools create", StringComparison.Ordinal) is true);
+
+        Assert.Null(steps[push].Node["with"]!["tags"]);
+        Assert.Contains("push-by-digest=true", $"{steps[push].Node["with"]!["outputs"]}");
+        Assert.True(0 <= push && push < sign && sign < attest && attest < tag, $"{push}, {sign}, {attest}, {tag}");
     }
 
     private static JsonObject Read(string path) => YamlDocuments.Read(File.ReadAllText(path)).Single().AsObject();
@@ -297,6 +335,9 @@ public sealed partial class WorkflowTests
     /// <summary>A path of a tracked folder, or one of the files in the root folder that are used. Output folders are not among them.</summary>
     [GeneratedRegex(@"(?<![\w./-])(?:(?:\.ci|\.github|deploy|examples|tests)/[\w./-]*\w|build\.ps1|global\.json)")]
     private static partial Regex RepositoryFile();
+
+    [GeneratedRegex(@"^FROM \S+/\S+:\S+ AS (\w+)$")]
+    private static partial Regex BaseStage();
 
     [GeneratedRegex(@"\bneeds\.([\w-]+)\.outputs\.([\w-]+)")]
     private static partial Regex NeedsOutput();

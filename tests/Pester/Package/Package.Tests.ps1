@@ -2,7 +2,7 @@
 #Requires -Modules @{ ModuleName = 'Pester'; ModuleVersion = '5.0' }
 
 # What build.ps1 makes and publishes, and what users get who install it. PackageTests.cs runs it. With CVM_PACKAGES, the packages in that folder
-# are tested: in a release, those that will be published.
+# are tested: in a release, those that will be published. On Linux, also what is in the image.
 
 BeforeDiscovery {
     $modules = 'CvManager', 'CvManager.Sandbox'
@@ -94,5 +94,75 @@ Describe 'A repository' {
 "@
         $LASTEXITCODE | Should -Be 0 -Because ($output -join "`n")
         $output | Where-Object { $_ -like "Imported from $(Join-Path $TestDrive 'home')*" } | Should -HaveCount 2 -Because ($output -join "`n")
+    }
+}
+
+Describe 'The software bill of materials of the image' -Skip:(-not $IsLinux) {
+    BeforeAll {
+        $base = [regex]::Match((Get-Content "$root/deploy/docker/Dockerfile" -Raw), '(?m)^FROM (\S+) AS dotnet$').Groups[1].Value
+        $digest = 'sha256:' + '0123456789abcdef' * 4
+        & "$root/build.ps1" -Task Image -Output $packages -Platform amd64
+        & "$root/build.ps1" -Task Sbom -Output $packages -Base "$base@$digest"
+        $context = "$packages-image"
+        $text = [IO.File]::ReadAllText("$context/sbom.cdx.json")
+        $top = ($text | ConvertFrom-Json).components
+        $components = @($top; $top | Where-Object { $_.PSObject.Properties['components'] } | ForEach-Object components)
+        $located = @(foreach ($component in $components | Where-Object { $_.PSObject.Properties['evidence'] }) {
+                foreach ($location in $component.evidence.occurrences.location) { @{ Component = $component; Location = $location } }
+            })
+        # Where the Dockerfile copies the folders of the build context to.
+        $copies = [ordered]@{}
+        foreach ($copy in Select-String -Path "$root/deploy/docker/Dockerfile" -Pattern '^COPY (\S+) (\S+)$') {
+            $copies[$copy.Matches[0].Groups[2].Value] = Join-Path $context $copy.Matches[0].Groups[1].Value.Replace('${TARGETARCH}', 'amd64')
+        }
+        $files = foreach ($target in $copies.Keys) {
+            foreach ($file in Get-ChildItem $copies[$target] -File -Recurse) {
+                "$target/$([IO.Path]::GetRelativePath($copies[$target], $file.FullName))"
+            }
+        }
+        $nuget = (dotnet nuget locals global-packages --list) -replace '^global-packages: '
+
+        # The versions that the repository asks for.
+        $tools = (Get-Content "$root/.config/dotnet-tools.json" -Raw | ConvertFrom-Json).tools
+        $pester = ([xml](Get-Content "$root/deploy/docker/PowerShell.csproj" -Raw)).SelectSingleNode('//PesterVersion').InnerText
+    }
+
+    It 'is valid CycloneDX' {
+        # The validator of the tool, beside other versions of its assemblies in PowerShell.
+        $loader = [Runtime.Loader.AssemblyLoadContext]::new('CycloneDX')
+        $assemblies = Get-ChildItem "$nuget/cyclonedx/$($tools.cyclonedx.version)/tools/net10.0/any" -Filter *.dll | ForEach-Object { $loader.LoadFromAssemblyPath($_) }
+        $library = $assemblies | Where-Object { $_.GetName().Name -eq 'CycloneDX.Core' }
+        $format = $library.GetType('CycloneDX.SpecificationVersion')
+        $result = $library.GetType('CycloneDX.Json.Validator').GetMethod('Validate', [type[]]([string], $format)).Invoke($null, @($text, [Enum]::Parse($format, 'v1_6')))
+        $result.Valid | Should -BeTrue -Because ($result.Messages -join "`n")
+    }
+
+    It 'names one component for each assembly that is not of this project' {
+        $foreign = $files | Where-Object { $_ -match '\.(dll|so)$' -and $_ -notmatch '/CvManager\.\w+\.dll$' }
+        $foreign.Count | Should -BeGreaterThan 100
+        ($located.Location -match '\.(dll|so)$' | Sort-Object) -join "`n" | Should -BeExactly (($foreign | Sort-Object) -join "`n")
+    }
+
+    It 'lists nothing that is not in the image' {
+        $located.Location | Where-Object { $_ -notin $files } | Should -BeNullOrEmpty
+        $components | Where-Object { -not $_.PSObject.Properties['evidence'] -and $_.type -notin 'container', 'framework' } | Should -BeNullOrEmpty
+    }
+
+    It 'has the versions of the packages whose files the module contains' {
+        $ofModule = $located | Where-Object { $_.Location -like '*/Modules/CvManager/*' }
+        $ofModule | Should -Not -BeNullOrEmpty
+        foreach ($file in $ofModule) {
+            $shipped = Get-FileHash (Join-Path $context ($file.Location -replace '^.*/Modules/', 'modules/'))
+            $package = "$nuget/$($file.Component.name)/$($file.Component.version)".ToLowerInvariant()
+            (Get-ChildItem "$package/lib" -File -Recurse | Get-FileHash).Hash | Should -Contain $shipped.Hash -Because $file.Location
+            $file.Component.licenses | Should -Not -BeNullOrEmpty -Because $file.Component.name
+        }
+    }
+
+    It 'has PowerShell, Pester and the base image' {
+        ($top | Where-Object name -EQ 'PowerShell').version | Should -Be $tools.powershell.version
+        ($top | Where-Object name -EQ 'Pester').version | Should -Be $pester
+        ($top | Where-Object type -EQ 'container').name | Should -Be ($base -replace ':.*')
+        ($top | Where-Object type -EQ 'container').version | Should -Be $digest
     }
 }

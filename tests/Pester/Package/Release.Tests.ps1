@@ -44,6 +44,12 @@ Describe 'A release' -ForEach @{ Scripts = $ofRelease } {
         chmod +x "$programs/pwsh"
         $env:PATH = "$programs$([IO.Path]::PathSeparator)$env:PATH"
 
+        # A program that appends its arguments to a file, and then does what a line of bash says.
+        function Set-Program([string] $name, [string] $action) {
+            Set-Content "$programs/$name" "#!/bin/bash`necho `"`$*`" >> '$TestDrive/$name.log'`n$action"
+            chmod +x "$programs/$name"
+        }
+
         # Runs the script of a step as GitHub does, in a copy of what the tasks read, and returns the exit code.
         function Invoke-Step([string] $step, [hashtable] $environment) {
             foreach ($name in $environment.Keys) { [Environment]::SetEnvironmentVariable($name, $environment[$name]) }
@@ -71,17 +77,18 @@ Describe 'A release' -ForEach @{ Scripts = $ofRelease } {
     }
 
     It 'has the tag of the version' {
-        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = "v$version" } | Should -Be 0 -Because ($output -join "`n")
+        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = "v$version"; GITHUB_OUTPUT = "$copy/output" } | Should -Be 0 -Because ($output -join "`n")
+        Get-Content "$copy/output" | Should -Be "version=$version"
     }
 
     It 'is refused for the tag <_>' -ForEach 'v99.0.0', 'v', '0.1.0', 'v0.1.0-rc.1' {
-        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = $_ } | Should -Not -Be 0
+        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = $_; GITHUB_OUTPUT = "$copy/output" } | Should -Not -Be 0
         $output -join "`n" | Should -BeLike '*does not match the version*'
     }
 
     It 'is refused if the changelog has no section for it' {
         (Get-Content "$copy/CHANGELOG.md" -Raw).Replace("[$version] - 2026-01-02", '[Unreleased]') | Set-Content "$copy/CHANGELOG.md"
-        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = "v$version" } | Should -Not -Be 0
+        Invoke-Step 'verify/Verify' @{ GITHUB_REF_NAME = "v$version"; GITHUB_OUTPUT = "$copy/output" } | Should -Not -Be 0
         $output -join "`n" | Should -BeLike '*Unreleased*'
     }
 
@@ -110,5 +117,44 @@ Describe 'A release' -ForEach @{ Scripts = $ofRelease } {
         foreach ($job in 'test', 'release') {
             Invoke-Step "$job/Check" @{ DIGEST = $script:digest } | Should -Not -Be 0 -Because $job
         }
+    }
+
+    It 'looks up the digest of the base that the Dockerfile names' {
+        $digest = 'sha256:' + '01' * 32
+        Set-Program docker "echo '{`"digest`": `"$digest`"}'"
+        $null = New-Item "$copy/deploy/docker" -ItemType Directory
+        Copy-Item "$root/deploy/docker/Dockerfile" "$copy/deploy/docker"
+        Invoke-Step 'image/Base' @{ GITHUB_OUTPUT = "$copy/output" } | Should -Be 0 -Because ($output -join "`n")
+        $name = [regex]::Match((Get-Content "$root/deploy/docker/Dockerfile" -Raw), '(?m)^FROM (\S+:\S+) AS').Groups[1].Value
+        Get-Content "$copy/output" | Should -Be "name=$name", "digest=$digest"
+        Get-Content "$TestDrive/docker.log" -Tail 1 | Should -BeLike "*inspect $name *"
+    }
+
+    It 'has no image if the digest of the base is not known' {
+        Set-Program docker 'echo "{}"'
+        $null = New-Item "$copy/deploy/docker" -ItemType Directory
+        Copy-Item "$root/deploy/docker/Dockerfile" "$copy/deploy/docker"
+        Invoke-Step 'image/Base' @{ GITHUB_OUTPUT = "$copy/output" } | Should -Not -Be 0
+    }
+
+    It 'fails if the tag of the image is not the digest that was signed' {
+        $signed = 'sha256:' + '01' * 32
+        $step = @{ IMAGE = 'ghcr.io/cvmanager/cvmanager'; VERSION = $version; DIGEST = $signed }
+        Set-Program docker "echo '{`"digest`": `"$signed`"}'"
+        Invoke-Step 'image/Tag' $step | Should -Be 0 -Because ($output -join "`n")
+        (Get-Content "$TestDrive/docker.log" -Tail 2)[0] | Should -Be "buildx imagetools create --tag ghcr.io/cvmanager/cvmanager:$version ghcr.io/cvmanager/cvmanager@$signed"
+        Set-Program docker "echo '{`"digest`": `"sha256:$('02' * 32)`"}'"
+        Invoke-Step 'image/Tag' $step | Should -Not -Be 0
+    }
+
+    It 'signs the digest that the registry has for the chart' {
+        $step = @{ CHARTS = 'ghcr.io/cvmanager/charts'; VERSION = $version; GITHUB_OUTPUT = "$copy/output" }
+        $null = New-Item "$copy/chart" -ItemType Directory
+        Set-Program helm "echo 'Pushed: ghcr.io/cvmanager/charts/cvmanager:$version'; echo 'Digest: sha256:$('01' * 32)'"
+        Invoke-Step 'chart/Push' $step | Should -Be 0 -Because ($output -join "`n")
+        Get-Content "$copy/output" | Should -Be "digest=sha256:$('01' * 32)"
+        Get-Content "$TestDrive/helm.log" -Tail 1 | Should -Be "push chart/cvmanager-$version.tgz oci://ghcr.io/cvmanager/charts"
+        Set-Program helm 'true'
+        Invoke-Step 'chart/Push' $step | Should -Not -Be 0 -Because 'the digest is not known'
     }
 }
