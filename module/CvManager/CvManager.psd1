@@ -36,6 +36,7 @@
         'Get-CvRollout'
         'Wait-CvRollout'
         'Get-CvRolloutHistory'
+        'Measure-CvDelivery'
         'Get-CvWorkload'
     )
     VariablesToExport = @()

@@ -8,6 +8,7 @@ internal static class CmdletErrorIds
     public const string ConfirmationRequired = nameof(ConfirmationRequired);
     public const string ContextNotFound = nameof(ContextNotFound);
     public const string FileAccessFailed = nameof(FileAccessFailed);
+    public const string LabelKeyMissing = nameof(LabelKeyMissing);
     public const string ManifestEmpty = nameof(ManifestEmpty);
     public const string ManifestNotFound = nameof(ManifestNotFound);
     public const string ManifestNotWritten = nameof(ManifestNotWritten);
@@ -24,6 +25,7 @@ internal static class CmdletErrorIds
     public const string SpecificationInvalid = nameof(SpecificationInvalid);
     public const string SpecificationMissing = nameof(SpecificationMissing);
     public const string SystemResourcesExhausted = nameof(SystemResourcesExhausted);
+    public const string TimeRangeEmpty = nameof(TimeRangeEmpty);
     public const string WildcardInvalid = nameof(WildcardInvalid);
     public const string WorkloadNotFound = nameof(WorkloadNotFound);
 }

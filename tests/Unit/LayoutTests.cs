@@ -73,6 +73,7 @@ public sealed partial class LayoutTests
         ["CvRollout"] = ["Completion", "ContainerVersion"],
         ["CvRollback"] = ["Completion", "CvReconcile", "ContainerVersion", "CvRollout"],
         ["CvRolloutHistory"] = ["Completion"],
+        ["CvDelivery"] = ["Completion", "CvRolloutHistory"],
         ["CvWorkload"] = ["Completion"],
     };
 

@@ -46,6 +46,20 @@ internal static class HistoryDocument
     /// <summary>The text of a ConfigMap's data; empty for none.</summary>
     public static string ReadInfo(JsonObject? data) => (data?[InfoKey] as JsonValue)?.ToString() ?? "";
 
+    /// <summary>Whether a ConfigMap has reached its limit, so that older records may have been dropped. Pure.</summary>
+    /// <param name="configMap">The ConfigMap.</param>
+    /// <param name="records">What <see cref="Read"/> returned.</param>
+    public static bool IsFull(JsonObject configMap, IReadOnlyList<RolloutRecord> records)
+    {
+        if (records.Count >= MaxRecords)
+            return true;
+        var data = configMap["data"] as JsonObject;
+        var used = Bytes(data?[RecordsKey]?.ToString() ?? "") + Bytes(data?[InfoKey]?.ToString() ?? "");
+        // The longest record would not fit once more.
+        var longest = records.Select(record => Bytes(JsonSerializer.Serialize(record, Json))).DefaultIfEmpty().Max();
+        return used + longest > Space(configMap);
+    }
+
     /// <summary>Adds records to a ConfigMap's data.</summary>
     /// <param name="configMap">The ConfigMap; its <c>data</c> is changed, and other keys are kept.</param>
     /// <param name="records">The records to add; records that are already present are ignored.</param>
@@ -70,7 +84,7 @@ internal static class HistoryDocument
             return false;
         entries.AddRange(added.Select(record => (JsonSerializer.SerializeToNode(record, Json)!.AsObject(), record)));
 
-        var space = Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
+        var space = Space(configMap);
         var info = Cut(
             string.Concat(added.OrderByDescending(r => r.Finished).Select(Text)) + ReadInfo(data),
             Math.Min(MaxInfoBytes, space / 4)
@@ -178,6 +192,9 @@ internal static class HistoryDocument
         var end = head.LastIndexOf('\n' + EntryStart, StringComparison.Ordinal);
         return end < 0 ? "" : head[..(end + 1)];
     }
+
+    /// <summary>What the limits leave for <c>records</c> and <c>Info</c>, in bytes.</summary>
+    private static int Space(JsonObject configMap) => Math.Min(MaxBytes, MaxConfigMapBytes - BytesOfOthers(configMap));
 
     private static int BytesOfOthers(JsonObject configMap)
     {

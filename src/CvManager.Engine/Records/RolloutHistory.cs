@@ -21,6 +21,9 @@ public sealed partial class RolloutHistory
         ["app.kubernetes.io/component"] = "history",
     };
 
+    /// <summary>The number of records beyond which a ConfigMap drops the oldest.</summary>
+    public const int MaxRecords = HistoryDocument.MaxRecords;
+
     private static readonly string Selector =
         $"app.kubernetes.io/managed-by={ClusterConnection.FieldManager},app.kubernetes.io/component=history";
 
@@ -77,19 +80,12 @@ public sealed partial class RolloutHistory
     /// <exception cref="CvException">The cluster could not be read.</exception>
     public async Task<IReadOnlyList<(string Namespace, RolloutRecord Record)>> ReadAsync(string? ns, CancellationToken cancellationToken)
     {
-        List<(string Namespace, RolloutRecord Record)> all = [];
-        foreach (var configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", ns), Selector, null, cancellationToken))
-        {
-            var within = configMap.Text("metadata", "namespace") ?? "";
-            if (HistoryDocument.Read(configMap["data"] as JsonObject) is { } records)
-                all.AddRange(records.Select(record => (within, record)));
-            else
-                LogUnreadable(within, configMap.Text("metadata", "name") ?? "");
-        }
-
+        var contents = await ReadContentsAsync(ns, cancellationToken);
         return
         [
-            .. all.OrderByDescending(one => one.Record.Finished)
+            .. contents
+                .SelectMany(one => one.Records.Select(record => (one.Namespace, Record: record)))
+                .OrderByDescending(one => one.Record.Finished)
                 .ThenByDescending(one => one.Record.Id, StringComparer.Ordinal)
                 .ThenBy(one => one.Namespace, StringComparer.Ordinal)
                 .ThenBy(one => one.Record.Kind, StringComparer.Ordinal)
@@ -109,6 +105,24 @@ public sealed partial class RolloutHistory
             return null;
         var data = configMap["data"] as JsonObject;
         return new(HistoryDocument.ReadInfo(data), HistoryDocument.Read(data) ?? []);
+    }
+
+    /// <summary>The same, ConfigMap by ConfigMap.</summary>
+    /// <param name="ns">Null for all namespaces.</param>
+    /// <exception cref="CvException">The cluster could not be read.</exception>
+    public async Task<IReadOnlyList<HistoryContents>> ReadContentsAsync(string? ns, CancellationToken cancellationToken)
+    {
+        List<HistoryContents> all = [];
+        foreach (var configMap in await _cluster.ListAsync(new ResourcePath("", "v1", "configmaps", ns), Selector, null, cancellationToken))
+        {
+            var within = configMap.Text("metadata", "namespace") ?? "";
+            if (HistoryDocument.Read(configMap["data"] as JsonObject) is { } records)
+                all.Add(new HistoryContents(within, records, HistoryDocument.IsFull(configMap, records)));
+            else
+                LogUnreadable(within, configMap.Text("metadata", "name") ?? "");
+        }
+
+        return all;
     }
 
     private async Task TryAppendAsync(ResourcePath path, List<RolloutRecord> records, CancellationToken cancellationToken)

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using CvManager.Resources;
 using CvManager.Workloads;
 
@@ -36,6 +37,13 @@ public sealed record RolloutRecord
     /// <summary>The digest of the version's image.</summary>
     public string Digest { get; init; } = "";
 
+    /// <summary>
+    /// When the controller saw the tag on this digest. Null for a version that a person requested, or if the tag had moved on when the record
+    /// was made.
+    /// </summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public DateTimeOffset? TagSeen { get; init; }
+
     public DateTimeOffset Started { get; init; }
 
     public DateTimeOffset Finished { get; init; }
@@ -49,7 +57,7 @@ public sealed record RolloutRecord
     /// <summary>The person who requested this version; otherwise <c>controller</c>.</summary>
     public string Who { get; init; } = Controller;
 
-    internal const string Controller = "controller";
+    public const string Controller = "controller";
 
     /// <summary>Identifies the record.</summary>
     internal (string, string, string, string, string) Key => (Id, CV, Kind, Name, Container);
@@ -73,6 +81,13 @@ public sealed record RolloutRecord
                 FromImage = workload.FromImage,
                 ToImage = workload.ToImage,
                 Digest = rollout.Digest,
+                TagSeen =
+                    rollout.StartedBy is null
+                    && resource.Status?.Latest is { } latest
+                    && latest.Digest == rollout.Digest
+                    && latest.SeenAt <= rollout.StartedAt
+                        ? latest.SeenAt
+                        : null,
                 Started = rollout.StartedAt,
                 Finished = rollout.FinishedAt ?? rollout.StartedAt,
                 // A workload that was deleted or changed by another client does not share the rollout's outcome.

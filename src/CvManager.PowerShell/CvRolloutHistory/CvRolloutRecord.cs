@@ -38,8 +38,11 @@ public sealed class CvRolloutRecord
 
     public string Digest { get; init; } = "";
 
-    /// <summary>Succeeded, Failed, RolledBack or Superseded.</summary>
+    /// <summary>Succeeded, Failed, RolledBack, Superseded or Abandoned.</summary>
     public string Outcome { get; init; } = "";
+
+    /// <summary>When the controller saw the tag on this version; null if a user started the rollout, or if it is not known.</summary>
+    public DateTime? TagSeen { get; init; }
 
     public DateTime Started { get; init; }
 
@@ -68,9 +71,31 @@ public sealed class CvRolloutRecord
             ToImage = record.ToImage,
             Digest = record.Digest,
             Outcome = record.Outcome,
+            TagSeen = record.TagSeen?.LocalDateTime,
             Started = record.Started.LocalDateTime,
             Finished = record.Finished.LocalDateTime,
             Reason = record.Reason,
             Who = record.Who,
+        };
+
+    internal RolloutRecord Record =>
+        new()
+        {
+            Id = Id,
+            CV = Name,
+            Kind = Kind,
+            Name = Workload,
+            Container = Container,
+            FromVersion = FromVersion,
+            ToVersion = ToVersion,
+            FromImage = FromImage,
+            ToImage = ToImage,
+            Digest = Digest,
+            Outcome = Outcome,
+            TagSeen = TagSeen,
+            Started = Started,
+            Finished = Finished,
+            Reason = Reason,
+            Who = Who,
         };
 }

@@ -52,6 +52,7 @@ public sealed class CmdletConventionTests
         ["Since"] = "a time",
         ["Spec"] = "an object",
         ["Tag"] = "the tag of a new image (Add-CvSandboxImage)",
+        ["Until"] = "a time",
         ["Verify"] = "a list of gates",
         ["VerifyAfterCutOver"] = "a list of gates",
         ["VerifyBeforeCutOver"] = "a list of gates",
@@ -60,7 +61,7 @@ public sealed class CmdletConventionTests
     };
 
     /// <summary>Verbs of cmdlets that change nothing.</summary>
-    private static readonly string[] Harmless = ["Get", "Test", "Wait", "Connect"];
+    private static readonly string[] Harmless = ["Get", "Measure", "Test", "Wait", "Connect"];
 
     [Fact]
     public void Each_module_has_cmdlets() =>

@@ -25,6 +25,26 @@ public sealed class HistoryDocumentTests
         Assert.Equal(Record("2", minute: 2, outcome: RolloutPhase.RolledBack, reason: "it crashes"), records[1]);
     }
 
+    [Theory]
+    [InlineData(499, 10, false)]
+    [InlineData(500, 10, true)]
+    [InlineData(600, 10, true)]
+    [InlineData(600, 2000, true)]
+    [InlineData(20, 2000, false)]
+    public void A_history_is_full_at_its_number_of_records_or_its_size(int count, int reason, bool isFull)
+    {
+        JsonObject map = [];
+        var added = Enumerable.Range(0, count).Select(i => Record($"{i}", minute: i, reason: new string('x', reason))).ToList();
+        HistoryDocument.Add(map, added, out _);
+
+        var records = HistoryDocument.Read((JsonObject)map["data"]!)!;
+        Assert.Equal(reason == 2000 && isFull, records.Count < Math.Min(count, HistoryDocument.MaxRecords));
+        Assert.Equal(isFull, HistoryDocument.IsFull(map, records));
+    }
+
+    [Fact]
+    public void A_ConfigMap_without_records_is_not_full() => Assert.False(HistoryDocument.IsFull([], []));
+
     [Fact]
     public void Info_has_the_format_of_the_original_and_also_shows_failures()
     {

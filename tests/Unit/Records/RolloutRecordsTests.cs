@@ -26,6 +26,27 @@ public sealed class RolloutRecordsTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _cluster.DisposeAsync();
 
     [Fact]
+    public void A_record_has_the_time_at_which_the_tag_was_seen_on_its_digest()
+    {
+        var rollout = Rollout();
+        LatestVersion latest = new()
+        {
+            Tag = "demo",
+            Digest = rollout.Digest,
+            SeenAt = rollout.StartedAt.AddMinutes(-3),
+        };
+
+        DateTimeOffset? SeenOf(RolloutStatus ended, LatestVersion? seen) =>
+            RolloutRecord.Of(Resource() with { Status = new ContainerVersionStatus { Latest = seen } }, ended).Single().TagSeen;
+
+        Assert.Equal(rollout.StartedAt.AddMinutes(-3), SeenOf(rollout, latest));
+        Assert.Null(SeenOf(rollout, null));
+        Assert.Null(SeenOf(rollout, latest with { Digest = "sha256:other" }));
+        Assert.Null(SeenOf(rollout, latest with { SeenAt = rollout.StartedAt.AddMinutes(1) }));
+        Assert.Null(SeenOf(rollout with { StartedBy = "sam" }, latest));
+    }
+
+    [Fact]
     public async Task A_finished_rollout_has_a_record_for_each_workload_with_versions_and_images()
     {
         var rollout = Rollout(RolloutPhase.Succeeded, "7", "app", "other") with { StartedBy = "sam", StartedFor = "too slow" };
