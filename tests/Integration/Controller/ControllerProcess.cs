@@ -36,10 +36,10 @@ internal sealed class ControllerProcess : IAsyncDisposable
     public static ControllerProcess Start(string ns, string more = "") => Run(Command(ns, more));
 
     /// <summary>Starts a controller for several namespaces, with another login than <see cref="ControllerAccount"/>.</summary>
-    public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig) =>
+    public static ControllerProcess StartIn(IEnumerable<string> spaces, string leaseSpace, string kubeConfig, string more = "") =>
         Run(
             $"Start-CvReconcile -Watch -LogFormat Json -Namespace {string.Join(", ", spaces.Select(ns => $"'{ns}'"))} "
-                + $"-LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}'"
+                + $"-LeaseNamespace {leaseSpace} -KubeConfig '{kubeConfig}' {more}"
         );
 
     /// <summary>Starts a controller that writes its log to a file. The methods that read the log do not work.</summary>
