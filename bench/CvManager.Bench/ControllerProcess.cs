@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using CvManager.Support;
 
@@ -69,6 +70,39 @@ internal sealed class ControllerProcess : IAsyncDisposable
             _process.Refresh();
             return _process.TotalProcessorTime;
         }
+    }
+
+    /// <summary>Starts the controller as the image does, with the files of its build context (<c>build.ps1 -Task Image</c>).</summary>
+    /// <param name="kubeConfig">The path of the kubeconfig.</param>
+    /// <param name="image">The folder of the build context.</param>
+    /// <param name="group">Counts and limits its memory.</param>
+    /// <param name="environment">Further environment variables.</param>
+    public static ControllerProcess StartAsInImage(
+        string kubeConfig,
+        string image,
+        MemoryGroup group,
+        IEnumerable<KeyValuePair<string, string>> environment
+    )
+    {
+        // The runtime reads the limit when it starts, so the process joins the group before.
+        string[] arguments =
+        [
+            "-c",
+            "echo $$ > \"$0\" && exec \"$@\"",
+            group.Processes,
+            Path.Combine(image, RuntimeInformation.OSArchitecture == Architecture.Arm64 ? "arm64" : "amd64", "powershell", "pwsh"),
+            "-NoLogo",
+            "-NoProfile",
+            "-NonInteractive",
+            "-Command",
+            $"Start-CvReconcile -Watch -AllNamespaces -LogFormat Json -KubeConfig '{kubeConfig}'",
+        ];
+        ProcessStartInfo start = new("/bin/sh", arguments) { RedirectStandardOutput = true, RedirectStandardError = true };
+        start.Environment["PSModulePath"] = Path.Combine(image, "modules");
+        start.Environment["NO_COLOR"] = "1";
+        foreach (var (name, value) in environment)
+            start.Environment[name] = value;
+        return new ControllerProcess(Process.Start(start)!);
     }
 
     /// <param name="kubeConfig">The path of the kubeconfig.</param>

@@ -5,6 +5,7 @@ IScenario[] scenarios =
 [
     new AddTagScenario(),
     new ControllerScenario(),
+    new MemoryScenario(),
     new TagMoveScenario(),
     new GetScenario(),
     new ImportScenario(),

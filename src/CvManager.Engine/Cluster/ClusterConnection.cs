@@ -3,6 +3,7 @@ using System.Globalization;
 using System.Net.Http.Headers;
 using System.Runtime.CompilerServices;
 using System.Text;
+using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Unicode;
 using Microsoft.Extensions.Logging;
@@ -297,33 +298,62 @@ public sealed class ClusterConnection : IDisposable
         string? next = null;
         for (var pages = 1; ; pages++)
         {
-            var page = await SendAsync(
+            (var version, var more) = await ExchangeAsync(
                 HttpMethod.Get,
                 path.ToString(),
                 path.Title,
                 next is null ? filter : $"{filter}&continue={Uri.EscapeDataString(next)}",
                 null,
                 null,
-                ObjectShape.Envelope,
+                async (response, token) =>
+                {
+                    using var body = await ReadAsync(response, MaxResponseBytes, truncate: false, token);
+                    return ReadPage(body.Memory, path, read, items, unreadable);
+                },
                 cancellationToken
             );
-            (var list, var version, var more) = ObjectShape.Page(page, path.Title);
-            foreach (var item in list?.ToList() ?? [])
-            {
-                // A detached item does not keep the rest of the page in memory.
-                list!.Remove(item);
-                if (ObjectShape.TryRead(item, path, read, out var kept, out var bad))
-                    items.Add(kept);
-                else
-                    unreadable.Add(bad);
-            }
-
             // All pages belong to one snapshot and have its resource version.
             if (more is null)
                 return new ObjectList<T>(items, version, unreadable);
             if (more == next || pages == MaxPages)
                 throw ClusterErrors.InvalidResponse(path.Title, "the list does not end");
             next = more;
+        }
+    }
+
+    /// <summary>Reads the objects of a page of a list one by one, so that the page as a whole never exists as objects.</summary>
+    /// <returns>The version of the snapshot, and the token of the next page; null if there is none.</returns>
+    private static (string ResourceVersion, string? Continue) ReadPage<T>(
+        ReadOnlyMemory<byte> page,
+        ResourcePath path,
+        Func<JsonObject, T> read,
+        List<T> items,
+        List<UnreadableObject> unreadable
+    )
+    {
+        // System.Text.Json decodes strings on access, which is too late to report invalid UTF-8.
+        if (!Utf8.IsValid(page.Span))
+            throw ClusterErrors.NotJson(path.Title, null);
+        try
+        {
+            // Parsed without a copy.
+            using var document = JsonDocument.Parse(page, ObjectShape.ParseOptions);
+            (var list, var version, var more) = ObjectShape.Page(document.RootElement, path.Title);
+            foreach (var item in list)
+            {
+                // The clone does not refer to the page, whose memory is returned to the pool.
+                var json = item.ValueKind == JsonValueKind.Object ? JsonObject.Create(item.Clone()) : null;
+                if (ObjectShape.TryRead(json, path, read, out var kept, out var bad))
+                    items.Add(kept);
+                else
+                    unreadable.Add(bad);
+            }
+
+            return (version, more);
+        }
+        catch (Exception e) when (ObjectShape.IsFault(e))
+        {
+            throw ClusterErrors.NotJson(path.Title, e);
         }
     }
 
@@ -334,7 +364,8 @@ public sealed class ClusterConnection : IDisposable
     public async Task<IReadOnlyList<string>> ListNamesAsync(ResourcePath path, string? fieldSelector, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(path);
-        var page = await ExchangeAsync(
+        List<string> names = [];
+        await ExchangeAsync(
             HttpMethod.Get,
             path.ToString(),
             path.Title,
@@ -342,17 +373,14 @@ public sealed class ClusterConnection : IDisposable
             null,
             null,
             async (response, token) =>
-                Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, path.Title, ObjectShape.Envelope),
+            {
+                using var body = await ReadAsync(response, MaxResponseBytes, truncate: false, token);
+                return ReadPage(body.Memory, path, item => item.Text("metadata", "name") ?? "", names, []);
+            },
             cancellationToken,
             accept: "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1"
         );
-        return
-        [
-            .. (ObjectShape.Page(page, path.Title).Items ?? [])
-                .OfType<JsonObject>()
-                .Select(item => item.Text("metadata", "name"))
-                .OfType<string>(),
-        ];
+        return [.. names.Where(name => name.Length > 0)];
     }
 
     public Task<JsonObject> CreateAsync(ResourcePath path, JsonObject body, CancellationToken cancellationToken) =>
@@ -463,8 +491,7 @@ public sealed class ClusterConnection : IDisposable
                 query,
                 null,
                 null,
-                async (response, token) =>
-                    Encoding.UTF8.GetString((await ReadAsync(response, MaxLogBytes, truncate: true, token)).Span).TrimEnd(),
+                async (response, token) => await ReadTextAsync(response, MaxLogBytes, token),
                 cancellationToken
             );
         }
@@ -591,7 +618,11 @@ public sealed class ClusterConnection : IDisposable
             query,
             body,
             contentType,
-            async (response, token) => Parse((await ReadAsync(response, MaxResponseBytes, truncate: false, token)).Span, title, check),
+            async (response, token) =>
+            {
+                using var text = await ReadAsync(response, MaxResponseBytes, truncate: false, token);
+                return Parse(text.Memory.Span, title, check);
+            },
             cancellationToken
         );
 
@@ -710,7 +741,7 @@ public sealed class ClusterConnection : IDisposable
     {
         try
         {
-            return Encoding.UTF8.GetString((await ReadAsync(response, MaxErrorBytes, truncate: true, cancellationToken)).Span);
+            return await ReadTextAsync(response, MaxErrorBytes, cancellationToken);
         }
         catch (Exception e) when (e is IOException or HttpRequestException)
         {
@@ -718,8 +749,14 @@ public sealed class ClusterConnection : IDisposable
         }
     }
 
+    private static async Task<string> ReadTextAsync(HttpResponseMessage response, int limit, CancellationToken cancellationToken)
+    {
+        using var text = await ReadAsync(response, limit, truncate: true, cancellationToken);
+        return Encoding.UTF8.GetString(text.Memory.Span).TrimEnd();
+    }
+
     /// <param name="truncate">True to truncate at the limit; false to throw.</param>
-    private static async Task<ReadOnlyMemory<byte>> ReadAsync(
+    private static async Task<PooledBytes> ReadAsync(
         HttpResponseMessage response,
         int limit,
         bool truncate,
@@ -728,33 +765,31 @@ public sealed class ClusterConnection : IDisposable
     {
         await using var stream = await response.Content.ReadAsStreamAsync(cancellationToken);
         // The Content-Length header is not trusted for more than 1 MiB.
-        using MemoryStream text = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 0, Math.Min(limit, 1024 * 1024)));
-        var buffer = ArrayPool<byte>.Shared.Rent(16 * 1024);
+        PooledBytes body = new((int)Math.Clamp(response.Content.Headers.ContentLength ?? 0, 16 * 1024, 1024 * 1024));
         try
         {
-            int count;
-            while ((count = await stream.ReadAsync(buffer, cancellationToken)) > 0)
+            while (await body.ReadAsync(stream, limit, cancellationToken))
             {
-                var tooLong = text.Length + count > limit;
-                if (tooLong && !truncate)
+                if (body.Memory.Length < limit)
+                    continue;
+                if (!truncate && await stream.ReadAsync(new byte[1], cancellationToken) > 0)
                     throw ClusterErrors.TooLarge("response", limit);
-                text.Write(buffer, 0, tooLong ? limit - (int)text.Length : count);
-                if (tooLong)
-                    break;
+                break;
             }
-        }
-        finally
-        {
-            ArrayPool<byte>.Shared.Return(buffer);
-        }
 
-        return text.GetBuffer().AsMemory(0, (int)text.Length);
+            return body;
+        }
+        catch
+        {
+            body.Dispose();
+            throw;
+        }
     }
 
-    /// <summary>Parses the bytes directly: a page of a list as a string would need twice the memory.</summary>
+    /// <summary>Parses a response or an event into objects of its own.</summary>
     private static JsonObject Parse(ReadOnlySpan<byte> text, string title, Func<JsonObject, JsonObject> check)
     {
-        // JsonNode decodes strings on access, which is too late to report invalid UTF-8.
+        // As for a page of a list.
         if (!Utf8.IsValid(text))
             throw ClusterErrors.NotJson(title, null);
         try

@@ -58,16 +58,18 @@ internal static class ObjectShape
     /// <summary>
     /// A page of a list. A response without items is an error: treating it as an empty list would mean that all objects were deleted.
     /// </summary>
-    public static (JsonArray? Items, string ResourceVersion, string? Continue) Page(JsonObject page, string title)
+    public static (IEnumerable<JsonElement> Items, string ResourceVersion, string? Continue) Page(JsonElement page, string title)
     {
         if (
-            page["metadata"] is not JsonObject metadata
-            || !page.TryGetPropertyValue("items", out var items)
-            || items is not (null or JsonArray)
+            page.ValueKind != JsonValueKind.Object
+            || !page.TryGetProperty("metadata", out var envelope)
+            || JsonObject.Create(envelope.Clone()) is not { } metadata
+            || !page.TryGetProperty("items", out var items)
+            || items.ValueKind is not (JsonValueKind.Null or JsonValueKind.Array)
         )
             throw ClusterErrors.InvalidResponse(title, "it is not a list");
         return (
-            items as JsonArray,
+            items.ValueKind == JsonValueKind.Array ? items.EnumerateArray() : [],
             TextOf(metadata, "resourceVersion", title) ?? "",
             TextOf(metadata, "continue", title) is { Length: > 0 } more ? more : null
         );
