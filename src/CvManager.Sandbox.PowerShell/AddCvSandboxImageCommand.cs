@@ -21,6 +21,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
     /// <summary>The tags of the image. Existing tags are moved.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string[] Tag { get; set; } = [];
 

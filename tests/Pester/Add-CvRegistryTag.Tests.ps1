@@ -36,6 +36,20 @@ Describe 'Add-CvRegistryTag' {
         (Get-CvRegistryTag $repository demo).Version | Should -Be '1a2b3c4'
     }
 
+    It 'takes <_> as it is written, without quotes' -ForEach '1.10', '1e5', '007', '0x10', '1kb' {
+        $image = Add-CvSandboxImage -Repository $repository -Tag "$_"
+        Invoke-Expression "Add-CvRegistryTag $repository -Version $_ -Tag demo"
+        (Get-CvRegistryTag $repository demo).Digest | Should -Be $image.Digest
+        Invoke-Expression "Add-CvRegistryTag $repository -Version 1a2b3c4 -Tag $_"
+        (Get-CvRegistryTag $repository "$_").Digest | Should -Be $first.Digest
+    }
+
+    It 'rejects <_> in a list, where PowerShell does not keep its text' -ForEach '1.10', '1e5', '007', '0x10' {
+        [scriptblock]::Create("Add-CvRegistryTag $repository -Version 5d6e7f8 -Tag demo, $_ -ErrorAction Stop") |
+            Should -Throw -ErrorId 'ParameterArgumentTransformationError,CvManager.PowerShell.AddCvRegistryTagCommand'
+        (Get-CvRegistryTag $repository demo).Digest | Should -Be $first.Digest
+    }
+
     It 'rejects an invalid tag' {
         { Add-CvRegistryTag $repository -Version '5d6e7f8' -Tag 'no tag' -ErrorAction Stop } |
             Should -Throw -ErrorId 'RegistryTagInvalid,CvManager.PowerShell.AddCvRegistryTagCommand'

@@ -57,6 +57,11 @@ Describe 'New-ContainerVersion' {
         Get-ContainerVersion | Should -BeNullOrEmpty
     }
 
+    It 'rejects a gate whose tag is a number' {
+        { New-ContainerVersion -Name g -ImageRepo r.example/app -Tag demo -Container app -Verify @{ Image = 'team/tests'; Tag = 1.10 } -WhatIf -ErrorAction Stop } |
+            Should -Throw '*''1.10''*' -ErrorId 'ParameterArgumentTransformationError,CvManager.PowerShell.NewContainerVersionCommand'
+    }
+
     It 'copies every field of the schema, <How>' -ForEach @(
         @{ How = 'live'; Through = { $args[0] } }
         @{ How = 'from a file'; Through = { $args[0] | Export-Clixml TestDrive:/copy.xml; Import-Clixml TestDrive:/copy.xml } }

@@ -131,6 +131,10 @@ public sealed class CvGate
                     image = $"{value}";
                     break;
                 case "TAG":
+                    if (TextListTransformationAttribute.IsNumber((value as PSObject)?.BaseObject ?? value))
+                        throw new FormatException(
+                            "The tag of a gate is a number, of which 1.10 and 1.1 are the same; put it in quotes: '1.10'"
+                        );
                     tag = $"{value}";
                     break;
                 case "TIMEOUT" or "TIMEOUTSECONDS":

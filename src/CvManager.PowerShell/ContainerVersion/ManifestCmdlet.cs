@@ -29,15 +29,18 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     [Parameter(Mandatory = true, Position = 0, ParameterSetName = PathSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     public string[] Path { get; set; } = [];
 
     [Parameter(Mandatory = true, ParameterSetName = LiteralPathSet, ValueFromPipelineByPropertyName = true)]
     [Alias("PSPath", "LP")]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     public string[] LiteralPath { get; set; } = [];
 
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
     [AllowEmptyString]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string[] Manifest { get; set; } = [];
 

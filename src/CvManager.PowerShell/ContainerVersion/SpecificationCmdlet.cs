@@ -128,6 +128,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
     /// <summary>The labels that distinguish the two workloads.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ServiceLabelCompleter))]
     public string[]? LabelName { get; set; }
 
@@ -187,6 +188,7 @@ public abstract class SpecificationCmdlet : ClusterCmdlet
 
     /// <summary>Names of Secrets with credentials for the registry; an empty array removes them.</summary>
     [Parameter]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ImagePullSecretCompleter))]
     public string[]? ImagePullSecret { get; set; }
 

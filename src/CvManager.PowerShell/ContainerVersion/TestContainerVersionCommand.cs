@@ -29,6 +29,7 @@ public sealed class TestContainerVersionCommand : ManifestCmdlet, IAnnotatesCILo
     [Parameter(Mandatory = true, ParameterSetName = NameSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 

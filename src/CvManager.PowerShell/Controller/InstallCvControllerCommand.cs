@@ -44,6 +44,7 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
     /// <summary>The namespaces that the controller watches; the default is all.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     public string[] Namespace { get; set; } = [];
 
@@ -75,6 +76,7 @@ public sealed class InstallCvControllerCommand : InstallationCmdlet
     /// <summary>Secrets with the login for the image of the controller.</summary>
     [Parameter]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]
     public string[] ImagePullSecret { get; set; } = [];
 

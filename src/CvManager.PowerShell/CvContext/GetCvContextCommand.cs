@@ -12,6 +12,7 @@ public sealed class GetCvContextCommand : AsyncCmdlet
     /// <summary>Names of contexts. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ContextCompleter))]
     public string[] Name { get; set; } = [];
 

@@ -34,6 +34,7 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 
@@ -44,6 +45,7 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
 
     /// <summary>The namespaces; the default is the namespace of the context.</summary>
     [Parameter(ParameterSetName = NamespacedCmdlet.NamespaceSet, ValueFromPipelineByPropertyName = true)]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(NamespaceCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Namespace { get; set; } = [];

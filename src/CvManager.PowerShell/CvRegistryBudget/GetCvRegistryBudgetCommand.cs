@@ -12,6 +12,7 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(RegistryHostCompleter))]
     public string[] Registry { get; set; } = [];
 

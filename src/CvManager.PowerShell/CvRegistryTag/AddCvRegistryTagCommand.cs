@@ -25,6 +25,7 @@ public sealed class AddCvRegistryTagCommand : RegistryCmdlet, IAnnotatesCILog
 
     /// <summary>The tags to point at the image. Not bound from the pipeline: piped tags are the ones to promote from.</summary>
     [Parameter(Mandatory = true)]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Tag { get; set; } = [];

@@ -19,6 +19,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(RepositoryCompleter))]
     public string[] Repository { get; set; } = [];
 
@@ -26,6 +27,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
     [Parameter(Position = 1, ParameterSetName = TagSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     public string[] Tag { get; set; } = [];
 

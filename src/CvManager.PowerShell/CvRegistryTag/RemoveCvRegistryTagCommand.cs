@@ -21,6 +21,7 @@ public sealed class RemoveCvRegistryTagCommand : RegistryCmdlet, IAnnotatesCILog
     public string Repository { get; set; } = "";
 
     [Parameter(Mandatory = true, Position = 1, ValueFromPipelineByPropertyName = true)]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(RegistryTagCompleter))]
     [ValidateNotNullOrEmpty]
     public string[] Tag { get; set; } = [];

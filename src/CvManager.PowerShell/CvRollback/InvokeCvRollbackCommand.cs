@@ -30,6 +30,7 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] Name { get; set; } = [];
 

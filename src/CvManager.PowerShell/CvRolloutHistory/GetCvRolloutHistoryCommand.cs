@@ -16,6 +16,7 @@ public sealed class GetCvRolloutHistoryCommand : HistoryCmdlet
     [Parameter(ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Workload { get; set; } = [];
 
@@ -23,6 +24,7 @@ public sealed class GetCvRolloutHistoryCommand : HistoryCmdlet
     [Parameter]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(HistoryVersionCompleter))]
     public string[] Version { get; set; } = [];
 

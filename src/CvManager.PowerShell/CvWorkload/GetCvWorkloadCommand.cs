@@ -20,6 +20,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     [Parameter(ParameterSetName = AllNamespacesSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(WorkloadCompleter))]
     public string[] Name { get; set; } = [];
 
@@ -28,6 +29,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     [Parameter(ParameterSetName = AllNamespacesSet)]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
+    [TextListTransformation]
     [ArgumentCompleter(typeof(ContainerVersionCompleter))]
     public string[] CV { get; set; } = [];
 

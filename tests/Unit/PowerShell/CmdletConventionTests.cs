@@ -220,6 +220,14 @@ public sealed class CmdletConventionTests
             parameter => Assert.NotNull(parameter.GetCustomAttribute<TimeSpanTransformationAttribute>())
         );
 
+    /// <summary>PowerShell keeps the text of a single 1.10, but not in a list.</summary>
+    [Fact]
+    public void Every_list_of_text_rejects_numbers() =>
+        Assert.All(
+            Cmdlets.SelectMany(Parameters).Where(parameter => parameter.PropertyType == typeof(string[])),
+            parameter => Assert.NotNull(parameter.GetCustomAttribute<TextListTransformationAttribute>())
+        );
+
     private static IReadOnlyList<Type> OutputTypes(Type cmdlet) =>
         [.. cmdlet.GetCustomAttributes<OutputTypeAttribute>().SelectMany(output => output.Type).Select(output => output.Type)];
 
