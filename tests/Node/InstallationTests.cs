@@ -45,4 +45,28 @@ public sealed class InstallationTests(InstalledController controller)
         await scene.UntilSuccessAsync("app", Last);
         Assert.Equal([$"{Last} Succeeded", $"{Next} Succeeded"], await scene.HistoryAsync());
     }
+
+    [Fact]
+    public async Task An_upgrade_to_an_image_that_cannot_be_pulled_fails_with_the_reason_and_the_former_controller_works_on()
+    {
+        await using var scene = await NodeScene.RunSlowlyAsync("unpullable", Former, Next);
+        var before = await controller.UntilReadyAsync();
+        try
+        {
+            var error = controller.Install($"{TestNode.Registry}/cvmanager:does-not-exist").Error();
+
+            Assert.StartsWith($"{ErrorIds.ControllerNotReady},", error.FullyQualifiedErrorId, StringComparison.Ordinal);
+            Facts.AssertIn(error.ToString(), "container controller", "ImagePull", "cvmanager:does-not-exist");
+            scene.MoveTag(Next);
+            await scene.UntilSuccessAsync("app", Next);
+            Assert.Equal(
+                before.Select(pod => pod.ContainerId).Order(StringComparer.Ordinal),
+                (await controller.PodsAsync()).Where(pod => pod.IsReady).Select(pod => pod.ContainerId).Order(StringComparer.Ordinal)
+            );
+        }
+        finally
+        {
+            await controller.InstallAsync();
+        }
+    }
 }

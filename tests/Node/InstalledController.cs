@@ -17,6 +17,7 @@ public sealed class InstalledController : IAsyncLifetime
 {
     private const string Deployment = "deployment/cvmanager";
     private const string Lease = "cvmanager-controller";
+    private const string ServiceAccount = "system:serviceaccount:cvmanager:cvmanager";
 
     private static readonly ResourcePath Pods = new("", "v1", "pods");
     private static readonly ResourcePath Leases = new("coordination.k8s.io", "v1", "leases");
@@ -36,15 +37,18 @@ public sealed class InstalledController : IAsyncLifetime
     /// <summary>Installs the controller, and waits until it works.</summary>
     internal async Task InstallAsync()
     {
-        _session
-            .Invoke(
-                "Install-CvController -Image $image -Environment @{ CVM_PLAIN_HTTP_REGISTRIES = $registry } -Wait",
-                ("image", TestNode.Image),
-                ("registry", TestNode.Registry)
-            )
-            .AssertNoErrors();
+        Install(TestNode.Image).AssertNoErrors();
         await UntilReadyAsync();
     }
+
+    /// <summary>Installs the controller with an image.</summary>
+    /// <param name="more">Further parameters of Install-CvController.</param>
+    internal SessionResult Install(string image, string more = "") =>
+        _session.Invoke(
+            $"Install-CvController -Image $image -Environment @{{ CVM_PLAIN_HTTP_REGISTRIES = $registry }} -Wait {more}",
+            ("image", image),
+            ("registry", TestNode.Registry)
+        );
 
     /// <summary>Runs cmdlets as cluster administrator.</summary>
     internal SessionResult Invoke(string script) => _session.Invoke(script);
@@ -98,7 +102,22 @@ public sealed class InstalledController : IAsyncLifetime
         ControllerPod.Read(await Space.UntilAsync(Pods, name, pod => isMeant(ControllerPod.Read(pod))));
 
     /// <summary>The requests of a pod in the audit log of the API server, in order of their completion.</summary>
-    internal static IReadOnlyList<AuditedRequest> RequestsOf(ControllerPod pod)
+    internal static IReadOnlyList<AuditedRequest> RequestsOf(ControllerPod pod) =>
+        [.. ReadAuditLog(pod.Address).Where(request => request.Address == pod.Address)];
+
+    /// <summary>The successful writes of all pods of the controller since a time, but for those of the Lease.</summary>
+    internal static IReadOnlyList<AuditedRequest> WritesSince(DateTimeOffset time) =>
+        [
+            .. ReadAuditLog(ServiceAccount)
+                .Where(request =>
+                    request.User == ServiceAccount
+                    && request.At >= time
+                    && request is { IsWrite: true, Code: < 400, Resource: not "leases" }
+                )
+                .OrderBy(request => request.At),
+        ];
+
+    private static IReadOnlyList<AuditedRequest> ReadAuditLog(string text)
     {
         using StreamReader log = new(new FileStream(TestNode.AuditLog, FileMode.Open, FileAccess.Read, FileShare.ReadWrite));
         List<AuditedRequest> requests = [];
@@ -106,15 +125,14 @@ public sealed class InstalledController : IAsyncLifetime
         {
             // The last line may be incomplete.
             if (
-                line.Contains($"\"{pod.Address}\"", StringComparison.Ordinal)
+                line.Contains($"\"{text}\"", StringComparison.Ordinal)
                 && line.EndsWith('}')
-                && JsonNode.Parse(line)!.AsObject() is var entry
-                && entry["sourceIPs"]?[0]?.GetValue<string>() == pod.Address
+                && AuditedRequest.Read(JsonNode.Parse(line)!) is { Stage: "ResponseComplete" } request
             )
-                requests.Add(AuditedRequest.Read(entry));
+                requests.Add(request);
         }
 
-        return [.. requests.Where(request => request.Stage == "ResponseComplete")];
+        return requests;
     }
 
     public ValueTask DisposeAsync()
@@ -174,7 +192,17 @@ internal sealed record ControllerPod(
 }
 
 /// <summary>A request in the audit log.</summary>
-internal sealed record AuditedRequest(string Stage, string Verb, string Resource, string Uri, int Code, DateTimeOffset At, string User)
+/// <param name="Address">The IP address of the client.</param>
+internal sealed record AuditedRequest(
+    string Stage,
+    string Verb,
+    string Resource,
+    string Uri,
+    int Code,
+    DateTimeOffset At,
+    string User,
+    string Address
+)
 {
     public bool IsWrite => Verb is not ("get" or "list" or "watch");
 
@@ -186,6 +214,7 @@ internal sealed record AuditedRequest(string Stage, string Verb, string Resource
             entry["requestURI"]!.GetValue<string>(),
             entry["responseStatus"]?["code"]?.GetValue<int>() ?? 0,
             DateTimeOffset.Parse(entry["requestReceivedTimestamp"]!.GetValue<string>(), CultureInfo.InvariantCulture),
-            entry["user"]?["username"]?.GetValue<string>() ?? ""
+            entry["user"]?["username"]?.GetValue<string>() ?? "",
+            entry["sourceIPs"]?[0]?.GetValue<string>() ?? ""
         );
 }

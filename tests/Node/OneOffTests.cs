@@ -1,3 +1,4 @@
+using System.Text.Json.Nodes;
 using CvManager.Cluster;
 using Xunit;
 
@@ -31,9 +32,33 @@ public sealed class OneOffTests
         Assert.Null(await DigestAsync(scene, "demo"));
     }
 
+    /// <summary>The arguments are joined to a PowerShell command, which must not read them as numbers.</summary>
+    [Fact]
+    public async Task Versions_and_tags_that_look_like_numbers_are_taken_as_they_are_written()
+    {
+        string[] versions = ["1.10", "1e5", "007", "0x10"];
+        await using var scene = await NodeScene.CreateAsync("numbers", [.. versions, "1.1", "100000", "7", "16"]);
+
+        await ApplyAsync(scene, versions.Select((version, i) => (version, $"{i + 1}.0")));
+
+        foreach (var (i, version) in versions.Index())
+        {
+            (var code, var log) = await EndedAsync(scene, i);
+            Assert.True(code == 0, log);
+            Assert.Equal(await DigestAsync(scene, version), await DigestAsync(scene, $"{i + 1}.0"));
+            Assert.Null(await DigestAsync(scene, $"{i + 1}"));
+        }
+    }
+
     private static async Task<(int ExitCode, string Log)> RunAsync(NodeScene scene, string version)
     {
-        await scene.ApplyAsync(
+        await ApplyAsync(scene, [(version, "demo")]);
+        return await EndedAsync(scene, 0);
+    }
+
+    /// <summary>Runs a container for each move of a tag, with a read-only root file system.</summary>
+    private static Task ApplyAsync(NodeScene scene, IEnumerable<(string Version, string Tag)> moves) =>
+        scene.ApplyAsync(
             $$"""
             apiVersion: v1
             kind: Pod
@@ -41,23 +66,35 @@ public sealed class OneOffTests
             spec:
               restartPolicy: Never
               automountServiceAccountToken: false
+              volumes: [{name: tmp, emptyDir: {} }]
               containers:
-              - name: run
-                image: {{TestNode.Image}}
-                args: [Add-CvRegistryTag, -Repository, REPO, -Version, {{version}}, -Tag, demo]
-                env: [{name: CVM_PLAIN_HTTP_REGISTRIES, value: "{{TestNode.Registry}}"}]
             """
+                + string.Concat(
+                    moves.Select(
+                        (move, i) =>
+                            $$"""
+
+                                  - name: run{{i}}
+                                    image: {{TestNode.Image}}
+                                    args: [Add-CvRegistryTag, -Repository, REPO, -Version, "{{move.Version}}", -Tag, "{{move.Tag}}"]
+                                    env: [{name: CVM_PLAIN_HTTP_REGISTRIES, value: "{{TestNode.Registry}}"}]
+                                    securityContext: {readOnlyRootFilesystem: true, runAsNonRoot: true, allowPrivilegeEscalation: false, capabilities: {drop: [ALL]} }
+                                    volumeMounts: [{name: tmp, mountPath: /tmp}]
+                                """
+                    )
+                )
         );
-        var pod = await scene.UntilAsync(
-            new ResourcePath("", "v1", "pods"),
-            "run",
-            pod => pod["status"]?["containerStatuses"]?[0]?["state"]?["terminated"] is not null
-        );
-        return (
-            pod["status"]!["containerStatuses"]![0]!["state"]!["terminated"]!["exitCode"]!.GetValue<int>(),
-            await scene.KubeCtlAsync("logs", "run")
-        );
+
+    private static async Task<(int ExitCode, string Log)> EndedAsync(NodeScene scene, int run)
+    {
+        var pod = await scene.UntilAsync(new ResourcePath("", "v1", "pods"), "run", pod => ExitCodeOf(pod, run) is not null);
+        return (ExitCodeOf(pod, run)!.Value, await scene.KubeCtlAsync("logs", "run", $"--container=run{run}"));
     }
+
+    private static int? ExitCodeOf(JsonObject pod, int run) =>
+        pod.Items("status", "containerStatuses")
+            .FirstOrDefault(status => status.Text("name") == $"run{run}")
+            .Number("state", "terminated", "exitCode");
 
     /// <summary>The digest of a tag; null if there is no such tag.</summary>
     private static async Task<string?> DigestAsync(NodeScene scene, string tag)
