@@ -45,7 +45,7 @@ public sealed class Secrets
         return other._forms.Length == 0 ? this : new Secrets(this, other);
     }
 
-    public override string ToString() => $"{_forms.Length} forms";
+    public override string ToString() => Counted.Of(_forms.Length, "form");
 
     /// <param name="cut">True if the text is truncated: its end may be the beginning of a secret.</param>
     internal string Hide(string text, bool cut = false)

@@ -120,7 +120,7 @@ public abstract class AsyncCmdlet : PSCmdlet, IDisposable
 
     /// <summary>Reports how many messages were dropped because the queue was full. Called on the pipeline thread.</summary>
     protected virtual void ReportDropped(long count) =>
-        base.WriteWarning($"{count} messages were dropped because the pipeline did not read them fast enough.");
+        base.WriteWarning($"Dropped {Counted.Of(count, "message")} because the pipeline did not read them fast enough.");
 
     /// <summary>Writes a non-terminating error. Waits while the queue is full.</summary>
     /// <param name="exception">A <see cref="CvException"/>, or an unexpected exception.</param>

@@ -6,7 +6,6 @@ namespace CvManager.PowerShell;
 internal static class CmdletErrorIds
 {
     public const string ConfirmationRequired = nameof(ConfirmationRequired);
-    public const string ContextNotFound = nameof(ContextNotFound);
     public const string FileAccessFailed = nameof(FileAccessFailed);
     public const string LabelKeyMissing = nameof(LabelKeyMissing);
     public const string ManifestEmpty = nameof(ManifestEmpty);
@@ -18,6 +17,7 @@ internal static class CmdletErrorIds
     public const string NetworkFailed = nameof(NetworkFailed);
     public const string NothingToSet = nameof(NothingToSet);
     public const string NothingToTag = nameof(NothingToTag);
+    public const string NothingToWaitFor = nameof(NothingToWaitFor);
     public const string OperationTimedOut = nameof(OperationTimedOut);
     public const string ParameterNotApplicable = nameof(ParameterNotApplicable);
     public const string PathInvalid = nameof(PathInvalid);

@@ -37,6 +37,7 @@ public abstract class MandatoryNameCmdlet : ContainerVersionCmdlet
 {
     /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]
@@ -51,6 +52,7 @@ public abstract class OptionalNameCmdlet : ContainerVersionCmdlet
 {
     /// <summary>Names. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]

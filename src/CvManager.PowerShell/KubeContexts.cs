@@ -32,20 +32,43 @@ internal static class KubeContexts
         var sources = Sources(session, kubeConfig);
         if (context is null || sources.Count == 1)
             return new ClusterOptions { KubeConfigPath = kubeConfig, Context = context };
-        foreach (var source in sources)
+        foreach (var (source, contexts, error) in Read(sources))
         {
-            if (Read(source).Any(known => known.Name == context))
+            // The context may be in it; that of a later kubeconfig may be another cluster.
+            if (error is not null)
+                throw error;
+            if (contexts.Any(known => known.Name == context))
                 return new ClusterOptions { KubeConfigPath = source, Context = context };
         }
-        throw new CvException(
-            ErrorIds.KubeContextNotFound,
-            CvErrorKind.NotFound,
-            $"Context '{context}' not found in {string.Join(", ", sources.SelectMany(FilesOf))}.",
-            "Specify an existing context; Get-CvContext lists them."
-        )
+        throw NotFound(context, sources);
+    }
+
+    public static CvException NotFound(string context, IReadOnlyList<string?> sources) =>
+        KubeConfigFile.ContextNotFound(context, string.Join(", ", sources.SelectMany(FilesOf)));
+
+    /// <summary>
+    /// Reads the sources one by one, each with its contexts or the error. A kubeconfig of the session that was deleted has none; the one in
+    /// -KubeConfig must exist.
+    /// </summary>
+    public static IEnumerable<(string? Source, IReadOnlyList<KubeContext> Contexts, CvException? Error)> Read(
+        IReadOnlyList<string?> sources
+    )
+    {
+        foreach (var source in sources)
         {
-            Target = context,
-        };
+            IReadOnlyList<KubeContext> contexts = [];
+            CvException? error = null;
+            try
+            {
+                contexts = KubeConfigFile.ReadContexts(source);
+            }
+            catch (CvException e)
+            {
+                error = e.ErrorId == ErrorIds.KubeConfigNotFound && sources.Count > 1 ? null : e;
+            }
+
+            yield return (source, contexts, error);
+        }
     }
 
     /// <summary>The path of a source, to show and to use as -KubeConfig; null if the default kubeconfigs are several files, or none.</summary>
@@ -54,17 +77,4 @@ internal static class KubeContexts
     /// <summary>The files of a source.</summary>
     public static IReadOnlyList<string> FilesOf(string? source) =>
         source is null ? [.. KubeConfigFile.Locate(null).Select(file => file.FullName)] : [source];
-
-    /// <summary>The contexts of a source. A file of the session that was deleted has none.</summary>
-    private static IReadOnlyList<KubeContext> Read(string? source)
-    {
-        try
-        {
-            return KubeConfigFile.ReadContexts(source);
-        }
-        catch (CvException e) when (e.ErrorId == ErrorIds.KubeConfigNotFound)
-        {
-            return [];
-        }
-    }
 }

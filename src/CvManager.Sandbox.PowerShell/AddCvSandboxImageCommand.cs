@@ -20,6 +20,7 @@ public sealed class AddCvSandboxImageCommand : AsyncCmdlet
 
     /// <summary>The tags of the image. Existing tags are moved.</summary>
     [Parameter(Mandatory = true, Position = 1, ValueFromPipeline = true)]
+    [TextTransformation]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]

@@ -65,7 +65,9 @@ internal sealed class RunningSandbox : ISessionSandbox
                 },
                 cancellationToken
             );
-            var path = kubeConfig ?? Path.Combine(Path.GetTempPath(), $"cvm-sandbox-{Guid.NewGuid():n}.kubeconfig");
+            if (kubeConfig is null)
+                TemporaryKubeConfig.RemoveAbandoned(Path.GetTempPath());
+            var path = kubeConfig ?? TemporaryKubeConfig.NewPath(Path.GetTempPath());
             await WritePrivateAsync(path, cluster.KubeConfigYaml, cancellationToken);
             return new RunningSandbox(cluster, registry, name, path);
         }

@@ -46,7 +46,7 @@ Describe 'Get-CvContext' {
 
     It 'names a missing context' {
         { Get-CvContext nope -KubeConfig $config -ErrorAction Stop } |
-            Should -Throw -ErrorId 'ContextNotFound,CvManager.PowerShell.GetCvContextCommand'
+            Should -Throw -ErrorId 'KubeContextNotFound,CvManager.PowerShell.GetCvContextCommand'
         ('prod', 'nope' | Get-CvContext -KubeConfig $config -ErrorVariable failure -ErrorAction SilentlyContinue).Name | Should -Be 'prod'
         $failure.TargetObject | Should -Be 'nope'
     }

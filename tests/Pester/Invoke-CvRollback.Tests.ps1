@@ -43,6 +43,9 @@ Describe 'Invoke-CvRollback' {
         }
         try {
             (Invoke-CvRollback myappcv -ToVersion '6e4ae1c' -Wait -Timeout 30 -PassThru 6> $null).Version | Should -Be '6e4ae1c'
+            # One that fails keeps the others from nothing, but ends the script.
+            $waited = try { Invoke-CvRollback nope, myappcv -ToVersion '6e4ae1c' -Wait -Timeout 30 -PassThru 6> $null } catch { $failure = $_ }
+            $failure.FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.InvokeCvRollbackCommand'
             Resume-ContainerVersion myappcv
             (Wait-CvRollout myappcv -Version 'abcdef0' -Timeout 30 -PassThru 6> $null).Version | Should -Be 'abcdef0'
         }

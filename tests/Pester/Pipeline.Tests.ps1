@@ -121,9 +121,8 @@ Describe 'Objects from a file, a job or JSON are as good as live ones' {
 Describe 'Objects as arguments' {
     It 'are rejected, and not used as names in another namespace' {
         $null = New-ContainerVersion myappcv r.example/other demo app
-        Suspend-ContainerVersion (Get-ContainerVersion myappcv -Namespace kube-public) -ErrorVariable failure -ErrorAction SilentlyContinue
-        $failure[0].FullyQualifiedErrorId | Should -Be 'ContainerVersionNotFound,CvManager.PowerShell.SuspendContainerVersionCommand'
-        $failure[0].ErrorDetails.RecommendedAction | Should -Match '-Namespace'
+        { Suspend-ContainerVersion (Get-ContainerVersion myappcv -Namespace kube-public) } |
+            Should -Throw -ErrorId 'ParameterArgumentTransformationError,CvManager.PowerShell.SuspendContainerVersionCommand'
         (Get-ContainerVersion -AllNamespaces).Suspended | Should -Be $false, $false
         Remove-ContainerVersion myappcv -Confirm:$false
     }

@@ -60,6 +60,14 @@ Describe 'Start-CvReconcile' {
         $lines.Count | Should -BeLessThan 10
     }
 
+    It 'folds its lines in the log of a CI service, and annotates an error' {
+        $null = Add-CvSandboxImage -Repository $repository -Tag '5.0.1' -Broken
+        { Start-CvReconcile -Wait -Timeout 3 -CIFormat GitHub -InformationVariable script:lines 6> $null } | Should -Throw -ErrorId 'RolloutWaitTimedOut,*'
+        "$($lines[0])", "$($lines[-2])" | Should -Be '::group::Reconcile namespace default', '::endgroup::'
+        "$($lines[-1])" | Should -Match '^::error title=RolloutWaitTimedOut::'
+        { Start-CvReconcile -Watch -CIFormat GitHub } | Should -Throw -ErrorId 'ParameterNotApplicable,*'
+    }
+
     It 'serves pages for probes with -Port' {
         $pages = Start-CvReconcile -Watch -LogFormat Json -Port $port -Timeout 60 | Where-Object { $_ -match '"event":4201,' } | ForEach-Object {
             foreach ($page in 'alive', 'healthz', 'readyz', 'version', 'metrics') {

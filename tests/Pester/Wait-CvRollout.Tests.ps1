@@ -30,7 +30,16 @@ Describe 'Wait-CvRollout' {
 
     It 'ends the script if a name does not exist' {
         { Wait-CvRollout myappcv, nope -Timeout 10 -ErrorAction SilentlyContinue } | Should -Throw -ErrorId 'ContainerVersionNotFound,*'
-        Wait-CvRollout nope* -Timeout 10 | Should -BeNullOrEmpty
+    }
+
+    It 'ends the script if nothing is selected: <Wait>' -ForEach @(
+        @{ Wait = { Wait-CvRollout nope* -ErrorAction SilentlyContinue } }
+        @{ Wait = { Wait-CvRollout * -LabelSelector team=nobody } }
+        @{ Wait = { Get-ContainerVersion nope* | Wait-CvRollout } }
+        @{ Wait = { Invoke-CvRollback nope* -Wait } }
+    ) {
+        $Wait | Should -Throw -ErrorId 'NothingToWaitFor,*'
+        Wait-CvRollout my*, nope* -Timeout 10
     }
 
     It 'writes lines to the information stream, as Write-Host does' {
@@ -62,6 +71,8 @@ Describe 'Wait-CvRollout' {
         @{ Kind = '-Command'; ErrorId = 'RolloutWaitTimedOut'; Wait = 'Wait-CvRollout myappcv -Version fedcba9 -Timeout 5' }
         @{ Kind = '-File'; ErrorId = 'RolloutHeld'; Wait = 'Suspend-ContainerVersion myappcv; Wait-CvRollout myappcv' }
         @{ Kind = '-Command'; ErrorId = 'ContainerVersionNotFound'; Wait = 'Wait-CvRollout nope' }
+        @{ Kind = '-File'; ErrorId = 'NothingToWaitFor'; Wait = 'Wait-CvRollout nope*' }
+        @{ Kind = '-Command'; ErrorId = 'ContainerVersionNotFound'; Wait = 'Invoke-CvRollback nope -Wait' }
     ) {
         $script = "Import-Module '$PSScriptRoot/../../module/CvManager/CvManager.psd1'; Connect-CvCluster -KubeConfig '$($sandbox.KubeConfig)'`ntry { $Wait } catch { `$_.FullyQualifiedErrorId; throw }`n'next line'"
         if ($Kind -eq '-File') {

@@ -4,6 +4,7 @@ using System.Reflection.PortableExecutable;
 using System.Text.RegularExpressions;
 using CvManager.PowerShell;
 using CvManager.Sandbox.PowerShell;
+using CvManager.Support;
 using Xunit;
 
 namespace CvManager.Unit;
@@ -36,6 +37,39 @@ public sealed partial class MessageTests
     [InlineData("Add-CvRegistryTag -Tag ….")]
     [InlineData("Push it..")]
     public void The_test_finds_odd_punctuation(string text) => Assert.Matches(Odd(), text);
+
+    /// <summary>
+    /// A count is followed by a noun that agrees with it (<see cref="Counted"/>). Limits in bytes and characters are large; after "of", the noun
+    /// is plural. The sandbox has the messages of Kubernetes.
+    /// </summary>
+    [Fact]
+    public void Counts_agree_with_their_nouns()
+    {
+        string[] projects = ["CvManager.Engine", "CvManager.PowerShell", "CvManager.Sandbox.PowerShell"];
+        var files = projects.SelectMany(project =>
+            Directory.EnumerateFiles(Path.Combine(RepositoryRoot.Path, "src", project), "*.cs", SearchOption.AllDirectories)
+        );
+
+        var found = files
+            .SelectMany(File.ReadLines)
+            .Where(line => line.Contains('"', StringComparison.Ordinal) && CountWithPlural().IsMatch(line));
+
+        Assert.Empty(found);
+    }
+
+    [Theory]
+    [InlineData("$\"{found.Count} tags match\"", true)]
+    [InlineData("$\"removed {count} old records\"", true)]
+    [InlineData("\"Initial sync complete: {Count} ContainerVersions\"", true)]
+    [InlineData("$\"{updated} of {own.Count} pods replaced\"", false)]
+    [InlineData("$\"and {all.Count - 5} more\"", false)]
+    [InlineData("$\"the limit is {text.Length} characters\"", false)]
+    [InlineData("\"Initial sync complete: {Count} {Noun}\"", false)]
+    public void The_test_finds_counts_with_a_fixed_plural(string text, bool isFound) =>
+        Assert.Equal(isFound, CountWithPlural().IsMatch(text));
+
+    [GeneratedRegex(@"(?<!\bof )\{(?! )[^{}""]*(?:Count|Length|count)\b[^{}""]*\}(?: [a-z]+)? (?!bytes|characters)[A-Za-z]{2,}s\b")]
+    private static partial Regex CountWithPlural();
 
     [GeneratedRegex(@"\w [,;](\s|$)|,\s*[,.;]|\w {2,}\w|\w\.\.(\s|$)|…\.|\w \.(\s|$)")]
     private static partial Regex Odd();

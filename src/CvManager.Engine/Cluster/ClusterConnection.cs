@@ -155,17 +155,7 @@ public sealed class ClusterConnection : IDisposable
         }
 
         if (!file.Contexts!.Any(c => c.Name == context))
-        {
-            throw new CvException(
-                ErrorIds.KubeContextNotFound,
-                CvErrorKind.NotFound,
-                $"Context '{context}' not found in {paths}.",
-                "Specify an existing context; Get-CvContext lists them."
-            )
-            {
-                Target = context,
-            };
-        }
+            throw KubeConfigFile.ContextNotFound(context, paths);
 
         return new ClusterConnection(ClusterAccess.OfContext(file, context, paths, TimeProvider.System), context, TimeProvider.System)
         {

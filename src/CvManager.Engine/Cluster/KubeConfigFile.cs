@@ -185,6 +185,19 @@ public static class KubeConfigFile
         }
     }
 
+    /// <param name="context">The name of the context.</param>
+    /// <param name="paths">The kubeconfigs that do not have it.</param>
+    public static CvException ContextNotFound(string context, string paths) =>
+        new(
+            ErrorIds.KubeContextNotFound,
+            CvErrorKind.NotFound,
+            paths.Length > 0 ? $"Context '{context}' not found in {paths}." : $"Context '{context}' not found: no kubeconfig exists.",
+            "Specify an existing context; Get-CvContext lists them."
+        )
+        {
+            Target = context,
+        };
+
     private static CvException Invalid(string path, string what, Exception? inner) =>
         new(
             ErrorIds.KubeConfigInvalid,

@@ -214,7 +214,10 @@ public sealed partial class ContainerVersionController : IDisposable
         using CancellationTokenSource limit = new();
         var pause = _environment.Time.PauseAsync(longest, limit.Token);
         if (await Task.WhenAny(ended, pause) == pause)
-            LogAbandoned(_logger, tasks.Count(task => !task.IsCompleted), longest.TotalSeconds);
+        {
+            var left = tasks.Count(task => !task.IsCompleted);
+            LogAbandoned(_logger, left, Counted.Noun(left, "task"), longest.TotalSeconds);
+        }
         await limit.CancelAsync();
         foreach (var task in tasks.Where(task => task.IsCompleted))
             await task;
@@ -237,10 +240,15 @@ public sealed partial class ContainerVersionController : IDisposable
         if (unread.Length == 0)
         {
             _everythingReadAt = _environment.Time.GetUtcNow();
-            LogSynced(_logger, _view.Resources.Count);
+            LogSynced(_logger, _view.Resources.Count, Counted.Noun(_view.Resources.Count, "ContainerVersion"));
         }
         else
-            LogPartlySynced(_logger, string.Join(", ", unread), _view.Resources.Count);
+            LogPartlySynced(
+                _logger,
+                string.Join(", ", unread),
+                _view.Resources.Count,
+                Counted.Noun(_view.Resources.Count, "ContainerVersion")
+            );
         _isSynced = true;
         if (_options.Election is not { } election)
         {
@@ -326,9 +334,9 @@ public sealed partial class ContainerVersionController : IDisposable
         EventId = LogEvents.InitialSyncComplete,
         EventName = nameof(LogEvents.InitialSyncComplete),
         Level = LogLevel.Information,
-        Message = "Initial sync complete: {Count} ContainerVersions"
+        Message = "Initial sync complete: {Count} {Noun}"
     )]
-    private static partial void LogSynced(ILogger logger, int count);
+    private static partial void LogSynced(ILogger logger, int count, string noun);
 
     [LoggerMessage(
         EventId = LogEvents.ResourceFailed,
@@ -350,10 +358,10 @@ public sealed partial class ContainerVersionController : IDisposable
         EventId = LogEvents.InitialSyncIncomplete,
         EventName = nameof(LogEvents.InitialSyncIncomplete),
         Level = LogLevel.Warning,
-        Message = "Initial sync incomplete: {Unread} could not be read; {Count} ContainerVersions were read. "
+        Message = "Initial sync incomplete: {Unread} could not be read; {Count} {Noun} could. "
             + "The controller is not ready until everything can be read."
     )]
-    private static partial void LogPartlySynced(ILogger logger, string unread, int count);
+    private static partial void LogPartlySynced(ILogger logger, string unread, int count, string noun);
 
     [LoggerMessage(
         EventId = LogEvents.ClusterRestored,
@@ -368,7 +376,7 @@ public sealed partial class ContainerVersionController : IDisposable
         EventId = LogEvents.RepeatedConflicts,
         EventName = nameof(LogEvents.RepeatedConflicts),
         Level = LogLevel.Warning,
-        Message = "{Resource}: {Count} consecutive updates failed with a conflict ({ErrorId}); retrying less often: {Reason} {Remedy}"
+        Message = "{Resource}: updates fail with a conflict, {Count} in a row ({ErrorId}); retrying less often: {Reason} {Remedy}"
     )]
     private static partial void LogConflicts(ILogger logger, string resource, int count, string errorId, string reason, string remedy);
 
@@ -376,9 +384,9 @@ public sealed partial class ContainerVersionController : IDisposable
         EventId = LogEvents.TasksAbandoned,
         EventName = nameof(LogEvents.TasksAbandoned),
         Level = LogLevel.Warning,
-        Message = "{Count} tasks did not stop within {Seconds} s and were abandoned; they can no longer change anything"
+        Message = "{Count} {Noun} did not stop within {Seconds} s, and can no longer change anything"
     )]
-    private static partial void LogAbandoned(ILogger logger, int count, double seconds);
+    private static partial void LogAbandoned(ILogger logger, int count, string noun, double seconds);
 
     /// <summary>The work of one term as leader: the queue, the tag poller and the reconciler.</summary>
     private sealed class Term : IDisposable

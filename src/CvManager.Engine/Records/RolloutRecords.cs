@@ -77,7 +77,7 @@ public sealed partial class RolloutRecords
 
         if (left.Count > MaxUnrecorded)
         {
-            LogDropped(resource.Key, left.Count - MaxUnrecorded);
+            LogDropped(resource.Key, left.Count - MaxUnrecorded, Counted.Noun(left.Count - MaxUnrecorded, "record"));
             left.RemoveRange(0, left.Count - MaxUnrecorded);
         }
 
@@ -191,7 +191,7 @@ public sealed partial class RolloutRecords
         EventId = LogEvents.RecordsGivenUp,
         EventName = nameof(LogEvents.RecordsGivenUp),
         Level = LogLevel.Error,
-        Message = "{Resource}: the oldest {Count} records that could not be written were dropped"
+        Message = "{Resource}: dropped the oldest {Count} {Noun} that could not be written"
     )]
-    private partial void LogDropped(string resource, int count);
+    private partial void LogDropped(string resource, int count, string noun);
 }

@@ -53,7 +53,7 @@ internal static class SchemaValidator
         }
 
         if (schema["maxProperties"] is JsonValue most && map.Count > most.GetValue<int>())
-            errors.Add(Error(path, map, $"has {map.Count} entries; at most {most} are allowed", schema));
+            errors.Add(Error(path, map, $"has {Counted.Of(map.Count, "entry", "entries")}; at most {most} are allowed", schema));
 
         var properties = schema["properties"] as JsonObject;
         var additional = schema["additionalProperties"] as JsonObject;
@@ -83,9 +83,9 @@ internal static class SchemaValidator
     private static void ValidateArray(JsonArray array, JsonObject schema, string path, List<ValidationError> errors)
     {
         if (schema["maxItems"] is JsonValue most && array.Count > most.GetValue<int>())
-            errors.Add(Error(path, array, $"has {array.Count} items; at most {most} are allowed", schema));
+            errors.Add(Error(path, array, $"has {Counted.Of(array.Count, "item")}; at most {most} are allowed", schema));
         if (schema["minItems"] is JsonValue least && array.Count < least.GetValue<int>())
-            errors.Add(Error(path, array, $"has {array.Count} items; at least {least} are required", schema));
+            errors.Add(Error(path, array, $"has {Counted.Of(array.Count, "item")}; at least {least} are required", schema));
         for (var i = 0; i < array.Count; i++)
             Validate(array[i], (JsonObject)schema["items"]!, $"{path}[{i}]", errors);
     }
@@ -97,7 +97,7 @@ internal static class SchemaValidator
         else if (schema["minLength"] is JsonValue least && text.Length < least.GetValue<int>())
             errors.Add(Error(path, value, "must not be empty", schema));
         else if (schema["maxLength"] is JsonValue most && Characters(text) > most.GetValue<int>())
-            errors.Add(Error(path, value, $"has {Characters(text)} characters; at most {most} are allowed", schema));
+            errors.Add(Error(path, value, $"has {Counted.Of(Characters(text), "character")}; at most {most} are allowed", schema));
         else if (schema["pattern"] is JsonValue pattern && !Matches(text, pattern.GetValue<string>()))
             errors.Add(Error(path, value, "does not match the required pattern", schema));
         else if (

@@ -57,9 +57,11 @@ internal sealed partial class VersionRange
         why = (numbers.Count, prereleases.Count) switch
         {
             (0, _) => "None of them is a version number (an optional 'v', two to four numbers separated by dots, an optional suffix).",
-            (_, > 0) => $"Of the {numbers.Count} version numbers, only prereleases are in the range, such as '{prereleases[^1]}'. "
-                + "To allow prereleases, use one as a bound of the range, for example '>=1.0.0-0'.",
-            _ => $"None of the {numbers.Count} version numbers is in the range; the highest is '{numbers.Max()!.Tag}'.",
+            (_, > 0) =>
+                $"Only prereleases are in the range ({Counted.Of(numbers.Count, "version number")} in all), such as '{prereleases[^1]}'. "
+                    + "To allow prereleases, use one as a bound of the range, for example '>=1.0.0-0'.",
+            _ =>
+                $"No version number is in the range ({Counted.Of(numbers.Count, "version number")} in all); the highest is '{numbers.Max()!.Tag}'.",
         };
         return null;
     }

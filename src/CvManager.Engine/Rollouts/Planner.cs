@@ -393,7 +393,7 @@ public static class Planner
     /// </summary>
     internal static string UpToDate(ContainerVersion resource, IReadOnlyList<Workload> workloads, string version)
     {
-        var who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{workloads.Count} workloads are";
+        var who = workloads.Count == 1 ? $"{workloads[0].Reference} is" : $"{Counted.Of(workloads.Count, "workload")} are";
         return $"{who} on version {version}{(resource.Spec.PinVersion.Length > 0 ? $" (pinned{Hold.Of(resource)})" : "")}.";
     }
 

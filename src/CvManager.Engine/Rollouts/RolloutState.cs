@@ -123,7 +123,7 @@ public sealed record RolloutState
             CvErrorKind.Timeout,
             unfinished.Count == 1
                 ? $"{first.Resource.Key} was not {goal} {within}. Last state seen:"
-                : $"{unfinished.Count} ContainerVersions were not {goal} {within}. Last states seen:",
+                : $"{Counted.Of(unfinished.Count, "ContainerVersion")} were not {goal} {within}. Last states seen:",
             first.Remedy(now)
         )
         {

@@ -60,7 +60,7 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
             throw new CvException(
                 ErrorIds.VersionNotFound,
                 CvErrorKind.NotFound,
-                $"None of the {tags.Count} tags of '{repository}' satisfies the version policy '{policy}'. {choice.Why}",
+                $"No tag of '{repository}' satisfies the version policy '{policy}' ({Counted.Of(tags.Count, "tag")} in all). {choice.Why}",
                 "Push a version that satisfies it, or correct spec.versionPolicy."
             )
             {
@@ -124,7 +124,7 @@ internal sealed class PolicyResolver(IVersionTagCache tagCache, Candidates candi
             throw new CvException(
                 ErrorIds.VersionPolicyTooBroad,
                 CvErrorKind.Invalid,
-                $"The version policy '{policy}' matches {unknown.Count} tags of '{repository}' whose push time the registry does "
+                $"The version policy '{policy}' matches {Counted.Of(unknown.Count, "tag")} of '{repository}' whose push time the registry does "
                     + "not report; "
                     + $"at most {MaxCandidates} are read.",
                 "Set a narrower spec.versionSyntax, delete old tags, or follow a tag."

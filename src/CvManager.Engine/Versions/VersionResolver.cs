@@ -257,7 +257,7 @@ public sealed class VersionResolver(IRegistryCatalog registries, IVersionTagCach
             throw new CvException(
                 ErrorIds.VersionSyntaxTooBroad,
                 CvErrorKind.Invalid,
-                $"{unseen} tags of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; "
+                $"{Counted.Of(unseen, "tag")} of '{search.Repository}' match versionSyntax '{search.Syntax.Pattern}'; "
                     + $"at most {MaxCandidates} are read, one request each.",
                 $"Set a narrower versionSyntax, delete old tags, or build images with the label {VersionLabels[0]}."
             )

@@ -43,7 +43,7 @@ internal sealed class StatefulSetKind : WorkloadKind
             return wanted == 0 && desired > 0
                     ? WorkloadProgress.Blocked(
                         ConditionReasons.UpdatePartitioned,
-                        $"the partition {partition} keeps all {desired} pods on the previous version"
+                        $"the partition {partition} keeps {Counted.Of(desired, "pod")} on the previous version"
                     )
                 : updated < wanted
                     ? WorkloadProgress.Waiting($"{updated} of {wanted} pods above the partition {partition} have been updated")

@@ -62,12 +62,7 @@ public sealed class ExportContainerVersionCommand : OptionalNameCmdlet
         }
 
         var file = await OnPipelineAsync(() => GetUnresolvedProviderPathFromPSPath(Path));
-        if (
-            await ShouldProcessAsync(
-                file,
-                _manifests.Count == 1 ? "Write 1 ContainerVersion" : $"Write {_manifests.Count} ContainerVersions"
-            )
-        )
+        if (await ShouldProcessAsync(file, $"Write {Counted.Of(_manifests.Count, "ContainerVersion")}"))
             await WriteFileAsync(file, string.Concat(texts), cancellationToken);
     }
 

@@ -39,6 +39,7 @@ public abstract class ManifestCmdlet : ClusterCmdlet
     public string[] LiteralPath { get; set; } = [];
 
     [Parameter(Mandatory = true, ParameterSetName = ManifestSet, ValueFromPipeline = true)]
+    [TextTransformation]
     [AllowEmptyString]
     [TextListTransformation]
     [ArgumentCompleter(typeof(FreeTextCompleter))]

@@ -22,6 +22,7 @@ public sealed class SetContainerVersionCommand : SpecificationCmdlet
 
     /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]

@@ -11,6 +11,7 @@ public sealed class GetCvContextCommand : AsyncCmdlet
 {
     /// <summary>Names of contexts. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [TextListTransformation]
     [ArgumentCompleter(typeof(ContextCompleter))]
@@ -31,18 +32,15 @@ public sealed class GetCvContextCommand : AsyncCmdlet
         var currentSource = connected is null ? sources[^1] : connected.KubeConfig;
         var patterns = new NamePatterns(Name);
         HashSet<string> seen = new(StringComparer.Ordinal);
-        foreach (var source in sources)
+        var isComplete = true;
+        foreach (var (source, contexts, error) in KubeContexts.Read(sources))
         {
-            IReadOnlyList<KubeContext> contexts;
-            try
+            if (error is not null)
             {
-                contexts = KubeConfigFile.ReadContexts(source);
+                isComplete = false;
+                await WriteErrorAsync(error);
             }
-            catch (CvException e) when (sources.Count > 1)
-            {
-                await WriteErrorAsync(e);
-                continue;
-            }
+
             var current =
                 source != currentSource ? null
                 : connected is not null ? connected.Cluster.ContextName
@@ -63,19 +61,10 @@ public sealed class GetCvContextCommand : AsyncCmdlet
                 );
             }
         }
+        // A kubeconfig that could not be read may have it.
+        if (!isComplete)
+            return;
         foreach (var missing in patterns.ExactNames.Where(name => !seen.Contains(name)))
-        {
-            await WriteErrorAsync(
-                new CvException(
-                    CmdletErrorIds.ContextNotFound,
-                    CvErrorKind.NotFound,
-                    $"Context '{missing}' not found in {string.Join(", ", sources.SelectMany(KubeContexts.FilesOf))}.",
-                    "Run Get-CvContext to list the contexts."
-                )
-                {
-                    Target = missing,
-                }
-            );
-        }
+            await WriteErrorAsync(KubeContexts.NotFound(missing, sources));
     }
 }

@@ -111,7 +111,7 @@ internal sealed class JsonLog(LogLevel minimum, TimeProvider time, Action<string
             LinesDropped,
             line =>
             {
-                line.WriteString("message", $"{count} log lines were dropped because standard output was not read fast enough");
+                line.WriteString("message", $"dropped {Counted.Of(count, "log line")} because standard output was not read fast enough");
                 line.WriteNumber("count", count);
             }
         );

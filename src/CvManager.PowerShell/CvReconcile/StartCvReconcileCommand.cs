@@ -17,7 +17,7 @@ namespace CvManager.PowerShell;
     HelpUri = ProjectUri.Docs + "Start-CvReconcile.md"
 )]
 [OutputType(typeof(CvReconcileResult), typeof(string))]
-public sealed class StartCvReconcileCommand : ClusterCmdlet
+public sealed class StartCvReconcileCommand : ClusterCmdlet, IAnnotatesCILog
 {
     /// <summary>
     /// The maximum duration of a shutdown, within the default grace period of a pod (30 s). Without it, a log reader that no longer reads
@@ -32,6 +32,7 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
 
     /// <summary>Names. Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]
@@ -101,6 +102,13 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
     [Parameter]
     public SwitchParameter NoLeaderElection { get; set; }
 
+    /// <summary>The CI service in whose log errors and warnings also appear as annotations. Not with -Watch.</summary>
+    [Parameter]
+    public CIFormat CIFormat { get; set; }
+
+    /// <summary>The controller has a log of its own.</summary>
+    CIFormat IAnnotatesCILog.CIFormat => Watch ? CIFormat.None : CIFormat;
+
     private protected override Microsoft.Extensions.Logging.ILogger RequestLogger =>
         Watch && LogFormat == LogFormat.Json ? _log : base.RequestLogger;
 
@@ -112,7 +120,7 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
         _log = new JsonLog((Microsoft.Extensions.Logging.LogLevel)LogLevel, TimeProvider.System, WriteLine);
         string[] bound = [.. MyInvocation.BoundParameters.Keys];
         string[] excluded = Watch
-            ? [nameof(Name), nameof(Wait), "WhatIf", "Confirm"]
+            ? [nameof(Name), nameof(Wait), nameof(CIFormat), "WhatIf", "Confirm"]
             :
             [
                 nameof(LogFormat),
@@ -168,7 +176,16 @@ public sealed class StartCvReconcileCommand : ClusterCmdlet
         foreach (var inputs in _inputs.GroupBy(input => input.Namespace))
         {
             var all = inputs.Any(input => input.Names.Length == 0);
-            await RunAsync(inputs.Key, new NamePatterns(all ? [] : [.. inputs.SelectMany(input => input.Names)]), cancellationToken);
+            NamePatterns names = new(all ? [] : [.. inputs.SelectMany(input => input.Names)]);
+            if (Wait)
+            {
+                var scope = inputs.Key is null ? "all namespaces" : $"namespace {inputs.Key}";
+                await InGroupAsync($"Reconcile {scope}", () => RunAsync(inputs.Key, names, cancellationToken));
+            }
+            else
+            {
+                await RunAsync(inputs.Key, names, cancellationToken);
+            }
         }
     }
 

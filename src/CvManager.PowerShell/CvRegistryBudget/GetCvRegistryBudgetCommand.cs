@@ -10,6 +10,7 @@ public sealed class GetCvRegistryBudgetCommand : AsyncCmdlet
 {
     /// <summary>Registries (<c>host[:port]</c>, <c>docker.io</c>). Wildcards are allowed; the default is all.</summary>
     [Parameter(Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]

@@ -18,6 +18,7 @@ public sealed class GetCvRegistryTagCommand : RegistryCmdlet
 
     [Parameter(Mandatory = true, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Alias("ImageRepo")]
+    [TextTransformation]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]
     [ArgumentCompleter(typeof(RepositoryCompleter))]

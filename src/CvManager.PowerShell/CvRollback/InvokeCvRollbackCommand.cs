@@ -25,9 +25,14 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
     private readonly ContainerVersionSelection _selection = new();
     private readonly List<(Resource Resource, string? Version)> _changed = [];
     private RolloutWaiter? _waiter;
+    private bool _hasSelected;
+
+    /// <summary>With -Wait: the first error, which ends the script after the others have been waited for.</summary>
+    private (CvException Error, string? Target)? _failure;
 
     /// <summary>Names. Wildcards are allowed.</summary>
     [Parameter(Position = 0, Mandatory = true, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]
@@ -82,15 +87,16 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
         var cluster = await ConnectAsync(cancellationToken);
         var ns = Namespace ?? cluster.DefaultNamespace;
         // Once for each ContainerVersion, because a second rollback would go back further.
-        foreach (var resource in await _selection.FindAsync(cluster, ns, CV, Name, null, e => WriteErrorAsync(e), cancellationToken))
+        foreach (var resource in await _selection.FindAsync(cluster, ns, CV, Name, null, e => FailAsync(e, null), cancellationToken))
         {
+            _hasSelected = true;
             try
             {
                 await RollBackAsync(cluster, resource, cancellationToken);
             }
             catch (CvException e)
             {
-                await WriteErrorAsync(e, resource.Key);
+                await FailAsync(e, resource.Key);
             }
         }
     }
@@ -131,8 +137,26 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
     /// <summary>All are pinned before any is waited for, so that one that fails does not keep the others on the bad version.</summary>
     protected override async Task EndProcessingAsync(CancellationToken cancellationToken)
     {
-        if (_changed.Count == 0)
-            return;
+        try
+        {
+            if (_changed.Count > 0)
+                await WaitAsync(cancellationToken);
+        }
+        catch when (_failure is not null)
+        {
+            // The error of the wait ends the script.
+            await WriteErrorAsync(_failure.Value.Error, _failure.Value.Target);
+            throw;
+        }
+
+        if (_failure is { } failure)
+            throw Terminating(failure.Error, failure.Target);
+        if (Wait && !_hasSelected)
+            throw Terminating(RolloutWaiter.NothingToWaitFor(MyInvocation.MyCommand.Name));
+    }
+
+    private async Task WaitAsync(CancellationToken cancellationToken)
+    {
         var cluster = await ConnectAsync(cancellationToken);
         _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
         await InGroupAsync(
@@ -145,6 +169,14 @@ public sealed class InvokeCvRollbackCommand : ClusterCmdlet, IAnnotatesCILog
                     cancellationToken
                 )
         );
+    }
+
+    private async Task FailAsync(CvException error, string? target)
+    {
+        if (Wait && _failure is null)
+            _failure = (error, target);
+        else
+            await WriteErrorAsync(error, target);
     }
 
     private protected override CvException TimedOut(TimeSpan limit, Exception cancellation) =>

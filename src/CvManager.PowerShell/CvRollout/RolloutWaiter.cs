@@ -69,6 +69,19 @@ internal sealed class RolloutWaiter(ClusterConnection cluster, TimeProvider time
         }
     }
 
+    /// <summary>
+    /// The error if wildcards, a label selector or the pipeline selected nothing. Elsewhere that is no error; but a step of a pipeline must not
+    /// take it for a rollout that succeeded.
+    /// </summary>
+    /// <param name="cmdlet">The name of the cmdlet.</param>
+    public static CvException NothingToWaitFor(string cmdlet) =>
+        new(
+            CmdletErrorIds.NothingToWaitFor,
+            CvErrorKind.NotFound,
+            $"No ContainerVersion was selected, so {cmdlet} has nothing to wait for.",
+            "Check the names, the namespace and the label selector; Get-ContainerVersion with the same ones shows what they select."
+        );
+
     /// <summary>The title for the lines of a wait.</summary>
     public static string Title(IReadOnlyList<Resource> resources) =>
         $"Wait for {string.Join(", ", resources.Take(MaxNamed).Select(resource => resource.Key))}"

@@ -38,7 +38,7 @@ public sealed class WaitCvRolloutCommand : MandatoryNameCmdlet, IAnnotatesCILog
     {
         var cluster = await ConnectAsync(cancellationToken);
         if (_resources.Count == 0)
-            return;
+            throw RolloutWaiter.NothingToWaitFor(MyInvocation.MyCommand.Name);
         _waiter = new RolloutWaiter(cluster, TimeProvider.System, await CreateWaitOutputAsync(), WriteWarning);
         await InGroupAsync(
             RolloutWaiter.Title(_resources),

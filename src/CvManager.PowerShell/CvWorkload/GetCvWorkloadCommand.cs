@@ -18,6 +18,7 @@ public sealed class GetCvWorkloadCommand : NamespacedCmdlet
     /// <summary>Names of workloads. Wildcards are allowed; the default is all.</summary>
     [Parameter(ParameterSetName = NamespaceSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
     [Parameter(ParameterSetName = AllNamespacesSet, Position = 0, ValueFromPipeline = true, ValueFromPipelineByPropertyName = true)]
+    [TextTransformation]
     [SupportsWildcards]
     [ValidateNotNullOrEmpty]
     [TextListTransformation]

@@ -228,6 +228,20 @@ public sealed class CmdletConventionTests
             parameter => Assert.NotNull(parameter.GetCustomAttribute<TextListTransformationAttribute>())
         );
 
+    /// <summary>Otherwise, PowerShell would convert any object to text.</summary>
+    [Fact]
+    public void Every_text_parameter_that_takes_pipeline_input_refuses_objects() =>
+        Assert.All(
+            Cmdlets.SelectMany(Parameters).Where(parameter => IsText(parameter) && TakesPipelineInput(parameter)),
+            parameter => Assert.NotNull(parameter.GetCustomAttribute<TextTransformationAttribute>())
+        );
+
+    private static bool IsText(PropertyInfo parameter) =>
+        parameter.PropertyType == typeof(string) || parameter.PropertyType == typeof(string[]);
+
+    private static bool TakesPipelineInput(PropertyInfo parameter) =>
+        parameter.GetCustomAttributes<ParameterAttribute>().Any(attribute => attribute.ValueFromPipeline);
+
     private static IReadOnlyList<Type> OutputTypes(Type cmdlet) =>
         [.. cmdlet.GetCustomAttributes<OutputTypeAttribute>().SelectMany(output => output.Type).Select(output => output.Type)];
 

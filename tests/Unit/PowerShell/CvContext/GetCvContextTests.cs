@@ -62,6 +62,28 @@ public sealed class GetCvContextTests : IDisposable
     }
 
     [Fact]
+    public void A_broken_kubeconfig_is_one_error_and_hides_no_other_context()
+    {
+        using var session = new PowerShellSession();
+        var broken = Write("broken", TwoContexts);
+        session.Invoke("$sandbox = Start-CvSandbox; Connect-CvCluster -KubeConfig $sandbox.KubeConfig").AssertNoErrors();
+        var connected = (string)session.Invoke("$sandbox.KubeConfig").Single().BaseObject;
+        File.Copy(connected, broken, overwrite: true);
+        session.Invoke("Connect-CvCluster -KubeConfig $path", ("path", broken)).AssertNoErrors();
+        File.WriteAllText(broken, "a: [");
+
+        var listed = session.Invoke("Get-CvContext");
+        var named = session.Invoke("Get-CvContext nope");
+        var used = session.Invoke("Get-ContainerVersion -Context nope");
+
+        Assert.Contains(listed.Output, context => (string)context!.Properties["Name"].Value == "cvm-sandbox");
+        foreach (var result in (SessionResult[])[listed, named, used])
+            Assert.Equal(("KubeConfigInvalid", broken), (result.Error().FullyQualifiedErrorId.Split(',')[0], result.Error().TargetObject));
+        Assert.Equal(["cvm-sandbox"], session.Complete("Get-CvContext cvm"));
+        session.Invoke("Stop-CvSandbox");
+    }
+
+    [Fact]
     public void Contexts_are_completed()
     {
         using var session = new PowerShellSession();
