@@ -237,18 +237,15 @@ public sealed partial class ContainerVersionController : IDisposable
         }
 
         string[] unread = [.. _reflectors.Where(reflector => !reflector.IsCurrent).Select(reflector => reflector.Name).Distinct()];
+        var count = _view.Resources.Count;
+        var noun = Counted.Noun(count, "ContainerVersion");
         if (unread.Length == 0)
         {
             _everythingReadAt = _environment.Time.GetUtcNow();
-            LogSynced(_logger, _view.Resources.Count, Counted.Noun(_view.Resources.Count, "ContainerVersion"));
+            LogSynced(_logger, count, noun);
         }
         else
-            LogPartlySynced(
-                _logger,
-                string.Join(", ", unread),
-                _view.Resources.Count,
-                Counted.Noun(_view.Resources.Count, "ContainerVersion")
-            );
+            LogPartlySynced(_logger, string.Join(", ", unread), count, noun);
         _isSynced = true;
         if (_options.Election is not { } election)
         {
